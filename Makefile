@@ -1,0 +1,38 @@
+# A fresh machine needs Python 3.11+ with pip and venv, make and git; everything else is set up here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONHASHSEED := 0
+
+.PHONY: demo test check setup lock clean
+
+demo: setup
+	rm -rf sameplayer-demo
+	$(BIN)/sameplayer demo --out sameplayer-demo
+
+test: check
+	sh tests/browser.sh
+	$(BIN)/pytest
+
+check: setup
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==0.13.8
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+# Renew the pins; the result names no index.
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+		--no-emit-index-url --extra dev --extra video pyproject.toml --output-file requirements.lock --upgrade
+
+clean:
+	rm -rf $(VENV) sameplayer-demo

@@ -1,0 +1,343 @@
+"""The command line: every verb parses, calls public functions and shows the result."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sameplayer.errors import SameplayerError
+from sameplayer.training.config import TrainConfig, read_config
+
+Data = tyro.conf.Positional[Path]
+Rerank = Literal["none", "k-reciprocal", "hard"]
+console = Console(stderr=True, highlight=False)
+
+
+def synth(out: Data, persons: int = 120, seed: int = 1, clips: int = 0) -> None:
+    """Draw a league of players in the Synergy layout.
+
+    Args:
+        out: New or empty folder.
+        persons: Training persons; a third as many each for test and challenge.
+        seed: Decides every pixel.
+        clips: Draw this many short clips with ground truth (MOT layout) beside it.
+    """
+    from sameplayer.data.synthetic import draw_clip, draw_league
+
+    with _bar("drawing") as advance:
+        root = draw_league(out, persons, seed, progress=advance)
+    for number in range(clips):
+        draw_clip(out / "clips" / f"clip{number + 1}", seed + number)
+    print(root)
+
+
+def fetch(
+    what: tyro.conf.Positional[Literal["synergy"]], dest: Data, year: Literal[2022, 2023] = 2023
+) -> None:
+    """Download, verify and unpack a public data set.
+
+    Args:
+        what: Which data set.
+        dest: Folder to unpack into.
+        year: Which year's challenge.
+    """
+    from sameplayer.data.download import fetch_synergy
+
+    with _bar("downloading") as advance:
+        print(fetch_synergy(dest, year=year, progress=advance))
+
+
+def check(data: Data, source: str | None = None, scope: str | None = None) -> int:
+    """Count a data set and list every problem with its row and file; exit 1 when there is one.
+
+    Args:
+        data: Folder or table.
+        source: Layout: synergy, market1501, soccernet, mot, folder or table; none: recognised.
+        scope: Where a person id holds: set, game or sequence; none: as the layout says.
+    """
+    from sameplayer.data.crops import check_crops, describe_crops
+    from sameplayer.data.sources import read_source
+
+    crops = read_source(data, source, scope)
+    print(describe_crops(crops))
+    with _bar("checking") as advance:
+        problems = check_crops(crops, advance)
+    for problem in problems:
+        print(problem)
+    kinds = Counter(problem.kind for problem in problems)
+    print(", ".join(f"{count} x {kind}" for kind, count in kinds.items()) or "no problems")
+    return 1 if problems else 0
+
+
+def _train_command(defaults: TrainConfig) -> Callable[..., None]:
+    def train(
+        data: Data,
+        out: Path,
+        settings: Annotated[TrainConfig, tyro.conf.arg(name="")] = defaults,
+        config: Path | None = None,
+        source: str | None = None,
+        scope: str | None = None,
+    ) -> None:
+        """Fine-tune an image encoder on pairs of pictures.
+
+        Args:
+            data: Folder or table with training rows.
+            out: New folder for weights, metrics, settings and log.
+            settings: Every setting of the run.
+            config: Take the settings from this file, such as another run's config.json.
+            source: Layout of the data; none: recognised.
+            scope: Where a person id holds: set, game or sequence; none: as the layout says.
+        """
+        from sameplayer.data.sources import read_source
+        from sameplayer.training.train import train as run
+
+        with _steps() as show:
+            encoder = run(read_source(data, source, scope), out, settings, progress=show)
+        print(f"{out}: best epoch {encoder.spec.facts}, fingerprint {encoder.fingerprint()}")
+
+    return train
+
+
+def evaluate(
+    run: Data,
+    data: Data,
+    rerank: Rerank = "none",
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: Annotated[float | None, tyro.conf.arg(name="lambda")] = None,
+    split: str = "test",
+    json_: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
+    report: Path | None = None,
+    source: str | None = None,
+    scope: str | None = None,
+) -> None:
+    """Rank a gallery for every query and score it.
+
+    Args:
+        run: Run folder, saved encoder, or preset name.
+        data: Folder or table with query and gallery rows.
+        rerank: Re-ranking.
+        k1: Neighbours in the reciprocal sets.
+        k2: Neighbours of the local expansion.
+        lambda_: Weight in the re-ranked sum; none: the method's own.
+        split: Which split: test, valid, training.
+        json_: Write the scores here as JSON.
+        report: Write one self-contained HTML page here.
+        source: Layout of the data; none: recognised.
+        scope: Where a person id holds: set, game or sequence; none: as the layout says.
+    """
+    from sameplayer.evaluation.report import write_report
+    from sameplayer.evaluation.scores import evaluate as score
+
+    encoder, embedded = _embedded(run, data, split, source, scope)
+    from sameplayer.ranking.ranking import rank
+
+    ranking = rank(embedded, rerank=rerank, k1=k1, k2=k2, lambda_=lambda_)
+    scores = score(ranking)
+    print(scores.table())
+    if json_ is not None:
+        _write_text(json_, json.dumps(scores.json(), indent=2) + "\n")
+    if report is not None:
+        facts = {"data": str(data), "split": split, "encoder": encoder.spec.architecture}
+        write_report(report, ranking, scores, {**facts, **encoder.spec.facts})
+        console.print(f"report: {report}")
+
+
+def embed(
+    run: Data,
+    data: Data,
+    out: Path,
+    split: str | None = None,
+    source: str | None = None,
+    scope: str | None = None,
+) -> None:
+    """Turn crops into unit feature rows, saved with the encoder's fingerprint.
+
+    Args:
+        run: Run folder, saved encoder, or preset name.
+        data: Folder or table.
+        out: File to write (.safetensors).
+        split: Only this split; none: all rows.
+        source: Layout of the data; none: recognised.
+        scope: Where a person id holds: set, game or sequence; none: as the layout says.
+    """
+    _, embedded = _embedded(run, data, split, source, scope)
+    embedded.save(out)
+    print(f"{out}: {len(embedded)} rows, encoder {embedded.fingerprint}")
+
+
+def submit(
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    out: Path,
+    rerank: Rerank = "none",
+    fuse: Literal["similarity", "dissimilarity", "combined"] = "similarity",
+    split: str = "challenge",
+    source: str | None = None,
+) -> None:
+    """Write the challenge's distance matrix (csv) of one encoder or several fused.
+
+    Args:
+        runs: One or more run folders, then the data.
+        out: File to write (.csv).
+        rerank: Re-ranking before fusion.
+        fuse: How several encoders' distances become one.
+        split: Which split.
+        source: Layout of the data; none: recognised.
+    """
+    from sameplayer.evaluation.submission import submission_ids, write_submission
+    from sameplayer.ranking.fusion import fuse as fuse_distances
+    from sameplayer.ranking.ranking import rank
+
+    if len(runs) < 2:
+        raise SameplayerError("submit needs at least one run folder, then the data folder.")
+    *folders, data = runs
+    rankings = [
+        rank(_embedded(run, data, split, source, "set")[1], rerank=rerank) for run in folders
+    ]
+    distance = fuse_distances([ranking.distance for ranking in rankings], fuse)
+    query_ids, gallery_ids = submission_ids(rankings[0].query), submission_ids(rankings[0].gallery)
+    write_submission(out, distance, query_ids, gallery_ids)
+    print(f"{out}: {len(query_ids)} queries x {len(gallery_ids)} gallery pictures")
+
+
+def demo(
+    out: Path = Path("sameplayer-demo"),
+    persons: int = 150,
+    epochs: int | None = None,
+    seed: int = 1,
+) -> None:
+    """Draw a league, train on it, score before and after, write a report and a submission.
+
+    Args:
+        out: New or empty folder.
+        persons: Training persons to draw.
+        epochs: Epochs to train; none: the preset's.
+        seed: Decides everything.
+    """
+    from sameplayer.demo import demo as run
+
+    with _steps() as show:
+        result = run(
+            out, persons=persons, epochs=epochs, seed=seed, tell=console.print, progress=show
+        )
+    print(result.table())
+    print(f"report: {result.folder / 'report.html'}")
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "synth": synth,
+    "fetch": fetch,
+    "check": check,
+    "train": _train_command(TrainConfig()),
+    "evaluate": evaluate,
+    "embed": embed,
+    "submit": submit,
+    "demo": demo,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return 0, 1 (check found problems), 2 (bad input) or 130 (Ctrl-C)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        commands = dict(COMMANDS)
+        if arguments[:1] == ["train"]:
+            commands["train"] = _train_command(_config_defaults(arguments))
+        result = tyro.extras.subcommand_cli_from_dict(
+            commands,
+            args=arguments,
+            prog="sameplayer",
+            description="Tells which pictures show the same player, and why.",
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+        )
+        return result if isinstance(result, int) else 0
+    except SameplayerError as error:
+        print(f"sameplayer: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "sameplayer: stopped; finished files are whole, nothing half-written is left.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _config_defaults(arguments: list[str]) -> TrainConfig:
+    for place, argument in enumerate(arguments):
+        if argument == "--config" and place + 1 < len(arguments):
+            return read_config(arguments[place + 1])
+        if argument.startswith("--config="):
+            return read_config(argument.split("=", 1)[1])
+    return TrainConfig()
+
+
+def _embedded(run: Path, data: Path, split: str | None, source: str | None, scope: str | None):  # type: ignore[no-untyped-def]
+    from sameplayer.data.sources import read_source
+    from sameplayer.data.sources import split as select
+    from sameplayer.encoder.embed import embed as embed_crops
+    from sameplayer.encoder.encoder import load_encoder
+
+    crops = read_source(data, source, scope)
+    if split is not None:
+        crops = select(crops, split)
+    encoder = load_encoder(run)
+    with _bar("embedding") as advance:
+        return encoder, embed_crops(encoder, crops, progress=advance)
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise SameplayerError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[Any], None]]:
+    text = (
+        "epoch {task.fields[epoch]} loss {task.fields[loss]:.3f} rate {task.fields[lr]:.1e} "
+        "{task.fields[speed]:.0f} pictures/s {task.fields[left]:.0f} s left"
+    )
+    with Progress(BarColumn(), TextColumn(text), console=console, transient=True) as bar:
+        task = bar.add_task(
+            "", total=None, visible=False, epoch="", loss=0.0, lr=0.0, speed=0.0, left=0.0
+        )
+
+        def show(step: Any) -> None:
+            bar.update(
+                task,
+                visible=True,
+                completed=(step.epoch - 1) * step.steps + step.step,
+                total=step.epochs * step.steps,
+                epoch=f"{step.epoch}/{step.epochs}",
+                loss=step.loss,
+                lr=step.lr,
+                speed=step.pictures_per_second,
+                left=step.seconds_left,
+            )
+
+        yield show
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Crops: sources, checks, pictures, batches."""

@@ -1,0 +1,107 @@
+"""Pairs of one person, and batches in which every row is another person.
+
+Every picture is an anchor once an epoch; its positive is another picture of the same person. Two
+pictures of one person in a batch would be a false negative of each other, so a batch holds
+distinct persons, all of one identity scope: persons of different scopes may be the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sameplayer.errors import TrainingError
+
+
+def draw_batches(
+    persons: np.ndarray, scopes: np.ndarray, pairs: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return one epoch: a shuffled list of (b, 2) row numbers, anchor and positive.
+
+    persons    (n,) integers, one a person; -1: unknown, never used
+    scopes     (n,) integers; a batch stays within one scope
+    pairs      persons a batch; a scope with fewer persons gives batches of all its persons,
+               but a table without scopes (one scope) must hold ``pairs`` persons
+
+    As many anchors are placed as can be: with K batches of B rows a person fits at most K times,
+    so K is the largest number for which the capped counts still fill K * B places. Persons with
+    a single picture have no positive and are left out. Raises TrainingError with the numbers.
+    """
+    counts = np.bincount(persons[persons >= 0], minlength=1)
+    usable = (persons >= 0) & (counts[np.maximum(persons, 0)] >= 2)
+    single_scope = len(np.unique(scopes)) == 1
+    batches: list[np.ndarray] = []
+    for scope in np.unique(scopes[usable]):
+        rows = np.flatnonzero(usable & (scopes == scope))
+        found = len(np.unique(persons[rows]))
+        if found < 2 or (single_scope and found < pairs):
+            if single_scope:
+                raise TrainingError(_too_few(found, pairs))
+            continue
+        batches.extend(_scope_batches(rows, persons[rows], min(pairs, found), rng))
+    if not batches:
+        raise TrainingError(_too_few(0, pairs))
+    anchors = [batches[i] for i in rng.permutation(len(batches))]
+    return [np.stack([rows, _positives(rows, persons, rng)], axis=1) for rows in anchors]
+
+
+def batches_per_epoch(counts: np.ndarray, pairs: int) -> int:
+    """Return the largest K for which sum(min(counts, K)) >= K * pairs."""
+    low, high = 0, int(counts.sum()) // pairs
+    while low < high:
+        middle = (low + high + 1) // 2
+        if np.minimum(counts, middle).sum() >= middle * pairs:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _scope_batches(
+    rows: np.ndarray, persons: np.ndarray, pairs: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    names, person = np.unique(persons, return_inverse=True)
+    counts = np.bincount(person)
+    total = batches_per_epoch(counts, pairs)
+    shuffled = rng.permutation(len(rows))
+    waiting: list[list[int]] = [[] for _ in names]
+    for position in shuffled:
+        waiting[person[position]].append(int(rows[position]))
+    left = np.minimum(counts, total)
+    while left.sum() > total * pairs:
+        spare = rng.choice(np.flatnonzero(left), p=left[left > 0] / left.sum())
+        left[spare] -= 1
+    batches = []
+    for remaining in range(total, 0, -1):
+        chosen = _choose_persons(left, remaining, pairs, rng)
+        left[chosen] -= 1
+        batches.append(np.array([waiting[one].pop() for one in chosen]))
+    return batches
+
+
+def _choose_persons(
+    left: np.ndarray, remaining: int, pairs: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw ``pairs`` distinct persons; one whose pictures need every batch left must be in."""
+    must = np.flatnonzero(left >= remaining)
+    others = np.flatnonzero((left > 0) & (left < remaining))
+    count = pairs - len(must)
+    if count <= 0:
+        return must[:pairs]
+    weight = left[others] / left[others].sum()
+    return np.concatenate([must, rng.choice(others, count, replace=False, p=weight)])
+
+
+def _positives(rows: np.ndarray, persons: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    positives = np.empty_like(rows)
+    for place, row in enumerate(rows):
+        same = np.flatnonzero(persons == persons[row])
+        positives[place] = rng.choice(same[same != row])
+    return positives
+
+
+def _too_few(found: int, pairs: int) -> str:
+    return (
+        f"A batch of {pairs} pairs needs {pairs} different persons with two or more pictures; "
+        f"found {found}. "
+        + (f"Use --pairs {found}." if found >= 2 else "Training needs at least 2 such persons.")
+    )

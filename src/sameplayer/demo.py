@@ -1,0 +1,99 @@
+"""The whole on data it draws itself: league, histogram, training, scores, report, submission."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source, split
+from sameplayer.data.synthetic import draw_league, histogram_features
+from sameplayer.encoder.embed import embed
+from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.errors import DataError
+from sameplayer.evaluation.report import write_report
+from sameplayer.evaluation.scores import Scores, evaluate
+from sameplayer.evaluation.submission import write_submission
+from sameplayer.ranking.ranking import rank
+from sameplayer.training.config import TrainConfig
+from sameplayer.training.train import Step, train
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo leaves: rows of (what, scores), and where the files are."""
+
+    rows: tuple[tuple[str, Scores], ...]
+    folder: Path
+
+    def table(self) -> str:
+        lines = [f"{'':<34}{'mAP %':>8}{'rank-1 %':>10}{'mINP %':>8}"]
+        for what, scores in self.rows:
+            first = scores.cmc["market1501"][0]
+            lines.append(
+                f"{what:<34}{100 * scores.mAP:>8.1f}{100 * first:>10.1f}{100 * scores.mINP:>8.1f}"
+            )
+        return "\n".join(lines)
+
+
+def demo(
+    out: str | Path,
+    *,
+    persons: int = 150,
+    epochs: int | None = None,
+    seed: int = 1,
+    tell: Callable[[str], None] = print,
+    progress: Callable[[Step], None] | None = None,
+) -> DemoResult:
+    """Draw a league, train the small encoder on it and score it on persons it never saw.
+
+    Writes league/, run/, report.html, submission.csv and scores.json into ``out``, which must be
+    new or empty.
+    """
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: already holds files; choose a new or empty folder.")
+    tell(f"drawing a league of {persons} training persons")
+    crops = read_source(draw_league(out / "league", persons, seed))
+    test = split(crops, "test")
+    rows = [("colour histogram", _score(_histograms(test)))]
+    untrained = create_encoder("small", pretrained=False, seed=seed)
+    rows.append(("small encoder, untrained", _score(embed(untrained, test))))
+    tell("training the small encoder")
+    config = TrainConfig(preset="small", epochs=epochs, seed=seed, validate="none")
+    encoder = train(crops, out / "run", config, progress=progress)
+    embedded = embed(encoder, test)
+    rows.append(("small encoder, trained", _score(embedded)))
+    rows.append(("  with k-reciprocal re-ranking", _score(embedded, "k-reciprocal")))
+    rows.append(("  with hard-weight re-ranking", _score(embedded, "hard")))
+    _write_files(out, encoder, crops, embedded, rows)
+    return DemoResult(tuple(rows), out)
+
+
+def _score(embedded: Embeddings, method: str = "none") -> Scores:
+    return evaluate(rank(embedded, rerank=method))
+
+
+def _histograms(crops: Crops) -> Embeddings:
+    pictures = [crops.read(row) for row in range(len(crops))]
+    return Embeddings(histogram_features(pictures), crops, "colour histogram")
+
+
+def _write_files(
+    out: Path, encoder: Encoder, crops: Crops, embedded: Embeddings, rows: list[tuple[str, Scores]]
+) -> None:
+    ranking = rank(embedded)
+    facts = {"data": "synthetic league, test split", "encoder": encoder.fingerprint()}
+    write_report(out / "report.html", ranking, rows[2][1], {**facts, **encoder.spec.facts})
+    hidden = rank(embed(encoder, split(crops, "challenge")))
+    write_submission(
+        out / "submission.csv",
+        hidden.distance,
+        hidden.query.table["id"].astype(int).to_numpy(),
+        hidden.gallery.table["id"].astype(int).to_numpy(),
+    )
+    record = {what.strip(): scores.json() for what, scores in rows}
+    (out / "scores.json").write_text(json.dumps(record, indent=2) + "\n")

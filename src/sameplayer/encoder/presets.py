@@ -1,0 +1,85 @@
+"""PRESETS: a short name -> architecture, input and the rates its authors fine-tuned it with.
+
+"2022" settings are those of the released code and technical report of the 2022 challenge's
+winner; its paper's runs took 8 epochs with 2 of warm-up down to 4e-6. "2023" settings are those
+of the 2023 winner.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from sameplayer.errors import ConfigError
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+SMALL = "sameplayer_small"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An encoder and how it is trained.
+
+    architecture    timm name with its pre-trained tag, or "sameplayer_small"
+    height, width   network input in pixels
+    pairs, epochs, lr, lr_end, augment    the defaults of training with this preset
+    """
+
+    architecture: str
+    height: int
+    width: int
+    pairs: int = 16
+    epochs: int = 4
+    lr: float = 4e-5
+    lr_end: float = 1e-5
+    augment: str = "2022"
+    about: str = ""
+
+
+def _square(
+    architecture: str, size: int, pairs: int, epochs: int, augment: str, about: str
+) -> Preset:
+    return Preset(architecture, size, size, pairs, epochs, augment=augment, about=about)
+
+
+PRESETS: dict[str, Preset] = {
+    "small": Preset(
+        SMALL, 128, 64, 32, 16, 2e-3, 2e-5, about="ours, 0.9 M weights, from scratch on a CPU"
+    ),
+    "vit-b16-openai": _square(
+        "vit_base_patch16_clip_quickgelu_224.openai", 224, 16, 4, "2022", "CLIP ViT-B/16, 2022"
+    ),
+    "vit-l14-openai": _square(
+        "vit_large_patch14_clip_quickgelu_224.openai", 224, 16, 4, "2022", "CLIP ViT-L/14, 2022"
+    ),
+    "resnet50": Preset(
+        "resnet50.a1_in1k", 224, 224, lr=4e-4, about="ImageNet ResNet-50, the CNN baseline"
+    ),
+    "eva-l14-336": _square(
+        "eva_large_patch14_336.in22k_ft_in22k_in1k", 336, 32, 8, "2023", "EVA-L, 2023"
+    ),
+    "eva-g14-336": _square(
+        "eva_giant_patch14_336.clip_ft_in1k", 336, 8, 8, "2023", "EVA-giant, 2023"
+    ),
+    "eva02-l14-448": _square(
+        "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 448, 4, 8, "2023", "EVA-02-L, 2023"
+    ),
+    "beitv2-l16-224": _square(
+        "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, 8, "2023", "BEiT v2-L, 2023"
+    ),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """Return the preset of this name.
+
+    Raises ConfigError with the nearest names when there is none.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, n=2)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise ConfigError(f"Preset {name!r} is unknown.{hint} Presets: {', '.join(PRESETS)}.")

@@ -1,0 +1,1 @@
+"""Protocols, scores, the submission file and the report."""

@@ -1,0 +1,1 @@
+"""Distances, rankings, re-ranking and fusion."""

@@ -1,0 +1,1 @@
+"""The loss, the schedule, the loop and what a run leaves."""

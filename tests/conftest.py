@@ -1,0 +1,40 @@
+"""Shared test data: golden files, a small drawn league, the volleyball pictures where they lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sameplayer.data.sources import read_source
+from sameplayer.data.synthetic import draw_league
+
+from sameplayer.data.crops import Crops
+
+GOLDEN = Path(__file__).parent / "data" / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
+def league_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small league: 16 training persons, 8 each in test and challenge."""
+    out = tmp_path_factory.mktemp("league") / "drawn"
+    return draw_league(out, 16, 3, test_persons=8, challenge_persons=6, frames=6)
+
+
+@pytest.fixture(scope="session")
+def league(league_folder: Path) -> Crops:
+    return read_source(league_folder)
+
+
+@pytest.fixture(scope="session")
+def volleyball() -> Path:
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    folder = Path(os.environ.get("SAMEPLAYER_SHARED", beside)) / "data" / "volleyball"
+    if not folder.is_dir():
+        pytest.skip(f"the volleyball pictures are not at {folder}")
+    return folder

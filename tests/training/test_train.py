@@ -1,0 +1,122 @@
+"""A run: what it leaves, that it repeats to the bit, and what stops it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sameplayer.data.crops import Crops
+from sameplayer.encoder.encoder import load_encoder
+from sameplayer.errors import ConfigError, DataError, TrainingError
+from sameplayer.training import train as train_module
+from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.train import Step, train
+
+QUICK = TrainConfig(pairs=8, epochs=2, folds=4)
+
+
+@pytest.fixture(scope="module")
+def run(league: Crops, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "first"
+    train(league, out, QUICK)
+    return out
+
+
+def test_a_run_leaves_everything_that_decided_it(run: Path) -> None:
+    left = {path.name for path in run.iterdir()}
+    expected = {"config.json", "environment.json", "metrics.csv", "train.log", "last", "best"}
+    assert left == expected
+    rows = list(csv.DictReader((run / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert all(0 <= float(row["mAP"]) <= 1 for row in rows)
+    assert load_encoder(run).spec.facts["mAP"] == pytest.approx(max(float(r["mAP"]) for r in rows))
+
+
+def test_its_config_repeats_it_to_the_bit(run: Path, league: Crops, tmp_path: Path) -> None:
+    train(league, tmp_path / "again", read_config(run / "config.json"))
+    first, again = (path / "last" / "model.safetensors" for path in (run, tmp_path / "again"))
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_another_seed_gives_other_weights(run: Path, league: Crops, tmp_path: Path) -> None:
+    train(league, tmp_path / "other", replace(QUICK, seed=2))
+    assert load_encoder(tmp_path / "other").fingerprint() != load_encoder(run).fingerprint()
+
+
+def test_a_used_folder_is_refused(run: Path, league: Crops) -> None:
+    with pytest.raises(TrainingError, match="already holds files"):
+        train(league, run, QUICK)
+
+
+def test_progress_tells_loss_rate_speed_and_time(league: Crops, tmp_path: Path) -> None:
+    steps: list[Step] = []
+    config = replace(QUICK, epochs=1, validate="none")
+    train(league, tmp_path / "run", config, progress=steps.append)
+    assert [step.step for step in steps] == list(range(1, steps[0].steps + 1))
+    assert steps[-1].seconds_left == 0
+    assert all(step.pictures_per_second > 0 and step.loss > 0 for step in steps)
+
+
+def test_nan_loss_stops_with_a_usable_last_epoch(
+    league: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, calls = train_module.info_nce, []
+
+    def broken(*arguments: object) -> torch.Tensor:
+        calls.append(1)
+        return honest(*arguments) * (float("nan") if len(calls) > 15 else 1)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(train_module, "info_nce", broken)
+    config = replace(QUICK, epochs=4)
+    with pytest.raises(TrainingError, match=r"loss became nan.*last finished epoch"):
+        train(league, tmp_path / "run", config)
+    load_encoder(tmp_path / "run" / "last")
+
+
+def test_ctrl_c_in_an_epoch_keeps_the_last_finished_one(league: Crops, tmp_path: Path) -> None:
+    def interrupt(step: Step) -> None:
+        if step.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(league, tmp_path / "run", QUICK, progress=interrupt)
+    assert load_encoder(tmp_path / "run").spec.facts["epoch"] == 1
+    assert not list((tmp_path / "run").rglob("*.partial"))
+
+
+def test_more_pairs_than_persons_says_what_to_use(league: Crops, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="--pairs 12"):
+        train(league, tmp_path / "run", replace(QUICK, pairs=99))
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_training_rows_is_an_error(league: Crops, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="role 'train'"):
+        train(league.select("query"), tmp_path / "run", QUICK)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [({"pairs": 1}, "pairs"), ({"lr": -1.0}, "lr"), ({"fold": 10}, "fold"), ({"epochs": 0}, "ep")],
+)
+def test_settings_out_of_range_are_named(change: dict[str, float], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        replace(TrainConfig(), **change).resolved()  # type: ignore[arg-type]
+
+
+def test_unknown_key_in_a_config_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(json.dumps({"epoch": 3}))
+    with pytest.raises(ConfigError, match="Did you mean 'epochs'"):
+        read_config(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("augment", ["none", "2022", "2023", "strong"])
+def test_every_augmentation_trains(league: Crops, tmp_path: Path, augment: str) -> None:
+    config = replace(QUICK, epochs=1, augment=augment, validate="none")  # type: ignore[arg-type]
+    assert np.isfinite(train(league, tmp_path / "run", config).log_scale.item())
