@@ -12,11 +12,11 @@ demo: setup
 
 test: check
 	sh tests/browser.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: setup
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

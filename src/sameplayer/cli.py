@@ -41,22 +41,6 @@ def synth(out: Data, persons: int = 120, seed: int = 1, clips: int = 0) -> None:
     print(root)
 
 
-def fetch(
-    what: tyro.conf.Positional[Literal["synergy"]], dest: Data, year: Literal[2022, 2023] = 2023
-) -> None:
-    """Download, verify and unpack a public data set.
-
-    Args:
-        what: Which data set.
-        dest: Folder to unpack into.
-        year: Which year's challenge.
-    """
-    from sameplayer.data.download import fetch_synergy
-
-    with _bar("downloading") as advance:
-        print(fetch_synergy(dest, year=year, progress=advance))
-
-
 def check(data: Data, source: str | None = None, scope: str | None = None) -> int:
     """Count a data set and list every problem with its row and file; exit 1 when there is one.
 
@@ -236,7 +220,6 @@ def demo(
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "synth": synth,
-    "fetch": fetch,
     "check": check,
     "train": _train_command(TrainConfig()),
     "evaluate": evaluate,

@@ -49,7 +49,7 @@ def test_timm_layout_with_prefix_loads(tmp_path: Path) -> None:
     picture = np.full((64, 32, 3), 90, np.uint8)
     loaded_rows = loaded.features(loaded.normalise(torch.tensor(picture[None])))
     assert loaded_rows.shape == (1, own.width)
-    assert float(loaded.log_scale) == 3.0
+    assert loaded.log_scale.item() == 3.0
 
 
 def test_checkpoint_of_another_architecture_is_refused_with_what_differs(golden: Path) -> None:

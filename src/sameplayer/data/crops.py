@@ -25,6 +25,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,8 +91,11 @@ class Crops:
         return self.root / str(self.table["image"].iat[row])
 
     def box(self, row: int) -> tuple[float, float, float, float] | None:
-        left, top, width, height = (self.table[name].iat[row] for name in BOX)
-        return None if pd.isna(width) else (left, top, width, height)
+        values: list[Any] = [self.table[name].iat[row] for name in BOX]
+        if pd.isna(values[2]):
+            return None
+        left, top, width, height = map(float, values)
+        return left, top, width, height
 
     def read(self, row: int) -> Picture:
         """Return the picture of one row as uint8 RGB (h, w, 3)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,12 @@ class Embeddings:
             "root": str(self.crops.root.resolve()),
             "scope": self.crops.scope or "",
             "source": self.crops.source,
-            "table": self.crops.table.to_json(orient="split"),
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({"vectors": np.ascontiguousarray(self.vectors)}, partial, header)
+            content = np.frombuffer(self.crops.table.to_parquet(index=False), np.uint8)
+            vectors = np.ascontiguousarray(self.vectors)
+            save_file({"vectors": vectors, "table": content}, partial, header)
             partial.replace(path)
         except (OSError, SafetensorError) as error:
             raise DataError(f"{path}: the embeddings cannot be saved ({error}).") from error
@@ -82,29 +84,26 @@ def load_embeddings(path: str | Path, fingerprint: str | None = None) -> Embeddi
 
     Raises DataError for a foreign or damaged file, RankingError for a stale one.
     """
-    from io import StringIO
-
     path = Path(path)
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
-            vectors = file.get_tensor("vectors") if "vectors" in set(file.keys()) else None
+            parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise DataError(f"{path}: no such file.") from None
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: not an embeddings file ({error}).") from error
-    if header.get("format") != "sameplayer embeddings 1" or vectors is None:
+    if header.get("format") != "sameplayer embeddings 1" or set(parts) != {"vectors", "table"}:
         raise DataError(
             f"{path}: not our embeddings file: expected format 'sameplayer embeddings 1', found "
             f"{header.get('format')!r}. Make one with: sameplayer embed RUN DATA --out FILE"
         )
+    vectors, content = parts["vectors"], parts["table"]
     if fingerprint is not None and header["fingerprint"] != fingerprint:
         raise RankingError(
             f"{path}: stale embeddings: made by encoder {header['fingerprint']}, but the encoder "
             f"at hand is {fingerprint}. Embed the pictures again."
         )
-    text = dict.fromkeys(("image", "person", "sequence", "camera", "game", "team", "role"), "str")
-    table = pd.read_json(StringIO(header["table"]), orient="split", dtype=text)
-    table = table.where(table.notna(), None)
+    table = pd.read_parquet(BytesIO(content.tobytes()))
     crops = Crops(table, Path(header["root"]), header["scope"] or None, header["source"])
     return Embeddings(vectors, crops, header["fingerprint"], json.loads(header["facts"]))

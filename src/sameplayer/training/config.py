@@ -70,7 +70,7 @@ class TrainConfig:
             None if "." in self.preset or "_" in self.preset else find_preset(self.preset)
         )
         known = asdict(preset) if preset else _TIMM_DEFAULTS
-        filled = {n: known.get(n) for n in names if getattr(self, n) is None}
+        filled: dict[str, Any] = {n: known.get(n) for n in names if getattr(self, n) is None}
         config = replace(self, **filled)
         config._check()
         return config

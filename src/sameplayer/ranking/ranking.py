@@ -1,0 +1,96 @@
+"""Ranking: the distance of every query to every gallery picture, with both tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sameplayer.data.crops import Crops
+from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.errors import RankingError
+from sameplayer.ranking.rerank import rerank as rerank_features
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What evaluate, report and submission read.
+
+    distance          (m, n) float32, smaller is closer; +inf: of another identity scope
+    query, gallery    the crop tables of rows and columns
+    rerank            "none", "k-reciprocal" or "hard"
+    encoder           fingerprint
+    facts             settings that decided it
+    """
+
+    distance: np.ndarray
+    query: Crops
+    gallery: Crops
+    rerank: str
+    encoder: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def order(self) -> np.ndarray:
+        """Return (m, n) gallery row numbers, nearest first."""
+        return np.argsort(self.distance, axis=1, kind="stable")
+
+
+def rank(
+    embeddings: Embeddings,
+    gallery: Embeddings | None = None,
+    *,
+    rerank: str = "none",
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float | None = None,
+) -> Ranking:
+    """Rank the gallery for every query, within the query's identity scope.
+
+    embeddings    with roles query and gallery (or distractor); or the queries alone
+    gallery       the gallery, where it is apart; made by the same encoder, or RankingError
+    """
+    if gallery is None:
+        role = embeddings.crops.table["role"].to_numpy(dtype=object)
+        both, m = embeddings, role == "query"
+        rows = np.concatenate([np.flatnonzero(m), np.flatnonzero(np.isin(role, _GALLERY))])
+        queries, items = both.where(np.flatnonzero(m)), both.where(rows[m.sum() :])
+        scopes = both.crops.scopes()[rows]
+    else:
+        queries, items = embeddings, gallery
+        if queries.fingerprint != items.fingerprint:
+            raise RankingError(
+                f"The gallery was embedded by encoder {items.fingerprint}, the queries by "
+                f"{queries.fingerprint}; distances between them mean nothing. Embed both alike."
+            )
+        scopes = _joint_scopes(queries.crops, items.crops)
+    if len(queries) == 0 or len(items) == 0:
+        raise RankingError(
+            f"{len(queries)} queries and {len(items)} gallery pictures; expected at least one of "
+            "each. Rows get their part from the column role: query or gallery."
+        )
+    distance = np.full((len(queries), len(items)), np.inf, np.float32)
+    of_query, of_item = scopes[: len(queries)], scopes[len(queries) :]
+    for scope in np.unique(of_query):
+        rows, columns = np.flatnonzero(of_query == scope), np.flatnonzero(of_item == scope)
+        if len(columns):
+            distance[np.ix_(rows, columns)] = rerank_features(
+                queries.vectors[rows], items.vectors[columns], rerank, k1=k1, k2=k2, lambda_=lambda_
+            )
+    facts = {**embeddings.facts} if rerank == "none" else {**embeddings.facts, "k1": k1, "k2": k2}
+    return Ranking(distance, queries.crops, items.crops, rerank, queries.fingerprint, facts)
+
+
+_GALLERY = ("gallery", "distractor")
+
+
+def _joint_scopes(query: Crops, gallery: Crops) -> np.ndarray:
+    if query.scope != gallery.scope:
+        raise RankingError(
+            f"Query identities hold within {query.scope or 'the set'}, gallery identities within "
+            f"{gallery.scope or 'the set'}; expected the same scope."
+        )
+    if query.scope is None:
+        return np.zeros(len(query) + len(gallery), np.int64)
+    names = [*query.table[query.scope].astype(str), *gallery.table[gallery.scope].astype(str)]
+    return np.unique(names, return_inverse=True)[1]

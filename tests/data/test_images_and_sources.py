@@ -1,0 +1,192 @@
+"""Pictures and layouts: what is read, and what is said of what cannot be."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sameplayer.data.crops import Crops, check_crops, read_crops, write_crops
+from sameplayer.data.images import decode, letterbox
+from sameplayer.data.sources import read_source, split
+from sameplayer.data.synthetic import draw_clip, draw_league, histogram_features
+from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.errors import DataError
+from sameplayer.evaluation.scores import evaluate
+from sameplayer.ranking.ranking import rank
+
+
+def picture(path: Path, high: int = 40, wide: int = 20) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(len(path.name)).integers(0, 255, (high, wide, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), pixels)
+    return path
+
+
+def test_letterbox_is_the_published_one_to_the_byte(golden: Path) -> None:
+    data = np.load(golden / "letterbox.npz")
+    for number in range(6):
+        np.testing.assert_array_equal(
+            letterbox(data[f"image_{number}"], 224), data[f"out_{number}"]
+        )
+
+
+def test_grey_and_16_bit_pictures_become_rgb_and_content_decides(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((9, 5), 70, np.uint8))
+    assert (decode(tmp_path / "grey.png") == 70).all()
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((9, 5, 3), 0x4040, np.uint16))
+    assert decode(tmp_path / "deep.png").dtype == np.uint8
+    (tmp_path / "renamed.jpeg").write_bytes((tmp_path / "grey.png").read_bytes())
+    assert decode(tmp_path / "renamed.jpeg").shape == (9, 5, 3)
+
+
+def test_unreadable_pictures_say_why(tmp_path: Path) -> None:
+    good = picture(tmp_path / "good.jpg").read_bytes()
+    huge = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">II", 30_000, 30_000) + b"\x08\2"
+    cases = {"cut": (good[:-30], "truncated"), "empty": (b"", "empty"), "huge": (huge, "30000"),
+             "text": (b"hello", "not a picture")}  # fmt: skip
+    for name, (content, words) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=words):
+            decode(tmp_path / name)
+    with pytest.raises(DataError, match="no such file"):
+        decode(tmp_path / "absent.jpg")
+
+
+def test_check_says_everything_at_once(tmp_path: Path) -> None:
+    import pandas as pd
+
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-40])
+    rows = [
+        ("a.jpg", "1", "train", None), ("a.jpg", "1", "train", None),
+        ("gone.jpg", "2", "train", None), ("cut.jpg", "3", "query", None),
+        ("a.jpg", "4", "gallery", (0, 0, 0, 9)), ("a.jpg", "4", "query", (90, 0, 5, 9)),
+        ("a.jpg", "4", "train", (0, 0, 5, 9)),
+    ]  # fmt: skip
+    table = pd.DataFrame(
+        [
+            dict(zip(("left", "top", "width", "height"), box or (None,) * 4, strict=True))
+            | {"image": image, "person": person, "role": role}
+            for image, person, role, box in rows
+        ]
+    )
+    kinds = {problem.kind: problem.row for problem in check_crops(Crops(table, tmp_path))}
+    assert set(kinds) == {
+        "missing file", "unreadable picture", "zero-size box", "box outside the picture",
+        "query without a match", "person in train and test", "duplicate row",
+        "single picture in train",
+    }  # fmt: skip
+    assert kinds["missing file"] == 2
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_tables_round_trip_with_root_and_scope(league: Crops, tmp_path: Path, ending: str) -> None:
+    few = Crops(league.table.head(9), league.root, "sequence")
+    write_crops(few, tmp_path / f"t.{ending}")
+    again = read_crops(tmp_path / f"t.{ending}")
+    assert again.scope == "sequence"
+    assert again.table["person"].tolist() == few.table["person"].tolist()
+    assert again.path(3).samefile(few.path(3))
+
+
+def test_synergy_numbers_may_be_padded_or_not(tmp_path: Path) -> None:
+    for name in ("0007_0003_00", "7_3_1", "007_03_02"):
+        picture(tmp_path / "reid_training" / f"{name}.jpeg")
+    table = read_source(tmp_path).table
+    assert set(table["person"]) == {"7"}
+    assert sorted(table["frame"]) == [0, 1, 2]
+    picture(tmp_path / "reid_training" / "x_y.jpeg")
+    with pytest.raises(DataError, match=r"x_y\.jpeg.*Expected"):
+        read_source(tmp_path)
+
+
+def test_market_leaves_junk_out_and_keeps_distractors(tmp_path: Path) -> None:
+    for name in ("-1_c1s1_000401_03.jpg", "0000_c1s1_000151_01.jpg", "0002_c2s1_000301_02.jpg"):
+        picture(tmp_path / "bounding_box_test" / name)
+    picture(tmp_path / "query" / "0002_c1s1_000301_00.jpg")
+    table = read_source(tmp_path).table
+    assert sorted(table["role"]) == ["distractor", "gallery", "query"]
+    assert table.loc[table["role"] == "distractor", "person"].isna().all()
+
+
+def test_soccernet_identities_hold_inside_one_action(tmp_path: Path) -> None:
+    name = "54404-1940-33397-5089-Player_team_right-9-014r002_00858c3b0003-775x449.png"
+    picture(tmp_path / "train" / "a" / "2014" / "game" / "1940" / name)
+    crops = read_source(tmp_path)
+    row = crops.table.iloc[0]
+    assert (crops.scope, row["person"], row["team"], row["number"]) == (
+        "sequence", "33397", "right", "9",
+    )  # fmt: skip
+
+
+def test_a_folder_a_person_gives_queries_and_gallery(tmp_path: Path) -> None:
+    for person in ("ann", "bob"):
+        for number in range(3):
+            picture(tmp_path / person / f"{number}.png")
+    roles = read_source(tmp_path).table["role"].tolist()
+    assert roles == ["query", "gallery", "gallery"] * 2
+
+
+def test_a_clip_is_cut_by_box_and_nothing_is_copied(tmp_path: Path) -> None:
+    clip = draw_clip(tmp_path / "clip", frames=3, players=3)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    crops = read_source(clip)
+    assert check_crops(crops) == []
+    assert crops.scope == "sequence"
+    box = crops.box(0)
+    assert box is not None
+    assert crops.read(0).shape[:2] == (box[3], box[2])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+    (clip / "gt" / "gt.txt").write_text("1,2,3\n")
+    with pytest.raises(DataError, match="line 1"):
+        read_source(clip)
+
+
+@pytest.mark.parametrize("content", [None, "readme.txt"])
+def test_a_folder_that_fits_nothing_says_what_was_looked_for(
+    tmp_path: Path, content: str | None
+) -> None:
+    if content:
+        (tmp_path / content).write_text("x")
+    with pytest.raises(DataError, match="empty" if content is None else "bounding_box_train"):
+        read_source(tmp_path)
+
+
+def test_a_league_is_decided_by_its_seed_to_the_byte(tmp_path: Path) -> None:
+    first, again, other = (
+        draw_league(tmp_path / name, 3, seed, test_persons=2, challenge_persons=2, frames=3)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    names = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
+    assert all((first / n).read_bytes() == (again / n).read_bytes() for n in names)
+    assert any((first / n).read_bytes() != (other / n).read_bytes() for n in names
+               if n.suffix == ".jpeg" and (other / n).exists())  # fmt: skip
+    with pytest.raises(DataError, match="already holds files"):
+        draw_league(tmp_path / "a", 3, 1)
+
+
+def test_stopped_drawing_leaves_nothing(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw_league(tmp_path / "a", 3, 1, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_colour_histogram_does_not_solve_the_league(tmp_path: Path) -> None:
+    root = draw_league(tmp_path / "a", 2, 1, test_persons=30, challenge_persons=2)
+    test = split(read_source(root), "test")
+    pictures = [test.read(row) for row in range(len(test))]
+    scores = evaluate(rank(Embeddings(histogram_features(pictures), test, "histogram")))
+    assert scores.mAP < 0.45
+
+
+def test_persons_of_the_splits_are_disjoint(league: Crops) -> None:
+    parts = [set(split(league, name).table["person"].dropna()) for name in ("training", "test")]
+    assert parts[0]
+    assert not parts[0] & parts[1]

@@ -1,0 +1,113 @@
+"""Scores, the submission file and the report."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from sameplayer.data.crops import Crops
+from sameplayer.data.sources import split
+from sameplayer.encoder.embed import embed
+from sameplayer.encoder.encoder import create_encoder
+from sameplayer.errors import DataError, RankingError
+from sameplayer.evaluation.report import write_report
+from sameplayer.evaluation.scores import average_precision, cmc, evaluate, mean_average_precision
+from sameplayer.evaluation.submission import read_submission, write_submission
+from sameplayer.ranking.ranking import rank
+
+
+def test_scores_are_the_published_ones(golden: Path) -> None:
+    data = np.load(golden / "metrics.npz")
+    ids = (data["dist"], data["query_ids"], data["gallery_ids"])
+    cameras = (data["query_cams"], data["gallery_cams"])
+    assert mean_average_precision(*ids, *cameras) == pytest.approx(float(data["map"]), abs=1e-6)
+    synergy = mean_average_precision(*ids, cameras[0] * 0, cameras[1] * 0 + 1)
+    assert synergy == pytest.approx(float(data["map_syn"]), abs=1e-6)
+    for protocol in ("allshots", "market1501"):
+        found = cmc(*ids, *cameras, protocol)
+        np.testing.assert_allclose(found[4:], data[protocol][4:], atol=0.02)
+    found = cmc(*ids, *cameras, "cuhk03", draws=500)
+    np.testing.assert_allclose(found[4:], data["cuhk03_mean_of_500_draws"][4:], atol=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_average_precision_shares_ties_as_scikit_learn_does(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    distance = rng.integers(0, 6, (1, 20)).astype(float)
+    ids = rng.integers(0, 3, 20)
+    found = average_precision(distance, np.array([1]), ids, np.zeros(1), np.ones(20))
+    if (ids == 1).any():
+        expected = average_precision_score(ids == 1, -distance[0])
+        assert found[0] == pytest.approx(expected)
+        assert 0 <= found[0] <= 1
+    else:
+        assert np.isnan(found[0])
+
+
+def test_nothing_to_score_is_an_error() -> None:
+    one = np.zeros(1)
+    with pytest.raises(RankingError, match="nothing to score"):
+        mean_average_precision(np.ones((1, 1)), np.array([1]), np.array([2]), one, one)
+
+
+def test_submission_is_the_published_file(golden: Path, tmp_path: Path) -> None:
+    data = np.load(golden / "submission.npz")
+    path = tmp_path / "s.csv"
+    write_submission(path, data["dist"], data["query_ids"], data["gallery_ids"])
+    published = (golden / "submission.csv").read_text().splitlines()
+    written = path.read_text().splitlines()
+    assert written[0] == published[0]
+    assert [line.split(",")[0] for line in written] == [line.split(",")[0] for line in published]
+    for one, other in zip(read_submission(path), read_submission(golden / "submission.csv"),
+                          strict=True):  # fmt: skip
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("0,1,2\n5,0.1\n", "line 2"), ("0,1\n5,x\n", "column 2"), ("1,2\n3,4\n", "header")],
+)
+def test_damaged_submission_is_refused_with_the_place(
+    tmp_path: Path, text: str, where: str
+) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(DataError, match=where):
+        read_submission(tmp_path / "s.csv")
+
+
+def test_a_query_is_ranked_within_its_scope_only(volleyball: Path) -> None:
+    from sameplayer.data.sources import read_source
+
+    crops = split(read_source(volleyball / "data_reid", scope="sequence"), "test")
+    ranking = rank(embed(create_encoder("small", pretrained=False), crops))
+    assert (np.isfinite(ranking.distance).sum(axis=1) == 108).all()
+    scores = evaluate(ranking)
+    assert scores.skipped == 0
+    assert scores.queries == 24
+
+
+def test_foreign_gallery_is_refused(league: Crops) -> None:
+    test = split(league, "test")
+    one, other = (embed(create_encoder("small", pretrained=False, seed=s), test) for s in (1, 2))
+    with pytest.raises(RankingError, match="encoder"):
+        rank(one, other)
+
+
+def test_report_stands_alone_and_marks_right_and_wrong(league: Crops, tmp_path: Path) -> None:
+    ranking = rank(embed(create_encoder("small", pretrained=False), split(league, "test")))
+    scores = evaluate(ranking)
+    write_report(tmp_path / "r.html", ranking, scores, {"data": "<league>"})
+    page = (tmp_path / "r.html").read_text()
+    assert "✓" in page
+    assert "✗" in page
+    assert "&lt;league&gt;" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert f"{100 * scores.mAP:.2f} %" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
