@@ -15,8 +15,8 @@ test: check
 	$(BIN)/pytest -n 2
 
 check: setup
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --no-cache --check src tests
+	$(BIN)/ruff check --no-cache src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
 
 from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source
+from sameplayer.data.synthetic import draw_league
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
