@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sameplayer.errors import SameplayerError
+from sameplayer.files import write_text
 from sameplayer.training.config import TrainConfig, read_config
 
 Data = tyro.conf.Positional[Path]
@@ -39,6 +40,28 @@ def synth(out: Data, persons: int = 120, seed: int = 1, clips: int = 0) -> None:
     for number in range(clips):
         draw_clip(out / "clips" / f"clip{number + 1}", seed + number)
     print(root)
+
+
+def fetch(
+    name: tyro.conf.Positional[Literal["synergy"]],
+    folder: Data,
+    url: str | None = None,
+) -> None:
+    """Download, verify and unpack a public data set; a broken download goes on where it stopped.
+
+    Args:
+        name: Which data set.
+        folder: New or empty folder.
+        url: Fetch the archive from this address instead.
+    """
+    from sameplayer.data.crops import describe_crops
+    from sameplayer.data.download import SYNERGY, fetch_synergy
+
+    with _bar(f"fetching {name}") as advance:
+        crops, warnings = fetch_synergy(folder, url=url or SYNERGY, progress=advance)
+    for warning in warnings:
+        console.print(f"warning: {warning}")
+    print(describe_crops(crops))
 
 
 def check(data: Data, source: str | None = None, scope: str | None = None) -> int:
@@ -87,7 +110,11 @@ def _train_command(defaults: TrainConfig) -> Callable[..., None]:
 
         with _steps() as show:
             encoder = run(read_source(data, source, scope), out, settings, progress=show)
-        print(f"{out}: best epoch {encoder.spec.facts}, fingerprint {encoder.fingerprint()}")
+        facts = encoder.spec.facts
+        scored = f", validation mAP {facts['validation mAP']}" if "validation mAP" in facts else ""
+        print(
+            f"{out}: epoch {facts['epoch']} of {facts['epochs']}{scored}, fingerprint {encoder.fingerprint()}"
+        )
 
     return train
 
@@ -130,7 +157,7 @@ def evaluate(
     scores = score(ranking)
     print(scores.table())
     if json_ is not None:
-        _write_text(json_, json.dumps(scores.json(), indent=2) + "\n")
+        write_text(json_, json.dumps(scores.json(), indent=2) + "\n")
     if report is not None:
         facts = {"data": str(data), "split": split, "encoder": encoder.spec.architecture}
         write_report(report, ranking, scores, {**facts, **encoder.spec.facts})
@@ -220,6 +247,7 @@ def demo(
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "synth": synth,
+    "fetch": fetch,
     "check": check,
     "train": _train_command(TrainConfig()),
     "evaluate": evaluate,
@@ -277,14 +305,6 @@ def _embedded(run: Path, data: Path, split: str | None, source: str | None, scop
     encoder = load_encoder(run)
     with _bar("embedding") as advance:
         return encoder, embed_crops(encoder, crops, progress=advance)
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise SameplayerError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sameplayer.errors import DataError
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import write_submission
+from sameplayer.files import write_text
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.train import Step, train
@@ -96,4 +97,4 @@ def _write_files(
         hidden.gallery.table["id"].astype(int).to_numpy(),
     )
     record = {what.strip(): scores.json() for what, scores in rows}
-    (out / "scores.json").write_text(json.dumps(record, indent=2) + "\n")
+    write_text(out / "scores.json", json.dumps(record, indent=2) + "\n")

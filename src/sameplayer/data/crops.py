@@ -32,6 +32,7 @@ import pandas as pd
 
 from sameplayer.data.images import Picture, decode, picture_size, read_crop
 from sameplayer.errors import DataError
+from sameplayer.files import whole_file, write_text
 
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
 BOX = ("left", "top", "width", "height")
@@ -147,19 +148,13 @@ def write_crops(crops: Crops, path: str | Path) -> None:
     if path.suffix not in (".csv", ".parquet"):
         raise DataError(f"{path}: a crop table ends in .csv or .parquet.")
     root = os.path.relpath(crops.root.resolve(), path.parent.resolve())
-    partial = path.with_suffix(path.suffix + ".partial")
-    try:
+    with whole_file(path) as partial:
         if path.suffix == ".parquet":
             crops.table.to_parquet(partial, index=False)
         else:
             crops.table.to_csv(partial, index=False)
         facts = json.dumps({"scope": crops.scope, "root": root}, indent=2)
-        path.with_suffix(".json").write_text(facts + "\n")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        write_text(path.with_suffix(".json"), facts + "\n")
 
 
 def check_crops(crops: Crops, progress: Callable[[int, int], None] | None = None) -> list[Problem]:

@@ -57,6 +57,8 @@ def read_source(path: str | Path, source: str | None = None, scope: str | None =
         near = difflib.get_close_matches(source, SOURCES, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(f"Source {source!r} is unknown.{hint} Sources: {', '.join(SOURCES)}.")
+    if source != "table" and not path.is_dir():
+        raise DataError(f"{path}: a file; expected a folder with {SOURCES[source].what}.")
     crops = SOURCES[source].read(path)
     if len(crops) == 0:
         raise DataError(f"{path}: no pictures found; expected {SOURCES[source].what}.")
@@ -81,7 +83,8 @@ def _splits(crops: Crops) -> pd.Series:
 
 
 def _synergy_root(path: Path) -> Path | None:
-    for root in (path, path / "data_reid"):
+    folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name.lower() not in IGNORED)
+    for root in (path, *folders):
         if any((root / f"reid_{part}").is_dir() for part in ("training", "test", "challenge")):
             return root
     return None

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, RankingError
+from sameplayer.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,6 @@ class Embeddings:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: vectors, crop table and fingerprint."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
         header = {
             "format": "sameplayer embeddings 1",
             "fingerprint": self.fingerprint,
@@ -67,16 +66,10 @@ class Embeddings:
             "scope": self.crops.scope or "",
             "source": self.crops.source,
         }
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = np.frombuffer(self.crops.table.to_parquet(index=False), np.uint8)
-            vectors = np.ascontiguousarray(self.vectors)
+        content = np.frombuffer(self.crops.table.to_parquet(index=False), np.uint8)
+        vectors = np.ascontiguousarray(self.vectors)
+        with whole_file(path) as partial:
             save_file({"vectors": vectors, "table": content}, partial, header)
-            partial.replace(path)
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"{path}: the embeddings cannot be saved ({error}).") from error
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def load_embeddings(path: str | Path, fingerprint: str | None = None) -> Embeddings:

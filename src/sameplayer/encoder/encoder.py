@@ -28,6 +28,7 @@ from sameplayer.data.images import Picture, decode, letterbox_to
 from sameplayer.encoder.presets import PRESETS, SMALL, find_preset
 from sameplayer.encoder.small import SmallEncoder
 from sameplayer.errors import ConfigError, WeightsError
+from sameplayer.files import whole_file, write_text
 
 INITIAL_LOG_SCALE = math.log(1 / 0.07)
 WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
@@ -135,18 +136,9 @@ class Encoder:
         weights = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
         weights["logit_scale"] = self.log_scale.detach().cpu()
         record = {"format": 1, "fingerprint": self.fingerprint(), **asdict(spec)}
-        partial = [folder / "model.safetensors.partial", folder / "encoder.json.partial"]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file(weights, partial[0])
-            partial[1].write_text(json.dumps(record, indent=2) + "\n")
-            for path in partial:
-                path.replace(path.with_suffix(""))
-        except (OSError, SafetensorError) as error:
-            raise WeightsError(f"{folder}: the encoder cannot be saved ({error}).") from error
-        finally:
-            for path in partial:
-                path.unlink(missing_ok=True)
+        with whole_file(folder / "model.safetensors", WeightsError) as partial:
+            save_file(weights, partial)
+            write_text(folder / "encoder.json", json.dumps(record, indent=2) + "\n", WeightsError)
 
 
 def load_encoder(source: str | Path, *, device: str = "cpu") -> Encoder:

@@ -15,8 +15,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import letterbox_to
-from sameplayer.errors import DataError
 from sameplayer.evaluation.scores import Scores
+from sameplayer.files import write_text
 from sameplayer.ranking.ranking import Ranking
 
 matplotlib.use("Agg")
@@ -37,7 +37,6 @@ def write_report(
     best, worst    how many queries to show, by average precision
     strip          gallery pictures a query
     """
-    path = Path(path)
     order = np.argsort(scores.per_query_ap, kind="stable")
     order = order[~np.isnan(scores.per_query_ap[order])]
     lowest = order[:worst]
@@ -52,15 +51,7 @@ def write_report(
             ("Best queries", [_query(ranking, scores, nearest, int(q), strip) for q in highest]),
         ],
     )
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, page)
 
 
 def _template() -> Any:
@@ -115,6 +106,7 @@ def _curve(scores: Scores) -> str:
     for name, values in scores.cmc.items():
         axes.plot(np.arange(1, 21), 100 * values[:20], marker="o", markersize=3, label=name)
     axes.set(xlabel="rank", ylabel="queries with a match, %", ylim=(0, 102), xlim=(0.5, 20.5))
+    axes.set_xticks([1, 5, 10, 15, 20])
     axes.grid(alpha=0.3)
     axes.legend()
     content = io.BytesIO()

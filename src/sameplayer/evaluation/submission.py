@@ -8,6 +8,7 @@ import numpy as np
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, RankingError
+from sameplayer.files import whole_file
 
 
 def write_submission(
@@ -18,7 +19,7 @@ def write_submission(
     Ids are plain integers, distances have five decimals, smaller is closer. The file appears
     whole or not at all.
     """
-    path, distance = Path(path), np.asarray(distance)
+    distance = np.asarray(distance)
     if distance.shape != (len(query_ids), len(gallery_ids)):
         raise RankingError(
             f"Distances of shape {distance.shape} do not fit {len(query_ids)} query and "
@@ -27,18 +28,10 @@ def write_submission(
     bad = np.argwhere(~np.isfinite(distance))
     if len(bad):
         raise RankingError(f"The distance in row {bad[0][0]}, column {bad[0][1]} is not finite.")
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "w", newline="") as file:
-            file.write(",".join(["0", *(str(int(i)) for i in gallery_ids)]) + "\n")
-            for name, row in zip(query_ids, distance, strict=True):
-                file.write(",".join([str(int(name)), *(f"{value:.5f}" for value in row)]) + "\n")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, open(partial, "w", newline="") as file:
+        file.write(",".join(["0", *(str(int(i)) for i in gallery_ids)]) + "\n")
+        for name, row in zip(query_ids, distance, strict=True):
+            file.write(",".join([str(int(name)), *(f"{value:.5f}" for value in row)]) + "\n")
 
 
 def read_submission(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

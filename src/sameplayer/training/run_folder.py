@@ -17,6 +17,7 @@ import torchvision
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import TrainingError
+from sameplayer.files import whole_file, write_text
 from sameplayer.training.config import TrainConfig
 
 log = logging.getLogger("sameplayer.training")
@@ -27,17 +28,14 @@ class RunFolder:
 
     def __init__(self, path: str | Path, config: TrainConfig, data: dict[str, Any]) -> None:
         self.path = Path(path)
+        self._rows: list[dict[str, float | int]] = []
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise TrainingError(
                 f"{self.path}: already holds files; a run needs a new or empty folder. Choose "
                 "another --out or move the old run away."
             )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._write_json("config.json", {**asdict(config), "data": data})
-            self._write_json("environment.json", environment())
-        except OSError as error:
-            raise TrainingError(f"{self.path}: cannot be written ({error.strerror}).") from error
+        self._write_json("config.json", {**asdict(config), "data": data})
+        self._write_json("environment.json", environment())
         self._handler = logging.FileHandler(self.path / "train.log")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         log.addHandler(self._handler)
@@ -49,20 +47,21 @@ class RunFolder:
 
     def add_metrics(self, row: dict[str, float | int]) -> None:
         """Append one epoch to metrics.csv."""
-        path = self.path / "metrics.csv"
-        new = not path.exists()
-        with open(path, "a", newline="") as file:
+        self._rows.append(row)
+        with (
+            whole_file(self.path / "metrics.csv", TrainingError) as partial,
+            open(partial, "w", newline="") as file,
+        ):
             writer = csv.DictWriter(file, fieldnames=list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+            writer.writeheader()
+            writer.writerows(self._rows)
 
     def save(self, encoder: Encoder, name: str, **facts: Any) -> None:
         """Write the encoder as ``last`` or ``best``."""
         encoder.save(self.path / name, **facts)
 
     def _write_json(self, name: str, record: dict[str, Any]) -> None:
-        (self.path / name).write_text(json.dumps(record, indent=2) + "\n")
+        write_text(self.path / name, json.dumps(record, indent=2) + "\n", TrainingError)
 
 
 def environment() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,11 +132,20 @@ def _loop(
         row["pictures_per_second"] = speed
         folder.add_metrics(row)
         log.info("epoch %d of %d: loss %.4f, mAP %.4f", epoch + 1, epochs, row["loss"], mean_ap)
-        facts = {"epoch": epoch + 1, "mAP": None if math.isnan(mean_ap) else mean_ap}
+        facts = _facts(config, epoch + 1, mean_ap)
         folder.save(encoder, "last", **facts)
         if math.isnan(mean_ap) or mean_ap > best:
             best = -1.0 if math.isnan(mean_ap) else mean_ap
             folder.save(encoder, "best", **facts)
+
+
+def _facts(config: TrainConfig, epoch: int, mean_ap: float) -> dict[str, Any]:
+    """What travels with the weights; the whole configuration is in the run's config.json."""
+    names = ("epochs", "preset", "seed", "pairs", "lr", "schedule", "augment", "validate")
+    facts: dict[str, Any] = {"epoch": epoch}
+    if not math.isnan(mean_ap):
+        facts["validation mAP"] = round(mean_ap, 4)
+    return facts | {name: getattr(config, name) for name in names}
 
 
 def _step(

@@ -1,0 +1,41 @@
+"""Writing files so that a reader finds the old one, the new one, or none: never a part."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from sameplayer.errors import DataError, SameplayerError
+
+
+@contextmanager
+def whole_file(path: str | Path, error: type[SameplayerError] = DataError) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; what is written there becomes ``path`` at the end.
+
+    The content reaches the disk before the name changes. When the disk is full or the folder
+    cannot be written, nothing stays and ``error`` is raised, naming ``path`` and the reason.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            with open(partial, "rb") as written:
+                os.fsync(written.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, SafetensorError) as reason:
+        said = getattr(reason, "strerror", None) or reason
+        raise error(f"{path}: cannot be written ({said}).") from reason
+
+
+def write_text(path: str | Path, text: str, error: type[SameplayerError] = DataError) -> None:
+    """Write a text file, whole or not at all."""
+    with whole_file(path, error) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -1,0 +1,187 @@
+"""The commands as a user calls them: results, exit codes, error texts, no traceback."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sameplayer import TrainConfig, train
+from sameplayer.cli import main
+from sameplayer.data.crops import Crops
+from sameplayer.evaluation.submission import read_submission
+
+FAST = ["--epochs", "1", "--pairs", "6", "--height", "64", "--width", "32", "--validate", "none"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, league: Crops) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    train(league, out, TrainConfig(epochs=1, pairs=6, height=64, width=32, validate="none"))
+    return out
+
+
+def test_synth_then_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "drawn"
+    assert main(["synth", str(out), "--persons", "12", "--seed", "2", "--clips", "1"]) == 0
+    assert main(["check", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "synergy" in shown
+    assert "no problems" in shown
+    assert main(["check", str(out / "clips")]) == 0
+    next(out.rglob("reid_test/query/*.jpeg")).write_bytes(b"")
+    assert main(["check", str(out)]) == 1
+    assert "unreadable picture: row" in capsys.readouterr().out
+
+
+def test_train_evaluate_embed_submit(
+    tmp_path: Path, league_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = str(league_folder), tmp_path / "run"
+    assert main(["train", data, "--preset", "small", "--out", str(run), *FAST]) == 0
+    scores, page = tmp_path / "scores.json", tmp_path / "report.html"
+    arguments = ["--json", str(scores), "--report", str(page), "--rerank", "k-reciprocal"]
+    assert main(["evaluate", str(run), data, *arguments]) == 0
+    assert "mAP" in capsys.readouterr().out
+    record = json.loads(scores.read_text())
+    assert set(record["cmc"]) == {"allshots", "market1501", "cuhk03"}
+    assert set(record["cmc"]["allshots"]) == {"1", "5", "10"}
+    assert record["queries"] == 8
+    assert record["gallery"] == 40
+    assert page.stat().st_size > 20_000
+    assert main(["embed", str(run), data, "--out", str(tmp_path / "all.safetensors")]) == 0
+    out = tmp_path / "distances.csv"
+    assert main(["submit", str(run), str(run), data, "--out", str(out), "--fuse", "combined"]) == 0
+    distance, query_ids, gallery_ids = read_submission(out)
+    assert distance.shape == (6, 30)
+    assert len(set(query_ids.tolist() + gallery_ids.tolist())) == 36
+
+
+def test_config_repeats_a_run_to_the_bit(tmp_path: Path, league_folder: Path, run: Path) -> None:
+    again = tmp_path / "again"
+    config = str(run / "config.json")
+    assert main(["train", str(league_folder), "--out", str(again), "--config", config]) == 0
+    first = (run / "last" / "model.safetensors").read_bytes()
+    assert (again / "last" / "model.safetensors").read_bytes() == first
+    other = tmp_path / "other"
+    arguments = ["--out", str(other), f"--config={config}", "--seed", "5"]
+    assert main(["train", str(league_folder), *arguments]) == 0
+    assert (other / "last" / "model.safetensors").read_bytes() != first
+
+
+BAD = {
+    "no folder": (["check", "{tmp}/nowhere"], "no such folder or table"),
+    "empty folder": (["check", "{tmp}/empty"], "the folder is empty"),
+    "unknown layout": (["check", "{tmp}/odd"], "Looked for"),
+    "unknown source": (["check", "{data}", "--source", "sinergy"], "Did you mean 'synergy'"),
+    "file as folder": (["check", "{run}/config.json", "--source", "mot"], "a file; expected"),
+    "unknown preset": (["train", "{data}", "--out", "{tmp}/r", "--preset", "smal"], "Did you mean"),
+    "used run folder": (
+        ["train", "{data}", "--out", "{run}", "--pairs", "6"],
+        "already holds files",
+    ),
+    "batch too large": (["train", "{data}", "--out", "{tmp}/r", "--pairs", "99"], "Use --pairs"),
+    "setting out of range": (["train", "{data}", "--out", "{tmp}/r", "--lr", "-1"], "--lr is -1"),
+    "no config": (["train", "{data}", "--out", "{tmp}/r", "--config", "{tmp}/x"], "configuration"),
+    "no run": (["evaluate", "{tmp}/nowhere", "{data}"], "nowhere"),
+    "no split": (["evaluate", "{run}", "{data}", "--split", "valid"], "no split 'valid'"),
+    "k1": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--k1", "0"], "k1 is 0"),
+    "hidden persons": (["evaluate", "{run}", "{data}", "--split", "challenge"], "match"),
+    "only data": (["submit", "{data}", "--out", "{tmp}/s.csv"], "at least one run folder"),
+    "no ids": (["submit", "{run}", "{data}", "--out", "{tmp}/s.csv", "--split", "test"], "id"),
+    "report in a file": (["evaluate", "{run}", "{data}", "--report", "{file}/a.html"], "written"),
+    "json in a file": (["evaluate", "{run}", "{data}", "--json", "{file}/a.json"], "written"),
+    "demo folder in use": (["demo", "--out", "{data}"], "already holds files"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_message_and_exit_code_2(
+    case: str, tmp_path: Path, league_folder: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "notes.txt").write_text("nothing")
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    arguments, expected = BAD[case]
+    places = {"tmp": tmp_path, "data": league_folder, "run": run, "file": file}
+    assert main([argument.format(**places) for argument in arguments]) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert "Traceback" not in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "file", "odd"]
+
+
+def test_unknown_flag_exits_with_2_and_a_hint() -> None:
+    command = [sys.executable, "-m", "sameplayer.cli", "check", ".", "--sorce", "mot"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--source" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_in_an_epoch_leaves_the_last_finished_one(
+    tmp_path: Path, league_folder: Path
+) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "sameplayer.cli", "train", str(league_folder)]
+    settings = ["--out", str(out), "--epochs", "10000", "--pairs", "6", "--validate", "none"]
+    process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (out / "best" / "model.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "stopped" in said
+    assert "Traceback" not in said
+    with open(out / "metrics.csv", newline="") as file:
+        assert int(list(csv.DictReader(file))[-1]["epoch"]) >= 1
+    assert main(["evaluate", str(out), str(league_folder)]) == 0
+    assert not [p for p in out.rglob("*") if "partial" in p.name]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_said_and_nothing_half_written_stays(
+    tmp_path: Path, league_folder: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.csv.partial").symlink_to("/dev/full")
+    arguments = ["submit", str(run), str(league_folder), "--out", str(tmp_path / "s.csv")]
+    assert main(arguments) == 2
+    assert "No space left" in capsys.readouterr().err
+    page = tmp_path / "r.html"
+    (tmp_path / "r.html.partial").symlink_to("/dev/full")
+    assert main(["evaluate", str(run), str(league_folder), "--report", str(page)]) == 2
+    assert "No space left" in capsys.readouterr().err
+    (tmp_path / "j.json.partial").symlink_to("/dev/full")
+    scores = str(tmp_path / "j.json")
+    assert main(["evaluate", str(run), str(league_folder), "--json", scores]) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_while_logging_an_epoch(tmp_path: Path, league_folder: Path) -> None:
+    if not shutil.which("prlimit") and sys.platform != "linux":
+        pytest.skip("file size limits are set as on Linux")
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        "from sameplayer.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["train", str(league_folder), "--out", str(tmp_path / "run"), *FAST]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "run").rglob("*.partial"))
