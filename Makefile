@@ -15,8 +15,8 @@ test: check
 	$(BIN)/pytest -n 2
 
 check: setup
-	$(BIN)/ruff format --no-cache --check src tests
-	$(BIN)/ruff check --no-cache src tests
+	$(BIN)/ruff format --no-cache --check src tests benchmarks
+	$(BIN)/ruff check --no-cache src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

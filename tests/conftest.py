@@ -11,6 +11,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network, and the hub's client reads this once
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 

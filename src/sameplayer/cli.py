@@ -86,6 +86,33 @@ def check(data: Data, source: str | None = None, scope: str | None = None) -> in
     return 1 if problems else 0
 
 
+def split(
+    data: Data,
+    out: Path,
+    share: float = 0.3,
+    seed: int = 1,
+    source: str | None = None,
+    scope: str | None = None,
+) -> None:
+    """Split a data set by person into training, query and gallery; write it as a crop table.
+
+    Args:
+        data: Folder or table; its own split, if any, is left aside.
+        out: Table to write (.csv or .parquet).
+        share: Share of the persons to keep for query and gallery.
+        seed: Decides who.
+        source: Layout of the data; none: recognised.
+        scope: Where a person id holds: set, game or sequence; none: as the layout says.
+    """
+    from sameplayer.data.crops import describe_crops, write_crops
+    from sameplayer.data.sources import read_source
+    from sameplayer.data.splits import hold_out
+
+    crops = hold_out(read_source(data, source, scope), share, seed)
+    write_crops(crops, out)
+    print(describe_crops(crops))
+
+
 def _train_command(defaults: TrainConfig) -> Callable[..., None]:
     def train(
         data: Data,
@@ -112,9 +139,8 @@ def _train_command(defaults: TrainConfig) -> Callable[..., None]:
             encoder = run(read_source(data, source, scope), out, settings, progress=show)
         facts = encoder.spec.facts
         scored = f", validation mAP {facts['validation mAP']}" if "validation mAP" in facts else ""
-        print(
-            f"{out}: epoch {facts['epoch']} of {facts['epochs']}{scored}, fingerprint {encoder.fingerprint()}"
-        )
+        print(f"{out}: epoch {facts['epoch']} of {facts['epochs']} kept{scored}")
+        print(f"fingerprint {encoder.fingerprint()}")
 
     return train
 
@@ -249,6 +275,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "synth": synth,
     "fetch": fetch,
     "check": check,
+    "split": split,
     "train": _train_command(TrainConfig()),
     "evaluate": evaluate,
     "embed": embed,

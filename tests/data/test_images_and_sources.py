@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from sameplayer.data.crops import Crops, check_crops, read_crops, write_crops
 from sameplayer.data.images import decode, letterbox
 from sameplayer.data.sources import read_source, split
+from sameplayer.data.splits import hold_out
 from sameplayer.data.synthetic import draw_clip, draw_league, histogram_features
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError
@@ -41,6 +44,30 @@ def test_grey_and_16_bit_pictures_become_rgb_and_content_decides(tmp_path: Path)
     assert decode(tmp_path / "deep.png").dtype == np.uint8
     (tmp_path / "renamed.jpeg").write_bytes((tmp_path / "grey.png").read_bytes())
     assert decode(tmp_path / "renamed.jpeg").shape == (9, 5, 3)
+
+
+def test_cmyk_transparent_and_turned_pictures_become_upright_rgb(tmp_path: Path) -> None:
+    colours = np.zeros((16, 8, 3), np.uint8)
+    colours[:8] = (200, 40, 30)
+    colours[8:] = (20, 60, 180)
+    whole = Image.fromarray(colours)
+    whole.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
+    assert np.abs(decode(tmp_path / "cmyk.jpg").astype(int) - colours).max() < 30
+    whole.convert("RGBA").save(tmp_path / "clear.png")
+    np.testing.assert_array_equal(decode(tmp_path / "clear.png"), colours)
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    whole.save(tmp_path / "turned.jpg", exif=turned, quality=100)
+    assert np.abs(decode(tmp_path / "turned.jpg").astype(int) - colours[::-1, ::-1]).mean() < 5
+
+
+def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    header = struct.pack(">II5B", 30_000, 30_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
+    (tmp_path / "huge.png").write_bytes(content + struct.pack(">I", zlib.crc32(chunk)) + b"IEND")
+    with pytest.raises(DataError, match="30000 x 30000 pixels"):
+        decode(tmp_path / "huge.png")
 
 
 def test_unreadable_pictures_say_why(tmp_path: Path) -> None:
@@ -190,3 +217,35 @@ def test_persons_of_the_splits_are_disjoint(league: Crops) -> None:
     parts = [set(split(league, name).table["person"].dropna()) for name in ("training", "test")]
     assert parts[0]
     assert not parts[0] & parts[1]
+
+
+def test_split_keeps_persons_apart_and_singles_as_distractors(tmp_path: Path) -> None:
+    for person, count in enumerate((3, 3, 3, 3, 3, 1)):
+        for number in range(count):
+            picture(tmp_path / "crops" / f"p{person}" / f"{number}.png")
+    crops = read_source(tmp_path / "crops")
+    made = hold_out(crops, 0.4, seed=1).table
+    persons = {role: set(rows["person"].dropna()) for role, rows in made.groupby("role")}
+    assert len(persons["train"]) == 3
+    assert persons["query"] == persons["gallery"]
+    assert len(persons["query"]) == 2
+    assert not persons["train"] & persons["query"]
+    assert made[made["role"] == "distractor"]["image"].tolist() == ["p5/0.png"]
+    assert len(made) == len(crops)
+    with pytest.raises(DataError, match="fewer than 2 on one side"):
+        hold_out(crops, 0.1)
+    with pytest.raises(DataError, match="--share is 2"):
+        hold_out(crops, 2)
+
+
+def test_a_query_without_a_match_is_said_and_left_out(league: Crops) -> None:
+    crops = split(league, "test")
+    first = crops.table["person"].iat[0]
+    table = crops.table
+    keep = (table["role"] == "query") | (table["person"] != first)
+    fewer = crops.where(keep.to_numpy(dtype=bool))
+    assert [p.kind for p in check_crops(fewer)] == ["query without a match"]
+    rows = np.random.default_rng(1).normal(size=(len(fewer), 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    scores = evaluate(rank(Embeddings(rows, fewer, "random")))
+    assert (scores.queries, scores.skipped) == (8, 1)

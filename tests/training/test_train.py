@@ -121,3 +121,16 @@ def test_unknown_key_in_a_config_is_an_error(tmp_path: Path) -> None:
 def test_every_augmentation_trains(league: Crops, tmp_path: Path, augment: str) -> None:
     config = replace(QUICK, epochs=1, augment=augment, validate="none")  # type: ignore[arg-type]
     assert np.isfinite(train(league, tmp_path / "run", config).log_scale.item())
+
+
+def test_one_person_cannot_be_trained_on(league: Crops, tmp_path: Path) -> None:
+    one = league.where(league.table["person"].eq("1").fillna(False).to_numpy(dtype=bool))
+    with pytest.raises(TrainingError, match="at least 2 such persons"):
+        train(one, tmp_path / "run", replace(QUICK, validate="none"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_left_to_the_preset_shrinks_to_the_persons(league: Crops, tmp_path: Path) -> None:
+    few = TrainConfig(epochs=1, height=32, width=16, validate="none")
+    train(league, tmp_path / "run", few)
+    assert read_config(tmp_path / "run" / "config.json").pairs == 16

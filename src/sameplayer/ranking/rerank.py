@@ -1,84 +1,93 @@
-"""Re-ranking: k-reciprocal (Zhong et al., 2017, as run in 2022) and hard weights (2023)."""
+"""Re-ranking: k-reciprocal (Zhong et al., 2017, as run in 2022) and hard weights (2023).
+
+Both work on neighbour lists and sparse rows: time is that of the similarities (2 N^2 d
+operations for N = queries + gallery), memory that of one block of them and of the result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numba import get_num_threads
 
 from sameplayer.errors import RankingError
+from sameplayer.ranking import kernels
 from sameplayer.ranking.distance import squared_euclidean
+from sameplayer.ranking.neighbours import find_neighbours
 
 
 def k_reciprocal(
-    query: np.ndarray, gallery: np.ndarray, k1: int = 20, k2: int = 6, lambda_: float = 0.3
+    query: np.ndarray,
+    gallery: np.ndarray,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float = 0.3,
+    **search: Any,
 ) -> np.ndarray:
     """Return (m, n) re-ranked distances of features (m, d) and (n, d); smaller is closer.
+
+    k1, k2     neighbours in the reciprocal sets, and in the local expansion
+    lambda_    weight of the direct distance beside the Jaccard distance
+    search     memory_gb, device, progress: see ``find_neighbours``
 
     As the published code runs it, unlike the paper: distances are squared twice, each column is
     divided by its maximum, and neighbour lists hold k + 1 entries, the row itself included.
     """
-    _check(k1, k2, lambda_)
-    both = np.concatenate([query, gallery])
-    count, queries = len(both), len(query)
-    distance = squared_euclidean(both, both) ** 2
-    distance = np.ascontiguousarray((distance / np.maximum(distance.max(axis=0), 1e-12)).T)
-    order = np.argsort(distance, axis=1, kind="stable")
-    near = [_reciprocal(order, i, k1) for i in range(count)]
-    half = [_reciprocal(order, i, int(np.round(k1 / 2))) for i in range(count)]
-    weights = np.zeros((count, count), np.float32)
-    for i in range(count):
-        members = near[i]
-        for j in near[i]:
-            if len(np.intersect1d(half[j], near[i])) > 2 / 3 * len(half[j]):
-                members = np.append(members, half[j])
-        members = np.unique(members)
-        weight = np.exp(-distance[i, members])
-        weights[i, members] = weight / weight.sum()
+    check_settings(k1, k2, lambda_)
+    found = find_neighbours(query, gallery, max(k1 + 1, k2), divide=True, **search)
+    m, total = len(query), len(found.rows)
+    members, counts = kernels.reciprocal(found.lists, k1 + 1)
+    half, half_counts = kernels.reciprocal(found.lists, round(k1 / 2) + 1)
+    sparse = kernels.neighbour_weights(
+        found.rows, found.lengths, found.lists, found.values, found.farthest,
+        members, counts, half, half_counts,
+    )  # fmt: skip
     if k2 > 1:
-        weights = np.stack([weights[order[i, :k2]].mean(axis=0) for i in range(count)])
-    jaccard = np.empty((queries, count - queries), np.float32)
-    for i in range(queries):
-        shared = np.minimum(weights[i], weights[queries:]).sum(axis=1)
-        jaccard[i] = 1 - shared / (2 - shared)
-    return ((1 - lambda_) * jaccard + lambda_ * distance[:queries, queries:]).astype(np.float32)
+        sparse = kernels.mean_rows(found.lists, k2, *sparse, get_num_threads())
+    by_column = kernels.transpose(*sparse, m, total)
+    ones = np.ones(total, np.float32)
+    share = np.float32(1 - lambda_)
+    kernels.jaccard_into(found.direct, share, *sparse, ones[:m], *by_column, ones[m:])
+    return found.direct
 
 
 def hard_weights(
-    query: np.ndarray, gallery: np.ndarray, k1: int = 20, k2: int = 6, lambda_: float = 0.5
+    query: np.ndarray,
+    gallery: np.ndarray,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float = 0.5,
+    *,
+    faithful: bool = True,
+    **search: Any,
 ) -> np.ndarray:
     """Return (m, n) re-ranked distances with binary ("hard") neighbour vectors, as run in 2023.
 
-    The published code expands in place: the walk over a query's set also visits what its first
-    merge appended, and later rows see the already averaged vectors of earlier ones. The result
-    is kept equal, quirks included. ``lambda_`` weighs the Jaccard distance here.
+    lambda_     weight of the Jaccard distance (the other way round than in ``k_reciprocal``)
+    faithful    True: equal to the published code, which expands in place: the walk over a query's
+                set also visits what its first merge appended, a gallery row's own entry is left
+                out, and later rows meet the already averaged vectors of earlier ones. False: as
+                the paper defines it: every set is walked once, and all rows are averaged at the
+                same time over their first k2 neighbours, themselves included
+    search      memory_gb, device, progress: see ``find_neighbours``
     """
-    _check(k1, k2, lambda_)
+    check_settings(k1, k2, lambda_)
     m, n = len(query), len(gallery)
-    joint = np.concatenate([query, gallery])
-    distance = squared_euclidean(joint, joint)
-    order = np.argsort(distance, axis=1, kind="stable")
-    own = np.argsort(distance[m:, m:], axis=1, kind="stable")
-    rank_of = _first(order, k1)
-    query_sets = [[g - m for g in order[p, :k1] if g >= m and p in rank_of[g]] for p in range(m)]
-    gallery_sets, half_sets = _mutual(own, k1), _mutual(own, k1 // 2)
-    halves = [set(half) for half in half_sets]
-    vectors = np.zeros((m, n), np.float32)
-    for p, members in enumerate(query_sets):
-        vectors[p, _expand_query(members, half_sets, halves)] = 1
-    plain = np.zeros((n, n), np.float32)
-    for g, members in enumerate(gallery_sets):
-        plain[g, _expand_gallery(members, half_sets, halves)] = 1
+    found = find_neighbours(query, gallery, max(k1, k2), power=1, own=max(k1, k2 + 1), **search)
+    half = kernels.reciprocal(found.own, k1 // 2)
+    of_query = kernels.binary_rows(*kernels.query_members(found.lists, m, k1), *half, 0, faithful)
+    of_item = kernels.binary_rows(*kernels.reciprocal(found.own, k1), *half, int(faithful), False)
     if k2 > 1:
-        _average_in_place(vectors, plain, order, own, k2)
-    jaccard = np.empty((m, n), np.float32)
-    for p in range(m):
-        shared = np.minimum(vectors[p], plain).sum(axis=1)
-        union = np.maximum(vectors[p], plain).sum(axis=1)
-        jaccard[p] = 1 - shared / np.maximum(union, 1e-12)
-    rows = distance[:m, m:]
-    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return ((1 - lambda_) * rows + lambda_ * jaccard).astype(np.float32)
+        of_query, of_item = _averaged(of_query, of_item, found.lists, found.own, k2, n, faithful)
+    by_column = kernels.transpose(*of_item, 0, n)
+    lengths = np.linalg.norm(found.direct, axis=1, keepdims=True)
+    direct = found.direct / np.maximum(lengths, 1e-12)
+    share = np.float32(lambda_)
+    sums = _row_sums(of_query, m), _row_sums(of_item, n)
+    kernels.jaccard_into(direct, share, *of_query, sums[0], *by_column, sums[1])
+    return direct
 
 
 Reranker = Callable[..., np.ndarray]
@@ -93,6 +102,7 @@ def rerank(
     k1: int = 20,
     k2: int = 6,
     lambda_: float | None = None,
+    **search: Any,
 ) -> np.ndarray:
     """Return (m, n) distances by "none", "k-reciprocal" or "hard"; lambda None: its own."""
     if method == "none":
@@ -102,64 +112,41 @@ def rerank(
             f"Re-ranking {method!r} is unknown; expected none or one of {', '.join(RERANKERS)}."
         )
     settings = {} if lambda_ is None else {"lambda_": lambda_}
-    return RERANKERS[method](query, gallery, k1, k2, **settings)
+    return RERANKERS[method](query, gallery, k1, k2, **settings, **search)
 
 
-def _check(k1: int, k2: int, lambda_: float) -> None:
+def check_settings(k1: int, k2: int, lambda_: float) -> None:
+    """Raise RankingError for neighbour counts below 1 and a weight outside 0 to 1."""
     if k1 < 1 or k2 < 1:
         raise RankingError(f"k1 is {k1} and k2 is {k2}; expected 1 or more.")
     if not 0 <= lambda_ <= 1:
         raise RankingError(f"lambda is {lambda_}; expected 0 to 1.")
 
 
-def _reciprocal(order: np.ndarray, i: int, k: int) -> np.ndarray:
-    forward = order[i, : k + 1]
-    backward = order[forward, : k + 1]
-    return forward[(backward == i).any(axis=1)]
+Sparse = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def _first(order: np.ndarray, k: int) -> list[set[int]]:
-    return [set(row[:k].tolist()) for row in order]
+def _averaged(
+    of_query: Sparse,
+    of_item: Sparse,
+    lists: np.ndarray,
+    own: np.ndarray,
+    k2: int,
+    n: int,
+    faithful: bool,
+) -> tuple[Sparse, Sparse]:
+    m = len(of_query[0]) - 1
+    starts = np.concatenate([of_query[0], of_query[0][-1] + of_item[0][1:]])
+    columns = np.concatenate([of_query[1], of_item[1]])
+    stacked = starts, columns, np.ones(len(columns), np.float32)
+    if faithful:
+        queries = kernels.mean_in_place(lists, 0, k2, *stacked, m, n)
+        return queries, kernels.mean_in_place(own, 1, k2, *of_item, n, n)
+    queries = kernels.mean_rows(lists[:m], k2, *stacked, get_num_threads())
+    return queries, kernels.mean_rows(own, k2, *of_item, get_num_threads())
 
 
-def _mutual(order: np.ndarray, k: int) -> list[list[int]]:
-    first = _first(order, k)
-    return [[int(g) for g in order[i, :k] if i in first[g]] for i in range(len(order))]
-
-
-def _expand_query(
-    members: list[int], half_sets: list[list[int]], halves: list[set[int]]
-) -> list[int]:
-    original, result, walk = set(members), list(members), list(members)
-    merged = False
-    place = 0
-    while place < len(walk):
-        half = half_sets[walk[place]]
-        if len(original & halves[walk[place]]) >= 2 / 3 * len(half):
-            result.extend(half)
-            if not merged:
-                walk.extend(half)
-                merged = True
-        place += 1
-    return sorted(set(result))
-
-
-def _expand_gallery(
-    members: list[int], half_sets: list[list[int]], halves: list[set[int]]
-) -> list[int]:
-    original, result = set(members[1:]), list(members)
-    for g in members[1:]:
-        if len(original & halves[g]) >= 2 / 3 * len(half_sets[g]):
-            result.extend(half_sets[g])
-    return sorted(set(result))
-
-
-def _average_in_place(
-    vectors: np.ndarray, plain: np.ndarray, order: np.ndarray, own: np.ndarray, k2: int
-) -> None:
-    m = len(vectors)
-    for p in range(m):
-        near = order[p, :k2]
-        vectors[p] = np.stack([vectors[j] if j < m else plain[j - m] for j in near]).mean(axis=0)
-    for g in range(len(plain)):
-        plain[g] = plain[own[g, 1 : k2 + 1]].mean(axis=0)
+def _row_sums(sparse: Sparse, rows: int) -> np.ndarray:
+    starts, _, weights = sparse
+    numbers = np.repeat(np.arange(rows), np.diff(starts))
+    return np.bincount(numbers, weights, minlength=rows).astype(np.float32)

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,18 @@ def train(
 
     crops     the table; validation uses held-out training persons or its query and gallery rows
     out       a new or empty folder, see ``run_folder``
-    config    settings; None: the small preset
+    config    settings; None: the small preset. A batch size left to the preset is lowered to the
+              number of persons where there are fewer
 
     The same crops, config, machine type and thread count give the same weights to the bit on the
     CPU. Ctrl-C, a NaN loss (TrainingError) or a full disk leave the last finished epoch usable.
     """
-    config = (config or TrainConfig()).resolved()
+    asked = config or TrainConfig()
+    config = asked.resolved()
     learn, validation = _split(crops, config)
     persons, scopes = learn.persons(), learn.scopes()
+    if asked.pairs is None:
+        config = _fit_pairs(config, persons)
     draw_batches(persons, scopes, config.pairs or 2, np.random.default_rng(config.seed))
     encoder = _start(config)
     folder = RunFolder(out, config, {"root": str(crops.root), "source": crops.source})
@@ -199,7 +203,7 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
     if len(training) == 0:
         raise DataError(
             f"{crops.root}: no rows with role 'train' among {len(crops)}; expected a training "
-            "split, such as reid_training or a table with a column role."
+            "split. Make one with: sameplayer split DATA --out crops.csv"
         )
     if config.validate == "none":
         return training, None
@@ -211,6 +215,15 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
         return training, tested
     learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
     return learn, draw_query_gallery(held)
+
+
+def _fit_pairs(config: TrainConfig, persons: np.ndarray) -> TrainConfig:
+    """Lower the preset's batch to the persons at hand; a batch that was asked for stays."""
+    found = int((np.bincount(persons[persons >= 0], minlength=1) >= 2).sum())
+    if not 2 <= found < (config.pairs or 2):
+        return config
+    log.warning("%d pairs a batch instead of %d: there are no more persons", found, config.pairs)
+    return replace(config, pairs=found)
 
 
 def _start(config: TrainConfig) -> Encoder:

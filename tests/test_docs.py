@@ -1,0 +1,92 @@
+"""Every snippet of the README and of docs/ runs as it stands, page by page, in one folder."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sameplayer.cli import main
+from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source
+from sameplayer.data.synthetic import draw_league
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# The same command on a smaller scale; the full one takes minutes.
+SMALLER = {
+    "sameplayer demo": "sameplayer demo --persons 12 --epochs 1",
+    "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 2",
+}
+ELSEWHERE = ("pip ", "make ", "git ")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
+    """What the pages name: LEAGUE, CROPS (a folder a person), RUN_A, RUN_B, a checkpoint."""
+    out = tmp_path_factory.mktemp("docs")
+    league = draw_league(out / "LEAGUE", 48, 1, test_persons=6, challenge_persons=6, frames=4)
+    crops: Crops = read_source(league)
+    for row in range(len(crops)):
+        person = crops.table["person"].iat[row]
+        if crops.table["role"].iat[row] == "train":
+            (out / "CROPS" / str(person)).mkdir(parents=True, exist_ok=True)
+            shutil.copy(crops.path(row), out / "CROPS" / str(person))
+    shutil.copy(crops.path(0), out / "crop.jpeg")
+    shutil.copy(golden / "tiny-vit.pth", out / "checkpoint.pth")
+    shutil.copy(golden / "tiny-vit.json", out / "checkpoint.json")
+    settings = ["--pairs", "16", "--epochs", "1", "--validate", "none"]
+    for name in ("RUN_A", "RUN_B"):
+        assert main(["train", str(out / "LEAGUE"), "--out", str(out / name), *settings]) == 0
+    return out
+
+
+def _snippets(page: Path) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w+(?: [\w-]+)?)\n(.*?)^```", page.read_text(), re.S | re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_snippets_run(
+    page: Path,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    made = {name for _, text in _snippets(page) for name in re.findall(r"--out (\S+)", text)}
+    for item in folder.iterdir():
+        if item.name not in made and not re.search(f"synth {item.name}", page.read_text()):
+            (tmp_path / item.name).symlink_to(item)
+    for kind, text in _snippets(page):
+        if kind.startswith("python"):
+            exec(compile(text, str(page), "exec"), {})
+        elif kind.startswith("sh"):
+            for line in text.splitlines():
+                _run(line, kind, capsys)
+
+
+def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = line.split("#")[0].strip()
+    if not command or command.startswith(ELSEWHERE):
+        return
+    words = shlex.split(SMALLER.get(command, command))
+    assert words[0] == "sameplayer", line
+    code = main(words[1:])
+    said = capsys.readouterr().err
+    if kind == "sh no-network":
+        assert code == 2, line
+        assert re.search("SAMEPLAYER_WEIGHTS|bring the file", said), said
+    else:
+        assert code == 0, f"{line}\n{said}"
+
+
+def test_pages_name_only_files_that_exist() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
