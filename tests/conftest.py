@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test needs a network, and the hub's client reads this once
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 

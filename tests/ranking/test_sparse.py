@@ -23,12 +23,20 @@ Case = tuple[np.ndarray, np.ndarray, int, int, float]
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Features with groups, duplicates and rows of zeros; neighbour counts beyond the gallery."""
+    """Groups of features, or many equal distances; neighbour counts beyond the gallery.
+
+    Rounding would decide among nearly equal distances, so rows that repeat, and rows of zeros, come
+    with features whose products are exact.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     m, n, width = draw(st.integers(1, 8)), draw(st.integers(1, 50)), draw(st.integers(2, 24))
-    centres = rng.normal(size=(5, width))
-    rows = centres[rng.integers(5, size=m + n)] + rng.normal(size=(m + n, width))
     if draw(st.booleans()):
+        centres = rng.normal(size=(5, width))
+        rows = centres[rng.integers(5, size=m + n)] + rng.normal(size=(m + n, width))
+    else:
+        rows = np.zeros((m + n, width + 2))
+        for row in rows:
+            row[rng.choice(width + 2, 4, replace=False)] = rng.choice((-0.5, 0.5), 4)
         rows[-1] = rows[0]
         rows[(m + n) // 2] = 0
     k1, k2 = draw(st.integers(1, 60)), draw(st.integers(1, 9))
@@ -42,13 +50,13 @@ def embedded(rows: np.ndarray) -> Embeddings:
     return Embeddings(unit.astype(np.float32), Crops(table, Path()), "none")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_sparse_k_reciprocal_is_the_dense_one(case: Case) -> None:
     np.testing.assert_allclose(k_reciprocal(*case), plain.k_reciprocal(*case), atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_sparse_hard_weights_are_the_dense_ones(case: Case) -> None:
     found = hard_weights(*case)
@@ -58,7 +66,7 @@ def test_sparse_hard_weights_are_the_dense_ones(case: Case) -> None:
         np.testing.assert_allclose(found, plain.hard_weights(*case), atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.sampled_from([k_reciprocal, hard_weights]))
 def test_distances_stay_within_0_and_1_and_follow_the_gallery(case: Case, method: object) -> None:
     query, gallery, *rest = case
@@ -76,7 +84,7 @@ def test_distances_stay_within_0_and_1_and_follow_the_gallery(case: Case, method
         np.testing.assert_allclose(scaled, found, atol=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases())
 def test_a_prepared_gallery_answers_as_if_the_query_were_the_only_one(case: Case) -> None:
     query, gallery, *rest = case

@@ -1,7 +1,7 @@
-"""Average precision, mAP, CMC and mINP, as Open-ReID defines them.
+"""Scores of a ranking: mAP, CMC, mINP, precision and recall at k, and whether two differ.
 
-A gallery picture of the query's person *and* camera is left out of that query's list, and so is
-one at infinite distance (another identity scope). Queries without a match are left out.
+A small test set moves by points: every mAP comes with the interval that the choice of queries
+leaves, and ``compare`` tests two rankings on the same queries.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from sameplayer.errors import RankingError
+from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
 from sameplayer.ranking.ranking import Ranking
-
-PROTOCOLS = ("allshots", "market1501", "cuhk03")
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,7 @@ class Scores:
     """Scores of one ranking, fractions of 1.
 
     cmc             protocol -> (100,) share of queries with a match among the first k
+    at              k -> (precision, recall) of the first k, mean over the queries with a match
     per_query_ap    (m,) average precision, NaN without a match
     interval        95 % bootstrap interval of mAP over the queries
     """
@@ -29,6 +29,7 @@ class Scores:
     mAP: float
     mINP: float
     cmc: dict[str, np.ndarray]
+    at: dict[int, tuple[float, float]]
     per_query_ap: np.ndarray
     interval: tuple[float, float]
     queries: int
@@ -47,6 +48,9 @@ class Scores:
         for protocol, curve in self.cmc.items():
             shown = "".join(f"{100 * curve[k - 1]:>8.2f}" for k in (1, 5, 10))
             lines.append(f"{protocol:<12}{shown}")
+        for name, which in (("precision", 0), ("recall", 1)):
+            shown = "".join(f"{100 * both[which]:>8.2f}" for both in self.at.values())
+            lines.append(f"{name:<12}{shown}")
         lines.append(
             f"{self.queries} queries ({self.skipped} without a match left out), {self.gallery} "
             f"gallery pictures, re-ranking {self.rerank}, encoder {self.encoder}"
@@ -62,6 +66,8 @@ class Scores:
                 name: {str(k): float(curve[k - 1]) for k in (1, 5, 10)}
                 for name, curve in self.cmc.items()
             },
+            "precision": {str(k): both[0] for k, both in self.at.items()},
+            "recall": {str(k): both[1] for k, both in self.at.items()},
             "queries": self.queries,
             "queries_without_match": self.skipped,
             "gallery": self.gallery,
@@ -77,8 +83,8 @@ def evaluate(ranking: Ranking) -> Scores:
         ranking.query.table["camera"].fillna("0").to_numpy(dtype=str),
         ranking.gallery.table["camera"].fillna("1").to_numpy(dtype=str),
     )
-    lists = _Lists(ranking.distance, query_ids, gallery_ids, *cameras)
-    precision = lists.average_precision()
+    ranks = MatchRanks(ranking.distance, query_ids, gallery_ids, *cameras)
+    precision = ranks.average_precision()
     found = precision[~np.isnan(precision)]
     if len(found) == 0:
         raise RankingError(
@@ -90,8 +96,9 @@ def evaluate(ranking: Ranking) -> Scores:
     low, high = np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
     return Scores(
         float(found.mean()),
-        lists.mean_inverse_negative_penalty(),
-        {protocol: lists.cmc(protocol, 100) for protocol in PROTOCOLS},
+        ranks.mean_inverse_negative_penalty(),
+        {protocol: ranks.cmc(protocol, 100) for protocol in PROTOCOLS},
+        {k: ranks.precision_recall(k) for k in (1, 5, 10)},
         precision,
         (float(low), float(high)),
         len(query_ids),
@@ -100,6 +107,49 @@ def evaluate(ranking: Ranking) -> Scores:
         ranking.rerank,
         ranking.encoder,
     )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two rankings of the same queries differ in mAP: second less first, fractions of 1.
+
+    interval    95 % bootstrap interval of the difference
+    p_value     share of random sign changes of the queries' differences that give one as large
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    queries: int
+
+    def table(self) -> str:
+        low, high = (100 * end for end in self.interval)
+        verdict = "differ" if self.p_value < 0.05 else "cannot be told apart"
+        return (
+            f"mAP {100 * self.difference:+.2f} points (95 % interval {low:+.1f} to {high:+.1f}), "
+            f"p = {self.p_value:.3f} over {self.queries} queries: the two {verdict}"
+        )
+
+
+def compare(first: Scores, second: Scores, *, draws: int = 10_000, seed: int = 0) -> Comparison:
+    """Test two rankings of the same queries in pairs, by average precision.
+
+    Raises RankingError when the two are not of the same queries.
+    """
+    a, b = first.per_query_ap, second.per_query_ap
+    if a.shape != b.shape or (np.isnan(a) != np.isnan(b)).any():
+        raise RankingError(
+            f"Scores of {len(a)} and {len(b)} queries are not of the same queries; rank the same "
+            "table with both."
+        )
+    gain = (b - a)[~np.isnan(a)]
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(0, len(gain), (draws, len(gain)))
+    low, high = np.percentile(gain[chosen].mean(axis=1), [2.5, 97.5])
+    signs = rng.choice((-1.0, 1.0), (draws, len(gain)))
+    as_large = np.abs((signs * gain).mean(axis=1)) >= abs(gain.mean()) - 1e-12
+    p_value = (as_large.sum() + 1) / (draws + 1)
+    return Comparison(float(gain.mean()), (float(low), float(high)), float(p_value), len(gain))
 
 
 def average_precision(
@@ -113,8 +163,8 @@ def average_precision(
 
     Equal distances share one rank, as in scikit-learn's ``average_precision_score``.
     """
-    lists = _Lists(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
-    return lists.average_precision()
+    ranks = MatchRanks(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
+    return ranks.average_precision()
 
 
 def mean_average_precision(
@@ -149,101 +199,8 @@ def cmc(
     "allshots"      every match counts once, at its rank among the wrong ones before it
     "cuhk03"        one random gallery picture a person, other cameras only, mean of ``draws``
     """
-    lists = _Lists(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
-    return lists.cmc(protocol, top, draws, seed)
-
-
-class _Lists:
-    """Every query's ranked list: (m, n) of matches and of what counts, nearest first."""
-
-    def __init__(
-        self,
-        distance: np.ndarray,
-        query_ids: np.ndarray,
-        gallery_ids: np.ndarray,
-        query_cameras: np.ndarray,
-        gallery_cameras: np.ndarray,
-    ) -> None:
-        distance = np.asarray(distance)
-        expected = (len(query_ids), len(gallery_ids))
-        if distance.shape != expected or 0 in expected:
-            raise RankingError(
-                f"Distances of shape {distance.shape} do not fit {expected[0]} query ids and "
-                f"{expected[1]} gallery ids; expected one row a query, one column a gallery id."
-            )
-        if len(query_cameras) != expected[0] or len(gallery_cameras) != expected[1]:
-            raise RankingError("Cameras and ids differ in number; expected one camera an id.")
-        bad = np.argwhere(np.isnan(distance))
-        if len(bad):
-            raise RankingError(f"The distance in row {bad[0][0]}, column {bad[0][1]} is NaN.")
-        self.gallery_ids = np.asarray(gallery_ids)
-        self.order = np.argsort(distance, axis=1, kind="stable")
-        self.sorted = np.take_along_axis(distance, self.order, axis=1)
-        same = np.asarray(query_ids)[:, None] == self.gallery_ids[self.order]
-        camera = np.asarray(query_cameras)[:, None] == np.asarray(gallery_cameras)[self.order]
-        self.other_camera = ~camera & np.isfinite(self.sorted)
-        self.counts = ~(same & camera) & np.isfinite(self.sorted)
-        self.match = same & self.counts
-
-    def average_precision(self) -> np.ndarray:
-        matches = np.cumsum(self.match, axis=1)
-        places = np.cumsum(self.counts, axis=1)
-        n = self.sorted.shape[1]
-        last = np.ones(self.sorted.shape, bool)
-        last[:, :-1] = self.sorted[:, 1:] != self.sorted[:, :-1]
-        end = np.where(last, np.arange(n), n)
-        end = np.minimum.accumulate(end[:, ::-1], axis=1)[:, ::-1]
-        matches_end = np.take_along_axis(matches, end, axis=1)
-        places_end = np.take_along_axis(places, end, axis=1)
-        total = matches[:, -1]
-        summed = np.where(self.match, matches_end / np.maximum(places_end, 1), 0.0).sum(axis=1)
-        return np.where(total > 0, summed / np.maximum(total, 1), np.nan)
-
-    def mean_inverse_negative_penalty(self) -> float:
-        valid = self.match.any(axis=1)
-        places = np.cumsum(self.counts, axis=1)
-        hardest = np.where(self.match, places, 0).max(axis=1)
-        return float((self.match.sum(axis=1)[valid] / hardest[valid]).mean())
-
-    def cmc(self, protocol: str, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
-        if protocol not in PROTOCOLS:
-            raise RankingError(f"Protocol {protocol!r} is unknown; expected one of {PROTOCOLS}.")
-        if protocol == "cuhk03":
-            return self._single_shot(top, draws, seed)
-        rows = np.flatnonzero(self.match.any(axis=1))
-        if len(rows) == 0:
-            raise RankingError("No query has a match in the gallery; there is nothing to score.")
-        match, counts = self.match[rows], self.counts[rows]
-        wrong_before = np.cumsum(counts & ~match, axis=1)
-        row, column = np.nonzero(match)
-        rank = wrong_before[row, column]
-        weight = 1 / match.sum(axis=1)[row]
-        if protocol == "market1501":
-            first = np.unique(row, return_index=True)[1]
-            row, rank, weight = row[first], rank[first], np.ones(len(first))
-        hits = np.bincount(rank[rank < top], weight[rank < top], minlength=top)
-        return np.cumsum(hits[:top]) / len(rows)
-
-    def _single_shot(self, top: int, draws: int, seed: int) -> np.ndarray:
-        rng = np.random.default_rng(seed)
-        counts = self.counts & self.other_camera
-        rows = np.flatnonzero((self.match & counts).any(axis=1))
-        codes = np.unique(self.gallery_ids, return_inverse=True)[1]
-        hits = np.zeros(top)
-        if len(rows) == 0:
-            return hits
-        for _ in range(draws):
-            key = rng.random(len(codes))
-            for row in rows:
-                columns = np.flatnonzero(counts[row])
-                items = self.order[row, columns]
-                chosen = np.lexsort((key[items], codes[items]))
-                first = np.unique(codes[items][chosen], return_index=True)[1]
-                places = np.sort(columns[chosen[first]])
-                rank = int(np.argmax(self.match[row, places]))
-                if rank < top:
-                    hits[rank] += 1
-        return np.cumsum(hits) / (draws * len(rows))
+    ranks = MatchRanks(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
+    return ranks.cmc(protocol, top, draws, seed)
 
 
 def _ids(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:

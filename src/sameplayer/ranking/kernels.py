@@ -469,3 +469,12 @@ def one_query_jaccard(
                 common += min(asked[p], mean[p] / np.float32(k2))
             result[g - 1] = np.float32(1) - common / (np.float32(2) - common)
     return result
+
+
+@njit(cache=True, parallel=True)
+def smallest_columns(matrix, count):
+    """Return (m, count) numbers of the smallest entries of each row, smallest first."""
+    columns = np.empty((matrix.shape[0], count), np.int32)
+    for i in prange(matrix.shape[0]):
+        nearest(matrix[i], 0, count, columns[i], np.empty(count, matrix.dtype))
+    return columns
