@@ -32,7 +32,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # Renew the pins; the result names no index.
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-		--no-emit-index-url --extra dev --extra video pyproject.toml --output-file requirements.lock --upgrade
+		--no-emit-index-url --extra dev --extra video --extra approximate pyproject.toml --output-file requirements.lock --upgrade
 
 clean:
 	rm -rf $(VENV) sameplayer-demo

@@ -77,6 +77,22 @@ def test_config_repeats_a_run_to_the_bit(tmp_path: Path, league_folder: Path, ru
     assert (other / "last" / "model.safetensors").read_bytes() != first
 
 
+def test_rerank_and_fuse_saved_results(
+    tmp_path: Path, league_folder: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, rows = str(league_folder), str(tmp_path / "test.safetensors")
+    assert main(["embed", str(run), data, "--split", "test", "--out", rows]) == 0
+    a, b, fused = (str(tmp_path / f"{name}.csv") for name in "abf")
+    assert main(["rerank", rows, "--k1", "6", "--out", a]) == 0
+    assert "points (95 % interval" in capsys.readouterr().out
+    assert main(["rerank", rows, "--k1", "6", "--one-by-one", "True", "--out", b]) == 0
+    joint, alone = read_submission(a)[0], read_submission(b)[0]
+    assert joint.shape == alone.shape == (8, 40)
+    assert main(["fuse", a, b, "--out", fused, "--weights", "1", "3", "--normalise", "rank"]) == 0
+    assert read_submission(fused)[0].max() <= 1
+    assert main(["evaluate", str(run), data, "--expand", "2", "--memory", "0.001"]) == 0
+
+
 BAD = {
     "no folder": (["check", "{tmp}/nowhere"], "no such folder or table"),
     "empty folder": (["check", "{tmp}/empty"], "the folder is empty"),
@@ -95,6 +111,10 @@ BAD = {
     "no split": (["evaluate", "{run}", "{data}", "--split", "valid"], "no split 'valid'"),
     "k1": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--k1", "0"], "k1 is 0"),
     "hidden persons": (["evaluate", "{run}", "{data}", "--split", "challenge"], "match"),
+    "memory": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--memory", "0"], "--memory"),
+    "one file": (["fuse", "{file}", "--out", "{tmp}/f.csv"], "expected two or more"),
+    "no matrix": (["fuse", "{file}", "{file}", "--out", "{tmp}/f.csv"], "a header of 0"),
+    "no embeddings": (["rerank", "{file}"], "not an embeddings file"),
     "only data": (["submit", "{data}", "--out", "{tmp}/s.csv"], "at least one run folder"),
     "no ids": (["submit", "{run}", "{data}", "--out", "{tmp}/s.csv", "--split", "test"], "id"),
     "report in a file": (["evaluate", "{run}", "{data}", "--report", "{file}/a.html"], "written"),

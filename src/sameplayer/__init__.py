@@ -9,6 +9,7 @@ from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.evaluation.scores import Scores, evaluate
+from sameplayer.ranking.fusion import fuse
 from sameplayer.ranking.ranking import Ranking, rank
 from sameplayer.ranking.rerank import rerank
 from sameplayer.training.config import TrainConfig
@@ -24,6 +25,7 @@ __all__ = [
     "check_crops",
     "embed",
     "evaluate",
+    "fuse",
     "load_embeddings",
     "load_encoder",
     "rank",

@@ -21,6 +21,7 @@ from sameplayer.training.config import TrainConfig, read_config
 
 Data = tyro.conf.Positional[Path]
 Rerank = Literal["none", "k-reciprocal", "hard"]
+Lambda = Annotated[float | None, tyro.conf.arg(name="lambda")]
 console = Console(stderr=True, highlight=False)
 
 
@@ -151,7 +152,10 @@ def evaluate(
     rerank: Rerank = "none",
     k1: int = 20,
     k2: int = 6,
-    lambda_: Annotated[float | None, tyro.conf.arg(name="lambda")] = None,
+    lambda_: Lambda = None,
+    memory: float = 0.25,
+    expand: int = 0,
+    alpha: float = 3.0,
     split: str = "test",
     json_: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     report: Path | None = None,
@@ -167,6 +171,9 @@ def evaluate(
         k1: Neighbours in the reciprocal sets.
         k2: Neighbours of the local expansion.
         lambda_: Weight in the re-ranked sum; none: the method's own.
+        memory: Bound of the block of similarities, in GB.
+        expand: Mix each query with this many of its nearest gallery pictures first; 0: do not.
+        alpha: Power of the similarity by which those weigh.
         split: Which split: test, valid, training.
         json_: Write the scores here as JSON.
         report: Write one self-contained HTML page here.
@@ -175,11 +182,15 @@ def evaluate(
     """
     from sameplayer.evaluation.report import write_report
     from sameplayer.evaluation.scores import evaluate as score
-
-    encoder, embedded = _embedded(run, data, split, source, scope)
+    from sameplayer.ranking.expansion import expand_queries
     from sameplayer.ranking.ranking import rank
 
-    ranking = rank(embedded, rerank=rerank, k1=k1, k2=k2, lambda_=lambda_)
+    encoder, embedded = _embedded(run, data, split, source, scope)
+    if expand:
+        embedded = expand_queries(embedded, expand, alpha)
+    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
+    with _bar("ranking") as advance:
+        ranking = rank(embedded, rerank=rerank, progress=advance, **settings)
     scores = score(ranking)
     print(scores.table())
     if json_ is not None:
@@ -188,6 +199,74 @@ def evaluate(
         facts = {"data": str(data), "split": split, "encoder": encoder.spec.architecture}
         write_report(report, ranking, scores, {**facts, **encoder.spec.facts})
         console.print(f"report: {report}")
+
+
+def rerank(
+    embeddings: Data,
+    method: Annotated[Rerank, tyro.conf.arg(name="method")] = "k-reciprocal",
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: Lambda = None,
+    memory: float = 0.25,
+    one_by_one: bool = False,
+    out: Path | None = None,
+) -> None:
+    """Re-rank saved embeddings; score them before and after where the persons are known.
+
+    Args:
+        embeddings: File that "sameplayer embed" wrote, with query and gallery rows.
+        method: Re-ranking.
+        k1: Neighbours in the reciprocal sets.
+        k2: Neighbours of the local expansion.
+        lambda_: Weight in the re-ranked sum; none: the method's own.
+        memory: Bound of the block of similarities, in GB.
+        one_by_one: Ask each query as if it were the only one (k-reciprocal).
+        out: Write the distances here (.csv), by the column id or else by row number.
+    """
+    from sameplayer.encoder.embeddings import load_embeddings
+    from sameplayer.evaluation.scores import compare
+    from sameplayer.evaluation.scores import evaluate as score
+    from sameplayer.evaluation.submission import write_distances
+    from sameplayer.ranking.prepared import rank_one_by_one
+    from sameplayer.ranking.ranking import rank
+
+    loaded = load_embeddings(embeddings)
+    with _bar("ranking") as advance:
+        if one_by_one:
+            ranking = rank_one_by_one(loaded, k1, k2, 0.3 if lambda_ is None else lambda_)
+        else:
+            settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
+            ranking = rank(loaded, rerank=method, progress=advance, **settings)
+    if ranking.query.table["person"].notna().any():
+        before, after = score(rank(loaded)), score(ranking)
+        print(f"before\n{before.table()}\n\nafter\n{after.table()}\n")
+        print(compare(before, after).table())
+    if out is not None:
+        write_distances(out, ranking)
+        print(f"{out}: {len(ranking.query)} queries x {len(ranking.gallery)} gallery pictures")
+
+
+def fuse(
+    files: tyro.conf.Positional[tuple[Path, ...]],
+    out: Path,
+    method: Literal["similarity", "dissimilarity", "combined"] = "similarity",
+    weights: tuple[float, ...] | None = None,
+    normalise: Literal["none", "score", "rank"] = "none",
+) -> None:
+    """Fuse submission files of several models into one.
+
+    Args:
+        files: Two or more submission files (.csv) with the same ids.
+        out: File to write (.csv).
+        method: How the distances become one.
+        weights: A number over 0 for each file; none: all alike.
+        normalise: Make distances of different scale comparable first: by score or by rank.
+    """
+    from sameplayer.evaluation.submission import fuse_submissions, write_submission
+
+    fused = fuse_submissions(files, method, weights=weights, normalise=normalise)
+    write_submission(out, *fused)
+    print(f"{out}: {len(files)} models, {len(fused[1])} queries x {len(fused[2])} gallery pictures")
 
 
 def embed(
@@ -217,7 +296,13 @@ def submit(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     out: Path,
     rerank: Rerank = "none",
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: Lambda = None,
+    memory: float = 0.25,
     fuse: Literal["similarity", "dissimilarity", "combined"] = "similarity",
+    weights: tuple[float, ...] | None = None,
+    normalise: Literal["none", "score", "rank"] = "none",
     split: str = "challenge",
     source: str | None = None,
 ) -> None:
@@ -227,24 +312,32 @@ def submit(
         runs: One or more run folders, then the data.
         out: File to write (.csv).
         rerank: Re-ranking before fusion.
+        k1: Neighbours in the reciprocal sets.
+        k2: Neighbours of the local expansion.
+        lambda_: Weight in the re-ranked sum; none: the method's own.
+        memory: Bound of the block of similarities, in GB.
         fuse: How several encoders' distances become one.
+        weights: A number over 0 for each encoder; none: all alike.
+        normalise: Make distances of different scale comparable first: by score or by rank.
         split: Which split.
         source: Layout of the data; none: recognised.
     """
-    from sameplayer.evaluation.submission import submission_ids, write_submission
-    from sameplayer.ranking.fusion import fuse as fuse_distances
+    from sameplayer.evaluation.submission import write_submission_of
+    from sameplayer.ranking.fusion import fuse_rankings
     from sameplayer.ranking.ranking import rank
 
     if len(runs) < 2:
         raise SameplayerError("submit needs at least one run folder, then the data folder.")
     *folders, data = runs
-    rankings = [
-        rank(_embedded(run, data, split, source, "set")[1], rerank=rerank) for run in folders
-    ]
-    distance = fuse_distances([ranking.distance for ranking in rankings], fuse)
-    query_ids, gallery_ids = submission_ids(rankings[0].query), submission_ids(rankings[0].gallery)
-    write_submission(out, distance, query_ids, gallery_ids)
-    print(f"{out}: {len(query_ids)} queries x {len(gallery_ids)} gallery pictures")
+    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
+    rankings = []
+    for run in folders:
+        embedded = _embedded(run, data, split, source, "set")[1]
+        with _bar("ranking") as advance:
+            rankings.append(rank(embedded, rerank=rerank, progress=advance, **settings))
+    fused = fuse_rankings(rankings, fuse, weights=weights, normalise=normalise)
+    write_submission_of(out, fused)
+    print(f"{out}: {len(fused.query)} queries x {len(fused.gallery)} gallery pictures")
 
 
 def demo(
@@ -279,6 +372,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": _train_command(TrainConfig()),
     "evaluate": evaluate,
     "embed": embed,
+    "rerank": rerank,
+    "fuse": fuse,
     "submit": submit,
     "demo": demo,
 }

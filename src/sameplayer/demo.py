@@ -16,7 +16,7 @@ from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.errors import DataError
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
-from sameplayer.evaluation.submission import write_submission
+from sameplayer.evaluation.submission import write_submission_of
 from sameplayer.files import write_text
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.config import TrainConfig
@@ -90,11 +90,6 @@ def _write_files(
     facts = {"data": "synthetic league, test split", "encoder": encoder.fingerprint()}
     write_report(out / "report.html", ranking, rows[2][1], {**facts, **encoder.spec.facts})
     hidden = rank(embed(encoder, split(crops, "challenge")))
-    write_submission(
-        out / "submission.csv",
-        hidden.distance,
-        hidden.query.table["id"].astype(int).to_numpy(),
-        hidden.gallery.table["id"].astype(int).to_numpy(),
-    )
+    write_submission_of(out / "submission.csv", hidden)
     record = {what.strip(): scores.json() for what, scores in rows}
     write_text(out / "scores.json", json.dumps(record, indent=2) + "\n")

@@ -55,6 +55,16 @@ class MatchRanks:
         self.earlier = np.empty(len(order), np.int64)
         self.earlier[order] = np.arange(len(order)) - starts[self.row[order]]
         self._value = value
+        self._refuse_similarities(np.isfinite(counted).sum(axis=1))
+
+    def _refuse_similarities(self, counted: np.ndarray) -> None:
+        """Refuse a matrix in which nearly all matches are farther than all other pictures."""
+        others = np.maximum(counted - self.total, 1)[self.row]
+        if len(self.row) >= 20 and ((self.before - self.earlier) / others).mean() > 0.9:
+            _refuse(
+                "Nearly all matches are farther than nearly all other pictures: these seem to be "
+                "similarities. Distances are smaller for more alike pictures; pass 1 - similarity."
+            )
 
     def _places(
         self, counted: np.ndarray, column: np.ndarray, value: np.ndarray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, RankingError
 from sameplayer.files import whole_file
+from sameplayer.ranking.fusion import fuse
+from sameplayer.ranking.ranking import Ranking
 
 
 def write_submission(
@@ -25,6 +28,10 @@ def write_submission(
             f"Distances of shape {distance.shape} do not fit {len(query_ids)} query and "
             f"{len(gallery_ids)} gallery ids."
         )
+    for ids in (query_ids, gallery_ids):
+        kind = np.asarray(ids).dtype
+        if not np.issubdtype(kind, np.integer):
+            raise RankingError(f"Ids of kind {kind}; expected integers, as the challenge's are.")
     bad = np.argwhere(~np.isfinite(distance))
     if len(bad):
         raise RankingError(f"The distance in row {bad[0][0]}, column {bad[0][1]} is not finite.")
@@ -63,11 +70,58 @@ def read_submission(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return values[1:, 1:], values[1:, 0].astype(np.int64), values[0, 1:].astype(np.int64)
 
 
-def submission_ids(crops: Crops) -> np.ndarray:
-    """Return (n,) integer ids: the column ``id``, as in the challenge's file names."""
-    if "id" not in crops.table.columns:
-        raise DataError(f"{crops.root}: a submission needs integer ids in a column 'id'.")
+def write_submission_of(path: str | Path, ranking: Ranking) -> None:
+    """Write a ranking under the ids of its tables' column ``id``, as the challenge wants it."""
+    write_submission(path, ranking.distance, _ids(ranking.query), _ids(ranking.gallery))
+
+
+def write_distances(path: str | Path, ranking: Ranking) -> None:
+    """Write a ranking as a submission, under row numbers where its tables hold no ids."""
+    tables = ranking.query, ranking.gallery
+    numbered = [
+        _ids(crops) if _has_ids(crops) else np.arange(len(crops), dtype=np.int64)
+        for crops in tables
+    ]
+    write_submission(path, ranking.distance, *numbered)
+
+
+def _has_ids(crops: Crops) -> bool:
+    return "id" in crops.table.columns and bool(crops.table["id"].notna().all())
+
+
+def _ids(crops: Crops) -> np.ndarray:
+    if not _has_ids(crops):
+        raise DataError(
+            f"{crops.root}: a submission needs an integer id for every picture (column 'id'); the "
+            "challenge's pictures carry theirs in the file name."
+        )
     try:
         return crops.table["id"].astype(int).to_numpy()
     except (ValueError, TypeError) as error:
         raise DataError(f"{crops.root}: column 'id' holds a value that is no integer.") from error
+
+
+def fuse_submissions(
+    paths: Sequence[str | Path],
+    method: str = "similarity",
+    *,
+    weights: Sequence[float] | None = None,
+    normalise: str = "none",
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fuse submission files; return (distance, query ids, gallery ids). See ``fuse``.
+
+    Files with other ids, or in another order, are a DataError that names the file.
+    """
+    if len(paths) < 2:
+        raise DataError(f"{len(paths)} file to fuse; expected two or more.")
+    read = [read_submission(path) for path in paths]
+    _, query_ids, gallery_ids = read[0]
+    for path, (_, queries, gallery) in zip(paths, read, strict=True):
+        for what, a, b in (("query", query_ids, queries), ("gallery", gallery_ids, gallery)):
+            if not np.array_equal(a, b):
+                raise DataError(
+                    f"{path}: its {what} ids differ from those of {paths[0]} (or stand in another "
+                    "order); fuse files that rank the same pictures."
+                )
+    distances = [distance for distance, _, _ in read]
+    return fuse(distances, method, weights=weights, normalise=normalise), query_ids, gallery_ids

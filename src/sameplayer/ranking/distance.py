@@ -1,39 +1,35 @@
-"""Squared Euclidean distances of unit rows, whole or in blocks."""
+"""Squared Euclidean distances of unit rows, in blocks."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from sameplayer.errors import RankingError
 
 
-def squared_euclidean(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+def squared_euclidean(
+    query: np.ndarray, gallery: np.ndarray, memory_gb: float = 0.25
+) -> np.ndarray:
     """Return (m, n) float32 squared Euclidean distances in [0, 4] of L2-normalised rows.
 
     query, gallery    (m, d) and (n, d) features; rows of zeros stay zero
+    memory_gb         bound of what is held beside the result
     """
-    blocks = [block for _, block in distance_blocks(query, gallery)]
-    return np.concatenate(blocks)
-
-
-def distance_blocks(
-    query: np.ndarray, gallery: np.ndarray, rows: int = 2048
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield (slice of query rows, (rows, n) distances), so that m x n need not fit in memory."""
     query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
     if query.shape[1] != gallery.shape[1]:
         raise RankingError(
             f"Query features have {query.shape[1]} columns, gallery features {gallery.shape[1]}; "
             "expected the same number. Embed both with the same encoder."
         )
-    gallery_lengths = (gallery**2).sum(axis=1)
+    distance = np.empty((len(query), len(gallery)), np.float32)
+    lengths = (gallery**2).sum(axis=1)
+    rows = max(1, int(memory_gb * 1e9 / (8 * len(gallery))))
     for start in range(0, len(query), rows):
         part = query[start : start + rows]
-        lengths = (part**2).sum(axis=1)
-        block = lengths[:, None] + gallery_lengths - 2 * (part @ gallery.T)
-        yield slice(start, start + len(part)), np.maximum(block, 0, dtype=np.float32)
+        block = (part**2).sum(axis=1)[:, None] + lengths
+        block -= 2 * (part @ gallery.T)
+        np.maximum(block, 0, out=distance[start : start + rows])
+    return distance
 
 
 def unit_rows(features: np.ndarray, what: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Exact neighbour lists over queries and gallery together, in blocks, on the CPU or a GPU.
+"""Neighbour lists over queries and gallery together: exact in blocks on CPU or GPU, or approximate.
 
 The similarities of all N = m + n rows take 2 N^2 d operations, which is the floor of every
 re-ranking that follows; the N x N matrix itself is never held.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +53,8 @@ def find_neighbours(
     own: int = 0,
     memory_gb: float = MEMORY_GB,
     device: str = "cpu",
+    approximate: bool = False,
+    effort: int = 64,
     progress: Progress | None = None,
 ) -> Neighbours:
     """Find the ``count`` nearest rows of every query and gallery row.
@@ -62,7 +65,13 @@ def find_neighbours(
     own               how many neighbours to find within the gallery alone
     memory_gb         bound of the block of similarities
     device            "cpu", or "cuda" for the products and the search
+    approximate       find the lists with a graph index (faiss's HNSW) instead of all products: for
+                      galleries past a million. A list may then miss neighbours, and the largest
+                      distance of a row is that to a sample of 2,048 rows
+    effort            how far the index searches: more finds more of the true neighbours
     """
+    if memory_gb <= 0:
+        raise RankingError(f"--memory is {memory_gb}; expected more than 0 GB.")
     rows = unit_rows(gallery, "gallery") if query is None else _joined(query, gallery)
     m, total = 0 if query is None else len(query), len(rows)
     count, own = min(count, total), min(own, total - m)
@@ -76,6 +85,9 @@ def find_neighbours(
         np.empty((m, total - m), np.float32),
     )
     size = max(1, min(total, int(memory_gb * 1e9 / (4 * total))))
+    if approximate:
+        _fill_approximately(found, m, power, divide, size, effort, progress)
+        return found
     fill = _fill_on_cpu if device == "cpu" else _fill_on_device
     fill(found, m, power, divide, size, device, progress)
     return found
@@ -155,3 +167,77 @@ def _smallest(block: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     found, order = values.cpu().numpy(), columns.cpu().numpy()
     by_column = np.lexsort((order, found), axis=1)
     return np.take_along_axis(found, by_column, 1), np.take_along_axis(order, by_column, 1)
+
+
+def _fill_approximately(
+    found: Neighbours,
+    m: int,
+    power: int,
+    divide: bool,
+    size: int,
+    effort: int,
+    progress: Progress | None,
+) -> None:
+    rows, total = found.rows, len(found.rows)
+    sample = np.random.default_rng(0).permutation(total)[:2048]
+    index, own = _graph(rows, effort), _graph(rows[m:], effort) if found.own.shape[1] else None
+    for start in range(0, total, size):
+        part = slice(start, min(start + size, total))
+        found.lists[part] = _searched(index, rows[part], found.lists.shape[1], start)
+        if own is not None and part.stop > m:
+            first = max(start, m)
+            asked = rows[first : part.stop]
+            found.own[first - m : part.stop - m] = _searched(
+                own, asked, found.own.shape[1], first - m
+            )
+        top = _powered(_products(found, part, sample), power).max(axis=1)
+        near = rows[found.lists[part]]
+        value = np.einsum("nd,nkd->nk", rows[part], near)
+        value = found.lengths[part, None] + found.lengths[found.lists[part]] - 2 * value
+        value = _powered(np.maximum(value, 0), power)
+        order = np.argsort(value, axis=1, kind="stable")
+        found.lists[part] = np.take_along_axis(found.lists[part], order, axis=1)
+        found.values[part] = np.take_along_axis(value, order, axis=1)
+        found.farthest[part] = np.maximum(np.maximum(top, found.values[part].max(axis=1)), 1e-12)
+        if divide:
+            found.values[part] /= found.farthest[part, None]
+        if start < m:
+            queries = slice(start, min(part.stop, m))
+            direct = _powered(_products(found, queries, slice(m, None)), power)
+            found.direct[queries] = direct / found.farthest[queries, None] if divide else direct
+        if progress is not None:
+            progress(part.stop, total)
+
+
+def _graph(rows: np.ndarray, effort: int) -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise RankingError(
+            "Approximate neighbours need faiss: pip install 'sameplayer[approximate]'."
+        ) from error
+    index = faiss.IndexHNSWFlat(rows.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = max(effort, 80)
+    index.hnsw.efSearch = effort
+    index.add(rows)
+    return index
+
+
+def _searched(index: Any, rows: np.ndarray, count: int, first: int) -> np.ndarray:
+    """Return (b, count) neighbours of rows that stand in the index from ``first`` on."""
+    found: np.ndarray = index.search(rows, count)[1]
+    own = np.arange(first, first + len(rows))
+    missing = ~(found == own[:, None]).any(axis=1)
+    found[missing, -1] = own[missing]
+    # A search that gave up early repeats the row itself, which changes no set.
+    return np.where(found < 0, own[:, None], found)
+
+
+def _products(found: Neighbours, part: slice, others: np.ndarray | slice) -> np.ndarray:
+    rows, lengths = found.rows, found.lengths
+    value = lengths[part, None] + lengths[others] - 2 * (rows[part] @ rows[others].T)
+    return np.maximum(value, 0)
+
+
+def _powered(value: np.ndarray, power: int) -> np.ndarray:
+    return value**2 if power == 2 else value

@@ -21,6 +21,7 @@ from sameplayer.files import whole_file
 from sameplayer.ranking import kernels
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.neighbours import MEMORY_GB, Progress, find_neighbours
+from sameplayer.ranking.ranking import Ranking
 from sameplayer.ranking.rerank import check_settings
 
 _FORMAT = "sameplayer prepared gallery 1"
@@ -132,6 +133,30 @@ class PreparedGallery:
         )  # fmt: skip
         share = np.float32(self.lambda_)
         return (1 - share) * jaccard + share * direct[1:]
+
+
+def rank_one_by_one(
+    embeddings: Embeddings, k1: int = 20, k2: int = 6, lambda_: float = 0.3
+) -> Ranking:
+    """Re-rank every query as if it were the only one; roles as in ``rank``.
+
+    Raises RankingError for identity scopes, in which a gallery is not one.
+    """
+    role = embeddings.crops.table["role"].to_numpy(dtype=object)
+    queries = embeddings.where(np.flatnonzero(role == "query"))
+    gallery = embeddings.where(np.flatnonzero(np.isin(role, ("gallery", "distractor"))))
+    if embeddings.crops.scope is not None:
+        raise RankingError(
+            "A prepared gallery is one set; embed with --scope set, or rank jointly."
+        )
+    if len(queries) == 0 or len(gallery) == 0:
+        raise RankingError(
+            f"{len(queries)} queries and {len(gallery)} gallery rows; expected both."
+        )
+    distance = PreparedGallery(gallery, k1, k2, lambda_).distances(queries.vectors)
+    facts = {**embeddings.facts, "k1": k1, "k2": k2, "lambda": lambda_}
+    name = "k-reciprocal, one by one"
+    return Ranking(distance, queries.crops, gallery.crops, name, queries.fingerprint, facts)
 
 
 def _digest(embeddings: Embeddings) -> str:

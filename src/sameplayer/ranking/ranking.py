@@ -44,11 +44,14 @@ def rank(
     k1: int = 20,
     k2: int = 6,
     lambda_: float | None = None,
+    **search: Any,
 ) -> Ranking:
     """Rank the gallery for every query, within the query's identity scope.
 
     embeddings    with roles query and gallery (or distractor); or the queries alone
     gallery       the gallery, where it is apart; made by the same encoder, or RankingError
+    rerank        "none", "k-reciprocal" or "hard", with k1, k2 and lambda_ (None: its own)
+    search        memory_gb, device, approximate, progress: see ``find_neighbours``
     """
     if gallery is None:
         role = embeddings.crops.table["role"].to_numpy(dtype=object)
@@ -75,7 +78,13 @@ def rank(
         rows, columns = np.flatnonzero(of_query == scope), np.flatnonzero(of_item == scope)
         if len(columns):
             distance[np.ix_(rows, columns)] = rerank_features(
-                queries.vectors[rows], items.vectors[columns], rerank, k1=k1, k2=k2, lambda_=lambda_
+                queries.vectors[rows],
+                items.vectors[columns],
+                rerank,
+                k1=k1,
+                k2=k2,
+                lambda_=lambda_,
+                **search,
             )
     facts = {**embeddings.facts} if rerank == "none" else {**embeddings.facts, "k1": k1, "k2": k2}
     return Ranking(distance, queries.crops, items.crops, rerank, queries.fingerprint, facts)

@@ -15,7 +15,7 @@ from numba import get_num_threads
 from sameplayer.errors import RankingError
 from sameplayer.ranking import kernels
 from sameplayer.ranking.distance import squared_euclidean
-from sameplayer.ranking.neighbours import find_neighbours
+from sameplayer.ranking.neighbours import MEMORY_GB, find_neighbours
 
 
 def k_reciprocal(
@@ -104,9 +104,12 @@ def rerank(
     lambda_: float | None = None,
     **search: Any,
 ) -> np.ndarray:
-    """Return (m, n) distances by "none", "k-reciprocal" or "hard"; lambda None: its own."""
+    """Return (m, n) distances by "none", "k-reciprocal" or "hard"; lambda None: its own.
+
+    search    memory_gb, device, approximate, progress: see ``find_neighbours``
+    """
     if method == "none":
-        return squared_euclidean(query, gallery)
+        return squared_euclidean(query, gallery, search.get("memory_gb", MEMORY_GB))
     if method not in RERANKERS:
         raise RankingError(
             f"Re-ranking {method!r} is unknown; expected none or one of {', '.join(RERANKERS)}."
