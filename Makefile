@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check setup lock clean
+.PHONY: demo test check bench setup lock clean
 
 demo: setup
 	rm -rf sameplayer-demo
@@ -15,10 +15,15 @@ test: check
 	$(BIN)/pytest -n 2
 
 check: setup
-	$(BIN)/ruff format --no-cache --check src tests benchmarks
-	$(BIN)/ruff check --no-cache src tests benchmarks
+	$(BIN)/ruff format --no-cache --check src tests benchmarks docs
+	$(BIN)/ruff check --no-cache src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Several minutes: ratios against plain dense code, and the scaling to 100,000 gallery rows.
+bench: setup
+	$(BIN)/python benchmarks/check.py
+	$(BIN)/python benchmarks/ranking.py --scale --json benchmarks/ranking.json
 
 setup: $(VENV)/installed
 

@@ -6,6 +6,7 @@ Tests hold ours against them, benchmarks/ranking.py times them.
 from __future__ import annotations
 
 import numpy as np
+from sklearn.metrics import average_precision_score
 
 
 def _squared(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -139,3 +140,73 @@ def _average_in_place(
         vectors[p] = np.stack([vectors[j] if j < m else plain[j - m] for j in near]).mean(axis=0)
     for g in range(len(plain)):
         plain[g] = plain[own[g, 1 : k2 + 1]].mean(axis=0)
+
+
+def mean_average_precision(
+    distance: np.ndarray,
+    query_ids: np.ndarray,
+    gallery_ids: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+) -> float:
+    """The mean of scikit-learn's average precision over the queries with a match."""
+    values = []
+    for row, person, camera in zip(distance, query_ids, query_cameras, strict=True):
+        counts = ~((gallery_ids == person) & (gallery_cameras == camera))
+        match = gallery_ids[counts] == person
+        if match.any():
+            values.append(average_precision_score(match, -row[counts]))
+    return float(np.mean(values))
+
+
+def cmc(
+    distance: np.ndarray,
+    query_ids: np.ndarray,
+    gallery_ids: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+    protocol: str,
+    top: int = 100,
+) -> np.ndarray:
+    """One query after the other; ten draws of one picture a person for "cuhk03"."""
+    rng = np.random.default_rng(0)
+    hits, queries = np.zeros(top), 0
+    for row, person, camera in zip(distance, query_ids, query_cameras, strict=True):
+        order = np.argsort(row, kind="stable")
+        counts = ~((gallery_ids[order] == person) & (gallery_cameras[order] == camera))
+        if protocol == "cuhk03":
+            counts = gallery_cameras[order] != camera
+        listed = order[counts]
+        match = gallery_ids[listed] == person
+        if not match.any():
+            continue
+        queries += 1
+        for _ in range(10 if protocol == "cuhk03" else 1):
+            shown, weight = match, 1.0
+            if protocol == "cuhk03":
+                drawn = [rng.choice(np.flatnonzero(gallery_ids[listed] == one))
+                         for one in np.unique(gallery_ids[listed])]  # fmt: skip
+                shown, weight = match[np.sort(drawn)], 0.1
+            ranks = np.flatnonzero(shown) - np.arange(shown.sum())
+            if protocol == "allshots":
+                weight = 1 / len(ranks)
+            for rank in ranks if protocol == "allshots" else ranks[:1]:
+                if rank < top:
+                    hits[rank] += weight
+    return np.cumsum(hits) / queries
+
+
+def dissimilarity(distances: list[np.ndarray], top: int = 15) -> np.ndarray:
+    """One query after the other, with sets."""
+    models, result = len(distances), np.empty_like(distances[0])
+    for row in range(len(result)):
+        lists = [set(np.argsort(one[row], kind="stable")[:top].tolist()) for one in distances]
+        every = set().union(*lists)
+        agreed = {g for g in every if sum(g in one for one in lists) >= models // 2 + 1}
+        counts = [len(one & agreed) for one in lists]
+        total = sum(counts)
+        weights = [1 / models if not total else (count / total or 0.1) for count in counts]
+        inverse = np.array([1 / weight for weight in weights])
+        inverse /= inverse.sum()
+        result[row] = sum(w * one[row] for w, one in zip(inverse, distances, strict=True))
+    return np.round(result, 5)
