@@ -12,7 +12,7 @@ demo: setup
 
 test: check
 	sh tests/browser.sh
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 check: setup
 	$(BIN)/ruff format --no-cache --check src tests benchmarks docs

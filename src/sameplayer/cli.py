@@ -120,6 +120,7 @@ def _train_command(defaults: TrainConfig) -> Callable[..., None]:
         out: Path,
         settings: Annotated[TrainConfig, tyro.conf.arg(name="")] = defaults,
         config: Path | None = None,
+        resume: bool = False,
         source: str | None = None,
         scope: str | None = None,
     ) -> None:
@@ -130,6 +131,7 @@ def _train_command(defaults: TrainConfig) -> Callable[..., None]:
             out: New folder for weights, metrics, settings and log.
             settings: Every setting of the run.
             config: Take the settings from this file, such as another run's config.json.
+            resume: Go on with the stopped run in the folder --out, with its own settings.
             source: Layout of the data; none: recognised.
             scope: Where a person id holds: set, game or sequence; none: as the layout says.
         """
@@ -137,7 +139,9 @@ def _train_command(defaults: TrainConfig) -> Callable[..., None]:
         from sameplayer.training.train import train as run
 
         with _steps() as show:
-            encoder = run(read_source(data, source, scope), out, settings, progress=show)
+            encoder = run(
+                read_source(data, source, scope), out, settings, resume=resume, progress=show
+            )
         facts = encoder.spec.facts
         scored = f", validation mAP {facts['validation mAP']}" if "validation mAP" in facts else ""
         print(f"{out}: epoch {facts['epoch']} of {facts['epochs']} kept{scored}")
@@ -407,12 +411,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _config_defaults(arguments: list[str]) -> TrainConfig:
-    for place, argument in enumerate(arguments):
-        if argument == "--config" and place + 1 < len(arguments):
-            return read_config(arguments[place + 1])
-        if argument.startswith("--config="):
-            return read_config(argument.split("=", 1)[1])
-    return TrainConfig()
+    """The settings that flags then change: of --config, or of the run to resume."""
+    given = dict(zip(arguments, [*arguments[1:], ""], strict=True))
+    given |= dict(word.split("=", 1) for word in arguments if word.startswith("--") and "=" in word)
+    if given.get("--resume", "False") != "False" and "--out" in given and "--config" not in given:
+        return read_config(Path(given["--out"]) / "config.json")
+    return read_config(given["--config"]) if "--config" in given else TrainConfig()
 
 
 def _embedded(run: Path, data: Path, split: str | None, source: str | None, scope: str | None):  # type: ignore[no-untyped-def]

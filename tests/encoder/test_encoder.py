@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +55,10 @@ def test_fingerprint_covers_weights_and_pre_processing() -> None:
 
 def test_tampered_encoder_is_refused(tmp_path: Path) -> None:
     create_encoder("small", pretrained=False).save(tmp_path)
-    record = json.loads((tmp_path / "encoder.json").read_text())
-    (tmp_path / "encoder.json").write_text(json.dumps({**record, "mean": [0.4, 0.5, 0.5]}))
+    file = tmp_path / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
     with pytest.raises(WeightsError, match="fingerprint"):
         load_encoder(tmp_path)
 
@@ -69,7 +70,7 @@ def test_full_disk_leaves_nothing_half_written(
     encoder.save(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
-    def full(weights: object, path: Path) -> None:
+    def full(weights: object, path: Path, metadata: object) -> None:
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 

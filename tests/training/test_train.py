@@ -6,10 +6,10 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import load_encoder
@@ -30,7 +30,15 @@ def run(league: Crops, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_leaves_everything_that_decided_it(run: Path) -> None:
     left = {path.name for path in run.iterdir()}
-    expected = {"config.json", "environment.json", "metrics.csv", "train.log", "last", "best"}
+    expected = {
+        "config.json",
+        "environment.json",
+        "metrics.csv",
+        "train.log",
+        "last",
+        "best",
+        "state.pt",
+    }
     assert left == expected
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -67,13 +75,13 @@ def test_progress_tells_loss_rate_speed_and_time(league: Crops, tmp_path: Path) 
 def test_nan_loss_stops_with_a_usable_last_epoch(
     league: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest, calls = train_module.info_nce, []
+    honest, calls = train_module.backward, []
 
-    def broken(*arguments: object) -> torch.Tensor:
+    def broken(*arguments: Any, **settings: Any) -> float:
         calls.append(1)
-        return honest(*arguments) * (float("nan") if len(calls) > 15 else 1)  # type: ignore[arg-type]
+        return honest(*arguments, **settings) * (float("nan") if len(calls) > 15 else 1)
 
-    monkeypatch.setattr(train_module, "info_nce", broken)
+    monkeypatch.setattr(train_module, "backward", broken)
     config = replace(QUICK, epochs=4)
     with pytest.raises(TrainingError, match=r"loss became nan.*last finished epoch"):
         train(league, tmp_path / "run", config)

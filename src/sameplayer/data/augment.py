@@ -5,6 +5,8 @@ They work on prepared uint8 pictures (h, w, 3); erasing works on normalised imag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
@@ -42,14 +44,20 @@ def sharpen(picture: Picture, rng: np.random.Generator) -> Picture:
     return cv2.filter2D(picture, -1, kernel).astype(np.uint8)
 
 
-def erase(images: Tensor, augment: str, rng: np.random.Generator) -> Tensor:
-    """Random erasing of normalised images (b, 3, h, w), each alone: 2023's settings."""
+def erase(images: Tensor, augment: str, generators: Sequence[np.random.Generator]) -> Tensor:
+    """Random erasing of normalised images (2b, 3, h, w), each alone: 2023's settings.
+
+    generators    b, one a pair; image i and image b + i draw from the same one, in this order
+    """
     if augment not in ("2023", "strong"):
         return images
     eraser = v2.RandomErasing(p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0)
+    erased = []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(rng.integers(2**62)))
-        return torch.stack([eraser(image) for image in images])
+        for image, generator in zip(images, [*generators, *generators], strict=True):
+            torch.manual_seed(int(generator.integers(2**62)))
+            erased.append(eraser(image))
+    return torch.stack(erased)
 
 
 def _jitter(picture: Picture, rng: np.random.Generator) -> Picture:

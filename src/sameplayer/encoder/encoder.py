@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -127,7 +127,9 @@ class Encoder:
         return digest.hexdigest()[:16]
 
     def save(self, folder: str | Path, **facts: Any) -> None:
-        """Write ``model.safetensors`` and ``encoder.json``; whole files or none.
+        """Write ``model.safetensors``, which holds everything, and ``encoder.json`` to read.
+
+        Each appears whole or not at all, so being killed between the two does no harm.
 
         Raises WeightsError when the disk is full or the folder cannot be written.
         """
@@ -136,9 +138,10 @@ class Encoder:
         weights = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
         weights["logit_scale"] = self.log_scale.detach().cpu()
         record = {"format": 1, "fingerprint": self.fingerprint(), **asdict(spec)}
+        text = json.dumps(record, indent=2) + "\n"
         with whole_file(folder / "model.safetensors", WeightsError) as partial:
-            save_file(weights, partial)
-            write_text(folder / "encoder.json", json.dumps(record, indent=2) + "\n", WeightsError)
+            save_file(weights, partial, {"encoder": text})
+        write_text(folder / "encoder.json", text, WeightsError)
 
 
 def load_encoder(source: str | Path, *, device: str = "cpu") -> Encoder:
@@ -153,9 +156,11 @@ def load_encoder(source: str | Path, *, device: str = "cpu") -> Encoder:
         path = path.parent
     if path.is_dir():
         for folder in (path / "best", path / "last", path):
-            if (folder / "encoder.json").is_file():
+            if (folder / "model.safetensors").is_file():
                 return _load_saved(folder).to(device)
-        raise WeightsError(f"{path}: expected encoder.json (a saved encoder) or best/ (a run).")
+        raise WeightsError(
+            f"{path}: expected model.safetensors (a saved encoder) or best/ (a run)."
+        )
     if path.is_file():
         raise WeightsError(
             f"{path}: not one of our files; load others' checkpoints with "
@@ -253,7 +258,7 @@ def _local_weights(architecture: str) -> Path | None:
 
 def _load_saved(folder: Path) -> Encoder:
     try:
-        record = json.loads((folder / "encoder.json").read_text())
+        record = _record(folder)
         names = EncoderSpec.__dataclass_fields__
         fields = {name: record[name] for name in names}
         fields["mean"], fields["std"] = tuple(fields["mean"]), tuple(fields["std"])
@@ -273,6 +278,13 @@ def _load_saved(folder: Path) -> Encoder:
             f"{record.get('fingerprint')}, found {encoder.fingerprint()}. Copy the folder again."
         )
     return encoder
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        text = (file.metadata() or {}).get("encoder")
+    record: dict[str, Any] = json.loads(text or (folder / "encoder.json").read_text())
+    return record
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:

@@ -59,6 +59,22 @@ class TrainConfig:
     """Memory for prepared pictures; what does not fit is decoded anew."""
     device: str = "cpu"
     """cpu, cuda or cuda:N."""
+    chunk: int | None = None
+    """Pairs a forward pass: a large batch in little memory (gradient caching), the same result."""
+    accumulate: int = 1
+    """Batches an optimiser step; not the same as a larger batch, whose negatives are more."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Number format of the forward pass; fp16 scales the loss."""
+    grad_checkpointing: bool = False
+    """Compute activations again instead of keeping them: less memory, a third more time."""
+    compile: bool = False
+    """Compile the network with torch.compile."""
+    freeze: int = 0
+    """Keep the patch embedding and this many lower blocks as they are."""
+    layer_decay: float = 1.0
+    """Each block below the last learns at this much of the rate of the one above it."""
+    save_minutes: float = 10.0
+    """Save the state for --resume this often, besides after each epoch."""
 
     def resolved(self) -> TrainConfig:
         """Return the settings with the preset's values filled in, checked.
@@ -87,11 +103,18 @@ class TrainConfig:
             ("fold", 0 <= self.fold < self.folds, f"from 0 to {self.folds - 1}"),
             ("clip_gradient", self.clip_gradient > 0, "over 0"),
             ("cache_gb", self.cache_gb >= 0, "0 or more"),
+            ("chunk", self.chunk is None or self.chunk >= 1, "1 or more"),
+            ("accumulate", self.accumulate >= 1, "1 or more"),
+            ("freeze", self.freeze >= 0, "0 or more"),
+            ("layer_decay", 0 < self.layer_decay <= 1, "over 0, up to 1"),
+            ("save_minutes", self.save_minutes >= 0, "0 or more"),
+            ("precision", self.precision in ("fp32", "bf16", "fp16"), "fp32, bf16 or fp16"),
             ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
         )
         for name, good, expected in rules:
             if not good:
-                raise ConfigError(f"--{name} is {getattr(self, name)}; expected {expected}.")
+                flag = name.replace("_", "-")
+                raise ConfigError(f"--{flag} is {getattr(self, name)}; expected {expected}.")
 
 
 _TIMM_DEFAULTS: dict[str, Any] = {

@@ -1,10 +1,11 @@
-"""What one run leaves: config.json, environment.json, metrics.csv, train.log, last/ and best/."""
+"""What one run leaves: config, environment, metrics, log, last/, best/, and state to go on from."""
 
 from __future__ import annotations
 
 import csv
 import json
 import logging
+import pickle
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -21,22 +22,36 @@ from sameplayer.files import whole_file, write_text
 from sameplayer.training.config import TrainConfig
 
 log = logging.getLogger("sameplayer.training")
+STATE_FORMAT = 1
 
 
 class RunFolder:
-    """A new folder of one run; one that is already in use is refused."""
+    """The folder of one run.
 
-    def __init__(self, path: str | Path, config: TrainConfig, data: dict[str, Any]) -> None:
+    A new run needs a new or empty folder. With ``resume`` the folder must be that of a run with the
+    same settings on the same data, or TrainingError says what differs.
+    """
+
+    def __init__(
+        self, path: str | Path, config: TrainConfig, data: dict[str, Any], *, resume: bool = False
+    ) -> None:
         self.path = Path(path)
-        self._rows: list[dict[str, float | int]] = []
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        self.rows: list[dict[str, float | int]] = []
+        record = {**asdict(config), "data": data}
+        if resume:
+            self._check_same(record)
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise TrainingError(
                 f"{self.path}: already holds files; a run needs a new or empty folder. Choose "
-                "another --out or move the old run away."
+                "another --out, move the old run away, or go on with it: --resume True."
             )
-        self._write_json("config.json", {**asdict(config), "data": data})
+        else:
+            self._write_json("config.json", record)
         self._write_json("environment.json", environment())
-        self._handler = logging.FileHandler(self.path / "train.log")
+        try:
+            self._handler = logging.FileHandler(self.path / "train.log")
+        except OSError as error:
+            raise TrainingError(f"{self.path}: cannot be written ({error.strerror}).") from error
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         log.addHandler(self._handler)
         log.setLevel(logging.INFO)
@@ -46,22 +61,66 @@ class RunFolder:
         self._handler.close()
 
     def add_metrics(self, row: dict[str, float | int]) -> None:
-        """Append one epoch to metrics.csv."""
-        self._rows.append(row)
+        """Add one epoch to metrics.csv."""
+        self.rows.append(row)
         with (
             whole_file(self.path / "metrics.csv", TrainingError) as partial,
             open(partial, "w", newline="") as file,
         ):
             writer = csv.DictWriter(file, fieldnames=list(row))
             writer.writeheader()
-            writer.writerows(self._rows)
+            writer.writerows(self.rows)
 
     def save(self, encoder: Encoder, name: str, **facts: Any) -> None:
         """Write the encoder as ``last`` or ``best``."""
         encoder.save(self.path / name, **facts)
 
+    def save_state(self, state: dict[str, Any]) -> None:
+        """Write all that a resumed run needs, whole or not at all: tensors, numbers and text."""
+        record = {"format": STATE_FORMAT, "rows": json.dumps(self.rows), **state}
+        with whole_file(self.path / "state.pt", TrainingError) as partial:
+            torch.save(record, partial)
+
+    def _check_same(self, record: dict[str, Any]) -> None:
+        path = self.path / "config.json"
+        try:
+            before = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"{path}: there is no run to resume ({error}).") from error
+        now = json.loads(json.dumps(record))
+        changed = [
+            f"{name} was {before.get(name)}, now {now.get(name)}"
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name)
+        ]
+        if changed:
+            raise TrainingError(
+                f"{self.path}: cannot resume with other settings or data: {'; '.join(changed)}. "
+                "Leave them as they were, or begin a new run."
+            )
+
     def _write_json(self, name: str, record: dict[str, Any]) -> None:
         write_text(self.path / name, json.dumps(record, indent=2) + "\n", TrainingError)
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return what ``save_state`` wrote, or None where the run was stopped before that."""
+    path = folder / "state.pt"
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            f"{path}: damaged, so the run cannot go on ({type(error).__name__}); begin anew in "
+            "another folder, from --weights last/ of this one if you like."
+        ) from error
+    if state.get("format") != STATE_FORMAT:
+        raise TrainingError(
+            f"{path}: written by another version (format {state.get('format')}, expected "
+            f"{STATE_FORMAT}); begin anew in another folder."
+        )
+    return state
 
 
 def environment() -> dict[str, Any]:

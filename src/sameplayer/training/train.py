@@ -1,24 +1,30 @@
-"""The loop: draw pairs, embed both, InfoNCE, step; after each epoch score and save."""
+"""The loop: draw pairs, embed both, InfoNCE, step; after each epoch score and save.
+
+Under torchrun every process takes its share of each batch, and the negatives are those of all.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as processes
 from torch import Tensor
 
-from sameplayer.data.augment import augment_pair, erase
+from sameplayer.data.augment import erase
 from sameplayer.data.batches import draw_batches
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
+from sameplayer.data.loading import PairBatch, PairLoader
 from sameplayer.data.splits import draw_query_gallery, split_by_person
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
@@ -26,8 +32,9 @@ from sameplayer.errors import DataError, TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.info_nce import info_nce
-from sameplayer.training.run_folder import RunFolder, log
+from sameplayer.training.info_nce import backward, sum_gradients
+from sameplayer.training.optimiser import make_optimiser
+from sameplayer.training.run_folder import RunFolder, load_state, log
 from sameplayer.training.schedule import learning_rates
 
 
@@ -50,17 +57,20 @@ def train(
     out: str | Path,
     config: TrainConfig | None = None,
     *,
+    resume: bool = False,
     progress: Callable[[Step], None] | None = None,
 ) -> Encoder:
     """Fine-tune an encoder on the rows with role "train"; return the best epoch's encoder.
 
     crops     the table; validation uses held-out training persons or its query and gallery rows
-    out       a new or empty folder, see ``run_folder``
+    out       a new or empty folder, see ``run_folder``; with ``resume`` that of a stopped run
     config    settings; None: the small preset. A batch size left to the preset is lowered to the
               number of persons where there are fewer
+    resume    go on where a run was stopped or killed
 
     The same crops, config, machine type and thread count give the same weights to the bit on the
-    CPU. Ctrl-C, a NaN loss (TrainingError) or a full disk leave the last finished epoch usable.
+    CPU, resumed or not. Ctrl-C, a NaN loss (TrainingError) or a full disk leave the last finished
+    epoch usable.
     """
     asked = config or TrainConfig()
     config = asked.resolved()
@@ -69,78 +79,237 @@ def train(
     if asked.pairs is None:
         config = _fit_pairs(config, persons)
     draw_batches(persons, scopes, config.pairs or 2, np.random.default_rng(config.seed))
-    encoder = _start(config)
-    folder = RunFolder(out, config, {"root": str(crops.root), "source": crops.source})
-    try:
-        _loop(encoder, learn, validation, config, folder, progress)
-    finally:
-        folder.close()
-    return load_encoder(folder.path, device=config.device)
+    with _process_group(config) as (rank, world):
+        if (config.pairs or 2) % world:
+            raise TrainingError(
+                f"{config.pairs} pairs cannot be shared by {world} processes alike; use a multiple "
+                f"of {world} for --pairs."
+            )
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if world > 1 else config.device
+        encoder = _start(config, device if config.device == "cuda" else config.device)
+        folder = None
+        if rank == 0:
+            data = {"root": str(crops.root), "source": crops.source, "rows": _digest(learn)}
+            folder = RunFolder(out, config, data, resume=resume)
+        try:
+            run = _Run(encoder, learn, validation, config, folder, rank, world, progress, Path(out))
+            run.work(resume)
+        finally:
+            if folder is not None:
+                folder.close()
+    return load_encoder(out, device=config.device)
 
 
-def _loop(
-    encoder: Encoder,
-    learn: Crops,
-    validation: Crops | None,
-    config: TrainConfig,
-    folder: RunFolder,
-    progress: Callable[[Step], None] | None,
-) -> None:
-    persons, scopes = learn.persons(), learn.scopes()
-    epochs, pairs = config.epochs or 1, config.pairs or 2
-    rng = np.random.default_rng((config.seed, 0))
-    torch.manual_seed(config.seed)
-    pictures = PreparedPictures(learn, encoder, config.cache_gb)
-    optimiser = torch.optim.AdamW(
-        [*encoder.model.parameters(), encoder.log_scale],
-        lr=config.lr or 0.0,
-        weight_decay=config.weight_decay,
-    )
-    plan = [draw_batches(persons, scopes, pairs, rng) for _ in range(epochs)]
-    per_epoch = min(len(batches) for batches in plan)
-    rates = learning_rates(
-        config.schedule,
-        config.lr or 0.0,
-        config.lr_end or 0.0,
-        epochs,
-        per_epoch,
-        config.warmup_epochs,
-    )
-    best = -1.0
-    began, seen = time.monotonic(), 0
-    for epoch, batches in enumerate(plan):
+class _Run:
+    """The state of one run in one process."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        learn: Crops,
+        validation: Crops | None,
+        config: TrainConfig,
+        folder: RunFolder | None,
+        rank: int,
+        world: int,
+        progress: Callable[[Step], None] | None,
+        out: Path,
+    ) -> None:
+        self.out = out
+        self.encoder, self.validation, self.config = encoder, validation, config
+        self.folder, self.rank, self.world, self.progress = folder, rank, world, progress
+        epochs, pairs = config.epochs or 1, config.pairs or 2
+        rng = np.random.default_rng((config.seed, 0))
+        plan = [draw_batches(learn.persons(), learn.scopes(), pairs, rng) for _ in range(epochs)]
+        self.per_epoch = min(len(batches) for batches in plan)
+        self.plan = [batches[: self.per_epoch] for batches in plan]
+        self.rates = learning_rates(
+            config.schedule,
+            config.lr or 0.0,
+            config.lr_end or 0.0,
+            epochs,
+            self.per_epoch,
+            config.warmup_epochs,
+        )
+        self.loader = PairLoader(learn, encoder.prepare, config.augment or "none", config.cache_gb)
+        self.optimiser = make_optimiser(encoder, config)
+        self.scaler = torch.amp.GradScaler(encoder.device.type, enabled=config.precision == "fp16")
+        self.network = torch.compile(encoder.model) if config.compile else encoder.model
+        self.best, self.losses, self.done = -1.0, list[float](), 0
+        self.saved_at = self.began = time.monotonic()
+        self.seen = 0
+
+    def work(self, resume: bool) -> None:
+        try:
+            if resume:
+                self._restore(load_state(self.out))
+            while self.done < len(self.rates):
+                self._epoch(self.done // self.per_epoch)
+        finally:
+            self.loader.close()
+
+    def _epoch(self, epoch: int) -> None:
+        encoder, config = self.encoder, self.config
         encoder.model.train()
-        losses = []
-        for step, batch in enumerate(batches[:per_epoch]):
-            done = epoch * per_epoch + step
-            for group in optimiser.param_groups:
-                group["lr"] = rates[done]
-            loss = _step(encoder, pictures, batch, config, rng, optimiser)
-            _refuse_nan(loss, epoch, step, folder.path)
-            losses.append(loss)
-            seen += 2 * len(batch)
-            speed = seen / (time.monotonic() - began)
-            if progress is not None:
-                left = (len(rates) - done - 1) * 2 * len(batch) / speed
-                progress(
-                    Step(epoch + 1, epochs, step + 1, per_epoch, loss, rates[done], speed, left)
-                )
-        mean_ap = _validate(encoder, validation)
+        first = self.done - epoch * self.per_epoch
+        share = (config.pairs or 2) // self.world
+        mine = slice(self.rank * share, (self.rank + 1) * share)
+        plan = [batch[mine] for batch in self.plan[epoch][first:]]
+        batches = self.loader.batches(plan, config.seed, self.done, mine.start)
+        for batch in batches:
+            loss = self._step(batch)
+            _refuse_nan(loss, epoch, self.done % self.per_epoch, self.out)
+            self.losses.append(loss)
+            self.done += 1
+            self.seen += 2 * share * self.world
+            self._tell(epoch, loss)
+            minutes = (time.monotonic() - self.saved_at) / 60
+            if minutes > config.save_minutes and self.done % self.per_epoch:
+                self._save_state()
+        self._finish(epoch)
+
+    def _step(self, batch: PairBatch) -> float:
+        encoder, config = self.encoder, self.config
+        torch.manual_seed(config.seed * 1_000_003 + self.done * self.world + self.rank)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rates[self.done] * group.get("lr_scale", 1.0)
+        images = encoder.normalise(batch.pictures)
+        images = erase(images, config.augment or "none", batch.generators)
+        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(config.precision)
+
+        def features(part: Tensor) -> Tensor:
+            with torch.autocast(part.device.type, half, enabled=half is not None):
+                return self.network(part)
+
+        try:
+            loss = backward(
+                features,
+                images,
+                encoder.log_scale,
+                label_smoothing=config.label_smoothing,
+                chunk=config.chunk,
+                scale=self.scaler.scale,
+                model=encoder.model,
+            )
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"Out of memory with {len(images)} pictures of {tuple(images.shape[2:])} pixels. "
+                "Lower --chunk (the same result in less memory), or use --grad-checkpointing True, "
+                "--precision bf16, or --freeze."
+            ) from error
+        if (self.done + 1) % config.accumulate == 0 or self.done + 1 == len(self.rates):
+            sum_gradients(encoder.model, encoder.log_scale)
+            self.scaler.unscale_(self.optimiser)
+            torch.nn.utils.clip_grad_norm_(encoder.model.parameters(), config.clip_gradient)
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            self.optimiser.zero_grad(set_to_none=True)
+        return loss
+
+    def _tell(self, epoch: int, loss: float) -> None:
+        if self.progress is None:
+            return
+        speed = self.seen / (time.monotonic() - self.began)
+        left = (len(self.rates) - self.done) * 2 * (self.config.pairs or 2) / speed
+        step = self.done - epoch * self.per_epoch
+        self.progress(
+            Step(
+                epoch + 1,
+                len(self.plan),
+                step,
+                self.per_epoch,
+                loss,
+                self.rates[self.done - 1],
+                speed,
+                left,
+            )
+        )
+
+    def _finish(self, epoch: int) -> None:
+        """Score the epoch and write everything, the state for resuming last."""
+        if self.folder is not None:
+            self._score_and_save(epoch, self.folder)
+        self.losses = []
+        self._save_state()
+        if self.world > 1:
+            processes.barrier()
+
+    def _score_and_save(self, epoch: int, folder: RunFolder) -> None:
+        mean_ap = _validate(self.encoder, self.validation)
+        elapsed = time.monotonic() - self.began
         row = {
             "epoch": epoch + 1,
-            "loss": float(np.mean(losses)),
-            "lr": rates[done],
+            "loss": float(np.mean(self.losses)),
+            "lr": self.rates[self.done - 1],
             "mAP": mean_ap,
+            "scale": math.exp(self.encoder.log_scale.item()),
+            "pictures_per_second": self.seen / elapsed,
+            "waiting": self.loader.waited_s / elapsed,
         }
-        row["scale"] = math.exp(encoder.log_scale.item())
-        row["pictures_per_second"] = speed
         folder.add_metrics(row)
-        log.info("epoch %d of %d: loss %.4f, mAP %.4f", epoch + 1, epochs, row["loss"], mean_ap)
-        facts = _facts(config, epoch + 1, mean_ap)
-        folder.save(encoder, "last", **facts)
-        if math.isnan(mean_ap) or mean_ap > best:
-            best = -1.0 if math.isnan(mean_ap) else mean_ap
-            folder.save(encoder, "best", **facts)
+        log.info(
+            "epoch %d of %d: loss %.4f, mAP %.4f", epoch + 1, len(self.plan), row["loss"], mean_ap
+        )
+        facts = _facts(self.config, epoch + 1, mean_ap)
+        folder.save(self.encoder, "last", **facts)
+        if math.isnan(mean_ap) or mean_ap > self.best:
+            self.best = -1.0 if math.isnan(mean_ap) else mean_ap
+            folder.save(self.encoder, "best", **facts)
+
+    def _save_state(self) -> None:
+        self.saved_at = time.monotonic()
+        if self.folder is None:
+            return
+        self.folder.save_state(
+            {
+                "model": self.encoder.model.state_dict(),
+                "log_scale": self.encoder.log_scale.detach(),
+                "optimiser": self.optimiser.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "gradients": [
+                    p.grad for p in (*self.encoder.model.parameters(), self.encoder.log_scale)
+                ],
+                "done": self.done,
+                "best": self.best,
+                "losses": list(self.losses),
+            }
+        )
+
+    def _restore(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        self.encoder.model.load_state_dict(state["model"])
+        self.encoder.log_scale.data.copy_(state["log_scale"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        held = (*self.encoder.model.parameters(), self.encoder.log_scale)
+        for parameter, gradient in zip(held, state["gradients"], strict=True):
+            parameter.grad = None if gradient is None else gradient.to(parameter.device)
+        self.done, self.best, self.losses = state["done"], state["best"], list(state["losses"])
+        if self.folder is not None:
+            self.folder.rows = json.loads(state["rows"])
+        log.info("going on after step %d of %d", self.done, len(self.rates))
+
+
+@contextmanager
+def _process_group(config: TrainConfig) -> Iterator[tuple[int, int]]:
+    """Join the processes that torchrun started; yield (rank, how many)."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield 0, 1
+        return
+    processes.init_process_group("nccl" if config.device == "cuda" else "gloo")
+    try:
+        yield processes.get_rank(), world
+    finally:
+        processes.destroy_process_group()
+
+
+def _digest(crops: Crops) -> str:
+    """Return a short hash of what is trained on: pictures, boxes and persons."""
+    columns = crops.table[["image", "person", "left", "top", "width", "height"]].astype("string")
+    text = columns.to_csv(index=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _facts(config: TrainConfig, epoch: int, mean_ap: float) -> dict[str, Any]:
@@ -150,52 +319,6 @@ def _facts(config: TrainConfig, epoch: int, mean_ap: float) -> dict[str, Any]:
     if not math.isnan(mean_ap):
         facts["validation mAP"] = round(mean_ap, 4)
     return facts | {name: getattr(config, name) for name in names}
-
-
-def _step(
-    encoder: Encoder,
-    pictures: PreparedPictures,
-    batch: np.ndarray,
-    config: TrainConfig,
-    rng: np.random.Generator,
-    optimiser: torch.optim.Optimizer,
-) -> float:
-    images = pictures.pairs(batch, config.augment or "none", rng)
-    images = erase(encoder.normalise(images), config.augment or "none", rng)
-    features = encoder.features(images)
-    query, gallery = features.chunk(2)
-    loss = info_nce(query, gallery, encoder.log_scale, config.label_smoothing)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(encoder.model.parameters(), config.clip_gradient)
-    optimiser.step()
-    return float(loss.detach())
-
-
-class PreparedPictures:
-    """Letterboxed pictures, decoded in threads and kept while they fit the memory given."""
-
-    def __init__(self, crops: Crops, encoder: Encoder, cache_gb: float) -> None:
-        self._crops, self._encoder = crops, encoder
-        size = encoder.spec.height * encoder.spec.width * 3
-        self._keep = int(cache_gb * 1e9 // size)
-        self._kept: dict[int, Picture] = {}
-        self._pool = ThreadPoolExecutor(os.cpu_count())
-
-    def pairs(self, batch: np.ndarray, augment: str, rng: np.random.Generator) -> Tensor:
-        """Return (2b, h, w, 3) uint8: all anchors, then all positives, of a (b, 2) batch."""
-        anchors = list(self._pool.map(self._get, batch[:, 0]))
-        positives = list(self._pool.map(self._get, batch[:, 1]))
-        made = [augment_pair(a, p, augment, rng) for a, p in zip(anchors, positives, strict=True)]
-        return torch.from_numpy(np.stack([a for a, _ in made] + [p for _, p in made]))
-
-    def _get(self, row: int) -> Picture:
-        picture = self._kept.get(row)
-        if picture is None:
-            picture = self._encoder.prepare(self._crops.read(row))
-            if len(self._kept) < self._keep:
-                self._kept[row] = picture
-        return picture
 
 
 def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
@@ -226,9 +349,9 @@ def _fit_pairs(config: TrainConfig, persons: np.ndarray) -> TrainConfig:
     return replace(config, pairs=found)
 
 
-def _start(config: TrainConfig) -> Encoder:
+def _start(config: TrainConfig, device: str) -> Encoder:
     if config.weights is not None:
-        return load_encoder(config.weights, device=config.device)
+        return load_encoder(config.weights, device=device)
     encoder = create_encoder(
         config.preset,
         pretrained=config.pretrained,
@@ -236,7 +359,7 @@ def _start(config: TrainConfig) -> Encoder:
         width=config.width,
         seed=config.seed,
     )
-    return encoder.to(config.device)
+    return encoder.to(device)
 
 
 def _validate(encoder: Encoder, validation: Crops | None) -> float:
