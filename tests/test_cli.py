@@ -154,7 +154,7 @@ def test_ctrl_c_in_an_epoch_leaves_the_last_finished_one(
 ) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sameplayer.cli", "train", str(league_folder)]
-    settings = ["--out", str(out), "--epochs", "10000", "--pairs", "6", "--validate", "none"]
+    settings = ["--out", str(out), "--epochs", "300", "--pairs", "6", "--validate", "none"]
     process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (out / "best" / "model.safetensors").exists() and time.monotonic() < deadline:
