@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 
 from sameplayer import TrainConfig, train
@@ -93,6 +94,27 @@ def test_rerank_and_fuse_saved_results(
     assert main(["evaluate", str(run), data, "--expand", "2", "--memory", "0.001"]) == 0
 
 
+def test_seeds_compare_and_show_batch(
+    tmp_path: Path, league_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = str(league_folder), tmp_path / "runs"
+    settings = ["--pairs", "6", "--epochs", "1", "--folds", "4", "--height", "64", "--width", "32"]
+    assert main(["train", data, "--out", str(out), "--seeds", "1", "2", *settings]) == 0
+    assert "over 2 seeds" in capsys.readouterr().out
+    runs, page = [str(out / "seed-1"), str(out / "seed-2")], tmp_path / "compare.html"
+    assert main(["compare", *runs, data, "--out", str(page)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("seed-") == 2
+    assert "points, p = " in shown
+    assert "data:image/png;base64," in page.read_text()
+    assert "http" not in page.read_text()
+    picture = tmp_path / "batch.png"
+    assert main(["show-batch", data, "--out", str(picture), "--augment", "2023"]) == 0
+    assert "16 pairs" in capsys.readouterr().out
+    high, wide = cv2.imread(str(picture)).shape[:2]
+    assert (high, wide) == (2 * 128, 16 * 64)
+
+
 BAD = {
     "no folder": (["check", "{tmp}/nowhere"], "no such folder or table"),
     "empty folder": (["check", "{tmp}/empty"], "the folder is empty"),
@@ -111,6 +133,7 @@ BAD = {
     "no split": (["evaluate", "{run}", "{data}", "--split", "valid"], "no split 'valid'"),
     "k1": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--k1", "0"], "k1 is 0"),
     "hidden persons": (["evaluate", "{run}", "{data}", "--split", "challenge"], "match"),
+    "one run": (["compare", "{run}", "{data}"], "two or more run folders"),
     "memory": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--memory", "0"], "--memory"),
     "one file": (["fuse", "{file}", "--out", "{tmp}/f.csv"], "expected two or more"),
     "no matrix": (["fuse", "{file}", "{file}", "--out", "{tmp}/f.csv"], "a header of 0"),

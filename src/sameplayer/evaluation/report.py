@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import matplotlib
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import letterbox_to
 from sameplayer.evaluation.scores import Scores
 from sameplayer.files import write_text
 from sameplayer.ranking.ranking import Ranking
-
-matplotlib.use("Agg")
 
 
 def write_report(
@@ -99,8 +97,6 @@ def _thumbnail(crops: Crops, row: int) -> str:
 
 
 def _curve(scores: Scores) -> str:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(5.2, 3.2), layout="constrained")
     axes = figure.subplots()
     for name, values in scores.cmc.items():
@@ -109,6 +105,11 @@ def _curve(scores: Scores) -> str:
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.grid(alpha=0.3)
     axes.legend()
+    return figure_address(figure)
+
+
+def figure_address(figure: Figure) -> str:
+    """Return a figure as a PNG within a data address."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=120)
     return _data_address("image/png", content.getvalue())

@@ -1,0 +1,81 @@
+"""Several runs side by side: scores with intervals, paired tests against the first, curves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
+
+from sameplayer.evaluation.report import figure_address
+from sameplayer.evaluation.scores import Comparison, Scores, compare
+from sameplayer.files import write_text
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run: its name, scores, difference to the first run, and lines of its metrics.csv."""
+
+    name: str
+    scores: Scores
+    against_first: Comparison | None
+    metrics: list[dict[str, str]]
+
+
+def compare_runs(folders: Sequence[Path], scores: Sequence[Scores]) -> list[ComparedRun]:
+    """Put runs and their scores on the same queries together; the first is what others are held to.
+
+    Raises RankingError when the scores are not of the same queries.
+    """
+    runs: list[ComparedRun] = []
+    for folder, one in zip(folders, scores, strict=True):
+        first = compare(scores[0], one) if runs else None
+        runs.append(ComparedRun(str(folder), one, first, _metrics(folder)))
+    return runs
+
+
+def comparison_table(runs: Sequence[ComparedRun]) -> str:
+    """Return one line a run: mAP, its interval, rank-1, and the difference to the first."""
+    width = max(len(run.name) for run in runs) + 2
+    lines = [f"{'':<{width}}{'mAP %':>7}{'95 % interval':>16}{'rank-1 %':>10}  against the first"]
+    for run in runs:
+        low, high = (100 * end for end in run.scores.interval)
+        interval = f"{low:.1f} to {high:.1f}"
+        rank1 = 100 * run.scores.cmc["market1501"][0]
+        text = f"{run.name:<{width}}{100 * run.scores.mAP:>7.2f}{interval:>16}{rank1:>10.1f}"
+        if run.against_first is not None:
+            change = run.against_first
+            text += f"  {100 * change.difference:+.2f} points, p = {change.p_value:.3f}"
+        lines.append(text)
+    return "\n".join(lines)
+
+
+def write_comparison(path: str | Path, runs: Sequence[ComparedRun]) -> None:
+    """Write the table and the curves of loss and validation mAP as one self-contained page."""
+    loader = PackageLoader("sameplayer.evaluation", ".")
+    pages = Environment(loader=loader, autoescape=select_autoescape(["j2"]))
+    page = pages.get_template("comparison.html.j2").render(runs=runs, curves=_curves(runs))
+    write_text(path, page)
+
+
+def _curves(runs: Sequence[ComparedRun]) -> str:
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    for axes, column in zip(figure.subplots(1, 2), ("loss", "mAP"), strict=True):
+        for run in runs:
+            points = [(int(row["epoch"]), float(row[column])) for row in run.metrics]
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=run.name)
+        axes.set(xlabel="epoch", ylabel="loss" if column == "loss" else "validation mAP")
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=7)
+    return figure_address(figure)
+
+
+def _metrics(folder: Path) -> list[dict[str, str]]:
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
