@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import plain
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import average_precision, cmc, evaluate, mean_average_precision
 from sameplayer.evaluation.submission import read_submission, write_submission
 from sameplayer.ranking.ranking import rank
+from sameplayer.ranking.rerank import rerank
 
 
 def test_scores_are_the_published_ones(golden: Path) -> None:
@@ -111,3 +113,54 @@ def test_report_stands_alone_and_marks_right_and_wrong(league: Crops, tmp_path: 
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert f"{100 * scores.mAP:.2f} %" in page
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000))
+def test_scores_are_those_of_one_query_after_the_other(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    m, n = rng.integers(2, 8), rng.integers(5, 60)
+    distance = rng.integers(0, rng.choice([5, 10_000]), (m, n)).astype(np.float32)
+    ids = rng.integers(0, 3, m), rng.integers(0, 4, n)
+    cameras = rng.integers(0, 2, m), rng.integers(0, 3, n)
+    apart = cameras[0][:, None] != cameras[1]
+    if not ((ids[0][:, None] == ids[1]) & apart).any():
+        return
+    everything = distance, *ids, *cameras
+    expected = plain.mean_average_precision(*everything)
+    assert mean_average_precision(*everything) == pytest.approx(expected)
+    for protocol in ("allshots", "market1501"):
+        found = cmc(*everything, protocol, top=n)
+        np.testing.assert_allclose(found, plain.cmc(*everything, protocol, top=n), atol=1e-9)
+        assert (np.diff(found) >= -1e-12).all()
+        assert 0 <= found[0] <= found[-1] <= 1 + 1e-12
+
+
+@given(st.integers(0, 5), st.integers(0, 3), st.sampled_from([np.nan, np.inf, -np.inf]))
+def test_features_that_are_not_finite_are_named_by_row(row: int, column: int, bad: float) -> None:
+    rows = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
+    broken = rows.copy()
+    broken[row, column] = bad
+    for method in ("none", "k-reciprocal", "hard"):
+        with pytest.raises(RankingError, match=rf"gallery.*rows \[{row}\]"):
+            rerank(rows, broken, method)
+
+
+@pytest.mark.parametrize("method", ["none", "k-reciprocal", "hard"])
+def test_empty_or_misshaped_features_are_refused(method: str) -> None:
+    rows = np.eye(4, dtype=np.float32)
+    with pytest.raises(RankingError, match="query features have shape"):
+        rerank(rows[:0], rows, method)
+    with pytest.raises(RankingError, match="gallery features have shape"):
+        rerank(rows, rows[0], method)
+    with pytest.raises(RankingError, match="columns"):
+        rerank(rows, rows[:, :3], method)
+
+
+def test_ids_of_another_length_than_the_matrix_are_refused() -> None:
+    with pytest.raises(RankingError, match="do not fit 3 query ids"):
+        cmc(np.ones((2, 4)), np.ones(3), np.ones(4), np.ones(3), np.ones(4), "allshots")
+    with pytest.raises(RankingError, match="one camera an id"):
+        cmc(np.ones((2, 4)), np.ones(2), np.ones(4), np.ones(2), np.ones(3), "allshots")
+    with pytest.raises(RankingError, match="expected one of allshots"):
+        cmc(np.ones((1, 1)), np.ones(1), np.ones(1), np.zeros(1), np.ones(1), "market")

@@ -88,6 +88,8 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise TrainingError(f"{path}: there is no run to resume ({error}).") from error
         now = json.loads(json.dumps(record))
+        for one in (before, now):  # where the data lies may change, what it is may not
+            one["data"] = one.get("data", {}).get("rows")
         changed = [
             f"{name} was {before.get(name)}, now {now.get(name)}"
             for name in sorted({*before, *now})

@@ -123,6 +123,11 @@ class _Run:
         plan = [draw_batches(learn.persons(), learn.scopes(), pairs, rng) for _ in range(epochs)]
         self.per_epoch = min(len(batches) for batches in plan)
         self.plan = [batches[: self.per_epoch] for batches in plan]
+        if world > 1 and {len(batch) for batches in self.plan for batch in batches} != {pairs}:
+            raise TrainingError(
+                f"Some identity scope has fewer than {pairs} persons; its small batches cannot be "
+                f"shared by {world} processes. Lower --pairs or train in one process."
+            )
         self.rates = learning_rates(
             config.schedule,
             config.lr or 0.0,
