@@ -260,7 +260,8 @@ def rerank(
     loaded = load_embeddings(embeddings)
     with _bar("ranking") as advance:
         if one_by_one:
-            ranking = rank_one_by_one(loaded, k1, k2, 0.3 if lambda_ is None else lambda_)
+            own = 0.3 if lambda_ is None else lambda_
+            ranking = rank_one_by_one(loaded, k1, k2, own, memory_gb=memory, progress=advance)
         else:
             settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
             ranking = rank(loaded, rerank=method, progress=advance, **settings)

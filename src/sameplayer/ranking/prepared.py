@@ -136,7 +136,13 @@ class PreparedGallery:
 
 
 def rank_one_by_one(
-    embeddings: Embeddings, k1: int = 20, k2: int = 6, lambda_: float = 0.3
+    embeddings: Embeddings,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_: float = 0.3,
+    *,
+    memory_gb: float = MEMORY_GB,
+    progress: Progress | None = None,
 ) -> Ranking:
     """Re-rank every query as if it were the only one; roles as in ``rank``.
 
@@ -153,7 +159,8 @@ def rank_one_by_one(
         raise RankingError(
             f"{len(queries)} queries and {len(gallery)} gallery rows; expected both."
         )
-    distance = PreparedGallery(gallery, k1, k2, lambda_).distances(queries.vectors)
+    prepared = PreparedGallery(gallery, k1, k2, lambda_, memory_gb=memory_gb, progress=progress)
+    distance = prepared.distances(queries.vectors)
     facts = {**embeddings.facts, "k1": k1, "k2": k2, "lambda": lambda_}
     name = "k-reciprocal, one by one"
     return Ranking(distance, queries.crops, gallery.crops, name, queries.fingerprint, facts)
