@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -74,3 +75,10 @@ def test_damaged_checkpoint_is_refused(golden: Path, tmp_path: Path, content: by
     (tmp_path / "bad.pth").write_bytes(content)
     with pytest.raises(WeightsError):
         load_published(tmp_path / "bad.pth", str(golden / "tiny-vit.json"))
+
+
+def test_configuration_of_a_resnet_is_refused(golden: Path, tmp_path: Path) -> None:
+    vision = {"image_size": 224, "layers": [3, 4, 6, 3], "width": 64, "patch_size": None}
+    (tmp_path / "rn50.json").write_text(json.dumps({"vision_cfg": vision}))
+    with pytest.raises(WeightsError, match="describes a ResNet"):
+        load_published(golden / "tiny-vit.pth", str(tmp_path / "rn50.json"))

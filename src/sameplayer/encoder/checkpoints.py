@@ -143,6 +143,12 @@ def _openclip_spec(path: Path) -> EncoderSpec:
             f"{path}: not an OpenCLIP configuration of a ViT ({type(error).__name__}: {error}); "
             "expected vision_cfg with image_size, patch_size, width and layers."
         ) from error
+    if not all(isinstance(args[name], int) for name in ("patch_size", "depth", "embed_dim")):
+        raise WeightsError(
+            f"{path}: describes a ResNet or a timm tower (layers {vision['layers']}, patch_size "
+            f"{vision['patch_size']}); only OpenCLIP's own ViTs are read from a configuration. "
+            "Name the timm architecture instead, such as resnet50_clip.openai."
+        )
     quick = bool(config.get("quick_gelu", False))
     name = f"vit_base_patch16_clip_{'quickgelu_' if quick else ''}224"
     activation = "quickgelu" if quick else "gelu"
