@@ -178,7 +178,12 @@ def test_ctrl_c_in_an_epoch_leaves_the_last_finished_one(
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sameplayer.cli", "train", str(league_folder)]
     settings = ["--out", str(out), "--epochs", "300", "--pairs", "6", "--validate", "none"]
-    process = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *settings],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may ignore it
+    )
     deadline = time.monotonic() + 120
     while not (out / "best" / "model.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
