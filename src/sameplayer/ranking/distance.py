@@ -15,12 +15,7 @@ def squared_euclidean(
     query, gallery    (m, d) and (n, d) features; rows of zeros stay zero
     memory_gb         bound of what is held beside the result
     """
-    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
-    if query.shape[1] != gallery.shape[1]:
-        raise RankingError(
-            f"Query features have {query.shape[1]} columns, gallery features {gallery.shape[1]}; "
-            "expected the same number. Embed both with the same encoder."
-        )
+    query, gallery = unit_pair(query, gallery)
     distance = np.empty((len(query), len(gallery)), np.float32)
     lengths = (gallery**2).sum(axis=1)
     rows = max(1, int(memory_gb * 1e9 / (8 * len(gallery))))
@@ -30,6 +25,17 @@ def squared_euclidean(
         block -= 2 * (part @ gallery.T)
         np.maximum(block, 0, out=distance[start : start + rows])
     return distance
+
+
+def unit_pair(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as ``unit_rows``; RankingError where their numbers of columns differ."""
+    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
+    if query.shape[1] != gallery.shape[1]:
+        raise RankingError(
+            f"Query features have {query.shape[1]} columns, gallery features {gallery.shape[1]}; "
+            "expected the same number. Embed both with the same encoder."
+        )
+    return query, gallery
 
 
 def unit_rows(features: np.ndarray, what: str) -> np.ndarray:

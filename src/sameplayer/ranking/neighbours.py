@@ -15,7 +15,7 @@ import torch
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking import kernels
-from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.distance import unit_pair, unit_rows
 
 MEMORY_GB = 0.25
 
@@ -72,8 +72,11 @@ def find_neighbours(
     """
     if memory_gb <= 0:
         raise RankingError(f"--memory is {memory_gb}; expected more than 0 GB.")
-    rows = unit_rows(gallery, "gallery") if query is None else _joined(query, gallery)
-    m, total = 0 if query is None else len(query), len(rows)
+    if query is None:
+        m, rows = 0, unit_rows(gallery, "gallery")
+    else:
+        m, rows = len(query), np.concatenate(unit_pair(query, gallery))
+    total = len(rows)
     count, own = min(count, total), min(own, total - m)
     found = Neighbours(
         rows,
@@ -86,61 +89,45 @@ def find_neighbours(
     )
     size = max(1, min(total, int(memory_gb * 1e9 / (4 * total))))
     if approximate:
-        _fill_approximately(found, m, power, divide, size, effort, progress)
-        return found
-    fill = _fill_on_cpu if device == "cpu" else _fill_on_device
-    fill(found, m, power, divide, size, device, progress)
+        fill = _approximate_filler(found, power, divide, effort)
+    elif device == "cpu":
+        fill = _cpu_filler(found, power, divide, size)
+    else:
+        fill = _device_filler(found, power, divide, device)
+    for start in range(0, total, size):
+        stop = min(start + size, total)
+        fill(start, stop)
+        if progress is not None:
+            progress(stop, total)
     return found
 
 
-def _joined(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
-    if query.shape[1] != gallery.shape[1]:
-        raise RankingError(
-            f"Query features have {query.shape[1]} columns, gallery features {gallery.shape[1]}; "
-            "expected the same number. Embed both with the same encoder."
-        )
-    return np.concatenate([query, gallery])
+Fill = Callable[[int, int], None]  # fills the rows from the first number up to the second
 
 
-def _fill_on_cpu(
-    found: Neighbours,
-    m: int,
-    power: int,
-    divide: bool,
-    size: int,
-    device: str,
-    progress: Progress | None,
-) -> None:
-    total = len(found.rows)
-    buffer = np.empty((size, total), np.float32)
-    for start in range(0, total, size):
-        stop = min(start + size, total)
-        block = np.matmul(found.rows[start:stop], found.rows.T, out=buffer[: stop - start])
+def _cpu_filler(found: Neighbours, power: int, divide: bool, size: int) -> Fill:
+    m, rows = len(found.direct), found.rows
+    buffer = np.empty((size, len(rows)), np.float32)
+
+    def fill(start: int, stop: int) -> None:
+        block = np.matmul(rows[start:stop], rows.T, out=buffer[: stop - start])
         kernels.block_neighbours(
             block, start, found.lengths, power, divide, found.lists, found.values, found.farthest,
             m, found.own,
         )  # fmt: skip
         if start < m:
             found.direct[start:stop] = block[: m - start, m:]
-        if progress is not None:
-            progress(stop, total)
+
+    return fill
 
 
-def _fill_on_device(
-    found: Neighbours,
-    m: int,
-    power: int,
-    divide: bool,
-    size: int,
-    device: str,
-    progress: Progress | None,
-) -> None:
+def _device_filler(found: Neighbours, power: int, divide: bool, device: str) -> Fill:
     """The same with torch; of equal distances any may come first at the end of a list."""
+    m = len(found.direct)
     rows = torch.from_numpy(found.rows).to(device)
     lengths = torch.from_numpy(found.lengths).to(device)
-    for start in range(0, len(rows), size):
-        stop = min(start + size, len(rows))
+
+    def fill(start: int, stop: int) -> None:
         block = torch.addmm(lengths[None, :], rows[start:stop], rows.T, alpha=-2)
         block = (block + lengths[start:stop, None]).clamp_(min=0)
         top = block.amax(dim=1)
@@ -158,8 +145,8 @@ def _fill_on_device(
             found.own[first - m : stop - m] = _smallest(part, found.own.shape[1])[1]
         if start < m:
             found.direct[start:stop] = block[: m - start, m:].cpu().numpy()
-        if progress is not None:
-            progress(stop, len(rows))
+
+    return fill
 
 
 def _smallest(block: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -169,26 +156,18 @@ def _smallest(block: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(found, by_column, 1), np.take_along_axis(order, by_column, 1)
 
 
-def _fill_approximately(
-    found: Neighbours,
-    m: int,
-    power: int,
-    divide: bool,
-    size: int,
-    effort: int,
-    progress: Progress | None,
-) -> None:
-    rows, total = found.rows, len(found.rows)
-    sample = np.random.default_rng(0).permutation(total)[:2048]
+def _approximate_filler(found: Neighbours, power: int, divide: bool, effort: int) -> Fill:
+    m, rows = len(found.direct), found.rows
+    sample = np.random.default_rng(0).permutation(len(rows))[:2048]
     index, own = _graph(rows, effort), _graph(rows[m:], effort) if found.own.shape[1] else None
-    for start in range(0, total, size):
-        part = slice(start, min(start + size, total))
+
+    def fill(start: int, stop: int) -> None:
+        part = slice(start, stop)
         found.lists[part] = _searched(index, rows[part], found.lists.shape[1], start)
-        if own is not None and part.stop > m:
+        if own is not None and stop > m:
             first = max(start, m)
-            asked = rows[first : part.stop]
-            found.own[first - m : part.stop - m] = _searched(
-                own, asked, found.own.shape[1], first - m
+            found.own[first - m : stop - m] = _searched(
+                own, rows[first:stop], found.own.shape[1], first - m
             )
         top = _powered(_products(found, part, sample), power).max(axis=1)
         near = rows[found.lists[part]]
@@ -202,11 +181,11 @@ def _fill_approximately(
         if divide:
             found.values[part] /= found.farthest[part, None]
         if start < m:
-            queries = slice(start, min(part.stop, m))
+            queries = slice(start, min(stop, m))
             direct = _powered(_products(found, queries, slice(m, None)), power)
             found.direct[queries] = direct / found.farthest[queries, None] if divide else direct
-        if progress is not None:
-            progress(part.stop, total)
+
+    return fill
 
 
 def _graph(rows: np.ndarray, effort: int) -> Any:
