@@ -171,3 +171,4 @@ def test_vit_options(league: Crops, tmp_path: Path) -> None:
         train(league, tmp_path / "more", replace(tiny, freeze=13))
     with pytest.raises(ConfigError, match="does not offer it"):
         train(league, tmp_path / "cnn", replace(SMALL, grad_checkpointing=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -78,25 +78,20 @@ def train(
     persons, scopes = learn.persons(), learn.scopes()
     if asked.pairs is None:
         config = _fit_pairs(config, persons)
-    draw_batches(persons, scopes, config.pairs or 2, np.random.default_rng(config.seed))
+    plan = _draw_plan(persons, scopes, config)
     with _process_group(config) as (rank, world):
-        if (config.pairs or 2) % world:
-            raise TrainingError(
-                f"{config.pairs} pairs cannot be shared by {world} processes alike; use a multiple "
-                f"of {world} for --pairs."
-            )
+        _refuse_uneven_shares(plan, config.pairs or 2, world)
         device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if world > 1 else config.device
         encoder = _start(config, device if config.device == "cuda" else config.device)
-        folder = None
+        run = _Run(encoder, learn, validation, config, plan, rank, world, progress, Path(out))
         if rank == 0:
             data = {"root": str(crops.root), "source": crops.source, "rows": _digest(learn)}
-            folder = RunFolder(out, config, data, resume=resume)
+            run.folder = RunFolder(out, config, data, resume=resume)
         try:
-            run = _Run(encoder, learn, validation, config, folder, rank, world, progress, Path(out))
             run.work(resume)
         finally:
-            if folder is not None:
-                folder.close()
+            if run.folder is not None:
+                run.folder.close()
     return load_encoder(out, device=config.device)
 
 
@@ -109,7 +104,7 @@ class _Run:
         learn: Crops,
         validation: Crops | None,
         config: TrainConfig,
-        folder: RunFolder | None,
+        plan: list[list[np.ndarray]],
         rank: int,
         world: int,
         progress: Callable[[Step], None] | None,
@@ -117,22 +112,14 @@ class _Run:
     ) -> None:
         self.out = out
         self.encoder, self.validation, self.config = encoder, validation, config
-        self.folder, self.rank, self.world, self.progress = folder, rank, world, progress
-        epochs, pairs = config.epochs or 1, config.pairs or 2
-        rng = np.random.default_rng((config.seed, 0))
-        plan = [draw_batches(learn.persons(), learn.scopes(), pairs, rng) for _ in range(epochs)]
-        self.per_epoch = min(len(batches) for batches in plan)
-        self.plan = [batches[: self.per_epoch] for batches in plan]
-        if world > 1 and {len(batch) for batches in self.plan for batch in batches} != {pairs}:
-            raise TrainingError(
-                f"Some identity scope has fewer than {pairs} persons; its small batches cannot be "
-                f"shared by {world} processes. Lower --pairs or train in one process."
-            )
+        self.rank, self.world, self.progress = rank, world, progress
+        self.folder: RunFolder | None = None
+        self.plan, self.per_epoch = plan, len(plan[0])
         self.rates = learning_rates(
             config.schedule,
             config.lr or 0.0,
             config.lr_end or 0.0,
-            epochs,
+            len(plan),
             self.per_epoch,
             config.warmup_epochs,
         )
@@ -343,6 +330,30 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
         return training, tested
     learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
     return learn, draw_query_gallery(held)
+
+
+def _draw_plan(
+    persons: np.ndarray, scopes: np.ndarray, config: TrainConfig
+) -> list[list[np.ndarray]]:
+    """Return the batches of every epoch, the same number in each."""
+    rng = np.random.default_rng((config.seed, 0))
+    pairs = config.pairs or 2
+    plan = [draw_batches(persons, scopes, pairs, rng) for _ in range(config.epochs or 1)]
+    per_epoch = min(len(batches) for batches in plan)
+    return [batches[:per_epoch] for batches in plan]
+
+
+def _refuse_uneven_shares(plan: list[list[np.ndarray]], pairs: int, world: int) -> None:
+    if pairs % world:
+        raise TrainingError(
+            f"{pairs} pairs cannot be shared by {world} processes alike; use a multiple of {world} "
+            "for --pairs."
+        )
+    if world > 1 and any(len(batch) < pairs for batches in plan for batch in batches):
+        raise TrainingError(
+            f"Some identity scope has fewer than {pairs} persons; its small batches cannot be "
+            f"shared by {world} processes. Lower --pairs or train in one process."
+        )
 
 
 def _fit_pairs(config: TrainConfig, persons: np.ndarray) -> TrainConfig:
