@@ -30,14 +30,14 @@ setup: $(VENV)/installed
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv==0.13.8
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
 # Renew the pins; the result names no index.
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-		--no-emit-index-url --extra dev --extra video --extra approximate pyproject.toml --output-file requirements.lock --upgrade
+		--no-emit-index-url --all-extras pyproject.toml --output-file requirements.lock --upgrade
 
 clean:
 	rm -rf $(VENV) sameplayer-demo

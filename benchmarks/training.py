@@ -60,7 +60,7 @@ def our_step(
     def step() -> None:
         images = encoder.normalise(next(batches).pictures)
         optimiser.zero_grad()
-        backward(features, images, encoder.log_scale, label_smoothing=0.1)
+        backward(features, images, lambda q, g: info_nce(q, g, encoder.log_scale, 0.1))
         optimiser.step()
 
     return step

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +158,13 @@ def test_the_papers_hard_weights_differ_from_the_published_code(golden: Path) ->
     order = np.random.default_rng(1).permutation(len(data["gallery"]))
     permuted = hard_weights(data["query"], data["gallery"][order], faithful=False)
     np.testing.assert_allclose(permuted, paper[:, order], atol=1e-5)
+
+
+def test_reranking_keeps_the_number_of_torch_threads() -> None:
+    script = "import numpy as np, torch; from sameplayer.ranking.rerank import k_reciprocal; "
+    script += "k_reciprocal(np.eye(3), np.eye(3)); print(torch.get_num_threads())"
+    limited = {**os.environ, "OMP_NUM_THREADS": "1"}
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=limited, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "1"

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.data.augment import erase
-from sameplayer.training.info_nce import backward, info_nce
+from sameplayer.training.info_nce import backward
+from sameplayer.training.losses import PairLoss
 
 PAIRS = 8
 
@@ -35,14 +37,23 @@ def erased_images() -> Tensor:
     return erase(images, "2023", [np.random.default_rng((1, i)) for i in range(PAIRS)])
 
 
-def gradients(model: nn.Module, scale: Tensor) -> list[Tensor]:
-    return [p.grad.clone() for p in (*model.parameters(), scale)]  # type: ignore[union-attr]
+def criterion(name: str = "info-nce") -> PairLoss:
+    return PairLoss(name, nn.Parameter(torch.tensor(2.6)), 24, PAIRS, 0.1)
+
+
+def of_persons(loss: PairLoss) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda query, gallery: loss(query, gallery, torch.arange(PAIRS))
+
+
+def gradients(model: nn.Module, loss: nn.Module) -> list[Tensor]:
+    weights = (*model.parameters(), *loss.parameters())
+    return [weight.grad.clone() for weight in weights]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 4])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_chunks_give_the_gradients_of_one_big_batch(chunk: int, dropout: float) -> None:
-    images, log_scale = erased_images(), nn.Parameter(torch.tensor(2.6))
+    images, loss = erased_images(), criterion()
     model = tower(dropout)
     torch.manual_seed(7)
     # The big batch with the same random draws: every chunk forward with its graph, one loss.
@@ -50,15 +61,15 @@ def test_chunks_give_the_gradients_of_one_big_batch(chunk: int, dropout: float) 
     rows = [model(images[torch.cat([part, part + PAIRS])]) for part in parts]
     query = torch.cat([row[: len(part)] for row, part in zip(rows, parts, strict=True)])
     gallery = torch.cat([row[len(part) :] for row, part in zip(rows, parts, strict=True)])
-    loss = info_nce(query, gallery, log_scale, 0.1)
-    loss.backward()
-    expected = gradients(model, log_scale)
+    value = of_persons(loss)(query, gallery)
+    value.backward()
+    expected = gradients(model, loss)
     model.zero_grad()
-    log_scale.grad = None
+    loss.zero_grad()
     torch.manual_seed(7)
-    found = backward(model, images, log_scale, label_smoothing=0.1, chunk=chunk, model=model)
-    assert found == pytest.approx(loss.item(), abs=1e-5)
-    for one, other in zip(gradients(model, log_scale), expected, strict=True):
+    found = backward(model, images, of_persons(loss), chunk=chunk, model=model)
+    assert found.loss == pytest.approx(value.item(), abs=1e-5)
+    for one, other in zip(gradients(model, loss), expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
@@ -67,30 +78,30 @@ def test_chunks_leave_running_means_as_one_pass_does() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
     once = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
     once.load_state_dict(model.state_dict())
-    images, log_scale = erased_images(), nn.Parameter(torch.tensor(2.6))
-    backward(model, images, log_scale, chunk=4, model=model)
+    images = erased_images()
+    backward(model, images, of_persons(criterion()), chunk=4, model=model)
     for part in torch.arange(PAIRS).split(4):
         once(images[torch.cat([part, part + PAIRS])])
     torch.testing.assert_close(model[1].running_mean, once[1].running_mean)
 
 
 WORKER = """
-import json, sys
+import sys
 import torch, torch.distributed as processes
 sys.path[:0] = [sys.argv[1]]
-from test_large_batches import PAIRS, erased_images, gradients, tower
+from test_large_batches import PAIRS, criterion, erased_images, gradients, of_persons, tower
 from sameplayer.training.info_nce import backward, sum_gradients
 
 processes.init_process_group("gloo")
 rank, world = processes.get_rank(), processes.get_world_size()
-model, log_scale = tower(), torch.nn.Parameter(torch.tensor(2.6))
+model, loss = tower(), criterion(sys.argv[4])
 images, share = erased_images(), PAIRS // world
 mine = torch.arange(rank * share, (rank + 1) * share)
 images = images[torch.cat([mine, mine + PAIRS])]
 chunk = None if sys.argv[2] == "0" else int(sys.argv[2])
-loss = backward(model, images, log_scale, label_smoothing=0.1, chunk=chunk, model=model)
-sum_gradients(model, log_scale)
-torch.save([loss, *gradients(model, log_scale)], f"{sys.argv[3]}/{rank}.pt")
+found = backward(model, images, of_persons(loss), chunk=chunk, model=model)
+sum_gradients(model, loss)
+torch.save([found.loss, *gradients(model, loss)], f"{sys.argv[3]}/{rank}.pt")
 """
 
 
@@ -113,15 +124,17 @@ def _two_processes(script: str, *arguments: str) -> None:
     assert [process.returncode for process in started] == [0, 0], said
 
 
-@pytest.mark.parametrize("chunk", [0, 2])
-def test_two_processes_give_the_gradients_of_one_big_batch(tmp_path: Path, chunk: int) -> None:
-    model, log_scale = tower(), nn.Parameter(torch.tensor(2.6))
-    loss = backward(model, erased_images(), log_scale, label_smoothing=0.1)
-    expected = gradients(model, log_scale)
-    _two_processes(WORKER, str(Path(__file__).parent), str(chunk), str(tmp_path))
+@pytest.mark.parametrize(("chunk", "name"), [(0, "info-nce"), (2, "info-nce+identity")])
+def test_two_processes_give_the_gradients_of_one_big_batch(
+    tmp_path: Path, chunk: int, name: str
+) -> None:
+    model, loss = tower(), criterion(name)
+    whole = backward(model, erased_images(), of_persons(loss))
+    expected = gradients(model, loss)
+    _two_processes(WORKER, str(Path(__file__).parent), str(chunk), str(tmp_path), name)
     for rank in range(2):
         found, *rest = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        assert found == pytest.approx(loss, abs=1e-5)
+        assert found == pytest.approx(whole.loss, abs=1e-5)
         for one, other in zip(rest, expected, strict=True):
             torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
@@ -131,8 +144,9 @@ def test_training_in_two_processes_leaves_one_run(tmp_path: Path, league_folder:
     out = tmp_path / "run"
     settings = ["--pairs", "6", "--epochs", "2", "--height", "64", "--width", "32"]
     _two_processes(
-        script, "train", str(league_folder), "--out", str(out), "--folds", "4", *settings
-    )
+        script, "train", str(league_folder), "--out", str(out), "--folds", "4",
+        "--negatives", "nearest", "--patience", "9", *settings,
+    )  # fmt: skip
     assert (out / "best" / "model.safetensors").is_file()
     assert json.loads((out / "config.json").read_text())["pairs"] == 6
     assert len((out / "metrics.csv").read_text().splitlines()) == 3

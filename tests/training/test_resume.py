@@ -49,7 +49,7 @@ def test_stopped_at_any_step_it_ends_with_the_same_bits(
     train(league, tmp_path / "run", often, resume=True)
     assert weights(tmp_path / "run") == weights(whole)
     same = [(p / "metrics.csv").read_text().splitlines() for p in (whole, tmp_path / "run")]
-    assert [line.split(",")[:5] for line in same[0]] == [line.split(",")[:5] for line in same[1]]
+    assert [line.split(",")[:8] for line in same[0]] == [line.split(",")[:8] for line in same[1]]
 
 
 KILLER = """
@@ -167,8 +167,16 @@ def test_vit_options(league: Crops, tmp_path: Path) -> None:
     after, before = encoder.model.state_dict(), start.model.state_dict()
     assert torch.equal(after["blocks.5.attn.qkv.weight"], before["blocks.5.attn.qkv.weight"])
     assert not torch.equal(after["blocks.6.attn.qkv.weight"], before["blocks.6.attn.qkv.weight"])
+    adapted = replace(tiny, freeze=0, layer_decay=1.0, lora=4, drop_padding=True, height=48)
+    encoder = train(league, tmp_path / "lora", adapted)
+    start = create_encoder("vit_tiny_patch16_224", pretrained=False, height=48, width=32, seed=1)
+    after, before = encoder.model.state_dict(), start.model.state_dict()
+    assert encoder.spec.drop_padding
+    assert after.keys() == before.keys()
+    assert torch.equal(after["pos_embed"], before["pos_embed"])
+    assert not torch.equal(after["blocks.6.attn.qkv.weight"], before["blocks.6.attn.qkv.weight"])
     with pytest.raises(ConfigError, match="12 blocks"):
         train(league, tmp_path / "more", replace(tiny, freeze=13))
     with pytest.raises(ConfigError, match="does not offer it"):
         train(league, tmp_path / "cnn", replace(SMALL, grad_checkpointing=True))
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "lora"}

@@ -16,6 +16,7 @@ from sameplayer.encoder.encoder import load_encoder
 from sameplayer.errors import ConfigError, DataError, TrainingError
 from sameplayer.training import train as train_module
 from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.info_nce import Outcome
 from sameplayer.training.train import Step, train
 
 QUICK = TrainConfig(pairs=8, epochs=2, folds=4)
@@ -77,9 +78,10 @@ def test_nan_loss_stops_with_a_usable_last_epoch(
 ) -> None:
     honest, calls = train_module.backward, []
 
-    def broken(*arguments: Any, **settings: Any) -> float:
+    def broken(*arguments: Any, **settings: Any) -> Outcome:
         calls.append(1)
-        return honest(*arguments, **settings) * (float("nan") if len(calls) > 15 else 1)
+        outcome = honest(*arguments, **settings)
+        return outcome._replace(loss=float("nan")) if len(calls) > 15 else outcome
 
     monkeypatch.setattr(train_module, "backward", broken)
     config = replace(QUICK, epochs=4)
@@ -123,6 +125,69 @@ def test_unknown_key_in_a_config_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(json.dumps({"epoch": 3}))
     with pytest.raises(ConfigError, match="Did you mean 'epochs'"):
         read_config(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": "identity"},
+        {"loss": "info-nce+triplet", "negatives": "team"},
+        {"loss": "info-nce+identity", "ema": 0.9, "keep_epochs": True, "tensorboard": True},
+        {"loss": "triplet", "negatives": "nearest", "train_on": "training+test"},
+    ],
+)
+def test_losses_negatives_and_averages_resume_to_the_same_bits(
+    league: Crops, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    config = replace(QUICK, height=64, width=32, save_minutes=0, epochs=3, **change)
+    train(league, tmp_path / "whole", config)
+
+    def interrupt(step: Step) -> None:
+        if step.epoch == 2 and step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(league, tmp_path / "cut", config, progress=interrupt)
+    train(league, tmp_path / "cut", config, resume=True)
+    for part in ("last", "best"):
+        whole, cut = (tmp_path / run / part / "model.safetensors" for run in ("whole", "cut"))
+        assert whole.read_bytes() == cut.read_bytes()
+    if config.keep_epochs:
+        assert load_encoder(tmp_path / "whole" / "epoch-2").spec.facts["epoch"] == 2
+        assert list((tmp_path / "whole" / "tensorboard").rglob("events*"))
+
+
+def test_patience_ends_a_run_that_does_not_improve(league: Crops, tmp_path: Path) -> None:
+    config = replace(QUICK, epochs=9, lr=1e-12, patience=1, height=64, width=32)
+    train(league, tmp_path / "run", config)
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    best = max(range(len(rows)), key=lambda row: float(rows[row]["mAP"]))
+    assert len(rows) == best + 2 < 9
+
+
+def test_team_batches_without_teams_say_what_is_missing(league: Crops, tmp_path: Path) -> None:
+    bare = replace(league, table=league.table.assign(team=None))
+    with pytest.raises(DataError, match=r"columns game and team.*persons\.csv"):
+        train(bare, tmp_path / "run", replace(QUICK, negatives="team"))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"patience": 1, "validate": "none"}, "--patience"),
+        ({"lora": 4, "freeze": 1}, "--lora"),
+        ({"compile": True, "drop_padding": True}, "--compile"),
+        ({"train_on": "training+test", "validate": "test"}, "use fold"),
+        ({"lora": 4}, "no transformer blocks"),
+        ({"drop_padding": True}, "tall input"),
+    ],
+)
+def test_settings_that_exclude_each_other(
+    league: Crops, tmp_path: Path, change: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ConfigError, match=text):
+        train(league, tmp_path / "run", replace(QUICK, **change))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("augment", ["none", "2022", "2023", "strong"])

@@ -13,7 +13,11 @@ from sameplayer.errors import TrainingError
 
 
 def draw_batches(
-    persons: np.ndarray, scopes: np.ndarray, pairs: int, rng: np.random.Generator
+    persons: np.ndarray,
+    scopes: np.ndarray,
+    pairs: int,
+    rng: np.random.Generator,
+    places: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Return one epoch: a shuffled list of (b, 2) row numbers, anchor and positive.
 
@@ -21,6 +25,8 @@ def draw_batches(
     scopes     (n,) integers; a batch stays within one scope
     pairs      persons a batch; a scope with fewer persons gives batches of all its persons,
                but a table without scopes (one scope) must hold ``pairs`` persons
+    places     (persons, d), where each person number stands: a batch is then one person, drawn at
+               random, with those nearest to him that still have pictures; None: all at random
 
     As many anchors are placed as can be: with K batches of B rows a person fits at most K times,
     so K is the largest number for which the capped counts still fill K * B places. Persons with
@@ -37,7 +43,7 @@ def draw_batches(
             if single_scope:
                 raise TrainingError(_too_few(found, pairs))
             continue
-        batches.extend(_scope_batches(rows, persons[rows], min(pairs, found), rng))
+        batches.extend(_scope_batches(rows, persons[rows], min(pairs, found), rng, places))
     if not batches:
         raise TrainingError(_too_few(0, pairs))
     anchors = [batches[i] for i in rng.permutation(len(batches))]
@@ -57,7 +63,11 @@ def batches_per_epoch(counts: np.ndarray, pairs: int) -> int:
 
 
 def _scope_batches(
-    rows: np.ndarray, persons: np.ndarray, pairs: int, rng: np.random.Generator
+    rows: np.ndarray,
+    persons: np.ndarray,
+    pairs: int,
+    rng: np.random.Generator,
+    places: np.ndarray | None,
 ) -> list[np.ndarray]:
     names, person = np.unique(persons, return_inverse=True)
     counts = np.bincount(person)
@@ -72,14 +82,20 @@ def _scope_batches(
         left[spare] -= 1
     batches = []
     for remaining in range(total, 0, -1):
-        chosen = _choose_persons(left, remaining, pairs, rng)
+        chosen = _choose_persons(
+            left, remaining, pairs, rng, None if places is None else places[names]
+        )
         left[chosen] -= 1
         batches.append(np.array([waiting[one].pop() for one in chosen]))
     return batches
 
 
 def _choose_persons(
-    left: np.ndarray, remaining: int, pairs: int, rng: np.random.Generator
+    left: np.ndarray,
+    remaining: int,
+    pairs: int,
+    rng: np.random.Generator,
+    places: np.ndarray | None,
 ) -> np.ndarray:
     """Draw ``pairs`` distinct persons; one whose pictures need every batch left must be in."""
     must = np.flatnonzero(left >= remaining)
@@ -88,7 +104,12 @@ def _choose_persons(
     if count <= 0:
         return must[:pairs]
     weight = left[others] / left[others].sum()
-    return np.concatenate([must, rng.choice(others, count, replace=False, p=weight)])
+    if places is None:
+        return np.concatenate([must, rng.choice(others, count, replace=False, p=weight)])
+    first = must[0] if len(must) else rng.choice(others, p=weight)
+    apart = ((places[others] - places[first]) ** 2).sum(axis=1)
+    nearest = np.lexsort((rng.random(len(others)), apart))[:count]
+    return np.concatenate([must, others[nearest]])
 
 
 def _positives(rows: np.ndarray, persons: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
 one, ``id``. Where a layout has no cameras, queries get camera 0 and gallery pictures camera 1.
+A file persons.csv in the root with a column ``person`` gives its other columns, such as game, team
+and number, to every picture of that person.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.crops import SCOPES, Crops, read_crops
+from sameplayer.data.crops import BOX, SCOPES, Crops, read_crops
 from sameplayer.data.images import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.errors import DataError
@@ -62,6 +64,8 @@ def read_source(path: str | Path, source: str | None = None, scope: str | None =
     crops = SOURCES[source].read(path)
     if len(crops) == 0:
         raise DataError(f"{path}: no pictures found; expected {SOURCES[source].what}.")
+    if source != "table":
+        crops = _with_facts(crops)
     if scope is None:
         return crops
     if scope not in ("set", *SCOPES):
@@ -75,6 +79,28 @@ def split(crops: Crops, name: str) -> Crops:
     if not (splits == name).any():
         raise DataError(f"{crops.root}: no split {name!r}; found {', '.join(sorted(set(splits)))}.")
     return crops.where((splits == name).to_numpy())
+
+
+def _with_facts(crops: Crops) -> Crops:
+    path = crops.root / "persons.csv"
+    if not path.is_file():
+        return crops
+    try:
+        facts = pd.read_csv(path, dtype="string")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error}).") from error
+    known = {"image", "role", "split", "frame", *BOX} & set(facts.columns)
+    if "person" not in facts.columns or known:
+        wrong = f"found {', '.join(sorted(known))}" if known else "found none"
+        raise DataError(f"{path}: expected a column 'person' and facts of persons only; {wrong}.")
+    twice = facts["person"][facts["person"].duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")
+    table = crops.table.copy()
+    by_person = facts.set_index("person")
+    for name in by_person.columns:
+        table[name] = table["person"].astype("string").map(by_person[name])
+    return replace(crops, table=table)
 
 
 def _splits(crops: Crops) -> pd.Series:

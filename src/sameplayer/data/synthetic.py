@@ -50,7 +50,7 @@ def draw_league(
 
     persons              training persons; a third as many (at least 12) in test and challenge
     frames               pictures a person; frame 0 is the query
-    Beside the pictures lie challenge_truth.csv (image, person) and league.csv. The same arguments
+    Beside the pictures lie challenge_truth.csv (image, person) and persons.csv. The same arguments
     give the same bytes. Raises DataError when ``out`` already holds files.
     """
     out = Path(out)
@@ -221,13 +221,14 @@ def _write_league(
     progress: Callable[[int, int], None] | None,
 ) -> None:
     total, done, first = sum(parts.values()), 0, 0
-    facts, truth = ["person,split,game,number,role"], ["image,person"]
+    facts, truth = ["person,game,team,number,kind"], ["image,person"]
     shuffled = np.random.default_rng((seed, 6)).permutation(parts["challenge"] * frames)
     for split, count in parts.items():
         for place, number in enumerate(range(first, first + count)):
             person = make_person(number, seed)
-            role = "referee" if person.referee else "player"
-            facts.append(f"{number + 1},{split},{number // GAME},{person.number},{role}")
+            team = "referees" if person.referee else "ab"[number % GAME % 2]
+            kind = "referee" if person.referee else "player"
+            facts.append(f"{number + 1},{number // GAME},{team},{person.number},{kind}")
             for frame in range(frames):
                 part = "" if split == "training" else ("gallery" if frame else "query")
                 name = f"{number + 1:04d}_{number + 1:04d}_{frame:02d}.jpeg"
@@ -241,7 +242,7 @@ def _write_league(
             if progress is not None:
                 progress(done, total)
         first += -(-count // GAME) * GAME
-    (root / "league.csv").write_text("\n".join(facts) + "\n")
+    (root / "persons.csv").write_text("\n".join(facts) + "\n")
     (root / "challenge_truth.csv").write_text("\n".join(truth) + "\n")
 
 

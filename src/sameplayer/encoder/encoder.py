@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sameplayer.data.images import Picture, decode, letterbox_to
+from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
 from sameplayer.encoder.presets import PRESETS, SMALL, find_preset
 from sameplayer.encoder.small import SmallEncoder
 from sameplayer.errors import ConfigError, WeightsError
@@ -45,6 +46,7 @@ class EncoderSpec:
     activation      "quickgelu", "gelu", ...: recorded, since weights do not tell
     weights         where the weights came from
     facts           how they were trained
+    drop_padding    leave out patches of nothing but padding, see ``encoder/padding.py``
     """
 
     architecture: str
@@ -56,6 +58,7 @@ class EncoderSpec:
     activation: str = ""
     weights: str = "random"
     facts: dict[str, Any] = field(default_factory=dict)
+    drop_padding: bool = False
 
 
 class Encoder:
@@ -78,6 +81,11 @@ class Encoder:
         self.log_scale.data = self.log_scale.data.to(device)
         return self
 
+    def without_padding(self) -> Encoder:
+        """Return the same network, leaving out patches of padding; ConfigError if it cannot."""
+        refuse_other_towers(self.model, self.spec.architecture)
+        return Encoder(self.model, replace(self.spec, drop_padding=True), self.log_scale.item())
+
     def prepare(self, picture: Picture) -> Picture:
         """Letterbox a uint8 RGB picture to the network's input, still uint8 (h, w, 3)."""
         return letterbox_to(picture, self.spec.height, self.spec.width)
@@ -91,6 +99,9 @@ class Encoder:
 
     def features(self, images: Tensor) -> Tensor:
         """Return raw features (b, d) of normalised images (b, 3, h, w)."""
+        if self.spec.drop_padding:
+            black = torch.zeros((1, 1, 1, 3), dtype=torch.uint8)
+            return unpadded_features(self.model, images, self.normalise(black).flatten())
         features: Tensor = self.model(images)
         return features
 
@@ -118,7 +129,8 @@ class Encoder:
     def fingerprint(self) -> str:
         """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing."""
         spec = asdict(self.spec)
-        kept = ("architecture", "height", "width", "mean", "std", "model_args")
+        kept = ["architecture", "height", "width", "mean", "std", "model_args"]
+        kept += ["drop_padding"] if self.spec.drop_padding else []
         digest = hashlib.sha256(json.dumps({k: spec[k] for k in kept}, sort_keys=True).encode())
         for name, value in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -260,7 +272,7 @@ def _load_saved(folder: Path) -> Encoder:
     try:
         record = _record(folder)
         names = EncoderSpec.__dataclass_fields__
-        fields = {name: record[name] for name in names}
+        fields = {name: record[name] for name in names if name in record}
         fields["mean"], fields["std"] = tuple(fields["mean"]), tuple(fields["std"])
         spec = EncoderSpec(**fields)
         weights = load_file(folder / "model.safetensors")

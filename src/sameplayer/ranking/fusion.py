@@ -136,6 +136,7 @@ def _mean(matrices: list[np.ndarray], weights: Sequence[float] | None) -> np.nda
 def _by_disagreement(
     matrices: list[np.ndarray], top: int, weights: Sequence[float] | None
 ) -> np.ndarray:
+    kernels.start_threads()
     models, (queries, gallery) = len(matrices), matrices[0].shape
     lists = [kernels.smallest_columns(matrix, min(top, gallery)) for matrix in matrices]
     votes = np.zeros((queries, gallery), np.int16)

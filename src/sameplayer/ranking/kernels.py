@@ -8,9 +8,21 @@ Rows of lists shorter than K are filled with -1.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+import torch
+from numba import get_num_threads, njit, prange
 
 _MAX = {"nnan", "ninf", "nsz"}  # distances are finite: lets the search for the largest use SIMD
+
+
+def start_threads() -> None:
+    """Start Numba's threads and keep the number of torch's.
+
+    Both share one OpenMP, so that the first compiled loop would change torch's number, and with it
+    the last bits of whatever is computed after it.
+    """
+    threads = torch.get_num_threads()
+    get_num_threads()
+    torch.set_num_threads(threads)
 
 
 @njit(cache=True, fastmath=_MAX)

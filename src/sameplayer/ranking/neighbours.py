@@ -87,6 +87,7 @@ def find_neighbours(
         np.empty((total - m, own), np.int32),
         np.empty((m, total - m), np.float32),
     )
+    kernels.start_threads()
     size = max(1, min(total, int(memory_gb * 1e9 / (4 * total))))
     if approximate:
         fill = _approximate_filler(found, power, divide, effort)

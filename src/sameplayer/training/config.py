@@ -10,7 +10,10 @@ from typing import Any, Literal
 
 from sameplayer.encoder.presets import PRESETS, find_preset
 from sameplayer.errors import ConfigError
+from sameplayer.training.losses import LOSSES
 from sameplayer.training.schedule import SCHEDULES
+
+NEGATIVES = ("random", "team", "nearest")
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,28 @@ class TrainConfig:
     """Epochs over which the rate rises from 0."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
+    loss: Literal["info-nce", "identity", "triplet", "info-nce+identity", "info-nce+triplet"] = (
+        "info-nce"
+    )
+    """InfoNCE, or what it is compared with; a plus adds two."""
+    negatives: Literal["random", "team", "nearest"] = "random"
+    """Who shares a batch: anybody; team mates (columns game, team); the nearest by last epoch."""
     label_smoothing: float = 0.1
     """Share of the target spread over all pairs of the batch."""
     augment: Literal["none", "2022", "2023", "strong"] | None = None
     """2022: flip. 2023: flip, sharpen, erase. strong: 2023 with crop, colour and light as well."""
     clip_gradient: float = 100.0
     """Largest norm of the gradient; longer ones are scaled down."""
+    train_on: Literal["training", "training+test"] = "training"
+    """training+test: also on the test split's persons, for a final submission."""
     validate: Literal["fold", "test", "none"] = "fold"
     """Score each epoch on held-out training persons (fold), on the test split, or not."""
     fold: int = 0
     """Which of the person-disjoint folds is held out."""
     folds: int = 10
     """How many folds."""
+    patience: int | None = None
+    """Stop when the validation mAP has not risen for this many epochs."""
     seed: int = 1
     """Decides weights, order, pairs and augmentation."""
     cache_gb: float = 2.0
@@ -71,6 +84,16 @@ class TrainConfig:
     """Compile the network with torch.compile."""
     freeze: int = 0
     """Keep the patch embedding and this many lower blocks as they are."""
+    lora: int | None = None
+    """Train low-rank adapters of this rank in the blocks instead of the weights themselves."""
+    drop_padding: bool = False
+    """Leave out patches that hold nothing but padding (a timm ViT with a class token)."""
+    ema: float | None = None
+    """Score and keep an exponential moving average of the weights, with this decay a step."""
+    keep_epochs: bool = False
+    """Keep every epoch's encoder as epoch-N, for a soup."""
+    tensorboard: bool = False
+    """Write curves and sample pairs for TensorBoard."""
     layer_decay: float = 1.0
     """Each block below the last learns at this much of the rate of the one above it."""
     save_minutes: float = 10.0
@@ -106,11 +129,24 @@ class TrainConfig:
             ("chunk", self.chunk is None or self.chunk >= 1, "1 or more"),
             ("accumulate", self.accumulate >= 1, "1 or more"),
             ("freeze", self.freeze >= 0, "0 or more"),
+            ("lora", self.lora is None or self.lora >= 1, "1 or more"),
+            ("ema", self.ema is None or 0 < self.ema < 1, "over 0, below 1"),
+            ("patience", self.patience is None or self.patience >= 1, "1 or more"),
             ("layer_decay", 0 < self.layer_decay <= 1, "over 0, up to 1"),
             ("save_minutes", self.save_minutes >= 0, "0 or more"),
             ("precision", self.precision in ("fp32", "bf16", "fp16"), "fp32, bf16 or fp16"),
             ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
+            ("loss", self.loss in LOSSES, f"one of {', '.join(LOSSES)}"),
+            ("negatives", self.negatives in NEGATIVES, f"one of {', '.join(NEGATIVES)}"),
         )
+        if self.patience is not None and self.validate == "none":
+            raise ConfigError("--patience needs a validation; expected --validate fold or test.")
+        if self.train_on == "training+test" and self.validate == "test":
+            raise ConfigError("--validate test would score persons that were trained on; use fold.")
+        if self.lora is not None and (self.freeze or self.layer_decay < 1):
+            raise ConfigError("--lora excludes --freeze and --layer-decay: adapters alone learn.")
+        if self.compile and self.drop_padding:
+            raise ConfigError("--compile excludes --drop-padding, whose shapes change each batch.")
         for name, good, expected in rules:
             if not good:
                 flag = name.replace("_", "-")

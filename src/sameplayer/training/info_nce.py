@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 import torch.distributed as processes
@@ -35,20 +36,28 @@ def info_nce(
     return (rows + columns) / 2
 
 
+class Outcome(NamedTuple):
+    """A batch's loss, and the mean cosine similarity within its pairs and between them."""
+
+    loss: float
+    positive: float
+    negative: float
+
+
 def backward(
     features: Callable[[Tensor], Tensor],
     images: Tensor,
-    log_scale: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
     *,
-    label_smoothing: float = 0.0,
     chunk: int | None = None,
     scale: Callable[[Tensor], Tensor] = lambda loss: loss,
     model: nn.Module | None = None,
-) -> float:
-    """Add the gradients of InfoNCE over the pairs of all processes; return the loss.
+) -> Outcome:
+    """Add the gradients of a loss over the pairs of all processes.
 
     features    network: images (b, 3, h, w) to raw features (b, d)
     images      (2b, 3, h, w) of this process: all anchors, then all positives
+    loss        of the raw features of all anchors and all positives, such as InfoNCE
     chunk       pairs a forward pass; None: all at once. With chunks every picture passes the
                 network twice, once without a graph; random layers draw the same both times
     scale       of the loss before its backward pass, for half precision
@@ -60,10 +69,7 @@ def backward(
     pairs = len(images) // 2
     parts = list(torch.split(torch.arange(pairs), chunk or pairs))
     if len(parts) < 2:
-        raw = features(images)
-        loss = _loss(raw, log_scale, label_smoothing)
-        scale(loss).backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())
+        return _backward(features(images), loss, scale)
     both = [torch.cat([part, part + pairs]) for part in parts]
     states, rows = [], []
     with torch.no_grad(), _uncounted(model):
@@ -74,31 +80,43 @@ def backward(
     for part, found in zip(both, rows, strict=True):
         raw[part] = found
     raw.requires_grad_()
-    loss = _loss(raw, log_scale, label_smoothing)
-    scale(loss).backward()  # type: ignore[no-untyped-call]
+    outcome = _backward(raw, loss, scale)
     gradient = raw.grad
     after = _random_state(images.device)
     for part, state in zip(both, states, strict=True):
         _set_random_state(state, images.device)
         torch.autograd.backward(features(images[part]), gradient[part])  # type: ignore[index]
     _set_random_state(after, images.device)
-    return float(loss.detach())
+    return outcome
 
 
-def sum_gradients(model: nn.Module, log_scale: Tensor) -> None:
-    """Add up the gradients of all processes, which each hold those of their own pictures."""
+def sum_gradients(model: nn.Module, loss: nn.Module) -> None:
+    """Add up the gradients of all processes: the network's are those of the own pictures.
+
+    Every process has the whole gradient of the loss's own weights, so theirs are averaged.
+    """
     if not processes.is_initialized():
         return
-    if log_scale.grad is not None:  # every process has the whole of this one
-        log_scale.grad /= processes.get_world_size()
-    for parameter in (*model.parameters(), log_scale):
-        if parameter.grad is not None:
-            processes.all_reduce(parameter.grad)
+    for weight in loss.parameters():
+        if weight.grad is not None:
+            weight.grad /= processes.get_world_size()
+    for weight in (*model.parameters(), *loss.parameters()):
+        if weight.grad is not None:
+            processes.all_reduce(weight.grad)
 
 
-def _loss(raw: Tensor, log_scale: Tensor, label_smoothing: float) -> Tensor:
-    query, gallery = raw.float().chunk(2)
-    return info_nce(_gathered(query), _gathered(gallery), log_scale, label_smoothing)
+def _backward(
+    raw: Tensor, loss: Callable[[Tensor, Tensor], Tensor], scale: Callable[[Tensor], Tensor]
+) -> Outcome:
+    query, gallery = (_gathered(half) for half in raw.float().chunk(2))
+    value = loss(query, gallery)
+    scale(value).backward()  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        alike = functional.normalize(query, dim=1) @ functional.normalize(gallery, dim=1).T
+        positive, total = alike.trace(), alike.sum()
+    pairs = len(alike)
+    negative = (total - positive) / max(pairs * (pairs - 1), 1)
+    return Outcome(float(value.detach()), float(positive / pairs), float(negative))
 
 
 def _gathered(rows: Tensor) -> Tensor:

@@ -1,21 +1,23 @@
-"""The optimiser: AdamW, with lower blocks frozen or slowed where that is asked for."""
+"""What learns: all weights, the upper blocks, slower lower blocks, or adapters beside them."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 from timm.optim._param_groups import param_groups_layer_decay
+from torch import nn
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError
 from sameplayer.training.config import TrainConfig
 
 
-def make_optimiser(encoder: Encoder, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return AdamW over the weights that learn, with a rate share ("lr_scale") for each group.
+def prepare_model(encoder: Encoder, config: TrainConfig) -> None:
+    """Freeze blocks, add adapters, recompute activations: as the settings ask, in place.
 
-    Raises ConfigError where the network cannot freeze blocks or recompute activations.
+    Raises ConfigError where the network cannot, or where peft is missing.
     """
     model: Any = encoder.model
     if config.freeze:
@@ -26,20 +28,37 @@ def make_optimiser(encoder: Encoder, config: TrainConfig) -> torch.optim.Optimiz
                 f"--grad-checkpointing: {encoder.spec.architecture} does not offer it."
             )
         model.set_grad_checkpointing(True)
+    if config.lora is not None:
+        encoder.model = _with_adapters(model, config.lora, config.seed)
+
+
+def merged_model(model: nn.Module) -> nn.Module:
+    """Return the plain network: adapters, if any, added into a copy of the weights."""
+    if not hasattr(model, "merge_and_unload"):
+        return model
+    copied: Any = copy.deepcopy(model)
+    plain: nn.Module = copied.merge_and_unload()
+    return plain
+
+
+def make_optimiser(
+    model: nn.Module, loss: nn.Module, config: TrainConfig, device: torch.device
+) -> torch.optim.Optimizer:
+    """Return AdamW over the weights that learn, with a rate share ("lr_scale") for each group."""
     groups: list[dict[str, Any]]
     if config.layer_decay < 1:
         groups = param_groups_layer_decay(
             model, weight_decay=config.weight_decay, layer_decay=config.layer_decay
         )
-        groups.append({"params": [encoder.log_scale]})
+        groups.append({"params": list(loss.parameters())})
     else:
         learning = [p for p in model.parameters() if p.requires_grad]
-        groups = [{"params": [*learning, encoder.log_scale]}]
+        groups = [{"params": [*learning, *loss.parameters()]}]
     return torch.optim.AdamW(
         groups,
         lr=config.lr or 0.0,
         weight_decay=config.weight_decay,
-        fused=encoder.device.type == "cuda",
+        fused=device.type == "cuda",
     )
 
 
@@ -52,3 +71,22 @@ def _freeze(model: Any, blocks: int) -> None:
     for name, parameter in model.named_parameters():
         below = name.startswith("blocks.") and int(name.split(".")[1]) < blocks
         parameter.requires_grad_(not (below or name.startswith(stems)))
+
+
+def _with_adapters(model: nn.Module, rank: int, seed: int) -> nn.Module:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise ConfigError("--lora needs peft: pip install 'sameplayer[lora]'.") from error
+    layers = [
+        name
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and name.startswith("blocks.")
+    ]
+    if not layers:
+        raise ConfigError("--lora: the encoder has no transformer blocks to add adapters to.")
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=layers)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        adapted: Any = model
+        return get_peft_model(adapted, settings)

@@ -5,37 +5,39 @@ Under torchrun every process takes its share of each batch, and the negatives ar
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as processes
+from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor
 
 from sameplayer.data.augment import erase
-from sameplayer.data.batches import draw_batches
 from sameplayer.data.crops import Crops
 from sameplayer.data.loading import PairBatch, PairLoader
-from sameplayer.data.splits import draw_query_gallery, split_by_person
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.errors import DataError, TrainingError
+from sameplayer.errors import TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
+from sameplayer.training.board import Board
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.info_nce import backward, sum_gradients
-from sameplayer.training.optimiser import make_optimiser
+from sameplayer.training.info_nce import Outcome, backward, sum_gradients
+from sameplayer.training.losses import PairLoss
+from sameplayer.training.optimiser import make_optimiser, merged_model, prepare_model
+from sameplayer.training.plan import Plan, make_plan, person_places, refuse_uneven_shares
 from sameplayer.training.run_folder import RunFolder, load_state, log
 from sameplayer.training.schedule import learning_rates
+from sameplayer.training.show_batch import draw_pairs
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,13 @@ def train(
     CPU, resumed or not. Ctrl-C, a NaN loss (TrainingError) or a full disk leave the last finished
     epoch usable.
     """
-    asked = config or TrainConfig()
-    config = asked.resolved()
-    learn, validation = _split(crops, config)
-    persons, scopes = learn.persons(), learn.scopes()
-    if asked.pairs is None:
-        config = _fit_pairs(config, persons)
-    plan = _draw_plan(persons, scopes, config)
+    plan = make_plan(crops, config or TrainConfig())
+    config = plan.config
     with _process_group(config) as (rank, world):
-        _refuse_uneven_shares(plan, config.pairs or 2, world)
-        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if world > 1 else config.device
-        encoder = _start(config, device if config.device == "cuda" else config.device)
-        run = _Run(encoder, learn, validation, config, plan, rank, world, progress, Path(out))
+        refuse_uneven_shares(plan, world)
+        run = _Run(plan, rank, world, progress, Path(out))
         if rank == 0:
-            data = {"root": str(crops.root), "source": crops.source, "rows": _digest(learn)}
+            data = {"root": str(crops.root), "source": crops.source, "rows": plan.digest()}
             run.folder = RunFolder(out, config, data, resume=resume)
         try:
             run.work(resume)
@@ -100,34 +95,45 @@ class _Run:
 
     def __init__(
         self,
-        encoder: Encoder,
-        learn: Crops,
-        validation: Crops | None,
-        config: TrainConfig,
-        plan: list[list[np.ndarray]],
+        plan: Plan,
         rank: int,
         world: int,
         progress: Callable[[Step], None] | None,
         out: Path,
     ) -> None:
-        self.out = out
-        self.encoder, self.validation, self.config = encoder, validation, config
-        self.rank, self.world, self.progress = rank, world, progress
+        self.plan, self.config, config = plan, plan.config, plan.config
+        self.rank, self.world, self.progress, self.out = rank, world, progress, out
         self.folder: RunFolder | None = None
-        self.plan, self.per_epoch = plan, len(plan[0])
+        self.encoder = encoder = _start(config, world)
+        self.persons = torch.from_numpy(plan.learn.persons()).to(encoder.device)
+        self.loss = PairLoss(
+            config.loss,
+            encoder.log_scale,
+            encoder.width,
+            int(self.persons.max()) + 1,
+            config.label_smoothing,
+            config.seed,
+        )
+        prepare_model(encoder, config)
+        self.average = ModelEmaV3(encoder.model, config.ema) if config.ema is not None else None
+        self.optimiser = make_optimiser(encoder.model, self.loss, config, encoder.device)
+        self.scaler = torch.amp.GradScaler(encoder.device.type, enabled=config.precision == "fp16")
+        self.network = torch.compile(encoder.model) if config.compile else encoder.features
+        augment = config.augment or "none"
+        self.loader = PairLoader(plan.learn, encoder.prepare, augment, config.cache_gb)
+        self.per_epoch = len(plan.batches(0))
         self.rates = learning_rates(
             config.schedule,
             config.lr or 0.0,
             config.lr_end or 0.0,
-            len(plan),
+            config.epochs or 1,
             self.per_epoch,
             config.warmup_epochs,
         )
-        self.loader = PairLoader(learn, encoder.prepare, config.augment or "none", config.cache_gb)
-        self.optimiser = make_optimiser(encoder, config)
-        self.scaler = torch.amp.GradScaler(encoder.device.type, enabled=config.precision == "fp16")
-        self.network = torch.compile(encoder.model) if config.compile else encoder.model
-        self.best, self.losses, self.done = -1.0, list[float](), 0
+        self.board = Board(out) if config.tensorboard and rank == 0 else None
+        self.places: np.ndarray | None = None
+        self.best, self.best_epoch, self.done = -1.0, 0, 0
+        self.outcomes = list[tuple[float, ...]]()
         self.saved_at = self.began = time.monotonic()
         self.seen = 0
 
@@ -135,70 +141,72 @@ class _Run:
         try:
             if resume:
                 self._restore(load_state(self.out))
-            while self.done < len(self.rates):
+            while self.done < len(self.rates) and not self._stopped_early():
                 self._epoch(self.done // self.per_epoch)
         finally:
             self.loader.close()
+            if self.board is not None:
+                self.board.close()
 
     def _epoch(self, epoch: int) -> None:
-        encoder, config = self.encoder, self.config
-        encoder.model.train()
+        self.encoder.model.train()
         first = self.done - epoch * self.per_epoch
-        share = (config.pairs or 2) // self.world
+        share = (self.config.pairs or 2) // self.world
         mine = slice(self.rank * share, (self.rank + 1) * share)
-        plan = [batch[mine] for batch in self.plan[epoch][first:]]
-        batches = self.loader.batches(plan, config.seed, self.done, mine.start)
-        for batch in batches:
-            loss = self._step(batch)
-            _refuse_nan(loss, epoch, self.done % self.per_epoch, self.out)
-            self.losses.append(loss)
+        rows = self.plan.batches(epoch, self.places)[first:]
+        parts = [batch[mine] for batch in rows]
+        batches = self.loader.batches(parts, self.config.seed, self.done, mine.start)
+        for batch, everyone in zip(batches, rows, strict=True):
+            outcome = self._step(batch, self.persons[everyone[:, 0]])
+            _refuse_nan(outcome.loss, epoch, self.done % self.per_epoch, self.out)
+            self.outcomes.append(tuple(outcome))
             self.done += 1
             self.seen += 2 * share * self.world
-            self._tell(epoch, loss)
+            self._tell(epoch, outcome)
+            if self.board is not None:
+                scale = self.encoder.log_scale.exp().item()
+                self.board.add(self.done, outcome, self.rates[self.done - 1], scale)
             minutes = (time.monotonic() - self.saved_at) / 60
-            if minutes > config.save_minutes and self.done % self.per_epoch:
+            if minutes > self.config.save_minutes and self.done % self.per_epoch:
                 self._save_state()
         self._finish(epoch)
 
-    def _step(self, batch: PairBatch) -> float:
+    def _step(self, batch: PairBatch, persons: Tensor) -> Outcome:
         encoder, config = self.encoder, self.config
         torch.manual_seed(config.seed * 1_000_003 + self.done * self.world + self.rank)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rates[self.done] * group.get("lr_scale", 1.0)
         images = encoder.normalise(batch.pictures)
         images = erase(images, config.augment or "none", batch.generators)
+        if self.board is not None and self.done % self.per_epoch == 0:
+            self.board.show(self.done, draw_pairs(encoder, images))
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(config.precision)
 
         def features(part: Tensor) -> Tensor:
             with torch.autocast(part.device.type, half, enabled=half is not None):
                 return self.network(part)
 
-        try:
-            loss = backward(
+        with _memory_advice(images):
+            outcome = backward(
                 features,
                 images,
-                encoder.log_scale,
-                label_smoothing=config.label_smoothing,
+                lambda query, gallery: self.loss(query, gallery, persons),
                 chunk=config.chunk,
                 scale=self.scaler.scale,
                 model=encoder.model,
             )
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                f"Out of memory with {len(images)} pictures of {tuple(images.shape[2:])} pixels. "
-                "Lower --chunk (the same result in less memory), or use --grad-checkpointing True, "
-                "--precision bf16, or --freeze."
-            ) from error
         if (self.done + 1) % config.accumulate == 0 or self.done + 1 == len(self.rates):
-            sum_gradients(encoder.model, encoder.log_scale)
+            sum_gradients(encoder.model, self.loss)
             self.scaler.unscale_(self.optimiser)
             torch.nn.utils.clip_grad_norm_(encoder.model.parameters(), config.clip_gradient)
             self.scaler.step(self.optimiser)
             self.scaler.update()
             self.optimiser.zero_grad(set_to_none=True)
-        return loss
+            if self.average is not None:
+                self.average.update(encoder.model)
+        return outcome
 
-    def _tell(self, epoch: int, loss: float) -> None:
+    def _tell(self, epoch: int, outcome: Outcome) -> None:
         if self.progress is None:
             return
         speed = self.seen / (time.monotonic() - self.began)
@@ -207,10 +215,10 @@ class _Run:
         self.progress(
             Step(
                 epoch + 1,
-                len(self.plan),
+                self.config.epochs or 1,
                 step,
                 self.per_epoch,
-                loss,
+                outcome.loss,
                 self.rates[self.done - 1],
                 speed,
                 left,
@@ -219,34 +227,55 @@ class _Run:
 
     def _finish(self, epoch: int) -> None:
         """Score the epoch and write everything, the state for resuming last."""
+        if self.config.negatives == "nearest":
+            self.places = _shared(person_places(self._learned(), self.plan.learn))
         if self.folder is not None:
             self._score_and_save(epoch, self.folder)
-        self.losses = []
-        self._save_state()
         if self.world > 1:
-            processes.barrier()
+            self.best_epoch = int(_shared(np.array([self.best_epoch]))[0])
+        self.outcomes = []
+        self._save_state()
+
+    def _learned(self) -> Encoder:
+        """The encoder as it is scored and saved: averaged, adapters merged."""
+        model = self.encoder.model if self.average is None else self.average.module
+        return Encoder(merged_model(model), self.encoder.spec, self.encoder.log_scale.item())
 
     def _score_and_save(self, epoch: int, folder: RunFolder) -> None:
-        mean_ap = _validate(self.encoder, self.validation)
+        encoder = self._learned()
+        mean_ap, reranked = _validate(encoder, self.plan.validation)
         elapsed = time.monotonic() - self.began
+        loss, positive, negative = np.mean(self.outcomes, axis=0).tolist()
         row = {
             "epoch": epoch + 1,
-            "loss": float(np.mean(self.losses)),
+            "loss": loss,
             "lr": self.rates[self.done - 1],
             "mAP": mean_ap,
+            "mAP_reranked": reranked,
             "scale": math.exp(self.encoder.log_scale.item()),
+            "positive_similarity": positive,
+            "negative_similarity": negative,
             "pictures_per_second": self.seen / elapsed,
             "waiting": self.loader.waited_s / elapsed,
         }
         folder.add_metrics(row)
-        log.info(
-            "epoch %d of %d: loss %.4f, mAP %.4f", epoch + 1, len(self.plan), row["loss"], mean_ap
-        )
+        epochs = self.config.epochs
+        log.info("epoch %d of %d: loss %.4f, mAP %.4f", epoch + 1, epochs, loss, mean_ap)
         facts = _facts(self.config, epoch + 1, mean_ap)
-        folder.save(self.encoder, "last", **facts)
+        folder.save(encoder, "last", **facts)
+        if self.config.keep_epochs:
+            folder.save(encoder, f"epoch-{epoch + 1}", **facts)
         if math.isnan(mean_ap) or mean_ap > self.best:
             self.best = -1.0 if math.isnan(mean_ap) else mean_ap
-            folder.save(self.encoder, "best", **facts)
+            self.best_epoch = epoch + 1
+            folder.save(encoder, "best", **facts)
+
+    def _stopped_early(self) -> bool:
+        patience, epochs = self.config.patience, self.done / self.per_epoch
+        stop = patience is not None and self.done > 0 and epochs >= self.best_epoch + patience
+        if stop:
+            log.info("stopped: no better mAP since epoch %d", self.best_epoch)
+        return stop
 
     def _save_state(self) -> None:
         self.saved_at = time.monotonic()
@@ -255,15 +284,16 @@ class _Run:
         self.folder.save_state(
             {
                 "model": self.encoder.model.state_dict(),
-                "log_scale": self.encoder.log_scale.detach(),
+                "loss": self.loss.state_dict(),
+                "average": None if self.average is None else self.average.module.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "scaler": self.scaler.state_dict(),
-                "gradients": [
-                    p.grad for p in (*self.encoder.model.parameters(), self.encoder.log_scale)
-                ],
+                "gradients": [weight.grad for weight in self._weights()],
+                "places": None if self.places is None else torch.from_numpy(self.places),
                 "done": self.done,
                 "best": self.best,
-                "losses": list(self.losses),
+                "best_epoch": self.best_epoch,
+                "outcomes": [list(outcome) for outcome in self.outcomes],
             }
         )
 
@@ -271,16 +301,46 @@ class _Run:
         if state is None:
             return
         self.encoder.model.load_state_dict(state["model"])
-        self.encoder.log_scale.data.copy_(state["log_scale"])
+        self.loss.load_state_dict(state["loss"])
+        if self.average is not None:
+            self.average.module.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        held = (*self.encoder.model.parameters(), self.encoder.log_scale)
-        for parameter, gradient in zip(held, state["gradients"], strict=True):
-            parameter.grad = None if gradient is None else gradient.to(parameter.device)
-        self.done, self.best, self.losses = state["done"], state["best"], list(state["losses"])
+        for weight, gradient in zip(self._weights(), state["gradients"], strict=True):
+            weight.grad = None if gradient is None else gradient.to(weight.device)
+        self.places = None if state["places"] is None else state["places"].numpy()
+        self.done, self.best, self.best_epoch = state["done"], state["best"], state["best_epoch"]
+        self.outcomes = [tuple(outcome) for outcome in state["outcomes"]]
         if self.folder is not None:
             self.folder.rows = json.loads(state["rows"])
         log.info("going on after step %d of %d", self.done, len(self.rates))
+
+    def _weights(self) -> list[Tensor]:
+        return [*self.encoder.model.parameters(), *self.loss.parameters()]
+
+
+@contextmanager
+def _memory_advice(images: Tensor) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # on the CPU it has no type of its own
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise TrainingError(
+            f"Out of memory with {len(images)} pictures of {tuple(images.shape[2:])} pixels. "
+            "Lower --chunk (the same result in less memory), or use --grad-checkpointing True, "
+            "--precision bf16, --lora 8 or --freeze."
+        ) from error
+
+
+def _shared(values: np.ndarray) -> np.ndarray:
+    """Return the first process's values in every process."""
+    if not processes.is_initialized():
+        return values
+    device = "cuda" if processes.get_backend() == "nccl" else "cpu"
+    sent = torch.from_numpy(values).to(device)
+    processes.broadcast(sent, 0)
+    return sent.cpu().numpy()
 
 
 @contextmanager
@@ -297,13 +357,6 @@ def _process_group(config: TrainConfig) -> Iterator[tuple[int, int]]:
         processes.destroy_process_group()
 
 
-def _digest(crops: Crops) -> str:
-    """Return a short hash of what is trained on: pictures, boxes and persons."""
-    columns = crops.table[["image", "person", "left", "top", "width", "height"]].astype("string")
-    text = columns.to_csv(index=False)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
 def _facts(config: TrainConfig, epoch: int, mean_ap: float) -> dict[str, Any]:
     """What travels with the weights; the whole configuration is in the run's config.json."""
     names = ("epochs", "preset", "seed", "pairs", "lr", "schedule", "augment", "validate")
@@ -313,75 +366,30 @@ def _facts(config: TrainConfig, epoch: int, mean_ap: float) -> dict[str, Any]:
     return facts | {name: getattr(config, name) for name in names}
 
 
-def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
-    training = crops.select("train")
-    if len(training) == 0:
-        raise DataError(
-            f"{crops.root}: no rows with role 'train' among {len(crops)}; expected a training "
-            "split. Make one with: sameplayer split DATA --out crops.csv"
-        )
-    if config.validate == "none":
-        return training, None
-    if config.validate == "test":
-        tested = crops.select("query", "gallery", "distractor")
-        tested = tested.where(tested.table["person"].notna().to_numpy())
-        if len(tested) == 0:
-            raise DataError(f"{crops.root}: --validate test needs query and gallery rows.")
-        return training, tested
-    learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
-    return learn, draw_query_gallery(held)
-
-
-def _draw_plan(
-    persons: np.ndarray, scopes: np.ndarray, config: TrainConfig
-) -> list[list[np.ndarray]]:
-    """Return the batches of every epoch, the same number in each."""
-    rng = np.random.default_rng((config.seed, 0))
-    pairs = config.pairs or 2
-    plan = [draw_batches(persons, scopes, pairs, rng) for _ in range(config.epochs or 1)]
-    per_epoch = min(len(batches) for batches in plan)
-    return [batches[:per_epoch] for batches in plan]
-
-
-def _refuse_uneven_shares(plan: list[list[np.ndarray]], pairs: int, world: int) -> None:
-    if pairs % world:
-        raise TrainingError(
-            f"{pairs} pairs cannot be shared by {world} processes alike; use a multiple of {world} "
-            "for --pairs."
-        )
-    if world > 1 and any(len(batch) < pairs for batches in plan for batch in batches):
-        raise TrainingError(
-            f"Some identity scope has fewer than {pairs} persons; its small batches cannot be "
-            f"shared by {world} processes. Lower --pairs or train in one process."
-        )
-
-
-def _fit_pairs(config: TrainConfig, persons: np.ndarray) -> TrainConfig:
-    """Lower the preset's batch to the persons at hand; a batch that was asked for stays."""
-    found = int((np.bincount(persons[persons >= 0], minlength=1) >= 2).sum())
-    if not 2 <= found < (config.pairs or 2):
-        return config
-    log.warning("%d pairs a batch instead of %d: there are no more persons", found, config.pairs)
-    return replace(config, pairs=found)
-
-
-def _start(config: TrainConfig, device: str) -> Encoder:
+def _start(config: TrainConfig, world: int) -> Encoder:
+    device = config.device
+    if world > 1 and device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     if config.weights is not None:
-        return load_encoder(config.weights, device=device)
-    encoder = create_encoder(
-        config.preset,
-        pretrained=config.pretrained,
-        height=config.height,
-        width=config.width,
-        seed=config.seed,
-    )
-    return encoder.to(device)
+        encoder = load_encoder(config.weights)
+    else:
+        encoder = create_encoder(
+            config.preset,
+            pretrained=config.pretrained,
+            height=config.height,
+            width=config.width,
+            seed=config.seed,
+        )
+    return (encoder.without_padding() if config.drop_padding else encoder).to(device)
 
 
-def _validate(encoder: Encoder, validation: Crops | None) -> float:
+def _validate(encoder: Encoder, validation: Crops | None) -> tuple[float, float]:
+    """Return mAP on the validation rows without and with k-reciprocal re-ranking."""
     if validation is None:
-        return math.nan
-    return evaluate(rank(embed(encoder, validation))).mAP
+        return math.nan, math.nan
+    embedded = embed(encoder, validation)
+    reranked = evaluate(rank(embedded, rerank="k-reciprocal"))
+    return evaluate(rank(embedded)).mAP, reranked.mAP
 
 
 def _refuse_nan(loss: float, epoch: int, step: int, folder: Path) -> None:
