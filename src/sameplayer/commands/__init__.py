@@ -1,0 +1,1 @@
+"""The verbs of the command line, by stage: parse, call public functions, show the result."""
