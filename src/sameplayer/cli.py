@@ -25,6 +25,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "fuse": ranking.fuse,
     "submit": ranking.submit,
     "compare": training.compare,
+    "find-rate": training.find_rate,
+    "soup": training.soup,
     "show-batch": training.show_batch,
     "demo": training.demo,
 }

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sameplayer.commands.shared import Data, Rerank, console, embedded, steps
+from sameplayer.commands.shared import Data, Rerank, bar, console, embedded, steps
 from sameplayer.data.crops import Crops
 from sameplayer.errors import SameplayerError
 from sameplayer.training.config import TrainConfig, read_config
@@ -114,6 +114,65 @@ def compare(
     if out is not None:
         write_comparison(out, compared)
         console.print(f"comparison: {out}")
+
+
+def find_rate(
+    data: Data,
+    out: Path,
+    preset: str = "small",
+    pretrained: bool = True,
+    pairs: int | None = None,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    device: str = "cpu",
+    seed: int = 1,
+    source: str | None = None,
+    scope: str | None = None,
+) -> None:
+    """Raise the learning rate until the loss leaves; draw the curve and name a rate to try.
+
+    Args:
+        data: Folder or table with training rows.
+        out: Picture of the curve to write (.png).
+        preset: Encoder.
+        pretrained: Start from the preset's pre-trained weights; off: random weights.
+        pairs: Pairs a batch; none given: the preset's.
+        low: First rate.
+        high: Last rate.
+        steps: Batches to train on.
+        device: cpu, cuda or cuda:N.
+        seed: Decides weights, pairs and augmentation.
+        source: Layout of the data; none: recognised.
+        scope: Where a person id holds: set, game or sequence; none: as the layout says.
+    """
+    from sameplayer.data.sources import read_source
+    from sameplayer.training.find_rate import find_rate as find
+
+    config = TrainConfig(preset, pretrained=pretrained, pairs=pairs, device=device, seed=seed)
+    crops = read_source(data, source, scope)
+    with bar("raising the rate") as advance:
+        found = find(crops, config, low=low, high=high, steps=steps, progress=advance)
+    found.draw(out)
+    print(f"--lr {found.suggestion:.1e}; {out} shows {len(found.rates)} of {steps} steps")
+
+
+def soup(encoders: tyro.conf.Positional[tuple[Path, ...]], out: Path) -> None:
+    """Average the weights of encoders that come from one start, such as epochs of a run.
+
+    Args:
+        encoders: Two or more run folders or saved encoders.
+        out: New folder for the encoder.
+    """
+    from sameplayer.encoder.encoder import load_encoder
+    from sameplayer.encoder.soup import average_encoders
+
+    if len(encoders) < 2:
+        raise SameplayerError("soup needs two or more encoders.")
+    if out.exists():
+        raise SameplayerError(f"{out}: exists already; choose a new folder.")
+    average_encoders([load_encoder(one) for one in encoders]).save(out)
+    print(f"{out}: mean of {len(encoders)} encoders")
 
 
 def show_batch(

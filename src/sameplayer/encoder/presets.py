@@ -1,8 +1,9 @@
 """PRESETS: a short name -> architecture, input and the rates its authors fine-tuned it with.
 
 "2022" settings are those of the released code and technical report of the 2022 challenge's
-winner; its paper's runs took 8 epochs with 2 of warm-up down to 4e-6. "2023" settings are those
-of the 2023 winner.
+winner; its paper's runs took 8 epochs with 2 of warm-up down to 4e-6: the presets ending in
+"-paper". "2023" settings are those of the 2023 winner. The towers of later years take the 2022
+code's settings, untried: their rates are for you to find.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Preset:
 
     architecture    timm name with its pre-trained tag, or "sameplayer_small"
     height, width   network input in pixels
-    pairs, epochs, lr, lr_end, augment    the defaults of training with this preset
+    pairs, epochs, lr, lr_end, warmup_epochs, augment    the defaults of training with this preset
     """
 
     architecture: str
@@ -35,6 +36,7 @@ class Preset:
     epochs: int = 4
     lr: float = 4e-5
     lr_end: float = 1e-5
+    warmup_epochs: float = 1.0
     augment: str = "2022"
     about: str = ""
 
@@ -43,6 +45,10 @@ def _square(
     architecture: str, size: int, pairs: int, epochs: int, augment: str, about: str
 ) -> Preset:
     return Preset(architecture, size, size, pairs, epochs, augment=augment, about=about)
+
+
+def _paper(architecture: str, about: str) -> Preset:
+    return Preset(architecture, 224, 224, 16, 8, 4e-5, 4e-6, 2.0, "2022", about)
 
 
 PRESETS: dict[str, Preset] = {
@@ -54,6 +60,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "vit-l14-openai": _square(
         "vit_large_patch14_clip_quickgelu_224.openai", 224, 16, 4, "2022", "CLIP ViT-L/14, 2022"
+    ),
+    "vit-b16-openai-paper": _paper(
+        "vit_base_patch16_clip_quickgelu_224.openai", "CLIP ViT-B/16, 2022, as in the paper"
+    ),
+    "vit-l14-openai-paper": _paper(
+        "vit_large_patch14_clip_quickgelu_224.openai", "CLIP ViT-L/14, 2022, as in the paper"
     ),
     "resnet50": Preset(
         "resnet50.a1_in1k", 224, 224, lr=4e-4, about="ImageNet ResNet-50, the CNN baseline"
@@ -69,6 +81,24 @@ PRESETS: dict[str, Preset] = {
     ),
     "beitv2-l16-224": _square(
         "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, 8, "2023", "BEiT v2-L, 2023"
+    ),
+    "siglip2-b16-224": _square(
+        "vit_base_patch16_siglip_224.v2_webli", 224, 16, 4, "2022", "SigLIP 2 ViT-B/16"
+    ),
+    "siglip2-l16-256": _square(
+        "vit_large_patch16_siglip_256.v2_webli", 256, 16, 4, "2022", "SigLIP 2 ViT-L/16"
+    ),
+    "dinov3-b16-256": _square(
+        "vit_base_patch16_dinov3.lvd1689m", 256, 16, 4, "2022", "DINOv3 ViT-B/16, its own licence"
+    ),
+    "dinov3-l16-256": _square(
+        "vit_large_patch16_dinov3.lvd1689m", 256, 16, 4, "2022", "DINOv3 ViT-L/16, its own licence"
+    ),
+    "pe-core-b16-224": _square(
+        "vit_pe_core_base_patch16_224.fb", 224, 16, 4, "2022", "Perception Encoder B/16"
+    ),
+    "pe-core-l14-336": _square(
+        "vit_pe_core_large_patch14_336.fb", 336, 16, 4, "2022", "Perception Encoder L/14"
     ),
 }
 

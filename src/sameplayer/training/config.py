@@ -40,7 +40,7 @@ class TrainConfig:
     """Learning rate at the end of the polynomial schedule."""
     schedule: Literal["polynomial", "cosine", "linear", "constant"] = "polynomial"
     """How the rate falls after warm-up."""
-    warmup_epochs: float = 1.0
+    warmup_epochs: float | None = None
     """Epochs over which the rate rises from 0."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
@@ -104,7 +104,7 @@ class TrainConfig:
 
         Raises ConfigError naming the setting, the value found and what is expected.
         """
-        names = ("height", "width", "pairs", "epochs", "lr", "lr_end", "augment")
+        names = tuple(_TIMM_DEFAULTS)
         preset = PRESETS.get(self.preset) or (
             None if "." in self.preset or "_" in self.preset else find_preset(self.preset)
         )
@@ -120,7 +120,7 @@ class TrainConfig:
             ("epochs", (self.epochs or 0) >= 1, "1 or more"),
             ("lr", (self.lr or 0) > 0, "over 0"),
             ("weight_decay", self.weight_decay >= 0, "0 or more"),
-            ("warmup_epochs", self.warmup_epochs >= 0, "0 or more"),
+            ("warmup_epochs", (self.warmup_epochs or 0) >= 0, "0 or more"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1"),
             ("folds", self.folds >= 2, "2 or more"),
             ("fold", 0 <= self.fold < self.folds, f"from 0 to {self.folds - 1}"),
@@ -160,6 +160,7 @@ _TIMM_DEFAULTS: dict[str, Any] = {
     "epochs": 4,
     "lr": 4e-5,
     "lr_end": 1e-5,
+    "warmup_epochs": 1.0,
     "augment": "2022",
 }
 

@@ -78,7 +78,7 @@ def train(
     config = plan.config
     with _process_group(config) as (rank, world):
         refuse_uneven_shares(plan, world)
-        run = _Run(plan, rank, world, progress, Path(out))
+        run = Trainer(plan, rank, world, progress, Path(out))
         if rank == 0:
             data = {"root": str(crops.root), "source": crops.source, "rows": plan.digest()}
             run.folder = RunFolder(out, config, data, resume=resume)
@@ -90,8 +90,8 @@ def train(
     return load_encoder(out, device=config.device)
 
 
-class _Run:
-    """The state of one run in one process."""
+class Trainer:
+    """The state of one run in one process; without a folder nothing is written."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class _Run:
             config.lr_end or 0.0,
             config.epochs or 1,
             self.per_epoch,
-            config.warmup_epochs,
+            config.warmup_epochs or 0.0,
         )
         self.board = Board(out) if config.tensorboard and rank == 0 else None
         self.places: np.ndarray | None = None
@@ -157,7 +157,7 @@ class _Run:
         parts = [batch[mine] for batch in rows]
         batches = self.loader.batches(parts, self.config.seed, self.done, mine.start)
         for batch, everyone in zip(batches, rows, strict=True):
-            outcome = self._step(batch, self.persons[everyone[:, 0]])
+            outcome = self.step(batch, self.persons[everyone[:, 0]])
             _refuse_nan(outcome.loss, epoch, self.done % self.per_epoch, self.out)
             self.outcomes.append(tuple(outcome))
             self.done += 1
@@ -171,7 +171,17 @@ class _Run:
                 self._save_state()
         self._finish(epoch)
 
-    def _step(self, batch: PairBatch, persons: Tensor) -> Outcome:
+    def endless(self, steps: int) -> Iterator[tuple[PairBatch, Tensor]]:
+        """Yield this many batches with their persons, epoch after epoch, counting them."""
+        for epoch in range(-(-steps // self.per_epoch)):
+            rows = self.plan.batches(epoch)[: steps - epoch * self.per_epoch]
+            made = self.loader.batches(rows, self.config.seed, epoch * self.per_epoch)
+            for batch, pairs in zip(made, rows, strict=True):
+                yield batch, self.persons[pairs[:, 0]]
+                self.done += 1
+
+    def step(self, batch: PairBatch, persons: Tensor) -> Outcome:
+        """Learn from one batch of this process; ``persons`` are those of all processes."""
         encoder, config = self.encoder, self.config
         torch.manual_seed(config.seed * 1_000_003 + self.done * self.world + self.rank)
         for group in self.optimiser.param_groups:
