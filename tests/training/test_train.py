@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.errors import ConfigError, DataError, TrainingError
 from sameplayer.training import train as train_module
@@ -88,6 +90,25 @@ def test_nan_loss_stops_with_a_usable_last_epoch(
     with pytest.raises(TrainingError, match=r"loss became nan.*last finished epoch"):
         train(league, tmp_path / "run", config)
     load_encoder(tmp_path / "run" / "last")
+
+
+def test_out_of_memory_says_which_setting_helps(
+    league: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **settings: Any) -> Outcome:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    monkeypatch.setattr(train_module, "backward", full)
+    with pytest.raises(TrainingError, match=r"Lower --chunk.*--lora 8"):
+        train(league, tmp_path / "run", QUICK)
+
+
+def test_a_picture_that_cannot_be_read_is_named(league_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(league_folder, tmp_path / "data")
+    broken = tmp_path / "data" / "reid_training" / "0003_0003_02.jpeg"
+    broken.write_bytes(broken.read_bytes()[:300])
+    with pytest.raises(DataError, match=r"0003_0003_02\.jpeg: truncated"):
+        train(read_source(tmp_path / "data"), tmp_path / "run", replace(QUICK, validate="none"))
 
 
 def test_ctrl_c_in_an_epoch_keeps_the_last_finished_one(league: Crops, tmp_path: Path) -> None:
