@@ -1,0 +1,74 @@
+"""The scoring pass of Score-CAM made cheap: smaller masked pictures, without their padding.
+
+A score only decides how much one of hundreds of channels weighs. It is the same to about a
+hundredth when the picture is half as large; and the padding of a letterboxed player, half of a
+ViT's patches, says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+from torch.nn import functional
+
+from sameplayer.encoder.encoder import Encoder
+
+
+def coarse_features(encoder: Encoder, image: Tensor, coarse: int) -> Callable[[Tensor], Tensor]:
+    """Return the function from masked images (b, 3, h, w) to features (b, d).
+
+    image    (3, h, w), the unmasked one: its padding is what the function leaves out
+    coarse   divides the size; 1: the encoder's own pass. Networks that are neither convolutional
+             nor a plain ViT with learnt positions take their own pass as well
+    """
+    model: Any = encoder.model
+    if coarse == 1:
+        return encoder.features
+    high, wide = image.shape[1] // coarse, image.shape[2] // coarse
+    if not hasattr(model, "blocks"):
+        return lambda masked: encoder.features(_smaller(masked, high, wide))
+    if not isinstance(model, VisionTransformer) or model.pos_embed is None:
+        return encoder.features
+    tall, broad = model.patch_embed.patch_size
+    rows, columns = max(high // tall, 1), max(wide // broad, 1)
+    kept = _patches_with_picture(encoder, image, rows, columns)
+    prefix = 0 if model.no_embed_class else model.num_prefix_tokens
+    positions = resample_abs_pos_embed(
+        model.pos_embed, [rows, columns], list(model.patch_embed.grid_size), prefix
+    )
+    first = [p for p in (model.cls_token, model.reg_token) if p is not None]
+
+    def features(masked: Tensor) -> Tensor:
+        small = _smaller(masked, rows * tall, columns * broad)
+        patches = model.patch_embed.proj(small).flatten(2).transpose(1, 2)
+        patches = model.patch_embed.norm(patches)
+        head = [one.expand(len(patches), -1, -1) for one in first]
+        if model.no_embed_class:
+            tokens = torch.cat([*head, (patches + positions)[:, kept]], dim=1)
+        else:
+            tokens = torch.cat([*head, patches], dim=1) + positions
+            own = torch.arange(prefix, device=kept.device)
+            tokens = tokens[:, torch.cat([own, kept + prefix])]
+        tokens = model.norm(model.blocks(model.norm_pre(tokens)))
+        made: Tensor = model.forward_head(tokens)
+        return made
+
+    return features
+
+
+def _smaller(masked: Tensor, high: int, wide: int) -> Tensor:
+    return functional.interpolate(masked, (high, wide), mode="area")
+
+
+def _patches_with_picture(encoder: Encoder, image: Tensor, rows: int, columns: int) -> Tensor:
+    """Return the numbers of the patches, row by row, that hold or touch more than padding."""
+    black = encoder.normalise(torch.zeros((1, 1, 1, 3), dtype=torch.uint8)).view(3, 1, 1)
+    shown = (image != black).any(dim=0).float()
+    cells = functional.adaptive_max_pool2d(shown[None], (rows, columns))
+    kept = functional.max_pool2d(cells, 3, 1, 1).flatten().nonzero()[:, 0]
+    return kept if len(kept) else torch.arange(rows * columns, device=image.device)

@@ -1,0 +1,232 @@
+"""Heat maps of the similarity between two crops: Score-CAM, and Grad-CAM for speed.
+
+Score-CAM (Wang et al., 2020) on a similarity: every channel of a late layer, as a map over the
+picture, masks it; the channel weighs what the masked picture scores against the other picture; the
+map is the weighted sum of the channels, negative places cut off. Conventions follow
+pytorch-grad-cam, the common implementation: channels are scaled to [0, 1], the *normalised* image
+is masked (so that hidden places take the mean colour), weights are a softmax over the scores.
+
+The layer of a ViT is ``blocks[-1].norm1``: the patch tokens that leave the last block but one. The
+last attention moves what they hold into the class token, from which the feature is made, so after
+it the patches are no longer what the similarity rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from scipy.cluster.vq import kmeans2
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sameplayer.data.images import Picture
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.errors import ConfigError
+from sameplayer.explain.coarse import coarse_features
+
+METHODS = ("score-cam", "grad-cam", "random")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why two pictures score as they do.
+
+    map_a, map_b    (h, w) float32 in [0, 1], as large as the pictures: how much each place of one
+                    adds to its similarity with the other; all 0 where nothing does
+    similarity      cosine similarity of the two features
+    facts           method, layer, channels and passes
+    """
+
+    map_a: np.ndarray
+    map_b: np.ndarray
+    similarity: float
+    facts: dict[str, Any]
+
+
+def explain(
+    encoder: Encoder,
+    a: Picture,
+    b: Picture,
+    *,
+    method: str = "score-cam",
+    block: int = -1,
+    channels: int | None = None,
+    clusters: int | None = None,
+    coarse: int = 2,
+    batch_size: int = 64,
+    half: bool = False,
+) -> Explanation:
+    """Show what in each of two crops (h, w, 3) uint8 RGB matches the other.
+
+    method        "score-cam"; "grad-cam" (Selvaraju et al., 2017: two passes instead of hundreds);
+                  "random", a control
+    block         which transformer block or stage, from the front or, negative, from the end
+    channels      only this many channels, those with the largest activations (gScoreCAM's idea);
+                  None: all
+    clusters      group the channels into this many clusters of like maps and score one mean map for
+                  each; None: every channel for itself
+    coarse        score masked pictures at a size divided by this and without their padding, see
+                  docs/explain.md for what it costs; 1: at full size, as published
+    half          bfloat16, for a GPU
+
+    A black crop gives a map like any other, or zeros. Raises ConfigError for an unknown method, a
+    block that is not there, and an encoder without a grid of features.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"Map {method!r} is unknown; expected {', '.join(METHODS)}.")
+    for name, value in (("channels", channels), ("clusters", clusters), ("coarse", coarse)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} is {value}; expected 1 or more.")
+    encoder.model.eval()
+    prepared = torch.from_numpy(np.stack([encoder.prepare(a), encoder.prepare(b)]))
+    images = encoder.normalise(prepared)
+    with torch.no_grad():
+        features = functional.normalize(encoder.features(images).float(), dim=1)
+    maps, facts = [], {"method": method, "block": block}
+    for picture, image, target in zip((a, b), images, features.flip(0), strict=True):
+        if method == "score-cam":
+            settings = (block, channels, clusters, coarse, batch_size, half)
+            found, passes = score_cam(encoder, image, target, *settings)
+            facts |= {"passes": passes, "coarse": coarse}
+        elif method == "grad-cam":
+            found = grad_cam(encoder, image, target, block)
+        else:
+            found = random_map((images.shape[2], images.shape[3]), seed=1)
+        maps.append(on_picture(found, picture))
+    return Explanation(maps[0], maps[1], float(features[0] @ features[1]), facts)
+
+
+def score_cam(
+    encoder: Encoder,
+    image: Tensor,
+    target: Tensor,
+    block: int = -1,
+    channels: int | None = None,
+    clusters: int | None = None,
+    coarse: int = 1,
+    batch_size: int = 64,
+    half: bool = False,
+) -> tuple[np.ndarray, int]:
+    """Return the map (h, w) of one normalised image (3, h, w), and the number of masked passes.
+
+    target    (d,) unit feature of the other picture
+    """
+    with torch.no_grad(), _watched(encoder, block) as seen:
+        encoder.features(image[None])
+    grid = _grid(encoder, seen[0])[0].float()
+    if channels is not None and channels < len(grid):
+        strongest = torch.topk(grid.abs().amax(dim=(1, 2)), channels).indices
+        grid = grid[strongest]
+    masks = _scaled(functional.interpolate(grid[None], image.shape[1:], mode="bilinear",
+                                           align_corners=True)[0])  # fmt: skip
+    groups = torch.arange(len(grid), device=grid.device)
+    if clusters is not None and clusters < len(grid):
+        small = _scaled(grid).flatten(1).cpu().numpy()
+        found = kmeans2(small, clusters, minit="++", rng=1)[1]
+        groups = torch.from_numpy(np.unique(found, return_inverse=True)[1]).to(grid.device)
+        sums = masks.new_zeros(int(groups.max()) + 1, *masks.shape[1:])
+        masks = _scaled(sums.index_add_(0, groups, masks))
+    features = coarse_features(encoder, image, coarse)
+    scores = []
+    with torch.inference_mode(), torch.autocast(image.device.type, torch.bfloat16, enabled=half):
+        for part in torch.split(masks, batch_size):
+            rows = features(image[None] * part[:, None]).float()
+            scores.append(functional.normalize(rows, dim=1) @ target)
+    weights = torch.softmax(torch.cat(scores)[groups], dim=0)
+    return _finished((weights[:, None, None] * grid).sum(dim=0), image), len(masks)
+
+
+def grad_cam(encoder: Encoder, image: Tensor, target: Tensor, block: int = -1) -> np.ndarray:
+    """Return the map (h, w) whose channels weigh their mean gradient of the similarity."""
+    with torch.enable_grad(), _watched(encoder, block) as seen:
+        row = encoder.features(image[None].clone().requires_grad_())
+        similarity = functional.normalize(row.float(), dim=1)[0] @ target
+        gradient = torch.autograd.grad(similarity, seen[0])[0]
+    grid, slope = (_grid(encoder, one)[0].float() for one in (seen[0].detach(), gradient))
+    return _finished((slope.mean(dim=(1, 2), keepdim=True) * grid).sum(dim=0), image)
+
+
+def random_map(shape: tuple[int, int], seed: int, cells: int = 7) -> np.ndarray:
+    """Return a smooth random map (h, w) in [0, 1]: the control for every other one."""
+    coarse = np.random.default_rng(seed).random((cells, cells), np.float32)
+    return np.clip(cv2.resize(coarse, (int(shape[1]), int(shape[0]))), 0, 1)
+
+
+def on_picture(found: np.ndarray, picture: Picture) -> np.ndarray:
+    """Return a map over the network's input (h, w) as one over the picture that was letterboxed."""
+    (high, wide), (tall, broad) = found.shape, picture.shape[:2]
+    scale = min(high / tall, wide / broad)
+    new_high, new_wide = min(high, max(1, int(tall * scale))), min(wide, max(1, int(broad * scale)))
+    top, left = (high - new_high) // 2, (wide - new_wide) // 2
+    part = found[top : top + new_high, left : left + new_wide]
+    return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
+
+
+@contextmanager
+def _watched(encoder: Encoder, block: int) -> Iterator[list[Tensor]]:
+    """Collect what the layer puts out during one pass."""
+    layers = _layers(encoder)
+    if not -len(layers) <= block < len(layers):
+        raise ConfigError(
+            f"Block {block} does not exist: {encoder.spec.architecture} has {len(layers)}, 0 to "
+            f"{len(layers) - 1}, or -1 for the last."
+        )
+    seen: list[Tensor] = []
+    hook = layers[block].register_forward_hook(lambda layer, given, made: seen.append(made))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def _layers(encoder: Encoder) -> list[nn.Module]:
+    """The first norm of each transformer block, or the stages of a convolutional network."""
+    model: Any = encoder.model
+    if hasattr(model, "blocks") and all(hasattr(block, "norm1") for block in model.blocks):
+        return [block.norm1 for block in model.blocks]
+    if isinstance(getattr(model, "stages", None), nn.Sequential):
+        return list(model.stages)
+    named = dict(model.named_modules())
+    infos = getattr(model, "feature_info", None) or []
+    found = [named[info["module"]] for info in infos if info.get("module") in named]
+    if not found:
+        raise ConfigError(
+            f"{encoder.spec.architecture} has neither transformer blocks nor stages whose features "
+            "lie on a grid; explain needs one of them."
+        )
+    return found
+
+
+def _grid(encoder: Encoder, made: Tensor) -> Tensor:
+    """Return a layer's output as (b, channels, rows, columns): tokens without the first few."""
+    if made.ndim == 4:
+        return made
+    model: Any = encoder.model
+    rows, columns = (int(size) for size in model.patch_embed.grid_size)
+    patches = made[:, getattr(model, "num_prefix_tokens", 0) :]
+    if encoder.spec.drop_padding or patches.shape[1] != rows * columns:
+        raise ConfigError(
+            f"{encoder.spec.architecture}: {patches.shape[1]} tokens are no grid of {rows} x "
+            f"{columns}; explain an encoder that keeps all patches."
+        )
+    return patches.transpose(1, 2).reshape(len(made), -1, rows, columns)
+
+
+def _scaled(maps: Tensor) -> Tensor:
+    """Return maps (c, h, w) each from 0 to 1."""
+    low, high = (end(maps, dim=(1, 2), keepdim=True) for end in (torch.amin, torch.amax))
+    return (maps - low) / (high - low + 1e-8)
+
+
+def _finished(weighted: Tensor, image: Tensor) -> np.ndarray:
+    """Cut off what is negative, scale to [0, 1], enlarge to the image."""
+    positive = weighted.clamp_min(0).cpu().numpy()
+    positive = (positive - positive.min()) / (1e-7 + positive.max() - positive.min())
+    size = (image.shape[2], image.shape[1])
+    return np.clip(cv2.resize(positive.astype(np.float32), size), 0, 1)
