@@ -9,7 +9,7 @@ from typing import Any
 
 import tyro
 
-from sameplayer.commands import data, ranking, training
+from sameplayer.commands import data, explain, ranking, training
 from sameplayer.errors import SameplayerError
 from sameplayer.training.config import TrainConfig
 
@@ -28,6 +28,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "find-rate": training.find_rate,
     "soup": training.soup,
     "show-batch": training.show_batch,
+    "explain": explain.explain,
+    "jersey": explain.jersey,
     "demo": training.demo,
 }
 

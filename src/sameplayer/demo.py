@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source, split
@@ -13,11 +14,12 @@ from sameplayer.data.synthetic import draw_league, histogram_features
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.errors import DataError
+from sameplayer.errors import ConfigError, DataError
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import write_submission_of
 from sameplayer.files import write_text
+from sameplayer.jersey_number import OcrReader
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.train import Step, train
@@ -88,7 +90,13 @@ def _write_files(
 ) -> None:
     ranking = rank(embedded)
     facts = {"data": "synthetic league, test split", "encoder": encoder.fingerprint()}
-    write_report(out / "report.html", ranking, rows[2][1], {**facts, **encoder.spec.facts})
+    try:
+        reader: OcrReader | None = OcrReader()
+    except ConfigError:  # the extra that reads numbers is not installed
+        reader = None
+    facts |= encoder.spec.facts
+    pictures: dict[str, Any] = {"encoder": encoder, "reader": reader, "best": 3, "worst": 6}
+    write_report(out / "report.html", ranking, rows[2][1], facts, **pictures)
     hidden = rank(embed(encoder, split(crops, "challenge")))
     write_submission_of(out / "submission.csv", hidden)
     record = {what.strip(): scores.json() for what, scores in rows}

@@ -49,6 +49,9 @@ def evaluate(
     split: str = "test",
     json_: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     report: Path | None = None,
+    maps: bool = True,
+    numbers: bool = False,
+    number_weight: float = 0.0,
     source: str | None = None,
     scope: str | None = None,
 ) -> None:
@@ -67,11 +70,17 @@ def evaluate(
         split: Which split: test, valid, training.
         json_: Write the scores here as JSON.
         report: Write one self-contained HTML page here.
+        maps: Show in the report what the best and the wrong matches rest on.
+        numbers: Read shirt numbers by text recognition for the report.
+        number_weight: Add this times the contradiction of read numbers to the distance; the data is
+            then a table that "sameplayer jersey" wrote.
         source: Layout of the data; none: recognised.
         scope: Where a person id holds: set, game or sequence; none: as the layout says.
     """
+    from sameplayer.evaluation.numbers import with_numbers
     from sameplayer.evaluation.report import write_report
     from sameplayer.evaluation.scores import evaluate as score
+    from sameplayer.jersey_number import OcrReader
     from sameplayer.ranking.expansion import expand_queries
     from sameplayer.ranking.ranking import rank
 
@@ -81,13 +90,22 @@ def evaluate(
     settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
     with bar("ranking") as advance:
         ranking = rank(rows, rerank=rerank, progress=advance, **settings)
+    if number_weight:
+        ranking = with_numbers(ranking, number_weight)
     scores = score(ranking)
     print(scores.table())
     if json_ is not None:
         write_text(json_, json.dumps(scores.json(), indent=2) + "\n")
     if report is not None:
         facts = {"data": str(data), "split": split, "encoder": encoder.spec.architecture}
-        write_report(report, ranking, scores, {**facts, **encoder.spec.facts})
+        write_report(
+            report,
+            ranking,
+            scores,
+            {**facts, **encoder.spec.facts},
+            encoder=encoder if maps else None,
+            reader=OcrReader() if numbers else None,
+        )
         console.print(f"report: {report}")
 
 

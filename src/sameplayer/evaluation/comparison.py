@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from sameplayer.evaluation.report import figure_address
+from sameplayer.evaluation.pages import figure_address, render
 from sameplayer.evaluation.scores import Comparison, Scores, compare
 from sameplayer.files import write_text
 
@@ -55,10 +54,7 @@ def comparison_table(runs: Sequence[ComparedRun]) -> str:
 
 def write_comparison(path: str | Path, runs: Sequence[ComparedRun]) -> None:
     """Write the table and the curves of loss and validation mAP as one self-contained page."""
-    loader = PackageLoader("sameplayer.evaluation", ".")
-    pages = Environment(loader=loader, autoescape=select_autoescape(["j2"]))
-    page = pages.get_template("comparison.html.j2").render(runs=runs, curves=_curves(runs))
-    write_text(path, page)
+    write_text(path, render("comparison.html.j2", runs=runs, curves=_curves(runs)))
 
 
 def _curves(runs: Sequence[ComparedRun]) -> str:

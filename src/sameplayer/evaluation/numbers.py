@@ -1,0 +1,143 @@
+"""Scores of shirt-number readings, and numbers beside appearance in one distance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sameplayer.data.crops import Crops
+from sameplayer.errors import ConfigError, RankingError
+from sameplayer.jersey_number import (
+    NumberReader,
+    NumberReading,
+    contradiction,
+    read_jersey_number,
+    read_track_number,
+    table_probabilities,
+)
+from sameplayer.ranking.ranking import Ranking
+
+
+def read_numbers(
+    crops: Crops,
+    reader: NumberReader,
+    by: Sequence[str] = (),
+    *,
+    threshold: float = 0.5,
+    temperature: float = 1.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[NumberReading], list[list[int]]]:
+    """Read every picture, or every track; return the readings and the rows that each is of.
+
+    by    columns that together name a track; empty: each picture alone
+    """
+    columns = [str(name) for name in crops.table.columns]
+    missing = [name for name in by if name not in columns]
+    if missing:
+        raise ConfigError(f"--by {missing[0]}: no such column; found {', '.join(columns)}.")
+    if by:
+        keys = crops.table[list(by)].astype("string").fillna("").agg("\x1f".join, axis=1)
+        rows = [
+            list(map(int, places)) for places in keys.groupby(keys, sort=False).indices.values()
+        ]
+    else:
+        rows = [[row] for row in range(len(crops))]
+    readings: list[NumberReading] = []
+    for done, places in enumerate(rows, start=1):
+        pictures = [crops.read(row) for row in places]
+        if by:
+            settings = {"threshold": threshold, "temperature": temperature}
+            readings.append(read_track_number(pictures, reader, **settings))
+        else:
+            readings += read_jersey_number(pictures, reader, threshold=threshold)
+        if progress is not None:
+            progress(done, len(rows))
+    return readings, rows
+
+
+@dataclass(frozen=True)
+class NumberScores:
+    """How readings compare with the truth.
+
+    readings, numbered     all, and those where a number is truly to be read
+    coverage               share of readings that named a number
+    precision              share of those that are right
+    accuracy               share of all readings that are right, none where none is included
+    coverage_at_90         largest share that may be named, the surest first, at 90 % precision
+    confusions             (true digit, read digit) -> how often, among numbers of equal length
+    curve                  (coverage, precision) after each reading, the surest first
+    """
+
+    readings: int
+    numbered: int
+    coverage: float
+    precision: float
+    accuracy: float
+    coverage_at_90: float
+    confusions: dict[tuple[str, str], int]
+    curve: np.ndarray
+
+    def table(self) -> str:
+        """Return the figures as lines."""
+        lines = [
+            f"readings {self.readings}, of which with a number {self.numbered}",
+            f"coverage {self.coverage:.1%}   precision {self.precision:.1%}   "
+            f"accuracy {self.accuracy:.1%}   coverage at 90 % precision {self.coverage_at_90:.1%}",
+        ]
+        for share in (0.25, 0.5, 0.75, 1.0):
+            place = round(share * len(self.curve)) - 1
+            if place >= 0:
+                covered, right = self.curve[place]
+                lines.append(f"  the surest {covered:.0%}: {right:.0%} right")
+        worst = sorted(self.confusions.items(), key=lambda item: -item[1])[:8]
+        text = ", ".join(f"{a} as {b} x {count}" for (a, b), count in worst)
+        lines.append(f"digits confused: {text or 'none'}")
+        return "\n".join(lines)
+
+
+def score_numbers(readings: Sequence[NumberReading], truth: Sequence[str]) -> NumberScores:
+    """Score readings against the true numbers, "" where none is to be seen.
+
+    Raises RankingError when there are not as many of both, or none.
+    """
+    if len(readings) != len(truth) or not readings:
+        raise RankingError(f"{len(readings)} readings, {len(truth)} labels; expected as many.")
+    named = np.array([one.number is not None for one in readings])
+    right = np.array([one.number == known for one, known in zip(readings, truth, strict=True)])
+    none = np.array([known == "" for known in truth])
+    order = np.argsort([-one.probability for one in readings], kind="stable")
+    guesses = [one.top(1)[0][0] for one in readings]
+    hits = np.array([guess == known for guess, known in zip(guesses, truth, strict=True)])[order]
+    running = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    good = np.flatnonzero(running >= 0.9)
+    digits: Counter[tuple[str, str]] = Counter()
+    for one, known in zip(readings, truth, strict=True):
+        if one.number is not None and len(one.number) == len(known):
+            digits.update((a, b) for a, b in zip(known, one.number, strict=True) if a != b)
+    return NumberScores(
+        len(readings),
+        int((~none).sum()),
+        float(named.mean()),
+        float(right[named].mean()) if named.any() else float("nan"),
+        float((right | (none & ~named)).mean()),
+        float((good[-1] + 1) / len(hits)) if len(good) else 0.0,
+        dict(digits),
+        np.column_stack([np.arange(1, len(hits) + 1) / len(hits), running]),
+    )
+
+
+def with_numbers(ranking: Ranking, weight: float) -> Ranking:
+    """Return the ranking with ``weight`` times the numbers' contradiction added to its distance.
+
+    The tables need the columns that ``sameplayer jersey`` writes. Where either picture shows no
+    number nothing changes; equal numbers draw pictures nearer, different ones apart.
+    """
+    if weight < 0:
+        raise ConfigError(f"--number-weight is {weight}; expected 0 or more.")
+    shares = [table_probabilities(crops.table) for crops in (ranking.query, ranking.gallery)]
+    added = weight * contradiction(*shares).astype(np.float32)
+    facts = {**ranking.facts, "number weight": weight}
+    return replace(ranking, distance=ranking.distance + added, facts=facts)

@@ -1,0 +1,39 @@
+"""HTML pages from the templates that lie beside this file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
+
+from sameplayer.data.images import Picture
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page; values are escaped."""
+    loader = PackageLoader("sameplayer.evaluation", ".")
+    pages = Environment(loader=loader, autoescape=select_autoescape(["j2"]))
+    return pages.get_template(template).render(**values)
+
+
+def figure_address(figure: Figure) -> str:
+    """Return a figure as a PNG within a data address."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=120)
+    return _data_address("image/png", content.getvalue())
+
+
+def picture_address(picture: Picture) -> str:
+    """Return a picture (h, w, 3) as a JPEG within a data address."""
+    bgr = np.ascontiguousarray(picture[:, :, ::-1])
+    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return _data_address("image/jpeg", content.tobytes())
+
+
+def _data_address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
