@@ -23,7 +23,7 @@ def explain(
     out: Path,
     query: str | None = None,
     method: Literal["score-cam", "grad-cam", "random"] = "score-cam",
-    block: int = -1,
+    block: int | None = None,
     channels: int = 0,
     clusters: int = 64,
     coarse: int = 2,
@@ -42,7 +42,7 @@ def explain(
         out: Picture to write (.png).
         query: Picture of the data (its path, or a part of it) or number of a query row.
         method: Score-CAM, the faster Grad-CAM, or a random map as control.
-        block: Transformer block or stage whose channels are looked at; -1: the last.
+        block: Transformer block or stage whose channels are looked at, -1 the last; none: chosen.
         channels: Only this many channels, those with the largest activations; 0: all.
         clusters: Score the channels in this many groups of like maps; 0: each for itself.
         coarse: Score masked pictures at a size divided by this; 1: at full size.

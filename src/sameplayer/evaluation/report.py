@@ -42,7 +42,6 @@ def write_report(
 
     best, worst    how many queries to show, by average precision
     strip          gallery pictures a query
-                   (columns read_number, read_number_probability) are shown anyway
     reader         read with it the numbers of each query and its first pictures; those in a table
                    (columns read_number and read_number_probability) are shown anyway
     """

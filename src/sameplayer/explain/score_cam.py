@@ -55,7 +55,7 @@ def explain(
     b: Picture,
     *,
     method: str = "score-cam",
-    block: int = -1,
+    block: int | None = None,
     channels: int | None = None,
     clusters: int | None = None,
     coarse: int = 2,
@@ -66,7 +66,8 @@ def explain(
 
     method        "score-cam"; "grad-cam" (Selvaraju et al., 2017: two passes instead of hundreds);
                   "random", a control
-    block         which transformer block or stage, from the front or, negative, from the end
+    block         which transformer block or stage, from the front or, negative, from the end; None:
+                  the last block, or the last stage with at least 7 places along its shorter side
     channels      only this many channels, those with the largest activations (gScoreCAM's idea);
                   None: all
     clusters      group the channels into this many clusters of like maps and score one mean map for
@@ -91,8 +92,17 @@ def explain(
     maps, facts = [], {"method": method, "block": block}
     for picture, image, target in zip((a, b), images, features.flip(0), strict=True):
         if method == "score-cam":
-            settings = (block, channels, clusters, coarse, batch_size, half)
-            found, passes = score_cam(encoder, image, target, *settings)
+            found, passes = score_cam(
+                encoder,
+                image,
+                target,
+                block=block,
+                channels=channels,
+                clusters=clusters,
+                coarse=coarse,
+                batch_size=batch_size,
+                half=half,
+            )
             facts |= {"passes": passes, "coarse": coarse}
         elif method == "grad-cam":
             found = grad_cam(encoder, image, target, block)
@@ -106,7 +116,8 @@ def score_cam(
     encoder: Encoder,
     image: Tensor,
     target: Tensor,
-    block: int = -1,
+    *,
+    block: int | None = None,
     channels: int | None = None,
     clusters: int | None = None,
     coarse: int = 1,
@@ -117,7 +128,7 @@ def score_cam(
 
     target    (d,) unit feature of the other picture
     """
-    with torch.no_grad(), _watched(encoder, block) as seen:
+    with torch.no_grad(), _watched(encoder, _place(encoder, image, block)) as seen:
         encoder.features(image[None])
     grid = _grid(encoder, seen[0])[0].float()
     if channels is not None and channels < len(grid):
@@ -142,8 +153,11 @@ def score_cam(
     return _finished((weights[:, None, None] * grid).sum(dim=0), image), len(masks)
 
 
-def grad_cam(encoder: Encoder, image: Tensor, target: Tensor, block: int = -1) -> np.ndarray:
+def grad_cam(
+    encoder: Encoder, image: Tensor, target: Tensor, block: int | None = None
+) -> np.ndarray:
     """Return the map (h, w) whose channels weigh their mean gradient of the similarity."""
+    block = _place(encoder, image, block)
     with torch.enable_grad(), _watched(encoder, block) as seen:
         row = encoder.features(image[None].clone().requires_grad_())
         similarity = functional.normalize(row.float(), dim=1)[0] @ target
@@ -166,6 +180,19 @@ def on_picture(found: np.ndarray, picture: Picture) -> np.ndarray:
     top, left = (high - new_high) // 2, (wide - new_wide) // 2
     part = found[top : top + new_high, left : left + new_wide]
     return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
+
+
+def _place(encoder: Encoder, image: Tensor, block: int | None) -> int:
+    """Return the block to look at where none was named."""
+    last = len(_layers(encoder)) - 1
+    if block is not None or hasattr(encoder.model, "blocks"):
+        return last if block is None else block
+    for place in range(last, 0, -1):
+        with torch.no_grad(), _watched(encoder, place) as seen:
+            encoder.features(image[None])
+        if min(seen[0].shape[2:]) >= 7:
+            return place
+    return 0
 
 
 @contextmanager
