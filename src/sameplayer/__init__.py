@@ -9,6 +9,8 @@ from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.evaluation.scores import Scores, evaluate
+from sameplayer.explain.score_cam import Explanation, explain
+from sameplayer.jersey_number import NumberReading, read_jersey_number
 from sameplayer.ranking.fusion import fuse
 from sameplayer.ranking.ranking import Ranking, rank
 from sameplayer.ranking.rerank import rerank
@@ -19,17 +21,21 @@ __all__ = [
     "Crops",
     "Embeddings",
     "Encoder",
+    "Explanation",
+    "NumberReading",
     "Ranking",
     "Scores",
     "TrainConfig",
     "check_crops",
     "embed",
     "evaluate",
+    "explain",
     "fuse",
     "load_embeddings",
     "load_encoder",
     "rank",
     "read_crops",
+    "read_jersey_number",
     "read_source",
     "rerank",
     "split_by_person",
