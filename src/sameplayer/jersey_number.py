@@ -23,6 +23,7 @@ from scipy.special import log_softmax, logsumexp
 
 from sameplayer.data.images import Picture
 from sameplayer.errors import ConfigError, DataError, WeightsError
+from sameplayer.ranking.expansion import quality
 
 NUMBERS = (*(str(number) for number in range(100)), "00")
 TEMPLATES = (
@@ -119,12 +120,7 @@ def combine(rows: np.ndarray, weights: np.ndarray, temperature: float = 1.0) -> 
 
 def clearness(pictures: Sequence[Picture]) -> np.ndarray:
     """Return (n,) weights over 0: size times sharpness of each picture's torso."""
-    weights = []
-    for picture in pictures:
-        grey = cv2.cvtColor(np.ascontiguousarray(torso(picture)), cv2.COLOR_RGB2GRAY)
-        edges = cv2.Laplacian(cv2.resize(grey, (64, 64)), cv2.CV_64F)
-        weights.append(np.sqrt(picture.shape[0]) * np.log1p(edges.var()) + 1e-3)
-    return np.array(weights)
+    return np.array([quality(torso(picture)) for picture in pictures])
 
 
 def reading(

@@ -195,7 +195,7 @@ def test_one_by_one_and_jointly_agree_for_one_query() -> None:
     rows = persons()
     keep = (rows.crops.table["role"] != "query") | (rows.crops.table["person"] == "3")
     one = rows.where(np.flatnonzero(keep))
-    alone = rank_one_by_one(one, 8, 3, 0.3)
+    alone = rank_one_by_one(one, k1=8, k2=3, lambda_=0.3)
     joint = rank(one, rerank="k-reciprocal", k1=8, k2=3, lambda_=0.3)
     np.testing.assert_allclose(alone.distance, joint.distance, atol=1e-5)
     scoped = replace(rows, crops=replace(rows.crops, scope="sequence"))

@@ -139,12 +139,12 @@ def rerank(
     from sameplayer.ranking.ranking import rank
 
     loaded = load_embeddings(embeddings)
+    settings: dict[str, Any] = {"k1": k1, "k2": k2, "memory_gb": memory}
+    settings |= {} if lambda_ is None else {"lambda_": lambda_}
     with bar("ranking") as advance:
         if one_by_one:
-            own = 0.3 if lambda_ is None else lambda_
-            ranking = rank_one_by_one(loaded, k1, k2, own, memory_gb=memory, progress=advance)
+            ranking = rank_one_by_one(loaded, progress=advance, **settings)
         else:
-            settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
             ranking = rank(loaded, rerank=method, progress=advance, **settings)
     if ranking.query.table["person"].notna().any():
         before, after = score(rank(loaded)), score(ranking)

@@ -16,9 +16,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
-from sameplayer.ranking.ranking import Ranking
-
-GALLERY = ("gallery", "distractor")
+from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows
 
 
 def expand_queries(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Embeddings:
@@ -27,8 +26,7 @@ def expand_queries(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Em
     alpha    0: average query expansion (Chum et al., 2007); over 0: a neighbour weighs its cosine
              similarity to the power alpha (Radenovic et al., 2018), the query itself 1
     """
-    role = embeddings.crops.table["role"].to_numpy(dtype=object)
-    return _mixed(embeddings, role == "query", np.isin(role, GALLERY), k, alpha)
+    return _mixed(embeddings, query_rows(embeddings), gallery_rows(embeddings), k, alpha)
 
 
 def augment_gallery(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Embeddings:
@@ -36,8 +34,7 @@ def augment_gallery(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> E
 
     Database-side augmentation; ``alpha`` as in ``expand_queries``.
     """
-    role = embeddings.crops.table["role"].to_numpy(dtype=object)
-    gallery = np.isin(role, GALLERY)
+    gallery = gallery_rows(embeddings)
     return _mixed(embeddings, gallery, gallery, k, alpha)
 
 
@@ -71,7 +68,7 @@ def pool_tracks(
     first = order[np.unique(numbers[order], return_index=True)[1]]
     kept = embeddings.where(first)
     facts = {**embeddings.facts, "pooled by": list(by)}
-    return Embeddings(_unit(vectors), kept.crops, kept.fingerprint, facts)
+    return Embeddings(unit_rows(vectors, "mixed"), kept.crops, kept.fingerprint, facts)
 
 
 def picture_quality(crops: Crops) -> np.ndarray:
@@ -79,7 +76,7 @@ def picture_quality(crops: Crops) -> np.ndarray:
 
     Sharpness is the logarithm of the variance of the Laplacian at a height of 128 pixels.
     """
-    return np.array([_quality(crops.read(row)) for row in range(len(crops))])
+    return np.array([quality(crops.read(row)) for row in range(len(crops))])
 
 
 def multi_query(
@@ -111,8 +108,7 @@ def _mixed(
     scopes = embeddings.crops.scopes()
     vectors = embeddings.vectors.copy()
     for scope in np.unique(scopes):
-        rows = np.flatnonzero(changed & (scopes == scope))
-        pool = np.flatnonzero(sources & (scopes == scope))
+        rows, pool = (one[scopes[one] == scope] for one in (changed, sources))
         for start in range(0, len(rows), 1024):
             part = rows[start : start + 1024]
             similar = embeddings.vectors[part] @ embeddings.vectors[pool].T
@@ -123,15 +119,11 @@ def _mixed(
             found = embeddings.vectors[pool[near]]
             vectors[part] += np.einsum("qk,qkd->qd", weight, found).astype(np.float32)
     facts = {**embeddings.facts, "expansion": {"k": k, "alpha": alpha}}
-    return replace(embeddings, vectors=_unit(vectors), facts=facts)
+    return replace(embeddings, vectors=unit_rows(vectors, "mixed"), facts=facts)
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return (vectors / lengths).astype(np.float32)
-
-
-def _quality(picture: Picture) -> float:
+def quality(picture: Picture) -> float:
+    """Return a weight over 0 of one picture (h, w, 3): height times sharpness."""
     height = picture.shape[0]
     width = max(1, round(128 * picture.shape[1] / height))
     grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)

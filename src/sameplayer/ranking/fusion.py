@@ -55,6 +55,10 @@ def fuse(
     Raises RankingError for matrices that do not fit each other, are not finite, or run the other
     way round (similarities by mistake), ConfigError for an unknown method.
     """
+    if method not in ("similarity", "dissimilarity", "combined"):
+        raise ConfigError(
+            f"Fusion {method!r} is unknown; expected similarity, dissimilarity or combined."
+        )
     matrices = _matrices(distances)
     if weights is not None and (len(weights) != len(matrices) or min(weights) <= 0):
         raise ConfigError(
@@ -63,10 +67,6 @@ def fuse(
         )
     _refuse_similarities(matrices)
     matrices = [_normalised(matrix, normalise) for matrix in matrices]
-    if method not in ("similarity", "dissimilarity", "combined"):
-        raise ConfigError(
-            f"Fusion {method!r} is unknown; expected similarity, dissimilarity or combined."
-        )
     if len(matrices) == 1:
         return matrices[0]
     if method == "similarity":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -21,7 +22,7 @@ from sameplayer.files import whole_file
 from sameplayer.ranking import kernels
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.neighbours import MEMORY_GB, Progress, find_neighbours
-from sameplayer.ranking.ranking import Ranking
+from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows, refuse_empty
 from sameplayer.ranking.rerank import check_settings
 
 _FORMAT = "sameplayer prepared gallery 1"
@@ -135,33 +136,24 @@ class PreparedGallery:
         return (1 - share) * jaccard + share * direct[1:]
 
 
-def rank_one_by_one(
-    embeddings: Embeddings,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: float = 0.3,
-    *,
-    memory_gb: float = MEMORY_GB,
-    progress: Progress | None = None,
-) -> Ranking:
+def rank_one_by_one(embeddings: Embeddings, **settings: Any) -> Ranking:
     """Re-rank every query as if it were the only one; roles as in ``rank``.
+
+    settings    of ``PreparedGallery``
 
     Raises RankingError for identity scopes, in which a gallery is not one.
     """
-    role = embeddings.crops.table["role"].to_numpy(dtype=object)
-    queries = embeddings.where(np.flatnonzero(role == "query"))
-    gallery = embeddings.where(np.flatnonzero(np.isin(role, ("gallery", "distractor"))))
     if embeddings.crops.scope is not None:
         raise RankingError(
             "A prepared gallery is one set; embed with --scope set, or rank jointly."
         )
-    if len(queries) == 0 or len(gallery) == 0:
-        raise RankingError(
-            f"{len(queries)} queries and {len(gallery)} gallery rows; expected both."
-        )
-    prepared = PreparedGallery(gallery, k1, k2, lambda_, memory_gb=memory_gb, progress=progress)
+    queries = embeddings.where(query_rows(embeddings))
+    gallery = embeddings.where(gallery_rows(embeddings))
+    refuse_empty(queries, gallery)
+    prepared = PreparedGallery(gallery, **settings)
     distance = prepared.distances(queries.vectors)
-    facts = {**embeddings.facts, "k1": k1, "k2": k2, "lambda": lambda_}
+    own = {"k1": prepared.k1, "k2": prepared.k2, "lambda": prepared.lambda_}
+    facts = {**embeddings.facts, **own}
     name = "k-reciprocal, one by one"
     return Ranking(distance, queries.crops, gallery.crops, name, queries.fingerprint, facts)
 

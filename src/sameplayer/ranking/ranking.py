@@ -54,11 +54,9 @@ def rank(
     search        memory_gb, device, approximate, progress: see ``find_neighbours``
     """
     if gallery is None:
-        role = embeddings.crops.table["role"].to_numpy(dtype=object)
-        both, m = embeddings, role == "query"
-        rows = np.concatenate([np.flatnonzero(m), np.flatnonzero(np.isin(role, _GALLERY))])
-        queries, items = both.where(np.flatnonzero(m)), both.where(rows[m.sum() :])
-        scopes = both.crops.scopes()[rows]
+        parts = query_rows(embeddings), gallery_rows(embeddings)
+        queries, items = (embeddings.where(rows) for rows in parts)
+        scopes = embeddings.crops.scopes()[np.concatenate(parts)]
     else:
         queries, items = embeddings, gallery
         if queries.fingerprint != items.fingerprint:
@@ -67,11 +65,7 @@ def rank(
                 f"{queries.fingerprint}; distances between them mean nothing. Embed both alike."
             )
         scopes = _joint_scopes(queries.crops, items.crops)
-    if len(queries) == 0 or len(items) == 0:
-        raise RankingError(
-            f"{len(queries)} queries and {len(items)} gallery pictures; expected at least one of "
-            "each. Rows get their part from the column role: query or gallery."
-        )
+    refuse_empty(queries, items)
     distance = np.full((len(queries), len(items)), np.inf, np.float32)
     of_query, of_item = scopes[: len(queries)], scopes[len(queries) :]
     for scope in np.unique(of_query):
@@ -90,7 +84,23 @@ def rank(
     return Ranking(distance, queries.crops, items.crops, rerank, queries.fingerprint, facts)
 
 
-_GALLERY = ("gallery", "distractor")
+def query_rows(embeddings: Embeddings) -> np.ndarray:
+    """Return the numbers of the rows with the role query."""
+    return np.flatnonzero(embeddings.crops.table["role"] == "query")
+
+
+def gallery_rows(embeddings: Embeddings) -> np.ndarray:
+    """Return the numbers of the rows that are ranked: gallery pictures and distractors."""
+    return np.flatnonzero(embeddings.crops.table["role"].isin(("gallery", "distractor")))
+
+
+def refuse_empty(queries: Embeddings, gallery: Embeddings) -> None:
+    """Raise RankingError where there is nothing to ask or nothing to rank."""
+    if len(queries) == 0 or len(gallery) == 0:
+        raise RankingError(
+            f"{len(queries)} queries and {len(gallery)} gallery pictures; expected at least one of "
+            "each. Rows get their part from the column role: query or gallery."
+        )
 
 
 def _joint_scopes(query: Crops, gallery: Crops) -> np.ndarray:
