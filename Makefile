@@ -20,10 +20,12 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Several minutes: ratios against plain dense code, and the scaling to 100,000 gallery rows.
+# Half an hour: ratios against plain dense code, and the scaling to 100,000 gallery rows.
 bench: setup
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/ranking.py --scale --json benchmarks/ranking.json
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/explain.py --speed
 
 setup: $(VENV)/installed
 

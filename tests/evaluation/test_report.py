@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from sameplayer.data.crops import Crops
+from sameplayer.data.images import Picture
 from sameplayer.data.synthetic import histogram_features
 from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.encoder.encoder import create_encoder
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
+from sameplayer.jersey_number import NUMBERS
 from sameplayer.ranking.ranking import Ranking, rank
 
 
@@ -27,23 +32,28 @@ def ranked(league: Crops) -> tuple[Ranking, Scores]:
 
 
 @pytest.fixture(scope="module")
-def page(
-    tmp_path_factory: pytest.TempPathFactory, ranked: tuple[Ranking, Scores]
-) -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium on this machine")
+    with sync_playwright() as browsers:
+        opened = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def page(
+    tmp_path_factory: pytest.TempPathFactory, ranked: tuple[Ranking, Scores], browser: Browser
+) -> Page:
     report = tmp_path_factory.mktemp("report") / "report.html"
     write_report(report, *ranked, {"data": "<b>drawn</b> league"}, best=2, worst=3, strip=6)
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1000, "height": 900})
-        opened.asked, opened.said = [], []  # type: ignore[attr-defined]
-        opened.on("request", lambda request: opened.asked.append(request.url))  # type: ignore[attr-defined]
-        opened.on("console", lambda message: opened.said.append(message.text))  # type: ignore[attr-defined]
-        opened.goto(report.as_uri())
-        yield opened
-        browser.close()
+    opened = browser.new_page(viewport={"width": 1000, "height": 900})
+    opened.asked, opened.said = [], []  # type: ignore[attr-defined]
+    opened.on("request", lambda request: opened.asked.append(request.url))  # type: ignore[attr-defined]
+    opened.on("console", lambda message: opened.said.append(message.text))  # type: ignore[attr-defined]
+    opened.goto(report.as_uri())
+    return opened
 
 
 def test_the_page_needs_nothing_else_and_makes_no_complaint(page: Page) -> None:
@@ -88,3 +98,61 @@ def test_borders_and_signs_agree_with_the_ranking(
 def test_the_page_fits_a_narrow_screen(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_maps_and_contradicting_numbers_are_shown(
+    browser: Browser, ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    ranking, scores = ranked
+    nearest = ranking.order()
+
+    def numbered(crops: Crops, numbers: list[str | None]) -> Crops:
+        return replace(
+            crops, table=crops.table.assign(read_number=numbers, read_number_probability=0.93)
+        )
+
+    worst = int(np.argsort(scores.per_query_ap, kind="stable")[0])
+    items: list[str | None] = [None] * len(ranking.gallery)
+    items[nearest[worst, 0]], items[nearest[worst, 1]] = "14", "4"
+    told = replace(
+        ranking,
+        query=numbered(ranking.query, ["4"] * len(ranking.query)),
+        gallery=numbered(ranking.gallery, items),
+    )
+    report = tmp_path / "report.html"
+    encoder = create_encoder("small", pretrained=False)
+    write_report(report, told, scores, {}, best=1, worst=1, strip=4, encoder=encoder)
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    first = page.locator(".query").first
+    assert "same appearance, numbers 4 and 14" in first.inner_text()
+    assert first.locator(".clash").count() == 1
+    assert "no. 14 (0.93) ≠" in first.locator(".clash").inner_text()
+    assert "no. 4 (0.93)" in first.inner_text()
+    maps = page.locator(".map")
+    wrong = sum(
+        told.gallery.table["person"].iat[row[0]] != told.query.table["person"].iat[query]
+        for query, row in enumerate(nearest)
+    )
+    assert maps.count() == 2 + min(wrong, 2)
+    assert "The best query's first match" in maps.first.inner_text()
+    widths = page.eval_on_selector_all(".map img", "all => all.map(i => i.naturalWidth)")
+    assert min(widths) > 400
+    page.close()
+
+
+def test_numbers_are_read_for_the_pictures_shown(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    class Reader:
+        name, candidates, asked = "told", NUMBERS, 0
+
+        def read(self, pictures: Sequence[Picture]) -> np.ndarray:
+            self.asked += len(pictures)
+            row = np.full(len(NUMBERS) + 1, 1e-6)
+            row[7] = 0.9
+            return np.log(np.tile(row, (len(pictures), 1)))
+
+    reader = Reader()
+    write_report(tmp_path / "r.html", *ranked, {}, best=1, worst=1, strip=9, reader=reader)
+    assert (tmp_path / "r.html").read_text().count("no. 7 (0.90)") == reader.asked == 2 * (1 + 5)

@@ -270,7 +270,8 @@ class Trainer:
         }
         folder.add_metrics(row)
         epochs = self.config.epochs
-        log.info("epoch %d of %d: loss %.4f, mAP %.4f", epoch + 1, epochs, loss, mean_ap)
+        scored = "" if math.isnan(mean_ap) else f", mAP {mean_ap:.4f}"
+        log.info("epoch %d of %d: loss %.4f%s", epoch + 1, epochs, loss, scored)
         facts = _facts(self.config, epoch + 1, mean_ap)
         folder.save(encoder, "last", **facts)
         if self.config.keep_epochs:
