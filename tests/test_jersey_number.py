@@ -256,6 +256,14 @@ def test_the_command_writes_a_column_and_scores_it(
     assert "digits confused" in said
     table = read_source(out).table
     assert {"read_number", "read_number_probability", "read_number_frames"} <= set(table.columns)
+    create_encoder("small", pretrained=False).save(tmp_path / "encoder")
+    scores = []
+    for weight in ("0", "0.5"):
+        evaluate = ["evaluate", str(tmp_path / "encoder"), str(out), "--number-weight", weight]
+        assert main([*evaluate, "--json", str(tmp_path / "scores.json")]) == 0
+        scores.append(json.loads((tmp_path / "scores.json").read_text())["mAP"])
+    assert scores[0] != scores[1]
+    capsys.readouterr()
     roster.write_text("number\n7\nten\n")
     assert main([*command, "--labels", "True"]) == 2
     assert "row 1: 'ten'" in capsys.readouterr().err

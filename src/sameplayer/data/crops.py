@@ -35,6 +35,7 @@ from sameplayer.errors import DataError
 from sameplayer.files import whole_file, write_text
 
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
+TEXT = ("person", "sequence", "camera", "game", "team", "role", "number", "read_number")
 BOX = ("left", "top", "width", "height")
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
@@ -128,8 +129,7 @@ def read_crops(path: str | Path) -> Crops:
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
         elif path.suffix == ".csv":
-            text = dict.fromkeys(("person", "sequence", "camera", "game", "team", "role"), str)
-            table = pd.read_csv(path, dtype=text)
+            table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str))
         else:
             raise DataError(f"{path}: expected a table ending in .csv or .parquet.")
     except (ValueError, OSError) as error:
