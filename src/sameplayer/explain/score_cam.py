@@ -128,9 +128,9 @@ def score_cam(
 
     target    (d,) unit feature of the other picture
     """
-    with torch.no_grad(), _watched(encoder, _place(encoder, image, block)) as seen:
+    with torch.no_grad(), _watched(encoder) as seen:
         encoder.features(image[None])
-    grid = _grid(encoder, seen[0])[0].float()
+    grid = _grid(encoder, _chosen(encoder, seen, block))[0].float()
     if channels is not None and channels < len(grid):
         strongest = torch.topk(grid.abs().amax(dim=(1, 2)), channels).indices
         grid = grid[strongest]
@@ -157,12 +157,12 @@ def grad_cam(
     encoder: Encoder, image: Tensor, target: Tensor, block: int | None = None
 ) -> np.ndarray:
     """Return the map (h, w) whose channels weigh their mean gradient of the similarity."""
-    block = _place(encoder, image, block)
-    with torch.enable_grad(), _watched(encoder, block) as seen:
+    with torch.enable_grad(), _watched(encoder) as seen:
         row = encoder.features(image[None].clone().requires_grad_())
         similarity = functional.normalize(row.float(), dim=1)[0] @ target
-        gradient = torch.autograd.grad(similarity, seen[0])[0]
-    grid, slope = (_grid(encoder, one)[0].float() for one in (seen[0].detach(), gradient))
+        made = _chosen(encoder, seen, block)
+        gradient = torch.autograd.grad(similarity, made)[0]
+    grid, slope = (_grid(encoder, one)[0].float() for one in (made.detach(), gradient))
     return _finished((slope.mean(dim=(1, 2), keepdim=True) * grid).sum(dim=0), image)
 
 
@@ -182,34 +182,32 @@ def on_picture(found: np.ndarray, picture: Picture) -> np.ndarray:
     return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
 
 
-def _place(encoder: Encoder, image: Tensor, block: int | None) -> int:
-    """Return the block to look at where none was named."""
-    last = len(_layers(encoder)) - 1
-    if block is not None or hasattr(encoder.model, "blocks"):
-        return last if block is None else block
-    for place in range(last, 0, -1):
-        with torch.no_grad(), _watched(encoder, place) as seen:
-            encoder.features(image[None])
-        if min(seen[0].shape[2:]) >= 7:
-            return place
-    return 0
-
-
 @contextmanager
-def _watched(encoder: Encoder, block: int) -> Iterator[list[Tensor]]:
-    """Collect what the layer puts out during one pass."""
-    layers = _layers(encoder)
-    if not -len(layers) <= block < len(layers):
-        raise ConfigError(
-            f"Block {block} does not exist: {encoder.spec.architecture} has {len(layers)}, 0 to "
-            f"{len(layers) - 1}, or -1 for the last."
-        )
+def _watched(encoder: Encoder) -> Iterator[list[Tensor]]:
+    """Collect what each layer puts out during one pass."""
     seen: list[Tensor] = []
-    hook = layers[block].register_forward_hook(lambda layer, given, made: seen.append(made))
+    hooks = [
+        layer.register_forward_hook(lambda layer, given, made: seen.append(made))
+        for layer in _layers(encoder)
+    ]
     try:
         yield seen
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
+
+
+def _chosen(encoder: Encoder, seen: list[Tensor], block: int | None) -> Tensor:
+    """Return the output of the named block, or of the one to look at where none was named."""
+    if block is None:
+        fine = [made for made in seen if made.ndim == 4 and min(made.shape[2:]) >= 7]
+        return seen[-1] if seen[-1].ndim == 3 else (fine or seen)[-1 if fine else 0]
+    if not -len(seen) <= block < len(seen):
+        raise ConfigError(
+            f"Block {block} does not exist: {encoder.spec.architecture} has {len(seen)}, 0 to "
+            f"{len(seen) - 1}, or -1 for the last."
+        )
+    return seen[block]
 
 
 def _layers(encoder: Encoder) -> list[nn.Module]:
