@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -28,11 +29,20 @@ class Plan:
     validation: Crops | None
     config: TrainConfig
 
+    @cached_property
+    def first(self) -> list[np.ndarray]:
+        """The batches of the first epoch, drawn once; all epochs have as many."""
+        return self._draw(0, None)
+
     def batches(self, epoch: int, places: np.ndarray | None = None) -> list[np.ndarray]:
         """Return the (b, 2) rows of each batch of an epoch, as many in every epoch.
 
-        places    (persons, d) of ``person_places``, where negatives are the nearest
+        places    (persons, d) of ``person_places``, where negatives are the nearest; the first
+                  epoch knows none
         """
+        return self._draw(epoch, places) if epoch else self.first
+
+    def _draw(self, epoch: int, places: np.ndarray | None) -> list[np.ndarray]:
         persons, scopes = self.learn.persons(), self.learn.scopes()
         if self.config.negatives == "team":
             places = team_places(self.learn)
@@ -56,7 +66,7 @@ def make_plan(crops: Crops, asked: TrainConfig) -> Plan:
     if asked.pairs is None:
         config = _fit_pairs(config, learn.persons())
     plan = Plan(learn, validation, config)
-    plan.batches(0)
+    _ = plan.first  # raises where the persons do not suffice
     return plan
 
 
@@ -68,7 +78,7 @@ def refuse_uneven_shares(plan: Plan, world: int) -> None:
             f"{pairs} pairs cannot be shared by {world} processes alike; use a multiple of {world} "
             "for --pairs."
         )
-    if world > 1 and any(len(batch) < pairs for batch in plan.batches(0)):
+    if world > 1 and any(len(batch) < pairs for batch in plan.first):
         raise TrainingError(
             f"Some identity scope has fewer than {pairs} persons; its small batches cannot be "
             f"shared by {world} processes. Lower --pairs or train in one process."

@@ -31,7 +31,7 @@ def show_batch(crops: Crops, encoder: Encoder, config: TrainConfig, out: str | P
     """
     plan = make_plan(crops, replace(config, validate="none"))
     augment = plan.config.augment or "none"
-    rows = plan.batches(0)[:1]
+    rows = plan.first[:1]
     loader = PairLoader(plan.learn, encoder.prepare, augment, plan.config.cache_gb)
     try:
         batch = next(loader.batches(rows, plan.config.seed, 0))

@@ -121,7 +121,7 @@ class Trainer:
         self.network = torch.compile(encoder.model) if config.compile else encoder.features
         augment = config.augment or "none"
         self.loader = PairLoader(plan.learn, encoder.prepare, augment, config.cache_gb)
-        self.per_epoch = len(plan.batches(0))
+        self.per_epoch = len(plan.first)
         self.rates = learning_rates(
             config.schedule,
             config.lr or 0.0,
