@@ -41,10 +41,12 @@ class Preset:
     about: str = ""
 
 
-def _square(
-    architecture: str, size: int, pairs: int, epochs: int, augment: str, about: str
-) -> Preset:
-    return Preset(architecture, size, size, pairs, epochs, augment=augment, about=about)
+def _as_2022(architecture: str, size: int, about: str) -> Preset:
+    return Preset(architecture, size, size, about=about)
+
+
+def _as_2023(architecture: str, size: int, pairs: int, about: str) -> Preset:
+    return Preset(architecture, size, size, pairs, 8, augment="2023", about=about)
 
 
 def _paper(architecture: str, about: str) -> Preset:
@@ -55,11 +57,11 @@ PRESETS: dict[str, Preset] = {
     "small": Preset(
         SMALL, 128, 64, 32, 16, 2e-3, 2e-5, about="ours, 0.9 M weights, from scratch on a CPU"
     ),
-    "vit-b16-openai": _square(
-        "vit_base_patch16_clip_quickgelu_224.openai", 224, 16, 4, "2022", "CLIP ViT-B/16, 2022"
+    "vit-b16-openai": _as_2022(
+        "vit_base_patch16_clip_quickgelu_224.openai", 224, "CLIP ViT-B/16, 2022"
     ),
-    "vit-l14-openai": _square(
-        "vit_large_patch14_clip_quickgelu_224.openai", 224, 16, 4, "2022", "CLIP ViT-L/14, 2022"
+    "vit-l14-openai": _as_2022(
+        "vit_large_patch14_clip_quickgelu_224.openai", 224, "CLIP ViT-L/14, 2022"
     ),
     "vit-b16-openai-paper": _paper(
         "vit_base_patch16_clip_quickgelu_224.openai", "CLIP ViT-B/16, 2022, as in the paper"
@@ -70,36 +72,24 @@ PRESETS: dict[str, Preset] = {
     "resnet50": Preset(
         "resnet50.a1_in1k", 224, 224, lr=4e-4, about="ImageNet ResNet-50, the CNN baseline"
     ),
-    "eva-l14-336": _square(
-        "eva_large_patch14_336.in22k_ft_in22k_in1k", 336, 32, 8, "2023", "EVA-L, 2023"
+    "eva-l14-336": _as_2023("eva_large_patch14_336.in22k_ft_in22k_in1k", 336, 32, "EVA-L, 2023"),
+    "eva-g14-336": _as_2023("eva_giant_patch14_336.clip_ft_in1k", 336, 8, "EVA-giant, 2023"),
+    "eva02-l14-448": _as_2023(
+        "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 448, 4, "EVA-02-L, 2023"
     ),
-    "eva-g14-336": _square(
-        "eva_giant_patch14_336.clip_ft_in1k", 336, 8, 8, "2023", "EVA-giant, 2023"
+    "beitv2-l16-224": _as_2023(
+        "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, "BEiT v2-L, 2023"
     ),
-    "eva02-l14-448": _square(
-        "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 448, 4, 8, "2023", "EVA-02-L, 2023"
+    "siglip2-b16-224": _as_2022("vit_base_patch16_siglip_224.v2_webli", 224, "SigLIP 2 ViT-B/16"),
+    "siglip2-l16-256": _as_2022("vit_large_patch16_siglip_256.v2_webli", 256, "SigLIP 2 ViT-L/16"),
+    "dinov3-b16-256": _as_2022(
+        "vit_base_patch16_dinov3.lvd1689m", 256, "DINOv3 ViT-B/16, its own licence"
     ),
-    "beitv2-l16-224": _square(
-        "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, 8, "2023", "BEiT v2-L, 2023"
+    "dinov3-l16-256": _as_2022(
+        "vit_large_patch16_dinov3.lvd1689m", 256, "DINOv3 ViT-L/16, its own licence"
     ),
-    "siglip2-b16-224": _square(
-        "vit_base_patch16_siglip_224.v2_webli", 224, 16, 4, "2022", "SigLIP 2 ViT-B/16"
-    ),
-    "siglip2-l16-256": _square(
-        "vit_large_patch16_siglip_256.v2_webli", 256, 16, 4, "2022", "SigLIP 2 ViT-L/16"
-    ),
-    "dinov3-b16-256": _square(
-        "vit_base_patch16_dinov3.lvd1689m", 256, 16, 4, "2022", "DINOv3 ViT-B/16, its own licence"
-    ),
-    "dinov3-l16-256": _square(
-        "vit_large_patch16_dinov3.lvd1689m", 256, 16, 4, "2022", "DINOv3 ViT-L/16, its own licence"
-    ),
-    "pe-core-b16-224": _square(
-        "vit_pe_core_base_patch16_224.fb", 224, 16, 4, "2022", "Perception Encoder B/16"
-    ),
-    "pe-core-l14-336": _square(
-        "vit_pe_core_large_patch14_336.fb", 336, 16, 4, "2022", "Perception Encoder L/14"
-    ),
+    "pe-core-b16-224": _as_2022("vit_pe_core_base_patch16_224.fb", 224, "Perception Encoder B/16"),
+    "pe-core-l14-336": _as_2022("vit_pe_core_large_patch14_336.fb", 336, "Perception Encoder L/14"),
 }
 
 
