@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -16,8 +17,10 @@ from sameplayer.data.synthetic import draw_crop
 from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.errors import ConfigError
 from sameplayer.explain.faithfulness import faithfulness, shares
+from sameplayer.explain.gradients import legrad
+from sameplayer.explain.layers import finished
 from sameplayer.explain.overlay import overlay
-from sameplayer.explain.score_cam import explain, random_map, score_cam
+from sameplayer.explain.score_cam import METHODS, explain, random_map, score_cam
 
 A, B = draw_crop(3, 0), draw_crop(3, 4)
 
@@ -79,8 +82,13 @@ def test_the_full_map_of_a_convolutional_network_is_the_common_one(small: Encode
     assert alike(exact, expected) > 0.9999
 
 
-@pytest.mark.parametrize("method", ["score-cam", "grad-cam", "random"])
-@pytest.mark.parametrize("architecture", ["small", "resnet18", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize(
+    ("method", "architecture"),
+    [
+        *product(("score-cam", "grad-cam", "random"), ("small", "resnet18")),
+        *product(METHODS, ("vit_tiny_patch16_224", "eva02_tiny_patch14_224")),
+    ],
+)
 def test_maps_are_as_large_as_the_pictures(method: str, architecture: str) -> None:
     encoder = create_encoder(architecture, pretrained=False, height=64, width=64)
     why = explain(encoder, A.picture, B.picture, method=method, clusters=4)
@@ -89,6 +97,36 @@ def test_maps_are_as_large_as_the_pictures(method: str, architecture: str) -> No
         assert 0 <= found.min() <= found.max() <= 1
     rows = encoder.embed([A.picture, B.picture])
     assert why.similarity == pytest.approx(float(rows[0] @ rows[1]), abs=1e-5)
+
+
+def test_legrad_is_what_finite_differences_of_the_attention_say() -> None:
+    encoder = create_encoder("test_vit", pretrained=False, height=64, width=64, seed=2)
+    image, target = (one.double() for one in images_and_target(encoder))
+    encoder.model.double()
+    last = encoder.model.blocks[-1].attn
+    moved = torch.zeros(2, 17, 17, dtype=torch.float64)
+    last.fused_attn = False
+    hook = last.attn_drop.register_forward_hook(lambda layer, given, made: made + moved)
+
+    def similarity() -> float:
+        return float(functional.normalize(encoder.features(image[None]), dim=1)[0] @ target)
+
+    slopes, step = torch.zeros_like(moved), 1e-4
+    with torch.no_grad():
+        for place in np.ndindex(*moved.shape):
+            ends = []
+            for sign in (step, -step):
+                moved[place] = sign
+                ends.append(similarity())
+            moved[place] = 0
+            slopes[place] = (ends[0] - ends[1]) / (2 * step)
+    hook.remove()
+    last.fused_attn = True
+    expected = slopes.clamp_min(0).mean(dim=(0, 1))[1:].reshape(4, 4)
+    found = legrad(encoder, image, target, block=-1)
+    np.testing.assert_allclose(found, finished(expected, image), atol=1e-5)
+    assert last.fused_attn is True
+    assert alike(legrad(encoder, image, target), found) < 0.999
 
 
 def test_a_black_crop_gives_a_map_and_no_nan(vit: Encoder, small: Encoder) -> None:
@@ -105,6 +143,10 @@ def test_what_cannot_be_explained_says_why(vit: Encoder) -> None:
         explain(vit, *pictures, block=12)
     with pytest.raises(ConfigError, match="unknown"):
         explain(vit, *pictures, method="gradcam")
+    with pytest.raises(ConfigError, match="LeGrad needs a ViT"):
+        explain(create_encoder("small", pretrained=False), *pictures, method="legrad")
+    with pytest.raises(ConfigError, match="Block 12 does not exist"):
+        explain(vit, *pictures, method="legrad", block=12)
     with pytest.raises(ConfigError, match="clusters is 0"):
         explain(vit, *pictures, clusters=0)
     with pytest.raises(ConfigError, match="keeps all patches"):

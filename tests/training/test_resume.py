@@ -145,7 +145,6 @@ def test_pairs_that_processes_cannot_share_are_refused(
     [
         {"precision": "bf16"},
         {"chunk": 4},
-        {"accumulate": 2},
         {"seed": 5, "cache_gb": 0.0},
     ],
 )

@@ -155,6 +155,8 @@ def test_unknown_key_in_a_config_is_an_error(tmp_path: Path) -> None:
         {"loss": "info-nce+triplet", "negatives": "team"},
         {"loss": "info-nce+identity", "ema": 0.9, "keep_epochs": True, "tensorboard": True},
         {"loss": "triplet", "negatives": "nearest", "train_on": "training+test"},
+        {"accumulate": 3},
+        {"preset": "test_vit", "pretrained": False, "lora": 2},
     ],
 )
 def test_losses_negatives_and_averages_resume_to_the_same_bits(

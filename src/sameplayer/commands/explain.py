@@ -22,7 +22,7 @@ def explain(
     *,
     out: Path,
     query: str | None = None,
-    method: Literal["score-cam", "grad-cam", "random"] = "score-cam",
+    method: Literal["score-cam", "grad-cam", "legrad", "random"] = "score-cam",
     block: int | None = None,
     channels: int = 0,
     clusters: int = 64,
@@ -41,7 +41,7 @@ def explain(
         b: Second picture.
         out: Picture to write (.png).
         query: Picture of the data (its path, or a part of it) or number of a query row.
-        method: Score-CAM, the faster Grad-CAM, or a random map as control.
+        method: Score-CAM; gradients, which are faster: Grad-CAM, LeGrad (ViTs); a random control.
         block: Transformer block or stage whose channels are looked at, -1 the last; none: chosen.
         channels: Only this many channels, those with the largest activations; 0: all.
         clusters: Score the channels in this many groups of like maps; 0: each for itself.

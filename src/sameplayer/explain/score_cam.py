@@ -1,20 +1,14 @@
-"""Heat maps of the similarity between two crops: Score-CAM, and Grad-CAM for speed.
+"""Heat maps of the similarity between two crops: Score-CAM, and gradients for speed.
 
 Score-CAM (Wang et al., 2020) on a similarity: every channel of a late layer, as a map over the
 picture, masks it; the channel weighs what the masked picture scores against the other picture; the
 map is the weighted sum of the channels, negative places cut off. Conventions follow
 pytorch-grad-cam, the common implementation: channels are scaled to [0, 1], the *normalised* image
 is masked (so that hidden places take the mean colour), weights are a softmax over the scores.
-
-The layer of a ViT is ``blocks[-1].norm1``: the patch tokens that leave the last block but one. The
-last attention moves what they hold into the class token, from which the feature is made, so after
-it the patches are no longer what the similarity rests on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +16,17 @@ import cv2
 import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError
 from sameplayer.explain.coarse import coarse_features
+from sameplayer.explain.gradients import grad_cam, legrad
+from sameplayer.explain.layers import chosen, finished, layers_of, on_grid, watched
 
-METHODS = ("score-cam", "grad-cam", "random")
+METHODS = ("score-cam", "grad-cam", "legrad", "random")
 
 
 @dataclass(frozen=True)
@@ -64,10 +60,11 @@ def explain(
 ) -> Explanation:
     """Show what in each of two crops (h, w, 3) uint8 RGB matches the other.
 
-    method        "score-cam"; "grad-cam" (Selvaraju et al., 2017: two passes instead of hundreds);
-                  "random", a control
+    method        "score-cam"; "grad-cam" or, for ViTs, "legrad": gradients, two passes instead of
+                  hundreds; "random", a control
     block         which transformer block or stage, from the front or, negative, from the end; None:
-                  the last block, or the last stage with at least 7 places along its shorter side
+                  the last block, or the last stage with at least 7 places along its shorter side;
+                  LeGrad takes all blocks from this one on, None: all
     channels      only this many channels, those with the largest activations (gScoreCAM's idea);
                   None: all
     clusters      group the channels into this many clusters of like maps and score one mean map for
@@ -106,6 +103,8 @@ def explain(
             facts |= {"passes": passes, "coarse": coarse}
         elif method == "grad-cam":
             found = grad_cam(encoder, image, target, block)
+        elif method == "legrad":
+            found = legrad(encoder, image, target, block)
         else:
             found = random_map((images.shape[2], images.shape[3]), seed=1)
         maps.append(on_picture(found, picture))
@@ -128,9 +127,9 @@ def score_cam(
 
     target    (d,) unit feature of the other picture
     """
-    with torch.no_grad(), _watched(encoder) as seen:
+    with torch.no_grad(), watched(layers_of(encoder)) as seen:
         encoder.features(image[None])
-    grid = _grid(encoder, _chosen(encoder, seen, block))[0].float()
+    grid = on_grid(encoder, chosen(encoder, seen, block))[0].float()
     if channels is not None and channels < len(grid):
         strongest = torch.topk(grid.abs().amax(dim=(1, 2)), channels).indices
         grid = grid[strongest]
@@ -150,20 +149,7 @@ def score_cam(
             rows = features(image[None] * part[:, None]).float()
             scores.append(functional.normalize(rows, dim=1) @ target)
     weights = torch.softmax(torch.cat(scores)[groups], dim=0)
-    return _finished((weights[:, None, None] * grid).sum(dim=0), image), len(masks)
-
-
-def grad_cam(
-    encoder: Encoder, image: Tensor, target: Tensor, block: int | None = None
-) -> np.ndarray:
-    """Return the map (h, w) whose channels weigh their mean gradient of the similarity."""
-    with torch.enable_grad(), _watched(encoder) as seen:
-        row = encoder.features(image[None].clone().requires_grad_())
-        similarity = functional.normalize(row.float(), dim=1)[0] @ target
-        made = _chosen(encoder, seen, block)
-        gradient = torch.autograd.grad(similarity, made)[0]
-    grid, slope = (_grid(encoder, one)[0].float() for one in (made.detach(), gradient))
-    return _finished((slope.mean(dim=(1, 2), keepdim=True) * grid).sum(dim=0), image)
+    return finished((weights[:, None, None] * grid).sum(dim=0), image), len(masks)
 
 
 def random_map(shape: tuple[int, int], seed: int, cells: int = 7) -> np.ndarray:
@@ -182,76 +168,7 @@ def on_picture(found: np.ndarray, picture: Picture) -> np.ndarray:
     return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
 
 
-@contextmanager
-def _watched(encoder: Encoder) -> Iterator[list[Tensor]]:
-    """Collect what each layer puts out during one pass."""
-    seen: list[Tensor] = []
-    hooks = [
-        layer.register_forward_hook(lambda layer, given, made: seen.append(made))
-        for layer in _layers(encoder)
-    ]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _chosen(encoder: Encoder, seen: list[Tensor], block: int | None) -> Tensor:
-    """Return the output of the named block, or of the one to look at where none was named."""
-    if block is None:
-        fine = [made for made in seen if made.ndim == 4 and min(made.shape[2:]) >= 7]
-        return seen[-1] if seen[-1].ndim == 3 else (fine or seen)[-1 if fine else 0]
-    if not -len(seen) <= block < len(seen):
-        raise ConfigError(
-            f"Block {block} does not exist: {encoder.spec.architecture} has {len(seen)}, 0 to "
-            f"{len(seen) - 1}, or -1 for the last."
-        )
-    return seen[block]
-
-
-def _layers(encoder: Encoder) -> list[nn.Module]:
-    """The first norm of each transformer block, or the stages of a convolutional network."""
-    model: Any = encoder.model
-    if hasattr(model, "blocks") and all(hasattr(block, "norm1") for block in model.blocks):
-        return [block.norm1 for block in model.blocks]
-    if isinstance(getattr(model, "stages", None), nn.Sequential):
-        return list(model.stages)
-    named = dict(model.named_modules())
-    infos = getattr(model, "feature_info", None) or []
-    found = [named[info["module"]] for info in infos if info.get("module") in named]
-    if not found:
-        raise ConfigError(
-            f"{encoder.spec.architecture} has neither transformer blocks nor stages whose features "
-            "lie on a grid; explain needs one of them."
-        )
-    return found
-
-
-def _grid(encoder: Encoder, made: Tensor) -> Tensor:
-    """Return a layer's output as (b, channels, rows, columns): tokens without the first few."""
-    if made.ndim == 4:
-        return made
-    model: Any = encoder.model
-    rows, columns = (int(size) for size in model.patch_embed.grid_size)
-    patches = made[:, getattr(model, "num_prefix_tokens", 0) :]
-    if encoder.spec.drop_padding or patches.shape[1] != rows * columns:
-        raise ConfigError(
-            f"{encoder.spec.architecture}: {patches.shape[1]} tokens are no grid of {rows} x "
-            f"{columns}; explain an encoder that keeps all patches."
-        )
-    return patches.transpose(1, 2).reshape(len(made), -1, rows, columns)
-
-
 def _scaled(maps: Tensor) -> Tensor:
     """Return maps (c, h, w) each from 0 to 1."""
     low, high = (end(maps, dim=(1, 2), keepdim=True) for end in (torch.amin, torch.amax))
     return (maps - low) / (high - low + 1e-8)
-
-
-def _finished(weighted: Tensor, image: Tensor) -> np.ndarray:
-    """Cut off what is negative, scale to [0, 1], enlarge to the image."""
-    positive = weighted.clamp_min(0).cpu().numpy()
-    positive = (positive - positive.min()) / (1e-7 + positive.max() - positive.min())
-    size = (image.shape[2], image.shape[1])
-    return np.clip(cv2.resize(positive.astype(np.float32), size), 0, 1)

@@ -75,7 +75,8 @@ class TrainConfig:
     chunk: int | None = None
     """Pairs a forward pass: a large batch in little memory (gradient caching), the same result."""
     accumulate: int = 1
-    """Batches an optimiser step; not the same as a larger batch, whose negatives are more."""
+    """Batches an optimiser step, fewer at an epoch's end; not the same as a larger batch, whose
+    negatives are more."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of the forward pass; fp16 scales the loss."""
     grad_checkpointing: bool = False

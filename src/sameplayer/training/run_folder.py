@@ -22,7 +22,7 @@ from sameplayer.files import whole_file, write_text
 from sameplayer.training.config import TrainConfig
 
 log = logging.getLogger("sameplayer.training")
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 
 
 class RunFolder:

@@ -167,7 +167,7 @@ class Trainer:
                 scale = self.encoder.log_scale.exp().item()
                 self.board.add(self.done, outcome, self.rates[self.done - 1], scale)
             minutes = (time.monotonic() - self.saved_at) / 60
-            if minutes > self.config.save_minutes and self.done % self.per_epoch:
+            if minutes > self.config.save_minutes and self._sum_is_complete(self.done):
                 self._save_state()
         self._finish(epoch)
 
@@ -205,7 +205,7 @@ class Trainer:
                 scale=self.scaler.scale,
                 model=encoder.model,
             )
-        if (self.done + 1) % config.accumulate == 0 or self.done + 1 == len(self.rates):
+        if self._sum_is_complete(self.done + 1):
             sum_gradients(encoder.model, self.loss)
             self.scaler.unscale_(self.optimiser)
             torch.nn.utils.clip_grad_norm_(encoder.model.parameters(), config.clip_gradient)
@@ -215,6 +215,11 @@ class Trainer:
             if self.average is not None:
                 self.average.update(encoder.model)
         return outcome
+
+    def _sum_is_complete(self, done: int) -> bool:
+        """Whether the optimiser steps after this many batches, as it does at an epoch's end."""
+        batch = done % self.per_epoch
+        return batch == 0 or batch % self.config.accumulate == 0
 
     def _tell(self, epoch: int, outcome: Outcome) -> None:
         if self.progress is None:
@@ -299,7 +304,6 @@ class Trainer:
                 "average": None if self.average is None else self.average.module.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "scaler": self.scaler.state_dict(),
-                "gradients": [weight.grad for weight in self._weights()],
                 "places": None if self.places is None else torch.from_numpy(self.places),
                 "done": self.done,
                 "best": self.best,
@@ -317,17 +321,12 @@ class Trainer:
             self.average.module.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        for weight, gradient in zip(self._weights(), state["gradients"], strict=True):
-            weight.grad = None if gradient is None else gradient.to(weight.device)
         self.places = None if state["places"] is None else state["places"].numpy()
         self.done, self.best, self.best_epoch = state["done"], state["best"], state["best_epoch"]
         self.outcomes = [tuple(outcome) for outcome in state["outcomes"]]
         if self.folder is not None:
             self.folder.rows = json.loads(state["rows"])
         log.info("going on after step %d of %d", self.done, len(self.rates))
-
-    def _weights(self) -> list[Tensor]:
-        return [*self.encoder.model.parameters(), *self.loss.parameters()]
 
 
 @contextmanager
