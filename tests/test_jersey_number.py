@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import open_clip
 import pandas as pd
@@ -24,10 +25,6 @@ from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, DataError, RankingError, WeightsError
 from sameplayer.evaluation.numbers import read_numbers, score_numbers, with_numbers
 from sameplayer.jersey_number import (
-    NUMBERS,
-    BothReaders,
-    ClipReader,
-    OcrReader,
     check_roster,
     combine,
     contradiction,
@@ -35,6 +32,15 @@ from sameplayer.jersey_number import (
     read_jersey_number,
     read_track_number,
     reading,
+    tempered,
+)
+from sameplayer.number_readers import (
+    NUMBERS,
+    VIEWS,
+    BothReaders,
+    ClipReader,
+    OcrReader,
+    view,
 )
 from sameplayer.ranking.ranking import rank
 
@@ -80,7 +86,7 @@ def test_clip_reads_as_its_two_towers_say(tiny: tuple[str, str]) -> None:
     config, weights = tiny
     templates, nothing = ("number {}", "a {} shirt"), ("nothing",)
     reader = ClipReader(config, weights, ("7", "23"), templates=templates, nothing=nothing,
-                        part=False)  # fmt: skip
+                        views=("whole",))  # fmt: skip
     pictures = [draw_crop(1, frame).picture for frame in range(3)]
     model, _, prepare = open_clip.create_model_and_transforms("tiny-clip", pretrained=weights)
     model.eval()
@@ -111,8 +117,22 @@ def test_clip_without_weights_network_or_text_tower_says_so(
         ClipReader("vit_base_patch16_224")
     with pytest.raises(ConfigError, match="where the number goes"):
         ClipReader(*tiny, templates=("a shirt",))
-    with pytest.raises(ConfigError, match="torso"):
-        ClipReader(*tiny, whole=False, part=False)
+    for wrong in ((), ("legs",)):
+        with pytest.raises(ConfigError, match=r"expected one or more of whole, torso, chest"):
+            ClipReader(*tiny, views=wrong)
+
+
+def test_clip_averages_its_views(tiny: tuple[str, str]) -> None:
+    pictures = [draw_crop(1, 0).picture]
+    views = [ClipReader(*tiny, ("7", "23"), views=(name,)).read(pictures) for name in VIEWS]
+    mean = np.mean(views, axis=0)
+    expected = mean - np.log(np.exp(mean).sum(axis=1, keepdims=True))
+    joint = ClipReader(*tiny, ("7", "23"), views=tuple(VIEWS)).read(pictures)
+    np.testing.assert_allclose(joint, expected, atol=1e-5)
+    picture = np.arange(100 * 20 * 3, dtype=np.uint32).reshape(100, 20, 3)
+    np.testing.assert_array_equal(view(picture, "torso"), picture[12:60])
+    np.testing.assert_array_equal(view(picture, "chest"), picture[16:46, 3:17])
+    assert view(picture[:1, :1], "chest").shape == (1, 1, 3)
 
 
 def test_a_track_sums_evidence_and_leaves_out_frames_that_see_nothing() -> None:
@@ -132,8 +152,10 @@ def test_a_track_sums_evidence_and_leaves_out_frames_that_see_nothing() -> None:
     hidden = np.exp(rows[[0, 1, 3], 3]).mean()
     expected = (1 - hidden) * product[1] / product.sum()
     assert found.probability == pytest.approx(expected, rel=1e-6)
-    cooler = combine(rows, np.ones(4), temperature=4)
-    assert np.exp(cooler[1]) < found.probability
+    cooler = read_track_number(pictures, reader, temperature=4)
+    shares = product**0.25 / (product**0.25).sum()
+    assert cooler.probability == pytest.approx((1 - hidden) * shares[1], rel=1e-6)
+    assert cooler.visible == pytest.approx(found.visible)
     nobody = combine(rows[[2, 2]], np.ones(2))
     assert np.exp(nobody[-1]) == pytest.approx(0.97)
     heavy = combine(rows[:2], np.array([1.0, 3.0]))
@@ -181,15 +203,27 @@ def test_both_readers_agree_to_be_surer_and_must_share_candidates(tiny: tuple[st
 
 
 def test_calibration_makes_overconfident_readings_honest() -> None:
-    rng = np.random.default_rng(5)
-    truth = rng.choice(["4", "14"], 400)
-    guess = np.where(rng.random(400) < 0.7, truth, np.where(truth == "4", "14", "4"))
-    rows = np.stack([evidence({one: 0.98}, ("4", "14")) for one in guess])
-    temperature = fit_temperature(rows, list(truth), ("4", "14"))
-    assert temperature > 1.5
-    scaled = np.exp(rows / temperature)
-    sure = (scaled / scaled.sum(axis=1, keepdims=True)).max(axis=1).mean()
-    assert sure == pytest.approx((guess == truth).mean(), abs=0.08)
+    rng, names = np.random.default_rng(5), ("4", "14")
+    truth = rng.choice(names, 400).tolist()
+    guess = [one if rng.random() < 0.7 else names[one == "4"] for one in truth]
+    rows = np.stack([evidence({one: 0.97, "": 0.01}, names) for one in guess])
+    readings = [reading(row, names, 0.5) for row in rows]
+    nothing = reading(evidence({"": 0.9}, names), names, 0.5)
+    temperature = fit_temperature([*readings, nothing, readings[0]], [*truth, "4", ""])
+    cooler = [reading(row, names, 0.5) for row in tempered(rows, temperature)]
+    right = np.mean([one == known for one, known in zip(guess, truth, strict=True)])
+    assert cooler[0].probability == pytest.approx(0.99 * right, abs=0.01)
+    assert cooler[0].visible == pytest.approx(readings[0].visible)
+    errors = [score_numbers(some, truth).calibration_error for some in (readings, cooler)]
+    assert errors[0] == pytest.approx(0.97 - right, abs=1e-6)
+    assert errors[1] < 0.02
+    assert fit_temperature(cooler, truth) == pytest.approx(1, abs=0.01)
+    with pytest.raises(DataError, match="that see a number"):
+        fit_temperature([nothing], ["4"])
+    with pytest.raises(DataError, match="'9' is none of"):
+        fit_temperature(readings[:1], ["9"])
+    with pytest.raises(ConfigError, match="temperature is 0"):
+        tempered(rows, 0)
 
 
 def test_scores_of_readings_by_hand() -> None:
@@ -202,6 +236,9 @@ def test_scores_of_readings_by_hand() -> None:
     assert scores.accuracy == pytest.approx(3 / 5)
     assert scores.coverage_at_90 == pytest.approx(1 / 5)
     assert scores.confusions == {("7", "4"): 1}
+    assert scores.confidence == pytest.approx(0.8)
+    # Of the four that see a number: 0.9 and 0.7 right, 0.8 wrong, 0.4 right, each in its own step.
+    assert scores.calibration_error == pytest.approx((0.1 + 0.8 + 0.3 + 0.6) / 4)
     with pytest.raises(RankingError, match="1 labels"):
         score_numbers(readings, ["4"])
 
@@ -250,7 +287,10 @@ def test_the_command_writes_a_column_and_scores_it(
     config, weights = tiny
     command = ["jersey", config, str(league_folder), "--split", "test", "--weights", weights]
     command += ["--by", "sequence", "person", "--roster", str(roster)]
-    assert main([*command, "--labels", "True", "--out", str(out), "--threshold", "0.0"]) == 0
+    sheet = tmp_path / "sheet.png"
+    more = ["--threshold", "0.0", "--picture", str(sheet)]
+    assert main([*command, "--labels", "True", "--out", str(out), *more]) == 0
+    assert cv2.imread(str(sheet)).shape[1] > 800
     said = capsys.readouterr().out
     assert "coverage" in said
     assert "digits confused" in said

@@ -12,7 +12,7 @@ import tyro
 from sameplayer.commands.shared import Data, bar, embedded
 from sameplayer.data.crops import Crops
 from sameplayer.errors import ConfigError, DataError, SameplayerError
-from sameplayer.jersey_number import NumberReader
+from sameplayer.number_readers import NumberReader
 
 
 def explain(
@@ -103,6 +103,7 @@ def jersey(
     weights: str = "openai",
     roster: Path | None = None,
     by: tuple[str, ...] = (),
+    picture: Path | None = None,
     threshold: float = 0.5,
     temperature: float = 1.0,
     split: str | None = None,
@@ -121,8 +122,9 @@ def jersey(
         weights: OpenCLIP tag or file of weights.
         roster: Read only numbers of this list (.csv with a column number, or a line each).
         by: Columns that name a track, whose pictures are read together; none: each alone.
+        picture: Draw a sheet of the readings (.png), from the surest to the least sure.
         threshold: Name a number only from this probability on.
-        temperature: Over 1: less sure tracks.
+        temperature: Over 1: less sure. Scoring says which value makes the readings honest.
         split: Only this split; none: all rows.
         source: Layout of the data; none: recognised.
         scope: Where a person id holds: set, game or sequence; none: as the layout says.
@@ -130,11 +132,16 @@ def jersey(
     from sameplayer.data.crops import write_crops
     from sameplayer.data.sources import read_source
     from sameplayer.data.sources import split as select
+    from sameplayer.evaluation.number_sheet import draw_readings
     from sameplayer.evaluation.numbers import read_numbers, score_numbers
-    from sameplayer.jersey_number import NUMBERS, read_roster
+    from sameplayer.explain.overlay import write_figure
+    from sameplayer.jersey_number import fit_temperature, read_roster
+    from sameplayer.number_readers import NUMBERS
 
-    if not 1 <= len(inputs) <= 2 or not (out or labels or truth):
-        raise SameplayerError("jersey needs [READER] DATA, and --out, --labels or --truth.")
+    if not 1 <= len(inputs) <= 2 or not (out or labels or truth or picture):
+        raise SameplayerError(
+            "jersey needs [READER] DATA, and --out, --labels, --truth or --picture."
+        )
     crops = read_source(inputs[-1], source, scope)
     crops = select(crops, split) if split is not None else crops
     numbers = read_roster(roster) if roster is not None else NUMBERS
@@ -143,10 +150,21 @@ def jersey(
         readings, rows = read_numbers(
             crops, reader, by, threshold=threshold, temperature=temperature, progress=advance
         )
+    known = None
     if labels or truth is not None:
-        known = _known_numbers(crops, truth)
+        of_rows = _known_numbers(crops, truth)
+        known = [of_rows[place[0]] for place in rows]
         print(f"{reader.name}, {'each picture' if not by else 'by ' + ', '.join(by)}")
-        print(score_numbers(readings, [known[place[0]] for place in rows]).table())
+        print(score_numbers(readings, known).table())
+        try:
+            fitted = temperature * fit_temperature(readings, known)
+            print(f"--temperature {fitted:.2f} makes these readings as sure as they are right")
+        except DataError as error:
+            print(f"no temperature fitted: {error}")
+    if picture is not None:
+        shown = [crops.read(places[len(places) // 2]) for places in rows]
+        write_figure(draw_readings(shown, readings, known), picture)
+        print(f"{picture}: a sheet of the readings")
     if out is not None:
         table = crops.table.copy()
         for one, places in zip(readings, rows, strict=True):
@@ -159,7 +177,7 @@ def jersey(
 
 
 def _reader(name: str, weights: str, numbers: tuple[str, ...]) -> NumberReader:
-    from sameplayer.jersey_number import BothReaders, ClipReader, OcrReader
+    from sameplayer.number_readers import BothReaders, ClipReader, OcrReader
 
     if (Path(name) / "model.safetensors").exists() or (Path(name) / "best").is_dir():
         raise ConfigError(

@@ -80,7 +80,7 @@ def evaluate(
     from sameplayer.evaluation.numbers import with_numbers
     from sameplayer.evaluation.report import write_report
     from sameplayer.evaluation.scores import evaluate as score
-    from sameplayer.jersey_number import OcrReader
+    from sameplayer.number_readers import OcrReader
     from sameplayer.ranking.expansion import expand_queries
     from sameplayer.ranking.ranking import rank
 

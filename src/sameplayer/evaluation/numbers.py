@@ -11,13 +11,13 @@ import numpy as np
 from sameplayer.data.crops import Crops
 from sameplayer.errors import ConfigError, RankingError
 from sameplayer.jersey_number import (
-    NumberReader,
     NumberReading,
     contradiction,
     read_jersey_number,
     read_track_number,
     table_probabilities,
 )
+from sameplayer.number_readers import NumberReader
 from sameplayer.ranking.ranking import Ranking
 
 
@@ -48,11 +48,11 @@ def read_numbers(
     readings: list[NumberReading] = []
     for done, places in enumerate(rows, start=1):
         pictures = [crops.read(row) for row in places]
+        settings = {"threshold": threshold, "temperature": temperature}
         if by:
-            settings = {"threshold": threshold, "temperature": temperature}
             readings.append(read_track_number(pictures, reader, **settings))
         else:
-            readings += read_jersey_number(pictures, reader, threshold=threshold)
+            readings += read_jersey_number(pictures, reader, **settings)
         if progress is not None:
             progress(done, len(rows))
     return readings, rows
@@ -67,6 +67,9 @@ class NumberScores:
     precision              share of those that are right
     accuracy               share of all readings that are right, none where none is included
     coverage_at_90         largest share that may be named, the surest first, at 90 % precision
+    confidence             mean probability of the numbers named; calibrated, it is the precision
+    calibration_error      mean gap between probability and share right, in ten steps of the
+                           probability, over the readings that saw a number (ECE)
     confusions             (true digit, read digit) -> how often, among numbers of equal length
     curve                  (coverage, precision) after each reading, the surest first
     """
@@ -77,6 +80,8 @@ class NumberScores:
     precision: float
     accuracy: float
     coverage_at_90: float
+    confidence: float
+    calibration_error: float
     confusions: dict[tuple[str, str], int]
     curve: np.ndarray
 
@@ -87,6 +92,10 @@ class NumberScores:
             f"coverage {self.coverage:.1%}   precision {self.precision:.1%}   "
             f"accuracy {self.accuracy:.1%}   coverage at 90 % precision {self.coverage_at_90:.1%}",
         ]
+        lines.append(
+            f"named with a probability of {self.confidence:.1%} on average; calibration error "
+            f"{self.calibration_error:.1%}"
+        )
         for share in (0.25, 0.5, 0.75, 1.0):
             place = round(share * len(self.curve)) - 1
             if place >= 0:
@@ -108,9 +117,13 @@ def score_numbers(readings: Sequence[NumberReading], truth: Sequence[str]) -> Nu
     named = np.array([one.number is not None for one in readings])
     right = np.array([one.number == known for one, known in zip(readings, truth, strict=True)])
     none = np.array([known == "" for known in truth])
-    order = np.argsort([-one.probability for one in readings], kind="stable")
+    likely = np.array([one.probability for one in readings])
+    order = np.argsort(-likely, kind="stable")
     guesses = [one.top(1)[0][0] for one in readings]
-    hits = np.array([guess == known for guess, known in zip(guesses, truth, strict=True)])[order]
+    hits = np.array([guess == known for guess, known in zip(guesses, truth, strict=True)])
+    saw = np.array([one.visible > 0.5 for one in readings])
+    gap = _calibration_error(likely[saw], hits[saw])
+    hits = hits[order]
     running = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     good = np.flatnonzero(running >= 0.9)
     digits: Counter[tuple[str, str]] = Counter()
@@ -124,9 +137,19 @@ def score_numbers(readings: Sequence[NumberReading], truth: Sequence[str]) -> Nu
         float(right[named].mean()) if named.any() else float("nan"),
         float((right | (none & ~named)).mean()),
         float((good[-1] + 1) / len(hits)) if len(good) else 0.0,
+        float(likely[named].mean()) if named.any() else float("nan"),
+        gap,
         dict(digits),
         np.column_stack([np.arange(1, len(hits) + 1) / len(hits), running]),
     )
+
+
+def _calibration_error(likely: np.ndarray, right: np.ndarray, steps: int = 10) -> float:
+    if not len(likely):
+        return float("nan")
+    step = np.minimum((likely * steps).astype(int), steps - 1)
+    gaps = np.bincount(step, right, steps) - np.bincount(step, likely, steps)
+    return float(np.abs(gaps).sum() / len(likely))
 
 
 def with_numbers(ranking: Ranking, weight: float) -> Ranking:

@@ -19,7 +19,8 @@ from sameplayer.evaluation.scores import Scores
 from sameplayer.explain.overlay import draw_pair
 from sameplayer.explain.score_cam import explain
 from sameplayer.files import write_text
-from sameplayer.jersey_number import NumberReader, read_jersey_number
+from sameplayer.jersey_number import read_jersey_number
+from sameplayer.number_readers import NumberReader
 from sameplayer.ranking.ranking import Ranking
 
 READ = 5  # pictures of a strip whose numbers are read

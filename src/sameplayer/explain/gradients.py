@@ -42,7 +42,7 @@ def legrad(encoder: Encoder, image: Tensor, target: Tensor, block: int | None = 
     """
     model: Any = encoder.model
     blocks = list(getattr(model, "blocks", ()))
-    attentions = [getattr(one, "attn", None) for one in blocks]
+    attentions: list[Any] = [getattr(one, "attn", None) for one in blocks]
     if not blocks or not all(hasattr(one, "attn_drop") for one in attentions):
         raise ConfigError(
             f"LeGrad needs a ViT with attention; {encoder.spec.architecture} has none that can be "
