@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from sameplayer.data.crops import Crops
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.data.synthetic import draw_crop
+from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import ConfigError, TrainingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.train import Step, train
@@ -153,6 +156,21 @@ def test_options_train(league: Crops, tmp_path: Path, change: dict) -> None:
     assert all(torch.isfinite(p).all() for p in encoder.model.parameters())
 
 
+def test_a_compiled_network_learns_the_same(
+    league: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = partial(torch.compile, backend="aot_eager")  # all but the slow making of C++
+    monkeypatch.setattr(torch, "compile", traced)
+    short = replace(SMALL, epochs=1, validate="none", lr=1e-4, augment="2022")
+    plain = train(league, tmp_path / "plain", short)
+    made = train(league, tmp_path / "made", replace(short, compile=True))
+    pictures = [draw_crop(person, 0).picture for person in range(6)]
+    start = create_encoder("small", pretrained=False, height=64, width=32, seed=SMALL.seed)
+    before, learned = start.embed(pictures), plain.embed(pictures)
+    assert np.abs(learned - before).max() > 0.02
+    np.testing.assert_allclose(made.embed(pictures), learned, atol=2e-3)
+
+
 def test_vit_options(league: Crops, tmp_path: Path) -> None:
     tiny = TrainConfig(
         preset="vit_tiny_patch16_224", pretrained=False, height=64, width=32, pairs=6, epochs=1,
@@ -160,8 +178,6 @@ def test_vit_options(league: Crops, tmp_path: Path) -> None:
         grad_checkpointing=True,
     )  # fmt: skip
     encoder = train(league, tmp_path / "run", tiny)
-    from sameplayer.encoder.encoder import create_encoder
-
     start = create_encoder("vit_tiny_patch16_224", pretrained=False, height=64, width=32, seed=1)
     after, before = encoder.model.state_dict(), start.model.state_dict()
     assert torch.equal(after["blocks.5.attn.qkv.weight"], before["blocks.5.attn.qkv.weight"])
