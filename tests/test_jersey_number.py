@@ -49,7 +49,7 @@ TINY = {
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "patch_size": 8, "head_width": 16},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
 }
-VISIBLE = ((2, 0), (5, 1), (7, 0))  # persons of the drawn league and a frame that shows the number
+VISIBLE = ((0, 1), (2, 0), (5, 0), (7, 0))  # persons of the drawn league and a frame that shows it
 
 
 @pytest.fixture(scope="module")
