@@ -23,12 +23,13 @@ from torch.nn import functional
 from sameplayer.data.synthetic import draw_crop
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.explain.faithfulness import faithfulness, shares
-from sameplayer.explain.gradients import grad_cam
+from sameplayer.explain.gradients import grad_cam, legrad
 from sameplayer.explain.score_cam import explain, score_cam
 
 WAYS: dict[str, dict] = {
     "random map": {"method": "random"},
     "Grad-CAM": {"method": "grad-cam"},
+    "LeGrad": {"method": "legrad"},
     "Score-CAM, all channels": {"coarse": 1},
     "half size": {"coarse": 2},
     "half size, 32 groups": {"coarse": 2, "clusters": 32},
@@ -72,16 +73,20 @@ def speed(architecture: str) -> None:
         alike = np.corrcoef(found.ravel(), expected.ravel())[0, 1]
         print(f"{name:<28}{taken:>8.1f} s  x {base / taken:>5.1f}  {passes} passes, "
               f"correlation {alike:.4f}", flush=True)  # fmt: skip
-    began = time.perf_counter()
-    grad_cam(encoder, images[0], target)
-    print(f"{'Grad-CAM':<28}{time.perf_counter() - began:>8.1f} s")
+    for name, gradient_map in (("Grad-CAM", grad_cam), ("LeGrad", legrad)):
+        began = time.perf_counter()
+        gradient_map(encoder, images[0], target)
+        print(f"{name:<28}{time.perf_counter() - began:>8.1f} s")
 
 
 def faithful(encoder: Encoder, pairs: int) -> None:
     print("| map | deletion | insertion | player | number | in front | like all channels | s |")
     print("|---|---|---|---|---|---|---|---|")
     full: list[np.ndarray] = []
-    for name, settings in [WAYS_FIRST, *[item for item in WAYS.items() if item != WAYS_FIRST]]:
+    ways = [WAYS_FIRST, *[item for item in WAYS.items() if item != WAYS_FIRST]]
+    if not hasattr(encoder.model, "blocks"):
+        ways = [item for item in ways if item[0] != "LeGrad"]
+    for name, settings in ways:
         figures, alike, began = [], [], time.perf_counter()
         for pair in range(pairs):
             a, b = draw_crop(500 + pair, 0), draw_crop(500 + pair, 1 + pair % 5)
