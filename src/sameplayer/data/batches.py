@@ -46,8 +46,15 @@ def draw_batches(
         batches.extend(_scope_batches(rows, persons[rows], min(pairs, found), rng, places))
     if not batches:
         raise TrainingError(_too_few(0, pairs))
+    order = np.argsort(persons, kind="stable")
+    ends = np.cumsum(np.bincount(persons + 1))
     anchors = [batches[i] for i in rng.permutation(len(batches))]
-    return [np.stack([rows, _positives(rows, persons, rng)], axis=1) for rows in anchors]
+    pairs_of = []
+    for rows in anchors:
+        own = (order[ends[one] : ends[one + 1]] for one in persons[rows])
+        positives = [rng.choice(same[same != row]) for same, row in zip(own, rows, strict=True)]
+        pairs_of.append(np.stack([rows, positives], axis=1))
+    return pairs_of
 
 
 def batches_per_epoch(counts: np.ndarray, pairs: int) -> int:
@@ -110,14 +117,6 @@ def _choose_persons(
     apart = ((places[others] - places[first]) ** 2).sum(axis=1)
     nearest = np.lexsort((rng.random(len(others)), apart))[:count]
     return np.concatenate([must, others[nearest]])
-
-
-def _positives(rows: np.ndarray, persons: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    positives = np.empty_like(rows)
-    for place, row in enumerate(rows):
-        same = np.flatnonzero(persons == persons[row])
-        positives[place] = rng.choice(same[same != row])
-    return positives
 
 
 def _too_few(found: int, pairs: int) -> str:
