@@ -1,9 +1,11 @@
 """Ranking against plain dense code written from the method, in one run, in turns.
 
 python benchmarks/ranking.py [--quick] [--scale] [--json FILE] [--device cuda]
+python benchmarks/ranking.py --approximate
 
 Prints time, ratio, peak memory above the imports (of a process of its own) and the largest
 difference. --scale adds galleries of 1,000 to 100,000 rows, ours alone; --quick is for a look.
+--approximate says instead what an index loses of 21 neighbours and of the first ten places.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
 from sameplayer.ranking.fusion import dissimilarity
+from sameplayer.ranking.neighbours import find_neighbours
 from sameplayer.ranking.prepared import PreparedGallery
 from sameplayer.ranking.rerank import hard_weights, k_reciprocal
 
@@ -149,10 +152,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--scale", action="store_true")
+    parser.add_argument("--approximate", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}")
+    if options.approximate:
+        approximate(40, 1000 if options.quick else 10_000, 256)
+        return
     print(f"{'':<46}{'plain':>11}{'ours':>12}{'ratio':>9}{'max diff':>10}{'peak':>11}")
     sizes = (60, 900, 128) if options.quick else (468, 8703, 1024)
     rows = measure(*sizes, (20, 400) if options.quick else (100, 3000), options.device)
@@ -207,6 +214,26 @@ def scaling(device: str) -> list[dict]:
         peak = ("k-reciprocal", m, n, 512) if device == "cpu" else None
         rows.append(alone(f"k-reciprocal, {m} x {n}, 512-d", work, peak))
     return rows
+
+
+def approximate(m: int, n: int, width: int) -> None:
+    query, gallery = features(m, n, width)
+    took, exact = seconds(lambda: find_neighbours(query, gallery, 21))
+    places = np.argsort(k_reciprocal(query, gallery), axis=1, kind="stable")[:, :10]
+    print(f"{m} queries, gallery of {n}, {width}-d: exact lists {took:.2f} s")
+    for effort in (32, 64, 256):
+        settings = {"approximate": True, "effort": effort}
+        took, found = seconds(lambda s=settings: find_neighbours(query, gallery, 21, **s))
+        kept = common(exact.lists, found.lists)
+        ranked = np.argsort(k_reciprocal(query, gallery, **settings), axis=1, kind="stable")
+        same = (ranked[:, :10] == places).mean()
+        print(f"effort {effort}: {took:.2f} s, {kept:.3%} of the neighbours, {same:.1%} of the "
+              "first ten places of k-reciprocal")  # fmt: skip
+
+
+def common(lists: np.ndarray, others: np.ndarray) -> float:
+    """Return the share of each row's entries that the other row holds as well."""
+    return float(np.mean([np.isin(a, b).mean() for a, b in zip(lists, others, strict=True)]))
 
 
 def one_query(n: int, width: int) -> list[dict]:
