@@ -20,6 +20,9 @@ PROTOCOLS = {
 }
 
 
+Facts = tuple[np.ndarray, np.ndarray]  # ids and cameras
+
+
 class MatchRanks:
     """The ranks of all matches of all queries, in flat arrays of one entry a match.
 
@@ -36,7 +39,7 @@ class MatchRanks:
         query_cameras: np.ndarray,
         gallery_cameras: np.ndarray,
     ) -> None:
-        self._check(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
+        _check(distance, (query_ids, query_cameras), (gallery_ids, gallery_cameras))
         self._query_ids, self._gallery_ids = np.asarray(query_ids), np.asarray(gallery_ids)
         same = self._query_ids[:, None] == self._gallery_ids
         camera = np.asarray(query_cameras)[:, None] == np.asarray(gallery_cameras)
@@ -151,25 +154,19 @@ class MatchRanks:
                 hits += np.bincount(rank[rank < top], minlength=top)
         return np.cumsum(hits) / max(draws * scored.sum(), 1)
 
-    @staticmethod
-    def _check(
-        distance: np.ndarray,
-        query_ids: np.ndarray,
-        gallery_ids: np.ndarray,
-        query_cameras: np.ndarray,
-        gallery_cameras: np.ndarray,
-    ) -> None:
-        expected = (len(query_ids), len(gallery_ids))
-        if np.shape(distance) != expected or 0 in expected:
-            _refuse(
-                f"Distances of shape {np.shape(distance)} do not fit {expected[0]} query ids and "
-                f"{expected[1]} gallery ids; expected one row a query, one column a gallery id."
-            )
-        if (len(query_cameras), len(gallery_cameras)) != expected:
-            _refuse("Cameras and ids differ in number; expected one camera an id.")
-        bad = np.argwhere(np.isnan(distance))
-        if len(bad):
-            _refuse(f"The distance in row {bad[0][0]}, column {bad[0][1]} is NaN.")
+
+def _check(distance: np.ndarray, query: Facts, gallery: Facts) -> None:
+    expected, cameras = ((len(a), len(b)) for a, b in zip(query, gallery, strict=True))
+    if np.shape(distance) != expected or 0 in expected:
+        _refuse(
+            f"Distances of shape {np.shape(distance)} do not fit {expected[0]} query ids and "
+            f"{expected[1]} gallery ids; expected one row a query, one column a gallery id."
+        )
+    if cameras != expected:
+        _refuse("Cameras and ids differ in number; expected one camera an id.")
+    bad = np.argwhere(np.isnan(distance))
+    if len(bad):
+        _refuse(f"The distance in row {bad[0][0]}, column {bad[0][1]} is NaN.")
 
 
 def _refuse(text: str) -> NoReturn:
