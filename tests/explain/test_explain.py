@@ -129,6 +129,15 @@ def test_legrad_is_what_finite_differences_of_the_attention_say() -> None:
     assert alike(legrad(encoder, image, target), found) < 0.999
 
 
+def test_pictures_are_halved_only_where_enough_patches_are_left(small: Encoder) -> None:
+    sides = {128: 1, 208: 1, 224: 2}
+    for side, expected in sides.items():
+        tower = create_encoder("test_vit", pretrained=False, height=224, width=side)
+        why = explain(tower, A.picture, B.picture, clusters=2)
+        assert why.facts["coarse"] == expected
+    assert explain(small, A.picture, B.picture, clusters=2).facts["coarse"] == 2
+
+
 def test_a_black_crop_gives_a_map_and_no_nan(vit: Encoder, small: Encoder) -> None:
     black = np.zeros((80, 40, 3), np.uint8)
     for encoder in (vit, small):

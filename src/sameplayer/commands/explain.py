@@ -26,7 +26,7 @@ def explain(
     block: int | None = None,
     channels: int = 0,
     clusters: int = 64,
-    coarse: int = 2,
+    coarse: int | None = None,
     strip: int = 6,
     split: str = "test",
     device: str = "cpu",
@@ -45,7 +45,7 @@ def explain(
         block: Transformer block or stage whose channels are looked at, -1 the last; none: chosen.
         channels: Only this many channels, those with the largest activations; 0: all.
         clusters: Score the channels in this many groups of like maps; 0: each for itself.
-        coarse: Score masked pictures at a size divided by this; 1: at full size.
+        coarse: Score masked pictures at a size divided by this; 1: at full size; none: chosen.
         strip: Gallery pictures in a ranked strip.
         split: Which split of the data: test, valid, training.
         device: cpu, cuda or cuda:N.

@@ -19,6 +19,12 @@ from torch.nn import functional
 from sameplayer.encoder.encoder import Encoder
 
 
+def usual_divisor(encoder: Encoder) -> int:
+    """Return 2, or 1 for a ViT that half the size would leave fewer than 7 patches along a side."""
+    grid = getattr(getattr(encoder.model, "patch_embed", None), "grid_size", None)
+    return 1 if grid is not None and min(grid) < 14 else 2
+
+
 def coarse_features(encoder: Encoder, image: Tensor, coarse: int) -> Callable[[Tensor], Tensor]:
     """Return the function from masked images (b, 3, h, w) to features (b, d).
 

@@ -22,7 +22,7 @@ from torch.nn import functional
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError
-from sameplayer.explain.coarse import coarse_features
+from sameplayer.explain.coarse import coarse_features, usual_divisor
 from sameplayer.explain.gradients import grad_cam, legrad
 from sameplayer.explain.layers import chosen, finished, layers_of, on_grid, watched
 
@@ -54,7 +54,7 @@ def explain(
     block: int | None = None,
     channels: int | None = None,
     clusters: int | None = None,
-    coarse: int = 2,
+    coarse: int | None = None,
     batch_size: int = 64,
     half: bool = False,
 ) -> Explanation:
@@ -70,7 +70,8 @@ def explain(
     clusters      group the channels into this many clusters of like maps and score one mean map for
                   each; None: every channel for itself
     coarse        score masked pictures at a size divided by this and without their padding, see
-                  docs/explain.md for what it costs; 1: at full size, as published
+                  docs/explain.md for what it costs; 1: at full size, as published; None: 2, but 1
+                  for a ViT of few patches
     half          bfloat16, for a GPU
 
     A black crop gives a map like any other, or zeros. Raises ConfigError for an unknown method, a
@@ -81,6 +82,7 @@ def explain(
     for name, value in (("channels", channels), ("clusters", clusters), ("coarse", coarse)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} is {value}; expected 1 or more.")
+    coarse = coarse or usual_divisor(encoder)
     encoder.model.eval()
     prepared = torch.from_numpy(np.stack([encoder.prepare(a), encoder.prepare(b)]))
     images = encoder.normalise(prepared)
