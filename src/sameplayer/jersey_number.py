@@ -161,7 +161,7 @@ def fit_temperature(readings: Sequence[NumberReading], truth: Sequence[str]) -> 
     is left, or a number is no candidate.
     """
     pairs = [(one, known) for one, known in zip(readings, truth, strict=True)
-             if one.visible > 0.5 and known]  # fmt: skip
+             if one.frames and known]  # fmt: skip
     if not pairs:
         raise DataError("A temperature needs readings that see a number whose truth is known.")
     candidates = list(pairs[0][0].probabilities)

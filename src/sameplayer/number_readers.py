@@ -240,6 +240,6 @@ def _open_clip(model: str, weights: str | None, device: str) -> tuple[Any, Any, 
     except Exception as error:
         raise WeightsError(
             f"The weights {weights!r} of {model} could not be had ({type(error).__name__}). "
-            "Without a network, name a file, or read with --reader ocr."
+            "Without a network, name a file, or read with ocr."
         ) from error
     return found.eval(), prepare, open_clip.get_tokenizer(model)

@@ -162,8 +162,10 @@ def jersey(
         except DataError as error:
             print(f"no temperature fitted: {error}")
     if picture is not None:
-        shown = [crops.read(places[len(places) // 2]) for places in rows]
-        write_figure(draw_readings(shown, readings, known), picture)
+        sheet = draw_readings(
+            lambda one: crops.read(rows[one][len(rows[one]) // 2]), readings, known
+        )
+        write_figure(sheet, picture)
         print(f"{picture}: a sheet of the readings")
     if out is not None:
         table = crops.table.copy()

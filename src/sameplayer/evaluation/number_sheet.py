@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,14 +15,15 @@ RIGHT, WRONG, UNKNOWN = "#0072b2", "#d55e00", "black"  # told apart in every col
 
 
 def draw_readings(
-    pictures: Sequence[Picture],
+    picture: Callable[[int], Picture],
     readings: Sequence[NumberReading],
     truth: Sequence[str] | None = None,
     most: int = 32,
 ) -> Figure:
     """Return a figure of the readings, the surest first; where there are many, evenly chosen.
 
-    truth    the true numbers, "" for none: wrong readings are orange and say what is right
+    picture    gives the picture of a reading by its number; only those shown are asked for
+    truth      the true numbers, "" for none: wrong readings are orange and say what is right
     """
     order = np.argsort([-one.probability for one in readings], kind="stable")
     order = order[
@@ -42,6 +43,6 @@ def draw_readings(
             right = (found.number or "") == truth[row]
             colour = RIGHT if right else WRONG
             words += "" if right else f"\nis {truth[row] or 'none'}"
-        place.imshow(letterbox_to(pictures[row], 256, 128))
+        place.imshow(letterbox_to(picture(row), 256, 128))
         place.set_title(words, fontsize=9, color=colour)
     return figure

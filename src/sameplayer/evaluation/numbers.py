@@ -121,7 +121,7 @@ def score_numbers(readings: Sequence[NumberReading], truth: Sequence[str]) -> Nu
     order = np.argsort(-likely, kind="stable")
     guesses = [one.top(1)[0][0] for one in readings]
     hits = np.array([guess == known for guess, known in zip(guesses, truth, strict=True)])
-    saw = np.array([one.visible > 0.5 for one in readings])
+    saw = np.array([one.frames > 0 for one in readings])
     gap = _calibration_error(likely[saw], hits[saw])
     hits = hits[order]
     running = np.cumsum(hits) / np.arange(1, len(hits) + 1)

@@ -59,7 +59,7 @@ def legrad(encoder: Encoder, image: Tensor, target: Tensor, block: int | None = 
         ):
             encoder.features(image[None].clone().requires_grad_())
             pairs = list(zip(weights, tokens, strict=True))
-            chosen(encoder, weights, block)
+            chosen(encoder, weights, block)  # refuses a block that does not exist
             relevance = []
             for attention, made in pairs[slice(block, None)]:
                 similarity = _similarity(model.forward_head(model.norm(made)), target)
