@@ -17,7 +17,7 @@ from sameplayer.data.synthetic import draw_crop
 from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import ConfigError, TrainingError
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import Step, train
+from sameplayer.training.train import Step, Trainer, train
 
 SMALL = TrainConfig(pairs=8, epochs=3, height=64, width=32, folds=4, augment="2023", cache_gb=0.001)
 KILLS = 10
@@ -53,6 +53,21 @@ def test_stopped_at_any_step_it_ends_with_the_same_bits(
     assert weights(tmp_path / "run") == weights(whole)
     same = [(p / "metrics.csv").read_text().splitlines() for p in (whole, tmp_path / "run")]
     assert [line.split(",")[:8] for line in same[0]] == [line.split(",")[:8] for line in same[1]]
+
+
+def test_stopped_before_an_epoch_is_scored_it_is_scored_later(
+    whole: Path, league: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(trainer: Trainer, epoch: int) -> None:
+        raise KeyboardInterrupt
+
+    often = replace(SMALL, save_minutes=0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "_finish", stop)
+        train(league, tmp_path / "run", often)
+    train(league, tmp_path / "run", often, resume=True)
+    assert weights(tmp_path / "run") == weights(whole)
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 1 + SMALL.epochs
 
 
 KILLER = """

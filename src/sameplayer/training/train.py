@@ -167,8 +167,9 @@ class Trainer:
                 scale = self.encoder.log_scale.exp().item()
                 self.board.add(self.done, outcome, self.rates[self.done - 1], scale)
             minutes = (time.monotonic() - self.saved_at) / 60
-            if minutes > self.config.save_minutes and self._sum_is_complete(self.done):
-                self._save_state()
+            within = self.done % self.per_epoch and self._sum_is_complete(self.done)
+            if minutes > self.config.save_minutes and within:
+                self._save_state()  # an epoch's end is saved after its scores and its encoder
         self._finish(epoch)
 
     def endless(self, steps: int) -> Iterator[tuple[PairBatch, Tensor]]:
