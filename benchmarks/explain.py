@@ -22,9 +22,9 @@ from torch.nn import functional
 
 from sameplayer.data.synthetic import draw_crop
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.explain.faithfulness import faithfulness, shares
-from sameplayer.explain.gradients import grad_cam, legrad
-from sameplayer.explain.score_cam import explain, score_cam
+from sameplayer.maps.faithfulness import faithfulness, shares
+from sameplayer.maps.gradients import grad_cam, legrad
+from sameplayer.maps.score_cam import explain, score_cam
 
 WAYS: dict[str, dict] = {
     "random map": {"method": "random"},

@@ -39,3 +39,11 @@ def write_text(path: str | Path, text: str, error: type[SameplayerError] = DataE
     """Write a text file, whole or not at all."""
     with whole_file(path, error) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def new_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Path:
+    """Return ``path``, which must be new or an empty folder; ``error`` where it holds files."""
+    path = Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise error(f"{path}: already holds files; choose a new or empty folder.")
+    return path

@@ -24,7 +24,7 @@ def test_published_vit_gives_the_published_features(golden: Path, file: str, fea
     encoder = load_published(golden / file, str(golden / "tiny-vit.json"))
     found = encoder.features(torch.tensor(data["images"])).detach().numpy()
     np.testing.assert_allclose(found, data[features], atol=1e-4)
-    assert encoder.width == found.shape[1]
+    assert encoder.feature_width == found.shape[1]
     assert encoder.spec.activation == "quickgelu"
 
 
@@ -49,7 +49,7 @@ def test_timm_layout_with_prefix_loads(tmp_path: Path) -> None:
     loaded = load_published(tmp_path / "timm.pth", "resnet10t")
     picture = np.full((64, 32, 3), 90, np.uint8)
     loaded_rows = loaded.features(loaded.normalise(torch.tensor(picture[None])))
-    assert loaded_rows.shape == (1, own.width)
+    assert loaded_rows.shape == (1, own.feature_width)
     assert loaded.log_scale.item() == 3.0
 
 

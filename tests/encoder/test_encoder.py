@@ -32,7 +32,7 @@ def test_tall_input_interpolates_positions_and_keeps_the_feature_width() -> None
     tall = create_encoder(name, pretrained=False, height=224, width=112)
     assert tall.model.pos_embed.shape[1] < square.model.pos_embed.shape[1]  # type: ignore[union-attr,index,operator]
     rows = tall.embed([np.zeros((200, 80, 3), np.uint8)])
-    assert rows.shape == (1, square.width)
+    assert rows.shape == (1, square.feature_width)
 
 
 def test_saved_encoder_loads_equal(tmp_path: Path) -> None:

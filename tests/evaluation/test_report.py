@@ -19,7 +19,7 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
-from sameplayer.number_readers import NUMBERS
+from sameplayer.numbers.readers import NUMBERS
 from sameplayer.ranking.ranking import Ranking, rank
 
 

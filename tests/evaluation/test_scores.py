@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import plain
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from sklearn.metrics import average_precision_score
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import split
 from sameplayer.encoder.embed import embed
+from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import DataError, RankingError
 from sameplayer.evaluation.report import write_report
@@ -51,6 +53,68 @@ def test_average_precision_shares_ties_as_scikit_learn_does(seed: int) -> None:
         assert 0 <= found[0] <= 1
     else:
         assert np.isnan(found[0])
+
+
+def perfect(names: list[str], spare: list[dict[str, object]], **settings: object) -> Embeddings:
+    """A query and a gallery picture of each person, alike, and spare gallery rows."""
+    rows: list[dict[str, object]] = [
+        {"image": f"{role}{i}.png", "person": name, "role": role}
+        for role in ("query", "gallery")
+        for i, name in enumerate(names)
+    ]
+    rows += [{"image": f"spare{i}.png", "role": "gallery", **row} for i, row in enumerate(spare)]
+    features = np.eye(len(names) + len(spare), dtype=np.float32)
+    vectors = np.concatenate([features[: len(names)], features])
+    return Embeddings(vectors, Crops(pd.DataFrame(rows), Path(), **settings), "none")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [str(i) for i in range(20)],
+        [str(i) for i in range(10, 30)],
+        [f"player_{i}" for i in range(20)],
+        ["1/2", "1/3", "a/b/c", "nan", "None"],
+    ],
+)
+@pytest.mark.parametrize("role", ["gallery", "distractor"])
+def test_pictures_of_nobody_leave_perfect_scores_perfect(names: list[str], role: str) -> None:
+    nobody = [{"person": None, "role": role}, {"person": None, "role": role}]
+    scores = evaluate(rank(perfect(names, nobody)))
+    assert (scores.mAP, scores.skipped, scores.queries) == (1.0, 0, len(names))
+
+
+def test_a_distractor_with_a_name_matches_nobody() -> None:
+    named = perfect(["a", "b"], [{"person": "a", "role": "distractor"}])
+    assert evaluate(rank(named)).mAP == 1.0
+    alone = named.where(named.crops.table["role"].ne("gallery").to_numpy())
+    with pytest.raises(RankingError, match="nothing to score"):
+        evaluate(rank(alone))
+
+
+def test_a_person_of_another_scope_is_another_person() -> None:
+    rows = [
+        ("query", "1", "a"),
+        ("gallery", "1", "b"),
+        ("gallery", "2", "a"),
+        ("gallery", "1", "a"),
+    ]
+    table = pd.DataFrame(
+        [{"image": f"{i}.png", "role": role, "person": person, "sequence": sequence}
+         for i, (role, person, sequence) in enumerate(rows)]
+    )  # fmt: skip
+    vectors = np.array([[1, 0], [1, 0], [0.8, 0.6], [0.6, 0.8]], np.float32)
+    assert evaluate(rank(Embeddings(vectors, Crops(table, Path(), "sequence"), "none"))).mAP == 0.5
+    assert evaluate(rank(Embeddings(vectors, Crops(table, Path()), "none"))).mAP > 0.5
+
+
+@pytest.mark.parametrize("scope", ["sequence", "game"])
+def test_a_scope_whose_column_is_missing_or_has_gaps_is_refused(scope: str) -> None:
+    with pytest.raises(DataError, match=f"column '{scope}' is empty in 4 of 4 rows"):
+        perfect(["a", "b"], [], scope=scope)
+    table = perfect(["a", "b"], []).crops.table.assign(**{scope: ["1", None, "1", "1"]})
+    with pytest.raises(DataError, match=r"in 1 of 4 rows, such as row 1, query1\.png"):
+        Crops(table, Path(), scope)
 
 
 def test_nothing_to_score_is_an_error() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
+from sameplayer.data.quality import picture_quality
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import ConfigError, DataError, RankingError
 from sameplayer.evaluation.scores import compare, evaluate
@@ -21,13 +22,7 @@ from sameplayer.evaluation.submission import (
     write_distances,
     write_submission,
 )
-from sameplayer.ranking.expansion import (
-    augment_gallery,
-    expand_queries,
-    multi_query,
-    picture_quality,
-    pool_tracks,
-)
+from sameplayer.ranking.expansion import augment_gallery, expand_queries, multi_query, pool_tracks
 from sameplayer.ranking.fusion import dissimilarity, fuse, fuse_rankings
 from sameplayer.ranking.prepared import rank_one_by_one
 from sameplayer.ranking.ranking import rank
@@ -99,7 +94,7 @@ def test_rankings_of_the_same_pictures_are_fused_and_others_refused() -> None:
     first, second = rank(persons(seed=1)), rank(persons(seed=2))
     fused = fuse_rankings([first, second])
     np.testing.assert_allclose(fused.distance, (first.distance + second.distance) / 2, atol=1e-5)
-    assert fused.encoder == "encoder 1 + encoder 2"
+    assert fused.fingerprint == "encoder 1 + encoder 2"
     with pytest.raises(RankingError, match="other queries"):
         fuse_rankings([first, rank(persons(count=10))])
     scoped = persons()

@@ -12,7 +12,7 @@ import tyro
 from sameplayer.commands.shared import Data, bar, embedded
 from sameplayer.data.crops import Crops
 from sameplayer.errors import ConfigError, DataError, SameplayerError
-from sameplayer.number_readers import NumberReader
+from sameplayer.numbers.readers import NumberReader
 
 
 def explain(
@@ -54,8 +54,8 @@ def explain(
     """
     from sameplayer.data.images import decode
     from sameplayer.encoder.encoder import load_encoder
-    from sameplayer.explain.overlay import draw_pair, draw_strip, write_figure
-    from sameplayer.explain.score_cam import explain as why
+    from sameplayer.maps.overlay import draw_pair, draw_strip, write_figure
+    from sameplayer.maps.score_cam import explain as why
     from sameplayer.ranking.ranking import rank
 
     settings: dict[str, Any] = {
@@ -132,11 +132,12 @@ def jersey(
     from sameplayer.data.crops import write_crops
     from sameplayer.data.sources import read_source
     from sameplayer.data.sources import split as select
-    from sameplayer.evaluation.number_sheet import draw_readings
-    from sameplayer.evaluation.numbers import read_numbers, score_numbers
-    from sameplayer.explain.overlay import write_figure
-    from sameplayer.jersey_number import fit_temperature, read_roster
-    from sameplayer.number_readers import NUMBERS
+    from sameplayer.maps.overlay import write_figure
+    from sameplayer.numbers.readers import NUMBERS
+    from sameplayer.numbers.reading import fit_temperature
+    from sameplayer.numbers.scores import score_numbers
+    from sameplayer.numbers.sheet import draw_readings
+    from sameplayer.numbers.tables import read_numbers, read_roster
 
     if not 1 <= len(inputs) <= 2 or not (out or labels or truth or picture):
         raise SameplayerError(
@@ -179,7 +180,7 @@ def jersey(
 
 
 def _reader(name: str, weights: str, numbers: tuple[str, ...]) -> NumberReader:
-    from sameplayer.number_readers import BothReaders, ClipReader, OcrReader
+    from sameplayer.numbers.readers import BothReaders, ClipReader, OcrReader
 
     if (Path(name) / "model.safetensors").exists() or (Path(name) / "best").is_dir():
         raise ConfigError(

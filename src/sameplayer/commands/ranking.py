@@ -77,11 +77,11 @@ def evaluate(
         source: Layout of the data; none: recognised.
         scope: Where a person id holds: set, game or sequence; none: as the layout says.
     """
-    from sameplayer.evaluation.numbers import with_numbers
     from sameplayer.evaluation.report import write_report
     from sameplayer.evaluation.scores import evaluate as score
-    from sameplayer.number_readers import OcrReader
+    from sameplayer.numbers.readers import OcrReader
     from sameplayer.ranking.expansion import expand_queries
+    from sameplayer.ranking.numbers import with_numbers
     from sameplayer.ranking.ranking import rank
 
     encoder, rows = embedded(run, data, split, source, scope)

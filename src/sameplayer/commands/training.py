@@ -221,7 +221,7 @@ def demo(
         epochs: Epochs to train; none: the preset's.
         seed: Decides everything.
     """
-    from sameplayer.demo import demo as run
+    from sameplayer.commands.demo import demo as run
 
     with steps() as show:
         result = run(

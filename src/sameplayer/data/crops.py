@@ -76,6 +76,8 @@ class Crops:
         object.__setattr__(self, "root", Path(self.root))
         if self.scope is not None and self.scope not in SCOPES:
             raise DataError(f"Scope {self.scope!r} is unknown; expected one of {SCOPES} or none.")
+        if self.scope is not None:
+            _refuse_gaps(self.table, self.scope, self.root)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -111,10 +113,26 @@ class Crops:
 
     def persons(self) -> np.ndarray:
         """Return (n,) integers, one a (scope, person); -1 where the person is missing."""
-        names = self.table["person"]
-        joined = pd.Series(self.scopes()).astype(str) + "/" + names.astype(str)
-        codes = pd.factorize(joined)[0].astype(np.int64)
-        return np.where(names.isna(), -1, codes)
+        return identities(self)[0]
+
+
+def identities(*parts: Crops) -> list[np.ndarray]:
+    """Return (n,) integers for each table: equal numbers are one person of one scope, in all parts.
+
+    -1 where the person is missing. This is the one place that says who is who. Raises DataError
+    where the parts differ in scope.
+    """
+    scope = parts[0].scope
+    if any(part.scope != scope for part in parts):
+        names = " and ".join(part.scope or "set" for part in parts)
+        raise DataError(f"Identities hold within {names}; expected the same scope in all tables.")
+    table = pd.concat([part.table for part in parts], ignore_index=True)
+    person = pd.factorize(table["person"])[0]
+    within = np.zeros(len(table), np.int64) if scope is None else pd.factorize(table[scope])[0]
+    known = person >= 0
+    codes = np.full(len(table), -1, np.int64)
+    codes[known] = pd.factorize((within * (person.max(initial=0) + 1) + person)[known])[0]
+    return np.split(codes, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def read_crops(path: str | Path) -> Crops:
@@ -189,6 +207,18 @@ def _normalised(table: pd.DataFrame) -> pd.DataFrame:
             raise DataError(f"Column {name!r} holds a value that is no number: {error}.") from error
     rest = [name for name in table.columns if name not in COLUMNS + BOX]
     return table[[*COLUMNS, *BOX, *rest]].reset_index(drop=True)
+
+
+def _refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
+    """A person without a scope would be somebody else in every row, or the same in all of them."""
+    gaps = np.flatnonzero((table[scope].isna() & table["person"].notna()).to_numpy())
+    if len(gaps):
+        raise DataError(
+            f"{root}: identities hold within a {scope}, but column {scope!r} is empty in "
+            f"{len(gaps)} of {len(table)} rows, such as row {gaps[0]}, "
+            f"{table['image'].iat[gaps[0]]}. Fill the column, or choose the scope in which persons are told apart: set, "
+            "game or sequence."
+        )
 
 
 def _as_text(column: pd.Series) -> pd.Series:

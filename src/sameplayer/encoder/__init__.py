@@ -1,5 +1,5 @@
 """Image towers: presets, published checkpoints, embeddings."""
 
-from sameplayer.encoder.encoder import Encoder, load_encoder
+import lazy_loader
 
-__all__ = ["Encoder", "load_encoder"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -33,7 +33,7 @@ def embed(
         raise DataError(f"{crops.root}: no crops to embed; expected at least one row.")
     was_training = encoder.model.training
     encoder.model.eval()
-    rows = np.zeros((len(crops), encoder.width), np.float32)
+    rows = np.zeros((len(crops), encoder.feature_width), np.float32)
     starts = range(0, len(crops), batch_size)
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool, torch.inference_mode():

@@ -118,10 +118,10 @@ class Encoder:
                     rows.append(functional.normalize(features.float(), dim=1).cpu().numpy())
         finally:
             self.model.train(was_training)
-        return np.concatenate(rows) if rows else np.zeros((0, self.width), np.float32)
+        return np.concatenate(rows) if rows else np.zeros((0, self.feature_width), np.float32)
 
     @property
-    def width(self) -> int:
+    def feature_width(self) -> int:
         """Number of feature columns d."""
         model: Any = self.model
         return int(getattr(model, "num_classes", 0) or model.num_features)

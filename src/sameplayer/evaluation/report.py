@@ -16,11 +16,11 @@ from sameplayer.data.images import letterbox_to
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.evaluation.pages import figure_address, picture_address, render
 from sameplayer.evaluation.scores import Scores
-from sameplayer.explain.overlay import draw_pair
-from sameplayer.explain.score_cam import explain
 from sameplayer.files import write_text
-from sameplayer.jersey_number import read_jersey_number
-from sameplayer.number_readers import NumberReader
+from sameplayer.maps.overlay import draw_pair
+from sameplayer.maps.score_cam import explain
+from sameplayer.numbers.readers import NumberReader
+from sameplayer.numbers.reading import read_jersey_number
 from sameplayer.ranking.ranking import Ranking
 
 READ = 5  # pictures of a strip whose numbers are read

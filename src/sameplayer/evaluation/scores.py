@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sameplayer.data.crops import identities
 from sameplayer.errors import RankingError
 from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
 from sameplayer.ranking.ranking import Ranking
@@ -36,7 +37,7 @@ class Scores:
     gallery: int
     skipped: int
     rerank: str
-    encoder: str
+    fingerprint: str
 
     def table(self) -> str:
         low, high = self.interval
@@ -53,7 +54,7 @@ class Scores:
             lines.append(f"{name:<12}{shown}")
         lines.append(
             f"{self.queries} queries ({self.skipped} without a match left out), {self.gallery} "
-            f"gallery pictures, re-ranking {self.rerank}, encoder {self.encoder}"
+            f"gallery pictures, re-ranking {self.rerank}, encoder {self.fingerprint}"
         )
         return "\n".join(lines)
 
@@ -72,7 +73,7 @@ class Scores:
             "queries_without_match": self.skipped,
             "gallery": self.gallery,
             "rerank": self.rerank,
-            "encoder": self.encoder,
+            "encoder": self.fingerprint,
         }
 
 
@@ -105,7 +106,7 @@ def evaluate(ranking: Ranking) -> Scores:
         len(gallery_ids),
         int(np.isnan(precision).sum()),
         ranking.rerank,
-        ranking.encoder,
+        ranking.fingerprint,
     )
 
 
@@ -204,11 +205,7 @@ def cmc(
 
 
 def _ids(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
-    """Integer ids: unknown queries and distractors match nobody (-1 and -2)."""
-    keys = []
-    for crops, missing in ((ranking.query, "-1"), (ranking.gallery, "-2")):
-        scope = crops.table[crops.scope].astype(str) + "/" if crops.scope else ""
-        names = (scope + crops.table["person"].astype(str)).to_numpy(dtype=str)
-        keys.append(np.where(crops.table["person"].isna(), f"?{missing}", names))
-    codes = np.unique(np.concatenate(keys), return_inverse=True)[1]
-    return codes[: len(keys[0])], codes[len(keys[0]) :]
+    """Integer ids; unknown queries (-1), unknown items and distractors (-2) match nobody."""
+    query, gallery = identities(ranking.query, ranking.gallery)
+    nobody = (gallery < 0) | (ranking.gallery.table["role"] == "distractor").to_numpy()
+    return query, np.where(nobody, -2, gallery)

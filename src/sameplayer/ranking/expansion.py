@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
-from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
 from sameplayer.ranking.distance import unit_rows
@@ -71,14 +68,6 @@ def pool_tracks(
     return Embeddings(unit_rows(vectors, "mixed"), kept.crops, kept.fingerprint, facts)
 
 
-def picture_quality(crops: Crops) -> np.ndarray:
-    """Return (n,) weights over 0: height in pixels times sharpness, a track's best picture most.
-
-    Sharpness is the logarithm of the variance of the Laplacian at a height of 128 pixels.
-    """
-    return np.array([quality(crops.read(row)) for row in range(len(crops))])
-
-
 def multi_query(
     ranking: Ranking, by: Sequence[str] = ("person", "camera"), how: str = "mean"
 ) -> Ranking:
@@ -120,12 +109,3 @@ def _mixed(
             vectors[part] += np.einsum("qk,qkd->qd", weight, found).astype(np.float32)
     facts = {**embeddings.facts, "expansion": {"k": k, "alpha": alpha}}
     return replace(embeddings, vectors=unit_rows(vectors, "mixed"), facts=facts)
-
-
-def quality(picture: Picture) -> float:
-    """Return a weight over 0 of one picture (h, w, 3): height times sharpness."""
-    height = picture.shape[0]
-    width = max(1, round(128 * picture.shape[1] / height))
-    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (width, 128), interpolation=cv2.INTER_AREA)
-    return height * float(np.log1p(cv2.Laplacian(small, cv2.CV_64F).var()) + 0.01)

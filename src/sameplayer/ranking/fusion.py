@@ -101,10 +101,10 @@ def fuse_rankings(
     finite = [np.where(far, np.float32(0), one.distance) for one in rankings]
     fused = fuse(finite, method, weights=weights, normalise=normalise).astype(np.float32)
     fused[far] = np.inf
-    names = " + ".join(one.encoder for one in rankings)
+    names = " + ".join(one.fingerprint for one in rankings)
     facts = {**first.facts, "fusion": method, "normalise": normalise}
     facts |= {} if weights is None else {"weights": list(weights)}
-    return replace(first, distance=fused, encoder=names, facts=facts)
+    return replace(first, distance=fused, fingerprint=names, facts=facts)
 
 
 def _matrices(distances: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -20,7 +20,7 @@ class Ranking:
     distance          (m, n) float32, smaller is closer; +inf: of another identity scope
     query, gallery    the crop tables of rows and columns
     rerank            "none", "k-reciprocal" or "hard"
-    encoder           fingerprint
+    fingerprint       of the encoder
     facts             settings that decided it
     """
 
@@ -28,7 +28,7 @@ class Ranking:
     query: Crops
     gallery: Crops
     rerank: str
-    encoder: str
+    fingerprint: str
     facts: dict[str, Any] = field(default_factory=dict)
 
     def order(self) -> np.ndarray:

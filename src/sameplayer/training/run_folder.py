@@ -16,6 +16,7 @@ import timm
 import torch
 import torchvision
 
+from sameplayer._version import __version__
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import TrainingError
 from sameplayer.files import whole_file, write_text
@@ -127,8 +128,6 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 def environment() -> dict[str, Any]:
     """Return what else decides a result: versions, machine, threads."""
-    from sameplayer import __version__
-
     return {
         "sameplayer": __version__,
         "python": platform.python_version(),

@@ -109,7 +109,7 @@ class Trainer:
         self.loss = PairLoss(
             config.loss,
             encoder.log_scale,
-            encoder.width,
+            encoder.feature_width,
             int(self.persons.max()) + 1,
             config.label_smoothing,
             config.seed,

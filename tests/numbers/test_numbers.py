@@ -23,25 +23,18 @@ from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, DataError, RankingError, WeightsError
-from sameplayer.evaluation.numbers import read_numbers, score_numbers, with_numbers
-from sameplayer.jersey_number import (
-    check_roster,
+from sameplayer.numbers.readers import NUMBERS, VIEWS, BothReaders, ClipReader, OcrReader, view
+from sameplayer.numbers.reading import (
     combine,
-    contradiction,
     fit_temperature,
     read_jersey_number,
     read_track_number,
     reading,
     tempered,
 )
-from sameplayer.number_readers import (
-    NUMBERS,
-    VIEWS,
-    BothReaders,
-    ClipReader,
-    OcrReader,
-    view,
-)
+from sameplayer.numbers.scores import score_numbers
+from sameplayer.numbers.tables import check_roster, read_numbers
+from sameplayer.ranking.numbers import contradiction, with_numbers
 from sameplayer.ranking.ranking import rank
 
 TINY = {

@@ -1,61 +1,15 @@
-"""Scores of shirt-number readings, and numbers beside appearance in one distance."""
+"""Scores of shirt-number readings against the truth."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from sameplayer.data.crops import Crops
-from sameplayer.errors import ConfigError, RankingError
-from sameplayer.jersey_number import (
-    NumberReading,
-    contradiction,
-    read_jersey_number,
-    read_track_number,
-    table_probabilities,
-)
-from sameplayer.number_readers import NumberReader
-from sameplayer.ranking.ranking import Ranking
-
-
-def read_numbers(
-    crops: Crops,
-    reader: NumberReader,
-    by: Sequence[str] = (),
-    *,
-    threshold: float = 0.5,
-    temperature: float = 1.0,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[NumberReading], list[list[int]]]:
-    """Read every picture, or every track; return the readings and the rows that each is of.
-
-    by    columns that together name a track; empty: each picture alone
-    """
-    columns = [str(name) for name in crops.table.columns]
-    missing = [name for name in by if name not in columns]
-    if missing:
-        raise ConfigError(f"--by {missing[0]}: no such column; found {', '.join(columns)}.")
-    if by:
-        keys = crops.table[list(by)].astype("string").fillna("").agg("\x1f".join, axis=1)
-        rows = [
-            list(map(int, places)) for places in keys.groupby(keys, sort=False).indices.values()
-        ]
-    else:
-        rows = [[row] for row in range(len(crops))]
-    readings: list[NumberReading] = []
-    for done, places in enumerate(rows, start=1):
-        pictures = [crops.read(row) for row in places]
-        settings = {"threshold": threshold, "temperature": temperature}
-        if by:
-            readings.append(read_track_number(pictures, reader, **settings))
-        else:
-            readings += read_jersey_number(pictures, reader, **settings)
-        if progress is not None:
-            progress(done, len(rows))
-    return readings, rows
+from sameplayer.errors import RankingError
+from sameplayer.numbers.reading import NumberReading
 
 
 @dataclass(frozen=True)
@@ -150,17 +104,3 @@ def _calibration_error(likely: np.ndarray, right: np.ndarray, steps: int = 10) -
     step = np.minimum((likely * steps).astype(int), steps - 1)
     gaps = np.bincount(step, right, steps) - np.bincount(step, likely, steps)
     return float(np.abs(gaps).sum() / len(likely))
-
-
-def with_numbers(ranking: Ranking, weight: float) -> Ranking:
-    """Return the ranking with ``weight`` times the numbers' contradiction added to its distance.
-
-    The tables need the columns that ``sameplayer jersey`` writes. Where either picture shows no
-    number nothing changes; equal numbers draw pictures nearer, different ones apart.
-    """
-    if weight < 0:
-        raise ConfigError(f"--number-weight is {weight}; expected 0 or more.")
-    shares = [table_probabilities(crops.table) for crops in (ranking.query, ranking.gallery)]
-    added = weight * contradiction(*shares).astype(np.float32)
-    facts = {**ranking.facts, "number weight": weight}
-    return replace(ranking, distance=ranking.distance + added, facts=facts)

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 
 from sameplayer.data.images import Picture
+from sameplayer.data.quality import quality
 from sameplayer.errors import ConfigError, DataError
-from sameplayer.number_readers import NUMBERS, ClipReader, NumberReader, view
-from sameplayer.ranking.expansion import quality
+from sameplayer.numbers.readers import ClipReader, NumberReader, view
 
 
 @dataclass(frozen=True)
@@ -127,31 +125,6 @@ def reading(
     return NumberReading(named, likely, float(1 - shares[-1]), known, spoke)
 
 
-def check_roster(numbers: Sequence[str]) -> tuple[str, ...]:
-    """Return the numbers of a roster, each once; DataError names the row that is none."""
-    for row, number in enumerate(numbers):
-        if str(number).strip() not in NUMBERS:
-            raise DataError(
-                f"Roster, row {row}: {number!r} is no shirt number; expected 0 to 99, or 00."
-            )
-    kept = tuple(dict.fromkeys(str(number).strip() for number in numbers))
-    if not kept:
-        raise DataError("The roster is empty; expected at least one number.")
-    return kept
-
-
-def read_roster(path: Path) -> tuple[str, ...]:
-    """Read the column ``number`` of a table (csv), or the lines of a text file."""
-    try:
-        if path.suffix == ".csv":
-            return check_roster(pd.read_csv(path, dtype=str)["number"].fillna("").tolist())
-        return check_roster([line for line in path.read_text().splitlines() if line.strip()])
-    except KeyError:
-        raise DataError(f"{path}: no column 'number'.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a roster ({error}).") from error
-
-
 def fit_temperature(readings: Sequence[NumberReading], truth: Sequence[str]) -> float:
     """Return the temperature that makes labelled readings as sure as they are right.
 
@@ -176,38 +149,6 @@ def fit_temperature(readings: Sequence[NumberReading], truth: Sequence[str]) -> 
         return float(-scaled[np.arange(len(pairs)), places].mean())
 
     return float(np.exp(minimize_scalar(cost, bounds=(-2.3, 3), method="bounded").x))
-
-
-def contradiction(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
-    """Return (m, n): P(both show different numbers) - P(both show the same), from -1 to 1.
-
-    query, gallery    probabilities (m, c + 1) and (n, c + 1), the last column "none visible"
-
-    Add a multiple of it to a distance: it is 0 where either shows none.
-    """
-    same = query[:, :-1] @ gallery[:, :-1].T
-    both = (1 - query[:, -1:]) @ (1 - gallery[:, -1:]).T
-    difference: np.ndarray = both - 2 * same
-    return difference
-
-
-def table_probabilities(table: pd.DataFrame) -> np.ndarray:
-    """Return probabilities (n, c + 1) over NUMBERS from what ``sameplayer jersey`` wrote.
-
-    What is not on the read number lies on "none visible", so that an unsure reading says little.
-    """
-    names = ("read_number", "read_number_probability")
-    if not set(names) <= set(table.columns):
-        raise DataError(
-            "No column read_number; read numbers first: sameplayer jersey ocr DATA --out TABLE."
-        )
-    shares = np.zeros((len(table), len(NUMBERS) + 1))
-    shares[:, -1] = 1
-    places = {number: place for place, number in enumerate(NUMBERS)}
-    for row, (number, likely) in enumerate(zip(*(table[name] for name in names), strict=True)):
-        if not pd.isna(number) and str(number) in places:
-            shares[row, [places[str(number)], -1]] = float(likely), 1 - float(likely)
-    return shares
 
 
 def _complement(hidden: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import write_submission_of
 from sameplayer.files import write_text
-from sameplayer.number_readers import OcrReader
+from sameplayer.numbers.readers import OcrReader
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.train import Step, train

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError
-from sameplayer.explain.layers import chosen, finished, layers_of, on_grid, watched
+from sameplayer.maps.layers import chosen, finished, layers_of, on_grid, watched
 
 
 def grad_cam(

@@ -16,11 +16,11 @@ from sameplayer.cli import main
 from sameplayer.data.synthetic import draw_crop
 from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.errors import ConfigError
-from sameplayer.explain.faithfulness import faithfulness, shares
-from sameplayer.explain.gradients import legrad
-from sameplayer.explain.layers import finished
-from sameplayer.explain.overlay import overlay
-from sameplayer.explain.score_cam import METHODS, explain, random_map, score_cam
+from sameplayer.maps.faithfulness import faithfulness, shares
+from sameplayer.maps.gradients import legrad
+from sameplayer.maps.layers import finished
+from sameplayer.maps.overlay import overlay
+from sameplayer.maps.score_cam import METHODS, explain, random_map, score_cam
 
 A, B = draw_crop(3, 0), draw_crop(3, 4)
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sameplayer.data.images import Picture, letterbox_to
-from sameplayer.jersey_number import NumberReading
+from sameplayer.numbers.reading import NumberReading
 
 COLUMNS = 8
 RIGHT, WRONG, UNKNOWN = "#0072b2", "#d55e00", "black"  # told apart in every colour vision

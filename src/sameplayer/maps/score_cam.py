@@ -22,9 +22,9 @@ from torch.nn import functional
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError
-from sameplayer.explain.coarse import coarse_features, usual_divisor
-from sameplayer.explain.gradients import grad_cam, legrad
-from sameplayer.explain.layers import chosen, finished, layers_of, on_grid, watched
+from sameplayer.maps.coarse import coarse_features, usual_divisor
+from sameplayer.maps.gradients import grad_cam, legrad
+from sameplayer.maps.layers import chosen, finished, layers_of, on_grid, watched
 
 METHODS = ("score-cam", "grad-cam", "legrad", "random")
 

@@ -11,8 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from sameplayer.data.images import Picture
-from sameplayer.explain.score_cam import Explanation
 from sameplayer.files import whole_file
+from sameplayer.maps.score_cam import Explanation
 
 COLOURS = "cividis"  # reads the same with and without red-green colour blindness
 

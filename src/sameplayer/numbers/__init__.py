@@ -1,0 +1,1 @@
+"""Shirt numbers: readers, reading over tracks, tables, sheet and scores."""
