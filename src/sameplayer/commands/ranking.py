@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
 from sameplayer.commands.shared import Data, Lambda, Rerank, bar, console, embedded
 from sameplayer.errors import SameplayerError
 from sameplayer.files import write_text
+from sameplayer.ranking.config import RankConfig
 
 
 def embed(
@@ -87,9 +88,9 @@ def evaluate(
     encoder, rows = embedded(run, data, split, source, scope)
     if expand:
         rows = expand_queries(rows, expand, alpha)
-    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
+    config = RankConfig(rerank, k1, k2, lambda_, memory)
     with bar("ranking") as advance:
-        ranking = rank(rows, rerank=rerank, progress=advance, **settings)
+        ranking = rank(rows, rerank=config, progress=advance)
     if number_weight:
         ranking = with_numbers(ranking, number_weight)
     scores = score(ranking)
@@ -104,7 +105,7 @@ def evaluate(
             scores,
             {**facts, **encoder.spec.facts},
             encoder=encoder if maps else None,
-            reader=OcrReader() if numbers else None,
+            reader=OcrReader if numbers else None,
         )
         console.print(f"report: {report}")
 
@@ -139,13 +140,12 @@ def rerank(
     from sameplayer.ranking.ranking import rank
 
     loaded = load_embeddings(embeddings)
-    settings: dict[str, Any] = {"k1": k1, "k2": k2, "memory_gb": memory}
-    settings |= {} if lambda_ is None else {"lambda_": lambda_}
+    config = RankConfig(method, k1, k2, lambda_, memory)
     with bar("ranking") as advance:
         if one_by_one:
-            ranking = rank_one_by_one(loaded, progress=advance, **settings)
+            ranking = rank_one_by_one(loaded, config, progress=advance)
         else:
-            ranking = rank(loaded, rerank=method, progress=advance, **settings)
+            ranking = rank(loaded, rerank=config, progress=advance)
     if ranking.query.table["person"].notna().any():
         before, after = score(rank(loaded)), score(ranking)
         print(f"before\n{before.table()}\n\nafter\n{after.table()}\n")
@@ -215,12 +215,12 @@ def submit(
     if len(runs) < 2:
         raise SameplayerError("submit needs at least one run folder, then the data folder.")
     *folders, data = runs
-    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
+    config = RankConfig(rerank, k1, k2, lambda_, memory)
     rankings = []
     for run in folders:
         rows = embedded(run, data, split, source, "set")[1]
         with bar("ranking") as advance:
-            rankings.append(rank(rows, rerank=rerank, progress=advance, **settings))
+            rankings.append(rank(rows, rerank=config, progress=advance))
     fused = fuse_rankings(rankings, fuse, weights=weights, normalise=normalise)
     write_submission_of(out, fused)
     print(f"{out}: {len(fused.query)} queries x {len(fused.gallery)} gallery pictures")
