@@ -216,8 +216,8 @@ def _refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
         raise DataError(
             f"{root}: identities hold within a {scope}, but column {scope!r} is empty in "
             f"{len(gaps)} of {len(table)} rows, such as row {gaps[0]}, "
-            f"{table['image'].iat[gaps[0]]}. Fill the column, or choose the scope in which persons are told apart: set, "
-            "game or sequence."
+            f"{table['image'].iat[gaps[0]]}. Fill the column, or choose the scope in which persons "
+            "are told apart: set, game or sequence."
         )
 
 

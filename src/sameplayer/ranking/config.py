@@ -48,17 +48,17 @@ class Search:
 class RankConfig:
     """Settings of a ranking. Raises SettingError for a value out of range."""
 
-    method: str = "none"
+    method: Annotated[str, tyro.conf.arg(name="rerank")] = "none"
     """Re-ranking: none, k-reciprocal, hard, or a name that was put into RERANKERS."""
     k1: int = K1
     """Neighbours in the reciprocal sets."""
     k2: int = K2
     """Neighbours of the local expansion."""
     lambda_: Annotated[float | None, tyro.conf.arg(name="lambda")] = None
-    """Weight in the re-ranked sum, 0 to 1; none: the method's own."""
+    """Weight in the re-ranked sum, 0 to 1; None: the method's own."""
     memory_gb: float = Search.memory_gb
     """Bound of the block of similarities, in GB."""
-    device: str = Search.device
+    device: Annotated[str, tyro.conf.arg(name="search-device")] = Search.device
     """Where neighbours are looked for: cpu, cuda, cuda:N, mps, or auto."""
     approximate: bool = Search.approximate
     """Find neighbours with a graph index (faiss): for galleries past a million; misses some."""
