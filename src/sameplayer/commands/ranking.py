@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,7 +132,7 @@ def _write_report(
         score(ranking),
         {**facts, "encoder": encoder.spec.architecture, **encoder.spec.facts},
         encoder=encoder if choice.maps else None,
-        reader=make_reader("ocr") if choice.numbers else None,
+        reader=partial(make_reader, "ocr") if choice.numbers else None,
     )
     console.print(f"report: {choice.report}")
 
