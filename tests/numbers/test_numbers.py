@@ -18,7 +18,7 @@ from torch.nn import functional
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
-from sameplayer.data.sources import read_source, split
+from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import create_encoder
@@ -237,7 +237,7 @@ def test_scores_of_readings_by_hand() -> None:
 
 
 def test_numbers_in_a_table_move_the_ranking(league: Crops) -> None:
-    crops = split(league, "test")
+    crops = league.of_split("test")
     known = crops.table["number"].where(crops.table["number"].notna(), None)
     table = crops.table.assign(read_number=known, read_number_probability=0.9)
     encoder = create_encoder("small", pretrained=False)
@@ -263,7 +263,7 @@ def test_numbers_in_a_table_move_the_ranking(league: Crops) -> None:
 
 
 def test_reading_by_track_needs_its_columns(league: Crops) -> None:
-    crops = split(league, "test").where(np.arange(4))
+    crops = league.of_split("test").where(np.arange(4))
     rows = np.tile(evidence({"7": 0.9}, NUMBERS), (256, 1))
     readings, places = read_numbers(crops, Told(rows), ("person",))
     assert sum(len(one) for one in places) == 4
@@ -309,7 +309,7 @@ def test_the_command_writes_a_column_and_scores_it(
 def test_real_shirts_of_the_volleyball_test_persons(volleyball: Path) -> None:
     truth = pd.read_csv(Path(__file__).parent / "data" / "volleyball_numbers.csv", dtype=str)
     known = truth.set_index("person")["number"].fillna("")
-    crops = split(read_source(volleyball / "data_reid", scope="sequence"), "test")
+    crops = read_source(volleyball / "data_reid", scope="sequence").of_split("test")
     shown = crops.where(crops.table["person"].isin(["34", "39", "42"]).to_numpy())
     readings, places = read_numbers(shown, OcrReader(), ("person",))
     numbers = {

@@ -59,7 +59,8 @@ def check(data: Data, source: str | None = None, scope: str | None = None) -> in
         source: Layout: synergy, market1501, soccernet, mot, folder or table; none: recognised.
         scope: Where a person id holds: set, game or sequence; none: as the layout says.
     """
-    from sameplayer.data.crops import check_crops, describe_crops
+    from sameplayer.data.check import check_crops
+    from sameplayer.data.crops import describe_crops
     from sameplayer.data.sources import read_source
 
     crops = read_source(data, source, scope)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source, split
+from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league, histogram_features
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
@@ -61,7 +61,7 @@ def demo(
         raise DataError(f"{out}: already holds files; choose a new or empty folder.")
     tell(f"drawing a league of {persons} training persons")
     crops = read_source(draw_league(out / "league", persons, seed))
-    test = split(crops, "test")
+    test = crops.of_split("test")
     rows = [("colour histogram", _score(_histograms(test)))]
     untrained = create_encoder("small", pretrained=False, seed=seed)
     rows.append(("small encoder, untrained", _score(embed(untrained, test))))
@@ -97,7 +97,7 @@ def _write_files(
     facts |= encoder.spec.facts
     pictures: dict[str, Any] = {"encoder": encoder, "reader": reader, "best": 3, "worst": 6}
     write_report(out / "report.html", ranking, rows[2][1], facts, **pictures)
-    hidden = rank(embed(encoder, split(crops, "challenge")))
+    hidden = rank(embed(encoder, crops.of_split("challenge")))
     write_submission_of(out / "submission.csv", hidden)
     record = {what.strip(): scores.json() for what, scores in rows}
     write_text(out / "scores.json", json.dumps(record, indent=2) + "\n")

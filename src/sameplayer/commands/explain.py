@@ -131,7 +131,6 @@ def jersey(
     """
     from sameplayer.data.crops import write_crops
     from sameplayer.data.sources import read_source
-    from sameplayer.data.sources import split as select
     from sameplayer.maps.overlay import write_figure
     from sameplayer.numbers.readers import NUMBERS
     from sameplayer.numbers.reading import fit_temperature
@@ -144,7 +143,7 @@ def jersey(
             "jersey needs [READER] DATA, and --out, --labels, --truth or --picture."
         )
     crops = read_source(inputs[-1], source, scope)
-    crops = select(crops, split) if split is not None else crops
+    crops = crops.of_split(split) if split is not None else crops
     numbers = read_roster(roster) if roster is not None else NUMBERS
     reader = _reader(str(inputs[0]) if len(inputs) == 2 else "ocr", weights, numbers)
     with bar("reading") as advance:

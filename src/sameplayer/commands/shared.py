@@ -19,13 +19,12 @@ console = Console(stderr=True, highlight=False)
 
 def embedded(run: Path, data: Path, split: str | None, source: str | None, scope: str | None):  # type: ignore[no-untyped-def]
     from sameplayer.data.sources import read_source
-    from sameplayer.data.sources import split as select
     from sameplayer.encoder.embed import embed as embed_crops
     from sameplayer.encoder.encoder import load_encoder
 
     crops = read_source(data, source, scope)
     if split is not None:
-        crops = select(crops, split)
+        crops = crops.of_split(split)
     encoder = load_encoder(run)
     with bar("embedding") as advance:
         return encoder, embed_crops(encoder, crops, progress=advance)
