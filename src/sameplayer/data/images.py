@@ -33,17 +33,13 @@ def decode(path: Path) -> Picture:
     header, before anything is decoded.
     """
     content = _read_bytes(path)
-    size = _header_size(content)
-    if size is None:
-        expected = "JPEG, PNG, BMP, WebP or TIFF"
-        raise DataError(f"{path}: not a picture that can be decoded (expected {expected}).")
-    refuse_pixels(str(path), *size)
+    refuse_pixels(str(path), *_header_size(path, content))
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise DataError(f"{path}: cannot be decoded ({error.err}).") from error
+        raise _damaged(path) from error
     if pixels is None:
-        raise DataError(f"{path}: truncated or damaged; copy or export the file again.")
+        raise _damaged(path)
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
@@ -92,8 +88,8 @@ def _read_bytes(path: Path) -> bytes:
     return content
 
 
-def _header_size(content: bytes) -> tuple[int, int] | None:
-    """Return (width, height) as the header says, or None where no format fits.
+def _header_size(path: Path, content: bytes) -> tuple[int, int]:
+    """Return (width, height) as the header says.
 
     The readers are asked one by one, since ``Image.open`` has a bound of its own that would have
     to be changed for the whole process.
@@ -106,7 +102,14 @@ def _header_size(content: bytes) -> tuple[int, int] | None:
         try:
             with reader(BytesIO(content), "") as picture:
                 width, height = picture.size
-        except Exception:  # a damaged header: every reader has errors of its own
-            continue
+        except Image.DecompressionBombError as error:
+            raise DataError(f"{path}: {error} At most {MAX_PIXELS:,} are decoded.") from error
+        except Exception as error:  # every reader has errors of its own
+            raise _damaged(path) from error
         return width, height
-    return None
+    expected = "JPEG, PNG, BMP, WebP or TIFF"
+    raise DataError(f"{path}: not a picture that can be decoded (expected {expected}).")
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path}: truncated or damaged; copy or export the file again.")
