@@ -1,6 +1,6 @@
 from ._version import __version__ as __version__
+from .data.check import check_crops as check_crops
 from .data.crops import Crops as Crops
-from .data.crops import check_crops as check_crops
 from .data.crops import read_crops as read_crops
 from .data.sources import read_source as read_source
 from .data.splits import split_by_person as split_by_person

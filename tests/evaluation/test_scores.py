@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import split
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
@@ -151,7 +150,7 @@ def test_damaged_submission_is_refused_with_the_place(
 def test_a_query_is_ranked_within_its_scope_only(volleyball: Path) -> None:
     from sameplayer.data.sources import read_source
 
-    crops = split(read_source(volleyball / "data_reid", scope="sequence"), "test")
+    crops = read_source(volleyball / "data_reid", scope="sequence").of_split("test")
     ranking = rank(embed(create_encoder("small", pretrained=False), crops))
     assert (np.isfinite(ranking.distance).sum(axis=1) == 108).all()
     scores = evaluate(ranking)
@@ -160,14 +159,14 @@ def test_a_query_is_ranked_within_its_scope_only(volleyball: Path) -> None:
 
 
 def test_foreign_gallery_is_refused(league: Crops) -> None:
-    test = split(league, "test")
+    test = league.of_split("test")
     one, other = (embed(create_encoder("small", pretrained=False, seed=s), test) for s in (1, 2))
     with pytest.raises(RankingError, match="encoder"):
         rank(one, other)
 
 
 def test_report_stands_alone_and_marks_right_and_wrong(league: Crops, tmp_path: Path) -> None:
-    ranking = rank(embed(create_encoder("small", pretrained=False), split(league, "test")))
+    ranking = rank(embed(create_encoder("small", pretrained=False), league.of_split("test")))
     scores = evaluate(ranking)
     write_report(tmp_path / "r.html", ranking, scores, {"data": "<league>"})
     page = (tmp_path / "r.html").read_text()

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sameplayer.data.crops import Crops, check_crops, read_crops, write_crops
+from sameplayer.data.check import check_crops
+from sameplayer.data.crops import Crops, read_crops, write_crops
 from sameplayer.data.images import decode, letterbox
-from sameplayer.data.sources import read_source, split
+from sameplayer.data.sources import read_source
 from sameplayer.data.splits import hold_out
 from sameplayer.data.synthetic import draw_clip, draw_league, histogram_features
 from sameplayer.encoder.embeddings import Embeddings
@@ -207,14 +208,14 @@ def test_stopped_drawing_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_colour_histogram_does_not_solve_the_league(tmp_path: Path) -> None:
     root = draw_league(tmp_path / "a", 2, 1, test_persons=30, challenge_persons=2)
-    test = split(read_source(root), "test")
+    test = read_source(root).of_split("test")
     pictures = [test.read(row) for row in range(len(test))]
     scores = evaluate(rank(Embeddings(histogram_features(pictures), test, "histogram")))
     assert scores.mAP < 0.45
 
 
 def test_persons_of_the_splits_are_disjoint(league: Crops) -> None:
-    parts = [set(split(league, name).table["person"].dropna()) for name in ("training", "test")]
+    parts = [set(league.of_split(name).table["person"].dropna()) for name in ("training", "test")]
     assert parts[0]
     assert not parts[0] & parts[1]
 
@@ -234,12 +235,12 @@ def test_split_keeps_persons_apart_and_singles_as_distractors(tmp_path: Path) ->
     assert len(made) == len(crops)
     with pytest.raises(DataError, match="fewer than 2 on one side"):
         hold_out(crops, 0.1)
-    with pytest.raises(DataError, match="--share is 2"):
+    with pytest.raises(DataError, match="share is 2"):
         hold_out(crops, 2)
 
 
 def test_a_query_without_a_match_is_said_and_left_out(league: Crops) -> None:
-    crops = split(league, "test")
+    crops = league.of_split("test")
     first = crops.table["person"].iat[0]
     table = crops.table
     keep = (table["role"] == "query") | (table["person"] != first)
