@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.data.images import Picture, letterbox_to, read_crop
+from sameplayer.data.images import Picture, letterbox_to
 from sameplayer.encoder.build import (
     Build,
     EncoderSpec,
@@ -26,7 +26,7 @@ from sameplayer.encoder.build import (
     spec_of,
 )
 from sameplayer.encoder.device import pick_device
-from sameplayer.encoder.inference import check_batch_size, inference
+from sameplayer.encoder.inference import check_batch_size, inference, read_picture
 from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
 from sameplayer.encoder.presets import SMALL, find_preset_or_timm
 from sameplayer.encoder.saved import LOG_SCALE, Saved, fingerprint_of, load_saved, write_saved
@@ -156,7 +156,7 @@ class Encoder:
         check_batch_size(batch_size)
         rows = [np.zeros((0, self.feature_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
-            batch = [self.prepare(_pixels(p)) for p in pictures[start : start + batch_size]]
+            batch = [self.prepare(read_picture(p)) for p in pictures[start : start + batch_size]]
             rows.append(self.unit_rows(batch, precision))
         return np.concatenate(rows)
 
@@ -230,14 +230,3 @@ def create_encoder(
     if not pretrained:
         return Encoder(build_model(spec, seed), replace(spec, weights=f"random, seed {seed}"))
     return Encoder(*pretrained_model(spec, seed))
-
-
-def _pixels(picture: str | Path | Picture) -> Picture:
-    if isinstance(picture, (str, Path)):
-        return read_crop(Path(picture))
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise ConfigError(
-            f"A picture must be uint8 RGB of shape (h, w, 3); found {picture.dtype} "
-            f"of shape {picture.shape}."
-        )
-    return picture
