@@ -19,7 +19,7 @@ from sameplayer.encoder.presets import PRESETS
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.errors import TrainingError, WeightsError
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.find_rate import find_rate
+from sameplayer.training.rate_finder import find_rate
 from sameplayer.training.losses import PairLoss, hardest_triplets
 from sameplayer.training.plan import make_plan, team_places
 

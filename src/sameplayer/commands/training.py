@@ -147,7 +147,7 @@ def find_rate(
         scope: Where a person id holds: set, game or sequence; none: as the layout says.
     """
     from sameplayer.data.sources import read_source
-    from sameplayer.training.find_rate import find_rate as find
+    from sameplayer.training.rate_finder import find_rate as find
 
     config = TrainConfig(preset, pretrained=pretrained, pairs=pairs, device=device, seed=seed)
     crops = read_source(data, source, scope)
@@ -199,7 +199,7 @@ def show_batch(
     """
     from sameplayer.data.sources import read_source
     from sameplayer.encoder.encoder import create_encoder
-    from sameplayer.training.show_batch import show_batch as show
+    from sameplayer.training.batch_picture import show_batch as show
 
     config = TrainConfig(preset=preset, augment=augment, pairs=pairs, seed=seed)
     encoder = create_encoder(preset, pretrained=False)

@@ -10,15 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sameplayer.data.augment import erase
+from sameplayer.data.augment import erase, find_augment
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
-from sameplayer.data.loading import PairLoader
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.files import whole_file
 from sameplayer.training.config import TrainConfig
+from sameplayer.training.feed import Feed
 from sameplayer.training.plan import make_plan
+from sameplayer.training.processes import Process
 
 ROW = 16
 
@@ -29,22 +30,21 @@ def show_batch(crops: Crops, encoder: Encoder, config: TrainConfig, out: str | P
     Pictures are augmented, normalised and erased as in training, then turned back into colours.
     No person is held out for validation.
     """
-    plan = make_plan(crops, replace(config, validate="none"))
-    augment = plan.config.augment or "none"
-    rows = plan.first[:1]
-    loader = PairLoader(plan.learn, encoder.prepare, augment, plan.config.cache_gb)
-    try:
-        batch = next(loader.batches(rows, plan.config.seed, 0))
-    finally:
-        loader.close()
-    images = erase(encoder.normalise(batch.pictures), augment, batch.generators)
+    start = encoder.spec if config.weights is not None else None
+    plan = make_plan(crops, replace(config, validate="none"), start)
+    augment = find_augment(plan.config.augment or "none")
+    with Feed(plan, encoder.prepare, augment, Process(encoder.device)) as feed:
+        batch, persons = next(feed.epoch(0))
+    images = encoder.normalise(batch.pictures)
+    if augment.erases:
+        images = erase(images, batch.generators)
     picture = draw_pairs(encoder, images)
     good, content = cv2.imencode(".png", np.ascontiguousarray(picture[:, :, ::-1]))
     if not good:
         raise DataError(f"{out}: the picture cannot be encoded.")
     with whole_file(out) as partial:
         partial.write_bytes(content.tobytes())
-    return len(rows[0])
+    return len(persons)
 
 
 def draw_pairs(encoder: Encoder, images: Tensor) -> Picture:
