@@ -1,4 +1,4 @@
-"""What reads shirt numbers from pictures: CLIP without fine-tuning, text recognition, or both.
+"""READERS: what reads shirt numbers from pictures, by name: text recognition, CLIP, or both.
 
 A reader gives each picture a probability for every candidate number and for "no number visible".
 CLIP reads by comparing the picture with sentences, as the 2022 paper did on about a hundred
@@ -8,7 +8,8 @@ pictures; its sentences are not published, so these are our own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +18,16 @@ import numpy as np
 from scipy.special import log_softmax
 
 from sameplayer.data.images import Picture
-from sameplayer.errors import ConfigError, WeightsError
+from sameplayer.errors import (
+    ConfigError,
+    MissingFile,
+    SettingError,
+    WeightsError,
+    did_you_mean,
+    import_extra,
+)
 
+CLIP_MODEL = "ViT-B-32-quickgelu"
 NUMBERS = (*(str(number) for number in range(100)), "00")
 TEMPLATES = (
     "a photo of a player with the number {} on the shirt",
@@ -63,7 +72,7 @@ class ClipReader:
 
     def __init__(
         self,
-        model: str = "ViT-B-32-quickgelu",
+        model: str = CLIP_MODEL,
         weights: str | None = "openai",
         candidates: Sequence[str] = NUMBERS,
         *,
@@ -134,19 +143,16 @@ class OcrReader:
         views: Sequence[str] = ("torso", "chest"),
         width: int = 256,
     ) -> None:
-        try:
-            from rapidocr import RapidOCR
-        except ImportError as error:
-            raise ConfigError(
-                "Reading numbers needs rapidocr: pip install 'sameplayer[numbers]'."
-            ) from error
         if not 0 < certainty < 1:
-            raise ConfigError(f"certainty is {certainty}; expected more than 0, less than 1.")
+            raise SettingError("certainty", certainty, "more than 0, less than 1")
         _check_views(views)
+        rapidocr = import_extra("rapidocr", "numbers", "Reading numbers by text recognition")
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self.candidates, self.name = tuple(candidates), "RapidOCR"
         self._certainty, self._views, self._width = certainty, tuple(views), width
-        self._engine = RapidOCR(params={"Global.log_level": "error", "Det.limit_side_len": width})
+        self._engine = rapidocr.RapidOCR(
+            params={"Global.log_level": "error", "Det.limit_side_len": width}
+        )
 
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Return log-probabilities (n, candidates + 1)."""
@@ -204,7 +210,7 @@ class BothReaders:
 
 def _check_views(views: Sequence[str]) -> None:
     if not views or not set(views) <= set(VIEWS):
-        raise ConfigError(f"Views are {list(views)}; expected one or more of {', '.join(VIEWS)}.")
+        raise SettingError("views", list(views), f"one or more of {', '.join(VIEWS)}")
 
 
 def view(picture: Picture, name: str) -> Picture:
@@ -219,22 +225,18 @@ def view(picture: Picture, name: str) -> Picture:
 
 
 def _open_clip(model: str, weights: str | None, device: str) -> tuple[Any, Any, Any]:
-    try:
-        import open_clip
-    except ImportError as error:
-        raise ConfigError(
-            "Reading numbers with CLIP needs open_clip: pip install 'sameplayer[numbers]'."
-        ) from error
+    open_clip = import_extra("open_clip", "numbers", "Reading numbers with CLIP")
     if Path(model).suffix == ".json":
-        open_clip.add_model_config(model)
-        model = Path(model).stem
+        model = _add_configuration(open_clip, Path(model))
     if model not in open_clip.list_models():
         raise WeightsError(
-            f"OpenCLIP has no model {model!r} with a text tower; see open_clip.list_models(). An "
-            "image encoder alone cannot read numbers."
+            f"OpenCLIP has no model {model!r} with a text tower."
+            f"{did_you_mean(model, open_clip.list_models())} Name one of "
+            "open_clip.list_models(), or a configuration (.json); an image encoder alone cannot "
+            "read numbers."
         )
     try:
-        found, _, prepare = open_clip.create_model_and_transforms(
+        network, _, prepare = open_clip.create_model_and_transforms(
             model, pretrained=weights, device=device, weights_only=True
         )
     except Exception as error:
@@ -242,4 +244,58 @@ def _open_clip(model: str, weights: str | None, device: str) -> tuple[Any, Any, 
             f"The weights {weights!r} of {model} could not be had ({type(error).__name__}). "
             "Without a network, name a file, or read with ocr."
         ) from error
-    return found.eval(), prepare, open_clip.get_tokenizer(model)
+    return network.eval(), prepare, open_clip.get_tokenizer(model)
+
+
+def _add_configuration(open_clip: Any, path: Path) -> str:
+    if not path.is_file():
+        raise MissingFile(f"{path}: no such configuration of an OpenCLIP model.")
+    open_clip.add_model_config(path)
+    if path.stem not in open_clip.list_models():
+        raise WeightsError(
+            f"{path}: not an OpenCLIP configuration; expected a JSON object with embed_dim, "
+            "vision_cfg and text_cfg."
+        )
+    return path.stem
+
+
+@dataclass(frozen=True)
+class ReaderSettings:
+    """What the reader of a name is made with; each reader takes what it knows.
+
+    model         OpenCLIP architecture, or its configuration (.json), for CLIP
+    weights       OpenCLIP tag or file of weights, for CLIP
+    candidates    numbers that may be read
+    device        where a network runs, a name of torch's
+    """
+
+    model: str = CLIP_MODEL
+    weights: str | None = "openai"
+    candidates: tuple[str, ...] = NUMBERS
+    device: str = "cpu"
+
+
+def _clip_reader(settings: ReaderSettings) -> NumberReader:
+    return ClipReader(settings.model, settings.weights, settings.candidates, device=settings.device)
+
+
+READERS: dict[str, Callable[[ReaderSettings], NumberReader]] = {
+    "ocr": lambda settings: OcrReader(settings.candidates),
+    "clip": _clip_reader,
+}
+
+
+def make_reader(name: str = "ocr", settings: ReaderSettings | None = None) -> NumberReader:
+    """Return the reader of this name, several joined by a plus: their log-probabilities averaged.
+
+    name    of READERS; raises ConfigError for another, MissingExtra where a package is missing
+    """
+    parts = name.split("+")
+    unknown = [part for part in parts if part not in READERS]
+    if unknown:
+        raise ConfigError(
+            f"Reader {unknown[0]!r} is unknown.{did_you_mean(unknown[0], READERS)} Readers: "
+            f"{', '.join(READERS)}, or several joined by a plus."
+        )
+    readers = [READERS[part](settings or ReaderSettings()) for part in parts]
+    return readers[0] if len(readers) == 1 else BothReaders(readers)

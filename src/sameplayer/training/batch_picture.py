@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sameplayer.data.augment import erase, find_augment
+from sameplayer.data.augment import Augment, PairTransform, erase
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
@@ -20,23 +20,35 @@ from sameplayer.training.config import TrainConfig
 from sameplayer.training.feed import Feed
 from sameplayer.training.plan import make_plan
 from sameplayer.training.processes import Process
+from sameplayer.training.start import OwnParts, first_encoder
 
 ROW = 16
 
 
-def show_batch(crops: Crops, encoder: Encoder, config: TrainConfig, out: str | Path) -> int:
+def show_batch(
+    crops: Crops,
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    augment: PairTransform | Augment | None = None,
+) -> int:
     """Write the first batch of a run with these settings as a PNG; return how many pairs it holds.
 
     Pictures are augmented, normalised and erased as in training, then turned back into colours.
-    No person is held out for validation.
+    No person is held out for validation, and no weights are fetched.
+
+    augment    an own augmentation, as ``train`` takes it
     """
-    start = encoder.spec if config.weights is not None else None
-    plan = make_plan(crops, replace(config, validate="none"), start)
-    augment = find_augment(plan.config.augment or "none")
-    with Feed(plan, encoder.prepare, augment, Process(encoder.device)) as feed:
+    own = OwnParts(augment=augment)
+    asked = replace(own.recorded(config), validate="none", pretrained=True)
+    start = own.start(asked)
+    plan = make_plan(crops, asked, None if start is None else start.spec)
+    encoder = first_encoder(replace(plan.config, pretrained=False), start)
+    chosen = own.chosen_augment(plan.config)
+    with Feed(plan, encoder.prepare, chosen, Process(encoder.device)) as feed:
         batch, persons = next(feed.epoch(0))
     images = encoder.normalise(batch.pictures)
-    if augment.erases:
+    if chosen.erases:
         images = erase(images, batch.generators)
     picture = draw_pairs(encoder, images)
     good, content = cv2.imencode(".png", np.ascontiguousarray(picture[:, :, ::-1]))

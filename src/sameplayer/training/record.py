@@ -10,6 +10,7 @@ from sameplayer.errors import ConfigError, MissingFile
 from sameplayer.training.config import TrainConfig, config_of, read_record
 
 FACTS = ("root", "source", "scope")
+SCOPES = ("set", "game", "sequence")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_run(folder: str | Path) -> RunRecord:
     return RunRecord(config_of(record, path), Path(facts["root"]), facts["source"], facts["scope"])
 
 
-def run_data(folder: str | Path) -> dict[str, str]:
+def run_data(folder: str | Path) -> dict[str, Any]:
     """Return root, source and scope of the data that a run learned from.
 
     folder    of a run, or its best/, last/ or epoch-N; {} where it is of no run, such as an encoder
@@ -65,11 +66,12 @@ def _config_path(folder: Path) -> Path:
     )
 
 
-def _facts(record: dict[str, Any], path: Path) -> dict[str, str]:
-    facts = record.get("data")
-    if not isinstance(facts, dict) or not all(isinstance(facts.get(key), str) for key in FACTS):
+def _facts(record: dict[str, Any], path: Path) -> dict[str, Any]:
+    facts: Any = record.get("data")
+    known = isinstance(facts, dict) and all(isinstance(facts.get(key), str) for key in FACTS)
+    if not known or facts["scope"] not in SCOPES:
         raise ConfigError(
-            f"{path}: expected 'data' with {', '.join(FACTS)} as text; this is no run of this "
-            "version."
+            f"{path}: expected 'data' with {', '.join(FACTS)} (one of {', '.join(SCOPES)}); this is "
+            "no run of this version."
         )
     return {key: facts[key] for key in FACTS}
