@@ -143,7 +143,8 @@ def _tell_scope(run: Path, crops: Crops) -> None:
     trained, here = run_data(run).get("scope"), crops.scope or "set"
     if trained not in (None, here):
         console.print(
-            f"note: {run} was trained with persons told apart within a {trained}; here it is a {here}"
+            f"note: {run} was trained with persons told apart within a {trained}; "
+            f"here it is a {here}"
         )
 
 

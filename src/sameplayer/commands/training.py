@@ -105,9 +105,8 @@ def train_for(arguments: Sequence[str]) -> Callable[..., None]:
         begun = [folder for folder in folders if (folder / "config.json").is_file()]
         folder = (begun or folders)[0]
         facts = run_data(folder)
-        scope = facts.get("scope") or "set"
         return train_command(
-            read_config(folder / "config.json"), Reading(facts.get("source"), scope)
+            read_config(folder / "config.json"), Reading(facts["source"], facts["scope"])
         )
     return train_command(TrainConfig(), Reading())
 

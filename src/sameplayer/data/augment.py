@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from sameplayer.data.seeding import seeded
-from sameplayer.errors import SettingError, did_you_mean
+from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,8 +86,7 @@ def find_augment(choice: str | Augment | PairTransform) -> Augment:
     """
     if isinstance(choice, str):
         if choice not in AUGMENTS:
-            known = f"one of {', '.join(AUGMENTS)}.{did_you_mean(choice, AUGMENTS)}"
-            raise SettingError("augment", choice, known.rstrip("."))
+            raise SettingError("augment", choice, f"one of {', '.join(AUGMENTS)}")
         choice = AUGMENTS[choice]
     return choice if isinstance(choice, Augment) else Augment(choice)
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from sameplayer.errors import SettingError, did_you_mean
+from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -98,5 +98,5 @@ def make_loss(choice: str | Loss, setting: LossSetting) -> nn.Module:
     for name in names:
         if name not in LOSSES:
             known = f"one of {', '.join(LOSSES)}, or a sum such as info-nce+triplet"
-            raise SettingError("loss", choice, known + did_you_mean(name, LOSSES))
+            raise SettingError("loss", choice, known)
     return LossSum([LOSSES[name](setting) for name in names])

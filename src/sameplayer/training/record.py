@@ -71,7 +71,7 @@ def _facts(record: dict[str, Any], path: Path) -> dict[str, Any]:
     known = isinstance(facts, dict) and all(isinstance(facts.get(key), str) for key in FACTS)
     if not known or facts["scope"] not in SCOPES:
         raise ConfigError(
-            f"{path}: expected 'data' with {', '.join(FACTS)} (one of {', '.join(SCOPES)}); this is "
-            "no run of this version."
+            f"{path}: expected 'data' with {', '.join(FACTS)} (one of {', '.join(SCOPES)}); "
+            "this is no run of this version."
         )
     return {key: facts[key] for key in FACTS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from sameplayer.errors import SettingError, did_you_mean
+from sameplayer.errors import SettingError
 
 Schedule = Callable[[float, float, float], float]
 """Share of the decay that is done (0 to 1), highest rate, last rate -> rate."""
@@ -28,8 +28,7 @@ def learning_rates(
     Raises SettingError for a name that SCHEDULES has not.
     """
     if name not in SCHEDULES:
-        known = ", ".join(SCHEDULES)
-        raise SettingError("schedule", name, f"one of {known}{did_you_mean(name, SCHEDULES)}")
+        raise SettingError("schedule", name, f"one of {', '.join(SCHEDULES)}")
     decayed = SCHEDULES[name]
     steps = epochs * steps_per_epoch
     warm = int(warmup_epochs * steps_per_epoch)
