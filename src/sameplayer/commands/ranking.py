@@ -139,13 +139,13 @@ def _write_report(
 
 def _tell_scope(run: Path, crops: Crops) -> None:
     """Say so when persons are told apart in another scope than the run was trained in."""
-    from sameplayer.training.run_folder import run_data
+    from sameplayer.training.record import run_data
 
-    trained = run_data(run).get("scope", crops.scope) if (run / "config.json").is_file() else None
-    if (run / "config.json").is_file() and trained != crops.scope:
+    trained, here = run_data(run).get("scope"), crops.scope or "set"
+    if trained not in (None, here):
         console.print(
-            f"note: {run} was trained with persons told apart within a {trained or 'set'}; here "
-            f"it is a {crops.scope or 'set'}"
+            f"note: {run} was trained with persons told apart within a {trained}; "
+            f"here it is a {here}"
         )
 
 

@@ -90,7 +90,7 @@ train = train_command(TrainConfig(), Reading())
 
 def train_for(arguments: Sequence[str]) -> Callable[..., None]:
     """Return the verb with the settings of --config, or of the run that is resumed."""
-    from sameplayer.training.run_folder import run_data
+    from sameplayer.training.record import run_data
 
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
@@ -105,9 +105,8 @@ def train_for(arguments: Sequence[str]) -> Callable[..., None]:
         begun = [folder for folder in folders if (folder / "config.json").is_file()]
         folder = (begun or folders)[0]
         facts = run_data(folder)
-        scope = facts.get("scope") or "set"
         return train_command(
-            read_config(folder / "config.json"), Reading(facts.get("source"), scope)
+            read_config(folder / "config.json"), Reading(facts["source"], facts["scope"])
         )
     return train_command(TrainConfig(), Reading())
 
@@ -165,7 +164,7 @@ def find_rate(
         out: Picture of the curve to write (.png).
         settings: Every setting of a run; its own rates are left aside.
     """
-    from sameplayer.training.find_rate import find_rate as find
+    from sameplayer.training.rate_finder import find_rate as find
 
     crops = reading.read(data)
     with bar("raising the rate") as advance:
@@ -205,7 +204,7 @@ def show_batch(
         out: Picture to write (.png).
         settings: Every setting of a run.
     """
-    from sameplayer.training.show_batch import show_batch as show
+    from sameplayer.training.batch_picture import show_batch as show
 
     print(f"{out}: {show(reading.read(data), settings, out)} pairs")
 
