@@ -188,7 +188,8 @@ _COLUMNS: dict[str, Any] = {
     "decimal": lambda n: pa.array([1] * n, pa.decimal128(30, 2)),
     "duration": lambda n: pa.array([1] * n, pa.duration("s")),
     "text": lambda n: pa.array(["1"] * n), "empty": lambda n: pa.array([""] * n),
-    "wide": lambda n: pa.array(["x"] * n, pa.large_string()), "none": lambda n: pa.array([None] * n),
+    "wide": lambda n: pa.array(["x"] * n, pa.large_string()),
+    "none": lambda n: pa.array([None] * n),
     "map": lambda n: pa.array([[("a", 1)]] * n, pa.map_(pa.string(), pa.int64())),
 }  # fmt: skip
 _TABLES = ("drop", "rename", "twice", "no rows", "one row", "rows twice", "no facts", "bad facts",
@@ -215,7 +216,9 @@ def change_column(content: bytes, column: int, how: str) -> bytes:
             "no rows": lambda: table.slice(0, 0), "one row": lambda: table.slice(0, 1),
             "rows twice": lambda: pa.concat_tables([table, table]),
             "no facts": lambda: table.replace_schema_metadata(None),
-            "bad facts": lambda: table.replace_schema_metadata({b"pandas": b'{"index_columns": 3}'}),
+            "bad facts": lambda: table.replace_schema_metadata(
+                {b"pandas": b'{"index_columns": 3}'}
+            ),
             "index": lambda: table.append_column("__index_level_0__", values),
             "no columns": lambda: table.select([]),
         }[how]()  # fmt: skip

@@ -347,8 +347,8 @@ READERS: dict[str, Reader] = {
     "submission": Reader(
         _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 120),
     "read numbers": Reader(
-        samples.number_table, use_numbers, {"crops.csv": TABLE | {"drop_separator": TEXT["drop_separator"]}},
-        60),
+        samples.number_table, use_numbers,
+        {"crops.csv": TABLE | {"drop_separator": TEXT["drop_separator"]}}, 60),
     "truth.csv": Reader(samples.number_table, use_truth, {"truth.csv": CELLS}, 50),
     "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 80),
     "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),

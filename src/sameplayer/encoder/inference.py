@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from sameplayer.data.images import Picture, read_crop
+from sameplayer.data.images import Picture
+from sameplayer.data.reading import read_crop
 from sameplayer.errors import ConfigError, SettingError
 
 PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
