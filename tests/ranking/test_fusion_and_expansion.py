@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.quality import picture_quality
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import ConfigError, DataError, RankingError
 from sameplayer.evaluation.scores import compare, evaluate
@@ -164,13 +163,6 @@ def test_tracks_are_pooled_to_unit_rows() -> None:
         pool_tracks(rows, ("track",))
     with pytest.raises(RankingError, match="60 weights"):
         pool_tracks(rows, weights=np.zeros(60))
-
-
-def test_quality_prefers_large_sharp_pictures(league: Crops) -> None:
-    few = league.where(np.arange(6))
-    quality = picture_quality(few)
-    assert quality.shape == (6,)
-    assert (quality > 0).all()
 
 
 def test_queries_of_one_person_become_one_row() -> None:
