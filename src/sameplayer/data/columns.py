@@ -55,7 +55,21 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
         raise DataError(f"{root}: column 'role' holds {unknown}; expected one of {ROLES}.")
     _refuse_boxes(table, root)
     rest = [name for name in table.columns if name not in COLUMNS + BOX]
-    return table[[*COLUMNS, *BOX, *rest]]
+    return frozen(table[[*COLUMNS, *BOX, *rest]])
+
+
+def frozen(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with numbers that cannot be written into through their array.
+
+    Text and other columns need nothing: pandas hands out read-only arrays of them, or copies.
+    """
+    table = table.copy(deep=False)
+    for name in NUMBERS:
+        missing = table[name].isna().to_numpy(dtype=bool, copy=True)
+        values = table[name].to_numpy(dtype=float, na_value=0, copy=True)
+        missing.flags.writeable = values.flags.writeable = False
+        table[name] = pd.Series(pd.arrays.FloatingArray(values, missing), table.index)
+    return table
 
 
 def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import BOX, SCOPES, TEXT, normalised, refuse_gaps
+from sameplayer.data.columns import BOX, SCOPES, TEXT, frozen, normalised, refuse_gaps
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import Box, read_crop
 from sameplayer.errors import DataError, MissingFile
@@ -104,7 +104,7 @@ class Crops:
         """
         rows = self._own.iloc[self._positions(keep)].reset_index(drop=True)
         part = copy(self)  # rows of a table that was checked need no check
-        part.__dict__["table"] = rows
+        part.__dict__["table"] = frozen(rows)
         return part
 
     def path(self, row: int) -> Path:
