@@ -35,9 +35,7 @@ def test_validation_on_the_test_split_keeps_distractors(league: Crops) -> None:
 
 def test_valid_and_test_are_not_mixed(league: Crops) -> None:
     persons = ["v1", "v1", "v2", "v2"]
-    more = with_rows(
-        league, role=["query", "gallery"] * 2, split=["valid"] * 4, person=persons
-    )
+    more = with_rows(league, role=["query", "gallery"] * 2, split=["valid"] * 4, person=persons)
     plans = {name: make_plan(more, replace(CONFIG, validate=name)) for name in ("valid", "test")}
     shown = {name: set(plan.validation.table["person"]) for name, plan in plans.items()}  # type: ignore[union-attr]
     assert shown["valid"] == {"v1", "v2"}
