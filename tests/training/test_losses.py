@@ -34,7 +34,9 @@ def test_sums_are_all_of_different_losses() -> None:
 
 
 def test_an_unknown_loss_lists_the_known_ones() -> None:
-    with pytest.raises(SettingError, match=r"info-nce\+triplets; expected one of info-nce"):
+    with pytest.raises(
+        SettingError, match=r"info-nce\+triplets; expected one of info-nce, identity, triplet"
+    ):
         make_loss("info-nce+triplets", setting())
 
 
