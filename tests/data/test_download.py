@@ -110,7 +110,7 @@ def test_part_that_is_already_whole_is_taken(server: Server, tmp_path: Path) -> 
 
 def test_download_says_what_the_server_said(server: Server, tmp_path: Path) -> None:
     server.status = 404
-    with pytest.raises(DataError, match=r"404.*--url"):
+    with pytest.raises(DataError, match=r"404.*``url``"):
         download(server.url, tmp_path / "data.zip", wait_s=0)
     server.status = 503
     with pytest.raises(DataError, match=r"503.*Run the same command again"):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from sameplayer.data.crops import Crops
-from sameplayer.encoder import encoder as encoder_module
+from sameplayer.encoder import saved as saved_module
+from sameplayer.encoder.build import build_model, spec_of
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
-from sameplayer.encoder.encoder import build_model, create_encoder, load_encoder, spec_of
+from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.encoder.presets import PRESETS
 from sameplayer.errors import ConfigError, DataError, RankingError, WeightsError
 
@@ -74,7 +77,7 @@ def test_full_disk_leaves_nothing_half_written(
         path.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(encoder_module, "save_file", full)
+    monkeypatch.setattr(saved_module, "save_file", full)
     with pytest.raises(WeightsError, match="No space left"):
         create_encoder("small", pretrained=False, seed=9).save(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -88,10 +91,14 @@ def test_unknown_name_suggests_a_preset() -> None:
 def test_without_network_the_error_says_how_to_bring_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def no_network(*_: object, **__: object) -> None:
-        raise ConnectionError("no route")
+    build = timm.create_model
 
-    monkeypatch.setattr(encoder_module.timm, "create_model", no_network)
+    def no_network(*names: Any, pretrained: bool = False, **settings: Any) -> Any:
+        if pretrained:
+            raise ConnectionError("no route")
+        return build(*names, **settings)
+
+    monkeypatch.setattr(timm, "create_model", no_network)
     with pytest.raises(WeightsError, match="SAMEPLAYER_WEIGHTS"):
         load_encoder("vit-b16-openai")
 

@@ -46,7 +46,7 @@ class Search:
 
 @dataclass(frozen=True)
 class RankConfig:
-    """Settings of a ranking. Raises SettingError for a value out of range."""
+    """Settings of a ranking."""
 
     method: Annotated[str, tyro.conf.arg(name="rerank")] = "none"
     """Re-ranking: none, k-reciprocal, hard, or a name that was put into RERANKERS."""
@@ -66,6 +66,7 @@ class RankConfig:
     """How far the graph index searches: more finds more of the true neighbours."""
 
     def __post_init__(self) -> None:
+        """Raise SettingError for a value out of range."""
         check_settings(self.k1, self.k2, 0.0 if self.lambda_ is None else self.lambda_)
         _ = self.search
 
