@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import plain
+import pytest
 from hypothesis import given, settings
 
 from sameplayer.ranking import hard_weights, k_reciprocal
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import smallest_columns
-from sameplayer.ranking.kernels.sparse import mean_rows, transpose
+from sameplayer.ranking.kernels.sparse import LANES, _distance, mean_rows, transpose
 from tests.ranking.drawn import Case, cases, shaken
 
 
@@ -66,6 +67,22 @@ def test_hard_weights_averaged_in_place_depend_on_the_order_of_the_gallery() -> 
     order = np.random.default_rng(1).permutation(55)
     whole, permuted = hard_weights(rows[:5], rows[5:]), hard_weights(rows[:5], rows[5:][order])
     assert np.abs(permuted - whole[:, order]).max() > 1e-3
+
+
+@pytest.mark.parametrize("width", [1, 31, 32, 100, 1024])
+def test_sums_are_taken_in_one_order_however_the_loop_is_compiled(width: int) -> None:
+    rows = np.random.default_rng(width).normal(size=(2, width)).astype(np.float32)
+    lengths, scratch = np.zeros(2, np.float32), np.empty(LANES, np.float32)
+    lanes, whole = np.zeros(LANES, np.float32), width - width % LANES
+    product = -rows[0] * rows[1]
+    for start in range(0, whole, LANES):
+        lanes += product[start : start + LANES]
+    total = np.float32(0)
+    for part in (*lanes, *product[whole:]):
+        total += part
+    negated = np.stack([-rows[0], rows[1]])
+    assert _distance(negated, lengths, 0, 1, scratch) == max(-2 * total, np.float32(0))
+    assert _distance(rows, lengths, 0, 1, scratch) == max(2 * total, np.float32(0))
 
 
 def test_smallest_columns_are_those_of_a_stable_sort() -> None:

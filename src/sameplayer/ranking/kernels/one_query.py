@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from sameplayer.ranking.kernels import Lists, Sets
 from sameplayer.ranking.kernels.sets import expand, widest
 from sameplayer.ranking.kernels.sparse import weigh
 
@@ -37,8 +38,7 @@ def insert_query(lists, values, farthest, raw, grown):
     return new_lists, new_values, new_farthest
 
 
-@njit(cache=True)
-def one_query_jaccard(found, near, half, averaged):
+def one_query_jaccard(found: Lists, near: Sets, half: Sets, averaged: np.ndarray) -> np.ndarray:
     """Return (n,) Jaccard distances of row 0 to rows 1...; row i is the mean of averaged[i] (k2,).
 
     found         Lists of the query and the gallery, whose values are divided by ``farthest``
@@ -50,7 +50,8 @@ def one_query_jaccard(found, near, half, averaged):
     columns, weights, slot = _query_row(found, near, half, averaged[0])
     sharing = _sharing_rows(columns, near, half, len(found.lists))
     shared = _shared_weights(sharing, slot, len(columns), found, near, half)
-    return _distances(weights, shared, sharing, averaged)
+    distance: np.ndarray = _distances(weights, shared, sharing, averaged)
+    return distance
 
 
 @njit(cache=True)
