@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source, split
+from sameplayer.data.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
@@ -92,7 +92,7 @@ def test_nothing_to_score_is_an_error() -> None:
 
 
 def test_a_query_is_ranked_within_its_scope_only(volleyball: Path) -> None:
-    crops = split(read_source(volleyball / "data_reid", scope="sequence"), "test")
+    crops = read_source(volleyball / "data_reid", scope="sequence").of_split("test")
     ranking = rank(embed(create_encoder("small", pretrained=False), crops))
     assert (np.isfinite(ranking.distance).sum(axis=1) == 108).all()
     scores = evaluate(ranking)
@@ -101,7 +101,7 @@ def test_a_query_is_ranked_within_its_scope_only(volleyball: Path) -> None:
 
 
 def test_foreign_gallery_is_refused(league: Crops) -> None:
-    test = split(league, "test")
+    test = league.of_split("test")
     one, other = (embed(create_encoder("small", pretrained=False, seed=s), test) for s in (1, 2))
     with pytest.raises(RankingError, match="encoder"):
         rank(one, other)
