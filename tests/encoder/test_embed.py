@@ -1,4 +1,4 @@
-"""Embedding a crop table: as one by one, in the order of its rows, and the encoder left as it was."""
+"""Embedding a crop table: as one by one, in the order of its rows, the encoder left as it was."""
 
 from __future__ import annotations
 

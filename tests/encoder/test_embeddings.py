@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -105,10 +106,8 @@ def test_any_damage_to_embeddings_is_an_error_of_ours(saved: Path, data: st.Data
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     bad = saved.with_name("bad")
     bad.write_bytes(content[: data.draw(st.integers(0, 2 * len(content)))])
-    try:
+    with suppress(DataError, RankingError):
         assert load_embeddings(bad).vectors.shape == (3, 2)
-    except (DataError, RankingError):
-        pass
 
 
 def test_nan_or_long_rows_and_whole_numbers_are_refused(crops: Crops) -> None:
