@@ -27,7 +27,7 @@ from sameplayer.errors import DataError, SameplayerError
 from sameplayer.evaluation.comparison import compare_runs, write_comparison
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
-from sameplayer.numbers.readers import NUMBERS
+from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.tables import read_roster, table_probabilities
 from sameplayer.ranking.numbers import with_numbers
 from sameplayer.ranking.prepared import PreparedGallery
