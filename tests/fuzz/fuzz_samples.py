@@ -23,7 +23,8 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.ranking.prepared import PreparedGallery
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import Step, train
+from sameplayer.training.loop import Step
+from sameplayer.training.train import train
 
 SETTINGS = TrainConfig(
     pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"

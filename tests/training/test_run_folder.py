@@ -18,8 +18,9 @@ from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import TrainingError
 from sameplayer.training import start
 from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.loop import Step, Trainer
 from sameplayer.training.record import read_run
-from sameplayer.training.train import Step, Trainer, train
+from sameplayer.training.train import train
 from tests.training.small_runs import QUICK, digest, epochs_of, record, stop_at, weights
 
 SMALL = replace(QUICK, epochs=3, augment="2023", cache_gb=0.001)

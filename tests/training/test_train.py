@@ -22,11 +22,12 @@ from sameplayer.errors import DataError, TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
 from sameplayer.training import step as step_module
-from sameplayer.training import train as train_module
+from sameplayer.training import loop
 from sameplayer.training.config import read_config
 from sameplayer.training.info_nce import Outcome
+from sameplayer.training.loop import Step
 from sameplayer.training.plan import make_plan, person_means
-from sameplayer.training.train import Step, train
+from sameplayer.training.train import train
 from tests.training.small_runs import QUICK, weights
 
 
@@ -99,7 +100,7 @@ def test_pictures_a_second_counts_those_that_were_drawn(
     scoped = replace(league, table=games, scope="game")
     config = replace(QUICK, epochs=1, pairs=32, validate="none")
     sizes = [len(batch) for batch in make_plan(scoped, config).first]
-    monkeypatch.setattr(train_module._Clock, "elapsed", lambda clock: 2.0)
+    monkeypatch.setattr(loop._Clock, "elapsed", lambda clock: 2.0)
     with caplog.at_level(logging.WARNING):
         train(scoped, tmp_path / "run", config)
     assert max(sizes) < 32
@@ -172,13 +173,13 @@ def test_nearest_batches_use_the_means_of_the_last_epoch(
 ) -> None:
     config = replace(QUICK, negatives="nearest", validate="none", keep_epochs=True)
     asked: list[Any] = []
-    batches = train_module.Plan.batches
+    batches = loop.Plan.batches
 
     def watched(plan: Any, epoch: int, means: Any = None) -> list[np.ndarray]:
         asked.append((epoch, means))
         return batches(plan, epoch, means)
 
-    monkeypatch.setattr(train_module.Plan, "batches", watched)
+    monkeypatch.setattr(loop.Plan, "batches", watched)
     train(league, tmp_path / "run", config)
     assert [epoch for epoch, _ in asked] == [0, 1]
     assert asked[0][1] is None
