@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sameplayer.data.crops import check_crops
+from sameplayer.data.check import check_crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
 

@@ -21,7 +21,7 @@ from statistics import mean, stdev
 
 import torch
 
-from sameplayer.data.sources import read_source, split
+from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
 from sameplayer.encoder.embed import embed
 from sameplayer.evaluation.scores import evaluate
@@ -71,7 +71,7 @@ def main() -> None:
         data = options.data or draw_league(Path(folder) / "league", options.persons, 1,
                                            test_persons=60, challenge_persons=2)  # fmt: skip
         crops = read_source(data, scope=options.scope)
-        test = split(crops, "test")
+        test = crops.of_split("test")
         base = TrainConfig(pairs=options.pairs, epochs=options.epochs, validate="none")
         if base.negatives == "random" and crops.table["team"].isna().all():
             recipes = {n: c for n, c in recipes.items() if c.get("negatives") != "team"}

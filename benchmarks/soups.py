@@ -20,7 +20,7 @@ from statistics import mean, stdev
 import torch
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source, split
+from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder, load_encoder
@@ -48,7 +48,7 @@ def main() -> None:
         data = options.data or draw_league(Path(folder) / "league", options.persons, 1,
                                            test_persons=60, challenge_persons=2)  # fmt: skip
         crops = read_source(data, scope=options.scope)
-        test = split(crops, "test")
+        test = crops.of_split("test")
         rows: dict[str, list[float]] = {}
         lasts = []
         for seed in options.seeds:

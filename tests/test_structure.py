@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,8 +76,11 @@ def test_errors_outside_the_command_line_name_no_flags() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Raise):
-                texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
-                if any(isinstance(text, str) and "--" in text for text in texts):
+                words = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+                text = re.sub(
+                    r"sameplayer [a-z-]+ .*", "a whole command", " ".join(map(str, words))
+                )
+                if "--" in text:
                     wrong.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
     assert not wrong
 

@@ -9,14 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import sameplayer
-from sameplayer.data.sources import split
 from sameplayer.ranking.ranking import Ranking
 
 GREEN, RED, BLUE = "#1a8f3c", "#c62f2f", "#1f5fbf"
 
 
 def main(demo: Path) -> None:
-    test = split(sameplayer.read_source(demo / "league"), "test")
+    test = sameplayer.read_source(demo / "league").of_split("test")
     embeddings = sameplayer.embed(sameplayer.load_encoder(demo / "run"), test)
     plain = sameplayer.rank(embeddings)
     better = sameplayer.rank(embeddings, rerank="k-reciprocal")

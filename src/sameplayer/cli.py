@@ -70,9 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    verbs = dict(VERBS)
-    if arguments[:1] == ["train"]:
-        verbs["train"] = training.train_for(arguments)
+    verb = arguments[0] if arguments else ""
+    verbs = {name: _only_named(function) for name, function in VERBS.items()}
+    if verb in VERBS:  # the flags of the other verbs need not be worked out
+        verbs[verb] = training.train_for(arguments) if verb == "train" else VERBS[verb]
     result = tyro.extras.subcommand_cli_from_dict(
         verbs,
         args=arguments,
@@ -81,6 +82,15 @@ def _run(arguments: list[str]) -> int:
         config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
     )
     return result if isinstance(result, int) else 0
+
+
+def _only_named(function: Callable[..., Any]) -> Callable[[], None]:
+    """Return a verb without arguments, for the list of verbs."""
+
+    def named() -> None: ...
+
+    named.__doc__ = (function.__doc__ or "").split("\n\n")[0]
+    return named
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ def fetch(
 
 def check(data: Data, reading: Reading = Reading()) -> int:
     """Count a data set and list every problem with its row and file; exit 1 when there is one."""
-    from sameplayer.data.crops import check_crops, describe_crops
+    from sameplayer.data.check import check_crops
+    from sameplayer.data.crops import describe_crops
 
     crops = reading.read(data)
     print(describe_crops(crops))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +50,7 @@ def embed(
 
 
 @dataclass(frozen=True)
-class Help:
+class Refinement:
     """What helps appearance: neighbours of a query, shirt numbers."""
 
     expand: int = 0
@@ -72,7 +73,7 @@ class Help:
 
 
 @dataclass(frozen=True)
-class ReportChoice:
+class Output:
     """What is written beside the printed scores."""
 
     json: Path | None = None
@@ -89,8 +90,8 @@ def evaluate(
     run: Run,
     data: Data,
     ranking: RankConfig = RankConfig(),
-    help: Help = Help(),
-    write: ReportChoice = ReportChoice(),
+    refine: Refinement = Refinement(),
+    output: Output = Output(),
     compute: Compute = Compute(),
     reading: ReadingSplit = ReadingSplit(),
 ) -> None:
@@ -100,13 +101,13 @@ def evaluate(
     crops = reading.read(data)
     _tell_scope(run, crops)
     encoder = compute.load(run)
-    result = help.rank(compute.embed(encoder, crops), ranking)
+    result = refine.rank(compute.embed(encoder, crops), ranking)
     scores = score(result)
-    if write.json is not None:
-        _write_json(write.json, scores.json())
-    if write.report is not None:
+    if output.json is not None:
+        _write_json(output.json, scores.json())
+    if output.report is not None:
         facts = {"data": str(data), "split": reading.split}
-        _write_report(write, result, encoder, facts)
+        _write_report(output, result, encoder, facts)
     print(scores.table())
 
 
@@ -117,7 +118,7 @@ def _write_json(path: Path, record: object) -> None:
 
 
 def _write_report(
-    choice: ReportChoice, ranking: Ranking, encoder: Encoder, facts: dict[str, str]
+    choice: Output, ranking: Ranking, encoder: Encoder, facts: dict[str, str]
 ) -> None:
     from sameplayer.evaluation.report import write_report
     from sameplayer.evaluation.scores import evaluate as score
@@ -131,7 +132,7 @@ def _write_report(
         score(ranking),
         {**facts, "encoder": encoder.spec.architecture, **encoder.spec.facts},
         encoder=encoder if choice.maps else None,
-        reader=make_reader("ocr") if choice.numbers else None,
+        reader=partial(make_reader, "ocr") if choice.numbers else None,
     )
     console.print(f"report: {choice.report}")
 
@@ -140,11 +141,12 @@ def _tell_scope(run: Path, crops: Crops) -> None:
     """Say so when persons are told apart in another scope than the run was trained in."""
     from sameplayer.training.record import run_data
 
-    trained, here = run_data(run).get("scope"), crops.scope or "set"
-    if trained not in (None, here):
+    here = crops.scope or "set"
+    trained = run_data(run).get("scope", here)
+    if trained != here:
         console.print(
-            f"note: {run} was trained with persons told apart within a {trained}; "
-            f"here it is a {here}"
+            f"note: {run} was trained with persons told apart within a {trained}; here it is "
+            f"a {here}"
         )
 
 

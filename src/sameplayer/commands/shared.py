@@ -26,6 +26,9 @@ Data = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DATA", help=D
 console = Console(stderr=True, highlight=False)
 
 
+Scope = Literal["set", "game", "sequence"]
+
+
 class RunsAndData(NamedTuple):
     """One or more runs, and what they are tried on."""
 
@@ -61,7 +64,7 @@ class Reading:
 
     source: str | None = None
     """Layout: table, synergy, market1501, soccernet, mot, folder; None: recognised."""
-    scope: Literal["set", "game", "sequence"] | None = None
+    scope: Scope | None = None
     """Where a person id holds; None: as the layout says."""
 
     def read(self, data: Path) -> Crops:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import tyro
 
@@ -17,6 +17,7 @@ from sameplayer.commands.shared import (
     Reading,
     ReadingSplit,
     RunsThenData,
+    Scope,
     at_least,
     bar,
     console,
@@ -25,6 +26,7 @@ from sameplayer.commands.shared import (
 from sameplayer.errors import SameplayerError
 from sameplayer.ranking.config import RankConfig
 from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.record import read_run
 
 if TYPE_CHECKING:
     from sameplayer.data.crops import Crops
@@ -58,13 +60,17 @@ def train_command(defaults: TrainConfig, remembered: Reading) -> Callable[..., N
         folders = [out / f"seed-{seed}" for seed in seeds]
         runs = zip(seeds, folders, strict=True)
         scores = [
-            _train_one(crops, folder, replace(settings, seed=seed), resume and folder.exists())
+            _train_one(crops, folder, replace(settings, seed=seed), resume and _begun(folder))
             for seed, folder in runs
         ]
         if all(score is not None for score in scores):
             _print_spread([100 * score for score in scores if score is not None])
 
     return train
+
+
+def _begun(run: Path) -> bool:
+    return (run / "config.json").is_file()
 
 
 def _train_one(crops: Crops, out: Path, settings: TrainConfig, resume: bool) -> float | None:
@@ -90,24 +96,16 @@ train = train_command(TrainConfig(), Reading())
 
 def train_for(arguments: Sequence[str]) -> Callable[..., None]:
     """Return the verb with the settings of --config, or of the run that is resumed."""
-    from sameplayer.training.record import run_data
-
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--resume", default="False")
-    parser.add_argument("--seeds", nargs="*", type=str, default=())
     given = parser.parse_known_args(list(arguments))[0]
     if given.config is not None:
         return train_command(read_config(given.config), Reading())
     if given.resume == "True" and given.out is not None:
-        folders = [given.out / f"seed-{seed}" for seed in given.seeds] or [given.out]
-        begun = [folder for folder in folders if (folder / "config.json").is_file()]
-        folder = (begun or folders)[0]
-        facts = run_data(folder)
-        return train_command(
-            read_config(folder / "config.json"), Reading(facts["source"], facts["scope"])
-        )
+        run = read_run(given.out)
+        return train_command(run.config, Reading(run.source, cast(Scope, run.scope)))
     return train_command(TrainConfig(), Reading())
 
 

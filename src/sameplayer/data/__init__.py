@@ -1,1 +1,5 @@
-"""Crops: sources, checks, pictures, batches."""
+"""Crops: layouts, checks, pictures, video frames, splits, the drawn league."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

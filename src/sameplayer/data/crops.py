@@ -21,99 +21,161 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.images import Picture, decode, picture_size, read_crop
-from sameplayer.errors import DataError
+from sameplayer.data.columns import BOX, SCOPES, TEXT, frozen, normalised, refuse_gaps
+from sameplayer.data.images import Picture
+from sameplayer.data.reading import Box, read_crop
+from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import whole_file, write_text
 
-COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
-TEXT = ("person", "sequence", "camera", "game", "team", "role", "number", "read_number")
-BOX = ("left", "top", "width", "height")
-ROLES = ("train", "query", "gallery", "distractor")
-SCOPES = ("sequence", "game")
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: ``row`` is the row's position in the table, or None."""
-
-    kind: str
-    row: int | None
-    file: str
-    text: str
-
-    def __str__(self) -> str:
-        place = self.file if self.row is None else f"row {self.row}, {self.file}"
-        return f"{self.kind}: {place}: {self.text}"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crops:
     """An immutable crop table with its root folder and its identity scope.
 
-    table   DataFrame with the columns above; never changed after construction
+    table   DataFrame with the columns above; every access gives a copy, so changing it changes
+            nothing here: give a changed table to ``dataclasses.replace(crops, table=...)``
     root    folder to which ``image`` is relative
     scope   None (person ids hold over the whole set), "game" or "sequence"
-    source  which adapter read it, for messages and records
+    source  which layout it was read from, for messages and records
+
+    Raises DataError for a table that lacks ``image``, holds half a box or an unknown role, or
+    whose scope's column has gaps.
     """
 
     table: pd.DataFrame
     root: Path
     scope: str | None = None
     source: str = "table"
-    notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "table", _normalised(self.table))
         object.__setattr__(self, "root", Path(self.root))
+        object.__setattr__(self, "table", normalised(self.table, self.root))
         if self.scope is not None and self.scope not in SCOPES:
             raise DataError(f"Scope {self.scope!r} is unknown; expected one of {SCOPES} or none.")
         if self.scope is not None:
-            _refuse_gaps(self.table, self.scope, self.root)
+            refuse_gaps(self._own, self.scope, self.root)
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self._own)
+
+    def __repr__(self) -> str:
+        scope = self.scope or "set"
+        return f"Crops({len(self)} pictures, {self.root}, scope {scope}, source {self.source})"
 
     def select(self, *roles: str) -> Crops:
         """Return the rows of these roles, in order, re-numbered from 0."""
-        return self.where(self.table["role"].isin(roles).to_numpy())
+        return self.where(self._own["role"].isin(roles))
 
-    def where(self, keep: np.ndarray) -> Crops:
-        """Return the rows where ``keep`` (n,) is true, or the rows at these positions."""
-        rows = np.flatnonzero(keep) if keep.dtype == bool else keep
-        return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
+    def of_split(self, name: str) -> Crops:
+        """Return the rows of one split: training, valid, test or challenge.
+
+        Rows that name no split are "training" where their role is train, else "test". Raises
+        DataError, naming the splits there are, for any other.
+        """
+        splits = self.splits()
+        if not (splits == name).any():
+            known = ", ".join(sorted(set(splits)))
+            raise DataError(f"{self.root}: no split {name!r}; found {known}.")
+        return self.where(splits == name)
+
+    def splits(self) -> np.ndarray:
+        """Return (n,) names: the column ``split``; where it is empty, training or test by role."""
+        by_role = pd.Series(np.where(self._own["role"] == "train", "training", "test"))
+        if "split" in self._own.columns:
+            by_role = self._own["split"].fillna(by_role)
+        return by_role.to_numpy(dtype=object)
+
+    def where(self, keep: np.ndarray | pd.Series | Sequence[bool] | Sequence[int]) -> Crops:
+        """Return some rows, re-numbered from 0.
+
+        keep    (n,) true and false, as an array, list or Series (missing: false), or the
+                positions of rows, in their order and as often as they stand there
+
+        Raises DataError for a mask of another length and for positions that are not there.
+        """
+        rows = self._own.iloc[self._positions(keep)].reset_index(drop=True)
+        part = copy(self)  # rows of a table that was checked need no check
+        part.__dict__["table"] = frozen(rows)
+        return part
 
     def path(self, row: int) -> Path:
-        return self.root / str(self.table["image"].iat[row])
+        """Return the picture's path; a frame of a video is ``match.mp4#12``."""
+        return self.root / str(self._own["image"].iat[row])
 
-    def box(self, row: int) -> tuple[float, float, float, float] | None:
-        values: list[Any] = [self.table[name].iat[row] for name in BOX]
-        if pd.isna(values[2]):
+    def box(self, row: int) -> Box | None:
+        """Return (left, top, width, height) in pixels, or None for the whole picture."""
+        values: list[Any] = [self._own[name].iat[row] for name in BOX]
+        left, top, width, height = values
+        if pd.isna(left):
             return None
-        left, top, width, height = map(float, values)
-        return left, top, width, height
+        return float(left), float(top), float(width), float(height)
 
     def read(self, row: int) -> Picture:
-        """Return the picture of one row as uint8 RGB (h, w, 3)."""
+        """Return the picture of one row as uint8 RGB (h, w, 3), the caller's own.
+
+        Rows that follow each other in one picture or video are decoded once. Raises MissingFile,
+        or DataError for a picture, frame or box that cannot be read.
+        """
         return read_crop(self.path(row), self.box(row))
 
     def scopes(self) -> np.ndarray:
         """Return (n,) integers: rows with equal numbers share one identity scope."""
         if self.scope is None:
             return np.zeros(len(self), np.int64)
-        return pd.factorize(self.table[self.scope])[0].astype(np.int64)
+        return pd.factorize(self._own[self.scope])[0].astype(np.int64)
 
     def persons(self) -> np.ndarray:
         """Return (n,) integers, one a (scope, person); -1 where the person is missing."""
         return identities(self)[0]
+
+    @property
+    def _own(self) -> pd.DataFrame:
+        table: pd.DataFrame = self.__dict__["table"]
+        return table
+
+    def _positions(self, keep: Any) -> np.ndarray:
+        if isinstance(keep, pd.Series) and keep.dtype == "boolean":
+            keep = keep.fillna(False)
+        rows = np.asarray(keep)
+        if rows.ndim == 1 and rows.dtype == bool and len(rows) == len(self):
+            return np.flatnonzero(rows)
+        if rows.size == 0:
+            return np.zeros(0, np.int64)
+        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+            raise DataError(
+                f"{self.root}: rows are chosen by {len(self)} times true or false or by positions; "
+                f"found {rows.dtype} of shape {rows.shape}."
+            )
+        outside = rows[(rows < 0) | (rows >= len(self))]
+        if len(outside):
+            raise DataError(f"{self.root}: no row {outside[0]}; expected 0 to {len(self) - 1}.")
+        return rows
+
+
+class _Handed:
+    """The field ``table``, handed out as a copy, so that nobody changes what others hold.
+
+    The copy is lazy (pandas copies a column when it is written to) and costs some microseconds.
+    """
+
+    def __get__(self, crops: Crops, owner: type) -> pd.DataFrame:
+        table: pd.DataFrame = crops.__dict__["table"].copy(deep=False)
+        return table
+
+    def __set__(self, crops: Crops, table: pd.DataFrame) -> None:
+        crops.__dict__["table"] = table
+
+
+Crops.table = _Handed()  # type: ignore[assignment]
 
 
 def identities(*parts: Crops) -> list[np.ndarray]:
@@ -138,26 +200,38 @@ def identities(*parts: Crops) -> list[np.ndarray]:
 def read_crops(path: str | Path) -> Crops:
     """Read a crop table from CSV or Parquet; pictures are relative to the table's folder.
 
-    A file ``<name>.json`` beside it may hold {"scope": ..., "root": ...} as ``write_crops`` leaves.
+    A file ``<name>.json`` beside it may hold {"scope": ..., "root": ...} as ``write_crops`` leaves;
+    any other file of that name is refused, since it may be such a file that was damaged. Raises
+    MissingFile, or DataError for what is no such table.
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path}: no such table; expected a .csv or .parquet file.")
+        raise MissingFile(f"{path}: no such table; expected a .csv or .parquet file.")
+    if path.suffix == ".parquet":
+        table = _read_parquet(path)
+    elif path.suffix == ".csv":
+        table = read_csv(path)
+    else:
+        raise DataError(f"{path}: expected a table ending in .csv or .parquet.")
+    facts = _side_facts(path.with_suffix(".json"))
     try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        elif path.suffix == ".csv":
-            table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str))
-        else:
-            raise DataError(f"{path}: expected a table ending in .csv or .parquet.")
-    except (ValueError, OSError) as error:
+        return Crops(table, path.parent / facts.get("root", "."), facts.get("scope"), "table")
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def read_csv(path: Path, *, all_text: bool = False) -> pd.DataFrame:
+    """Read a CSV in which only the empty cell is missing; columns that name something are text."""
+    try:
+        return pd.read_csv(
+            path,
+            dtype=str if all_text else dict.fromkeys(TEXT, str),
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8-sig",
+        )
+    except (ValueError, OSError, OverflowError) as error:
         raise DataError(f"{path}: cannot be read as a table ({error}).") from error
-    facts = {}
-    side = path.with_suffix(".json")
-    if side.is_file():
-        facts = json.loads(side.read_text())
-    root = path.parent / facts.get("root", ".")
-    return Crops(table, root, facts.get("scope"), "table")
 
 
 def write_crops(crops: Crops, path: str | Path) -> None:
@@ -175,152 +249,47 @@ def write_crops(crops: Crops, path: str | Path) -> None:
         write_text(path.with_suffix(".json"), facts + "\n")
 
 
-def check_crops(crops: Crops, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
-    """Return everything that is wrong with a table, in the order of its rows.
-
-    Every picture is decoded once, on all cores. ``progress`` is called with (done, all).
-    """
-    problems = _file_problems(crops, progress) + _table_problems(crops)
-    return sorted(problems, key=lambda problem: (problem.row is None, problem.row or 0))
-
-
-def _normalised(table: pd.DataFrame) -> pd.DataFrame:
-    if "image" not in table.columns:
-        found = ", ".join(map(str, table.columns)) or "none"
-        raise DataError(f"A crop table needs the column 'image'; found the columns: {found}.")
-    table = table.copy()
-    for name in COLUMNS:
-        if name not in table.columns:
-            table[name] = pd.NA
-    table["role"] = table["role"].fillna("gallery")
-    unknown = sorted(set(table["role"].astype(str)) - set(ROLES))
-    if unknown:
-        raise DataError(f"Column 'role' holds {unknown}; expected one of {ROLES}.")
-    for name in ("image", "person", "role", "sequence", "camera", "game", "team"):
-        table[name] = _as_text(table[name])
-    for name in ("frame", *BOX):
-        if name not in table.columns:
-            table[name] = np.nan
-        try:
-            table[name] = pd.to_numeric(table[name]).astype("Float64")
-        except (ValueError, TypeError) as error:
-            raise DataError(f"Column {name!r} holds a value that is no number: {error}.") from error
-    rest = [name for name in table.columns if name not in COLUMNS + BOX]
-    return table[[*COLUMNS, *BOX, *rest]].reset_index(drop=True)
-
-
-def _refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
-    """A person without a scope would be somebody else in every row, or the same in all of them."""
-    gaps = np.flatnonzero((table[scope].isna() & table["person"].notna()).to_numpy())
-    if len(gaps):
-        raise DataError(
-            f"{root}: identities hold within a {scope}, but column {scope!r} is empty in "
-            f"{len(gaps)} of {len(table)} rows, such as row {gaps[0]}, "
-            f"{table['image'].iat[gaps[0]]}. Fill the column, or choose the scope in which persons "
-            "are told apart: set, game or sequence."
-        )
-
-
-def _as_text(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype("string")
-
-
-def _file_problems(crops: Crops, progress: Callable[[int, int], None] | None) -> list[Problem]:
-    rows_of = crops.table.groupby("image", sort=False, dropna=False).indices
-    problems: list[Problem] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        checks = pool.map(lambda item: _check_file(crops, *item), rows_of.items())
-        for done, found in enumerate(checks, start=1):
-            problems.extend(found)
-            if progress is not None:
-                progress(done, len(rows_of))
-    return problems
-
-
-def _check_file(crops: Crops, image: str, rows: np.ndarray) -> list[Problem]:
-    path = crops.root / str(image)
-    try:
-        if "#" in str(image):
-            picture = read_crop(path)
-        else:
-            picture_size(path)
-            picture = decode(path)
-    except DataError as error:
-        kind = "missing file" if "no such" in str(error) else "unreadable picture"
-        text = str(error).removeprefix(f"{path}: ")
-        return [Problem(kind, int(row), str(image), text) for row in rows]
-    high, wide = picture.shape[:2]
-    return [
-        problem
-        for row in rows
-        if (problem := _check_box(crops.box(int(row)), int(row), str(image), wide, high))
-    ]
-
-
-def _check_box(
-    box: tuple[float, float, float, float] | None, row: int, image: str, wide: int, high: int
-) -> Problem | None:
-    if box is None:
-        return None
-    left, top, width, height = box
-    shown = f"box left {left:g}, top {top:g}, width {width:g}, height {height:g}"
-    if not (width > 0 and height > 0):
-        return Problem("zero-size box", row, image, f"{shown}; width and height must be over 0.")
-    if left >= wide or top >= high or left + width <= 0 or top + height <= 0:
-        text = f"{shown} lies outside the picture of {wide} x {high} pixels."
-        return Problem("box outside the picture", row, image, text)
-    if left < -1 or top < -1 or left + width > wide + 1 or top + height > high + 1:
-        text = f"{shown} reaches over the edge of the picture of {wide} x {high} pixels."
-        return Problem("box over the edge", row, image, text)
-    return None
-
-
-def _table_problems(crops: Crops) -> list[Problem]:
-    table = crops.table
-    person, role = crops.persons(), table["role"].to_numpy(dtype=object)
-    known = person >= 0
-    problems = []
-
-    def report(rows: np.ndarray, kind: str, text: str) -> None:
-        for row in rows:
-            name = table["person"].iat[row]
-            file = str(table["image"].iat[row])
-            problems.append(Problem(kind, int(row), file, text.format(person=name)))
-
-    in_gallery = np.isin(person, person[role == "gallery"])
-    is_query = (role == "query") & known
-    report(
-        np.flatnonzero(is_query & ~in_gallery),
-        "query without a match",
-        "person {person} has no gallery picture; the query is left out of the scores.",
-    )
-    tested = np.isin(person, person[(role == "query") | (role == "gallery")])
-    report(
-        np.flatnonzero((role == "train") & known & tested),
-        "person in train and test",
-        "person {person} is also in query or gallery, which makes the scores too good.",
-    )
-    counts = pd.Series(person[(role == "train") & known]).value_counts()
-    single = np.isin(person, counts.index[counts == 1].to_numpy())
-    report(
-        np.flatnonzero((role == "train") & known & single),
-        "single picture in train",
-        "person {person} has one picture only; no pair can be drawn, so it is not trained on.",
-    )
-    repeated = table.duplicated(["image", *BOX, "role"], keep="first").to_numpy()
-    report(np.flatnonzero(repeated), "duplicate row", "the same picture, box and role as before.")
-    return problems
-
-
 def describe_crops(crops: Crops) -> str:
     """Return the counts of a table: one line a role (and split, where there are several)."""
-    table, persons = crops.table, crops.persons()
+    persons, splits = crops.persons(), crops.splits()
+    roles = crops.table["role"].to_numpy(dtype=object)
     lines = [f"{crops.root}: {crops.source}, {len(crops)} pictures, scope {crops.scope or 'set'}"]
-    keys = ["split", "role"] if "split" in table.columns else ["role"]
-    for names, rows in table.groupby(keys, sort=False).indices.items():
-        shown = " ".join(map(str, names if isinstance(names, tuple) else (names,)))
-        known = persons[rows][persons[rows] >= 0]
-        lines.append(f"  {shown:<20}{len(rows):>8} pictures {len(np.unique(known)):>6} persons")
+    several = "split" in crops.table.columns
+    keys = pd.Series([f"{s} {r}" if several else r for s, r in zip(splits, roles, strict=True)])
+    for name in keys.unique():
+        of_key = persons[(keys == name).to_numpy()]
+        known = len(np.unique(of_key[of_key >= 0]))
+        lines.append(f"  {name:<20}{len(of_key):>8} pictures {known:>6} persons")
     return "\n".join(lines)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow.parquet import read_table
+
+    try:
+        read_table(path).validate(full=True)  # else damaged text is met later, anywhere
+        return pd.read_parquet(path)
+    except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
+        raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
+
+
+def _side_facts(path: Path) -> dict[str, str]:
+    """Return what stands beside a table: root and scope, each only if it is there."""
+    if not path.is_file():
+        return {}
+    expected = 'expected {"scope": ..., "root": ...} as write_crops leaves'
+    advice = "Write the table again, or rename this file if it is another's."
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(f"{path}: {expected}, found what is no JSON ({error}). {advice}") from error
+    if not isinstance(facts, dict):
+        raise DataError(f"{path}: {expected}, found a {type(facts).__name__}. {advice}")
+    unknown = sorted(set(facts) - {"scope", "root"})
+    if unknown:
+        raise DataError(f"{path}: {expected}, found {', '.join(unknown)[:200]}. {advice}")
+    facts = {name: value for name, value in facts.items() if value is not None}
+    wrong = [name for name, value in facts.items() if not isinstance(value, str)]
+    if wrong:
+        raise DataError(f"{path}: {wrong[0]} is {facts[wrong[0]]!r}; expected a text. {advice}")
+    return facts

@@ -1,7 +1,8 @@
 """Fetch, verify and safely unpack the data sets that may be downloaded.
 
 ``download`` resumes a broken download, ``unpack`` refuses archives that would write outside the
-folder they are given. Both leave whole files or none.
+folder they are given. Both leave whole files or none. Own code, since pooch does not resume and
+takes the pointer file of Git LFS for the archive.
 """
 
 from __future__ import annotations
@@ -9,19 +10,23 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import lzma
 import shutil
 import stat
+import struct
 import tempfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.errors import DataError
+from sameplayer.files import new_folder
 
 SYNERGY = (
     "https://github.com/DeepSportradar/player-reidentification-challenge/raw/HEAD/"
@@ -40,6 +45,11 @@ SYNERGY_COUNTS = {
 }
 LIMIT_GB = 20.0
 _BLOCK = 1 << 20
+# What zipfile and the unpackers below it raise for a damaged archive or one of an unknown kind.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError,
+    NotImplementedError, RuntimeError, OverflowError, KeyError, IndexError, MemoryError,
+)  # fmt: skip
 
 Progress = Callable[[int, int], None]
 
@@ -54,8 +64,7 @@ def fetch_synergy(
     differ from the challenge's. A layout that is not Synergy's is a DataError.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: already holds files; choose a new or empty folder.")
+    new_folder(folder)
     archive = download(url, folder.with_name(folder.name + ".zip"), progress=progress)
     digest = md5_of(archive)
     warnings = []
@@ -104,7 +113,7 @@ def download(
                 if error.code < 500:
                     raise DataError(
                         f"{url}: the server answers {error.code} {error.reason}; check the address "
-                        "or give another one with --url."
+                        "or give another ``url``."
                     ) from error
                 reason = f"the server answers {error.code} {error.reason}"
             except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
@@ -130,8 +139,7 @@ def unpack(archive: str | Path, folder: str | Path, *, limit_gb: float = LIMIT_G
     letters), links, more than ``limit_gb`` unpacked or than the disk has free, encrypted members.
     """
     archive, folder = Path(archive), Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: already holds files; choose a new or empty folder.")
+    new_folder(folder)
     _refuse_other_content(archive)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -148,9 +156,10 @@ def unpack(archive: str | Path, folder: str | Path, *, limit_gb: float = LIMIT_G
                 partial.replace(folder)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         raise DataError(
-            f"{archive}: a damaged archive ({error}); delete it and fetch again."
+            f"{archive}: a damaged archive ({error or type(error).__name__}); delete it and fetch "
+            "it again."
         ) from error
     except OSError as error:
         raise DataError(f"{folder}: cannot be unpacked here ({error.strerror}).") from error
@@ -167,7 +176,7 @@ def _continue_download(url: str, part: Path, progress: Progress | None) -> bool:
     """Ask for what is missing and append it; return whether the file is complete."""
     have = part.stat().st_size if part.exists() else 0
     marker = _marker(part)
-    same = json.loads(marker.read_text()) if have and marker.is_file() else {}
+    same = _marked(marker) if have else {}
     headers = {"User-Agent": "sameplayer"}
     if have and same.get("url") == url and same.get("version"):
         headers |= {"Range": f"bytes={have}-", "If-Range": same["version"]}
@@ -205,6 +214,16 @@ def _marker(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
+def _marked(marker: Path) -> dict[str, str]:
+    """Return the address and version that a part is of; nothing where that is not known."""
+    try:
+        facts = json.loads(marker.read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    known = isinstance(facts, dict) and all(isinstance(value, str) for value in facts.values())
+    return facts if known else {}
+
+
 def _refuse_other_content(archive: Path) -> None:
     try:
         with open(archive, "rb") as file:
@@ -214,7 +233,7 @@ def _refuse_other_content(archive: Path) -> None:
     if head.startswith(b"version https://git-lfs"):
         raise DataError(
             f"{archive}: a Git LFS pointer, not the archive itself; fetch it with git lfs pull, or "
-            "give the address of the content with --url."
+            "give the address of the content as ``url``."
         )
     if not head.startswith(b"PK"):
         found = "a web page" if b"<html" in head.lower() or b"<!doc" in head.lower() else "no zip"

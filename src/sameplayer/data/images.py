@@ -1,90 +1,46 @@
-"""Pictures: decoding, crops by box, letterbox and tall resize, training transforms.
+"""Pictures: decoding within a bound, letterbox and tall resize.
 
 Convention everywhere: uint8 arrays of shape (height, width, 3) in RGB order.
 """
 
 from __future__ import annotations
 
-import struct
-from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, MissingFile
 
 MAX_PIXELS = 100_000_000
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v")
+# Formats that both Pillow (the size) and OpenCV (the pixels) read, as Pillow calls them.
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 
 Picture = NDArray[np.uint8]
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the file's header, without decoding the pixels.
-
-    Raises DataError when the file is missing, empty or of no known picture format.
-    """
-    head = _read_bytes(path, 64 * 1024)
-    size = _size_from_header(head)
-    if size is None:
-        picture = decode(path)
-        return picture.shape[1], picture.shape[0]
-    return size
 
 
 def decode(path: Path) -> Picture:
     """Decode one picture file to RGB; the content decides the format, never the file's ending.
 
     Grey pictures are repeated over three channels, transparency is dropped, CMYK is converted,
-    16-bit samples are scaled to 8 bits. EXIF orientation is applied. Pictures over
-    ``MAX_PIXELS`` pixels are refused before they are decoded.
+    16-bit samples are scaled to 8 bits. EXIF orientation is applied; of several pictures in one
+    file the first counts, and what follows the end marker is ignored. Raises MissingFile, or
+    DataError for what is no picture, is cut short, or has over ``MAX_PIXELS`` pixels by its
+    header, before anything is decoded.
     """
     content = _read_bytes(path)
-    size = _size_from_header(content)
-    if size is not None and size[0] * size[1] > MAX_PIXELS:
-        raise DataError(
-            f"{path}: {size[0]} x {size[1]} pixels; at most {MAX_PIXELS:,} pixels are decoded. "
-            "Scale the picture down first."
-        )
-    if content[:2] == b"\xff\xd8" and b"\xff\xd9" not in content[-64:]:
-        raise DataError(f"{path}: truncated JPEG (no end marker); copy or export the file again.")
-    if content[:4] == b"\x89PNG" and b"IEND" not in content[-64:]:
-        raise DataError(f"{path}: truncated PNG (no end chunk); copy or export the file again.")
+    refuse_pixels(str(path), *_header_size(path, content))
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise DataError(f"{path}: cannot be decoded ({error.err}).") from error
+        raise _damaged(path) from error
     if pixels is None:
-        raise DataError(f"{path}: not a picture that OpenCV can decode (expected {_formats()}).")
+        raise _damaged(path)
     return np.ascontiguousarray(pixels[:, :, ::-1])
-
-
-def read_crop(path: Path, box: tuple[float, float, float, float] | None = None) -> Picture:
-    """Read a picture and cut ``box`` = (left, top, width, height) in pixels; no box: the whole.
-
-    ``path`` may name a frame of a video as ``video.mp4#12`` (frames count from 1). A box that
-    reaches over the edge is clipped; a box wholly outside is a DataError.
-    """
-    name = str(path)
-    if "#" in name and Path(name.rsplit("#", 1)[0]).suffix.lower() in VIDEO_SUFFIXES:
-        video, number = name.rsplit("#", 1)
-        picture = _video_frame(video, int(number))
-    elif box is not None:
-        picture = _shared_frame(path)
-    else:
-        return decode(path)
-    if box is None:
-        return picture
-    left, top, width, height = (round(value) for value in box)
-    high, wide = picture.shape[:2]
-    x0, y0 = max(left, 0), max(top, 0)
-    x1, y1 = min(left + width, wide), min(top + height, high)
-    if x1 <= x0 or y1 <= y0:
-        raise DataError(f"{path}: box {box} lies outside the picture of {wide} x {high} pixels.")
-    return picture[y0:y1, x0:x1]
 
 
 def letterbox(image: Picture, size: int) -> Picture:
@@ -98,81 +54,66 @@ def letterbox(image: Picture, size: int) -> Picture:
 
 def letterbox_to(image: Picture, height: int, width: int) -> Picture:
     """Letterbox into any (height, width): 224 x 112 suits a standing player and wastes less."""
-    high, wide = image.shape[:2]
-    scale = min(height / high, width / wide)
-    new_high = min(height, max(1, int(high * scale)))
-    new_wide = min(width, max(1, int(wide * scale)))
+    top, left, new_high, new_wide = letterbox_place(image.shape[0], image.shape[1], height, width)
     resized = cv2.resize(image, (new_wide, new_high), interpolation=cv2.INTER_LINEAR_EXACT)
     canvas = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - new_high) // 2, (width - new_wide) // 2
     canvas[top : top + new_high, left : left + new_wide] = resized
     return canvas
 
 
-def _formats() -> str:
-    return "JPEG, PNG, BMP, WebP or TIFF"
+def letterbox_place(high: int, wide: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of a picture (high, wide) in a canvas (height, width)."""
+    scale = min(height / high, width / wide)
+    new_high = min(height, max(1, int(high * scale)))
+    new_wide = min(width, max(1, int(wide * scale)))
+    return (height - new_high) // 2, (width - new_wide) // 2, new_high, new_wide
 
 
-def _read_bytes(path: Path, limit: int = -1) -> bytes:
+def refuse_pixels(name: str, width: int, height: int) -> None:
+    """Raise DataError where a picture or frame of this size is over ``MAX_PIXELS`` pixels."""
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{name}: {width} x {height} pixels; at most {MAX_PIXELS:,} pixels are decoded. "
+            "Scale it down first."
+        )
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        with open(path, "rb") as file:
-            content = file.read(limit)
+        content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file.") from None
+        raise MissingFile(f"{path}: no such file.") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise DataError(f"{str(path)!r}: not a name that a file can have ({error}).") from error
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes).")
     return content
 
 
-def _size_from_header(content: bytes) -> tuple[int, int] | None:
-    if content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) >= 24:
-        width, height = struct.unpack(">II", content[16:24])
-        return width, height
-    if content[:2] == b"\xff\xd8":
-        return _jpeg_size(content)
-    return None
+def _header_size(path: Path, content: bytes) -> tuple[int, int]:
+    """Return (width, height) as the header says.
 
-
-def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    position = 2
-    while position + 9 < len(content):
-        if content[position] != 0xFF:
-            return None
-        marker = content[position + 1]
-        if marker == 0xFF:
-            position += 1
+    The readers are asked one by one, since ``Image.open`` has a bound of its own that would have
+    to be changed for the whole process.
+    """
+    Image.init()
+    for name in FORMATS:
+        reader, accepts = Image.OPEN.get(name, (None, None))
+        if reader is None or accepts is None or accepts(content[:16]) is not True:
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", content[position + 5 : position + 9])
-            return width, height
-        position += 2 + struct.unpack(">H", content[position + 2 : position + 4])[0]
-    return None
+        try:
+            with reader(BytesIO(content), "") as picture:
+                width, height = picture.size
+        except Image.DecompressionBombError as error:
+            raise DataError(f"{path}: {error} At most {MAX_PIXELS:,} are decoded.") from error
+        except Exception as error:  # every reader has errors of its own
+            raise _damaged(path) from error
+        return width, height
+    expected = "JPEG, PNG, BMP, WebP or TIFF"
+    raise DataError(f"{path}: not a picture that can be decoded (expected {expected}).")
 
 
-@lru_cache(maxsize=4)
-def _shared_frame(path: Path) -> Picture:
-    """Keep the last few frames: crops of one frame are read one after the other."""
-    return decode(path)
-
-
-@lru_cache(maxsize=4)
-def _video_frame(video: str, number: int) -> Picture:
-    if not Path(video).is_file():
-        raise DataError(f"{video}: no such video file.")
-    capture = _open_video(video)
-    if int(capture.get(cv2.CAP_PROP_POS_FRAMES)) != number - 1:
-        capture.set(cv2.CAP_PROP_POS_FRAMES, number - 1)
-    found, frame = capture.read()
-    if not found:
-        raise DataError(f"{video}: frame {number} cannot be decoded.")
-    return np.ascontiguousarray(frame[:, :, ::-1])
-
-
-@lru_cache(maxsize=2)
-def _open_video(video: str) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(video)
-    if not capture.isOpened():
-        raise DataError(f"{video}: not a video that OpenCV can decode.")
-    return capture
+def _damaged(path: Path) -> DataError:
+    return DataError(f"{path}: truncated or damaged; copy or export the file again.")

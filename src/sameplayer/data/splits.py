@@ -6,44 +6,50 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold
 
 from sameplayer.data.crops import Crops
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, SettingError
 
 
 def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Crops, Crops]:
     """Return (train, held out): no person of one is in the other.
 
-    Rows without a person stay out of both. Folds are scikit-learn's GroupKFold by person; where
-    identities hold within a scope only, by scope and person. Raises DataError when there are
-    fewer persons than folds.
+    Rows without a person stay out of both. The folds are those of scikit-learn's GroupKFold by
+    person; where identities hold within a scope only, by scope and person. Raises SettingError
+    for a fold that there is not, DataError when there are fewer persons than folds.
     """
+    if folds < 2:
+        raise SettingError("folds", folds, "2 or more")
+    if not 0 <= fold < folds:
+        raise SettingError("fold", fold, f"0 to {folds - 1} with {folds} folds")
     persons = crops.persons()
     rows = np.flatnonzero(persons >= 0)
-    found = len(np.unique(persons[rows]))
-    if found < folds:
+    counts = np.bincount(persons[rows])
+    if len(counts) < folds:
         raise DataError(
-            f"{crops.root}: {found} persons cannot be split into {folds} folds; lower --folds or "
-            "use --validate none."
+            f"{crops.root}: {len(counts)} persons cannot be split into {folds} folds; ask for "
+            "fewer folds, or for no validation."
         )
-    parts = list(GroupKFold(folds).split(rows, groups=persons[rows]))
-    train, held = parts[fold]
-    return crops.where(rows[train]), crops.where(rows[held])
+    held = np.isin(persons[rows], np.flatnonzero(_folds(counts, folds) == fold))
+    return crops.where(rows[~held]), crops.where(rows[held])
 
 
 def draw_query_gallery(crops: Crops) -> Crops:
     """Give the first picture of each person the role query, the rest gallery.
 
-    "First" is by frame where frames are known, else by row; cameras become 0 (query) and
-    1 (gallery), as in the Synergy data.
+    "First" is by frame where frames are known, else by row; a row without a person is gallery.
+    Cameras stay as they are, since scoring leaves out the pictures that the query's own camera
+    took. Only where that leaves a person no match at all, in a table of one camera say, the query's
+    camera is renamed from "3" to "3/query"; a camera that is missing needs nothing.
     """
-    table = crops.table.copy()
+    table = crops.table
     persons = pd.Series(crops.persons())
     order = table["frame"].fillna(0).astype(float).argsort(kind="stable")
-    first = ~persons.iloc[order].duplicated().sort_index().to_numpy()
+    first = ~persons.iloc[order].duplicated().sort_index().to_numpy() & (persons >= 0).to_numpy()
     table["role"] = np.where(first, "query", "gallery")
-    table["camera"] = np.where(first, "0", "1")
+    cameras = table["camera"].fillna("").groupby(persons.to_numpy()).transform("nunique")
+    alone = first & (cameras == 1).to_numpy() & table["camera"].notna().to_numpy()
+    table.loc[alone, "camera"] = table.loc[alone, "camera"] + "/query"
     return replace(crops, table=table)
 
 
@@ -51,11 +57,12 @@ def hold_out(crops: Crops, share: float = 0.3, seed: int = 1) -> Crops:
     """Give a share of the persons the roles query and gallery, all others the role train.
 
     Nobody has both. A person with one picture is trained on nowhere and matched by nothing, so
-    such persons become distractors; rows without a person stay out. Raises DataError when fewer
-    than two persons would be on either side.
+    such persons become distractors; rows without a person stay out. Queries and cameras are as in
+    ``draw_query_gallery``. Raises SettingError for a share that is none, DataError when fewer than
+    two persons would be on either side.
     """
     if not 0 < share < 1:
-        raise DataError(f"--share is {share}; expected more than 0 and less than 1.")
+        raise SettingError("share", share, "more than 0 and less than 1")
     crops = crops.where(crops.persons() >= 0)
     persons = crops.persons()
     counts = np.bincount(persons, minlength=1)
@@ -64,7 +71,7 @@ def hold_out(crops: Crops, share: float = 0.3, seed: int = 1) -> Crops:
     if min(len(held), len(paired) - len(held)) < 2:
         raise DataError(
             f"{crops.root}: {len(paired)} persons with two or more pictures; a share of {share} "
-            "leaves fewer than 2 on one side. Bring more persons or change --share."
+            "leaves fewer than 2 on one side. Bring more persons or change the share."
         )
     tested = draw_query_gallery(crops.where(np.isin(persons, held)))
     trained = crops.table[np.isin(persons, np.setdiff1d(paired, held))].assign(role="train")
@@ -72,3 +79,12 @@ def hold_out(crops: Crops, share: float = 0.3, seed: int = 1) -> Crops:
     parts = [trained.assign(split="training"), tested.table.assign(split="test")]
     parts += [single.assign(split="test")] if len(single) else []
     return replace(crops, table=pd.concat(parts, ignore_index=True))
+
+
+def _folds(counts: np.ndarray, folds: int) -> np.ndarray:
+    """Return the fold of each person: the one with most pictures first, into the lightest fold."""
+    fold, filled = np.empty(len(counts), np.int64), np.zeros(folds, np.int64)
+    for person in np.argsort(counts, kind="stable")[::-1]:
+        fold[person] = filled.argmin()
+        filled[fold[person]] += counts[person]
+    return fold

@@ -18,6 +18,7 @@ import numpy as np
 from sameplayer.data.figures import Person, View, draw_figure, draw_ground
 from sameplayer.data.images import Picture
 from sameplayer.errors import DataError
+from sameplayer.files import new_folder
 
 GAME = 12
 KITS = ((200, 30, 40), (30, 60, 190), (235, 235, 235), (30, 30, 35), (240, 190, 30), (20, 130, 70))
@@ -56,8 +57,7 @@ def draw_league(
     out = Path(out)
     if persons < 2 or frames < 2:
         raise DataError(f"A league of {persons} persons and {frames} frames; expected 2 or more.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: already holds files; choose a new or empty folder.")
+    new_folder(out)
     third = max(12, persons // 3)
     parts = {
         "training": persons,
@@ -111,8 +111,7 @@ def draw_clip(
     size is (width, height) in pixels. Raises DataError when ``out`` already holds files.
     """
     out, (wide, high) = Path(out), size
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out}: already holds files; choose a new or empty folder.")
+    new_folder(out)
     (out / "img1").mkdir(parents=True, exist_ok=True)
     (out / "gt").mkdir(exist_ok=True)
     rng = np.random.default_rng((seed, 5))

@@ -20,14 +20,14 @@ from typing import (
 )
 
 from sameplayer.data.augment import AUGMENTS
-from sameplayer.encoder.presets import PRESETS, Preset, find_preset
+from sameplayer.encoder.presets import PRESETS, Preset, find_preset_or_timm
 from sameplayer.errors import ConfigError, SettingError, did_you_mean
 from sameplayer.training.losses import LOSSES, loss_sums
 from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.schedule import SCHEDULES
 
 if TYPE_CHECKING:
-    from sameplayer.encoder.encoder import EncoderSpec
+    from sameplayer.encoder.build import EncoderSpec
 
     AugmentName: TypeAlias = str
     LossName: TypeAlias = str
@@ -235,15 +235,6 @@ class TrainConfig:
             ("layer_decay", 0 < self.layer_decay <= 1, "over 0, up to 1"),
             ("save_minutes", self.save_minutes >= 0, "0 or more"),
         )
-
-
-def find_preset_or_timm(name: str) -> Preset:
-    """Return the preset of this name, or of a timm model with the rates that ``Preset`` has."""
-    if name in PRESETS:
-        return PRESETS[name]
-    import timm
-
-    return Preset(name, None, None) if timm.is_model(name) else find_preset(name)  # type: ignore[arg-type]
 
 
 def read_config(path: str | Path) -> TrainConfig:

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.batches import draw_batches
-from sameplayer.data.crops import BOX, Crops
-from sameplayer.data.sources import split
+from sameplayer.data.columns import BOX
+from sameplayer.data.crops import Crops
 from sameplayer.data.splits import draw_query_gallery, split_by_person
+from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.embed import embed
-from sameplayer.encoder.encoder import Encoder, EncoderSpec
+from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, SettingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.negatives import NEGATIVES
@@ -137,7 +138,7 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
             "split. Make one with: sameplayer split DATA --out crops.csv"
         )
     if config.train_on == "training+test":
-        tested = split(crops, "test").select("query", "gallery")
+        tested = crops.of_split("test").select("query", "gallery")
         training = replace(crops, table=pd.concat([training.table, tested.table]))
         training = training.where(training.table["person"].notna().to_numpy())
     if config.validate == "none":
@@ -145,7 +146,7 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
     if config.validate == "fold":
         learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
         return learn, draw_query_gallery(held)
-    validation = split(crops, config.validate).select(*TESTED)
+    validation = crops.of_split(config.validate).select(*TESTED)
     known = validation.table["person"].notna() & validation.table["role"].eq("query")
     if not known.any() or not validation.table["role"].eq("gallery").any():
         raise DataError(

@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import ConfigError
+from sameplayer.errors import ConfigError, SettingError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faithfulness:
     """Curves of the similarity over the share of places from 0 to 1, and the areas below them.
 
@@ -36,23 +36,23 @@ class Faithfulness:
 
 
 def faithfulness(
-    encoder: Encoder, picture: Picture, other: Picture, found: np.ndarray, *, steps: int = 20
+    encoder: Encoder, picture: Picture, other: Picture, values: np.ndarray, *, steps: int = 20
 ) -> Faithfulness:
     """Score a map (h, w) of ``picture`` by hiding and showing its places (Petsiuk et al., 2018).
 
     Hidden places are a strong blur of the picture. Compare with the areas of a random map: that of
     any map alone says little. Raises ConfigError when map and picture differ in size.
     """
-    if found.shape != picture.shape[:2]:
+    if values.shape != picture.shape[:2]:
         raise ConfigError(
-            f"A map of {found.shape} for a picture of {picture.shape[:2]}; expected the same size."
+            f"A map of {values.shape} for a picture of {picture.shape[:2]}; expected the same size."
         )
     if steps < 1:
-        raise ConfigError(f"steps is {steps}; expected 1 or more.")
-    order = np.argsort(-found, axis=None, kind="stable")
-    rank = np.empty(found.size)
-    rank[order] = np.arange(found.size)
-    share = rank.reshape(found.shape) / found.size
+        raise SettingError("steps", steps, "1 or more")
+    order = np.argsort(-values, axis=None, kind="stable")
+    rank = np.empty(values.size)
+    rank[order] = np.arange(values.size)
+    share = rank.reshape(values.shape) / values.size
     blurred = cv2.GaussianBlur(picture, (0, 0), max(picture.shape[:2]) / 10)
     cuts = np.linspace(0, 1, steps + 1)
     shown = [np.where((share < cut)[:, :, None], picture, blurred) for cut in cuts]
@@ -62,13 +62,13 @@ def faithfulness(
     return Faithfulness(similar[: steps + 1], similar[steps + 1 :])
 
 
-def shares(found: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
+def shares(values: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
     """Return for each part (h, w) bool: the share of the map's sum on it, and of the area.
 
     The share of the area is what a map that knows nothing gives. A map of zeros gives NaN.
     """
-    total = float(found.sum())
+    total = float(values.sum())
     return {
-        name: (float(found[part].sum()) / total if total else float("nan"), float(part.mean()))
+        name: (float(values[part].sum()) / total if total else float("nan"), float(part.mean()))
         for name, part in parts.items()
     }

@@ -1,0 +1,137 @@
+"""The columns of a crop table: their names, their types, and what is refused.
+
+Text is text: a person called "NA" or "null" is somebody, only the empty cell is missing, and a
+number that stands for a name (7, 7.0) is "7".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.errors import DataError
+
+COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
+BOX = ("left", "top", "width", "height")
+NUMBERS = ("frame", *BOX)
+TEXT = (
+    "image", "person", "role", "sequence", "camera", "game", "team", "split", "id", "number",
+    "read_number",
+)  # fmt: skip
+ROLES = ("train", "query", "gallery", "distractor")
+SCOPES = ("sequence", "game")
+MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none")
+
+
+def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Return an own copy with all columns, in order and of their types; rows from 0.
+
+    Raises DataError, naming root, column and row, for what cannot be such a table.
+    """
+    table = table.copy().reset_index(drop=True)
+    table.columns = pd.Index([str(name) for name in table.columns])
+    names = list(table.columns)
+    if "image" not in names:
+        shown = ", ".join(names) or "none"
+        raise DataError(
+            f"{root}: a crop table needs the column 'image'; found the columns: {shown}."
+        )
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{root}: the column {twice!r} stands there twice; expected it once.")
+    for name in (*COLUMNS, *BOX):
+        if name not in names:
+            table[name] = pd.NA
+    for name in TEXT:
+        if name in table:
+            table[name] = _as_text(table[name], root)
+    for name in NUMBERS:
+        table[name] = _as_numbers(table[name], root)
+    table["role"] = table["role"].fillna("gallery")
+    unknown = sorted(set(table["role"]) - set(ROLES))
+    if unknown:
+        raise DataError(f"{root}: column 'role' holds {unknown}; expected one of {ROLES}.")
+    _refuse_boxes(table, root)
+    rest = [name for name in table.columns if name not in COLUMNS + BOX]
+    return frozen(table[[*COLUMNS, *BOX, *rest]])
+
+
+def frozen(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with numbers that cannot be written into through their array.
+
+    Text and other columns need nothing: pandas hands out read-only arrays of them, or copies.
+    """
+    table = table.copy(deep=False)
+    for name in NUMBERS:
+        missing = table[name].isna().to_numpy(dtype=bool, copy=True)
+        values = table[name].to_numpy(dtype=float, na_value=0, copy=True)
+        missing.flags.writeable = values.flags.writeable = False
+        table[name] = pd.Series(pd.arrays.FloatingArray(values, missing), table.index, copy=False)
+    return table
+
+
+def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
+    """A person without a scope would be somebody else in every row, or the same in all of them."""
+    gaps = np.flatnonzero((table[scope].isna() & table["person"].notna()).to_numpy())
+    if len(gaps):
+        raise DataError(
+            f"{root}: identities hold within a {scope}, but column {scope!r} is empty in "
+            f"{len(gaps)} of {len(table)} rows, such as row {gaps[0]}, "
+            f"{table['image'].iat[gaps[0]]}. Fill the column, or choose the scope in which persons "
+            "are told apart: set, game or sequence."
+        )
+
+
+def _as_text(column: pd.Series, root: Path) -> pd.Series:
+    """Return a column as text: whole numbers without a point, the empty text as missing."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        if pd.api.types.is_float_dtype(column):
+            column = column.astype(object)
+        if column.dtype == object:
+            column = column.map(_whole, na_action="ignore")
+    try:
+        text = column.astype("string")
+    except ValueError as error:
+        raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
+    return text.mask(text == "") if (text == "").any() else text
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else str(value)
+    return str(value)
+
+
+def _as_numbers(column: pd.Series, root: Path) -> pd.Series:
+    if not pd.api.types.is_numeric_dtype(column):
+        text = column.astype("string").str.strip()
+        column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
+    try:
+        numbers = pd.to_numeric(column).astype("Float64")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(
+            f"{root}: column {column.name!r} holds a value that is no number: {error}."
+        ) from error
+    endless = np.flatnonzero(np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)))
+    if len(endless):
+        raise DataError(
+            f"{root}: column {column.name!r}, row {endless[0]}: {numbers.iat[endless[0]]} is no "
+            "finite number."
+        )
+    return numbers
+
+
+def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
+    """Half a box is neither a box nor the whole picture."""
+    given = table[list(BOX)].notna().to_numpy()
+    half = np.flatnonzero(given.any(axis=1) & ~given.all(axis=1))
+    if len(half):
+        row = half[0]
+        missing = ", ".join(name for name, has in zip(BOX, given[row], strict=True) if not has)
+        raise DataError(
+            f"{root}: row {row}, {table['image'].iat[row]}: half a box, {missing} missing; "
+            f"expected all of {', '.join(BOX)}, or none for the whole picture ({len(half)} such "
+            "rows)."
+        )

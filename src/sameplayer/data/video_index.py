@@ -1,0 +1,124 @@
+"""When the frames of a video are shown and where decoding can begin: its file, seen by PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sameplayer.data.images import refuse_pixels
+from sameplayer.errors import DataError, import_extra
+
+PROBED = 8  # frames decoded to see whether the packets' stamps are the frames'
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Where frames are: ``stamps`` (n,) rising, or None where frames can only be counted.
+
+    keys       places of the frames at which decoding can begin
+    times      (n,) seconds since the first frame
+    """
+
+    stamps: np.ndarray | None
+    keys: np.ndarray
+    times: np.ndarray
+
+
+def read_index(path: Path) -> Index:
+    """Take the stamps of the packets, or of all decoded frames where the two do not agree."""
+    with open_source(path) as source:
+        stream = source.streams.video[0]
+        unit, rate = float(stream.time_base), float(stream.average_rate or 25)
+        stamps, keys = _packet_stamps(source)
+    with open_source(path) as source:
+        probe = [frame.pts for frame in islice(decoded(source), PROBED)]
+    if not probe:
+        raise DataError(f"{path}: not a video that can be decoded: no frame in it.")
+    if stamps is not None and probe[0] is not None:  # a stream cut out of the middle begins with
+        stamps = stamps[stamps >= probe[0]]  # frames whose references are gone
+    if stamps is None or stamps[: len(probe)].tolist() != probe:
+        with open_source(path) as source:
+            all_frames = [(frame.pts, bool(frame.key_frame)) for frame in decoded(source)]
+        known = np.array([pts for pts, _ in all_frames if pts is not None], np.int64)
+        if len(known) < len(all_frames) or (np.diff(known) <= 0).any():
+            return Index(None, np.zeros(0, np.int64), np.arange(len(all_frames)) / rate)
+        stamps, keys = known, known[[key for _, key in all_frames]]
+    return Index(stamps, np.flatnonzero(np.isin(stamps, keys)), (stamps - stamps[0]) * unit)
+
+
+def _packet_stamps(source: Any) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the sorted stamps of all packets and of the key packets.
+
+    None for the first where a packet has no stamp, two have the same, or time goes back.
+    """
+    stamps: list[int | None] = []
+    keys: list[int] = []
+    for packet in _packets(source):
+        if packet.size and not packet.is_discard:
+            stamps.append(packet.pts)
+            if packet.is_keyframe and packet.pts is not None:
+                keys.append(packet.pts)
+    known = np.array([stamp for stamp in stamps if stamp is not None], np.int64)
+    order = np.argsort(known, kind="stable")
+    moved = np.abs(order - np.arange(len(order))).max(initial=0)  # by B-frames: a few places
+    good = len(known) == len(stamps) and moved <= 64 and len(np.unique(known)) == len(known)
+    return (known[order] if good else None), np.array(keys, np.int64)
+
+
+def open_source(path: Path) -> Any:
+    """Open a video with PyAV; the result closes itself when it is forgotten."""
+    av = _av()
+    try:
+        # A video must not name other files or addresses to read: it may come from anywhere.
+        source = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: not a video that can be decoded ({reason}).") from error
+    streams = source.streams.video
+    if not streams:
+        raise DataError(f"{path}: holds no video stream; expected a video.")
+    context = streams[0].codec_context
+    if context is None:
+        raise DataError(f"{path}: its video cannot be decoded here; convert it to H.264.")
+    refuse_pixels(str(path), context.width, context.height)
+    return source
+
+
+def seek(source: Any, stamp: int) -> bool:
+    """Go to the last key frame before a stamp, or where the container takes it to be."""
+    try:
+        source.seek(stamp, stream=source.streams.video[0])
+    except (decoder_errors(), OSError, ValueError):
+        return False
+    return True
+
+
+def decoded(source: Any) -> Iterator[Any]:
+    """Yield frames in the order of display from where the source stands; skip damaged packets."""
+    for packet in _packets(source):
+        try:
+            frames = packet.decode()
+        except decoder_errors():
+            continue
+        yield from frames
+
+
+def _packets(source: Any) -> Iterator[Any]:
+    """Yield packets to the end, or to where the file is broken off."""
+    try:
+        yield from source.demux(source.streams.video[0])
+    except decoder_errors():
+        return
+
+
+def decoder_errors() -> Any:
+    return _av().FFmpegError
+
+
+def _av() -> Any:
+    return import_extra("av", "video", "Reading video")
