@@ -20,8 +20,8 @@ from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import DataError, TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
-from sameplayer.training import step as step_module
 from sameplayer.training import loop
+from sameplayer.training import step as step_module
 from sameplayer.training.config import read_config
 from sameplayer.training.info_nce import Outcome
 from sameplayer.training.loop import Step
