@@ -101,3 +101,10 @@ def test_what_needs_no_network_loads_no_torch(code: str, league_folder: Path) ->
     code = f"try:\n {code.replace('LEAGUE', str(league_folder))}{check}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip().splitlines()[-1] == "False False", done.stderr
+
+
+def test_the_architecture_page_lists_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.syspath_prepend(root / "docs" / "site")
+    page = (root / "docs" / "architecture.md").read_text()
+    assert page.endswith(importlib.import_module("tree").tree()), "run: python docs/site/tree.py"
