@@ -123,6 +123,12 @@ def test_single_shot_draws_every_picture_of_a_person_alike() -> None:
     np.testing.assert_allclose(curve, np.cumsum(hits) / hits.sum(), atol=0.02)
 
 
+def test_a_query_whose_camera_saw_the_whole_gallery_is_left_out_of_single_shot() -> None:
+    distance, ids = np.array([[1.0, 2], [1, 2]]), (np.array([0, 1]), np.array([0, 1]))
+    curve = cmc(distance, *ids, np.array([5, 6]), np.array([5, 5]), "cuhk03", top=2)
+    assert curve.tolist() == [0, 1]
+
+
 def test_an_own_protocol_is_a_function_or_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     def last(ranks: MatchRanks, top: int, draws: int, seed: int) -> np.ndarray:
         hardest = np.zeros(ranks.queries, int)

@@ -157,6 +157,8 @@ def cuhk03(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.nd
         for number in range(len(kinds)):
             rows = np.flatnonzero(kind.ravel() == number)
             items = np.flatnonzero(allowed[rows[0]])
+            if len(items) == 0:  # their own cameras saw the whole gallery
+                continue
             drawn = items[np.lexsort((key[items], persons[items]))]
             drawn = np.sort(drawn[np.unique(persons[drawn], return_index=True)[1]])
             rows, rank = _drawn_ranks(ranks, rows, drawn)

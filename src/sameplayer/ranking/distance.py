@@ -58,7 +58,8 @@ def unit_rows(features: np.ndarray, what: str) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
         raise RankingError(f"The {what} features hold NaN or infinite values in rows {bad[:10]}.")
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(features, axis=1, keepdims=True)
     if not np.isfinite(lengths).all():
         row = int(np.flatnonzero(~np.isfinite(lengths))[0])
         raise RankingError(
