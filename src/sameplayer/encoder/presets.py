@@ -114,17 +114,6 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-def find_preset(name: str) -> Preset:
-    """Return the preset of this name.
-
-    Raises ConfigError with the nearest name when there is none.
-    """
-    if name in PRESETS:
-        return PRESETS[name]
-    hint = did_you_mean(name, PRESETS)
-    raise ConfigError(f"Preset {name!r} is unknown.{hint} Presets: {', '.join(PRESETS)}.")
-
-
 def find_preset_or_timm(name: str) -> Preset:
     """Return the preset of this name, or that of a timm model: its own input, usual settings.
 
