@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check bench setup lock clean
+.PHONY: demo test check docs bench setup lock clean
 
 demo: setup
 	rm -rf sameplayer-demo
@@ -19,9 +19,14 @@ check: setup
 	$(BIN)/ruff check --no-cache src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --quiet --strict
+
+docs: setup
+	$(BIN)/mkdocs build --strict
 
 # Half an hour: ratios against plain dense code, and the scaling to 100,000 gallery rows.
 bench: setup
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/ranking.py --scale --json benchmarks/ranking.json
 	$(BIN)/python benchmarks/training.py
@@ -43,4 +48,4 @@ lock: setup
 		--no-emit-index-url --all-extras pyproject.toml --output-file requirements.lock --upgrade
 
 clean:
-	rm -rf $(VENV) sameplayer-demo
+	rm -rf $(VENV) sameplayer-demo site

@@ -5,7 +5,7 @@ python benchmarks/ranking.py --approximate
 
 Prints time, ratio, peak memory above the imports (of a process of its own) and the largest
 difference. --scale adds galleries of 1,000 to 100,000 rows, ours alone; --quick is for a look.
---approximate says instead what an index loses of 21 neighbours and of the first ten places.
+--approximate says instead what an index loses of 21 neighbours and of each first ten.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ import plain
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
-from sameplayer.ranking.fusion import dissimilarity
+from sameplayer.evaluation import PROTOCOLS, MatchRanks
+from sameplayer.ranking import (
+    PreparedGallery,
+    Search,
+    dissimilarity,
+    hard_weights,
+    k_reciprocal,
+)
 from sameplayer.ranking.neighbours import find_neighbours
-from sameplayer.ranking.prepared import PreparedGallery
-from sameplayer.ranking.rerank import hard_weights, k_reciprocal
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -173,7 +177,7 @@ def main() -> None:
 
 def measure(m: int, n: int, width: int, small: tuple[int, int], device: str) -> list[dict]:
     cpu = device == "cpu"
-    search: dict = {} if cpu else {"device": device}
+    search = {"search": Search(device=device)}
     repeats = 2
     query, gallery = features(m, n, width)
     every = np.concatenate([query, gallery])
@@ -210,7 +214,7 @@ def scaling(device: str) -> list[dict]:
     for n in (1000, 3000, 10_000, 30_000, 100_000):
         m = min(2000, n)
         asked = features(m, n, 512)
-        work = partial(k_reciprocal, *asked, device=device)
+        work = partial(k_reciprocal, *asked, search=Search(device=device))
         peak = ("k-reciprocal", m, n, 512) if device == "cpu" else None
         rows.append(alone(f"k-reciprocal, {m} x {n}, 512-d", work, peak))
     return rows
@@ -219,16 +223,16 @@ def scaling(device: str) -> list[dict]:
 def approximate(m: int, n: int, width: int) -> None:
     query, gallery = features(m, n, width)
     took, exact = seconds(lambda: find_neighbours(query, gallery, 21))
-    places = np.argsort(k_reciprocal(query, gallery), axis=1, kind="stable")[:, :10]
+    first_ten = np.argsort(k_reciprocal(query, gallery), axis=1, kind="stable")[:, :10]
     print(f"{m} queries, gallery of {n}, {width}-d: exact lists {took:.2f} s")
     for effort in (32, 64, 256):
-        settings = {"approximate": True, "effort": effort}
-        took, found = seconds(lambda s=settings: find_neighbours(query, gallery, 21, **s))
-        kept = common(exact.lists, found.lists)
-        ranked = np.argsort(k_reciprocal(query, gallery, **settings), axis=1, kind="stable")
-        same = (ranked[:, :10] == places).mean()
+        search = Search(approximate=True, effort=effort)
+        took, found = seconds(lambda s=search: find_neighbours(query, gallery, 21, s))
+        kept = common(exact.all.lists, found.all.lists)
+        ranked = np.argsort(k_reciprocal(query, gallery, search=search), axis=1, kind="stable")
+        same = (ranked[:, :10] == first_ten).mean()
         print(f"effort {effort}: {took:.2f} s, {kept:.3%} of the neighbours, {same:.1%} of the "
-              "first ten places of k-reciprocal")  # fmt: skip
+              "first ten of k-reciprocal")  # fmt: skip
 
 
 def common(lists: np.ndarray, others: np.ndarray) -> float:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sameplayer.cli import main
+from sameplayer.cli import VERBS, main
+from sameplayer.commands import training
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
@@ -83,6 +86,37 @@ def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert re.search("SAMEPLAYER_WEIGHTS|bring the file", said), said
     else:
         assert code == 0, f"{line}\n{said}"
+
+
+def _commands(page: Path) -> list[str]:
+    """The command lines of blocks that are shown but not run."""
+    blocks = [text for kind, text in _snippets(page) if kind == "text"]
+    lines = [re.sub(r"^torchrun .*? -m sameplayer\.cli", "sameplayer", line)
+             for block in blocks for line in block.splitlines()]  # fmt: skip
+    return [line for line in lines if line.startswith("sameplayer ")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_only_shown_are_parsed(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parsed: list[str] = []
+
+    def instead_of(verb: str, function: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(function)
+        def remember(*_: object, **__: object) -> None:
+            parsed.append(verb)
+
+        return remember
+
+    for verb, function in VERBS.items():
+        monkeypatch.setitem(VERBS, verb, instead_of(verb, function))
+    monkeypatch.setattr(training, "train_for", lambda _: VERBS["train"])
+    for line in _commands(page):
+        command = re.sub(r"\[.*?\]|SEED\b", lambda found: "1" * (found[0] == "SEED"), line)
+        assert main(shlex.split(command, comments=True)[1:]) == 0, line
+    assert parsed == [line.split()[1] for line in _commands(page)]
+    assert page.name != "reproduce.md" or len(parsed) >= 8
 
 
 def test_pages_name_only_files_that_exist() -> None:

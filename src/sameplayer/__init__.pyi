@@ -9,12 +9,15 @@ from .encoder.embeddings import Embeddings as Embeddings
 from .encoder.embeddings import load_embeddings as load_embeddings
 from .encoder.encoder import Encoder as Encoder
 from .encoder.encoder import load_encoder as load_encoder
+from .encoder.matching import Match as Match
+from .encoder.matching import same as same
 from .evaluation.scores import Scores as Scores
 from .evaluation.scores import evaluate as evaluate
 from .maps.score_cam import Explanation as Explanation
 from .maps.score_cam import explain as explain
 from .numbers.reading import NumberReading as NumberReading
 from .numbers.reading import read_jersey_number as read_jersey_number
+from .ranking.config import RankConfig as RankConfig
 from .ranking.fusion import fuse as fuse
 from .ranking.ranking import Ranking as Ranking
 from .ranking.ranking import rank as rank

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.batches import batches_per_epoch, draw_batches
-from sameplayer.errors import TrainingError
+from sameplayer.errors import SettingError, TrainingError
 
 counts_strategy = st.lists(st.integers(2, 9), min_size=4, max_size=14)
 
@@ -52,11 +52,28 @@ def test_unknown_persons_and_single_pictures_are_never_drawn() -> None:
     assert set(np.unique(np.concatenate(batches))) <= {0, 1, 2, 3, 7, 8}
 
 
-@pytest.mark.parametrize("persons", [[0, 0, 0], [0, 0, 1, 1], []])
-def test_too_few_persons_says_how_many_were_found(persons: list[int]) -> None:
+@pytest.mark.parametrize("persons", [[0, 0, 0], []])
+def test_fewer_than_two_persons_cannot_be_trained_on(persons: list[int]) -> None:
     rows = np.array(persons, int)
-    with pytest.raises(TrainingError, match="found"):
+    with pytest.raises(TrainingError, match="at least 2 such persons"):
         draw_batches(rows, np.zeros_like(rows), 3, np.random.default_rng(0))
+
+
+def test_more_pairs_than_persons_says_how_many_there_are() -> None:
+    rows = np.array([0, 0, 1, 1])
+    with pytest.raises(SettingError, match="pairs is 3; expected 2 or fewer"):
+        draw_batches(rows, np.zeros_like(rows), 3, np.random.default_rng(0))
+
+
+def test_nearest_batches_are_neighbours_and_use_every_picture() -> None:
+    persons = np.repeat(np.arange(12), 4)
+    points = np.repeat(np.arange(3.0), 4)[:, None]  # three groups of four persons
+    batches = draw_batches(persons, np.zeros(48, int), 4, np.random.default_rng(1), points)
+    assert len(batches) == 12
+    anchors = np.concatenate([batch[:, 0] for batch in batches])
+    assert sorted(anchors) == list(range(48))
+    same = [len(set(persons[batch[:, 0]] // 4)) == 1 for batch in batches]
+    assert np.mean(same) > 0.7
 
 
 def test_positives_and_order_follow_the_seed() -> None:

@@ -56,8 +56,8 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "image": ["a.jpg", "a.jpg", "b.jpg#3"], "person": ["1", "2", None],
-            "frame": [1, 2, None], "role": ["query", "gallery", "train"], "number": [7, None, 8],
-            "split": "test", **box,
+            "frame": [1, 2, None], "role": ["query", "gallery", "train"],
+            "number": [7, None, 8], "split": "test", **box,
         }
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,11 @@ from sameplayer.data.images import Picture
 from sameplayer.data.synthetic import histogram_features
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.evaluation.report import write_report
-from sameplayer.evaluation.scores import Scores, evaluate
-from sameplayer.numbers.readers import NUMBERS
-from sameplayer.ranking.ranking import Ranking, rank
+from sameplayer.errors import ConfigError, MissingExtra
+from sameplayer.evaluation import Scores, evaluate, report, write_report
+from sameplayer.evaluation.strips import ShownNumbers, Strips
+from sameplayer.numbers.reader import NUMBERS, NumberReader
+from sameplayer.ranking import Ranking, rank
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +51,18 @@ def page(
     report = tmp_path_factory.mktemp("report") / "report.html"
     write_report(report, *ranked, {"data": "<b>drawn</b> league"}, best=2, worst=3, strip=6)
     opened = browser.new_page(viewport={"width": 1000, "height": 900})
-    opened.asked, opened.said = [], []  # type: ignore[attr-defined]
-    opened.on("request", lambda request: opened.asked.append(request.url))  # type: ignore[attr-defined]
-    opened.on("console", lambda message: opened.said.append(message.text))  # type: ignore[attr-defined]
     opened.goto(report.as_uri())
     return opened
 
 
 def test_the_page_needs_nothing_else_and_makes_no_complaint(page: Page) -> None:
-    assert [url for url in page.asked if not url.startswith(("data:", "file:"))] == []  # type: ignore[attr-defined]
-    assert page.said == []  # type: ignore[attr-defined]
+    urls, complaints = [], []
+    page.on("request", lambda request: urls.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.reload()
+    assert urls
+    assert [url for url in urls if not url.startswith(("data:", "file:"))] == []
+    assert complaints == []
 
 
 def test_every_picture_is_drawn(page: Page) -> None:
@@ -157,3 +161,110 @@ def test_numbers_are_read_for_the_pictures_shown(
     reader = Reader()
     write_report(tmp_path / "r.html", *ranked, {}, best=1, worst=1, strip=9, reader=reader)
     assert (tmp_path / "r.html").read_text().count("no. 7 (0.90)") == reader.asked == 2 * (1 + 5)
+
+
+def written(tmp_path: Path, ranked: tuple[Ranking, Scores], **parts: object) -> str:
+    write_report(tmp_path / "r.html", *ranked, {}, best=1, worst=1, strip=3, **parts)
+    return html.unescape((tmp_path / "r.html").read_text())
+
+
+@pytest.mark.parametrize("error", [ConfigError("no grid of features"), AttributeError("no grid")])
+def test_an_encoder_without_maps_costs_the_maps_and_not_the_report(
+    ranked: tuple[Ranking, Scores],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(report, "explain", fail)
+    page = written(tmp_path, ranked, encoder=create_encoder("small", pretrained=False))
+    assert re.search(r"No maps: (AttributeError: )?no grid", page)
+    assert f"{100 * ranked[1].mAP:.2f} %" in page
+    assert "What matches rest on" not in page
+    assert page.count("✓") + page.count("✗") == 2 * 3
+
+
+def test_an_encoder_that_drops_padding_still_gets_its_report(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    encoder = create_encoder(
+        "vit_tiny_patch16_224", pretrained=False, height=64, width=32
+    ).without_padding()
+    page = written(tmp_path, ranked, encoder=encoder)
+    assert "No maps: " in page or "What matches rest on" in page
+    assert f"{100 * ranked[1].mAP:.2f} %" in page
+
+
+def test_a_reader_that_is_not_installed_costs_the_numbers_and_not_the_report(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    asked = []
+
+    def make() -> NumberReader:
+        asked.append(1)
+        raise MissingExtra("Reading numbers needs rapidocr.")
+
+    page = written(tmp_path, ranked, reader=make)
+    assert "No shirt numbers read: Reading numbers needs rapidocr." in page
+    assert f"{100 * ranked[1].mAP:.2f} %" in page
+    assert len(asked) == 1
+    assert "No shirt numbers" not in written(tmp_path, ranked)
+
+
+def test_damaged_numbers_in_a_table_are_shown_as_far_as_they_go(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    ranking, scores = ranked
+    damaged = ranking.gallery.table.assign(
+        read_number=np.resize(["x", "00", None], len(ranking.gallery)),
+        read_number_probability="much",
+    )
+    query = ranking.query.table.assign(read_number="4")
+    told = replace(
+        ranking,
+        gallery=replace(ranking.gallery, table=damaged),
+        query=replace(ranking.query, table=query),
+    )
+    assert "no. 4 (?)" in written(tmp_path, (told, scores))
+
+
+def test_pictures_that_are_not_scored_are_not_shown(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    ranking, _ = ranked
+    query = int(np.flatnonzero(ranking.distance.min(axis=1) < np.inf)[0])
+    person = ranking.query.table["person"].iat[query]
+    own = (ranking.gallery.table["person"] == person).to_numpy()
+    camera = np.where(own & (np.cumsum(own) < own.sum()), "1", "2")
+    seen = replace(
+        ranking,
+        query=replace(ranking.query, table=ranking.query.table.assign(camera="1")),
+        gallery=replace(ranking.gallery, table=ranking.gallery.table.assign(camera=camera)),
+    )
+    listed = Strips(seen, evaluate(seen), 3, ShownNumbers(None)).listed(query)
+    assert len(listed) == (~own).sum() + 1
+
+
+def test_settings_of_the_ranking_stand_in_the_page(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    ranking = replace(ranked[0], rerank="hard", facts={"rerank": "hard", "k1": 23})
+    page = written(tmp_path, (ranking, ranked[1]))
+    assert page.count("<th>rerank</th><td>hard</td>") == 1
+    assert "<th>k1</th><td>23</td>" in page
+
+
+def test_report_stands_alone_and_marks_right_and_wrong(
+    ranked: tuple[Ranking, Scores], tmp_path: Path
+) -> None:
+    ranking, scores = ranked
+    write_report(tmp_path / "r.html", ranking, scores, {"data": "<league>"})
+    page = (tmp_path / "r.html").read_text()
+    assert "✓" in page
+    assert "✗" in page
+    assert "&lt;league&gt;" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert f"{100 * scores.mAP:.2f} %" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]

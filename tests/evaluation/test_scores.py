@@ -1,57 +1,26 @@
-"""Scores, the submission file and the report."""
+"""Scores: identity within its scope, distractors, cameras, and whether two rankings differ."""
 
 from __future__ import annotations
 
-import re
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import plain
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
 
 from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import DataError, RankingError
-from sameplayer.evaluation.report import write_report
-from sameplayer.evaluation.scores import average_precision, cmc, evaluate, mean_average_precision
-from sameplayer.evaluation.submission import read_submission, write_submission
-from sameplayer.ranking.ranking import rank
-from sameplayer.ranking.rerank import rerank
-
-
-def test_scores_are_the_published_ones(golden: Path) -> None:
-    data = np.load(golden / "metrics.npz")
-    ids = (data["dist"], data["query_ids"], data["gallery_ids"])
-    cameras = (data["query_cams"], data["gallery_cams"])
-    assert mean_average_precision(*ids, *cameras) == pytest.approx(float(data["map"]), abs=1e-6)
-    synergy = mean_average_precision(*ids, cameras[0] * 0, cameras[1] * 0 + 1)
-    assert synergy == pytest.approx(float(data["map_syn"]), abs=1e-6)
-    for protocol in ("allshots", "market1501"):
-        found = cmc(*ids, *cameras, protocol)
-        np.testing.assert_allclose(found[4:], data[protocol][4:], atol=0.02)
-    found = cmc(*ids, *cameras, "cuhk03", draws=500)
-    np.testing.assert_allclose(found[4:], data["cuhk03_mean_of_500_draws"][4:], atol=0.02)
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000))
-def test_average_precision_shares_ties_as_scikit_learn_does(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    distance = rng.integers(0, 6, (1, 20)).astype(float)
-    ids = rng.integers(0, 3, 20)
-    found = average_precision(distance, np.array([1]), ids, np.zeros(1), np.ones(20))
-    if (ids == 1).any():
-        expected = average_precision_score(ids == 1, -distance[0])
-        assert found[0] == pytest.approx(expected)
-        assert 0 <= found[0] <= 1
-    else:
-        assert np.isnan(found[0])
+from sameplayer.evaluation import Comparison, compare, evaluate, mean_average_precision
+from sameplayer.ranking import RankConfig, expand_queries, rank, with_numbers
+from tests.ranking.drawn import persons
 
 
 def perfect(names: list[str], spare: list[dict[str, object]], **settings: object) -> Embeddings:
@@ -122,34 +91,7 @@ def test_nothing_to_score_is_an_error() -> None:
         mean_average_precision(np.ones((1, 1)), np.array([1]), np.array([2]), one, one)
 
 
-def test_submission_is_the_published_file(golden: Path, tmp_path: Path) -> None:
-    data = np.load(golden / "submission.npz")
-    path = tmp_path / "s.csv"
-    write_submission(path, data["dist"], data["query_ids"], data["gallery_ids"])
-    published = (golden / "submission.csv").read_text().splitlines()
-    written = path.read_text().splitlines()
-    assert written[0] == published[0]
-    assert [line.split(",")[0] for line in written] == [line.split(",")[0] for line in published]
-    for one, other in zip(read_submission(path), read_submission(golden / "submission.csv"),
-                          strict=True):  # fmt: skip
-        np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize(
-    ("text", "where"),
-    [("0,1,2\n5,0.1\n", "line 2"), ("0,1\n5,x\n", "column 2"), ("1,2\n3,4\n", "header")],
-)
-def test_damaged_submission_is_refused_with_the_place(
-    tmp_path: Path, text: str, where: str
-) -> None:
-    (tmp_path / "s.csv").write_text(text)
-    with pytest.raises(DataError, match=where):
-        read_submission(tmp_path / "s.csv")
-
-
 def test_a_query_is_ranked_within_its_scope_only(volleyball: Path) -> None:
-    from sameplayer.data.sources import read_source
-
     crops = read_source(volleyball / "data_reid", scope="sequence").of_split("test")
     ranking = rank(embed(create_encoder("small", pretrained=False), crops))
     assert (np.isfinite(ranking.distance).sum(axis=1) == 108).all()
@@ -165,65 +107,65 @@ def test_foreign_gallery_is_refused(league: Crops) -> None:
         rank(one, other)
 
 
-def test_report_stands_alone_and_marks_right_and_wrong(league: Crops, tmp_path: Path) -> None:
-    ranking = rank(embed(create_encoder("small", pretrained=False), league.of_split("test")))
-    scores = evaluate(ranking)
-    write_report(tmp_path / "r.html", ranking, scores, {"data": "<league>"})
-    page = (tmp_path / "r.html").read_text()
-    assert "✓" in page
-    assert "✗" in page
-    assert "&lt;league&gt;" in page
-    assert not re.search(r'(src|href)="(?!data:)', page)
-    assert f"{100 * scores.mAP:.2f} %" in page
-    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+def with_cameras(query: str | None, gallery: str | None) -> Embeddings:
+    rows = persons(count=3)
+    camera = rows.crops.table["role"].map({"query": query, "gallery": gallery})
+    return replace(rows, crops=replace(rows.crops, table=rows.crops.table.assign(camera=camera)))
 
 
-@settings(max_examples=40)
-@given(st.integers(0, 10_000))
-def test_scores_are_those_of_one_query_after_the_other(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    m, n = rng.integers(2, 8), rng.integers(5, 60)
-    distance = rng.integers(0, rng.choice([5, 10_000]), (m, n)).astype(np.float32)
-    ids = rng.integers(0, 3, m), rng.integers(0, 4, n)
-    cameras = rng.integers(0, 2, m), rng.integers(0, 3, n)
-    apart = cameras[0][:, None] != cameras[1]
-    if not ((ids[0][:, None] == ids[1]) & apart).any():
-        return
-    everything = distance, *ids, *cameras
-    expected = plain.mean_average_precision(*everything)
-    assert mean_average_precision(*everything) == pytest.approx(expected)
-    for protocol in ("allshots", "market1501"):
-        found = cmc(*everything, protocol, top=n)
-        np.testing.assert_allclose(found, plain.cmc(*everything, protocol, top=n), atol=1e-9)
-        assert (np.diff(found) >= -1e-12).all()
-        assert 0 <= found[0] <= found[-1] <= 1 + 1e-12
+def test_one_camera_alone_is_said_to_be_the_reason_with_what_to_do() -> None:
+    with pytest.raises(RankingError, match=r"own camera \(7\).*leave the column camera empty"):
+        evaluate(rank(with_cameras("7", "7")))
+    for cameras in (("7", "8"), (None, None), ("7", None)):
+        assert evaluate(rank(with_cameras(*cameras))).skipped == 0
 
 
-@given(st.integers(0, 5), st.integers(0, 3), st.sampled_from([np.nan, np.inf, -np.inf]))
-def test_features_that_are_not_finite_are_named_by_row(row: int, column: int, bad: float) -> None:
-    rows = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
-    broken = rows.copy()
-    broken[row, column] = bad
-    for method in ("none", "k-reciprocal", "hard"):
-        with pytest.raises(RankingError, match=rf"gallery.*rows \[{row}\]"):
-            rerank(rows, broken, method)
+def test_hidden_persons_are_said_to_be_the_reason() -> None:
+    rows = persons(count=3)
+    table = rows.crops.table.assign(person=None)
+    hidden = replace(rows, crops=replace(rows.crops, table=table))
+    with pytest.raises(RankingError, match="hidden identities"):
+        evaluate(rank(hidden))
 
 
-@pytest.mark.parametrize("method", ["none", "k-reciprocal", "hard"])
-def test_empty_or_misshaped_features_are_refused(method: str) -> None:
-    rows = np.eye(4, dtype=np.float32)
-    with pytest.raises(RankingError, match="query features have shape"):
-        rerank(rows[:0], rows, method)
-    with pytest.raises(RankingError, match="gallery features have shape"):
-        rerank(rows, rows[0], method)
-    with pytest.raises(RankingError, match="columns"):
-        rerank(rows, rows[:, :3], method)
+def test_json_holds_every_setting_that_decided_the_scores() -> None:
+    rows = expand_queries(persons(), 2, alpha=3)
+    table = rows.crops.table.assign(read_number="7", read_number_probability=0.5)
+    rows = replace(rows, crops=replace(rows.crops, table=table))
+    ranking = with_numbers(rank(rows, rerank=RankConfig("hard", k1=7, k2=3)), 0.5)
+    record = json.loads(json.dumps(evaluate(ranking).json()))
+    decided = {"rerank": "hard", "k1": 7, "k2": 3, "lambda": 0.5, "number_weight": 0.5,
+               "query_expansion": {"k": 2, "alpha": 3}, "approximate": False,
+               "encoder": "encoder 1", "queries": 12, "gallery": 48}  # fmt: skip
+    assert {name: record[name] for name in decided} == decided
+    plain = evaluate(rank(persons())).json()
+    assert plain["rerank"] == "none"
+    assert not {"k1", "k2", "lambda"} & set(plain)
 
 
-def test_ids_of_another_length_than_the_matrix_are_refused() -> None:
-    with pytest.raises(RankingError, match="do not fit 3 query ids"):
-        cmc(np.ones((2, 4)), np.ones(3), np.ones(4), np.ones(3), np.ones(4), "allshots")
-    with pytest.raises(RankingError, match="one camera an id"):
-        cmc(np.ones((2, 4)), np.ones(2), np.ones(4), np.ones(2), np.ones(3), "allshots")
-    with pytest.raises(RankingError, match="expected one of allshots"):
-        cmc(np.ones((1, 1)), np.ones(1), np.ones(1), np.zeros(1), np.ones(1), "market")
+def test_scores_can_be_compared_for_identity() -> None:
+    scores = evaluate(rank(persons()))
+    assert scores == scores
+    assert scores != evaluate(rank(persons()))
+
+
+@given(st.integers(0, 1000))
+def test_comparison_of_a_ranking_with_itself_finds_no_difference(seed: int) -> None:
+    scores = evaluate(rank(persons(seed=seed)))
+    same = compare(scores, scores, draws=200)
+    assert same.difference == 0
+    assert same.p_value == 1
+
+
+def test_comparison_needs_the_same_queries() -> None:
+    with pytest.raises(RankingError, match="not of the same queries"):
+        compare(evaluate(rank(persons())), evaluate(rank(persons(count=9))))
+
+
+@pytest.mark.parametrize(
+    ("p_value", "shown"), [(1e-4, "p < 0.001"), (0.001, "p = 0.001"), (0.0416, "p = 0.042")]
+)
+def test_a_small_p_value_is_never_shown_as_zero(p_value: float, shown: str) -> None:
+    comparison = Comparison(0.1, (0.05, 0.15), p_value, 99)
+    assert comparison.p_text == shown
+    assert f" {shown} over 99 queries: the two differ" in comparison.table()

@@ -1,121 +1,187 @@
-"""Verbs of ranking: embed, evaluate, re-rank, fuse and submit."""
+"""Verbs of ranking: embed, evaluate, search, re-rank, fuse and submit."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sameplayer.commands.shared import Data, Lambda, Rerank, bar, console, embedded
-from sameplayer.errors import SameplayerError
-from sameplayer.files import write_text
+from sameplayer.commands.shared import (
+    EVERY_ROW,
+    HIDDEN,
+    Compute,
+    Data,
+    Fusing,
+    ReadingSplit,
+    Run,
+    RunsThenData,
+    bar,
+    console,
+)
+from sameplayer.ranking.config import RankConfig
+
+if TYPE_CHECKING:
+    from sameplayer.data.crops import Crops
+    from sameplayer.encoder.embeddings import Embeddings
+    from sameplayer.encoder.encoder import Encoder
+    from sameplayer.ranking.ranking import Ranking
 
 
 def embed(
-    run: Data,
+    run: Run,
     data: Data,
     out: Path,
-    split: str | None = None,
-    source: str | None = None,
-    scope: str | None = None,
+    compute: Compute = Compute(),
+    reading: ReadingSplit = EVERY_ROW,
 ) -> None:
     """Turn crops into unit feature rows, saved with the encoder's fingerprint.
 
     Args:
-        run: Run folder, saved encoder, or preset name.
-        data: Folder or table.
         out: File to write (.safetensors).
-        split: Only this split; none: all rows.
-        source: Layout of the data; none: recognised.
-        scope: Where a person id holds: set, game or sequence; none: as the layout says.
     """
-    rows = embedded(run, data, split, source, scope)[1]
+    crops = reading.read(data)
+    rows = compute.embed(compute.load(run), crops)
     rows.save(out)
     print(f"{out}: {len(rows)} rows, encoder {rows.fingerprint}")
 
 
-def evaluate(
-    run: Data,
-    data: Data,
-    rerank: Rerank = "none",
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: Lambda = None,
-    memory: float = 0.25,
-    expand: int = 0,
-    alpha: float = 3.0,
-    split: str = "test",
-    json_: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
-    report: Path | None = None,
-    maps: bool = True,
-    numbers: bool = False,
-    number_weight: float = 0.0,
-    source: str | None = None,
-    scope: str | None = None,
-) -> None:
-    """Rank a gallery for every query and score it.
+@dataclass(frozen=True)
+class Refinement:
+    """What helps appearance: neighbours of a query, shirt numbers."""
 
-    Args:
-        run: Run folder, saved encoder, or preset name.
-        data: Folder or table with query and gallery rows.
-        rerank: Re-ranking.
-        k1: Neighbours in the reciprocal sets.
-        k2: Neighbours of the local expansion.
-        lambda_: Weight in the re-ranked sum; none: the method's own.
-        memory: Bound of the block of similarities, in GB.
-        expand: Mix each query with this many of its nearest gallery pictures first; 0: do not.
-        alpha: Power of the similarity by which those weigh.
-        split: Which split: test, valid, training.
-        json_: Write the scores here as JSON.
-        report: Write one self-contained HTML page here.
-        maps: Show in the report what the best and the wrong matches rest on.
-        numbers: Read shirt numbers by text recognition for the report.
-        number_weight: Add this times the contradiction of read numbers to the distance; the data is
-            then a table that "sameplayer jersey" wrote.
-        source: Layout of the data; none: recognised.
-        scope: Where a person id holds: set, game or sequence; none: as the layout says.
-    """
+    expand: int = 0
+    """Mix each query with this many of its nearest gallery pictures first; 0: do not."""
+    alpha: float = 3.0
+    """Power of the similarity by which those weigh."""
+    number_weight: float = 0.0
+    """Add this times the contradiction of read numbers to the distance; the data is then a table
+    that "sameplayer jersey" wrote."""
+
+    def rank(self, embeddings: Embeddings, config: RankConfig) -> Ranking:
+        """Return the ranking of the queries, showing progress."""
+        from sameplayer.ranking.expansion import expand_queries
+        from sameplayer.ranking.numbers import with_numbers
+
+        if self.expand:
+            embeddings = expand_queries(embeddings, self.expand, self.alpha)
+        ranking = ranked(embeddings, config)
+        return with_numbers(ranking, self.number_weight) if self.number_weight else ranking
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written beside the printed scores."""
+
+    json: Path | None = None
+    """Write the scores here as JSON."""
+    report: Path | None = None
+    """Write one self-contained HTML page here."""
+    maps: bool = True
+    """Show in the report what the best and the wrong matches rest on."""
+    numbers: bool = False
+    """Read shirt numbers by text recognition for the report."""
+
+
+def evaluate(
+    run: Run,
+    data: Data,
+    ranking: RankConfig = RankConfig(),
+    refine: Refinement = Refinement(),
+    output: Output = Output(),
+    compute: Compute = Compute(),
+    reading: ReadingSplit = ReadingSplit(),
+) -> None:
+    """Rank a gallery for every query and score it."""
+    from sameplayer.evaluation.scores import evaluate as score
+
+    crops = reading.read(data)
+    _tell_scope(run, crops)
+    encoder = compute.load(run)
+    result = refine.rank(compute.embed(encoder, crops), ranking)
+    scores = score(result)
+    if output.json is not None:
+        _write_json(output.json, scores.json())
+    if output.report is not None:
+        facts = {"data": str(data), "split": reading.split}
+        _write_report(output, result, encoder, facts)
+    print(scores.table())
+
+
+def _write_json(path: Path, record: object) -> None:
+    from sameplayer.files import write_text
+
+    write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def _write_report(
+    choice: Output, ranking: Ranking, encoder: Encoder, facts: dict[str, str]
+) -> None:
     from sameplayer.evaluation.report import write_report
     from sameplayer.evaluation.scores import evaluate as score
-    from sameplayer.numbers.readers import OcrReader
-    from sameplayer.ranking.expansion import expand_queries
-    from sameplayer.ranking.numbers import with_numbers
+    from sameplayer.numbers.readers import make_reader
+
+    if choice.report is None:
+        return
+    write_report(
+        choice.report,
+        ranking,
+        score(ranking),
+        {**facts, "encoder": encoder.spec.architecture, **encoder.spec.facts},
+        encoder=encoder if choice.maps else None,
+        reader=partial(make_reader, "ocr") if choice.numbers else None,
+    )
+    console.print(f"report: {choice.report}")
+
+
+def _tell_scope(run: Path, crops: Crops) -> None:
+    """Say so when persons are told apart in another scope than the run was trained in."""
+    from sameplayer.training.record import run_data
+
+    here = crops.scope or "set"
+    trained = run_data(run).get("scope", here)
+    if trained != here:
+        console.print(
+            f"note: {run} was trained with persons told apart within a {trained}; here it is "
+            f"a {here}"
+        )
+
+
+def ranked(embeddings: Embeddings, config: RankConfig) -> Ranking:
+    """Return the ranking, showing progress."""
     from sameplayer.ranking.ranking import rank
 
-    encoder, rows = embedded(run, data, split, source, scope)
-    if expand:
-        rows = expand_queries(rows, expand, alpha)
-    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
     with bar("ranking") as advance:
-        ranking = rank(rows, rerank=rerank, progress=advance, **settings)
-    if number_weight:
-        ranking = with_numbers(ranking, number_weight)
-    scores = score(ranking)
-    print(scores.table())
-    if json_ is not None:
-        write_text(json_, json.dumps(scores.json(), indent=2) + "\n")
-    if report is not None:
-        facts = {"data": str(data), "split": split, "encoder": encoder.spec.architecture}
-        write_report(
-            report,
-            ranking,
-            scores,
-            {**facts, **encoder.spec.facts},
-            encoder=encoder if maps else None,
-            reader=OcrReader() if numbers else None,
-        )
-        console.print(f"report: {report}")
+        return rank(embeddings, rerank=config, progress=advance)
+
+
+def search(
+    run: Run,
+    data: Data,
+    query: tyro.conf.Positional[str],
+    k: int = 10,
+    ranking: RankConfig = RankConfig(),
+    compute: Compute = Compute(),
+    reading: ReadingSplit = ReadingSplit(),
+) -> None:
+    """Print the gallery pictures nearest to a query, as a table.
+
+    Args:
+        query: Row of the query, from 0, or the path of its picture, or a part of the path that no
+            other has.
+        k: How many.
+    """
+    crops = reading.read(data)
+    result = ranked(compute.embed(compute.load(run), crops), ranking)
+    print(result.top(result.find_query(query), k).to_string(index=False))
 
 
 def rerank(
-    embeddings: Data,
-    method: Annotated[Rerank, tyro.conf.arg(name="method")] = "k-reciprocal",
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: Lambda = None,
-    memory: float = 0.25,
+    embeddings: tyro.conf.Positional[Path],
+    ranking: RankConfig = RankConfig(method="k-reciprocal"),
     one_by_one: bool = False,
     out: Path | None = None,
 ) -> None:
@@ -123,11 +189,6 @@ def rerank(
 
     Args:
         embeddings: File that "sameplayer embed" wrote, with query and gallery rows.
-        method: Re-ranking.
-        k1: Neighbours in the reciprocal sets.
-        k2: Neighbours of the local expansion.
-        lambda_: Weight in the re-ranked sum; none: the method's own.
-        memory: Bound of the block of similarities, in GB.
         one_by_one: Ask each query as if it were the only one (k-reciprocal).
         out: Write the distances here (.csv), by the column id or else by row number.
     """
@@ -136,40 +197,37 @@ def rerank(
     from sameplayer.evaluation.scores import evaluate as score
     from sameplayer.evaluation.submission import write_distances
     from sameplayer.ranking.prepared import rank_one_by_one
-    from sameplayer.ranking.ranking import rank
 
     loaded = load_embeddings(embeddings)
-    settings: dict[str, Any] = {"k1": k1, "k2": k2, "memory_gb": memory}
-    settings |= {} if lambda_ is None else {"lambda_": lambda_}
-    with bar("ranking") as advance:
-        if one_by_one:
-            ranking = rank_one_by_one(loaded, progress=advance, **settings)
-        else:
-            ranking = rank(loaded, rerank=method, progress=advance, **settings)
-    if ranking.query.table["person"].notna().any():
-        before, after = score(rank(loaded)), score(ranking)
+    if one_by_one:
+        with bar("ranking") as advance:
+            result = rank_one_by_one(loaded, ranking, progress=advance)
+    else:
+        result = ranked(loaded, ranking)
+    if out is not None:
+        write_distances(out, result)
+        print(f"{out}: {len(result.query)} queries x {len(result.gallery)} gallery pictures")
+    if result.query.table["person"].notna().any():
+        before, after = score(ranked(loaded, RankConfig())), score(result)
         print(f"before\n{before.table()}\n\nafter\n{after.table()}\n")
         print(compare(before, after).table())
-    if out is not None:
-        write_distances(out, ranking)
-        print(f"{out}: {len(ranking.query)} queries x {len(ranking.gallery)} gallery pictures")
 
 
 def fuse(
     files: tyro.conf.Positional[tuple[Path, ...]],
     out: Path,
-    method: Literal["similarity", "dissimilarity", "combined"] = "similarity",
+    method: Annotated[str, tyro.conf.arg(name="method")] = "similarity",
     weights: tuple[float, ...] | None = None,
-    normalise: Literal["none", "score", "rank"] = "none",
+    normalise: str = "none",
 ) -> None:
     """Fuse submission files of several models into one.
 
     Args:
         files: Two or more submission files (.csv) with the same ids.
         out: File to write (.csv).
-        method: How the distances become one.
-        weights: A number over 0 for each file; none: all alike.
-        normalise: Make distances of different scale comparable first: by score or by rank.
+        method: similarity, dissimilarity or combined.
+        weights: A number over 0 for each file; None: all alike.
+        normalise: Make distances of different scale comparable first: none, score or rank.
     """
     from sameplayer.evaluation.submission import fuse_submissions, write_submission
 
@@ -179,48 +237,23 @@ def fuse(
 
 
 def submit(
-    runs: tyro.conf.Positional[tuple[Path, ...]],
+    inputs: RunsThenData,
     out: Path,
-    rerank: Rerank = "none",
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: Lambda = None,
-    memory: float = 0.25,
-    fuse: Literal["similarity", "dissimilarity", "combined"] = "similarity",
-    weights: tuple[float, ...] | None = None,
-    normalise: Literal["none", "score", "rank"] = "none",
-    split: str = "challenge",
-    source: str | None = None,
+    ranking: RankConfig = RankConfig(),
+    fusing: Fusing = Fusing(),
+    compute: Compute = Compute(),
+    reading: ReadingSplit = HIDDEN,
 ) -> None:
     """Write the challenge's distance matrix (csv) of one encoder or several fused.
 
     Args:
-        runs: One or more run folders, then the data.
         out: File to write (.csv).
-        rerank: Re-ranking before fusion.
-        k1: Neighbours in the reciprocal sets.
-        k2: Neighbours of the local expansion.
-        lambda_: Weight in the re-ranked sum; none: the method's own.
-        memory: Bound of the block of similarities, in GB.
-        fuse: How several encoders' distances become one.
-        weights: A number over 0 for each encoder; none: all alike.
-        normalise: Make distances of different scale comparable first: by score or by rank.
-        split: Which split.
-        source: Layout of the data; none: recognised.
     """
     from sameplayer.evaluation.submission import write_submission_of
     from sameplayer.ranking.fusion import fuse_rankings
-    from sameplayer.ranking.ranking import rank
 
-    if len(runs) < 2:
-        raise SameplayerError("submit needs at least one run folder, then the data folder.")
-    *folders, data = runs
-    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_": lambda_, "memory_gb": memory}
-    rankings = []
-    for run in folders:
-        rows = embedded(run, data, split, source, "set")[1]
-        with bar("ranking") as advance:
-            rankings.append(rank(rows, rerank=rerank, progress=advance, **settings))
-    fused = fuse_rankings(rankings, fuse, weights=weights, normalise=normalise)
+    crops = reading.read(inputs.data)
+    rankings = [ranked(compute.embed(compute.load(run), crops), ranking) for run in inputs.runs]
+    fused = fuse_rankings(rankings, fusing.fuse, weights=fusing.weights, normalise=fusing.normalise)
     write_submission_of(out, fused)
     print(f"{out}: {len(fused.query)} queries x {len(fused.gallery)} gallery pictures")

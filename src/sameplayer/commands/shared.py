@@ -1,37 +1,137 @@
-"""What several verbs share: kinds of arguments, progress on standard error, embedding."""
+"""What several verbs share: their arguments, progress on standard error, embedding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from tyro.constructors import PrimitiveConstructorSpec
 
-Data = tyro.conf.Positional[Path]
-Rerank = Literal["none", "k-reciprocal", "hard"]
-Lambda = Annotated[float | None, tyro.conf.arg(name="lambda")]
+if TYPE_CHECKING:
+    from sameplayer.data.crops import Crops
+    from sameplayer.encoder.embeddings import Embeddings
+    from sameplayer.encoder.encoder import Encoder
+
+RUN = "Run folder, saved encoder, preset, or timm's name."
+DATA = "Folder or table of crops."
+
+Run = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)]]
+Data = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DATA", help=DATA)]]
 console = Console(stderr=True, highlight=False)
 
 
-def embedded(run: Path, data: Path, split: str | None, source: str | None, scope: str | None):  # type: ignore[no-untyped-def]
-    from sameplayer.data.sources import read_source
-    from sameplayer.encoder.embed import embed as embed_crops
-    from sameplayer.encoder.encoder import load_encoder
+Scope = Literal["set", "game", "sequence"]
 
-    crops = read_source(data, source, scope)
-    if split is not None:
-        crops = crops.of_split(split)
-    encoder = load_encoder(run)
-    with bar("embedding") as advance:
-        return encoder, embed_crops(encoder, crops, progress=advance)
+
+class RunsAndData(NamedTuple):
+    """One or more runs, and what they are tried on."""
+
+    runs: tuple[Path, ...]
+    data: Path
+
+
+def _runs_and_data(words: list[str]) -> RunsAndData:
+    if len(words) < 2:
+        raise ValueError("expected one or more runs, then the data")
+    *runs, data = map(Path, words)
+    return RunsAndData(tuple(runs), data)
+
+
+RunsThenData = tyro.conf.Positional[
+    Annotated[
+        RunsAndData,
+        tyro.conf.arg(help=f"Each: {RUN} Last: {DATA}"),
+        PrimitiveConstructorSpec(
+            nargs="*",
+            metavar="RUN [RUN ...] DATA",
+            instance_from_str=_runs_and_data,
+            is_instance=lambda value: isinstance(value, RunsAndData),
+            str_from_instance=lambda value: [*map(str, value.runs), str(value.data)],
+        ),
+    ]
+]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the data are read."""
+
+    source: str | None = None
+    """Layout: table, synergy, market1501, soccernet, mot, folder; None: recognised."""
+    scope: Scope | None = None
+    """Where a person id holds; None: as the layout says."""
+
+    def read(self, data: Path) -> Crops:
+        """Return all rows."""
+        from sameplayer.data.sources import read_source
+
+        return read_source(data, self.source, self.scope)
+
+
+@dataclass(frozen=True)
+class ReadingSplit(Reading):
+    """How the data are read, and which split of them."""
+
+    split: str = "test"
+    """Which split: training, valid, test, challenge; all: every row."""
+
+    def read(self, data: Path) -> Crops:
+        """Return the rows of the split."""
+        crops = Reading.read(self, data)
+        return crops if self.split == "all" else crops.of_split(self.split)
+
+
+EVERY_ROW = ReadingSplit(split="all")
+HIDDEN = ReadingSplit(split="challenge", scope="set")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how a network runs."""
+
+    device: str = "auto"
+    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
+    batch_size: int = 64
+    """Pictures a pass of the network."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format of the pass."""
+
+    def load(self, run: Path) -> Encoder:
+        """Return the encoder of a run, on the device."""
+        from sameplayer.encoder.encoder import load_encoder
+
+        return load_encoder(run, device=self.device)
+
+    def embed(self, encoder: Encoder, crops: Crops) -> Embeddings:
+        """Return the crops' features, showing progress."""
+        from sameplayer.encoder.embed import embed
+
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "precision": self.precision}
+        with bar("embedding") as advance:
+            return embed(encoder, crops, **settings, progress=advance)
+
+
+@dataclass(frozen=True)
+class Fusing:
+    """How several models' distances become one."""
+
+    fuse: str = "similarity"
+    """similarity, dissimilarity or combined."""
+    weights: tuple[float, ...] | None = None
+    """A number over 0 for each model; None: all alike."""
+    normalise: str = "none"
+    """Make distances of different scale comparable first: none, score or rank."""
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error; yield the function that takes (done, all)."""
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as shown:
         task = shown.add_task(what, total=None)
@@ -40,17 +140,18 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def steps() -> Iterator[Callable[[Any], None]]:
+    """Show a training run on standard error; yield the function that takes each step."""
     text = (
         "epoch {task.fields[epoch]} loss {task.fields[loss]:.3f} rate {task.fields[lr]:.1e} "
         "{task.fields[speed]:.0f} pictures/s {task.fields[left]:.0f} s left"
     )
-    with Progress(BarColumn(), TextColumn(text), console=console, transient=True) as bar:
-        task = bar.add_task(
+    with Progress(BarColumn(), TextColumn(text), console=console, transient=True) as shown:
+        task = shown.add_task(
             "", total=None, visible=False, epoch="", loss=0.0, lr=0.0, speed=0.0, left=0.0
         )
 
         def show(step: Any) -> None:
-            bar.update(
+            shown.update(
                 task,
                 visible=True,
                 completed=(step.epoch - 1) * step.steps + step.step,
@@ -63,3 +164,11 @@ def steps() -> Iterator[Callable[[Any], None]]:
             )
 
         yield show
+
+
+def at_least(count: int, what: str, given: Sequence[object]) -> None:
+    """Raise SameplayerError where fewer than ``count`` were given."""
+    from sameplayer.errors import SameplayerError
+
+    if len(given) < count:
+        raise SameplayerError(f"{len(given)} given; expected {count} or more {what}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sameplayer.errors import TrainingError
+from sameplayer.errors import SameplayerError, SettingError, TrainingError
 
 
 def draw_batches(
@@ -17,7 +17,7 @@ def draw_batches(
     scopes: np.ndarray,
     pairs: int,
     rng: np.random.Generator,
-    places: np.ndarray | None = None,
+    points: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """Return one epoch: a shuffled list of (b, 2) row numbers, anchor and positive.
 
@@ -25,12 +25,13 @@ def draw_batches(
     scopes     (n,) integers; a batch stays within one scope
     pairs      persons a batch; a scope with fewer persons gives batches of all its persons,
                but a table without scopes (one scope) must hold ``pairs`` persons
-    places     (persons, d), where each person number stands: a batch is then one person, drawn at
+    points     (persons, d), where each person number stands: a batch is then one person, drawn at
                random, with those nearest to him that still have pictures; None: all at random
 
     As many anchors are placed as can be: with K batches of B rows a person fits at most K times,
     so K is the largest number for which the capped counts still fill K * B places. Persons with
-    a single picture have no positive and are left out. Raises TrainingError with the numbers.
+    a single picture have no positive and are left out. Raises SettingError where ``pairs`` is more
+    than the persons, TrainingError where there are fewer than two.
     """
     counts = np.bincount(persons[persons >= 0], minlength=1)
     usable = (persons >= 0) & (counts[np.maximum(persons, 0)] >= 2)
@@ -38,21 +39,21 @@ def draw_batches(
     batches: list[np.ndarray] = []
     for scope in np.unique(scopes[usable]):
         rows = np.flatnonzero(usable & (scopes == scope))
-        found = len(np.unique(persons[rows]))
-        if found < 2 or (single_scope and found < pairs):
+        different = len(np.unique(persons[rows]))
+        if different < 2 or (single_scope and different < pairs):
             if single_scope:
-                raise TrainingError(_too_few(found, pairs))
+                raise _too_few(different, pairs)
             continue
-        batches.extend(_scope_batches(rows, persons[rows], min(pairs, found), rng, places))
+        batches.extend(_scope_batches(rows, persons[rows], min(pairs, different), rng, points))
     if not batches:
-        raise TrainingError(_too_few(0, pairs))
+        raise _too_few(0, pairs)
     order = np.argsort(persons, kind="stable")
     ends = np.cumsum(np.bincount(persons + 1))
     anchors = [batches[i] for i in rng.permutation(len(batches))]
     pairs_of = []
     for rows in anchors:
-        own = (order[ends[one] : ends[one + 1]] for one in persons[rows])
-        positives = [rng.choice(same[same != row]) for same, row in zip(own, rows, strict=True)]
+        alike = (order[ends[person] : ends[person + 1]] for person in persons[rows])
+        positives = [rng.choice(same[same != row]) for same, row in zip(alike, rows, strict=True)]
         pairs_of.append(np.stack([rows, positives], axis=1))
     return pairs_of
 
@@ -74,7 +75,7 @@ def _scope_batches(
     persons: np.ndarray,
     pairs: int,
     rng: np.random.Generator,
-    places: np.ndarray | None,
+    points: np.ndarray | None,
 ) -> list[np.ndarray]:
     names, person = np.unique(persons, return_inverse=True)
     counts = np.bincount(person)
@@ -90,10 +91,10 @@ def _scope_batches(
     batches = []
     for remaining in range(total, 0, -1):
         chosen = _choose_persons(
-            left, remaining, pairs, rng, None if places is None else places[names]
+            left, remaining, pairs, rng, None if points is None else points[names]
         )
         left[chosen] -= 1
-        batches.append(np.array([waiting[one].pop() for one in chosen]))
+        batches.append(np.array([waiting[person].pop() for person in chosen]))
     return batches
 
 
@@ -102,7 +103,7 @@ def _choose_persons(
     remaining: int,
     pairs: int,
     rng: np.random.Generator,
-    places: np.ndarray | None,
+    points: np.ndarray | None,
 ) -> np.ndarray:
     """Draw ``pairs`` distinct persons; one whose pictures need every batch left must be in."""
     must = np.flatnonzero(left >= remaining)
@@ -111,17 +112,22 @@ def _choose_persons(
     if count <= 0:
         return must[:pairs]
     weight = left[others] / left[others].sum()
-    if places is None:
+    if points is None:
         return np.concatenate([must, rng.choice(others, count, replace=False, p=weight)])
     first = must[0] if len(must) else rng.choice(others, p=weight)
-    apart = ((places[others] - places[first]) ** 2).sum(axis=1)
+    apart = ((points[others] - points[first]) ** 2).sum(axis=1)
     nearest = np.lexsort((rng.random(len(others)), apart))[:count]
     return np.concatenate([must, others[nearest]])
 
 
-def _too_few(found: int, pairs: int) -> str:
-    return (
+def _too_few(found: int, pairs: int) -> SameplayerError:
+    if found >= 2:
+        return SettingError(
+            "pairs",
+            pairs,
+            f"{found} or fewer: there are {found} different persons with two or more pictures",
+        )
+    return TrainingError(
         f"A batch of {pairs} pairs needs {pairs} different persons with two or more pictures; "
-        f"found {found}. "
-        + (f"Use --pairs {found}." if found >= 2 else "Training needs at least 2 such persons.")
+        f"found {found}. Training needs at least 2 such persons."
     )

@@ -54,15 +54,19 @@ def letterbox(image: Picture, size: int) -> Picture:
 
 def letterbox_to(image: Picture, height: int, width: int) -> Picture:
     """Letterbox into any (height, width): 224 x 112 suits a standing player and wastes less."""
-    high, wide = image.shape[:2]
+    top, left, new_high, new_wide = letterbox_place(image.shape[0], image.shape[1], height, width)
+    resized = cv2.resize(image, (new_wide, new_high), interpolation=cv2.INTER_LINEAR_EXACT)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + new_high, left : left + new_wide] = resized
+    return canvas
+
+
+def letterbox_place(high: int, wide: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of a picture (high, wide) in a canvas (height, width)."""
     scale = min(height / high, width / wide)
     new_high = min(height, max(1, int(high * scale)))
     new_wide = min(width, max(1, int(wide * scale)))
-    resized = cv2.resize(image, (new_wide, new_high), interpolation=cv2.INTER_LINEAR_EXACT)
-    canvas = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - new_high) // 2, (width - new_wide) // 2
-    canvas[top : top + new_high, left : left + new_wide] = resized
-    return canvas
+    return (height - new_high) // 2, (width - new_wide) // 2, new_high, new_wide
 
 
 def refuse_pixels(name: str, width: int, height: int) -> None:

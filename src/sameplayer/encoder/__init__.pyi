@@ -1,5 +1,16 @@
+from .build import EncoderSpec as EncoderSpec
+from .calibration import Calibration as Calibration
 from .checkpoints import load_published as load_published
+from .device import pick_device as pick_device
+from .embeddings import load_embeddings as load_embeddings
 from .encoder import Encoder as Encoder
 from .encoder import create_encoder as create_encoder
 from .encoder import load_encoder as load_encoder
+from .matching import Match as Match
+from .matching import calibrate as calibrate
+from .matching import same as same
 from .presets import PRESETS as PRESETS
+from .presets import Preset as Preset
+from .presets import describe_presets as describe_presets
+from .presets import find_preset_or_timm as find_preset_or_timm
+from .soup import average_encoders as average_encoders

@@ -14,17 +14,28 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sameplayer.errors import ConfigError
+from sameplayer.errors import SettingError
 
 
 def refuse_other_towers(model: nn.Module, architecture: str) -> None:
-    """Raise ConfigError unless this is a timm ViT whose feature is its class token."""
+    """Raise SettingError unless this is a timm ViT whose feature is its class token."""
     fits = isinstance(model, VisionTransformer) and model.global_pool == "token"
     if not fits or not isinstance(model.norm_pre, nn.Identity | nn.LayerNorm):
-        raise ConfigError(
-            f"--drop-padding: {architecture} is not a ViT with a class token. Use a tall input "
-            "instead, such as --width half of --height."
+        raise SettingError(
+            "drop_padding",
+            True,
+            f"False for {architecture}, which is not a ViT with a class token; use a tall input "
+            "instead, such as a width of half the height",
         )
+
+
+def patches_to_keep(model: Any, images: Tensor, padding: Tensor) -> Tensor:
+    """Return (b, patches) bool, row by row: which patches hold more than padding of values (3,)."""
+    blank = (images == padding.view(3, 1, 1)).all(dim=1)
+    high, wide = model.patch_embed.patch_size
+    rows, columns = model.patch_embed.grid_size
+    blank = blank[:, : rows * high, : columns * wide]
+    return ~blank.reshape(-1, rows, high, columns, wide).all(dim=4).all(dim=2).flatten(1)
 
 
 def unpadded_features(model: Any, images: Tensor, padding: Tensor) -> Tensor:
@@ -32,12 +43,9 @@ def unpadded_features(model: Any, images: Tensor, padding: Tensor) -> Tensor:
 
     Every picture keeps its own patches; shorter rows are filled up and masked in attention.
     """
+    # timm's own forward offers no place between positions and blocks, hence its private part
     tokens = model.norm_pre(model._pos_embed(model.patch_embed(images)))
-    blank = (images == padding.view(3, 1, 1)).all(dim=1)
-    high, wide = model.patch_embed.patch_size
-    rows, columns = model.patch_embed.grid_size
-    blank = blank[:, : rows * high, : columns * wide]
-    kept = ~blank.reshape(-1, rows, high, columns, wide).all(dim=4).all(dim=2).flatten(1)
+    kept = patches_to_keep(model, images, padding)
     kept = torch.cat([kept.new_ones(len(kept), model.num_prefix_tokens), kept], dim=1)
     length = int(kept.sum(dim=1).max())
     first = torch.argsort(~kept, dim=1, stable=True)[:, :length]

@@ -4,34 +4,36 @@
 winner; its paper's runs took 8 epochs with 2 of warm-up down to 4e-6: the presets ending in
 "-paper". "2023" settings are those of the 2023 winner. The towers of later years take the 2022
 code's settings, untried: their rates are for you to find.
+
+This module needs neither torch nor, as long as a name is a preset's, timm.
 """
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-from sameplayer.errors import ConfigError
+from sameplayer.errors import ConfigError, did_you_mean
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 SMALL = "sameplayer_small"
 
 
 @dataclass(frozen=True)
 class Preset:
-    """An encoder and how it is trained.
+    """An encoder and how it is trained. A timm name without a preset takes these defaults.
 
     architecture    timm name with its pre-trained tag, or "sameplayer_small"
-    height, width   network input in pixels
+    height, width   network input in pixels; None: the architecture's own
     pairs, epochs, lr, lr_end, warmup_epochs, augment    the defaults of training with this preset
+    about           what it is, in a few words
+    weights         their number
+    licence         of the pre-trained weights, as timm records it
     """
 
     architecture: str
-    height: int
-    width: int
+    height: int | None = None
+    width: int | None = None
     pairs: int = 16
     epochs: int = 4
     lr: float = 4e-5
@@ -39,67 +41,113 @@ class Preset:
     warmup_epochs: float = 1.0
     augment: str = "2022"
     about: str = ""
+    weights: int = 0
+    licence: str = "apache-2.0"
 
 
-def _as_2022(architecture: str, size: int, about: str) -> Preset:
-    return Preset(architecture, size, size, about=about)
+def _as_2022(
+    architecture: str, size: int, about: str, weights: int, licence: str = "apache-2.0"
+) -> Preset:
+    return Preset(architecture, size, size, about=about, weights=weights, licence=licence)
 
 
-def _as_2023(architecture: str, size: int, pairs: int, about: str) -> Preset:
-    return Preset(architecture, size, size, pairs, 8, augment="2023", about=about)
+def _as_2023(
+    architecture: str, size: int, pairs: int, about: str, weights: int, licence: str = "mit"
+) -> Preset:
+    return Preset(
+        architecture, size, size, pairs, 8, augment="2023", about=about, weights=weights,
+        licence=licence,
+    )  # fmt: skip
 
 
-def _paper(architecture: str, about: str) -> Preset:
-    return Preset(architecture, 224, 224, 16, 8, 4e-5, 4e-6, 2.0, "2022", about)
+def _paper(architecture: str, about: str, weights: int) -> Preset:
+    return Preset(architecture, 224, 224, 16, 8, 4e-5, 4e-6, 2.0, "2022", about, weights)
 
+
+_B16 = "vit_base_patch16_clip_quickgelu_224.openai"
+_L14 = "vit_large_patch14_clip_quickgelu_224.openai"
+_B16_WEIGHTS, _L14_WEIGHTS = 85_799_424, 303_179_776
 
 PRESETS: dict[str, Preset] = {
     "small": Preset(
-        SMALL, 128, 64, 32, 16, 2e-3, 2e-5, about="ours, 0.9 M weights, from scratch on a CPU"
+        SMALL, 128, 64, 32, 16, 2e-3, 2e-5, about="ours, from scratch on a CPU", weights=757_920
     ),
-    "vit-b16-openai": _as_2022(
-        "vit_base_patch16_clip_quickgelu_224.openai", 224, "CLIP ViT-B/16, 2022"
-    ),
-    "vit-l14-openai": _as_2022(
-        "vit_large_patch14_clip_quickgelu_224.openai", 224, "CLIP ViT-L/14, 2022"
-    ),
-    "vit-b16-openai-paper": _paper(
-        "vit_base_patch16_clip_quickgelu_224.openai", "CLIP ViT-B/16, 2022, as in the paper"
-    ),
-    "vit-l14-openai-paper": _paper(
-        "vit_large_patch14_clip_quickgelu_224.openai", "CLIP ViT-L/14, 2022, as in the paper"
-    ),
+    "vit-b16-openai": _as_2022(_B16, 224, "CLIP ViT-B/16, 2022", _B16_WEIGHTS),
+    "vit-l14-openai": _as_2022(_L14, 224, "CLIP ViT-L/14, 2022", _L14_WEIGHTS),
+    "vit-b16-openai-paper": _paper(_B16, "CLIP ViT-B/16, 2022, as in the paper", _B16_WEIGHTS),
+    "vit-l14-openai-paper": _paper(_L14, "CLIP ViT-L/14, 2022, as in the paper", _L14_WEIGHTS),
     "resnet50": Preset(
-        "resnet50.a1_in1k", 224, 224, lr=4e-4, about="ImageNet ResNet-50, the CNN baseline"
+        "resnet50.a1_in1k", 224, 224, lr=4e-4, about="ImageNet ResNet-50, the CNN baseline",
+        weights=23_508_032,
     ),
-    "eva-l14-336": _as_2023("eva_large_patch14_336.in22k_ft_in22k_in1k", 336, 32, "EVA-L, 2023"),
-    "eva-g14-336": _as_2023("eva_giant_patch14_336.clip_ft_in1k", 336, 8, "EVA-giant, 2023"),
+    "eva-l14-336": _as_2023(
+        "eva_large_patch14_336.in22k_ft_in22k_in1k", 336, 32, "EVA-L, 2023", 303_506_432
+    ),
+    "eva-g14-336": _as_2023(
+        "eva_giant_patch14_336.clip_ft_in1k", 336, 8, "EVA-giant, 2023", 1_011_596_672
+    ),
     "eva02-l14-448": _as_2023(
-        "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 448, 4, "EVA-02-L, 2023"
+        "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 448, 4, "EVA-02-L, 2023", 304_055_232
     ),
     "beitv2-l16-224": _as_2023(
-        "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, "BEiT v2-L, 2023"
+        "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, "BEiT v2-L, 2023", 303_405_568,
+        "apache-2.0",
     ),
-    "siglip2-b16-224": _as_2022("vit_base_patch16_siglip_224.v2_webli", 224, "SigLIP 2 ViT-B/16"),
-    "siglip2-l16-256": _as_2022("vit_large_patch16_siglip_256.v2_webli", 256, "SigLIP 2 ViT-L/16"),
+    "siglip2-b16-224": _as_2022(
+        "vit_base_patch16_siglip_224.v2_webli", 224, "SigLIP 2 ViT-B/16", 92_884_224
+    ),
+    "siglip2-l16-256": _as_2022(
+        "vit_large_patch16_siglip_256.v2_webli", 256, "SigLIP 2 ViT-L/16", 315_956_224
+    ),
     "dinov3-b16-256": _as_2022(
-        "vit_base_patch16_dinov3.lvd1689m", 256, "DINOv3 ViT-B/16, its own licence"
+        "vit_base_patch16_dinov3.lvd1689m", 256, "DINOv3 ViT-B/16", 85_641_216, "dinov3-license"
     ),
     "dinov3-l16-256": _as_2022(
-        "vit_large_patch16_dinov3.lvd1689m", 256, "DINOv3 ViT-L/16, its own licence"
+        "vit_large_patch16_dinov3.lvd1689m", 256, "DINOv3 ViT-L/16", 303_079_424, "dinov3-license"
     ),
-    "pe-core-b16-224": _as_2022("vit_pe_core_base_patch16_224.fb", 224, "Perception Encoder B/16"),
-    "pe-core-l14-336": _as_2022("vit_pe_core_large_patch14_336.fb", 336, "Perception Encoder L/14"),
-}
+    "pe-core-b16-224": _as_2022(
+        "vit_pe_core_base_patch16_224.fb", 224, "Perception Encoder B/16", 92_886_528
+    ),
+    "pe-core-l14-336": _as_2022(
+        "vit_pe_core_large_patch14_336.fb", 336, "Perception Encoder L/14", 316_102_656
+    ),
+}  # fmt: skip
 
 
-def find_preset(name: str) -> Preset:
-    """Return the preset of this name.
+def find_preset_or_timm(name: str) -> Preset:
+    """Return the preset of this name, or that of a timm model: its own input, usual settings.
 
-    Raises ConfigError with the nearest names when there is none.
+    This is the one place that says whether a name is a preset, a timm model or neither. A timm
+    name may end in a tag of its weights, such as ``resnet50.a1_in1k``.
+
+    Raises ConfigError with the nearest name, or with the tags that there are.
     """
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, PRESETS, n=2)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise ConfigError(f"Preset {name!r} is unknown.{hint} Presets: {', '.join(PRESETS)}.")
+    if name == SMALL:
+        return PRESETS["small"]
+    import timm  # here, since reading the presets alone must not wait for it
+
+    base, _, tag = name.partition(".")
+    if not timm.is_model(base):
+        hint = did_you_mean(name, [*PRESETS, *timm.list_models()])
+        raise ConfigError(
+            f"Preset {name!r} is unknown, and no timm model either.{hint} "
+            f"Presets: {', '.join(PRESETS)}."
+        )
+    tagged = timm.list_models(f"{base}.*", pretrained=True)
+    if tag and name not in tagged:
+        tags = ", ".join(full.partition(".")[2] for full in tagged) or "none"
+        raise ConfigError(f"{base} has no weights tagged {tag!r}; expected one of: {tags}.")
+    return Preset(name)
+
+
+def describe_presets() -> str:
+    """Return a table as text, a line a preset: input, weights, licence, architecture, words."""
+    rows = [("preset", "input", "weights", "licence", "architecture", "")]
+    for name, preset in PRESETS.items():
+        size, millions = f"{preset.height} x {preset.width}", f"{preset.weights / 1e6:.1f} M"
+        rows.append((name, size, millions, preset.licence, preset.architecture, preset.about))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(padded)

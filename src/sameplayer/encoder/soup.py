@@ -15,25 +15,43 @@ def average_encoders(encoders: Sequence[Encoder]) -> Encoder:
 
     They should come from one start, as epochs or seeds of one fine-tuning do: the mean of encoders
     trained from different random weights means nothing. Running means of batch normalisation are
-    averaged like weights. Raises WeightsError when architecture or pre-processing differ.
+    averaged like weights. The soup is not calibrated, and lies on the first encoder's device.
+
+    Raises WeightsError for fewer than two, and when architecture or pre-processing differ.
     """
+    if len(encoders) < 2:
+        raise WeightsError(f"A soup of {len(encoders)} encoders; expected two or more.")
     first = encoders[0]
-    own = first.model.state_dict()
-    for number, other in enumerate(encoders[1:], start=2):
-        plain = replace(other.spec, weights=first.spec.weights, facts=first.spec.facts)
-        if plain != first.spec:
-            raise WeightsError(
-                f"Encoder {number} is {other.spec.architecture} of {other.spec.height} x "
-                f"{other.spec.width} pixels, encoder 1 {first.spec.architecture} of "
-                f"{first.spec.height} x {first.spec.width}; a soup needs encoders of one kind."
-            )
-    states = [one.model.state_dict() for one in encoders]
+    _refuse_other_kinds(encoders)
+    states = [encoder.model.state_dict() for encoder in encoders]
     mean = {
-        name: sum(state[name].float() for state in states).div(len(states)).to(value.dtype)
-        for name, value in own.items()
+        name: sum(state[name].to(value.device).float() for state in states)
+        .div(len(states))
+        .to(value.dtype)
+        for name, value in states[0].items()
     }
     model = copy.deepcopy(first.model)
     model.load_state_dict(mean)
-    scale = sum(one.log_scale.item() for one in encoders) / len(encoders)
-    prints = [one.fingerprint() for one in encoders]
-    return Encoder(model, replace(first.spec, facts={"soup of": prints}), scale)
+    scale = sum(encoder.log_scale.item() for encoder in encoders) / len(encoders)
+    fingerprints = [encoder.fingerprint() for encoder in encoders]
+    spec = replace(first.spec, facts={"soup of": fingerprints}, calibration=None)
+    return Encoder(model, spec, scale)
+
+
+def _refuse_other_kinds(encoders: Sequence[Encoder]) -> None:
+    first, shapes = encoders[0].spec, _shapes(encoders[0])
+    for number, encoder in enumerate(encoders[1:], start=2):
+        other = encoder.spec
+        alike = replace(
+            other, weights=first.weights, facts=first.facts, calibration=first.calibration
+        )
+        if alike != first or _shapes(encoder) != shapes:
+            raise WeightsError(
+                f"Encoder {number} is {other.architecture} of {other.height} x {other.width} "
+                f"pixels, encoder 1 {first.architecture} of {first.height} x {first.width}; a soup "
+                "needs encoders of one kind."
+            )
+
+
+def _shapes(encoder: Encoder) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in encoder.model.state_dict().items()}

@@ -30,9 +30,9 @@ def compare_runs(folders: Sequence[Path], scores: Sequence[Scores]) -> list[Comp
     Raises RankingError when the scores are not of the same queries.
     """
     runs: list[ComparedRun] = []
-    for folder, one in zip(folders, scores, strict=True):
-        first = compare(scores[0], one) if runs else None
-        runs.append(ComparedRun(str(folder), one, first, _metrics(folder)))
+    for folder, scored in zip(folders, scores, strict=True):
+        against_first = compare(scores[0], scored) if runs else None
+        runs.append(ComparedRun(str(folder), scored, against_first, _metrics(folder)))
     return runs
 
 
@@ -47,7 +47,7 @@ def comparison_table(runs: Sequence[ComparedRun]) -> str:
         text = f"{run.name:<{width}}{100 * run.scores.mAP:>7.2f}{interval:>16}{rank1:>10.1f}"
         if run.against_first is not None:
             change = run.against_first
-            text += f"  {100 * change.difference:+.2f} points, p = {change.p_value:.3f}"
+            text += f"  {100 * change.difference:+.2f} points, {change.p_text}"
         lines.append(text)
     return "\n".join(lines)
 

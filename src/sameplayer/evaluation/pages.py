@@ -6,11 +6,10 @@ import base64
 import io
 from typing import Any
 
-import cv2
-import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
+from sameplayer.data.encode import encode_picture
 from sameplayer.data.images import Picture
 
 
@@ -30,9 +29,7 @@ def figure_address(figure: Figure) -> str:
 
 def picture_address(picture: Picture) -> str:
     """Return a picture (h, w, 3) as a JPEG within a data address."""
-    bgr = np.ascontiguousarray(picture[:, :, ::-1])
-    _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return _data_address("image/jpeg", content.tobytes())
+    return _data_address("image/jpeg", encode_picture(picture, ".jpg", 85))
 
 
 def _data_address(kind: str, content: bytes) -> str:

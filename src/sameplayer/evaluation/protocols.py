@@ -7,28 +7,28 @@ are left out of every mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 import numpy as np
 
-from sameplayer.errors import RankingError
-
-PROTOCOLS = {
-    "allshots": "every match counts, at its rank among the wrong pictures before it",
-    "market1501": "the first match counts",
-    "cuhk03": "one random gallery picture a person, other cameras only, mean of ten draws",
-}
-
-
-Facts = tuple[np.ndarray, np.ndarray]  # ids and cameras
+from sameplayer.errors import RankingError, SettingError
 
 
 class MatchRanks:
     """The ranks of all matches of all queries, in flat arrays of one entry a match.
 
-    row       (k,) the query, rising
-    before    (k,) how many counted gallery pictures stand before it; equal distances: by number
-    upto      (k,) how many have its distance or a smaller one
+    distance                        (m, n), smaller is closer; +inf: does not count
+    query_ids, gallery_ids          (m,) and (n,), equal for one person
+    query_cameras, gallery_cameras  (m,) and (n,)
+
+    row        (k,) the query of each match, rising
+    before     (k,) how many counted gallery pictures stand before it; equal distances: by number
+    upto       (k,) how many have its distance or a smaller one
+    earlier    (k,) how many matches of the same query stand before it
+    total      (m,) how many matches each query has
+
+    Raises RankingError for arrays that do not fit each other, NaN, and similarities by mistake.
     """
 
     def __init__(
@@ -39,25 +39,25 @@ class MatchRanks:
         query_cameras: np.ndarray,
         gallery_cameras: np.ndarray,
     ) -> None:
-        _check(distance, (query_ids, query_cameras), (gallery_ids, gallery_cameras))
-        self._query_ids, self._gallery_ids = np.asarray(query_ids), np.asarray(gallery_ids)
-        same = self._query_ids[:, None] == self._gallery_ids
-        camera = np.asarray(query_cameras)[:, None] == np.asarray(gallery_cameras)
+        distance = np.asarray(distance)
+        names = query_ids, gallery_ids, query_cameras, gallery_cameras
+        self.query_ids, self.gallery_ids, *cameras = (np.asarray(part) for part in names)
+        _check(distance, (self.query_ids, cameras[0]), (self.gallery_ids, cameras[1]))
+        same = self.query_ids[:, None] == self.gallery_ids
+        camera = cameras[0][:, None] == cameras[1]
         finite = np.isfinite(distance)
-        match = same & ~camera & finite
         # What does not count stands behind everything, at infinity.
         counted = np.where(finite & ~(same & camera), distance, np.inf)
-        self._other_camera = np.where(camera, np.inf, counted)
+        self.other_camera = np.where(camera, np.inf, counted)
         self.queries = len(counted)
-        self.row, column = np.nonzero(match)
-        value = counted[self.row, column]
+        self.row, column = np.nonzero(same & ~camera & finite)
+        self.value = counted[self.row, column]
         self.total = np.bincount(self.row, minlength=self.queries)
-        self.before, self.upto = self._places(counted, column, value)
+        self.before, self.upto = self._stand(counted, column)
         order = np.lexsort((self.before, self.row))
         starts = np.cumsum(self.total) - self.total
         self.earlier = np.empty(len(order), np.int64)
         self.earlier[order] = np.arange(len(order)) - starts[self.row[order]]
-        self._value = value
         self._refuse_similarities(np.isfinite(counted).sum(axis=1))
 
     def _refuse_similarities(self, counted: np.ndarray) -> None:
@@ -69,19 +69,18 @@ class MatchRanks:
                 "similarities. Distances are smaller for more alike pictures; pass 1 - similarity."
             )
 
-    def _places(
-        self, counted: np.ndarray, column: np.ndarray, value: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _stand(self, counted: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return before and upto of the matches, whose gallery numbers are ``column``."""
         ordered = np.sort(counted, axis=1)
-        before, upto = np.empty(len(value), np.int64), np.empty(len(value), np.int64)
+        before, upto = np.empty(len(column), np.int64), np.empty(len(column), np.int64)
         ends = np.cumsum(self.total)
         for query, end in enumerate(ends):
             part = slice(end - self.total[query], end)
-            before[part] = np.searchsorted(ordered[query], value[part], "left")
-            upto[part] = np.searchsorted(ordered[query], value[part], "right")
+            before[part] = np.searchsorted(ordered[query], self.value[part], "left")
+            upto[part] = np.searchsorted(ordered[query], self.value[part], "right")
         for tied in np.flatnonzero(upto - before > 1):
             row = counted[self.row[tied], : column[tied]]
-            before[tied] += np.count_nonzero(row == value[tied])
+            before[tied] += np.count_nonzero(row == self.value[tied])
         return before, upto
 
     def average_precision(self) -> np.ndarray:
@@ -89,9 +88,9 @@ class MatchRanks:
         right_upto = self.earlier + 1
         order = np.lexsort((self.before, self.row))
         # Of matches at one distance, the last one's count holds for all of them.
-        for place in range(len(order) - 2, -1, -1):
-            here, after = order[place], order[place + 1]
-            if self.row[here] == self.row[after] and self._value[here] == self._value[after]:
+        for i in range(len(order) - 2, -1, -1):
+            here, after = order[i], order[i + 1]
+            if self.row[here] == self.row[after] and self.value[here] == self.value[after]:
                 right_upto[here] = right_upto[after]
         summed = np.bincount(self.row, right_upto / self.upto, minlength=self.queries)
         return np.where(self.total > 0, summed / np.maximum(self.total, 1), np.nan)
@@ -110,60 +109,110 @@ class MatchRanks:
         precision = (within[valid] / k).mean()
         return float(precision), float((within[valid] / self.total[valid]).mean())
 
-    def cmc(self, protocol: str, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
-        """Return (top,) cumulative shares; entry k - 1 is rank k."""
-        if protocol not in PROTOCOLS:
-            known = ", ".join(PROTOCOLS)
-            raise RankingError(f"Protocol {protocol!r} is unknown; expected one of {known}.")
+    def cmc(self, protocol: str | Protocol, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
+        """Return (top,) cumulative shares; entry k - 1 is rank k.
+
+        protocol    a name of PROTOCOLS, or an own function like those of PROTOCOLS
+
+        Raises RankingError where no query has a match, SettingError for an unknown protocol.
+        """
+        if not callable(protocol) and protocol not in PROTOCOLS:
+            raise SettingError("protocol", repr(protocol), f"one of {', '.join(PROTOCOLS)}")
+        if top < 1 or draws < 1:
+            name, value = ("top", top) if top < 1 else ("draws", draws)
+            raise SettingError(name, value, "1 or more")
         if len(self.row) == 0:
             raise RankingError("No query has a match in the gallery; there is nothing to score.")
-        if protocol == "cuhk03":
-            return self._single_shot(top, draws, seed)
-        weight = 1 / self.total[self.row]
-        wrong_before = self.before - self.earlier
-        if protocol == "market1501":
-            first = self.earlier == 0
-            wrong_before, weight = wrong_before[first], np.ones(first.sum())
-        seen = wrong_before < top
-        hits = np.bincount(wrong_before[seen], weight[seen], minlength=top)
-        return np.cumsum(hits) / (self.total > 0).sum()
+        chosen = protocol if callable(protocol) else PROTOCOLS[protocol]
+        return chosen(self, top, draws, seed)
 
-    def _single_shot(self, top: int, draws: int, seed: int) -> np.ndarray:
-        """One random picture of each person is the whole gallery, the same for like queries."""
-        rng = np.random.default_rng(seed)
-        codes = np.unique(self._gallery_ids, return_inverse=True)[1]
-        allowed = np.isfinite(self._other_camera)
-        kinds, kind = np.unique(np.packbits(allowed, axis=1), axis=0, return_inverse=True)
-        hits, scored = np.zeros(top), np.zeros(self.queries, bool)
-        for _ in range(draws):
-            key = rng.random(len(codes))
-            for number in range(len(kinds)):
-                rows = np.flatnonzero(kind.ravel() == number)
-                items = np.flatnonzero(allowed[rows[0]])
-                chosen = items[np.lexsort((key[items], codes[items]))]
-                chosen = np.sort(chosen[np.unique(codes[chosen], return_index=True)[1]])
-                own = self._query_ids[rows][:, None] == self._gallery_ids[chosen]
-                has = own.any(axis=1)
-                rows, own = rows[has], own[has]
-                scored[rows] = True
-                shown = self._other_camera[np.ix_(rows, chosen)]
-                place = own.argmax(axis=1)
-                value = np.take_along_axis(shown, place[:, None], 1)
-                tied_before = (shown == value) & (np.arange(len(chosen)) < place[:, None])
-                rank = (shown < value).sum(axis=1) + tied_before.sum(axis=1)
-                hits += np.bincount(rank[rank < top], minlength=top)
-        return np.cumsum(hits) / max(draws * scored.sum(), 1)
+
+Protocol = Callable[[MatchRanks, int, int, int], np.ndarray]
+
+
+def allshots(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
+    """Every match counts, at its rank among the wrong pictures before it."""
+    shares = 1 / ranks.total[ranks.row]
+    return _cumulated(ranks, ranks.before - ranks.earlier, shares, top)
+
+
+def market1501(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
+    """The first match counts."""
+    first = ranks.earlier == 0
+    return _cumulated(ranks, ranks.before[first], np.ones(first.sum()), top)
+
+
+def cuhk03(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
+    """One random gallery picture a person, of other cameras only; mean of ``draws``.
+
+    The picture drawn of each person is the same for all queries that may see the same pictures.
+    """
+    rng = np.random.default_rng(seed)
+    persons = np.unique(ranks.gallery_ids, return_inverse=True)[1]
+    allowed = np.isfinite(ranks.other_camera)
+    kinds, kind = np.unique(np.packbits(allowed, axis=1), axis=0, return_inverse=True)
+    hits, scored = np.zeros(top), np.zeros(ranks.queries, bool)
+    for _ in range(draws):
+        key = rng.random(len(persons))
+        for number in range(len(kinds)):
+            rows = np.flatnonzero(kind.ravel() == number)
+            items = np.flatnonzero(allowed[rows[0]])
+            if len(items) == 0:  # their own cameras saw the whole gallery
+                continue
+            drawn = items[np.lexsort((key[items], persons[items]))]
+            drawn = np.sort(drawn[np.unique(persons[drawn], return_index=True)[1]])
+            rows, rank = _drawn_ranks(ranks, rows, drawn)
+            scored[rows] = True
+            hits += np.bincount(rank[rank < top], minlength=top)
+    return np.cumsum(hits) / max(draws * scored.sum(), 1)
+
+
+def _drawn_ranks(
+    ranks: MatchRanks, rows: np.ndarray, drawn: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return those of the queries ``rows`` with a match among the drawn, and its rank from 0."""
+    match = ranks.query_ids[rows][:, None] == ranks.gallery_ids[drawn]
+    matched = match.any(axis=1)
+    rows, match = rows[matched], match[matched]
+    shown = ranks.other_camera[np.ix_(rows, drawn)]
+    right = match.argmax(axis=1)
+    value = np.take_along_axis(shown, right[:, None], 1)
+    tied_before = (shown == value) & (np.arange(len(drawn)) < right[:, None])
+    return rows, (shown < value).sum(axis=1) + tied_before.sum(axis=1)
+
+
+def _cumulated(
+    ranks: MatchRanks, wrong_before: np.ndarray, shares: np.ndarray, top: int
+) -> np.ndarray:
+    seen = wrong_before < top
+    hits = np.bincount(wrong_before[seen], shares[seen], minlength=top)
+    return np.cumsum(hits) / (ranks.total > 0).sum()
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "allshots": allshots,
+    "market1501": market1501,
+    "cuhk03": cuhk03,
+}
+"""Name -> f(ranks, top, draws, seed) -> (top,) cumulative shares; ``evaluate`` scores by all."""
+
+
+Facts = tuple[np.ndarray, np.ndarray]  # ids and cameras
 
 
 def _check(distance: np.ndarray, query: Facts, gallery: Facts) -> None:
+    if any(part.ndim != 1 for part in (*query, *gallery)):
+        _refuse("Ids and cameras have one dimension each; expected one a row or column.")
     expected, cameras = ((len(a), len(b)) for a, b in zip(query, gallery, strict=True))
-    if np.shape(distance) != expected or 0 in expected:
+    if distance.shape != expected or 0 in expected:
         _refuse(
-            f"Distances of shape {np.shape(distance)} do not fit {expected[0]} query ids and "
+            f"Distances of shape {distance.shape} do not fit {expected[0]} query ids and "
             f"{expected[1]} gallery ids; expected one row a query, one column a gallery id."
         )
     if cameras != expected:
         _refuse("Cameras and ids differ in number; expected one camera an id.")
+    if distance.dtype.kind not in "fiu":
+        _refuse(f"Distances of kind {distance.dtype}; expected numbers.")
     bad = np.argwhere(np.isnan(distance))
     if len(bad):
         _refuse(f"The distance in row {bad[0][0]}, column {bad[0][1]} is NaN.")

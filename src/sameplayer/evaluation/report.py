@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
-from sameplayer.data.crops import Crops
-from sameplayer.data.images import letterbox_to
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.evaluation.pages import figure_address, picture_address, render
+from sameplayer.evaluation.pages import figure_address, render
 from sameplayer.evaluation.scores import Scores
+from sameplayer.evaluation.strips import ShownNumbers, Strips, reason
 from sameplayer.files import write_text
 from sameplayer.maps.overlay import draw_pair
 from sameplayer.maps.score_cam import explain
-from sameplayer.numbers.readers import NumberReader
-from sameplayer.numbers.reading import read_jersey_number
+from sameplayer.numbers.reader import NumberReader
 from sameplayer.ranking.ranking import Ranking
 
-READ = 5  # pictures of a strip whose numbers are read
 CLUSTERS = 32  # groups of channels scored for a map
 
 
@@ -37,126 +32,84 @@ def write_report(
     worst: int = 10,
     strip: int = 10,
     encoder: Encoder | None = None,
-    reader: NumberReader | None = None,
+    reader: NumberReader | Callable[[], NumberReader] | None = None,
 ) -> None:
     """Write the page; it refers to nothing outside itself.
 
+    facts          what else to list of the run, beside the settings of the ranking
     best, worst    how many queries to show, by average precision
     strip          gallery pictures a query
+    encoder        show maps of what matches rest on, by this encoder
     reader         read with it the numbers of each query and its first pictures; those in a table
-                   (columns read_number and read_number_probability) are shown anyway
+                   (columns read_number and read_number_probability) are shown anyway. A function
+                   that makes a reader, such as ``OcrReader``, is called when it is needed
+
+    Maps and numbers are optional: where they fail the page says why and holds all the rest.
+    Raises DataError where a picture or the page cannot be read or written.
     """
-    order = np.argsort(scores.per_query_ap, kind="stable")
-    order = order[~np.isnan(scores.per_query_ap[order])]
-    lowest = [int(query) for query in order[:worst]]
-    highest = [int(query) for query in order[::-1] if query not in set(lowest)][:best]
-    strips = _Strips(ranking, scores, ranking.order(), strip, reader)
+    numbers = ShownNumbers(reader)
+    strips = Strips(ranking, scores, strip, numbers)
+    lowest, highest = _chosen_queries(scores, best, worst)
+    groups = [
+        ("Worst queries", [strips.query(query) for query in lowest]),
+        ("Best queries", [strips.query(query) for query in highest]),
+    ]
+    maps, failure = _maps(strips, encoder, lowest, highest)
+    failures = (("maps", failure), ("shirt numbers read", numbers.failure))
     page = render(
         "report.html.j2",
         scores=scores,
-        facts={**facts, **ranking.facts, "re-ranking": ranking.rerank},
+        facts={**facts, **ranking.facts, "rerank": ranking.rerank},
         curve=_curve(scores),
-        groups=[
-            ("Worst queries", [strips.query(query) for query in lowest]),
-            ("Best queries", [strips.query(query) for query in highest]),
-        ],
-        maps=[] if encoder is None else _maps(strips, encoder, lowest, highest),
+        groups=groups,
+        maps=maps,
+        missing=[f"No {what}: {why}" for what, why in failures if why is not None],
     )
     write_text(path, page)
 
 
-@dataclass(frozen=True)
-class _Strips:
-    """Queries with their nearest pictures, as the template shows them."""
-
-    ranking: Ranking
-    scores: Scores
-    nearest: np.ndarray
-    length: int
-    reader: NumberReader | None
-
-    def listed(self, query: int) -> list[int]:
-        """Gallery rows of the query's own scope, nearest first."""
-        row = self.nearest[query]
-        return [int(g) for g in row if np.isfinite(self.ranking.distance[query, g])]
-
-    def right(self, query: int, item: int) -> bool:
-        asked: Any = self.ranking.query.table["person"].iat[query]
-        found: Any = self.ranking.gallery.table["person"].iat[item]
-        return not pd.isna(found) and str(asked) == str(found)
-
-    def query(self, query: int) -> dict[str, Any]:
-        listed = self.listed(query)
-        right = [self.right(query, g) for g in listed]
-        own = self._number(self.ranking.query, query)
-        items: list[dict[str, Any]] = []
-        for place, g in enumerate(listed[: self.length]):
-            number = self._number(self.ranking.gallery, g, place < READ)
-            items.append(
-                {
-                    "picture": _thumbnail(self.ranking.gallery, g),
-                    "right": right[place],
-                    "distance": f"{self.ranking.distance[query, g]:.3f}",
-                    "person": self.ranking.gallery.table["person"].iat[g],
-                    "number": number,
-                    "clash": number and own and number[0] != own[0],
-                }
-            )
-        wrong = Counter(str(item["person"]) for item in items if not item["right"])
-        first = right.index(True) + 1 if True in right else None
-        confused = ", ".join(f"person {name} x {count}" for name, count in wrong.most_common())
-        words = (
-            f"first right at rank {first}; {sum(wrong.values())} of the first {len(items)} wrong"
-        )
-        clashes = sorted({item["number"][0] for item in items if item["clash"]}, key=int)
-        if own and clashes:
-            words += f"; same appearance, numbers {own[0]} and {' and '.join(clashes)}"
-        return {
-            "name": self.ranking.query.table["image"].iat[query],
-            "person": str(self.ranking.query.table["person"].iat[query]),
-            "ap": f"{100 * self.scores.per_query_ap[query]:.1f}",
-            "picture": _thumbnail(self.ranking.query, query),
-            "number": own,
-            "words": words + (f": {confused}" if confused else ""),
-            "items": items,
-        }
-
-    def _number(self, crops: Crops, row: int, read: bool = True) -> tuple[str, str] | None:
-        """Return the number that was read and its probability, in words."""
-        if "read_number" in crops.table.columns:
-            number: Any = crops.table["read_number"].iat[row]
-            likely: Any = crops.table["read_number_probability"].iat[row]
-            return None if pd.isna(number) else (str(number), f"{float(likely):.2f}")
-        if self.reader is None or not read:
-            return None
-        found = read_jersey_number([crops.read(row)], self.reader)[0]
-        return None if found.number is None else (found.number, f"{found.probability:.2f}")
+def _chosen_queries(scores: Scores, best: int, worst: int) -> tuple[list[int], list[int]]:
+    """Return the queries of the lowest average precision, rising, and of the highest, falling."""
+    order = np.argsort(scores.per_query_ap, kind="stable")
+    order = order[~np.isnan(scores.per_query_ap[order])]
+    lowest = [int(query) for query in order[:worst]]
+    highest = [int(query) for query in order[::-1] if query not in set(lowest)][:best]
+    return lowest, highest
 
 
 def _maps(
-    strips: _Strips, encoder: Encoder, lowest: list[int], highest: list[int]
-) -> list[dict[str, str]]:
-    """Explain the best, the worst and the most confident wrong matches."""
-    ranking, chosen = strips.ranking, []
-    for title, queries in (("best query", highest[:1]), ("worst query", lowest[:1])):
-        chosen += [(f"The {title}'s first match", q, strips.listed(q)[0]) for q in queries]
-    first = [(query, strips.listed(query)[:1]) for query in range(len(ranking.query))]
-    wrong = [(q, g[0]) for q, g in first if g and not strips.right(q, g[0])]
-    wrong.sort(key=lambda pair: float(ranking.distance[pair]))
-    chosen += [("A confident wrong match", query, item) for query, item in wrong[:2]]
-    shown = []
-    for title, query, item in chosen:
-        a, b = ranking.query.read(query), ranking.gallery.read(item)
-        why = explain(encoder, a, b, clusters=CLUSTERS)
-        verdict = "right" if strips.right(query, item) else "wrong"
-        names = [ranking.query.table["image"].iat[query], ranking.gallery.table["image"].iat[item]]
-        words = f"{title}, {verdict}: A is {names[0]}, B is {names[1]}"
-        shown.append({"words": words, "picture": figure_address(draw_pair(a, b, why))})
-    return shown
+    strips: Strips, encoder: Encoder | None, lowest: list[int], highest: list[int]
+) -> tuple[list[dict[str, str]], str | None]:
+    """Explain the best, the worst and the most confident wrong matches; return why not, too."""
+    if encoder is None:
+        return [], None
+    chosen = [("The best query's first match", query) for query in highest[:1]]
+    chosen += [("The worst query's first match", query) for query in lowest[:1]]
+    chosen += [("A confident wrong match", query) for query in _confident_and_wrong(strips)]
+    try:
+        return [_map(strips, encoder, title, query) for title, query in chosen], None
+    except Exception as error:  # an optional part must not take the report with it
+        return [], reason(error)
 
 
-def _thumbnail(crops: Crops, row: int) -> str:
-    return picture_address(letterbox_to(crops.read(row), 128, 64))
+def _confident_and_wrong(strips: Strips, count: int = 2) -> list[int]:
+    """Return the queries whose nearest picture is wrong, and nearest of all such."""
+    wrong = []
+    for query in range(len(strips.ranking.query)):
+        nearest = strips.listed(query)[:1]
+        if len(nearest) and not strips.right(query)[nearest[0]]:
+            wrong.append((float(strips.ranking.distance[query, nearest[0]]), query))
+    return [query for _, query in sorted(wrong)[:count]]
+
+
+def _map(strips: Strips, encoder: Encoder, title: str, query: int) -> dict[str, str]:
+    ranking, row = strips.ranking, int(strips.listed(query)[0])
+    a, b = ranking.query.read(query), ranking.gallery.read(row)
+    why = explain(encoder, a, b, clusters=CLUSTERS)
+    verdict = "right" if strips.right(query)[row] else "wrong"
+    first, second = str(ranking.query.table["image"].iat[query]), ranking.gallery.table["image"]
+    words = f"{title}, {verdict}: A is {first}, B is {second.iat[row]}"
+    return {"words": words, "picture": figure_address(draw_pair(a, b, why))}
 
 
 def _curve(scores: Scores) -> str:

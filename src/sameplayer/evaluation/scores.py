@@ -6,18 +6,19 @@ leaves, and ``compare`` tests two rankings on the same queries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sameplayer.data.crops import identities
 from sameplayer.errors import RankingError
-from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
+from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks, Protocol
+from sameplayer.evaluation.resampling import bootstrap_interval, sign_change_p_value
 from sameplayer.ranking.ranking import Ranking
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """Scores of one ranking, fractions of 1.
 
@@ -25,6 +26,8 @@ class Scores:
     at              k -> (precision, recall) of the first k, mean over the queries with a match
     per_query_ap    (m,) average precision, NaN without a match
     interval        95 % bootstrap interval of mAP over the queries
+    skipped         how many queries have no match and are left out of every mean
+    facts           every setting that decided the ranking, as in ``Ranking.facts``
     """
 
     mAP: float
@@ -38,8 +41,10 @@ class Scores:
     skipped: int
     rerank: str
     fingerprint: str
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def table(self) -> str:
+        """Return the scores as lines of text, in per cent."""
         low, high = self.interval
         lines = [
             f"mAP {100 * self.mAP:.2f} % (95 % interval {100 * low:.1f} to {100 * high:.1f}), "
@@ -59,7 +64,9 @@ class Scores:
         return "\n".join(lines)
 
     def json(self) -> dict[str, Any]:
-        return {
+        """Return the scores and what decided them (k1, k2, lambda ...) as what JSON can hold."""
+        decided = {name.replace(" ", "_"): value for name, value in self.facts.items()}
+        return decided | {
             "mAP": self.mAP,
             "mAP_interval_95": list(self.interval),
             "mINP": self.mINP,
@@ -78,35 +85,47 @@ class Scores:
 
 
 def evaluate(ranking: Ranking) -> Scores:
-    """Score a ranking; missing cameras count as 0 for queries and 1 for the gallery."""
-    query_ids, gallery_ids = _ids(ranking)
-    cameras = (
-        ranking.query.table["camera"].fillna("0").to_numpy(dtype=str),
-        ranking.gallery.table["camera"].fillna("1").to_numpy(dtype=str),
-    )
-    ranks = MatchRanks(ranking.distance, query_ids, gallery_ids, *cameras)
+    """Score a ranking by all PROTOCOLS; missing cameras count as 0 for queries, 1 for the gallery.
+
+    Raises RankingError where no query has a match that counts.
+    """
+    ids, cameras = match_ids(ranking), match_cameras(ranking)
+    ranks = MatchRanks(ranking.distance, *ids, *cameras)
     precision = ranks.average_precision()
-    found = precision[~np.isnan(precision)]
-    if len(found) == 0:
-        raise RankingError(
-            f"None of the {len(query_ids)} queries has a match in the gallery, so there is nothing "
-            "to score; expected gallery pictures of the queries' persons (hidden identities can be "
-            "ranked and submitted, not scored)."
-        )
-    draws = np.random.default_rng(0).integers(0, len(found), (1000, len(found)))
-    low, high = np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
+    scored = precision[~np.isnan(precision)]
+    if len(scored) == 0:
+        raise RankingError(_why_nothing_matches(ranking, *ids, *cameras))
     return Scores(
-        float(found.mean()),
+        float(scored.mean()),
         ranks.mean_inverse_negative_penalty(),
         {protocol: ranks.cmc(protocol, 100) for protocol in PROTOCOLS},
         {k: ranks.precision_recall(k) for k in (1, 5, 10)},
         precision,
-        (float(low), float(high)),
-        len(query_ids),
-        len(gallery_ids),
+        bootstrap_interval(scored, 1000, np.random.default_rng(0)),
+        len(ids[0]),
+        len(ids[1]),
         int(np.isnan(precision).sum()),
         ranking.rerank,
         ranking.fingerprint,
+        ranking.facts,
+    )
+
+
+def match_ids(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
+    """Ids of queries (m,) and gallery (n,), equal for one person of one scope.
+
+    Unknown queries (-1), unknown gallery pictures and distractors (-2) match nobody.
+    """
+    query, gallery = identities(ranking.query, ranking.gallery)
+    nobody = (gallery < 0) | (ranking.gallery.table["role"] == "distractor").to_numpy()
+    return query, np.where(nobody, -2, gallery)
+
+
+def match_cameras(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
+    """Cameras of queries (m,) and gallery (n,); missing ones count as 0 and as 1."""
+    return (
+        ranking.query.table["camera"].fillna("0").to_numpy(dtype=str),
+        ranking.gallery.table["camera"].fillna("1").to_numpy(dtype=str),
     )
 
 
@@ -123,12 +142,18 @@ class Comparison:
     p_value: float
     queries: int
 
+    @property
+    def p_text(self) -> str:
+        """The p-value as it is shown: "p = 0.042", or "p < 0.001"."""
+        return "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+
     def table(self) -> str:
+        """Return one line of text, in points of per cent."""
         low, high = (100 * end for end in self.interval)
         verdict = "differ" if self.p_value < 0.05 else "cannot be told apart"
         return (
             f"mAP {100 * self.difference:+.2f} points (95 % interval {low:+.1f} to {high:+.1f}), "
-            f"p = {self.p_value:.3f} over {self.queries} queries: the two {verdict}"
+            f"{self.p_text} over {self.queries} queries: the two {verdict}"
         )
 
 
@@ -145,12 +170,9 @@ def compare(first: Scores, second: Scores, *, draws: int = 10_000, seed: int = 0
         )
     gain = (b - a)[~np.isnan(a)]
     rng = np.random.default_rng(seed)
-    chosen = rng.integers(0, len(gain), (draws, len(gain)))
-    low, high = np.percentile(gain[chosen].mean(axis=1), [2.5, 97.5])
-    signs = rng.choice((-1.0, 1.0), (draws, len(gain)))
-    as_large = np.abs((signs * gain).mean(axis=1)) >= abs(gain.mean()) - 1e-12
-    p_value = (as_large.sum() + 1) / (draws + 1)
-    return Comparison(float(gain.mean()), (float(low), float(high)), float(p_value), len(gain))
+    interval = bootstrap_interval(gain, draws, rng)
+    p_value = sign_change_p_value(gain, draws, rng)
+    return Comparison(float(gain.mean()), interval, p_value, len(gain))
 
 
 def average_precision(
@@ -160,7 +182,7 @@ def average_precision(
     query_cameras: np.ndarray,
     gallery_cameras: np.ndarray,
 ) -> np.ndarray:
-    """Return (m,) average precision, NaN for a query without a match.
+    """Return (m,) average precision, NaN for a query without a match; arguments of ``MatchRanks``.
 
     Equal distances share one rank, as in scikit-learn's ``average_precision_score``.
     """
@@ -175,11 +197,14 @@ def mean_average_precision(
     query_cameras: np.ndarray,
     gallery_cameras: np.ndarray,
 ) -> float:
-    """Return mAP over the queries with a match, in [0, 1]; distance (m, n), smaller is closer."""
-    found = average_precision(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
-    if np.isnan(found).all():
+    """Return mAP over the queries with a match, in [0, 1]; arguments of ``MatchRanks``.
+
+    Raises RankingError where no query has a match.
+    """
+    values = average_precision(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
+    if np.isnan(values).all():
         raise RankingError("No query has a match in the gallery; there is nothing to score.")
-    return float(np.nanmean(found))
+    return float(np.nanmean(values))
 
 
 def cmc(
@@ -188,24 +213,38 @@ def cmc(
     gallery_ids: np.ndarray,
     query_cameras: np.ndarray,
     gallery_cameras: np.ndarray,
-    protocol: str,
+    protocol: str | Protocol,
     top: int = 100,
     *,
     draws: int = 10,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return (top,) cumulative match shares: entry k - 1 is rank k.
+    """Return (top,) cumulative match shares: entry k - 1 is rank k; arguments of ``MatchRanks``.
 
-    "market1501"    the first match counts
-    "allshots"      every match counts once, at its rank among the wrong ones before it
-    "cuhk03"        one random gallery picture a person, other cameras only, mean of ``draws``
+    protocol       a name of PROTOCOLS, or an own function like those of PROTOCOLS
+    draws, seed    of "cuhk03", which draws one picture a person
     """
     ranks = MatchRanks(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
     return ranks.cmc(protocol, top, draws, seed)
 
 
-def _ids(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
-    """Integer ids; unknown queries (-1), unknown items and distractors (-2) match nobody."""
-    query, gallery = identities(ranking.query, ranking.gallery)
-    nobody = (gallery < 0) | (ranking.gallery.table["role"] == "distractor").to_numpy()
-    return query, np.where(nobody, -2, gallery)
+def _why_nothing_matches(
+    ranking: Ranking,
+    query_ids: np.ndarray,
+    gallery_ids: np.ndarray,
+    query_cameras: np.ndarray,
+    gallery_cameras: np.ndarray,
+) -> str:
+    nothing = f"None of the {len(query_ids)} queries has a match, so there is nothing to score: "
+    same = (query_ids[:, None] == gallery_ids) & np.isfinite(ranking.distance)
+    if same.any():
+        return (
+            f"{nothing}every gallery picture of a query's person is from the query's own camera "
+            f"({', '.join(sorted(set(query_cameras))[:5])}), and such pictures do not count. "
+            "Expected several cameras; where the pictures are from different moments of one "
+            "camera, leave the column camera empty."
+        )
+    return (
+        f"{nothing}expected gallery pictures of the queries' persons (hidden identities can be "
+        "ranked and submitted, not scored)."
+    )

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.errors import DataError, RankingError
+from sameplayer.errors import DataError, MissingFile, RankingError
 from sameplayer.files import whole_file
-from sameplayer.ranking.fusion import fuse
+from sameplayer.ranking.fusion import TOP, Fusion, Normalisation, fuse
 from sameplayer.ranking.ranking import Ranking
 
 
@@ -20,7 +20,7 @@ def write_submission(
     """Write (m + 1) x (n + 1) values: 0 and gallery ids, then a query id and its distances.
 
     Ids are plain integers, distances have five decimals, smaller is closer. The file appears
-    whole or not at all.
+    whole or not at all. Raises RankingError for ids and distances that do not fit each other.
     """
     distance = np.asarray(distance)
     if distance.shape != (len(query_ids), len(gallery_ids)):
@@ -44,30 +44,30 @@ def write_submission(
 def read_submission(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (distance (m, n) float64, query ids (m,), gallery ids (n,)) of a submission.
 
-    Raises DataError with line and column for a wrong header, a missing cell or no number.
+    Raises MissingFile, or DataError with line and column for a wrong header, a missing cell, an id
+    that is no whole number, or a distance that is not finite.
     """
     path = Path(path)
     try:
-        lines = path.read_text().splitlines()
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MissingFile(f"{path}: no such file; expected a submission (.csv).") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}).") from error
-    cells = [line.split(",") for line in lines if line.strip()]
-    if len(cells) < 2 or cells[0][0].strip() not in ("0", "0.0", "0.00000"):
+    lines = [(i, line.split(",")) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if len(lines) < 2 or lines[0][1][0].strip() not in ("0", "0.0", "0.00000"):
         raise DataError(f"{path}: expected a header of 0 and gallery ids, then a line a query.")
-    width = len(cells[0])
-    values = np.empty((len(cells), width))
-    for line, row in enumerate(cells):
-        if len(row) != width:
-            raise DataError(f"{path}, line {line + 1}: {len(row)} cells; expected {width}.")
-        for column, cell in enumerate(row):
-            try:
-                values[line, column] = float(cell)
-            except ValueError:
-                raise DataError(
-                    f"{path}, line {line + 1}, column {column + 1}: expected a number, found "
-                    f"{cell!r}."
-                ) from None
-    return values[1:, 1:], values[1:, 0].astype(np.int64), values[0, 1:].astype(np.int64)
+    width = len(lines[0][1])
+    if width < 2:
+        raise DataError(f"{path}: the header names no gallery picture; expected ids after the 0.")
+    for number, cells in lines:
+        if len(cells) != width:
+            raise DataError(f"{path}, line {number}: {len(cells)} cells; expected {width}.")
+    header = lines[0]
+    gallery_ids = [_id(path, header[0], i, cell) for i, cell in enumerate(header[1][1:], 2)]
+    query_ids = [_id(path, number, 1, cells[0]) for number, cells in lines[1:]]
+    distance = np.stack([_distances(path, number, cells[1:]) for number, cells in lines[1:]])
+    return distance, np.array(query_ids, np.int64), np.array(gallery_ids, np.int64)
 
 
 def write_submission_of(path: str | Path, ranking: Ranking) -> None:
@@ -85,28 +85,13 @@ def write_distances(path: str | Path, ranking: Ranking) -> None:
     write_submission(path, ranking.distance, *numbered)
 
 
-def _has_ids(crops: Crops) -> bool:
-    return "id" in crops.table.columns and bool(crops.table["id"].notna().all())
-
-
-def _ids(crops: Crops) -> np.ndarray:
-    if not _has_ids(crops):
-        raise DataError(
-            f"{crops.root}: a submission needs an integer id for every picture (column 'id'); the "
-            "challenge's pictures carry theirs in the file name."
-        )
-    try:
-        return crops.table["id"].astype(int).to_numpy()
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{crops.root}: column 'id' holds a value that is no integer.") from error
-
-
 def fuse_submissions(
     paths: Sequence[str | Path],
-    method: str = "similarity",
+    method: str | Fusion = "similarity",
     *,
     weights: Sequence[float] | None = None,
-    normalise: str = "none",
+    normalise: str | Normalisation = "none",
+    top: int = TOP,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fuse submission files; return (distance, query ids, gallery ids). See ``fuse``.
 
@@ -124,4 +109,51 @@ def fuse_submissions(
                     "order); fuse files that rank the same pictures."
                 )
     distances = [distance for distance, _, _ in read]
-    return fuse(distances, method, weights=weights, normalise=normalise), query_ids, gallery_ids
+    fused = fuse(distances, method, weights=weights, normalise=normalise, top=top)
+    return fused, query_ids, gallery_ids
+
+
+def _distances(path: Path, line: int, cells: list[str]) -> np.ndarray:
+    values = np.array([_number(path, line, column, cell) for column, cell in enumerate(cells, 2)])
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"{path}, line {line}, column {bad[0] + 2}: expected a distance, found "
+            f"{cells[bad[0]]!r}."
+        )
+    return values
+
+
+def _number(path: Path, line: int, column: int, cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(
+            f"{path}, line {line}, column {column}: expected a number, found {cell!r}."
+        ) from None
+
+
+def _id(path: Path, line: int, column: int, cell: str) -> int:
+    """Return an id; other tools write them with decimals, as 12.00000."""
+    value = _number(path, line, column, cell)
+    if not value.is_integer() or abs(value) >= 2**53:
+        raise DataError(
+            f"{path}, line {line}, column {column}: expected a whole number, found {cell!r}."
+        )
+    return int(value)
+
+
+def _has_ids(crops: Crops) -> bool:
+    return "id" in crops.table.columns and bool(crops.table["id"].notna().all())
+
+
+def _ids(crops: Crops) -> np.ndarray:
+    if not _has_ids(crops):
+        raise DataError(
+            f"{crops.root}: a submission needs an integer id for every picture (column 'id'); the "
+            "challenge's pictures carry theirs in the file name."
+        )
+    try:
+        return crops.table["id"].astype(int).to_numpy()
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{crops.root}: column 'id' holds a value that is no integer.") from error

@@ -25,23 +25,47 @@ def usual_divisor(encoder: Encoder) -> int:
     return 1 if grid is not None and min(grid) < 14 else 2
 
 
-def coarse_features(encoder: Encoder, image: Tensor, coarse: int) -> Callable[[Tensor], Tensor]:
-    """Return the function from masked images (b, 3, h, w) to features (b, d).
+def coarse_features(
+    encoder: Encoder, image: Tensor, coarse: int
+) -> tuple[Callable[[Tensor], Tensor], int]:
+    """Return the function from masked images (b, 3, h, w) to features (b, d), and its divisor.
 
     image    (3, h, w), the unmasked one: its padding is what the function leaves out
-    coarse   divides the size; 1: the encoder's own pass. Networks that are neither convolutional
-             nor a plain ViT with learnt positions take their own pass as well
+    coarse   divides the size; 1: the encoder's own pass. Networks with blocks other than a plain
+             ViT with learnt positions, and those that take no other size, take their own pass: the
+             divisor returned is 1
     """
     model: Any = encoder.model
-    if coarse == 1:
-        return encoder.features
-    high, wide = image.shape[1] // coarse, image.shape[2] // coarse
-    if not hasattr(model, "blocks"):
-        return lambda masked: encoder.features(_smaller(masked, high, wide))
-    if not isinstance(model, VisionTransformer) or model.pos_embed is None:
-        return encoder.features
+    if isinstance(model, VisionTransformer) and model.pos_embed is not None:
+        if coarse > 1 or encoder.spec.drop_padding:
+            return _patch_features(encoder, image, coarse), coarse
+    elif coarse > 1 and not hasattr(model, "blocks"):
+        high, wide = max(image.shape[1] // coarse, 1), max(image.shape[2] // coarse, 1)
+
+        def smaller(masked: Tensor) -> Tensor:
+            return encoder.features(_smaller(masked, high, wide))
+
+        if _runs(smaller, image):
+            return smaller, coarse
+    return encoder.features, 1
+
+
+def _runs(function: Callable[[Tensor], Tensor], image: Tensor) -> bool:
+    """Tell whether a network takes images of another size: only trying says so."""
+    try:
+        with torch.no_grad():
+            function(image[None])
+    except Exception:  # a network says in its own way that it takes one size only
+        return False
+    return True
+
+
+def _patch_features(encoder: Encoder, image: Tensor, coarse: int) -> Callable[[Tensor], Tensor]:
+    """Return the pass of a plain ViT over those patches alone that show a part of the picture."""
+    model: Any = encoder.model
     tall, broad = model.patch_embed.patch_size
-    rows, columns = max(high // tall, 1), max(wide // broad, 1)
+    rows = max(image.shape[1] // coarse // tall, 1)
+    columns = max(image.shape[2] // coarse // broad, 1)
     kept = _patches_with_picture(encoder, image, rows, columns)
     prefix = 0 if model.no_embed_class else model.num_prefix_tokens
     positions = resample_abs_pos_embed(
@@ -53,7 +77,7 @@ def coarse_features(encoder: Encoder, image: Tensor, coarse: int) -> Callable[[T
         small = _smaller(masked, rows * tall, columns * broad)
         patches = model.patch_embed.proj(small).flatten(2).transpose(1, 2)
         patches = model.patch_embed.norm(patches)
-        head = [one.expand(len(patches), -1, -1) for one in first]
+        head = [token.expand(len(patches), -1, -1) for token in first]
         if model.no_embed_class:
             tokens = torch.cat([*head, (patches + positions)[:, kept]], dim=1)
         else:
@@ -61,8 +85,8 @@ def coarse_features(encoder: Encoder, image: Tensor, coarse: int) -> Callable[[T
             own = torch.arange(prefix, device=kept.device)
             tokens = tokens[:, torch.cat([own, kept + prefix])]
         tokens = model.norm(model.blocks(model.norm_pre(tokens)))
-        made: Tensor = model.forward_head(tokens)
-        return made
+        pooled: Tensor = model.forward_head(tokens)
+        return pooled
 
     return features
 
@@ -72,9 +96,14 @@ def _smaller(masked: Tensor, high: int, wide: int) -> Tensor:
 
 
 def _patches_with_picture(encoder: Encoder, image: Tensor, rows: int, columns: int) -> Tensor:
-    """Return the numbers of the patches, row by row, that hold or touch more than padding."""
-    black = encoder.normalise(torch.zeros((1, 1, 1, 3), dtype=torch.uint8)).view(3, 1, 1)
-    shown = (image != black).any(dim=0).float()
+    """Return the numbers of the patches, row by row, that hold more than padding.
+
+    Those that touch one count as well, but not where the encoder itself leaves padding out.
+    """
+    shown = (image != encoder.padding.view(3, 1, 1)).any(dim=0).float()
     cells = functional.adaptive_max_pool2d(shown[None], (rows, columns))
-    kept = functional.max_pool2d(cells, 3, 1, 1).flatten().nonzero()[:, 0]
-    return kept if len(kept) else torch.arange(rows * columns, device=image.device)
+    if not encoder.spec.drop_padding:
+        cells = functional.max_pool2d(cells, 3, 1, 1)
+        if not cells.any():
+            cells = torch.ones_like(cells)
+    return cells.flatten().nonzero()[:, 0]

@@ -17,11 +17,11 @@ from sameplayer.maps.score_cam import Explanation
 COLOURS = "cividis"  # reads the same with and without red-green colour blindness
 
 
-def overlay(picture: Picture, found: np.ndarray, strength: float = 0.75) -> Picture:
+def overlay(picture: Picture, values: np.ndarray, strength: float = 0.75) -> Picture:
     """Return the picture in grey with a map (h, w) over it: blue adds nothing, yellow most."""
     grey = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    colours = matplotlib.colormaps[COLOURS](found)[:, :, :3] * 255
-    weight = strength * (0.35 + 0.65 * found[:, :, None])
+    colours = matplotlib.colormaps[COLOURS](values)[:, :, :3] * 255
+    weight = strength * (0.35 + 0.65 * values[:, :, None])
     mixed = (1 - weight) * grey[:, :, None] + weight * colours
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
@@ -32,8 +32,8 @@ def draw_pair(a: Picture, b: Picture, why: Explanation) -> Figure:
     axes = figure.subplots(1, 4)
     shown = (a, overlay(a, why.map_a), overlay(b, why.map_b), b)
     titles = ("A", "in A, what matches B", "in B, what matches A", "B")
-    for one, picture, title in zip(axes, shown, titles, strict=True):
-        _show(one, picture, title)
+    for place, picture, title in zip(axes, shown, titles, strict=True):
+        _show(place, picture, title)
     figure.suptitle(f"similarity {why.similarity:.3f} (1: the same, 0: unrelated)")
     _legend(figure, list(axes))
     return figure

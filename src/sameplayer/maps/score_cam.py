@@ -9,7 +9,9 @@ is masked (so that hidden places take the mean colour), weights are a softmax ov
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,24 +21,25 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images import Picture, letterbox_place
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import ConfigError
+from sameplayer.encoder.inference import evaluating, read_picture
+from sameplayer.errors import ConfigError, did_you_mean
 from sameplayer.maps.coarse import coarse_features, usual_divisor
-from sameplayer.maps.gradients import grad_cam, legrad
-from sameplayer.maps.layers import chosen, finished, layers_of, on_grid, watched
+from sameplayer.maps.gradients import USUAL, grad_cam, legrad
+from sameplayer.maps.layers import choose, finished, layer_name, layers_of, on_grid, watched
+from sameplayer.maps.method import ImageMap, MapMethod, MapSettings
 
-METHODS = ("score-cam", "grad-cam", "legrad", "random")
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """Why two pictures score as they do.
 
     map_a, map_b    (h, w) float32 in [0, 1], as large as the pictures: how much each place of one
                     adds to its similarity with the other; all 0 where nothing does
     similarity      cosine similarity of the two features
-    facts           method, layer, channels and passes
+    facts           method and block asked for; layer, and for Score-CAM channels, passes and the
+                    divisor of the size ("coarse"), as they were for map_a
     """
 
     map_a: np.ndarray
@@ -47,10 +50,10 @@ class Explanation:
 
 def explain(
     encoder: Encoder,
-    a: Picture,
-    b: Picture,
+    a: str | Path | Picture,
+    b: str | Path | Picture,
     *,
-    method: str = "score-cam",
+    method: str | MapMethod = "score-cam",
     block: int | None = None,
     channels: int | None = None,
     clusters: int | None = None,
@@ -58,100 +61,69 @@ def explain(
     batch_size: int = 64,
     half: bool = False,
 ) -> Explanation:
-    """Show what in each of two crops (h, w, 3) uint8 RGB matches the other.
+    """Show what in each of two crops, paths or (h, w, 3) uint8 RGB, matches the other.
 
-    method        "score-cam"; "grad-cam" or, for ViTs, "legrad": gradients, two passes instead of
-                  hundreds; "random", a control
+    method        a name in ``MAPS``: "score-cam"; "grad-cam" or, for ViTs, "legrad": gradients,
+                  two passes instead of hundreds; "random", a control. Or a MapMethod of your own
     block         which transformer block or stage, from the front or, negative, from the end; None:
-                  the last block, or the last stage with at least 7 places along its shorter side;
-                  LeGrad takes all blocks from this one on, None: all
+                  the last one with at least 7 places along its shorter side; LeGrad takes all
+                  blocks from this one on, None: all
     channels      only this many channels, those with the largest activations (gScoreCAM's idea);
                   None: all
     clusters      group the channels into this many clusters of like maps and score one mean map for
                   each; None: every channel for itself
     coarse        score masked pictures at a size divided by this and without their padding, see
                   docs/explain.md for what it costs; 1: at full size, as published; None: 2, but 1
-                  for a ViT of few patches
+                  for a ViT of few patches. A network that takes one size only is scored at that
     half          bfloat16, for a GPU
 
-    A black crop gives a map like any other, or zeros. Raises ConfigError for an unknown method, a
-    block that is not there, and an encoder without a grid of features.
+    A black crop gives a map like any other, or zeros. The encoder is left as it was. Raises
+    ConfigError for an unknown method, a setting out of range, a block that is not there, and an
+    encoder without a grid of features.
     """
-    if method not in METHODS:
-        raise ConfigError(f"Map {method!r} is unknown; expected {', '.join(METHODS)}.")
-    for name, value in (("channels", channels), ("clusters", clusters), ("coarse", coarse)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} is {value}; expected 1 or more.")
-    coarse = coarse or usual_divisor(encoder)
-    encoder.model.eval()
-    prepared = torch.from_numpy(np.stack([encoder.prepare(a), encoder.prepare(b)]))
+    make = _find_method(method)
+    settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
+    pictures = [read_picture(a), read_picture(b)]
+    prepared = torch.from_numpy(np.stack([encoder.prepare(picture) for picture in pictures]))
     images = encoder.normalise(prepared)
-    with torch.no_grad():
-        features = functional.normalize(encoder.features(images).float(), dim=1)
-    maps, facts = [], {"method": method, "block": block}
-    for picture, image, target in zip((a, b), images, features.flip(0), strict=True):
-        if method == "score-cam":
-            found, passes = score_cam(
-                encoder,
-                image,
-                target,
-                block=block,
-                channels=channels,
-                clusters=clusters,
-                coarse=coarse,
-                batch_size=batch_size,
-                half=half,
-            )
-            facts |= {"passes": passes, "coarse": coarse}
-        elif method == "grad-cam":
-            found = grad_cam(encoder, image, target, block)
-        elif method == "legrad":
-            found = legrad(encoder, image, target, block)
-        else:
-            found = random_map((images.shape[2], images.shape[3]), seed=1)
-        maps.append(on_picture(found, picture))
-    return Explanation(maps[0], maps[1], float(features[0] @ features[1]), facts)
+    with evaluating(encoder.model):
+        with torch.no_grad():
+            features = functional.normalize(encoder.features(images).float(), dim=1)
+        maps = [
+            make(encoder, image, target, settings)
+            for image, target in zip(images, features.flip(0), strict=True)
+        ]
+    shown = [
+        on_picture(found.values, picture) for found, picture in zip(maps, pictures, strict=True)
+    ]
+    name = method if isinstance(method, str) else getattr(method, "__name__", "own")
+    facts = {"method": name, "block": block, **maps[0].facts}
+    return Explanation(shown[0], shown[1], float(features[0] @ features[1]), facts)
 
 
 def score_cam(
-    encoder: Encoder,
-    image: Tensor,
-    target: Tensor,
-    *,
-    block: int | None = None,
-    channels: int | None = None,
-    clusters: int | None = None,
-    coarse: int = 1,
-    batch_size: int = 64,
-    half: bool = False,
-) -> tuple[np.ndarray, int]:
-    """Return the map (h, w) of one normalised image (3, h, w), and the number of masked passes.
+    encoder: Encoder, image: Tensor, target: Tensor, settings: MapSettings = USUAL
+) -> ImageMap:
+    """Return the map of one normalised image (3, h, w).
 
     target    (d,) unit feature of the other picture
     """
-    with torch.no_grad(), watched(layers_of(encoder)) as seen:
+    layers = layers_of(encoder)
+    with torch.no_grad(), watched(layers) as seen:
         encoder.features(image[None])
-    grid = on_grid(encoder, chosen(encoder, seen, block))[0].float()
-    if channels is not None and channels < len(grid):
-        strongest = torch.topk(grid.abs().amax(dim=(1, 2)), channels).indices
+    place = choose(encoder, seen, image, settings.block)
+    grid = on_grid(encoder, seen[place], image)[0].float()
+    if settings.channels is not None and settings.channels < len(grid):
+        strongest = torch.topk(grid.abs().amax(dim=(1, 2)), settings.channels).indices
         grid = grid[strongest]
-    masks = _scaled(functional.interpolate(grid[None], image.shape[1:], mode="bilinear",
-                                           align_corners=True)[0])  # fmt: skip
-    groups = torch.arange(len(grid), device=grid.device)
-    if clusters is not None and clusters < len(grid):
-        small = _scaled(grid).flatten(1).cpu().numpy()
-        found = kmeans2(small, clusters, minit="++", rng=1)[1]
-        groups = torch.from_numpy(np.unique(found, return_inverse=True)[1]).to(grid.device)
-        sums = masks.new_zeros(int(groups.max()) + 1, *masks.shape[1:])
-        masks = _scaled(sums.index_add_(0, groups, masks))
-    features = coarse_features(encoder, image, coarse)
-    scores = []
-    with torch.inference_mode(), torch.autocast(image.device.type, torch.bfloat16, enabled=half):
-        for part in torch.split(masks, batch_size):
-            rows = features(image[None] * part[:, None]).float()
-            scores.append(functional.normalize(rows, dim=1) @ target)
-    weights = torch.softmax(torch.cat(scores)[groups], dim=0)
-    return finished((weights[:, None, None] * grid).sum(dim=0), image), len(masks)
+    masks, groups = _masks(grid, image, settings.clusters)
+    divisor = settings.coarse or usual_divisor(encoder)
+    features, used = coarse_features(encoder, image, divisor)
+    scores = _scores(features, image, target, masks, settings)
+    weights = torch.softmax(scores[groups], dim=0)
+    facts = {"layer": layer_name(encoder, layers[place]), "channels": len(grid)}
+    facts |= {"passes": len(masks), "coarse": used}
+    return ImageMap(finished((weights[:, None, None] * grid).sum(dim=0), image), facts)
 
 
 def random_map(shape: tuple[int, int], seed: int, cells: int = 7) -> np.ndarray:
@@ -160,14 +132,64 @@ def random_map(shape: tuple[int, int], seed: int, cells: int = 7) -> np.ndarray:
     return np.clip(cv2.resize(coarse, (int(shape[1]), int(shape[0]))), 0, 1)
 
 
-def on_picture(found: np.ndarray, picture: Picture) -> np.ndarray:
+def on_picture(values: np.ndarray, picture: Picture) -> np.ndarray:
     """Return a map over the network's input (h, w) as one over the picture that was letterboxed."""
-    (high, wide), (tall, broad) = found.shape, picture.shape[:2]
-    scale = min(high / tall, wide / broad)
-    new_high, new_wide = min(high, max(1, int(tall * scale))), min(wide, max(1, int(broad * scale)))
-    top, left = (high - new_high) // 2, (wide - new_wide) // 2
-    part = found[top : top + new_high, left : left + new_wide]
+    (high, wide), (tall, broad) = values.shape, picture.shape[:2]
+    top, left, new_high, new_wide = letterbox_place(tall, broad, high, wide)
+    part = values[top : top + new_high, left : left + new_wide]
     return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
+
+
+def _random(encoder: Encoder, image: Tensor, target: Tensor, settings: MapSettings) -> ImageMap:
+    return ImageMap(random_map((image.shape[1], image.shape[2]), seed=1))
+
+
+MAPS: dict[str, MapMethod] = {
+    "score-cam": score_cam,
+    "grad-cam": grad_cam,
+    "legrad": legrad,
+    "random": _random,
+}
+
+
+def _find_method(method: str | MapMethod) -> MapMethod:
+    if not isinstance(method, str):
+        return method
+    if method not in MAPS:
+        hint = did_you_mean(method, MAPS)
+        raise ConfigError(f"Map {method!r} is unknown; expected {', '.join(MAPS)}.{hint}")
+    return MAPS[method]
+
+
+def _masks(grid: Tensor, image: Tensor, clusters: int | None) -> tuple[Tensor, Tensor]:
+    """Return masks (m, h, w) in [0, 1], and for each channel (c,) which of them is its own."""
+    masks = _scaled(functional.interpolate(grid[None], image.shape[1:], mode="bilinear",
+                                           align_corners=True)[0])  # fmt: skip
+    groups = torch.arange(len(grid), device=grid.device)
+    if clusters is None or clusters >= len(grid):
+        return masks, groups
+    small = _scaled(grid).flatten(1).cpu().numpy()
+    labels = kmeans2(small, clusters, minit="++", rng=1)[1]
+    groups = torch.from_numpy(np.unique(labels, return_inverse=True)[1]).to(grid.device)
+    sums = masks.new_zeros(int(groups.max()) + 1, *masks.shape[1:])
+    return _scaled(sums.index_add_(0, groups, masks)), groups
+
+
+def _scores(
+    features: Callable[[Tensor], Tensor],
+    image: Tensor,
+    target: Tensor,
+    masks: Tensor,
+    settings: MapSettings,
+) -> Tensor:
+    """Return (m,) cosine similarities of the masked image to the target."""
+    scores = []
+    kind = image.device.type
+    with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=settings.half):
+        for part in torch.split(masks, settings.batch_size):
+            rows = features(image[None] * part[:, None]).float()
+            scores.append(functional.normalize(rows, dim=1) @ target)
+    return torch.cat(scores)
 
 
 def _scaled(maps: Tensor) -> Tensor:

@@ -1,1 +1,5 @@
 """Shirt numbers: readers, reading over tracks, tables, sheet and scores."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,6 @@
 """Shirt numbers: of one picture, over a track, with abstention, calibrated, beside appearance.
 
-The probabilities that a reader (``number_readers.py``) gives a track's frames are multiplied
+The probabilities that a reader (``readers.py``) gives a track's frames are multiplied
 (log-probabilities summed), so that many unsure frames make a sure track, and frames that see no
 number say nothing.
 """
@@ -16,8 +16,9 @@ from scipy.special import log_softmax, logsumexp
 
 from sameplayer.data.images import Picture
 from sameplayer.data.quality import quality
-from sameplayer.errors import ConfigError, DataError
-from sameplayer.numbers.readers import ClipReader, NumberReader, view
+from sameplayer.errors import DataError, SettingError
+from sameplayer.numbers.reader import NumberReader, view
+from sameplayer.numbers.readers import make_reader
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ def read_jersey_number(
 ) -> list[NumberReading]:
     """Read the number in each picture, uint8 RGB (h, w, 3); below the threshold none is named.
 
-    reader         None: CLIP ViT-B/32 with OpenAI's weights
+    reader         None: text recognition
     temperature    over 1: less sure, see ``fit_temperature``
     """
-    reader = reader or ClipReader()
+    reader = reader or make_reader()
     rows = tempered(reader.read(pictures), temperature)
     return [reading(row, reader.candidates, threshold) for row in rows]
 
@@ -70,7 +71,7 @@ def read_track_number(
 
     temperature    over 1: less sure, since frames of a track err together
     """
-    reader = reader or ClipReader()
+    reader = reader or make_reader()
     rows = reader.read(pictures)
     combined = tempered(combine(rows, clearness(pictures)), temperature)
     return reading(combined, reader.candidates, threshold, frames=int(_seen(rows).sum()))
@@ -101,7 +102,7 @@ def tempered(rows: np.ndarray, temperature: float) -> np.ndarray:
     none is visible stays. Raises ConfigError for a temperature that is not over 0.
     """
     if temperature <= 0:
-        raise ConfigError(f"temperature is {temperature}; expected more than 0.")
+        raise SettingError("temperature", temperature, "more than 0")
     numbers = log_softmax(rows[..., :-1] / temperature, axis=-1)
     hidden = rows[..., -1:]
     return np.concatenate([numbers + _complement(hidden), hidden], axis=-1)

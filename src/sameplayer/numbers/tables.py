@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.errors import ConfigError, DataError
-from sameplayer.numbers.readers import NUMBERS, NumberReader
+from sameplayer.data.tracks import track_keys
+from sameplayer.errors import DataError, MissingFile, SettingError
+from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import NumberReading, read_jersey_number, read_track_number
+
+READ = ("read_number", "read_number_probability", "read_number_frames")
 
 
 def read_numbers(
@@ -25,23 +31,27 @@ def read_numbers(
 ) -> tuple[list[NumberReading], list[list[int]]]:
     """Read every picture, or every track; return the readings and the rows that each is of.
 
-    by    columns that together name a track; empty: each picture alone
+    by          columns that together name a track, rows without one stay alone; empty: each
+                picture alone
+    progress    called with (done, all)
+
+    Raises SettingError for a column that the table has not, DataError for a picture that cannot
+    be read.
     """
     columns = [str(name) for name in crops.table.columns]
     missing = [name for name in by if name not in columns]
     if missing:
-        raise ConfigError(f"--by {missing[0]}: no such column; found {', '.join(columns)}.")
+        raise SettingError("by", missing[0], f"columns of the table: {', '.join(columns)}")
     if by:
-        keys = crops.table[list(by)].astype("string").fillna("").agg("\x1f".join, axis=1)
-        rows = [
-            list(map(int, places)) for places in keys.groupby(keys, sort=False).indices.values()
-        ]
+        keys = track_keys(crops.table, by)
+        groups = pd.Series(keys).groupby(keys).indices
+        rows = [[int(row) for row in members] for members in groups.values()]
     else:
         rows = [[row] for row in range(len(crops))]
     readings: list[NumberReading] = []
-    for done, places in enumerate(rows, start=1):
-        pictures = [crops.read(row) for row in places]
-        settings = {"threshold": threshold, "temperature": temperature}
+    settings = {"threshold": threshold, "temperature": temperature}
+    for done, members in enumerate(rows, start=1):
+        pictures = [crops.read(row) for row in members]
         if by:
             readings.append(read_track_number(pictures, reader, **settings))
         else:
@@ -51,23 +61,66 @@ def read_numbers(
     return readings, rows
 
 
+def add_readings(
+    crops: Crops, readings: Sequence[NumberReading], rows: Sequence[Sequence[int]]
+) -> Crops:
+    """Return the crops with the columns of READ, as ``read_numbers`` gave them."""
+    table = crops.table.copy()
+    columns: dict[str, list[Any]] = {name: [None] * len(table) for name in READ}
+    for reading, members in zip(readings, rows, strict=True):
+        values = reading.number, round(reading.probability, 4), reading.frames
+        for name, value in zip(READ, values, strict=True):
+            for row in members:
+                columns[name][row] = value
+    return replace(crops, table=table.assign(**columns))
+
+
 def table_probabilities(table: pd.DataFrame) -> np.ndarray:
     """Return probabilities (n, c + 1) over NUMBERS from what ``sameplayer jersey`` wrote.
 
     What is not on the read number lies on "none visible", so that an unsure reading says little.
+    Raises DataError where the columns are missing, or a probability is none.
     """
-    names = ("read_number", "read_number_probability")
-    if not set(names) <= set(table.columns):
+    if not set(READ[:2]) <= set(table.columns):
         raise DataError(
-            "No column read_number; read numbers first: sameplayer jersey ocr DATA --out TABLE."
+            "No column read_number; read numbers first: sameplayer jersey DATA --out TABLE."
+        )
+    likely = pd.to_numeric(table[READ[1]], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    places = {number: place for place, number in enumerate(NUMBERS)}
+    place = table[READ[0]].astype("string").map(places).to_numpy(dtype=float, na_value=np.nan)
+    read = np.flatnonzero(~np.isnan(place))
+    bad = read[~((likely[read] >= 0) & (likely[read] <= 1))]
+    if len(bad):
+        raise DataError(
+            f"Row {bad[0]}: {READ[1]} is {table[READ[1]].iat[bad[0]]}; expected 0 to 1 beside a "
+            "read number."
         )
     shares = np.zeros((len(table), len(NUMBERS) + 1))
     shares[:, -1] = 1
-    places = {number: place for place, number in enumerate(NUMBERS)}
-    for row, (number, likely) in enumerate(zip(*(table[name] for name in names), strict=True)):
-        if not pd.isna(number) and str(number) in places:
-            shares[row, [places[str(number)], -1]] = float(likely), 1 - float(likely)
+    shares[read, -1] = 1 - likely[read]
+    shares[read, place[read].astype(int)] = likely[read]
     return shares
+
+
+def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
+    """Return the true number of every row, "" where none is to be seen.
+
+    truth    table (.csv) with the columns person and number; None: the crops' column number
+    """
+    if truth is None:
+        if "number" not in crops.table.columns:
+            raise DataError(f"{crops.root}: no column 'number' that holds the true numbers.")
+        return crops.table["number"].astype("string").fillna("").tolist()
+    table = _read_text_table(Path(truth))
+    if not {"person", "number"} <= set(table.columns):
+        raise DataError(
+            f"{truth}: expected the columns person and number, found {', '.join(table.columns)}."
+        )
+    repeated = table["person"][table["person"].duplicated()]
+    if len(repeated):
+        raise DataError(f"{truth}: person {repeated.iat[0]!r} stands in it twice.")
+    numbers = dict(zip(table["person"], table["number"].fillna(""), strict=True))
+    return [numbers.get(person, "") for person in crops.table["person"].astype("string").fillna("")]
 
 
 def check_roster(numbers: Sequence[str]) -> tuple[str, ...]:
@@ -83,13 +136,37 @@ def check_roster(numbers: Sequence[str]) -> tuple[str, ...]:
     return kept
 
 
-def read_roster(path: Path) -> tuple[str, ...]:
-    """Read the column ``number`` of a table (csv), or the lines of a text file."""
+def read_roster(path: str | Path) -> tuple[str, ...]:
+    """Read the column ``number`` of a table (.csv), or the lines of a text file.
+
+    Raises DataError naming the file, and the row that is no shirt number.
+    """
+    path = Path(path)
+    if path.suffix == ".csv":
+        table = _read_text_table(path)
+        if "number" not in table.columns:
+            raise DataError(f"{path}: no column 'number'; found {', '.join(table.columns)}.")
+        numbers = table["number"].fillna("").tolist()
+    else:
+        numbers = [line for line in _read_text(path).splitlines() if line.strip()]
     try:
-        if path.suffix == ".csv":
-            return check_roster(pd.read_csv(path, dtype=str)["number"].fillna("").tolist())
-        return check_roster([line for line in path.read_text().splitlines() if line.strip()])
-    except KeyError:
-        raise DataError(f"{path}: no column 'number'.") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a roster ({error}).") from error
+        return check_roster(numbers)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise MissingFile(f"{path}: no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text in UTF-8 ({error}).") from error
+
+
+def _read_text_table(path: Path) -> pd.DataFrame:
+    text = _read_text(path)
+    try:
+        return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, na_values=[""])
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error}).") from error

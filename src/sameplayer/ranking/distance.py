@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sameplayer.errors import RankingError
+from sameplayer.ranking.config import Search
 
 
 def squared_euclidean(
-    query: np.ndarray, gallery: np.ndarray, memory_gb: float = 0.25
+    query: np.ndarray, gallery: np.ndarray, memory_gb: float = Search.memory_gb
 ) -> np.ndarray:
     """Return (m, n) float32 squared Euclidean distances in [0, 4] of L2-normalised rows.
 
@@ -39,8 +40,16 @@ def unit_pair(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def unit_rows(features: np.ndarray, what: str) -> np.ndarray:
-    """Return float32 rows of length 1; RankingError for NaN, infinite, empty or misshaped ones."""
-    features = np.asarray(features, np.float32)
+    """Return float32 rows of length 1; rows of zeros stay zero.
+
+    features    (n, d) numbers of any kind, with at least one row
+    what        the word for them in the RankingError for NaN, infinite, too large, empty or
+                misshaped ones
+    """
+    try:
+        features = np.asarray(features, np.float32)
+    except (TypeError, ValueError) as error:
+        raise RankingError(f"The {what} features are no array of numbers ({error}).") from error
     if features.ndim != 2 or len(features) == 0:
         raise RankingError(
             f"The {what} features have shape {features.shape}; expected (rows, columns) with at "
@@ -49,4 +58,11 @@ def unit_rows(features: np.ndarray, what: str) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
         raise RankingError(f"The {what} features hold NaN or infinite values in rows {bad[:10]}.")
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
+        row = int(np.flatnonzero(~np.isfinite(lengths))[0])
+        raise RankingError(
+            f"The {what} features in row {row} are too large for 32 bits; scale them down."
+        )
+    return features / np.maximum(lengths, 1e-12)

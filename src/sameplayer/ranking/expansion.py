@@ -1,4 +1,4 @@
-"""Many pictures of one person: query expansion, database augmentation, pooling, multi-query.
+"""Many pictures of one person: query expansion, gallery augmentation, pooling, multi-query.
 
 Each is a function from Embeddings to Embeddings, or from Ranking to Ranking; nothing is changed in
 place. Neighbours are looked for within the identity scope only.
@@ -6,15 +6,19 @@ place. Neighbours are looked for within the identity scope only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from sameplayer.data.crops import Crops
+from sameplayer.data.tracks import track_keys
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.errors import RankingError
+from sameplayer.errors import RankingError, SettingError
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows
+
+REDUCERS: dict[str, Callable[..., np.ndarray]] = {"mean": np.mean, "min": np.min}
 
 
 def expand_queries(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Embeddings:
@@ -22,17 +26,24 @@ def expand_queries(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Em
 
     alpha    0: average query expansion (Chum et al., 2007); over 0: a neighbour weighs its cosine
              similarity to the power alpha (Radenovic et al., 2018), the query itself 1
+
+    Raises SettingError for k below 1 or alpha below 0.
     """
-    return _mixed(embeddings, query_rows(embeddings), gallery_rows(embeddings), k, alpha)
+    changed, sources = query_rows(embeddings), gallery_rows(embeddings)
+    vectors = _mixed(embeddings, changed, sources, k, alpha)
+    facts = {**embeddings.facts, "query expansion": {"k": k, "alpha": alpha}}
+    return replace(embeddings, vectors=vectors, facts=facts)
 
 
 def augment_gallery(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Embeddings:
     """Return embeddings whose gallery rows are means of themselves and their ``k`` nearest others.
 
-    Database-side augmentation; ``alpha`` as in ``expand_queries``.
+    Database-side augmentation; ``alpha`` and errors as in ``expand_queries``.
     """
     gallery = gallery_rows(embeddings)
-    return _mixed(embeddings, gallery, gallery, k, alpha)
+    vectors = _mixed(embeddings, gallery, gallery, k, alpha)
+    facts = {**embeddings.facts, "gallery augmentation": {"k": k, "alpha": alpha}}
+    return replace(embeddings, vectors=vectors, facts=facts)
 
 
 def pool_tracks(
@@ -42,27 +53,23 @@ def pool_tracks(
 ) -> Embeddings:
     """Return one row a track: the mean of its pictures, of length 1 again.
 
-    by         columns of the table that together name a track; rows without one stay alone
+    by         columns of the table that together name a track within its identity scope; rows
+               without one stay alone
     weights    (n,) of the pictures, such as ``picture_quality``; None: all alike
 
     The row in the table is the track's first, or its heaviest picture where there are weights.
+
+    Raises SettingError for an unknown column, RankingError for weights that do not fit.
     """
     table = embeddings.crops.table
-    missing = [name for name in by if name not in table.columns]
-    if missing:
-        raise RankingError(f"No column {missing[0]!r}; a track is named by {', '.join(by)}.")
     shares = np.ones(len(table)) if weights is None else np.asarray(weights, float)
     if shares.shape != (len(table),) or not (np.isfinite(shares) & (shares > 0)).all():
         raise RankingError(f"Expected {len(table)} weights over 0, one a row of the embeddings.")
-    keys = table[list(by)].astype("string")
-    track = keys.fillna("").agg("\x1f".join, axis=1)
-    alone = keys.isna().any(axis=1)
-    track = track.where(~alone, [f"\x1e{row}" for row in range(len(table))])
-    numbers = track.groupby(track, sort=False).ngroup().to_numpy()
-    vectors = np.zeros((numbers.max() + 1, embeddings.vectors.shape[1]))
-    np.add.at(vectors, numbers, shares[:, None] * embeddings.vectors)
-    order = np.lexsort((np.arange(len(table)), -shares, numbers))
-    first = order[np.unique(numbers[order], return_index=True)[1]]
+    tracks = track_keys(table, _within_scope(embeddings.crops, by))
+    vectors = np.zeros((tracks.max(initial=-1) + 1, embeddings.vectors.shape[1]))
+    np.add.at(vectors, tracks, shares[:, None] * embeddings.vectors)
+    order = np.lexsort((np.arange(len(table)), -shares, tracks))
+    first = order[np.unique(tracks[order], return_index=True)[1]]
     kept = embeddings.where(first)
     facts = {**embeddings.facts, "pooled by": list(by)}
     return Embeddings(unit_rows(vectors, "mixed"), kept.crops, kept.fingerprint, facts)
@@ -73,31 +80,45 @@ def multi_query(
 ) -> Ranking:
     """Return a ranking with one row for all pictures that are known to ask for the same person.
 
-    by     columns of the query table that name one question
+    by     columns of the query table that name one question within its identity scope; a query
+           without one of them, such as the person, stays alone; a missing camera is one camera
     how    "mean" or "min" of the pictures' distances
+
+    Raises SettingError for an unknown column or way.
     """
-    if how not in ("mean", "min"):
-        raise RankingError(f"--how is {how!r}; expected mean or min.")
+    if how not in REDUCERS:
+        raise SettingError("how", repr(how), " or ".join(REDUCERS))
     table = ranking.query.table
-    scope = [ranking.query.scope] if ranking.query.scope else []
-    groups = table.groupby([*by, *scope], sort=False, dropna=False).indices
-    reduce = np.mean if how == "mean" else np.min
-    distance = np.stack([reduce(ranking.distance[rows], axis=0) for rows in groups.values()])
-    first = np.array([rows[0] for rows in groups.values()])
+    table = table.assign(camera=table["camera"].fillna("0"))
+    questions = track_keys(table, _within_scope(ranking.query, by))
+    first = np.unique(questions, return_index=True)[1]
+    distance = np.stack(
+        [
+            REDUCERS[how](ranking.distance[questions == question], axis=0)
+            for question in questions[first]
+        ]
+    )
     facts = {**ranking.facts, "multi-query": how}
     query = ranking.query.where(first)
     return replace(ranking, distance=distance.astype(np.float32), query=query, facts=facts)
 
 
+def _within_scope(crops: Crops, by: Sequence[str]) -> list[str]:
+    return [*by, *([crops.scope] if crops.scope and crops.scope not in by else [])]
+
+
 def _mixed(
     embeddings: Embeddings, changed: np.ndarray, sources: np.ndarray, k: int, alpha: float
-) -> Embeddings:
-    if k < 1 or alpha < 0:
-        raise RankingError(f"k is {k} and alpha {alpha}; expected k 1 or more, alpha 0 or more.")
+) -> np.ndarray:
+    """Return unit vectors (n, d) in which each changed row has its nearest sources added."""
+    if k < 1:
+        raise SettingError("k", k, "1 or more")
+    if not alpha >= 0:
+        raise SettingError("alpha", alpha, "0 or more")
     scopes = embeddings.crops.scopes()
     vectors = embeddings.vectors.copy()
     for scope in np.unique(scopes):
-        rows, pool = (one[scopes[one] == scope] for one in (changed, sources))
+        rows, pool = (part[scopes[part] == scope] for part in (changed, sources))
         for start in range(0, len(rows), 1024):
             part = rows[start : start + 1024]
             similar = embeddings.vectors[part] @ embeddings.vectors[pool].T
@@ -105,7 +126,6 @@ def _mixed(
             near = np.argsort(-similar, axis=1, kind="stable")[:, :k]
             value = np.take_along_axis(similar, near, axis=1)
             weight = np.where(np.isfinite(value), np.clip(value, 0, 1) ** alpha, 0)
-            found = embeddings.vectors[pool[near]]
-            vectors[part] += np.einsum("qk,qkd->qd", weight, found).astype(np.float32)
-    facts = {**embeddings.facts, "expansion": {"k": k, "alpha": alpha}}
-    return replace(embeddings, vectors=unit_rows(vectors, "mixed"), facts=facts)
+            added = embeddings.vectors[pool[near]]
+            vectors[part] += np.einsum("qk,qkd->qd", weight, added).astype(np.float32)
+    return unit_rows(vectors, "mixed")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sameplayer.errors import ConfigError
+from sameplayer.errors import SettingError
 from sameplayer.numbers.tables import table_probabilities
 from sameplayer.ranking.ranking import Ranking
 
@@ -16,9 +16,11 @@ def with_numbers(ranking: Ranking, weight: float) -> Ranking:
 
     The tables need the columns that ``sameplayer jersey`` writes. Where either picture shows no
     number nothing changes; equal numbers draw pictures nearer, different ones apart.
+
+    Raises SettingError for a weight below 0, DataError for tables without read numbers.
     """
-    if weight < 0:
-        raise ConfigError(f"--number-weight is {weight}; expected 0 or more.")
+    if not 0 <= weight < np.inf:
+        raise SettingError("number_weight", weight, "0 or more")
     shares = [table_probabilities(crops.table) for crops in (ranking.query, ranking.gallery)]
     added = weight * contradiction(*shares).astype(np.float32)
     facts = {**ranking.facts, "number weight": weight}

@@ -10,52 +10,59 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.errors import DataError, RankingError
+from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
 from sameplayer.files import whole_file
-from sameplayer.ranking import kernels
+from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
 from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.neighbours import MEMORY_GB, Progress, find_neighbours
+from sameplayer.ranking.kernels import Lists
+from sameplayer.ranking.kernels.one_query import insert_query, one_query_jaccard
+from sameplayer.ranking.kernels.sets import reciprocal
+from sameplayer.ranking.neighbours import find_gallery_neighbours
 from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows, refuse_empty
-from sameplayer.ranking.rerank import check_settings
 
 _FORMAT = "sameplayer prepared gallery 1"
+_KEYS = ("format", "vectors", "k1", "k2", "lambda")
 
 
 class PreparedGallery:
-    """Neighbour lists of a gallery, to answer queries one by one.
+    """Neighbour lists of a gallery, to answer queries one by one; threads may share it.
 
     embeddings     the gallery, n rows
-    k1, k2, lambda_    as in ``k_reciprocal``
+    k1, k2, lambda_    as in ``k_reciprocal``, and so are search and progress
     """
 
     def __init__(
         self,
         embeddings: Embeddings,
-        k1: int = 20,
-        k2: int = 6,
-        lambda_: float = 0.3,
+        k1: int = K1,
+        k2: int = K2,
+        lambda_: float = LAMBDAS["k-reciprocal"],
         *,
-        memory_gb: float = MEMORY_GB,
+        search: Search | None = None,
         progress: Progress | None = None,
     ) -> None:
         check_settings(k1, k2, lambda_)
-        self._set(embeddings, k1, k2, lambda_)
         count = max(k1 + 1, k2)
-        found = find_neighbours(
-            None, embeddings.vectors, count, memory_gb=memory_gb, progress=progress
-        )
-        self.lists, self.values, self.farthest = found.lists, found.values, found.farthest
+        found = find_gallery_neighbours(embeddings.vectors, count, search, progress=progress).all
+        self._set(embeddings, (k1, k2, lambda_), found.lists, found.values, found.farthest)
 
-    def _set(self, embeddings: Embeddings, k1: int, k2: int, lambda_: float) -> None:
+    def _set(
+        self,
+        embeddings: Embeddings,
+        settings: tuple[int, int, float],
+        lists: np.ndarray,
+        values: np.ndarray,
+        farthest: np.ndarray,
+    ) -> None:
         self.embeddings = embeddings
-        self.k1, self.k2, self.lambda_ = k1, k2, lambda_
+        self.k1, self.k2, self.lambda_ = settings
+        self.lists, self.values, self.farthest = lists, values, farthest
         rows = unit_rows(embeddings.vectors, "gallery")
         self._rows = np.concatenate([np.zeros_like(rows[:1]), rows])
         self._lengths = (self._rows**2).sum(axis=1)
@@ -65,7 +72,10 @@ class PreparedGallery:
         return len(self.embeddings)
 
     def distances(self, query: np.ndarray) -> np.ndarray:
-        """Return (m, n) re-ranked distances of query features (m, d), each asked alone."""
+        """Return (m, n) re-ranked distances of query features (m, d), each asked alone.
+
+        Raises RankingError for features that are not finite or of another width.
+        """
         query = unit_rows(query, "query")
         if query.shape[1] != self._rows.shape[1]:
             raise RankingError(
@@ -73,7 +83,7 @@ class PreparedGallery:
                 f"{self._rows.shape[1]}. Embed both with the same encoder."
             )
         with self._lock:
-            return np.stack([self._answer(one) for one in query])
+            return np.stack([self._answer(row) for row in query])
 
     def save(self, path: str | Path) -> None:
         """Write lists and settings (.safetensors); the embeddings themselves lie beside it."""
@@ -82,7 +92,7 @@ class PreparedGallery:
             "vectors": _digest(self.embeddings),
             "k1": str(self.k1),
             "k2": str(self.k2),
-            "lambda": repr(self.lambda_),
+            "lambda": repr(float(self.lambda_)),
         }
         parts = {"lists": self.lists, "values": self.values, "farthest": self.farthest}
         with whole_file(path) as partial:
@@ -92,23 +102,18 @@ class PreparedGallery:
     def load(cls, path: str | Path, embeddings: Embeddings) -> PreparedGallery:
         """Load what was prepared for exactly these embeddings.
 
-        Raises DataError for a foreign or damaged file, RankingError for other embeddings.
+        Raises MissingFile, DataError for a foreign or damaged file, RankingError for other
+        embeddings.
         """
-        try:
-            with safe_open(path, framework="numpy") as file:
-                header = file.metadata() or {}
-                parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"{path}: not a prepared gallery ({error}).") from error
-        if header.get("format") != _FORMAT or set(parts) != {"lists", "values", "farthest"}:
-            raise DataError(f"{path}: expected format {_FORMAT!r}, found {header.get('format')!r}.")
+        header, parts = _read(Path(path))
+        if len(embeddings) == 0:
+            raise RankingError(f"{path}: no embeddings to answer with; expected the gallery's.")
         if header["vectors"] != _digest(embeddings):
             raise RankingError(f"{path}: prepared for other embeddings; prepare the gallery again.")
+        settings = _settings(Path(path), header)
+        _check_lists(Path(path), parts, len(embeddings), max(settings[0] + 1, settings[1]))
         prepared = cls.__new__(cls)
-        settings = int(header["k1"]), int(header["k2"]), float(header["lambda"])
-        prepared._set(embeddings, *settings)
-        prepared.lists, prepared.values = parts["lists"], parts["values"]
-        prepared.farthest = parts["farthest"]
+        prepared._set(embeddings, settings, parts["lists"], parts["values"], parts["farthest"])
         return prepared
 
     def _answer(self, query: np.ndarray) -> np.ndarray:
@@ -119,43 +124,109 @@ class PreparedGallery:
         top = max(raw.max(), np.float32(1e-12))
         direct = raw / top
         count = min(max(self.k1 + 1, self.k2), len(rows))
-        own = np.argsort(direct, kind="stable")[:count]
-        lists, values, farthest = kernels.insert_query(
+        of_query = np.argsort(direct, kind="stable")[:count]
+        lists, values, farthest = insert_query(
             self.lists, self.values, self.farthest, raw[1:], count
         )
-        lists = np.concatenate([own[None].astype(np.int32), lists])
-        values = np.concatenate([direct[own][None], values])
-        members, counts = kernels.reciprocal(lists, self.k1 + 1)
-        half, half_counts = kernels.reciprocal(lists, round(self.k1 / 2) + 1)
-        averaged = lists[:, : self.k2] if self.k2 > 1 else np.arange(len(lists))[:, None]
-        jaccard = kernels.one_query_jaccard(
-            rows, lengths, lists, values, np.append(top, farthest),
-            members, counts, half, half_counts, np.ascontiguousarray(averaged, np.int32),
-        )  # fmt: skip
+        found = Lists(
+            rows,
+            lengths,
+            np.concatenate([of_query[None].astype(np.int32), lists]),
+            np.concatenate([direct[of_query][None], values]),
+            np.append(top, farthest),
+        )
+        near = reciprocal(found.lists, self.k1 + 1)
+        half = reciprocal(found.lists, round(self.k1 / 2) + 1)
+        averaged = found.lists[:, : self.k2] if self.k2 > 1 else np.arange(len(rows))[:, None]
+        averaged = np.ascontiguousarray(averaged, np.int32)
+        jaccard = one_query_jaccard(found, near, half, averaged)
         share = np.float32(self.lambda_)
         return (1 - share) * jaccard + share * direct[1:]
 
 
-def rank_one_by_one(embeddings: Embeddings, **settings: Any) -> Ranking:
+def rank_one_by_one(
+    embeddings: Embeddings, config: RankConfig | None = None, *, progress: Progress | None = None
+) -> Ranking:
     """Re-rank every query as if it were the only one; roles as in ``rank``.
 
-    settings    of ``PreparedGallery``
+    config    settings of the k-reciprocal re-ranking, the only one that answers one by one
 
-    Raises RankingError for identity scopes, in which a gallery is not one.
+    Raises RankingError for identity scopes, in which a gallery is not one, SettingError for another
+    re-ranking.
     """
+    config = config or RankConfig("k-reciprocal")
+    if config.method != "k-reciprocal" or config.weight is None:
+        expected = "k-reciprocal, which alone answers queries one by one"
+        raise SettingError("rerank", repr(config.method), expected)
     if embeddings.crops.scope is not None:
         raise RankingError(
-            "A prepared gallery is one set; embed with --scope set, or rank jointly."
+            "A prepared gallery is one set; embed with scope set, or rank all queries jointly."
         )
     queries = embeddings.where(query_rows(embeddings))
     gallery = embeddings.where(gallery_rows(embeddings))
     refuse_empty(queries, gallery)
-    prepared = PreparedGallery(gallery, **settings)
+    settings = config.k1, config.k2, config.weight
+    prepared = PreparedGallery(gallery, *settings, search=config.search, progress=progress)
     distance = prepared.distances(queries.vectors)
-    own = {"k1": prepared.k1, "k2": prepared.k2, "lambda": prepared.lambda_}
-    facts = {**embeddings.facts, **own}
     name = "k-reciprocal, one by one"
+    facts = {**embeddings.facts, **config.facts(), "rerank": name}
     return Ranking(distance, queries.crops, gallery.crops, name, queries.fingerprint, facts)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise MissingFile(f"{path}: no such file; prepare the gallery and save it there.") from None
+    except (OSError, SafetensorError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path}: not a prepared gallery ({error}).") from error
+    complete = set(parts) == {"lists", "values", "farthest"} and set(_KEYS) <= set(header)
+    if header.get("format") != _FORMAT or not complete:
+        raise DataError(
+            f"{path}: expected format {_FORMAT!r}, found {header.get('format')!r} with "
+            f"{', '.join(sorted(parts)) or 'no arrays'}. Prepare the gallery again."
+        )
+    return header, parts
+
+
+def _settings(path: Path, header: dict[str, str]) -> tuple[int, int, float]:
+    try:
+        settings = int(header["k1"]), int(header["k2"]), float(header["lambda"])
+        check_settings(*settings)
+    except (ValueError, SettingError) as error:
+        raise DataError(f"{path}: damaged settings ({error}) Prepare the gallery again.") from error
+    return settings
+
+
+def _check_lists(path: Path, parts: dict[str, np.ndarray], n: int, count: int) -> None:
+    """Compiled code follows these row numbers without looking: refuse whatever is not one."""
+    shape = n, min(count, n)
+    expected: dict[str, tuple[tuple[int, ...], type]] = {
+        "lists": (shape, np.int32),
+        "values": (shape, np.float32),
+        "farthest": ((n,), np.float32),
+    }
+    for name, (size, kind) in expected.items():
+        part = parts[name]
+        if part.shape != size or part.dtype != kind:
+            raise DataError(
+                f"{path}: {name} are {part.dtype} of shape {part.shape}; expected "
+                f"{np.dtype(kind)} of shape {size}. Prepare the gallery again."
+            )
+    lists, values, farthest = (parts[name] for name in expected)
+    if lists.min() < 0 or lists.max() >= n:
+        raise DataError(
+            f"{path}: lists hold row numbers from {lists.min()} to {lists.max()}; expected 0 to "
+            f"{n - 1}. The file is damaged; prepare the gallery again."
+        )
+    good = np.isfinite(values).all() and np.isfinite(farthest).all()
+    if not good or values.min() < 0 or farthest.min() <= 0 or (np.diff(values, axis=1) < 0).any():
+        raise DataError(
+            f"{path}: distances that are not finite, not sorted or below 0. The file is damaged; "
+            "prepare the gallery again."
+        )
 
 
 def _digest(embeddings: Embeddings) -> str:

@@ -1,67 +1,79 @@
-"""Re-ranking: k-reciprocal (Zhong et al., 2017, as run in 2022) and hard weights (2023).
+"""RERANKERS: k-reciprocal (Zhong et al., 2017, as run in 2022) and hard weights (2023).
 
 Both work on neighbour lists and sparse rows: time is that of the similarities (2 N^2 d
 operations for N = queries + gallery), memory that of one block of them and of the result.
+
+The compiled loops load inside the functions, so that the names are known without them.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numba import get_num_threads
 
-from sameplayer.errors import RankingError
-from sameplayer.ranking import kernels
+from sameplayer.errors import RankingError, SettingError
+from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
 from sameplayer.ranking.distance import squared_euclidean
-from sameplayer.ranking.neighbours import MEMORY_GB, find_neighbours
+from sameplayer.ranking.kernels import Sparse
+
+Reranker = Callable[..., np.ndarray]
 
 
 def k_reciprocal(
     query: np.ndarray,
     gallery: np.ndarray,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: float = 0.3,
-    **search: Any,
+    k1: int = K1,
+    k2: int = K2,
+    lambda_: float = LAMBDAS["k-reciprocal"],
+    *,
+    search: Search | None = None,
+    progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return (m, n) re-ranked distances of features (m, d) and (n, d); smaller is closer.
+    """Return (m, n) float32 re-ranked distances of features (m, d) and (n, d); smaller is closer.
 
     k1, k2     neighbours in the reciprocal sets, and in the local expansion
     lambda_    weight of the direct distance beside the Jaccard distance
-    search     memory_gb, device, progress: see ``find_neighbours``
+    search     how neighbours are looked for; None: exactly, on the CPU
+    progress   called with (rows done, all rows)
 
     As the published code runs it, unlike the paper: distances are squared twice, each column is
     divided by its maximum, and neighbour lists hold k + 1 entries, the row itself included.
+
+    Raises SettingError for a setting out of range, RankingError for features that are not finite
+    or do not fit each other.
     """
+    from numba import get_num_threads
+
+    from sameplayer.ranking.kernels import sets, sparse
+    from sameplayer.ranking.neighbours import find_neighbours
+
     check_settings(k1, k2, lambda_)
-    found = find_neighbours(query, gallery, max(k1 + 1, k2), divide=True, **search)
-    m, total = len(query), len(found.rows)
-    members, counts = kernels.reciprocal(found.lists, k1 + 1)
-    half, half_counts = kernels.reciprocal(found.lists, round(k1 / 2) + 1)
-    sparse = kernels.neighbour_weights(
-        found.rows, found.lengths, found.lists, found.values, found.farthest,
-        members, counts, half, half_counts,
-    )  # fmt: skip
+    found = find_neighbours(query, gallery, max(k1 + 1, k2), search, progress=progress)
+    m, total = found.direct.shape[0], len(found.all.rows)
+    near = sets.reciprocal(found.all.lists, k1 + 1)
+    half = sets.reciprocal(found.all.lists, round(k1 / 2) + 1)
+    weights = sparse.neighbour_weights(found.all, near, half)
     if k2 > 1:
-        sparse = kernels.mean_rows(found.lists, k2, *sparse, get_num_threads())
-    by_column = kernels.transpose(*sparse, m, total)
+        weights = sparse.mean_rows(found.all.lists, k2, weights, get_num_threads())
+    by_column = sparse.transpose(weights, m, total)
     ones = np.ones(total, np.float32)
     share = np.float32(1 - lambda_)
-    kernels.jaccard_into(found.direct, share, *sparse, ones[:m], *by_column, ones[m:])
+    sparse.jaccard_into(found.direct, share, weights, ones[:m], by_column, ones[m:])
     return found.direct
 
 
 def hard_weights(
     query: np.ndarray,
     gallery: np.ndarray,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: float = 0.5,
+    k1: int = K1,
+    k2: int = K2,
+    lambda_: float = LAMBDAS["hard"],
     *,
     faithful: bool = True,
-    **search: Any,
+    search: Search | None = None,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Return (m, n) re-ranked distances with binary ("hard") neighbour vectors, as run in 2023.
 
@@ -71,85 +83,145 @@ def hard_weights(
                 out, and later rows meet the already averaged vectors of earlier ones. False: as
                 the paper defines it: every set is walked once, and all rows are averaged at the
                 same time over their first k2 neighbours, themselves included
-    search      memory_gb, device, progress: see ``find_neighbours``
+
+    Everything else as in ``k_reciprocal``.
     """
+    from sameplayer.ranking.kernels import sets, sparse
+    from sameplayer.ranking.neighbours import find_neighbours_of_both
+
     check_settings(k1, k2, lambda_)
-    m, n = len(query), len(gallery)
-    found = find_neighbours(query, gallery, max(k1, k2), power=1, own=max(k1, k2 + 1), **search)
-    half = kernels.reciprocal(found.own, k1 // 2)
-    of_query = kernels.binary_rows(*kernels.query_members(found.lists, m, k1), *half, 0, faithful)
-    of_item = kernels.binary_rows(*kernels.reciprocal(found.own, k1), *half, int(faithful), False)
+    counts = max(k1, k2), max(k1, k2 + 1)
+    found = find_neighbours_of_both(query, gallery, counts, search, progress=progress)
+    (m, n), lists, own = found.direct.shape, found.all.lists, found.own
+    half = sets.reciprocal(own, k1 // 2)
+    of_query = sparse.binary_rows(sets.query_members(lists, m, k1), half, 0, faithful)
+    of_item = sparse.binary_rows(sets.reciprocal(own, k1), half, int(faithful), False)
     if k2 > 1:
-        of_query, of_item = _averaged(of_query, of_item, found.lists, found.own, k2, n, faithful)
-    by_column = kernels.transpose(*of_item, 0, n)
+        average = _averaged_in_place if faithful else _averaged
+        of_query, of_item = average(of_query, of_item, lists, own, k2)
+    by_column = sparse.transpose(of_item, 0, n)
     lengths = np.linalg.norm(found.direct, axis=1, keepdims=True)
     direct = found.direct / np.maximum(lengths, 1e-12)
-    share = np.float32(lambda_)
-    sums = _row_sums(of_query, m), _row_sums(of_item, n)
-    kernels.jaccard_into(direct, share, *of_query, sums[0], *by_column, sums[1])
+    sums = _row_sums(of_query), _row_sums(of_item)
+    sparse.jaccard_into(direct, np.float32(lambda_), of_query, sums[0], by_column, sums[1])
     return direct
 
 
-Reranker = Callable[..., np.ndarray]
-RERANKERS: dict[str, Reranker] = {"k-reciprocal": k_reciprocal, "hard": hard_weights}
+def _none(query: np.ndarray, gallery: np.ndarray, config: RankConfig) -> np.ndarray:
+    return squared_euclidean(query, gallery, config.memory_gb)
+
+
+def _k_reciprocal(
+    query: np.ndarray,
+    gallery: np.ndarray,
+    config: RankConfig,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    lambda_ = LAMBDAS["k-reciprocal"] if config.lambda_ is None else config.lambda_
+    return k_reciprocal(
+        query, gallery, config.k1, config.k2, lambda_, search=config.search, progress=progress
+    )
+
+
+def _hard(
+    query: np.ndarray,
+    gallery: np.ndarray,
+    config: RankConfig,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    lambda_ = LAMBDAS["hard"] if config.lambda_ is None else config.lambda_
+    return hard_weights(
+        query, gallery, config.k1, config.k2, lambda_, search=config.search, progress=progress
+    )
+
+
+RERANKERS: dict[str, Reranker] = {"none": _none, "k-reciprocal": _k_reciprocal, "hard": _hard}
+"""Name -> f(query (m, d), gallery (n, d), config: RankConfig) -> (m, n), smaller is closer.
+
+Put an own one in, or pass it to ``rank`` and ``rerank``. Features are float32 unit rows of one
+identity scope. One that has an argument ``progress`` is handed that as well, or None.
+"""
 
 
 def rerank(
     query: np.ndarray,
     gallery: np.ndarray,
-    method: str = "k-reciprocal",
+    method: str | RankConfig | Reranker = "k-reciprocal",
     *,
-    k1: int = 20,
-    k2: int = 6,
-    lambda_: float | None = None,
-    **search: Any,
+    progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return (m, n) distances by "none", "k-reciprocal" or "hard"; lambda None: its own.
+    """Return (m, n) float32 distances of features (m, d) and (n, d); smaller is closer.
 
-    search    memory_gb, device, approximate, progress: see ``find_neighbours``
+    method      a name of RERANKERS, settings, or an own function like those of RERANKERS
+    progress    called with (rows done, all rows)
+
+    Raises SettingError for an unknown method or a setting out of range, RankingError for features
+    that do not fit each other and for an own function that returns no distances of theirs.
     """
-    if method == "none":
-        return squared_euclidean(query, gallery, search.get("memory_gb", MEMORY_GB))
-    if method not in RERANKERS:
+    reranker, config = choose(method)
+    more = {"progress": progress} if _takes_progress(reranker) else {}
+    distance = reranker(query, gallery, config, **more)
+    return _checked(distance, (len(query), len(gallery)), config.method)
+
+
+def choose(method: str | RankConfig | Reranker) -> tuple[Reranker, RankConfig]:
+    """Return the function that re-ranks, and its settings; SettingError for an unknown name."""
+    if callable(method):
+        return method, RankConfig(getattr(method, "__name__", type(method).__name__))
+    config = method if isinstance(method, RankConfig) else RankConfig(method)
+    if config.method not in RERANKERS:
+        raise SettingError("rerank", repr(config.method), f"one of {', '.join(RERANKERS)}")
+    return RERANKERS[config.method], config
+
+
+def _takes_progress(reranker: Reranker) -> bool:
+    try:
+        return "progress" in inspect.signature(reranker).parameters
+    except (TypeError, ValueError):  # what is written in C may not say
+        return False
+
+
+def _checked(distance: np.ndarray, shape: tuple[int, int], name: str) -> np.ndarray:
+    distance = np.asarray(distance)
+    if distance.shape != shape or distance.dtype.kind not in "fiu":
         raise RankingError(
-            f"Re-ranking {method!r} is unknown; expected none or one of {', '.join(RERANKERS)}."
+            f"Re-ranking {name} returned {distance.dtype} of shape {distance.shape}; expected "
+            f"distances of shape {shape}, one row a query."
         )
-    settings = {} if lambda_ is None else {"lambda_": lambda_}
-    return RERANKERS[method](query, gallery, k1, k2, **settings, **search)
+    if np.isnan(distance).any():
+        raise RankingError(f"Re-ranking {name} returned distances that are NaN.")
+    return distance.astype(np.float32, copy=False)
 
 
-def check_settings(k1: int, k2: int, lambda_: float) -> None:
-    """Raise RankingError for neighbour counts below 1 and a weight outside 0 to 1."""
-    if k1 < 1 or k2 < 1:
-        raise RankingError(f"k1 is {k1} and k2 is {k2}; expected 1 or more.")
-    if not 0 <= lambda_ <= 1:
-        raise RankingError(f"lambda is {lambda_}; expected 0 to 1.")
+def _averaged_in_place(
+    of_query: Sparse, of_item: Sparse, lists: np.ndarray, own: np.ndarray, k2: int
+) -> tuple[Sparse, Sparse]:
+    from sameplayer.ranking.kernels.sparse import mean_in_place
 
-
-Sparse = tuple[np.ndarray, np.ndarray, np.ndarray]
+    m, n = len(of_query.starts) - 1, len(own)
+    queries = mean_in_place(lists, 0, k2, _stacked(of_query, of_item), m, n)
+    return queries, mean_in_place(own, 1, k2, of_item, n, n)
 
 
 def _averaged(
-    of_query: Sparse,
-    of_item: Sparse,
-    lists: np.ndarray,
-    own: np.ndarray,
-    k2: int,
-    n: int,
-    faithful: bool,
+    of_query: Sparse, of_item: Sparse, lists: np.ndarray, own: np.ndarray, k2: int
 ) -> tuple[Sparse, Sparse]:
-    m = len(of_query[0]) - 1
-    starts = np.concatenate([of_query[0], of_query[0][-1] + of_item[0][1:]])
-    columns = np.concatenate([of_query[1], of_item[1]])
-    stacked = starts, columns, np.ones(len(columns), np.float32)
-    if faithful:
-        queries = kernels.mean_in_place(lists, 0, k2, *stacked, m, n)
-        return queries, kernels.mean_in_place(own, 1, k2, *of_item, n, n)
-    queries = kernels.mean_rows(lists[:m], k2, *stacked, get_num_threads())
-    return queries, kernels.mean_rows(own, k2, *of_item, get_num_threads())
+    from numba import get_num_threads
+
+    from sameplayer.ranking.kernels.sparse import mean_rows
+
+    m, threads = len(of_query.starts) - 1, get_num_threads()
+    queries = mean_rows(lists[:m], k2, _stacked(of_query, of_item), threads)
+    return queries, mean_rows(own, k2, of_item, threads)
 
 
-def _row_sums(sparse: Sparse, rows: int) -> np.ndarray:
-    starts, _, weights = sparse
-    numbers = np.repeat(np.arange(rows), np.diff(starts))
-    return np.bincount(numbers, weights, minlength=rows).astype(np.float32)
+def _stacked(first: Sparse, second: Sparse) -> Sparse:
+    starts = np.concatenate([first.starts, first.starts[-1] + second.starts[1:]])
+    columns = np.concatenate([first.columns, second.columns])
+    return Sparse(starts, columns, np.ones(len(columns), np.float32))
+
+
+def _row_sums(sparse: Sparse) -> np.ndarray:
+    rows = len(sparse.starts) - 1
+    numbers = np.repeat(np.arange(rows), np.diff(sparse.starts))
+    return np.bincount(numbers, sparse.weights, minlength=rows).astype(np.float32)

@@ -6,23 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.data.images import Picture
-from sameplayer.errors import ConfigError
+from sameplayer.errors import import_extra
 from sameplayer.training.info_nce import Outcome
 
 
 class Board:
     """Writes a run's curves into its folder tensorboard/; view: tensorboard --logdir RUN.
 
-    Raises ConfigError where TensorBoard is not installed.
+    Raises MissingExtra where TensorBoard is not installed.
     """
 
     def __init__(self, run: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise ConfigError(
-                "--tensorboard needs TensorBoard: pip install 'sameplayer[tensorboard]'."
-            ) from error
+        import_extra("tensorboard", "tensorboard", "tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
         self._folder, self._make = str(run / "tensorboard"), SummaryWriter
         self._writer: Any = None
 

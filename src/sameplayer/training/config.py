@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from sameplayer.encoder.presets import PRESETS, find_preset
-from sameplayer.errors import ConfigError
-from sameplayer.training.losses import LOSSES
+from sameplayer.data.augment import AUGMENTS
+from sameplayer.encoder.presets import PRESETS, Preset, find_preset_or_timm
+from sameplayer.errors import ConfigError, SettingError, did_you_mean
+from sameplayer.training.losses import LOSSES, loss_sums
+from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.schedule import SCHEDULES
 
-NEGATIVES = ("random", "team", "nearest")
+if TYPE_CHECKING:
+    from sameplayer.encoder.build import EncoderSpec
+
+    AugmentName: TypeAlias = str
+    LossName: TypeAlias = str
+    NegativesName: TypeAlias = str
+    ScheduleName: TypeAlias = str
+else:  # the command line's choices are the keys; own entries may follow in Python
+    AugmentName = Literal[tuple(AUGMENTS)]
+    LossName = Literal[loss_sums(LOSSES)]
+    NegativesName = Literal[tuple(NEGATIVES)]
+    ScheduleName = Literal[tuple(SCHEDULES)]
+
+OWN = "own:"
+"""Begins what a run records of a loss, an augmentation or an encoder that was passed to it."""
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of a run. A setting left at None takes the preset's value."""
 
-    preset: str = "small"
-    """Encoder: a preset (small, vit-b16-openai, vit-l14-openai, ...) or any timm name."""
+    preset: str | None = None
+    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; none: small."""
     weights: str | None = None
-    """Start from this saved encoder or run folder instead of the preset's own weights."""
+    """Start from this saved encoder or run folder, with its preset's rates and its input size."""
     pretrained: bool = True
     """Start from the preset's pre-trained weights; off: random weights."""
     height: int | None = None
@@ -38,28 +66,26 @@ class TrainConfig:
     """Highest learning rate of AdamW."""
     lr_end: float | None = None
     """Learning rate at the end of the polynomial schedule."""
-    schedule: Literal["polynomial", "cosine", "linear", "constant"] = "polynomial"
+    schedule: ScheduleName = "polynomial"
     """How the rate falls after warm-up."""
     warmup_epochs: float | None = None
     """Epochs over which the rate rises from 0."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
-    loss: Literal["info-nce", "identity", "triplet", "info-nce+identity", "info-nce+triplet"] = (
-        "info-nce"
-    )
+    loss: LossName = "info-nce"
     """InfoNCE, or what it is compared with; a plus adds two."""
-    negatives: Literal["random", "team", "nearest"] = "random"
+    negatives: NegativesName = "random"
     """Who shares a batch: anybody; team mates (columns game, team); the nearest by last epoch."""
     label_smoothing: float = 0.1
     """Share of the target spread over all pairs of the batch."""
-    augment: Literal["none", "2022", "2023", "strong"] | None = None
+    augment: AugmentName | None = None
     """2022: flip. 2023: flip, sharpen, erase. strong: 2023 with crop, colour and light as well."""
     clip_gradient: float = 100.0
     """Largest norm of the gradient; longer ones are scaled down."""
     train_on: Literal["training", "training+test"] = "training"
     """training+test: also on the test split's persons, for a final submission."""
-    validate: Literal["fold", "test", "none"] = "fold"
-    """Score each epoch on held-out training persons (fold), on the test split, or not."""
+    validate: Literal["fold", "valid", "test", "none"] = "fold"
+    """Score each epoch on held-out training persons (fold), on the valid or test split, or not."""
     fold: int = 0
     """Which of the person-disjoint folds is held out."""
     folds: int = 10
@@ -70,15 +96,15 @@ class TrainConfig:
     """Decides weights, order, pairs and augmentation."""
     cache_gb: float = 2.0
     """Memory for prepared pictures; what does not fit is decoded anew."""
-    device: str = "cpu"
-    """cpu, cuda or cuda:N."""
+    device: str = "auto"
+    """auto (the GPU where there is one), cpu, cuda, cuda:N or mps."""
     chunk: int | None = None
     """Pairs a forward pass: a large batch in little memory (gradient caching), the same result."""
     accumulate: int = 1
     """Batches an optimiser step, fewer at an epoch's end; not the same as a larger batch, whose
     negatives are more."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Number format of the forward pass; fp16 scales the loss."""
+    """Number format of the forward pass; fp16 scales the loss, and is slow on a CPU."""
     grad_checkpointing: bool = False
     """Compute activations again instead of keeping them: less memory, a third more time."""
     compile: bool = False
@@ -98,33 +124,106 @@ class TrainConfig:
     layer_decay: float = 1.0
     """Each block below the last learns at this much of the rate of the one above it."""
     save_minutes: float = 10.0
-    """Save the state for --resume this often, besides after each epoch."""
+    """Save the state for resuming this often, besides after each epoch."""
 
-    def resolved(self) -> TrainConfig:
+    def resolved(self, start: EncoderSpec | None = None) -> TrainConfig:
         """Return the settings with the preset's values filled in, checked.
 
-        Raises ConfigError naming the setting, the value found and what is expected.
+        start    of the encoder that ``weights`` names or that was passed to ``train``. It decides
+                 preset and input size. Its rates are those of the preset it was trained with, or
+                 else careful ones for fine-tuning: ``Preset``'s defaults, 4e-5 over 4 epochs
+
+        Raises SettingError or ConfigError naming the setting, the value found and what is expected.
         """
-        names = tuple(_TIMM_DEFAULTS)
-        preset = PRESETS.get(self.preset) or (
-            None if "." in self.preset or "_" in self.preset else find_preset(self.preset)
-        )
-        known = asdict(preset) if preset else _TIMM_DEFAULTS
-        filled: dict[str, Any] = {n: known.get(n) for n in names if getattr(self, n) is None}
-        config = replace(self, **filled)
+        self.refuse_wrong_types()
+        if start is None and self.weights is not None:
+            raise ConfigError("weights decide the settings: load them, and pass their spec here.")
+        if start is None:
+            preset, name = find_preset_or_timm(self.preset or "small"), self.preset or "small"
+        else:
+            preset, name = _preset_of(start)
+            self._refuse_what_is_decided(name, start)
+        filled: dict[str, Any] = {
+            key: getattr(preset, key)
+            for key in ("height", "width", "pairs", "epochs", "lr", "lr_end", "warmup_epochs")
+            if getattr(self, key) is None
+        }
+        config = replace(self, **filled, preset=name, augment=self.augment or preset.augment)
+        if start is not None and start.drop_padding:
+            config = replace(config, drop_padding=True)
         config._check()
         return config
 
+    def refuse_wrong_types(self) -> None:
+        """Raise SettingError for the first setting that is not of its type."""
+        for name, hint in get_type_hints(TrainConfig).items():
+            value = getattr(self, name)
+            kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+            if not any(_fits(value, kind) for kind in kinds):
+                known = [KINDS[_kind(kind)] for kind in kinds if kind is not type(None)]
+                raise SettingError(name, repr(value), " or ".join(known))
+
+    def _refuse_what_is_decided(self, name: str, start: EncoderSpec) -> None:
+        if self.preset not in (None, name, start.architecture):
+            raise SettingError("preset", self.preset, f"none, or {name}, which the weights are of")
+        if not self.pretrained:
+            raise SettingError("pretrained", False, "True where the start is given by weights")
+        for key in ("height", "width"):
+            asked, found = getattr(self, key), getattr(start, key)
+            if asked not in (None, found):
+                raise SettingError(key, asked, f"none, or {found}, as the encoder to start from")
+
     def _check(self) -> None:
-        rules: tuple[tuple[str, bool, str], ...] = (
+        self._refuse_contradictions()
+        for name, known in self._choices().items():
+            value = str(getattr(self, name))
+            if value not in known and not value.startswith(OWN):
+                raise SettingError(name, repr(value), f"one of {', '.join(known)}")
+        for name, good, expected in self._ranges():
+            if not good:
+                raise SettingError(name, getattr(self, name), expected)
+
+    def _refuse_contradictions(self) -> None:
+        if self.patience is not None and self.validate == "none":
+            raise ConfigError(
+                "patience needs a validation; expected validate: fold, valid or test."
+            )
+        if self.train_on == "training+test" and self.validate == "test":
+            raise ConfigError(
+                "validate: test would score persons that were trained on; use fold or valid."
+            )
+        if self.lora is not None and (self.freeze or self.layer_decay < 1):
+            raise ConfigError("lora excludes freeze and layer_decay: adapters alone learn.")
+        if self.compile and self.drop_padding:
+            raise ConfigError("compile excludes drop_padding, whose shapes change each batch.")
+
+    def _choices(self) -> dict[str, Collection[str]]:
+        parts = self.loss.split("+")
+        sums = [self.loss] if len(set(parts)) == len(parts) and set(parts) <= set(LOSSES) else []
+        hints = get_type_hints(TrainConfig)
+        fixed = {name: get_args(hints[name]) for name in ("train_on", "validate", "precision")}
+        return {
+            "schedule": SCHEDULES,
+            "augment": AUGMENTS,
+            "negatives": NEGATIVES,
+            "loss": sums or loss_sums(LOSSES),
+            **fixed,
+        }
+
+    def _ranges(self) -> tuple[tuple[str, bool, str], ...]:
+        return (
+            ("height", self.height is None or self.height >= 1, "1 or more"),
+            ("width", self.width is None or self.width >= 1, "1 or more"),
             ("pairs", (self.pairs or 0) >= 2, "2 or more: with one pair there is no negative"),
             ("epochs", (self.epochs or 0) >= 1, "1 or more"),
-            ("lr", (self.lr or 0) > 0, "over 0"),
-            ("weight_decay", self.weight_decay >= 0, "0 or more"),
-            ("warmup_epochs", (self.warmup_epochs or 0) >= 0, "0 or more"),
+            ("lr", 0 < (self.lr or 0) < math.inf, "over 0"),
+            ("lr_end", 0 <= (self.lr_end or 0) < math.inf, "0 or more"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("warmup_epochs", 0 <= (self.warmup_epochs or 0) < math.inf, "0 or more"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1"),
             ("folds", self.folds >= 2, "2 or more"),
             ("fold", 0 <= self.fold < self.folds, f"from 0 to {self.folds - 1}"),
+            ("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295"),
             ("clip_gradient", self.clip_gradient > 0, "over 0"),
             ("cache_gb", self.cache_gb >= 0, "0 or more"),
             ("chunk", self.chunk is None or self.chunk >= 1, "1 or more"),
@@ -135,51 +234,63 @@ class TrainConfig:
             ("patience", self.patience is None or self.patience >= 1, "1 or more"),
             ("layer_decay", 0 < self.layer_decay <= 1, "over 0, up to 1"),
             ("save_minutes", self.save_minutes >= 0, "0 or more"),
-            ("precision", self.precision in ("fp32", "bf16", "fp16"), "fp32, bf16 or fp16"),
-            ("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
-            ("loss", self.loss in LOSSES, f"one of {', '.join(LOSSES)}"),
-            ("negatives", self.negatives in NEGATIVES, f"one of {', '.join(NEGATIVES)}"),
         )
-        if self.patience is not None and self.validate == "none":
-            raise ConfigError("--patience needs a validation; expected --validate fold or test.")
-        if self.train_on == "training+test" and self.validate == "test":
-            raise ConfigError("--validate test would score persons that were trained on; use fold.")
-        if self.lora is not None and (self.freeze or self.layer_decay < 1):
-            raise ConfigError("--lora excludes --freeze and --layer-decay: adapters alone learn.")
-        if self.compile and self.drop_padding:
-            raise ConfigError("--compile excludes --drop-padding, whose shapes change each batch.")
-        for name, good, expected in rules:
-            if not good:
-                flag = name.replace("_", "-")
-                raise ConfigError(f"--{flag} is {getattr(self, name)}; expected {expected}.")
-
-
-_TIMM_DEFAULTS: dict[str, Any] = {
-    "height": None,
-    "width": None,
-    "pairs": 16,
-    "epochs": 4,
-    "lr": 4e-5,
-    "lr_end": 1e-5,
-    "warmup_epochs": 1.0,
-    "augment": "2022",
-}
 
 
 def read_config(path: str | Path) -> TrainConfig:
-    """Read a run's config.json; unknown keys are errors."""
-    path = Path(path)
+    """Read a run's config.json.
+
+    Raises ConfigError naming the file and the key: one that is unknown, a value of another type.
+    """
+    return config_of(read_record(path), path)
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Return the JSON object of a configuration file; ConfigError where it holds none."""
     try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as a configuration ({error}).") from error
     if not isinstance(record, dict):
         raise ConfigError(f"{path}: expected a JSON object of settings.")
-    record.pop("data", None)
+    return record
+
+
+def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
+    """Return the settings of a record that was read from ``path``; ConfigError as read_config."""
     names = [item.name for item in fields(TrainConfig)]
-    for key in record:
+    settings = {key: value for key, value in record.items() if key != "data"}
+    for key in settings:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, names)
             raise ConfigError(f"{path}: unknown setting {key!r}.{hint}")
-    return TrainConfig(**record)
+    config = TrainConfig(**settings)
+    try:
+        config.refuse_wrong_types()
+    except SettingError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return config
+
+
+def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
+    """The preset that an encoder was trained with, where it says so and it is true."""
+    recorded = PRESETS.get(str(start.facts.get("preset")))
+    if recorded is not None and recorded.architecture == start.architecture:
+        return replace(recorded, height=start.height, width=start.width), start.facts["preset"]
+    return Preset(start.architecture, start.height, start.width), start.architecture
+
+
+def _kind(hint: Any) -> type:
+    return str if get_origin(hint) is Literal else hint
+
+
+def _fits(value: object, hint: Any) -> bool:
+    kind = _kind(hint)
+    if kind is not float:
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return not math.isnan(float(value))
+    except OverflowError:
+        return False

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-import torch.distributed as processes
 from torch import Tensor, nn
 from torch.nn import functional
+
+from sameplayer.training.processes import gathered
 
 
 def info_nce(
@@ -77,8 +78,8 @@ def backward(
             states.append(_random_state(images.device))
             rows.append(features(images[part]))
     raw = torch.empty((len(images), rows[0].shape[1]), dtype=rows[0].dtype, device=images.device)
-    for part, found in zip(both, rows, strict=True):
-        raw[part] = found
+    for part, features_of_part in zip(both, rows, strict=True):
+        raw[part] = features_of_part
     raw.requires_grad_()
     outcome = _backward(raw, loss, scale)
     gradient = raw.grad
@@ -90,25 +91,10 @@ def backward(
     return outcome
 
 
-def sum_gradients(model: nn.Module, loss: nn.Module) -> None:
-    """Add up the gradients of all processes: the network's are those of the own pictures.
-
-    Every process has the whole gradient of the loss's own weights, so theirs are averaged.
-    """
-    if not processes.is_initialized():
-        return
-    for weight in loss.parameters():
-        if weight.grad is not None:
-            weight.grad /= processes.get_world_size()
-    for weight in (*model.parameters(), *loss.parameters()):
-        if weight.grad is not None:
-            processes.all_reduce(weight.grad)
-
-
 def _backward(
     raw: Tensor, loss: Callable[[Tensor, Tensor], Tensor], scale: Callable[[Tensor], Tensor]
 ) -> Outcome:
-    query, gallery = (_gathered(half) for half in raw.float().chunk(2))
+    query, gallery = (gathered(half) for half in raw.float().chunk(2))
     value = loss(query, gallery)
     scale(value).backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
@@ -119,28 +105,18 @@ def _backward(
     return Outcome(float(value.detach()), float(positive / pairs), float(negative))
 
 
-def _gathered(rows: Tensor) -> Tensor:
-    """Return the rows of all processes, in order; gradients flow into this one's own."""
-    if not processes.is_initialized():
-        return rows
-    parts = [torch.empty_like(rows) for _ in range(processes.get_world_size())]
-    processes.all_gather(parts, rows.detach().contiguous())
-    parts[processes.get_rank()] = rows
-    return torch.cat(parts)
-
-
 @contextmanager
 def _uncounted(model: nn.Module | None) -> Iterator[None]:
     """Keep the running means of batch normalisation as they are."""
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-    found = [m for m in model.modules() if isinstance(m, kinds)] if model is not None else []
-    momenta = [layer.momentum for layer in found]
-    for layer in found:
+    layers = [m for m in model.modules() if isinstance(m, kinds)] if model is not None else []
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
         layer.momentum = 0.0
     try:
         yield
     finally:
-        for layer, momentum in zip(found, momenta, strict=True):
+        for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
 
 

@@ -1,73 +1,102 @@
-"""LOSSES: InfoNCE, and what it is compared with: identity and triplet loss, alone or beside it."""
+"""LOSSES: InfoNCE, and what it is compared with; a plus between two names adds them.
+
+A loss is called with the raw features of all anchors (b, d), of all positives (b, d) and the
+persons (b,), whole numbers, and returns a scalar. An own one is passed to ``train``, or becomes a
+name: ``LOSSES["mine"] = lambda setting: MyLoss(setting.width)``. A loss of
+pytorch-metric-learning, its own weights included, fits in so:
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self, loss):
+            super().__init__()
+            self.loss = loss
+
+        def forward(self, query, gallery, persons):
+            return self.loss(torch.cat([query, gallery]), torch.cat([persons, persons]))
+
+    train(crops, "RUN", loss=Wrapped(pytorch_metric_learning.losses.MultiSimilarityLoss()))
+"""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, TypeAlias
 
-from sameplayer.training.info_nce import info_nce
+from sameplayer.errors import SettingError
 
-LOSSES = ("info-nce", "identity", "triplet", "info-nce+identity", "info-nce+triplet")
-MARGIN = 0.3
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Loss: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
+"""Features of anchors (b, d), of positives (b, d), persons (b,) -> scalar."""
 
 
-class PairLoss(nn.Module):
-    """The loss of a batch of pairs, a sum where its name has a plus, with its own weights.
+@dataclass(frozen=True, eq=False)
+class LossSetting:
+    """What a loss may be built from.
 
-    name         one of LOSSES
-    log_scale    the encoder's, for InfoNCE
-    width        feature columns
-    persons      classes of the identity loss: a (scope, person) each, so that a person who has
-                 several ids counts as several
-    seed         decides the first weights of the classes
+    log_scale          the encoder's, for InfoNCE
+    width              feature columns
+    persons            classes of the identity loss: a (scope, person) each, so that a person who
+                       has several ids counts as several
+    label_smoothing    share of the target spread over all classes
+    seed               decides the first weights of the classes
     """
 
-    def __init__(
-        self,
-        name: str,
-        log_scale: nn.Parameter,
-        width: int,
-        persons: int,
-        label_smoothing: float = 0.0,
-        seed: int = 1,
-    ) -> None:
-        super().__init__()
-        self.parts = name.split("+")
-        self.log_scale = log_scale
-        self.label_smoothing = label_smoothing
-        if "identity" in self.parts:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                self.classes = nn.Linear(width, persons, bias=False, device=log_scale.device)
-
-    def forward(self, query: Tensor, gallery: Tensor, persons: Tensor) -> Tensor:
-        """Return the loss of raw features (b, d) of anchors and positives of persons (b,)."""
-        losses = []
-        if "info-nce" in self.parts:
-            losses.append(info_nce(query, gallery, self.log_scale, self.label_smoothing))
-        if "triplet" in self.parts:
-            losses.append(hardest_triplets(query, gallery))
-        if "identity" in self.parts:
-            logits = self.classes(torch.cat([query, gallery]))
-            target = torch.cat([persons, persons])
-            losses.append(
-                functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
-            )
-        return torch.stack(losses).sum()
+    log_scale: nn.Parameter
+    width: int
+    persons: int
+    label_smoothing: float = 0.0
+    seed: int = 1
 
 
-def hardest_triplets(query: Tensor, gallery: Tensor, margin: float = MARGIN) -> Tensor:
-    """Return the mean of max(0, margin + positive - hardest negative) over all 2b pictures.
+def _info_nce(setting: LossSetting) -> Loss:
+    from sameplayer.training.pair_losses import InfoNce
 
-    Distances are Euclidean between unit rows; a picture's positive is the other of its pair, its
-    hardest negative the nearest picture of another pair (Hermans et al., 2017, batch-hard).
+    return InfoNce(setting.log_scale, setting.label_smoothing)
+
+
+def _identity(setting: LossSetting) -> Loss:
+    from sameplayer.training.pair_losses import Identity
+
+    return Identity(setting.width, setting.persons, setting.label_smoothing, setting.seed)
+
+
+def _triplet(setting: LossSetting) -> Loss:
+    from sameplayer.training.pair_losses import hardest_triplets
+
+    return lambda query, gallery, persons: hardest_triplets(query, gallery)
+
+
+LOSSES: dict[str, Callable[[LossSetting], Loss]] = {
+    "info-nce": _info_nce,
+    "identity": _identity,
+    "triplet": _triplet,
+}
+
+
+def loss_sums(names: Iterable[str] = LOSSES) -> tuple[str, ...]:
+    """Return every loss and every sum of different ones, as the setting ``loss`` names them."""
+    names = list(names)
+    counts = range(1, len(names) + 1)
+    return tuple("+".join(parts) for count in counts for parts in combinations(names, count))
+
+
+def make_loss(choice: str | Loss, setting: LossSetting) -> nn.Module:
+    """Return a loss as a module: of a name or a sum of names, or an own one.
+
+    An own module is copied, so that the one given stays as it is. Raises SettingError for a name
+    that LOSSES has not.
     """
-    rows = functional.normalize(torch.cat([query, gallery]), dim=1)
-    pairs = len(query)
-    squared = (2 - 2 * rows @ rows.T).clamp_min(1e-12)
-    number = torch.arange(2 * pairs, device=rows.device)
-    positive = squared[number, (number + pairs) % (2 * pairs)]
-    same = (number[:, None] - number[None]) % pairs == 0
-    negative = squared.masked_fill(same, torch.inf).min(dim=1).values
-    return functional.relu(margin + positive.sqrt() - negative.sqrt()).mean()
+    from sameplayer.training.pair_losses import LossSum
+
+    if not isinstance(choice, str):
+        return LossSum([copy.deepcopy(choice)])
+    names = choice.split("+")
+    for name in names:
+        if name not in LOSSES:
+            known = f"one of {', '.join(LOSSES)}, or a sum such as info-nce+triplet"
+            raise SettingError("loss", choice, known)
+    return LossSum([LOSSES[name](setting) for name in names])

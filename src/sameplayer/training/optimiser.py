@@ -6,16 +6,17 @@ import copy
 from typing import Any
 
 import torch
-from timm.optim._param_groups import param_groups_layer_decay
+from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
 from torch import nn
 
+from sameplayer.data.seeding import seeded
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import ConfigError
+from sameplayer.errors import ConfigError, SettingError, import_extra
 from sameplayer.training.config import TrainConfig
 
 
-def prepare_model(encoder: Encoder, config: TrainConfig) -> None:
-    """Freeze blocks, add adapters, recompute activations: as the settings ask, in place.
+def prepared(encoder: Encoder, config: TrainConfig) -> Encoder:
+    """Return the encoder with blocks frozen, adapters added, activations computed again, as asked.
 
     Raises ConfigError where the network cannot, or where peft is missing.
     """
@@ -25,11 +26,13 @@ def prepare_model(encoder: Encoder, config: TrainConfig) -> None:
     if config.grad_checkpointing:
         if not hasattr(model, "set_grad_checkpointing"):
             raise ConfigError(
-                f"--grad-checkpointing: {encoder.spec.architecture} does not offer it."
+                f"grad_checkpointing: {encoder.spec.architecture} does not offer it; leave it off."
             )
         model.set_grad_checkpointing(True)
-    if config.lora is not None:
-        encoder.model = _with_adapters(model, config.lora, config.seed)
+    if config.lora is None:
+        return encoder
+    adapted = _with_adapters(model, config.lora, config.seed)
+    return Encoder(adapted, encoder.spec, encoder.log_scale.item()).to(encoder.device)
 
 
 def merged_model(model: nn.Module) -> nn.Module:
@@ -63,10 +66,9 @@ def make_optimiser(
 
 
 def _freeze(model: Any, blocks: int) -> None:
-    held = getattr(model, "blocks", None)
-    if held is None or blocks > len(held):
-        found = "none" if held is None else str(len(held))
-        raise ConfigError(f"--freeze is {blocks}; the encoder has {found} blocks to freeze.")
+    count = len(getattr(model, "blocks", ()))
+    if blocks > count:
+        raise SettingError("freeze", blocks, f"0 to {count}: the encoder has {count} blocks")
     stems = ("patch_embed", "cls_token", "pos_embed", "norm_pre")
     for name, parameter in model.named_parameters():
         below = name.startswith("blocks.") and int(name.split(".")[1]) < blocks
@@ -74,19 +76,15 @@ def _freeze(model: Any, blocks: int) -> None:
 
 
 def _with_adapters(model: nn.Module, rank: int, seed: int) -> nn.Module:
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise ConfigError("--lora needs peft: pip install 'sameplayer[lora]'.") from error
+    peft = import_extra("peft", "lora", "lora")
     layers = [
         name
         for name, layer in model.named_modules()
         if isinstance(layer, nn.Linear) and name.startswith("blocks.")
     ]
     if not layers:
-        raise ConfigError("--lora: the encoder has no transformer blocks to add adapters to.")
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=layers)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapted: Any = model
-        return get_peft_model(adapted, settings)
+        raise ConfigError("lora: the encoder has no transformer blocks to add adapters to.")
+    settings = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=layers)
+    with seeded(seed):
+        adapted: nn.Module = peft.get_peft_model(model, settings)
+        return adapted

@@ -3,147 +3,170 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sameplayer.data.batches import draw_batches
+from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.splits import draw_query_gallery, split_by_person
+from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import DataError, TrainingError
+from sameplayer.errors import DataError, SettingError
 from sameplayer.training.config import TrainConfig
+from sameplayer.training.negatives import NEGATIVES
 
-log = logging.getLogger("sameplayer.training")
+TESTED = ("query", "gallery", "distractor")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """Rows to learn from and to validate on, and the settings with the batch size that fits."""
+    """Rows to learn from and to validate on, and the settings with the batch size that fits.
+
+    asked    pairs a batch before it was fitted to the persons
+    """
 
     learn: Crops
     validation: Crops | None
     config: TrainConfig
+    asked: int
 
     @cached_property
     def first(self) -> list[np.ndarray]:
         """The batches of the first epoch, drawn once; all epochs have as many."""
         return self._draw(0, None)
 
-    def batches(self, epoch: int, places: np.ndarray | None = None) -> list[np.ndarray]:
+    def batches(self, epoch: int, means: np.ndarray | None = None) -> list[np.ndarray]:
         """Return the (b, 2) rows of each batch of an epoch, as many in every epoch.
 
-        places    (persons, d) of ``person_places``, where negatives are the nearest; the first
-                  epoch knows none
+        means    (persons, d) of ``person_means`` after the last epoch, where negatives want them
         """
-        return self._draw(epoch, places) if epoch else self.first
+        return self._draw(epoch, means) if epoch else self.first
 
-    def _draw(self, epoch: int, places: np.ndarray | None) -> list[np.ndarray]:
+    def _draw(self, epoch: int, means: np.ndarray | None) -> list[np.ndarray]:
         persons, scopes = self.learn.persons(), self.learn.scopes()
-        if self.config.negatives == "team":
-            places = team_places(self.learn)
+        points = NEGATIVES[self.config.negatives].points(self.learn, means)
         rng = np.random.default_rng((self.config.seed, 0, epoch))
-        return draw_batches(persons, scopes, self.config.pairs or 2, rng, places)
+        return draw_batches(persons, scopes, self.config.pairs or 2, rng, points)
 
-    def digest(self) -> str:
-        """Return a short hash of what is trained on: pictures, boxes and persons."""
-        names = ["image", "person", "left", "top", "width", "height"]
-        text = self.learn.table[names].astype("string").to_csv(index=False)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    def of_size(self, height: int, width: int) -> Plan:
+        """Return the plan with the network's input size in its settings."""
+        return replace(self, config=replace(self.config, height=height, width=width))
+
+    def remarks(self) -> list[str]:
+        """Return what a user should know: batches smaller than asked."""
+        pairs, sizes = self.config.pairs or 2, [len(batch) for batch in self.first]
+        told = []
+        if pairs < self.asked:
+            told.append(f"{pairs} pairs a batch instead of {self.asked}: there are no more persons")
+        if min(sizes) < pairs:
+            small = sum(size < pairs for size in sizes)
+            told.append(
+                f"{small} of {len(sizes)} batches hold fewer than {pairs} pairs, the smallest "
+                f"{min(sizes)}: a batch stays within one {self.learn.scope or 'scope'}"
+            )
+        return told
+
+    def facts(self) -> dict[str, Any]:
+        """Return where the data lies, its scope, and hashes of all that batches and scores see."""
+        where = [self.learn.scope] if self.learn.scope else []
+        seen = ["image", *BOX, "person", *where]
+        hashes = {"training": _hashes(self.learn, [*seen, *self._negatives_columns()])}
+        if self.validation is not None:
+            hashes["validation"] = _hashes(self.validation, [*seen, "role", "camera"])
+        return {
+            "root": str(self.learn.root),
+            "source": self.learn.source,
+            "scope": self.learn.scope or "set",
+            "rows": hashes,
+        }
+
+    def _negatives_columns(self) -> tuple[str, ...]:
+        return NEGATIVES[self.config.negatives].columns
 
 
-def make_plan(crops: Crops, asked: TrainConfig) -> Plan:
+def make_plan(crops: Crops, asked: TrainConfig, start: EncoderSpec | None = None) -> Plan:
     """Fill in the settings, split off the validation rows, fit the batch to the persons.
+
+    start    of the encoder to start from, where it is not the preset's; see TrainConfig.resolved
 
     Raises ConfigError, DataError or TrainingError saying what does not fit.
     """
-    config = asked.resolved()
+    config = asked.resolved(start)
     learn, validation = _split(crops, config)
+    wanted = config.pairs or 2
     if asked.pairs is None:
         config = _fit_pairs(config, learn.persons())
-    plan = Plan(learn, validation, config)
+    plan = Plan(learn, validation, config, wanted)
     _ = plan.first  # raises where the persons do not suffice
     return plan
 
 
 def refuse_uneven_shares(plan: Plan, world: int) -> None:
-    """Raise TrainingError when this many processes cannot share every batch alike."""
+    """Raise SettingError when this many processes cannot share every batch alike."""
     pairs = plan.config.pairs or 2
     if pairs % world:
-        raise TrainingError(
-            f"{pairs} pairs cannot be shared by {world} processes alike; use a multiple of {world} "
-            "for --pairs."
-        )
+        raise SettingError("pairs", pairs, f"a multiple of {world}, which {world} processes share")
     if world > 1 and any(len(batch) < pairs for batch in plan.first):
-        raise TrainingError(
-            f"Some identity scope has fewer than {pairs} persons; its small batches cannot be "
-            f"shared by {world} processes. Lower --pairs or train in one process."
+        raise SettingError(
+            "pairs",
+            pairs,
+            f"the persons of the smallest identity scope or fewer, since {world} processes share "
+            "every batch; or train in one process",
         )
 
 
-def person_places(encoder: Encoder, learn: Crops) -> np.ndarray:
+def person_means(encoder: Encoder, learn: Crops) -> np.ndarray:
     """Return (persons, d): the mean unit feature of each person's pictures."""
     persons = learn.persons()
     vectors = embed(encoder, learn).vectors
-    places = np.zeros((persons.max() + 1, vectors.shape[1]), np.float32)
-    np.add.at(places, persons[persons >= 0], vectors[persons >= 0])
-    return places / np.maximum(np.linalg.norm(places, axis=1, keepdims=True), 1e-12)
-
-
-def team_places(learn: Crops) -> np.ndarray:
-    """Return (persons, d) in which team mates coincide and the other team of a game is near.
-
-    Raises DataError where a person's game or team is not known.
-    """
-    persons, table = learn.persons(), learn.table
-    first = pd.Series(persons).drop_duplicates()
-    first = first[first >= 0]
-    games, teams = (table[name].iloc[first.index] for name in ("game", "team"))
-    missing = np.flatnonzero((games.isna() | teams.isna()).to_numpy())
-    if len(missing):
-        row = int(first.index[missing[0]])
-        raise DataError(
-            f"{learn.root}: --negatives team needs the columns game and team; row {row}, "
-            f"{table['image'].iat[row]}, has not both. Add them to the table, or put a file "
-            "persons.csv (person,game,team) into the folder."
-        )
-    both = games.astype(str) + "/" + teams.astype(str)
-    marks = [pd.get_dummies(one).to_numpy(np.float32) for one in (games, both)]
-    places = np.zeros((persons.max() + 1, sum(mark.shape[1] for mark in marks)), np.float32)
-    places[first.to_numpy()] = np.concatenate(marks, axis=1)
-    return places
+    means = np.zeros((persons.max() + 1, vectors.shape[1]), np.float32)
+    np.add.at(means, persons[persons >= 0], vectors[persons >= 0])
+    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
 def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
-    also = ("query", "gallery") if config.train_on == "training+test" else ()
-    training = crops.select("train", *also)
-    if also:  # the hidden part of a challenge has no persons to learn from
-        training = training.where(training.table["person"].notna().to_numpy())
+    training = crops.select("train")
     if len(training) == 0:
         raise DataError(
             f"{crops.root}: no rows with role 'train' among {len(crops)}; expected a training "
             "split. Make one with: sameplayer split DATA --out crops.csv"
         )
+    if config.train_on == "training+test":
+        tested = crops.of_split("test").select("query", "gallery")
+        training = replace(crops, table=pd.concat([training.table, tested.table]))
+        training = training.where(training.table["person"].notna().to_numpy())
     if config.validate == "none":
         return training, None
-    if config.validate == "test":
-        tested = crops.select("query", "gallery", "distractor")
-        tested = tested.where(tested.table["person"].notna().to_numpy())
-        if len(tested) == 0:
-            raise DataError(f"{crops.root}: --validate test needs query and gallery rows.")
-        return training, tested
-    learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
-    return learn, draw_query_gallery(held)
+    if config.validate == "fold":
+        learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
+        return learn, draw_query_gallery(held)
+    validation = crops.of_split(config.validate).select(*TESTED)
+    known = validation.table["person"].notna() & validation.table["role"].eq("query")
+    if not known.any() or not validation.table["role"].eq("gallery").any():
+        raise DataError(
+            f"{crops.root}: the split {config.validate!r} has no queries with a person and a "
+            "gallery to score on; expected validate: fold or none."
+        )
+    return training, validation
+
+
+def _hashes(crops: Crops, columns: list[str]) -> dict[str, str]:
+    """A short hash of each column, which says what differs, and the number of rows."""
+    hashes = {"count": str(len(crops))}
+    for name in columns:
+        cells = crops.table[name].astype("string").fillna("\x00")
+        text = "\x01".join(cells).encode("utf-8", "surrogatepass")
+        hashes[name] = hashlib.blake2b(text, digest_size=8).hexdigest()
+    return hashes
 
 
 def _fit_pairs(config: TrainConfig, persons: np.ndarray) -> TrainConfig:
     """Lower the preset's batch to the persons at hand; a batch that was asked for stays."""
     found = int((np.bincount(persons[persons >= 0], minlength=1) >= 2).sum())
-    if not 2 <= found < (config.pairs or 2):
-        return config
-    log.warning("%d pairs a batch instead of %d: there are no more persons", found, config.pairs)
-    return replace(config, pairs=found)
+    return replace(config, pairs=found) if 2 <= found < (config.pairs or 2) else config

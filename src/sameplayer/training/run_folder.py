@@ -9,6 +9,7 @@ import pickle
 import platform
 from dataclasses import asdict
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,37 +19,50 @@ import torchvision
 
 from sameplayer._version import __version__
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import TrainingError
-from sameplayer.files import whole_file, write_text
-from sameplayer.training.config import TrainConfig
+from sameplayer.errors import ConfigError, TrainingError
+from sameplayer.files import new_folder, whole_file, write_text
+from sameplayer.training.config import TrainConfig, read_record
 
 log = logging.getLogger("sameplayer.training")
-STATE_FORMAT = 3
+STATE_FORMAT = 4
+
+
+def refuse_used_folder(path: str | Path) -> None:
+    """Raise TrainingError where a folder for a new run holds files already."""
+    try:
+        new_folder(path, TrainingError)
+    except TrainingError as error:
+        raise TrainingError(f"{error} Or go on with the run in it: resume.") from None
 
 
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run; use it in a ``with``, since it keeps the log open.
 
-    A new run needs a new or empty folder. With ``resume`` the folder must be that of a run with the
-    same settings on the same data, or TrainingError says what differs.
+    path      a new or empty folder. With ``resume`` that of a run with the same settings on the
+              same data, or TrainingError says what differs
+    config    every setting
+    data      ``Plan.facts``: where the data lies, its scope and hashes of its rows
+    device    on which the run trains, for the record
     """
 
     def __init__(
-        self, path: str | Path, config: TrainConfig, data: dict[str, Any], *, resume: bool = False
+        self,
+        path: str | Path,
+        config: TrainConfig,
+        data: dict[str, Any],
+        *,
+        device: str = "cpu",
+        resume: bool = False,
     ) -> None:
         self.path = Path(path)
-        self.rows: list[dict[str, float | int]] = []
+        self._rows: list[dict[str, float | int]] = []
         record = {**asdict(config), "data": data}
         if resume:
-            self._check_same(record)
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise TrainingError(
-                f"{self.path}: already holds files; a run needs a new or empty folder. Choose "
-                "another --out, move the old run away, or go on with it: --resume True."
-            )
+            _refuse_changes(self.path, json.loads(json.dumps(record)))
         else:
+            refuse_used_folder(self.path)
             self._write_json("config.json", record)
-        self._write_json("environment.json", environment())
+        self._write_json("environment.json", environment() | {"device": device})
         try:
             self._handler = logging.FileHandler(self.path / "train.log")
         except OSError as error:
@@ -57,20 +71,31 @@ class RunFolder:
         log.addHandler(self._handler)
         log.setLevel(logging.INFO)
 
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def close(self) -> None:
         log.removeHandler(self._handler)
         self._handler.close()
 
     def add_metrics(self, row: dict[str, float | int]) -> None:
         """Add one epoch to metrics.csv."""
-        self.rows.append(row)
+        self._rows.append(row)
         with (
             whole_file(self.path / "metrics.csv", TrainingError) as partial,
             open(partial, "w", newline="") as file,
         ):
             writer = csv.DictWriter(file, fieldnames=list(row))
             writer.writeheader()
-            writer.writerows(self.rows)
+            writer.writerows(self._rows)
 
     def save(self, encoder: Encoder, name: str, **facts: Any) -> None:
         """Write the encoder as ``last`` or ``best``."""
@@ -78,32 +103,57 @@ class RunFolder:
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write all that a resumed run needs, whole or not at all: tensors, numbers and text."""
-        record = {"format": STATE_FORMAT, "rows": json.dumps(self.rows), **state}
+        record = {"format": STATE_FORMAT, "rows": json.dumps(self._rows), **state}
         with whole_file(self.path / "state.pt", TrainingError) as partial:
             torch.save(record, partial)
 
-    def _check_same(self, record: dict[str, Any]) -> None:
-        path = self.path / "config.json"
-        try:
-            before = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{path}: there is no run to resume ({error}).") from error
-        now = json.loads(json.dumps(record))
-        for one in (before, now):  # where the data lies may change, what it is may not
-            one["data"] = one.get("data", {}).get("rows")
-        changed = [
-            f"{name} was {before.get(name)}, now {now.get(name)}"
-            for name in sorted({*before, *now})
-            if before.get(name) != now.get(name)
-        ]
-        if changed:
-            raise TrainingError(
-                f"{self.path}: cannot resume with other settings or data: {'; '.join(changed)}. "
-                "Leave them as they were, or begin a new run."
-            )
+    def load_state(self) -> dict[str, Any] | None:
+        """Return what ``save_state`` wrote, or None; metrics.csv goes on after its epochs."""
+        state = load_state(self.path)
+        if state is not None:
+            self._rows = json.loads(state["rows"])
+        return state
 
     def _write_json(self, name: str, record: dict[str, Any]) -> None:
         write_text(self.path / name, json.dumps(record, indent=2) + "\n", TrainingError)
+
+
+def _refuse_changes(folder: Path, now: dict[str, Any]) -> None:
+    path = folder / "config.json"
+    try:
+        before = read_record(path)
+    except ConfigError as error:
+        raise TrainingError(f"{path}: there is no run to resume ({error}).") from error
+    data = [record.pop("data", None) for record in (before, now)]
+    changes = [
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    changes += _data_changes(*(facts if isinstance(facts, dict) else {} for facts in data))
+    if changes:
+        raise TrainingError(
+            f"{folder}: cannot resume with other settings or data: {'; '.join(changes)}. "
+            "Leave them as they were, or begin a new run."
+        )
+
+
+def _data_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Say what differs; where the data lies may change, and how its layout is called."""
+    if before.get("scope") != now["scope"]:
+        return [f"scope was {before.get('scope')}, now {now['scope']}"]
+    rows = before.get("rows")
+    known = rows if isinstance(rows, dict) else {}
+    changes = []
+    for part, hashes in now["rows"].items():
+        old = known.get(part)
+        old = old if isinstance(old, dict) else {}
+        other = [name for name, value in hashes.items() if old.get(name) != value]
+        if "count" in other:
+            changes.append(f"the {part} rows were {old.get('count')}, now {hashes['count']}")
+        elif other:
+            changes.append(f"the {part} rows have another {', another '.join(other)}")
+    return changes
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -112,18 +162,20 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        state: Any = torch.load(path, weights_only=True, map_location="cpu")
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise TrainingError(
             f"{path}: damaged, so the run cannot go on ({type(error).__name__}); begin anew in "
-            "another folder, from --weights last/ of this one if you like."
+            "another folder, with weights from last/ of this one if you like."
         ) from error
-    if state.get("format") != STATE_FORMAT:
+    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
+        found = state.get("format") if isinstance(state, dict) else None
         raise TrainingError(
-            f"{path}: written by another version (format {state.get('format')}, expected "
-            f"{STATE_FORMAT}); begin anew in another folder."
+            f"{path}: written by another version (format {found}, expected {STATE_FORMAT}); begin "
+            "anew in another folder."
         )
-    return state
+    checked: dict[str, Any] = state
+    return checked
 
 
 def environment() -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Verbs of encoders: which there are, do two pictures show one player, and how sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sameplayer.commands.shared import RUN, Compute, Data, ReadingSplit, Run
+
+Picture = tyro.conf.Positional[
+    Annotated[Path, tyro.conf.arg(metavar="PICTURE", help="Picture of one player.")]
+]
+
+
+def presets() -> None:
+    """List the presets: input, weights, licence and what they are."""
+    from sameplayer.encoder.presets import describe_presets
+
+    print(describe_presets())
+
+
+def same(
+    a: Picture,
+    b: Picture,
+    encoder: Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)],
+    prior: float | None = None,
+    compute: Compute = Compute(),
+) -> None:
+    """Say how alike the players of two pictures are, and how surely they are the same.
+
+    Args:
+        prior: For the probability: share of pairs of one person among the pairs that you ask
+            about; None: the calibration's.
+    """
+    from sameplayer.encoder.matching import same as compare
+
+    match = compare(a, b, compute.load(encoder), prior)
+    sure = "uncalibrated" if match.probability is None else f"{100 * match.probability:.1f} %"
+    print(f"similarity {match.similarity:.4f}, probability {sure}")
+
+
+def calibrate(
+    run: Run,
+    data: Data,
+    out: Path,
+    prior: float = 0.5,
+    compute: Compute = Compute(),
+    reading: ReadingSplit = ReadingSplit(),
+) -> None:
+    """Fit the probability that two pictures show one player, on persons the encoder never saw.
+
+    Args:
+        out: New folder for the encoder with its curve.
+        prior: Share of pairs of one person among the pairs that will be asked about.
+    """
+    from sameplayer.encoder.matching import calibrate as fit
+    from sameplayer.files import new_folder
+
+    new_folder(out)
+    encoder = compute.load(run)
+    embeddings = compute.embed(encoder, reading.read(data))
+    calibrated = fit(encoder, embeddings, prior)
+    calibrated.save(out)
+    print(f"{out}: {calibrated.spec.calibration}")

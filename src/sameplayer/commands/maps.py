@@ -1,0 +1,110 @@
+"""Verbs of explanation: what a match rests on, of two pictures or of a query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from sameplayer.commands.shared import Compute, Data, ReadingSplit, Run, bar
+
+Picture = tyro.conf.Positional[
+    Annotated[Path, tyro.conf.arg(metavar="PICTURE", help="Picture of one player.")]
+]
+
+
+@dataclass(frozen=True)
+class MapChoice:
+    """How a map is made."""
+
+    method: str = "score-cam"
+    """score-cam; faster, by gradients: grad-cam, legrad (ViTs); random: a control."""
+    block: int | None = None
+    """Block or stage whose channels are looked at, -1 the last; None: by the network."""
+    channels: int = 0
+    """Only this many channels, those with the largest activations; 0: all."""
+    clusters: int = 64
+    """Score the channels in this many groups of like maps; 0: each for itself."""
+    coarse: int | None = None
+    """Score masked pictures at a size divided by this; 1: full size; None: by the network."""
+
+    def settings(self, device: str) -> dict[str, Any]:
+        """Return the arguments of ``explain``."""
+        return {
+            "method": self.method,
+            "block": self.block,
+            "channels": self.channels or None,
+            "clusters": self.clusters or None,
+            "coarse": self.coarse,
+            "half": device != "cpu",
+        }
+
+
+def explain(
+    run: Run,
+    a: Picture,
+    b: Picture,
+    *,
+    out: Path,
+    maps: MapChoice = MapChoice(),
+    compute: Compute = Compute(),
+) -> None:
+    """Show what the match of two pictures rests on.
+
+    Args:
+        out: Picture to write (.png).
+    """
+    from sameplayer.data.images import decode
+    from sameplayer.maps.overlay import draw_pair, write_figure
+    from sameplayer.maps.score_cam import explain as explain_match
+
+    encoder = compute.load(run)
+    pictures = decode(a), decode(b)
+    explanation = explain_match(encoder, *pictures, **maps.settings(encoder.device.type))
+    write_figure(draw_pair(*pictures, explanation), out)
+    print(f"{out}: similarity {explanation.similarity:.4f}")
+
+
+def explain_query(
+    run: Run,
+    data: Data,
+    query: tyro.conf.Positional[str],
+    *,
+    out: Path,
+    strip: int = 6,
+    maps: MapChoice = MapChoice(),
+    compute: Compute = Compute(),
+    reading: ReadingSplit = ReadingSplit(),
+) -> None:
+    """Show what the first matches of a query rest on, in a ranked strip.
+
+    Args:
+        query: Row of the query, from 0, or the path of its picture, or a part of the path that no
+            other has.
+        out: Picture to write (.png).
+        strip: Gallery pictures in the strip.
+    """
+    from sameplayer.maps.overlay import draw_strip, write_figure
+    from sameplayer.maps.score_cam import explain as explain_match
+    from sameplayer.ranking.ranking import rank
+
+    crops = reading.read(data)
+    encoder = compute.load(run)
+    ranking = rank(compute.embed(encoder, crops))
+    row = ranking.find_query(query)
+    asked = ranking.query.read(row)
+    settings = maps.settings(encoder.device.type)
+    items = []
+    with bar("explaining") as advance:
+        for number, item in enumerate(ranking.order()[row, :strip].tolist(), start=1):
+            picture = ranking.gallery.read(item)
+            person = ranking.gallery.table["person"].iat[item]
+            explanation = explain_match(encoder, asked, picture, **settings)
+            items.append((picture, explanation, f"{number}: person {person}"))
+            advance(number, strip)
+    table = ranking.query.table
+    name = f"{table['image'].iat[row]}, person {table['person'].iat[row]}"
+    write_figure(draw_strip(asked, items, name), out)
+    print(f"{out}: {len(items)} nearest of {name}")

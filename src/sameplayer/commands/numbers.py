@@ -1,0 +1,119 @@
+"""The verb that reads shirt numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from sameplayer.commands.shared import EVERY_ROW, Data, ReadingSplit, bar
+from sameplayer.errors import DataError, SameplayerError
+
+if TYPE_CHECKING:
+    from sameplayer.numbers.reader import NumberReader
+    from sameplayer.numbers.reading import NumberReading
+
+
+@dataclass(frozen=True)
+class ReaderChoice:
+    """What reads, and how sure it must be."""
+
+    model: str = "ViT-B-32-quickgelu"
+    """OpenCLIP model of the reader clip, or its configuration (.json)."""
+    weights: str = "openai"
+    """OpenCLIP tag or file of weights of the reader clip."""
+    roster: Path | None = None
+    """Read only numbers of this list (.csv with a column number, or a line each)."""
+    by: tuple[str, ...] = ()
+    """Columns that name a track, whose pictures are read together; none given: each alone."""
+    threshold: float = 0.5
+    """Name a number only from this probability on."""
+    temperature: float = 1.0
+    """Over 1: less sure. Scoring says which value makes the readings honest."""
+    device: str = "auto"
+    """Where CLIP runs: auto, cpu, cuda, cuda:N or mps."""
+
+    def make(self, name: str) -> NumberReader:
+        """Return the reader of this name."""
+        from sameplayer.encoder.device import pick_device
+        from sameplayer.numbers.reader import NUMBERS
+        from sameplayer.numbers.readers import ReaderSettings, make_reader
+        from sameplayer.numbers.tables import read_roster
+
+        numbers = NUMBERS if self.roster is None else read_roster(self.roster)
+        device = str(pick_device(self.device)) if "clip" in name else "cpu"
+        return make_reader(name, ReaderSettings(self.model, self.weights, numbers, device))
+
+
+def jersey(
+    reader: tyro.conf.Positional[str],
+    data: Data,
+    out: Path | None = None,
+    labels: bool = False,
+    truth: Path | None = None,
+    picture: Path | None = None,
+    choice: ReaderChoice = ReaderChoice(),
+    reading: ReadingSplit = EVERY_ROW,
+) -> None:
+    """Read shirt numbers into a crop table, or score the reading where the numbers are known.
+
+    Args:
+        reader: ocr: text recognition; clip: CLIP without fine-tuning; ocr+clip: both.
+        out: Crop table to write (.csv or .parquet), with the columns read_number,
+            read_number_probability and read_number_frames.
+        labels: Score against the column number of the data, empty where none is to be seen.
+        truth: Take the numbers from this table (person,number) instead.
+        picture: Draw a sheet of the readings (.png), from the surest to the least sure.
+    """
+    from sameplayer.data.crops import write_crops
+    from sameplayer.maps.overlay import write_figure
+    from sameplayer.numbers.sheet import draw_readings
+    from sameplayer.numbers.tables import add_readings, known_numbers, read_numbers
+
+    if not (out or labels or truth or picture):
+        raise SameplayerError("jersey needs --out, --labels True, --truth or --picture.")
+    crops = reading.read(data)
+    known = known_numbers(crops, truth) if labels or truth is not None else None
+    number_reader = choice.make(reader)
+    with bar("reading") as advance:
+        readings, rows = read_numbers(
+            crops,
+            number_reader,
+            choice.by,
+            threshold=choice.threshold,
+            temperature=choice.temperature,
+            progress=advance,
+        )
+    truths = None if known is None else [known[members[0]] for members in rows]
+    if out is not None:
+        write_crops(add_readings(crops, readings, rows), out)
+        named = sum(one.number is not None for one in readings)
+        print(f"{out}: {named} of {len(readings)} readings name a number")
+    if picture is not None:
+        sheet = draw_readings(
+            lambda number: crops.read(rows[number][len(rows[number]) // 2]), readings, truths
+        )
+        write_figure(sheet, picture)
+        print(f"{picture}: a sheet of the readings")
+    if truths is not None:
+        print(
+            f"{number_reader.name}, {'by ' + ', '.join(choice.by) if choice.by else 'each alone'}"
+        )
+        _print_scores(readings, truths, choice.temperature)
+
+
+def _print_scores(
+    readings: Sequence[NumberReading], truths: Sequence[str], temperature: float
+) -> None:
+    from sameplayer.numbers.reading import fit_temperature
+    from sameplayer.numbers.scores import score_numbers
+
+    print(score_numbers(readings, truths).table())
+    try:
+        fitted = temperature * fit_temperature(readings, truths)
+        print(f"--temperature {fitted:.2f} makes these readings as sure as they are right")
+    except DataError as error:
+        print(f"no temperature fitted: {error}")

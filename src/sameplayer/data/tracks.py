@@ -1,0 +1,29 @@
+"""Which rows of a crop table are one track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.errors import SettingError
+
+
+def track_keys(table: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
+    """Return (n,) integers: rows with equal numbers are one track, numbered as they first appear.
+
+    by    columns that together name a track; a row that lacks one of them stays alone
+
+    Raises SettingError for a column that the table has not, and for no column.
+    """
+    missing = [name for name in by if name not in table.columns]
+    if missing or not by:
+        known = ", ".join(map(str, table.columns))
+        raise SettingError("by", " ".join(missing) or "empty", f"columns of the table: {known}")
+    codes = np.stack([pd.factorize(table[name].astype("string"))[0] for name in by], axis=1)
+    alone = (codes < 0).any(axis=1)
+    codes[alone] = -1
+    rows = np.where(alone, np.arange(len(table)), -1)
+    named = pd.DataFrame(np.column_stack([codes, rows]))
+    return named.groupby(list(named.columns), sort=False).ngroup().to_numpy()

@@ -1,0 +1,242 @@
+"""What an encoder is apart from its weights, and building the network it describes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from sameplayer.encoder.calibration import Calibration, is_number
+from sameplayer.encoder.inference import evaluating
+from sameplayer.encoder.presets import SMALL
+from sameplayer.encoder.small import SmallEncoder
+from sameplayer.errors import ConfigError, SettingError, WeightsError
+
+WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
+LARGEST_SIDE = 16_384
+Build = Callable[["EncoderSpec"], nn.Module]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What an encoder is, apart from its weights. Raises SettingError for a field out of range.
+
+    architecture    timm name, "sameplayer_small", or the name of a module of the user's own
+    height, width   network input in pixels; pictures are letterboxed into it
+    mean, std       of the normalisation, for values in [0, 1], RGB
+    model_args      further arguments of ``timm.create_model``, or what an own module needs to know
+    activation      "quickgelu", "gelu", ...: recorded, since weights do not tell
+    weights         where the weights came from
+    facts           how they were trained
+    drop_padding    leave out patches of nothing but padding, see ``encoder/padding.py``
+    own_module      a network that the user's code builds, see ``Encoder.of``
+    calibration     from similarity to probability, see ``calibrate``
+    """
+
+    architecture: str
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    model_args: dict[str, Any] = field(default_factory=dict)
+    activation: str = ""
+    weights: str = "random"
+    facts: dict[str, Any] = field(default_factory=dict)
+    drop_padding: bool = False
+    own_module: bool = False
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        types: dict[str, type] = {
+            "architecture": str,
+            "activation": str,
+            "weights": str,
+            "model_args": dict,
+        }
+        types |= {"facts": dict, "drop_padding": bool, "own_module": bool}
+        for name, kind in types.items():
+            if not isinstance(getattr(self, name), kind):
+                raise SettingError(name, repr(getattr(self, name)), f"of type {kind.__name__}")
+        for name in ("height", "width"):
+            side = getattr(self, name)
+            if type(side) is not int or not 1 <= side <= LARGEST_SIDE:
+                raise SettingError(name, repr(side), f"1 to {LARGEST_SIDE} pixels")
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            good = isinstance(values, (tuple, list)) and len(values) == 3
+            if not good or not all(is_number(v) and (v > 0 or name == "mean") for v in values):
+                raise SettingError(name, repr(values), "three numbers, of a std over 0")
+            object.__setattr__(self, name, tuple(values))
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> EncoderSpec:
+        """Return the spec of a saved encoder's record; SettingError, KeyError or TypeError else."""
+        values = {item.name: record[item.name] for item in fields(cls) if item.name in record}
+        if values.get("calibration") is not None:
+            values["calibration"] = Calibration.from_record(values["calibration"])
+        return cls(**values)
+
+
+def spec_of(architecture: str, height: int | None = None, width: int | None = None) -> EncoderSpec:
+    """Return the spec of a timm name with its own input size, mean and standard deviation."""
+    if architecture == SMALL:
+        half = (0.5, 0.5, 0.5)
+        return EncoderSpec(architecture, height or 128, width or 64, half, half, {}, "relu")
+    config: Any = timm.get_pretrained_cfg(architecture)
+    size = config.input_size
+    activation = "quickgelu" if "quickgelu" in architecture or ".openai" in architecture else ""
+    return EncoderSpec(
+        architecture,
+        size[1] if height is None else height,
+        size[2] if width is None else width,
+        tuple(config.mean),
+        tuple(config.std),
+        {},
+        activation or "the architecture's own",
+    )
+
+
+def build_model(spec: EncoderSpec, seed: int = 1, build: Build | None = None) -> nn.Module:
+    """Build the network of a spec with random weights; the global random state is kept.
+
+    build    makes the network in place of timm, from the spec; needed where ``own_module`` is set
+    """
+    if spec.own_module and build is None:
+        raise WeightsError(
+            f"{spec.architecture} is a module of the user's own. Load it with "
+            "load_encoder(path, build=function), where function(spec) returns the module."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if build is not None:
+            return build(spec)
+        if spec.architecture == SMALL:
+            return SmallEncoder()
+        model: nn.Module = timm.create_model(spec.architecture, **timm_args(spec))
+        return model
+
+
+def timm_args(spec: EncoderSpec) -> dict[str, Any]:
+    """Return the arguments of ``timm.create_model`` for a spec."""
+    args = {"num_classes": 0, **spec.model_args}
+    config: Any = timm.get_pretrained_cfg(spec.architecture)
+    other = (spec.height, spec.width) != own_input(spec.architecture)
+    if other and getattr(config, "fixed_input_size", False):
+        args.setdefault("img_size", (spec.height, spec.width))
+    return args
+
+
+def fetch_model(spec: EncoderSpec) -> nn.Module:
+    """Build a timm network with its pre-trained weights; WeightsError where they are not there."""
+    try:
+        model: nn.Module = timm.create_model(spec.architecture, pretrained=True, **timm_args(spec))
+    except Exception as error:  # the hub's client, its transport and the file readers all differ
+        raise WeightsError(
+            f"The weights of {spec.architecture} could not be fetched ({type(error).__name__}). "
+            f"Without a network, put {spec.architecture}.safetensors (or .pth) into a folder and "
+            f"set {WEIGHTS_FOLDER} to it, or load the file with load_published()."
+        ) from error
+    return model
+
+
+def check_architecture(spec: EncoderSpec) -> None:
+    """Raise ConfigError unless timm's network takes the spec's pictures and gives feature rows.
+
+    Costs no weights: the network is built and run without memory for them, on torch's "meta"
+    device.
+    """
+    if spec.architecture == SMALL:
+        return
+    try:
+        with torch.device("meta"):
+            outline = build_model(spec)
+    except Exception as error:  # timm's networks raise whatever they meet in another input size
+        raise _refusal(spec, error) from error
+    feature_columns(outline, spec)
+
+
+def feature_columns(model: nn.Module, spec: EncoderSpec) -> int:
+    """Return how many feature columns a network gives: from one pass of a black picture.
+
+    Raises ConfigError where it cannot take the spec's input, or gives no row a picture.
+    """
+    state = next(model.parameters(), None)
+    device = torch.device("cpu") if state is None else state.device
+    dtype = torch.float32 if state is None else state.dtype
+    images = torch.zeros(1, 3, spec.height, spec.width, device=device, dtype=dtype)
+    try:
+        with evaluating(model), torch.no_grad(), device:
+            features: Any = model(images)
+    except Exception as error:  # a user's network, or timm's with another input, raises anything
+        raise _refusal(spec, error) from error
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 1:
+        shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise ConfigError(
+            f"{spec.architecture} gives {shape} for one picture; expected one row of features "
+            "(1, d). Choose another network, or pool its output in a module of your own."
+        )
+    return int(features.shape[1])
+
+
+def _refusal(spec: EncoderSpec, error: Exception) -> ConfigError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    own = "expected a network of pictures (b, 3, height, width)"
+    if not spec.own_module:
+        high, wide = own_input(spec.architecture)
+        own = f"its own input is {high} x {wide}"
+    return ConfigError(
+        f"{spec.architecture} takes no pictures of {spec.height} x {spec.width} ({lines[0]}); "
+        f"{own}."
+    )
+
+
+def own_input(architecture: str) -> tuple[int, int]:
+    """Return (height, width) that a timm network is made for."""
+    config: Any = timm.get_pretrained_cfg(architecture)
+    return int(config.input_size[1]), int(config.input_size[2])
+
+
+def local_weights(architecture: str) -> Path | None:
+    """Return the file of weights in the folder that ``SAMEPLAYER_WEIGHTS`` names, or None."""
+    folder = os.environ.get(WEIGHTS_FOLDER)
+    if not folder:
+        return None
+    for suffix in (".safetensors", ".pth", ".pt", ".bin"):
+        path = Path(folder) / f"{architecture}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def check_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:
+    """Raise WeightsError, which says what does not fit, unless names and shapes are a model's."""
+    own = model.state_dict()
+    missing = sorted(set(own) - set(weights))
+    extra = sorted(set(weights) - set(own))
+    shapes = [
+        f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
+        for k in sorted(set(own) & set(weights))
+        if own[k].shape != weights[k].shape
+    ]
+    if missing or extra or shapes:
+        parts = [("missing", missing), ("unexpected", extra), ("of another shape", shapes)]
+        found = "; ".join(f"{len(v)} {k}, such as {v[0]}" for k, v in parts if v)
+        raise WeightsError(
+            f"{where}: a checkpoint of another architecture: {found}. Name the architecture that "
+            "it was trained with."
+        )
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:
+    """Copy a state dict into a model; WeightsError says which names or shapes do not fit."""
+    check_weights(model, weights, where)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise WeightsError(f"{where}: weights that cannot be copied ({error}).") from error

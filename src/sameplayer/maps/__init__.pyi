@@ -1,0 +1,13 @@
+from .deletion import Faithfulness as Faithfulness
+from .deletion import faithfulness as faithfulness
+from .deletion import shares as shares
+from .method import ImageMap as ImageMap
+from .method import MapMethod as MapMethod
+from .method import MapSettings as MapSettings
+from .overlay import draw_pair as draw_pair
+from .overlay import draw_strip as draw_strip
+from .overlay import write_figure as write_figure
+from .score_cam import MAPS as MAPS
+from .score_cam import Explanation as Explanation
+from .score_cam import explain as explain
+from .score_cam import random_map as random_map

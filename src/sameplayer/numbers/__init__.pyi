@@ -1,0 +1,17 @@
+from .clip import ClipReader as ClipReader
+from .reader import NUMBERS as NUMBERS
+from .reader import NumberReader as NumberReader
+from .readers import READERS as READERS
+from .readers import BothReaders as BothReaders
+from .readers import OcrReader as OcrReader
+from .readers import ReaderSettings as ReaderSettings
+from .readers import make_reader as make_reader
+from .reading import fit_temperature as fit_temperature
+from .reading import read_track_number as read_track_number
+from .scores import NumberScores as NumberScores
+from .scores import score_numbers as score_numbers
+from .sheet import draw_readings as draw_readings
+from .tables import add_readings as add_readings
+from .tables import known_numbers as known_numbers
+from .tables import read_numbers as read_numbers
+from .tables import read_roster as read_roster

@@ -1,0 +1,177 @@
+"""READERS: every reader of files in the package, with a valid folder and a use of what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fuzz_samples as samples
+from fuzz_archives import STATE, ZIP
+from fuzz_containers import INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
+from fuzz_mutations import BYTES, JSON, TABLE, TEXT, Mutation
+from fuzz_names import FOLDER, NAMES, Files
+from fuzz_uses import (
+    server_address,
+    use_archive,
+    use_config,
+    use_download,
+    use_embeddings,
+    use_encoder,
+    use_metrics,
+    use_numbers,
+    use_pictures,
+    use_prepared,
+    use_published,
+    use_roster,
+    use_run,
+    use_source,
+    use_submission,
+    use_table,
+    use_truth,
+    use_video,
+)
+from hypothesis import strategies as st
+
+Use = Callable[[Path], None]
+SOME = {name: BYTES[name] for name in ("flip", "truncate", "insert", "replace_all")}
+WORDS = SOME | TEXT
+CELLS = WORDS | TABLE
+OBJECTS = WORDS | JSON
+VALUES = TABLE | {"drop_separator": TEXT["drop_separator"]}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader of files.
+
+    files        makes the valid folder: path -> content
+    use          reads a folder and uses what was read, as the package does
+    kinds        what is done to which files: a part of their paths -> kinds of mutation
+    mutations    how many are tried
+    """
+
+    files: Callable[[], Files]
+    use: Use
+    kinds: dict[str, Any]
+    mutations: int
+
+    def strategy(self) -> st.SearchStrategy[list[Mutation]]:
+        """Lists of one mutation, or of two."""
+        choices = [
+            (place, kind)
+            for place, kinds in self.kinds.items()
+            for kind in kinds
+            for _ in range(_weight(kind))
+        ]
+        one = st.sampled_from(choices).flatmap(lambda choice: self._one(*choice))
+        return st.lists(one, min_size=1, max_size=2)
+
+    def _one(self, place: str, kind: str) -> st.SearchStrategy[Mutation]:
+        names = [name for name in sorted(self.files()) if place in name]
+        given = self.kinds[place][kind]
+        arguments = given[1] if len(given) == 2 and callable(given[0]) else given
+        numbers = st.tuples(*arguments)
+        return st.builds(Mutation, st.sampled_from(names), st.just(kind), numbers)
+
+
+def _weight(kind: str) -> int:
+    """How often a kind is tried: seldom where it only breaks the frame that holds the values."""
+    if kind in BYTES:
+        return 1
+    return 20 if kind == "change_json" else 3
+
+
+def begun_download() -> Files:
+    content = dict(samples.archive())["data.zip"]
+    assert isinstance(content, bytes)
+    marker = f'{{"url": "{server_address()}", "version": "\\"one\\""}}'
+    return {"data.zip.partial": content[:50], "data.zip.partial.json": marker.encode()}
+
+
+def _given(**files: bytes) -> Callable[[], Files]:
+    return lambda: {name.replace("_", "."): content for name, content in files.items()}
+
+
+def _config() -> Files:
+    return {"config.json": samples.stopped_run()["config.json"]}
+
+
+def _plain_encoder() -> Files:
+    """The weights without the record in them, as others may save them again."""
+    files = dict(samples.encoder_folder())
+    weights = files["model.safetensors"]
+    assert isinstance(weights, bytes)
+    return files | {"model.safetensors": pack_tensors(unpack_tensors(weights)[0], None)}
+
+
+def _metrics() -> Files:
+    return {"metrics.csv": samples.stopped_run()["metrics.csv"]}
+
+
+SUBMISSION = b"0,10,11,12\n1,0.50000,0.25000,1.00000\n2,0.75000,0.10000,0.30000\n"
+LAYOUT = NAMES | FOLDER
+READERS: dict[str, Reader] = {
+    "crops.csv": Reader(
+        partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
+        {"crops.csv": CELLS, "0.png": FOLDER}, 180),
+    "crops.parquet": Reader(
+        partial(samples.crop_table, "parquet"), partial(use_table, "crops.parquet"),
+        {"crops.parquet": BYTES | PARQUET}, 140),
+    "crops.json": Reader(
+        partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
+        {"crops.json": OBJECTS}, 70),
+    "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 80),
+    "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 130),
+    "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 80),
+    "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
+    "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 120),
+    "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 90),
+    "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 90),
+    "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 70),
+    "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 150),
+    "encoder": Reader(
+        samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 60),
+    "encoder.json": Reader(
+        _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 60),
+    "state.pt": Reader(samples.stopped_run, use_run, {"state.pt": BYTES | STATE}, 60),
+    "resumed run": Reader(
+        samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30),
+    "metrics.csv": Reader(_metrics, use_metrics, {"metrics.csv": CELLS}, 20),
+    "embeddings": Reader(
+        samples.embeddings_file, use_embeddings, {"e.safetensors": BYTES | TENSORS | INNER}, 150),
+    "prepared gallery": Reader(
+        samples.prepared, use_prepared, {"prepared.safetensors": BYTES | TENSORS}, 120),
+    "roster.csv": Reader(
+        _given(r_csv=b"name,number\na,7\nb,10\nc,00\n"), partial(use_roster, "r.csv"),
+        {"r.csv": CELLS}, 50),
+    "roster.txt": Reader(
+        _given(r_txt=b"7\n10\n00\n"), partial(use_roster, "r.txt"), {"r.txt": CELLS}, 50),
+    "submission": Reader(
+        _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 120),
+    "read numbers": Reader(
+        samples.number_table, use_numbers, {"crops.csv": VALUES}, 60),
+    "truth.csv": Reader(samples.number_table, use_truth, {"truth.csv": CELLS}, 50),
+    "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 80),
+    "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
+    "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 150),
+    "begun download": Reader(
+        begun_download, use_download, {".partial.json": OBJECTS | FOLDER, ".partial": FOLDER}, 40),
+    "video mp4": Reader(
+        partial(samples.video, "mp4", "mpeg4", "x.mp4"), partial(use_video, "x.mp4"),
+        {"x.mp4": BYTES}, 60),
+    "video mkv": Reader(
+        partial(samples.video, "matroska", "mpeg4", "x.mkv"), partial(use_video, "x.mkv"),
+        {"x.mkv": BYTES}, 40),
+    "video ts": Reader(
+        partial(samples.video, "mpegts", "mpeg2video", "x.mov"), partial(use_video, "x.mov"),
+        {"x.mov": BYTES}, 40),
+}  # fmt: skip
+READERS |= {
+    f"picture {suffix}": Reader(
+        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 60
+    )
+    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif")
+}

@@ -1,0 +1,275 @@
+"""Valid files of every kind, the smallest that have everything in them; each is made once."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from atexit import register
+from functools import cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from fuzz_names import Files, read_files
+from PIL import Image
+
+from sameplayer.data.crops import Crops, write_crops
+from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.encoder.encoder import create_encoder
+from sameplayer.ranking.prepared import PreparedGallery
+from sameplayer.training.config import TrainConfig
+from sameplayer.training.loop import Step
+from sameplayer.training.train import train
+
+SETTINGS = TrainConfig(
+    pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
+)
+
+
+@cache
+def lasting_folder() -> Path:
+    """A folder that is removed when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="fuzz-")
+    register(folder.cleanup)
+    return Path(folder.name)
+
+
+def pixels(seed: int = 0, high: int = 12, wide: int = 8) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (high, wide, 3), dtype=np.uint8)
+
+
+def png(seed: int = 0) -> bytes:
+    return bytes(cv2.imencode(".png", pixels(seed))[1])
+
+
+def _crop_table() -> pd.DataFrame:
+    rows = 8
+    return pd.DataFrame(
+        {
+            "image": [f"{row % 4}.png" for row in range(rows)],
+            "person": [None if row == 7 else f"p{row // 2}" for row in range(rows)],
+            "role": ["train", "train", "query", "gallery"] * 2,
+            "sequence": [str(row // 2) for row in range(rows)],
+            "frame": range(rows),
+            "camera": [str(row % 2) for row in range(rows)],
+            "game": ["g1"] * rows,
+            "team": ["left", "right"] * 4,
+            "left": [0, 1.5, None, 0] * 2,
+            "top": [0, 2, None, 0] * 2,
+            "width": [4, 5.5, None, 8] * 2,
+            "height": [4, 7, None, 12] * 2,
+            "number": [str(row) for row in range(rows)],
+            "read_number": [str(row) if row % 3 else None for row in range(rows)],
+            "read_number_probability": [0.1 * row for row in range(rows)],
+            "read_number_frames": [1] * rows,
+        }
+    )
+
+
+@cache
+def crop_table(suffix: str) -> Files:
+    folder = lasting_folder() / suffix
+    folder.mkdir()
+    write_crops(Crops(_crop_table(), folder, "game"), folder / f"crops.{suffix}")
+    return read_files(folder) | {f"{name}.png": png(name) for name in range(4)}
+
+
+@cache
+def number_table() -> Files:
+    truth = b"person,number\np0,7\np1,10\np2,00\n"
+    return dict(crop_table("csv")) | {"truth.csv": truth}
+
+
+@cache
+def synergy() -> Files:
+    training = [f"reid_training/{p:04d}_0{p}_0{f}.png" for p in (1, 2) for f in (0, 1)]
+    test = [f"reid_test/{part}/0{p}_01_0{f}.png" for f, part in enumerate(("query", "gallery"))
+            for p in (3, 4)]  # fmt: skip
+    challenge = [f"reid_challenge/{part}/{p}.png" for part in ("query", "gallery") for p in (1, 12)]
+    names = [*training, *test, *challenge]
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def with_persons() -> Files:
+    table = b"person,game,team,number\n1,g1,left,7\n2,g1,right,10\n3,g2,left,00\n4,g2,right,\n"
+    return dict(synergy()) | {"persons.csv": table}
+
+
+@cache
+def market() -> Files:
+    names = [f"bounding_box_train/000{p}_c{c}s1_00015{c}_01.png" for p in (2, 7) for c in (1, 2)]
+    names += ["query/0003_c1s3_000001_00.png", "bounding_box_test/0003_c2s3_000021_00.png"]
+    names += [
+        "bounding_box_test/0000_c2s3_000022_00.png",
+        "bounding_box_test/-1_c2s3_000023_00.png",
+    ]
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def soccernet() -> Files:
+    names = [f"train/league/2015/game1/{a}/{a}-{a}-{p}-00{p}-Player_team_left-{p}-r{a}-12x8.png"
+             for a in (1, 2) for p in (3, 4)]  # fmt: skip
+    for part, a in (("query", 0), ("gallery", 1)):
+        names.append(f"valid/{part}/league/2015/game2/1/{a}-5-9-000-Goalkeeper-None-r5-12x8.png")
+        names.append(f"challenge/{part}/{a}-8-12x8.png")
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def person_folders() -> Files:
+    names = [f"{part}/anna-{p}/{part}_{f}.png" for part in ("train", "query", "gallery")
+             for p in (1, 2) for f in (1, 2)]  # fmt: skip
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def mot() -> Files:
+    lines = [f"{f},{p},{p}.5,1,4,6,1,1,0.9" for f in (1, 2, 3) for p in (1, 2)]
+    facts = "[Sequence]\nname=clip\nimDir=img1\nframeRate=25\nseqLength=3\nimWidth=8\nimExt=.png\n"
+    text = {"gt/gt.txt": "\n".join(lines).encode(), "seqinfo.ini": facts.encode()}
+    return text | {f"img1/{number:06d}.png": png(number) for number in (1, 2, 3)}
+
+
+@cache
+def tracker() -> Files:
+    lines = [f"{f},{p},1,1,4,6,-1,-1,-1,-1" for f in (1, 2) for p in (1, 2)]
+    clip = {f"img1/{number:06d}.jpg": png(number) for number in (1, 2)}
+    one = clip | {"tracks.txt": "\n".join(lines).encode()}
+    return {f"{name}/{path}": content for name in ("a", "b") for path, content in one.items()}
+
+
+@cache
+def embeddings() -> Embeddings:
+    rows = 24
+    table = pd.DataFrame(
+        {
+            "image": [f"{row}.png" for row in range(rows)],
+            "person": [str(row // 4) for row in range(rows)],
+            "role": ["query", "gallery", "gallery", "gallery"] * 6,
+            "camera": ["0", "1", "1", "1"] * 6,
+            "game": ["g"] * rows,
+            "id": [str(row) for row in range(rows)],
+        }
+    )
+    vectors = np.random.default_rng(0).normal(size=(rows, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Embeddings(vectors, Crops(table, lasting_folder(), "game"), "0123456789abcdef", {"a": 1})
+
+
+@cache
+def embeddings_file() -> Files:
+    embeddings().save(lasting_folder() / "e.safetensors")
+    return {"e.safetensors": (lasting_folder() / "e.safetensors").read_bytes()}
+
+
+@cache
+def prepared() -> Files:
+    path = lasting_folder() / "prepared.safetensors"
+    PreparedGallery(embeddings(), 4, 3).save(path)
+    return {"prepared.safetensors": path.read_bytes()}
+
+
+@cache
+def encoder_folder() -> Files:
+    create_encoder("small", pretrained=False).save(lasting_folder() / "encoder", note="a")
+    return read_files(lasting_folder() / "encoder")
+
+
+@cache
+def run_crops() -> Crops:
+    root = lasting_folder() / "run-pictures"
+    root.mkdir()
+    for row in range(8):
+        (root / f"{row}.png").write_bytes(png(row))
+    table = pd.DataFrame({"image": [f"{row}.png" for row in range(8)],
+                          "person": [str(row // 2) for row in range(8)],
+                          "role": ["train"] * 8})  # fmt: skip
+    return Crops(table, root)
+
+
+@cache
+def stopped_run() -> Files:
+    """A run that was stopped in its second epoch."""
+
+    def interrupt(step: Step) -> None:
+        if step.epoch == 2:
+            raise KeyboardInterrupt
+
+    out = lasting_folder() / "run"
+    try:
+        train(run_crops(), out, SETTINGS, progress=interrupt)
+    except KeyboardInterrupt:
+        return read_files(out)
+    raise AssertionError("the run was not stopped")
+
+
+@cache
+def vit_checkpoint() -> Files:
+    """An OpenCLIP configuration of a tiny ViT and weights in its layout."""
+    rng = torch.Generator().manual_seed(0)
+    shapes = {
+        "class_embedding": (16,), "positional_embedding": (5, 16), "proj": (16, 4),
+        "conv1.weight": (16, 3, 8, 8), "ln_pre.weight": (16,), "ln_pre.bias": (16,),
+        "ln_post.weight": (16,), "ln_post.bias": (16,),
+    }  # fmt: skip
+    block = {
+        "ln_1.weight": (16,), "ln_1.bias": (16,), "ln_2.weight": (16,), "ln_2.bias": (16,),
+        "attn.in_proj_weight": (48, 16), "attn.in_proj_bias": (48,),
+        "attn.out_proj.weight": (16, 16), "attn.out_proj.bias": (16,),
+        "mlp.c_fc.weight": (64, 16), "mlp.c_fc.bias": (64,),
+        "mlp.c_proj.weight": (16, 64), "mlp.c_proj.bias": (16,),
+    }  # fmt: skip
+    shapes |= {f"transformer.resblocks.0.{name}": shape for name, shape in block.items()}
+    state = {f"model.visual.{n}": torch.randn(shape, generator=rng) for n, shape in shapes.items()}
+    target = io.BytesIO()
+    torch.save({"state_dict": {**state, "model.logit_scale": torch.tensor(2.0)}}, target)
+    vision = {"image_size": 16, "patch_size": 8, "width": 16, "layers": 1, "head_width": 8,
+              "mlp_ratio": 4.0}  # fmt: skip
+    config = {"embed_dim": 4, "quick_gelu": True, "vision_cfg": vision, "text_cfg": {"width": 8}}
+    return {"tiny.pth": target.getvalue(), "tiny.json": json.dumps(config).encode()}
+
+
+@cache
+def archive() -> Files:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name in ("data/a.txt", "data/b/c.txt", "d.txt"):
+            opened.writestr(name, name * 30)
+    return {"data.zip": target.getvalue()}
+
+
+@cache
+def pictures(suffix: str) -> Files:
+    """Colour, grey and what else a format has, as OpenCV and Pillow write them."""
+    files = {f"colour{suffix}": bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])}
+    grey = Image.fromarray(pixels(2, 20, 16)[:, :, 0])
+    modes = {".jpg": ("CMYK", "L"), ".png": ("P", "LA", "1", "I;16"), ".bmp": ("P", "1"),
+             ".tif": ("CMYK", "1", "I;16"), ".webp": ("RGBA",)}[suffix]  # fmt: skip
+    for mode in modes:
+        target = io.BytesIO()
+        picture = grey.convert("I;16") if mode == "I;16" else grey.convert("RGB").convert(mode)
+        settings = {"compression": "tiff_lzw"} if suffix == ".tif" and mode != "1" else {}
+        picture.save(target, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:]), **settings)
+        files[f"{mode.replace(';', '')}{suffix}"] = target.getvalue()
+    return files
+
+
+@cache
+def video(container: str, codec: str, name: str) -> Files:
+    target = io.BytesIO()
+    with av.open(target, "w", format=container) as opened:
+        stream = opened.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.gop_size = 3
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(pixels(number, 32, 48), format="rgb24")
+            opened.mux(stream.encode(frame))
+        opened.mux(stream.encode())
+    return {name: target.getvalue()}

@@ -1,0 +1,73 @@
+"""Neighbour lists: in blocks of any size, on torch, by a graph index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sameplayer.errors import SettingError
+from sameplayer.ranking import Search, hard_weights, k_reciprocal
+from sameplayer.ranking.neighbours import (
+    find_gallery_neighbours,
+    find_neighbours,
+    find_neighbours_of_both,
+)
+from tests.ranking.drawn import persons, unit
+
+
+def test_lists_are_those_of_all_distances_sorted() -> None:
+    rng = np.random.default_rng(1)
+    query, gallery = rng.normal(size=(5, 8)), rng.normal(size=(40, 8))
+    rows = unit(np.concatenate([query, gallery]))
+    squared = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
+    both = find_neighbours_of_both(query, gallery, (7, 6))
+    np.testing.assert_array_equal(both.all.lists, np.argsort(squared, 1, kind="stable")[:, :7])
+    np.testing.assert_allclose(both.direct, squared[:5, 5:], atol=1e-5)
+    within = np.argsort(squared[5:, 5:], 1, kind="stable")[:, :6]
+    np.testing.assert_array_equal(both.own, within)
+    twice = squared**2
+    relative = find_neighbours(query, gallery, 7)
+    np.testing.assert_array_equal(relative.all.lists, both.all.lists)
+    np.testing.assert_allclose(relative.all.farthest, twice.max(axis=1), rtol=1e-4)
+    divided = twice / twice.max(axis=1, keepdims=True)
+    np.testing.assert_allclose(relative.direct, divided[:5, 5:], atol=1e-5)
+    alone = find_gallery_neighbours(gallery, 7)
+    np.testing.assert_allclose(alone.all.values, np.sort(twice[5:, 5:], 1)[:, :7], atol=1e-5)
+
+
+def test_small_blocks_and_torch_find_the_same_neighbours(golden: Path) -> None:
+    data = np.load(golden / "rerank.npz")
+    for method in (k_reciprocal, hard_weights):
+        whole = method(data["query"], data["gallery"])
+        small = method(data["query"], data["gallery"], search=Search(memory_gb=1e-5))
+        np.testing.assert_allclose(small, whole, atol=1e-5)
+        torch_cpu = method(data["query"], data["gallery"], search=Search(device="cpu:0"))
+        np.testing.assert_allclose(torch_cpu, whole, atol=1e-5)
+
+
+def test_a_device_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingError, match="device is gpu"):
+        k_reciprocal(np.eye(3), np.eye(3), search=Search(device="gpu"))
+
+
+def test_memory_and_progress_are_obeyed(golden: Path) -> None:
+    data = np.load(golden / "rerank.npz")
+    told: list[tuple[int, int]] = []
+    search = Search(memory_gb=100 * 360 * 4 / 1e9)
+    find_neighbours(
+        data["query"], data["gallery"], 5, search, progress=lambda *step: told.append(step)
+    )
+    assert told == [(100, 360), (200, 360), (300, 360), (360, 360)]
+
+
+def test_approximate_neighbours_lose_little() -> None:
+    pytest.importorskip("faiss")
+    rows = persons(count=60, pictures=20)
+    query, gallery = rows.vectors[::20], np.delete(rows.vectors, np.s_[::20], axis=0)
+    search = Search(approximate=True, effort=200)
+    for method in (k_reciprocal, hard_weights):
+        exact, rough = method(query, gallery), method(query, gallery, search=search)
+        agree = np.argsort(exact, 1)[:, :10] == np.argsort(rough, 1)[:, :10]
+        assert agree.mean() > 0.95

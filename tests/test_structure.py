@@ -1,0 +1,110 @@
+"""The shape of the package: public names, sizes of modules and functions, what starts fast."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sameplayer
+
+SOURCE = Path(sameplayer.__file__).parent
+STAGES = ("data", "encoder", "maps", "numbers", "ranking", "evaluation", "training")
+PUBLIC = {
+    "Crops", "Embeddings", "Encoder", "Explanation", "Match", "NumberReading", "RankConfig",
+    "Ranking", "Scores", "TrainConfig", "__version__", "check_crops", "embed", "evaluate",
+    "explain", "fuse", "load_embeddings", "load_encoder", "rank", "read_crops",
+    "read_jersey_number", "read_source", "rerank", "same", "split_by_person", "train",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these_and_exist() -> None:
+    assert set(sameplayer.__all__) == PUBLIC
+    assert set(dir(sameplayer)) >= PUBLIC
+    for name in PUBLIC:
+        assert getattr(sameplayer, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        sameplayer.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_what_exists_and_hides_no_module(stage: str) -> None:
+    package = importlib.import_module(f"sameplayer.{stage}")
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert package.__all__
+    assert not modules & set(package.__all__)
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    for module in modules:
+        assert importlib.import_module(f"sameplayer.{stage}.{module}")
+
+
+def test_no_public_name_hides_a_package() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(sameplayer.__path__)}
+    assert not modules & set(sameplayer.__all__)
+
+
+def _modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def test_no_module_is_over_300_lines_and_no_function_over_60() -> None:
+    long = []
+    for path in _modules():
+        text = path.read_text()
+        name = path.relative_to(SOURCE).as_posix()
+        if len(text.splitlines()) > 300:
+            long.append(f"{name}: {len(text.splitlines())} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > 60:
+                    long.append(f"{name}: {node.name} has {lines} lines")
+    assert not long
+
+
+def test_errors_outside_the_command_line_name_no_flags() -> None:
+    wrong = []
+    for path in _modules():
+        if path.parent.name == "commands" or path.name == "cli.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise):
+                words = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+                text = re.sub(
+                    r"sameplayer [a-z-]+ .*", "a whole command", " ".join(map(str, words))
+                )
+                if "--" in text:
+                    wrong.append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sameplayer",
+        "import sameplayer, sys; dir(sameplayer)",
+        "from sameplayer.cli import main; main(['--help'])",
+        "from sameplayer.cli import main; main(['train', '--help'])",
+        "from sameplayer.cli import main; main(['evaluate', '--help'])",
+        "from sameplayer.cli import main; main(['check', 'LEAGUE'])",
+    ],
+)
+def test_what_needs_no_network_loads_no_torch(code: str, league_folder: Path) -> None:
+    check = "\nfinally:\n import sys; print('torch' in sys.modules, 'numba' in sys.modules)"
+    code = f"try:\n {code.replace('LEAGUE', str(league_folder))}{check}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().splitlines()[-1] == "False False", done.stderr
+
+
+def test_the_architecture_page_lists_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.syspath_prepend(root / "docs" / "site")
+    page = (root / "docs" / "architecture.md").read_text()
+    assert page.endswith(importlib.import_module("tree").tree()), "run: python docs/site/tree.py"
