@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -90,8 +92,19 @@ def test_the_table_of_presets_holds_a_line_for_each() -> None:
 
 def test_reading_the_presets_loads_neither_torch_nor_timm() -> None:
     code = (
-        "import sys; from sameplayer.encoder.presets import *; "
+        "import sys, sameplayer.encoder, sameplayer.maps; "
+        "from sameplayer.encoder.presets import *; "
         "find_preset_or_timm('small'); describe_presets(); "
         "assert not {'torch', 'timm'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("package", ["sameplayer.encoder", "sameplayer.maps"])
+def test_every_exported_name_is_there_and_hides_no_module(package: str) -> None:
+    stage = importlib.import_module(package)
+    modules = {module.name for module in pkgutil.iter_modules(stage.__path__)}
+    assert len(stage.__all__) > 10
+    assert not set(stage.__all__) & modules
+    for name in stage.__all__:
+        assert callable(getattr(stage, name)) or name.isupper() or name == "MapMethod"
