@@ -76,6 +76,7 @@ def test_a_preset_comes_before_a_timm_model_of_its_name() -> None:
         ("resnet181", "Did you mean 'resnet18"),
         ("resnet18.bogus", "no weights tagged 'bogus'.*a1_in1k"),
         ("", "no timm model"),
+        ("vit_tiny_patch16_224_in21k", "Did you mean 'vit_tiny_patch16_224'"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_there_is(name: str, words: str) -> None:
