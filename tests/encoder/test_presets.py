@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
@@ -74,6 +76,7 @@ def test_a_preset_comes_before_a_timm_model_of_its_name() -> None:
         ("resnet181", "Did you mean 'resnet18"),
         ("resnet18.bogus", "no weights tagged 'bogus'.*a1_in1k"),
         ("", "no timm model"),
+        ("vit_tiny_patch16_224_in21k", "Did you mean 'vit_tiny_patch16_224'"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_there_is(name: str, words: str) -> None:
@@ -90,8 +93,19 @@ def test_the_table_of_presets_holds_a_line_for_each() -> None:
 
 def test_reading_the_presets_loads_neither_torch_nor_timm() -> None:
     code = (
-        "import sys; from sameplayer.encoder.presets import *; "
+        "import sys, sameplayer.encoder, sameplayer.maps; "
+        "from sameplayer.encoder.presets import *; "
         "find_preset_or_timm('small'); describe_presets(); "
         "assert not {'torch', 'timm'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("package", ["sameplayer.encoder", "sameplayer.maps"])
+def test_every_exported_name_is_there_and_hides_no_module(package: str) -> None:
+    stage = importlib.import_module(package)
+    modules = {module.name for module in pkgutil.iter_modules(stage.__path__)}
+    assert len(stage.__all__) > 10
+    assert not set(stage.__all__) & modules
+    for name in stage.__all__:
+        assert callable(getattr(stage, name)) or name.isupper() or name == "MapMethod"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_encoder import HALF, Own, build_own
 
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.errors import WeightsError
 
 
@@ -108,6 +109,14 @@ def test_a_record_that_timm_cannot_build_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="Own cannot be built"):
         load_encoder(tmp_path, build=build)
+
+
+def test_a_timm_model_of_another_version_is_refused(tmp_path: Path) -> None:
+    encoder = create_encoder("test_resnet", pretrained=False)
+    renamed = Encoder(encoder.model, replace(encoder.spec, architecture="resnet_of_2031"))
+    renamed.save(tmp_path)
+    with pytest.raises(WeightsError, match="resnet_of_2031 cannot be built"):
+        load_encoder(tmp_path)
 
 
 @settings(max_examples=150)
