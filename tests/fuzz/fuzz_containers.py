@@ -43,7 +43,7 @@ def pack_tensors(tensors: Tensors, facts: dict[str, str] | None) -> bytes:
 def _opened(content: bytes) -> tuple[Tensors, dict[str, str] | None]:
     try:
         return unpack_tensors(content)
-    except (ValueError, KeyError, TypeError, AttributeError):  # an earlier mutation broke it
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # broken already
         return {}, None
 
 
