@@ -13,10 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from test_encoder import HALF, Own, build_own
 
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.errors import WeightsError
+from tests.encoder.test_encoder import HALF, Own, build_own
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from fuzz_mutations import TREE, WORDS, Kind, change_tree
 from hypothesis import strategies as st
+
+from tests.fuzz.fuzz_mutations import TREE, WORDS, Kind, change_tree
 
 
 class _Code:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fuzz_mutations import ODD_VALUE, PLACE, TREE, Kind, change_json
 from hypothesis import strategies as st
+
+from tests.fuzz.fuzz_mutations import ODD_VALUE, PLACE, TREE, Kind, change_json
 
 Tensors = dict[str, tuple[str, list[int], bytes]]
 KINDS_OF = {"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2",

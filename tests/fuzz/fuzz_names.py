@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuzz_archives import STATE, ZIP
-from fuzz_containers import INNER, PARQUET, TENSORS
-from fuzz_mutations import BYTES, JSON, ODD_WORD, TABLE, TEXT, Kind, Mutation
 from hypothesis import strategies as st
+
+from tests.fuzz.fuzz_archives import STATE, ZIP
+from tests.fuzz.fuzz_containers import INNER, PARQUET, TENSORS
+from tests.fuzz.fuzz_mutations import BYTES, JSON, ODD_WORD, TABLE, TEXT, Kind, Mutation
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import fuzz_samples as samples
-from fuzz_archives import STATE, ZIP
-from fuzz_containers import INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
-from fuzz_mutations import BYTES, JSON, TABLE, TEXT, Mutation
-from fuzz_names import FOLDER, NAMES, Files
-from fuzz_uses import (
+from hypothesis import strategies as st
+
+from tests.fuzz.fuzz_archives import STATE, ZIP
+from tests.fuzz.fuzz_containers import INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
+from tests.fuzz.fuzz_mutations import BYTES, JSON, TABLE, TEXT, Mutation
+from tests.fuzz.fuzz_names import FOLDER, NAMES, Files
+from tests.fuzz.fuzz_uses import (
     server_address,
     use_archive,
     use_config,
@@ -33,7 +35,6 @@ from fuzz_uses import (
     use_truth,
     use_video,
 )
-from hypothesis import strategies as st
 
 Use = Callable[[Path], None]
 SOME = {name: BYTES[name] for name in ("flip", "truncate", "insert", "replace_all")}

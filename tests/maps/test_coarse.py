@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from map_helpers import A, B, alike, images_and_target
 
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.maps.coarse import coarse_features
 from sameplayer.maps.score_cam import explain
+from tests.maps.map_helpers import A, B, alike, images_and_target
 
 
 def test_pictures_are_halved_only_where_enough_patches_are_left() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from map_helpers import reddest
 
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.maps.deletion import faithfulness, shares
 from sameplayer.maps.score_cam import random_map
+from tests.maps.map_helpers import reddest
 
 
 def test_faithfulness_tells_a_good_map_from_a_random_and_a_reversed_one() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from map_helpers import A, B, alike, images_and_target
 from torch.nn import functional
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
@@ -14,6 +13,7 @@ from sameplayer.maps.gradients import legrad as legrad_map
 from sameplayer.maps.layers import finished
 from sameplayer.maps.method import MapSettings
 from sameplayer.maps.score_cam import explain
+from tests.maps.map_helpers import A, B, alike, images_and_target
 
 
 def legrad(

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from map_helpers import A, B, alike, images_and_target, reddest
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.encoder.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.maps.layers import choose, layer_name, layers_of, on_grid, watched
 from sameplayer.maps.score_cam import explain
+from tests.maps.map_helpers import A, B, alike, images_and_target, reddest
 
 TALL = {"height": 224, "width": 112}
 

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from map_helpers import A, B, alike, images_and_target, reddest
 from pytorch_grad_cam import ScoreCAM
 from torch.nn import functional
 
@@ -20,6 +19,7 @@ from sameplayer.maps.deletion import shares
 from sameplayer.maps.method import ImageMap, MapSettings
 from sameplayer.maps.score_cam import MAPS, explain
 from sameplayer.maps.score_cam import score_cam as score_cam_map
+from tests.maps.map_helpers import A, B, alike, images_and_target, reddest
 
 
 @pytest.fixture(scope="module")
