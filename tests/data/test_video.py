@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -255,7 +257,7 @@ def test_a_video_that_changed_is_read_anew(tmp_path: Path) -> None:
 def test_without_the_library_the_extra_is_named(
     videos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[video\]"):
         Video(videos / "stream.ts")
 
@@ -317,3 +319,9 @@ def test_a_stream_whose_time_starts_again_is_counted(videos: Path) -> None:
 def test_a_rate_that_is_none_is_a_wrong_setting(videos: Path, fps: float) -> None:
     with pytest.raises(SettingError, match="fps is"):
         read_frames(videos / "stream.ts", fps=fps)
+
+
+def test_a_script_that_read_a_video_ends_without_a_word(videos: Path) -> None:
+    code = f"from sameplayer.data import read_crop; read_crop({str(videos / 'stream.ts')!r} + '#3')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == done.stdout == ""

@@ -15,7 +15,7 @@ from unittest import mock
 import fuzz_samples as samples
 import numpy as np
 
-from sameplayer.commands.explain import jersey
+from sameplayer.commands.numbers import jersey
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
 from sameplayer.data.download import download, unpack
