@@ -93,7 +93,7 @@ class SilentReader:
 
 def use_truth(folder: Path) -> None:
     with mock.patch("sameplayer.numbers.readers.OcrReader", SilentReader), quiet():
-        jersey((folder / "crops.csv",), truth=folder / "truth.csv")
+        jersey("ocr", folder / "crops.csv", truth=folder / "truth.csv")
 
 
 @contextmanager
