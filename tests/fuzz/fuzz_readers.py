@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import fuzz_samples as samples
 from hypothesis import strategies as st
 
+from tests.fuzz import fuzz_samples as samples
 from tests.fuzz.fuzz_archives import STATE, ZIP
 from tests.fuzz.fuzz_containers import INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
 from tests.fuzz.fuzz_mutations import BYTES, JSON, TABLE, TEXT, Mutation

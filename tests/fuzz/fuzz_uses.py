@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import fuzz_samples as samples
 import numpy as np
 
 from sameplayer.commands.numbers import jersey
@@ -37,6 +36,7 @@ from sameplayer.ranking.ranking import Ranking, rank
 from sameplayer.training.config import read_config
 from sameplayer.training.plan import make_plan
 from sameplayer.training.train import train
+from tests.fuzz import fuzz_samples as samples
 
 
 def use_crops(crops: Crops, suffix: str = ".csv") -> None:

@@ -16,8 +16,9 @@ from sameplayer.training.loop import Step, Trainer
 from sameplayer.training.losses import Loss
 from sameplayer.training.plan import make_plan, refuse_uneven_shares
 from sameplayer.training.processes import Process, join_processes
-from sameplayer.training.run_folder import RunFolder, load_state, refuse_used_folder
+from sameplayer.training.run_folder import RunFolder, refuse_used_folder
 from sameplayer.training.start import OwnParts, finished_encoder, first_encoder
+from sameplayer.training.state import load_state
 from sameplayer.training.step import Learner
 
 
