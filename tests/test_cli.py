@@ -91,7 +91,7 @@ def test_rerank_and_fuse_saved_results(
     assert joint.shape == alone.shape == (8, 40)
     assert main(["fuse", a, b, "--out", fused, "--weights", "1", "3", "--normalise", "rank"]) == 0
     assert read_submission(fused)[0].max() <= 1
-    assert main(["evaluate", str(run), data, "--expand", "2", "--memory", "0.001"]) == 0
+    assert main(["evaluate", str(run), data, "--expand", "2", "--memory-gb", "0.001"]) == 0
 
 
 def test_seeds_compare_and_show_batch(
@@ -126,19 +126,29 @@ BAD = {
         ["train", "{data}", "--out", "{run}", "--pairs", "6"],
         "already holds files",
     ),
-    "batch too large": (["train", "{data}", "--out", "{tmp}/r", "--pairs", "99"], "Use --pairs"),
+    "batch too large": (["train", "{data}", "--out", "{tmp}/r", "--pairs", "99"], "pairs"),
     "setting out of range": (["train", "{data}", "--out", "{tmp}/r", "--lr", "-1"], "--lr is -1"),
     "no config": (["train", "{data}", "--out", "{tmp}/r", "--config", "{tmp}/x"], "configuration"),
     "no run": (["evaluate", "{tmp}/nowhere", "{data}"], "nowhere"),
     "no split": (["evaluate", "{run}", "{data}", "--split", "valid"], "no split 'valid'"),
     "k1": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--k1", "0"], "k1 is 0"),
     "hidden persons": (["evaluate", "{run}", "{data}", "--split", "challenge"], "match"),
-    "one run": (["compare", "{run}", "{data}"], "two or more run folders"),
-    "memory": (["evaluate", "{run}", "{data}", "--rerank", "hard", "--memory", "0"], "--memory"),
+    "one run": (["compare", "{run}", "{data}"], "expected 2 or more run folders"),
+    "memory": (
+        ["evaluate", "{run}", "{data}", "--rerank", "hard", "--memory-gb", "0"],
+        "--memory-gb",
+    ),
     "one file": (["fuse", "{file}", "--out", "{tmp}/f.csv"], "expected two or more"),
     "no matrix": (["fuse", "{file}", "{file}", "--out", "{tmp}/f.csv"], "a header of 0"),
     "no embeddings": (["rerank", "{file}"], "not an embeddings file"),
-    "only data": (["submit", "{data}", "--out", "{tmp}/s.csv"], "at least one run folder"),
+    "device": (
+        ["evaluate", "{run}", "{data}", "--device", "gpu"],
+        "--device is gpu; expected auto",
+    ),
+    "no CUDA": (["embed", "{run}", "{data}", "--out", "{tmp}/e", "--device", "cuda:7"], "CUDA"),
+    "no run of this name": (["evaluate", "runs/typo", "{data}"], "no such folder or file"),
+    "two queries fit": (["search", "{run}", "{data}", "query"], "which fits 8 of 8 queries"),
+    "no picture": (["same", "{file}", "{file}", "--encoder", "{run}"], "file: "),
     "no ids": (["submit", "{run}", "{data}", "--out", "{tmp}/s.csv", "--split", "test"], "id"),
     "report in a file": (["evaluate", "{run}", "{data}", "--report", "{file}/a.html"], "written"),
     "json in a file": (["evaluate", "{run}", "{data}", "--json", "{file}/a.json"], "written"),

@@ -121,6 +121,7 @@ def test_commands_that_are_only_shown_are_parsed(
 
 def test_pages_name_only_files_that_exist() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        words = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M)
+        for target in re.findall(r"\]\(([^)#]+)\)", words):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -180,3 +180,24 @@ def test_an_archive_with_a_damaged_member_leaves_nothing(tmp_path: Path) -> None
     with pytest.raises(DataError, match="damaged archive"):
         unpack(archive, tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["data.zip"]
+
+
+def test_a_part_whose_record_is_damaged_starts_anew(server: Server, tmp_path: Path) -> None:
+    for number, record in enumerate((b"", b"[]", b"\xff", b'{"url": 3, "version": 4}')):
+        server.content, server.ranges = b"content" * 100, []
+        file = tmp_path / f"{number}.zip"
+        file.with_name(file.name + ".partial").write_bytes(b"other")
+        file.with_name(file.name + ".partial.json").write_bytes(record)
+        assert download(server.url, file, wait_s=0).read_bytes() == server.content
+        assert server.ranges == [None]
+
+
+def test_an_archive_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    archive = _zip(tmp_path / "data.zip", {"a.txt": b"a" * 50})
+    content = bytearray(archive.read_bytes())
+    for start in (8, content.index(b"PK\x01\x02") + 10):
+        content[start : start + 2] = b"\x63\x00"  # compression method 99
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="damaged archive"):
+        unpack(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

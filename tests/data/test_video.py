@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -19,7 +21,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.reading import read_crop
 from sameplayer.data.sources import read_source
 from sameplayer.data.video import Video, open_video, read_frames
-from sameplayer.errors import DataError, MissingExtra, MissingFile
+from sameplayer.errors import DataError, MissingExtra, MissingFile, SettingError
 
 av = pytest.importorskip("av")
 FRAMES = 60
@@ -255,7 +257,7 @@ def test_a_video_that_changed_is_read_anew(tmp_path: Path) -> None:
 def test_without_the_library_the_extra_is_named(
     videos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[video\]"):
         Video(videos / "stream.ts")
 
@@ -302,3 +304,24 @@ def test_a_box_is_cut_out_of_a_frame(videos: Path) -> None:
     picture = read_crop(Path(f"{videos / 'stream.ts'}#2"), (16, 8, 16, 20))
     assert picture.shape == (20, 16, 3)
     assert picture.mean() > 120
+
+
+def test_a_stream_whose_time_starts_again_is_counted(videos: Path) -> None:
+    content = (videos / "stream.ts").read_bytes()
+    (videos / "twice.ts").write_bytes(content + content)
+    expected = [*range(1, FRAMES + 1)] * 2
+    assert [number_in(frame.picture) for frame in read_frames(videos / "twice.ts")] == expected
+    opened = Video(videos / "twice.ts")
+    assert [number_in(opened.read(number)) for number in (3, 100, 62, 1, 120)] == [3, 40, 2, 1, 60]
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan")])
+def test_a_rate_that_is_none_is_a_wrong_setting(videos: Path, fps: float) -> None:
+    with pytest.raises(SettingError, match="fps is"):
+        read_frames(videos / "stream.ts", fps=fps)
+
+
+def test_a_script_that_read_a_video_ends_without_a_word(videos: Path) -> None:
+    code = f"from sameplayer.data import read_crop; read_crop({str(videos / 'stream.ts')!r} + '#3')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == done.stdout == ""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from sameplayer.encoder.checkpoints import load_published
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.errors import WeightsError
+from sameplayer.encoder.inference import evaluating
+from sameplayer.errors import DataError, MissingFile, WeightsError
 
 
 @pytest.mark.parametrize(
@@ -42,14 +48,22 @@ def test_activation_is_recorded_and_changes_features_and_fingerprint(
     assert not torch.allclose(quick.features(images), other.features(images), atol=1e-3)
 
 
-def test_timm_layout_with_prefix_loads(tmp_path: Path) -> None:
-    own = create_encoder("resnet10t", pretrained=False, height=64, width=32)
-    state = {f"model.{k}": v for k, v in own.model.state_dict().items()}
-    torch.save({**state, "model.logit_scale": torch.tensor(3.0)}, tmp_path / "timm.pth")
-    loaded = load_published(tmp_path / "timm.pth", "resnet10t")
-    picture = np.full((64, 32, 3), 90, np.uint8)
-    loaded_rows = loaded.features(loaded.normalise(torch.tensor(picture[None])))
-    assert loaded_rows.shape == (1, own.feature_width)
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+@pytest.mark.parametrize("prefix", ["", "model.", "module.model."])
+def test_timm_layout_gives_the_features_it_was_saved_from(
+    tmp_path: Path, ending: str, prefix: str
+) -> None:
+    own = create_encoder("test_resnet", pretrained=False, height=64, width=32, seed=7)
+    state = {f"{prefix}{k}": v for k, v in own.model.state_dict().items()}
+    state[f"{prefix}logit_scale"] = torch.tensor(3.0)
+    path = tmp_path / f"timm{ending}"
+    (save_file if ending == ".safetensors" else torch.save)(state, path)
+    loaded = load_published(path, "test_resnet")
+    images = own.normalise(torch.randint(0, 255, (2, 64, 32, 3), dtype=torch.uint8))
+    with evaluating(own.model), evaluating(loaded.model), torch.no_grad():
+        rows = own.features(images)
+        torch.testing.assert_close(loaded.features(images), rows, rtol=0, atol=0)
+    assert rows[0].std() > 0
     assert loaded.log_scale.item() == 3.0
 
 
@@ -82,3 +96,98 @@ def test_configuration_of_a_resnet_is_refused(golden: Path, tmp_path: Path) -> N
     (tmp_path / "rn50.json").write_text(json.dumps({"vision_cfg": vision}))
     with pytest.raises(WeightsError, match="describes a ResNet"):
         load_published(golden / "tiny-vit.pth", str(tmp_path / "rn50.json"))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        [torch.zeros(2)],
+        {"a": "text"},
+        {3: torch.zeros(2)},
+        {"visual.proj": torch.zeros(3)},
+        {"visual.class_embedding": torch.zeros(2), "visual.proj": torch.zeros(2, 2)},
+        {"logit_scale": torch.zeros(2)},
+        {"logit_scale": torch.tensor(float("nan"))},
+        {"pos_embed": torch.zeros(1), "patch_embed.proj.weight": torch.zeros(1)},
+        {"pos_embed": torch.zeros(1).expand(10**9)},
+        {"pos_embed": torch.zeros(2).to_sparse()},
+        {"pos_embed": torch.zeros(3, device="meta")},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_state_of_another_kind_is_refused(golden: Path, tmp_path: Path, state: Any) -> None:
+    torch.save(state, tmp_path / "bad.pth")
+    for architecture in (str(golden / "tiny-vit.json"), "test_vit"):
+        with pytest.raises(WeightsError):
+            load_published(tmp_path / "bad.pth", architecture)
+
+
+def test_a_missing_checkpoint_and_an_unknown_architecture_are_refused(golden: Path) -> None:
+    with pytest.raises(MissingFile, match="no such file"):
+        load_published(golden / "typo.pth", "test_vit")
+    with pytest.raises(WeightsError, match="neither a preset, nor a timm name"):
+        load_published(golden / "tiny-vit.pth", "vit-b99")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"vision_cfg": []}',
+        '{"vision_cfg": "text"}',
+        {"image_size": [64, "a"]},
+        {"image_size": [64]},
+        {"image_size": 10**6},
+        {"image_size": 16_000, "patch_size": 1},
+        {"patch_size": 0},
+        {"patch_size": 10**6},
+        {"width": 10**9},
+        {"width": True},
+        {"layers": 10**9},
+        {"layers": -1},
+        {"head_width": 0},
+        {"mlp_ratio": "4"},
+        {"mlp_ratio": 1e9},
+    ],
+    ids=lambda change: str(change)[:40],
+)
+def test_a_damaged_configuration_is_refused(
+    golden: Path, tmp_path: Path, change: str | dict[str, Any]
+) -> None:
+    config = json.loads((golden / "tiny-vit.json").read_text())
+    if isinstance(change, dict):
+        config["vision_cfg"] |= change
+        change = json.dumps(config)
+    (tmp_path / "bad.json").write_text(change)
+    with pytest.raises(WeightsError, match=r"bad\.json"):
+        load_published(golden / "tiny-vit.pth", str(tmp_path / "bad.json"))
+
+
+def test_a_configuration_with_more_memory_than_its_weights_is_refused_first(
+    golden: Path, tmp_path: Path
+) -> None:
+    config = json.loads((golden / "tiny-vit.json").read_text())
+    config["vision_cfg"] |= {"width": 65_536, "layers": 4}  # 0.8 TB
+    (tmp_path / "large.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match=r"another (architecture|layout)"):
+        load_published(golden / "tiny-vit.pth", str(tmp_path / "large.json"))
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+@pytest.mark.filterwarnings("ignore")
+def test_any_damage_to_a_checkpoint_is_an_error_of_ours(
+    golden: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    content = bytearray((golden / "tiny-vit.pth").read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        # of the file's half megabyte, its first part holds the pickle and its last the directory
+        place = data.draw(st.integers(-5_000, 15_000))
+        content[place % len(content)] = data.draw(st.integers(0, 255))
+    bad = tmp_path_factory.getbasetemp() / "bad.pth"
+    bad.write_bytes(content)
+    with suppress(WeightsError, DataError):
+        load_published(bad, str(golden / "tiny-vit.json"))

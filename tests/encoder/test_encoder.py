@@ -1,39 +1,53 @@
-"""Encoders: names, sizes, saving, refusing what does not fit."""
+"""Encoders: sizes, embedding, saving and loading, networks of one's own."""
 
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-import timm
 import torch
+from torch import nn
 
-from sameplayer.data.crops import Crops
 from sameplayer.encoder import saved as saved_module
-from sameplayer.encoder.build import build_model, spec_of
-from sameplayer.encoder.embed import embed
-from sameplayer.encoder.embeddings import Embeddings, load_embeddings
-from sameplayer.encoder.encoder import create_encoder, load_encoder
-from sameplayer.encoder.presets import PRESETS
-from sameplayer.errors import ConfigError, DataError, RankingError, WeightsError
+from sameplayer.encoder.build import EncoderSpec
+from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.errors import ConfigError, MissingFile, SettingError, WeightsError
+
+HALF = (0.5, 0.5, 0.5)
+PICTURE = np.random.default_rng(0).integers(0, 255, (90, 40, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_every_preset_names_an_architecture_that_exists(name: str) -> None:
-    preset = PRESETS[name]
-    spec = spec_of(preset.architecture, preset.height, preset.width)
-    assert (spec.height, spec.width) == (preset.height, preset.width)
-    assert (spec.activation == "quickgelu") == ("openai" in name)
+class Own(nn.Module):
+    """A network of a user's own, with a width, tied weights and a buffer."""
+
+    def __init__(self, width: int = 6) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 8, 8)
+        self.again = self.conv
+        self.register_buffer("shift", torch.arange(width).float())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.again(images).mean(dim=(2, 3)) + self.shift
+
+
+def own_encoder(width: int = 6) -> Encoder:
+    return Encoder.of(Own(width), 32, 16, HALF, HALF, model_args={"width": width})
+
+
+def build_own(spec: EncoderSpec) -> nn.Module:
+    return Own(**spec.model_args)
 
 
 def test_tall_input_interpolates_positions_and_keeps_the_feature_width() -> None:
     name = "vit_tiny_patch16_224"
     square = create_encoder(name, pretrained=False)
     tall = create_encoder(name, pretrained=False, height=224, width=112)
-    assert tall.model.pos_embed.shape[1] < square.model.pos_embed.shape[1]  # type: ignore[union-attr,index,operator]
+    assert tall.model.pos_embed.shape[1] < square.model.pos_embed.shape[1]
     rows = tall.embed([np.zeros((200, 80, 3), np.uint8)])
     assert rows.shape == (1, square.feature_width)
 
@@ -44,9 +58,19 @@ def test_saved_encoder_loads_equal(tmp_path: Path) -> None:
     loaded = load_encoder(tmp_path / "enc")
     assert loaded.fingerprint() == own.fingerprint()
     assert loaded.spec.facts["epoch"] == 3
-    pictures = [np.random.default_rng(0).integers(0, 255, (90, 40, 3), dtype=np.uint8)]
-    np.testing.assert_array_equal(loaded.embed(pictures), own.embed(pictures))
-    np.testing.assert_allclose(np.linalg.norm(own.embed(pictures), axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(loaded.embed([PICTURE]), own.embed([PICTURE]))
+    np.testing.assert_allclose(np.linalg.norm(own.embed([PICTURE]), axis=1), 1, atol=1e-6)
+
+
+def test_a_weights_file_loads_itself_and_not_its_neighbour(tmp_path: Path) -> None:
+    first, second = (create_encoder("small", pretrained=False, seed=seed) for seed in (1, 2))
+    first.save(tmp_path)
+    second.save(tmp_path / "other")
+    renamed = tmp_path / "second.safetensors"
+    (tmp_path / "other" / "model.safetensors").replace(renamed)
+    assert load_encoder(renamed).fingerprint() == second.fingerprint()
+    assert load_encoder(tmp_path / "model.safetensors").fingerprint() == first.fingerprint()
+    assert load_encoder(str(tmp_path)).fingerprint() == first.fingerprint()
 
 
 def test_fingerprint_covers_weights_and_pre_processing() -> None:
@@ -54,16 +78,6 @@ def test_fingerprint_covers_weights_and_pre_processing() -> None:
     other = create_encoder("small", pretrained=False, seed=2)
     taller = create_encoder("small", pretrained=False, seed=1, height=160, width=80)
     assert len({one.fingerprint(), other.fingerprint(), taller.fingerprint()}) == 3
-
-
-def test_tampered_encoder_is_refused(tmp_path: Path) -> None:
-    create_encoder("small", pretrained=False).save(tmp_path)
-    file = tmp_path / "model.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    with pytest.raises(WeightsError, match="fingerprint"):
-        load_encoder(tmp_path)
 
 
 def test_full_disk_leaves_nothing_half_written(
@@ -83,71 +97,91 @@ def test_full_disk_leaves_nothing_half_written(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_unknown_name_suggests_a_preset() -> None:
+@pytest.mark.parametrize(
+    "source", ["runs/typo", "model.safetensors", "checkpoint.pth", "./small", Path("runs/small")]
+)
+def test_a_path_that_leads_nowhere_is_no_misspelt_preset(source: str | Path) -> None:
+    with pytest.raises(MissingFile, match="no such folder or file") as raised:
+        load_encoder(source)
+    assert "vit-b16" not in str(raised.value)
+
+
+def test_an_unknown_name_suggests_a_preset() -> None:
     with pytest.raises(ConfigError, match="vit-b16-openai"):
         load_encoder("vit-b16-opena")
 
 
-def test_without_network_the_error_says_how_to_bring_weights(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    build = timm.create_model
-
-    def no_network(*names: Any, pretrained: bool = False, **settings: Any) -> Any:
-        if pretrained:
-            raise ConnectionError("no route")
-        return build(*names, **settings)
-
-    monkeypatch.setattr(timm, "create_model", no_network)
-    with pytest.raises(WeightsError, match="SAMEPLAYER_WEIGHTS"):
-        load_encoder("vit-b16-openai")
+def test_a_file_of_others_is_sent_to_load_published(tmp_path: Path) -> None:
+    (tmp_path / "theirs.pth").write_bytes(b"weights")
+    with pytest.raises(WeightsError, match="load_published"):
+        load_encoder(tmp_path / "theirs.pth")
+    with pytest.raises(WeightsError, match=r"expected model\.safetensors"):
+        load_encoder(tmp_path)
 
 
-def test_weights_come_from_the_local_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = build_model(spec_of("resnet10t.c3_in1k"), seed=5)
-    torch.save(model.state_dict(), tmp_path / "resnet10t.c3_in1k.pth")
-    monkeypatch.setenv("SAMEPLAYER_WEIGHTS", str(tmp_path))
-    loaded = load_encoder("resnet10t.c3_in1k")
-    for name, value in loaded.model.state_dict().items():
-        assert torch.equal(value, model.state_dict()[name])
-
-
-def test_wrong_picture_array_is_refused() -> None:
+def test_embed_takes_paths_and_arrays_in_batches_and_none(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), PICTURE[:, :, ::-1])
     encoder = create_encoder("small", pretrained=False)
-    with pytest.raises(ConfigError, match="float32"):
-        encoder.embed([np.zeros((10, 10, 3), np.float32)])  # type: ignore[list-item]
+    rows = encoder.embed([tmp_path / "a.png", PICTURE, str(tmp_path / "a.png")], batch_size=2)
+    np.testing.assert_allclose(rows, encoder.embed([PICTURE])[[0, 0, 0]], atol=1e-6)
+    assert encoder.embed([]).shape == (0, 256)
+    with pytest.raises(SettingError, match="batch_size is 0"):
+        encoder.embed([PICTURE], batch_size=0)
 
 
-def test_embeddings_round_trip_and_refuse_a_stale_or_foreign_file(
-    league: Crops, tmp_path: Path
-) -> None:
-    encoder = create_encoder("small", pretrained=False)
-    made = embed(encoder, league.select("query"))
-    made.save(tmp_path / "e.safetensors")
-    loaded = load_embeddings(tmp_path / "e.safetensors", encoder.fingerprint())
-    np.testing.assert_array_equal(loaded.vectors, made.vectors)
-    assert loaded.crops.table.equals(made.crops.table)
-    with pytest.raises(RankingError, match="stale"):
-        load_embeddings(tmp_path / "e.safetensors", "0" * 16)
-    (tmp_path / "foreign").write_bytes(b"foreign")
-    with pytest.raises(DataError, match="not an embeddings file"):
-        load_embeddings(tmp_path / "foreign")
+def test_an_encoder_of_ones_own_is_saved_and_loaded_again(tmp_path: Path) -> None:
+    encoder = own_encoder()
+    assert encoder.feature_width == 6
+    encoder.save(tmp_path)
+    loaded = load_encoder(tmp_path, build=build_own)
+    assert loaded.fingerprint() == encoder.fingerprint()
+    assert loaded.spec == encoder.spec
+    assert loaded.spec.own_module
+    assert json.loads((tmp_path / "encoder.json").read_text())["architecture"] == "Own"
+    np.testing.assert_array_equal(loaded.embed([PICTURE]), encoder.embed([PICTURE]))
 
 
-def test_embed_equals_embedding_one_by_one(league: Crops) -> None:
-    encoder = create_encoder("small", pretrained=False)
-    few = league.select("query")
-    paths = [few.path(row) for row in range(len(few))]
-    np.testing.assert_allclose(
-        embed(encoder, few, batch_size=3).vectors, encoder.embed(paths), atol=1e-5
-    )
+def test_an_encoder_of_ones_own_says_what_it_needs_to_load(tmp_path: Path) -> None:
+    own_encoder().save(tmp_path)
+    with pytest.raises(WeightsError, match=r"Own is a module.*build=function"):
+        load_encoder(tmp_path)
+    with pytest.raises(WeightsError, match=r"another architecture.*of another shape"):
+        load_encoder(tmp_path, build=lambda spec: Own(7))
+    with pytest.raises(ConfigError, match="build is for a saved encoder"):
+        load_encoder("small", build=build_own)
 
 
-def test_nan_or_long_rows_are_refused(league: Crops) -> None:
-    few = league.where(np.arange(2))
-    with pytest.raises(RankingError, match="NaN"):
-        Embeddings(np.array([[1, 0], [np.nan, 0]], np.float32), few, "f")
-    with pytest.raises(RankingError, match="length"):
-        Embeddings(np.array([[1, 0], [2, 0]], np.float32), few, "f")
+def test_a_network_that_is_no_encoder_is_refused() -> None:
+    class Maps(nn.Module):
+        def forward(self, images: torch.Tensor) -> Any:
+            return images
+
+    scaled = Own()
+    scaled.logit_scale = nn.Parameter(torch.tensor(1.0))
+    cases: list[tuple[nn.Module, str]] = [
+        (Maps(), r"Maps gives \(1, 3, 32, 16\)"),
+        (nn.Linear(7, 2), "Linear takes no pictures of 32 x 16"),
+        (scaled, "logit_scale"),
+    ]
+    for module, words in cases:
+        with pytest.raises(ConfigError, match=words):
+            Encoder.of(module, 32, 16, HALF, HALF)
+    with pytest.raises(SettingError, match="height is -5"):
+        Encoder.of(Own(), -5, 16, HALF, HALF)
+
+
+def test_an_encoder_without_weights_embeds_and_is_saved(tmp_path: Path) -> None:
+    class MeanColour(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean(dim=(2, 3))
+
+    encoder = Encoder.of(MeanColour(), 8, 8, (0, 0, 0), (1, 1, 1))
+    assert encoder.embed([PICTURE]).shape == (1, 3)
+    encoder.save(tmp_path)
+    assert load_encoder(tmp_path, build=lambda spec: MeanColour()).spec == encoder.spec
+
+
+def test_facts_that_json_cannot_hold_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot be written as JSON"):
+        own_encoder().save(tmp_path / "enc", when=object())
+    assert not (tmp_path / "enc").exists()

@@ -21,7 +21,7 @@ from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, MissingExtra
 from sameplayer.evaluation import Scores, evaluate, report, write_report
 from sameplayer.evaluation.strips import ShownNumbers, Strips
-from sameplayer.numbers.readers import NUMBERS, NumberReader
+from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.ranking import Ranking, rank
 
 

@@ -35,8 +35,8 @@ OTHERS = (
     b"", b"\x00" * 64, b"PK\x03\x04" + b"\x00" * 40, b"\x89PNG\r\n\x1a\n" + b"\x00" * 16,
     b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\xff\xd9", b"PAR1" + b"\x00" * 8 + b"PAR1", b"GIF89a\xff\xff",
     b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", b"\x80\x04\x95.", b"RIFF\xff\xff\xff\xffWEBPVP8 ",
-    b"<!doctype html><html></html>", b"version https://git-lfs.github.com/spec/v1\n",
-    b"[]", b"null",
+    b"<!doctype html><html></html>", b"version https://git-lfs.github.com/spec/v1\n", b"[]",
+    b"null",
     b'{"a": 1}', b"a,b\n1,2\n", b"\n\n\n", b"P6 40000 40000 255\n", b"BM" + b"\xff" * 60,
 )  # fmt: skip
 FIELDS = (0, 1, 0x7F, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)

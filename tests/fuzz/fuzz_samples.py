@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from fuzz_names import Files, read_files
 from PIL import Image
 
 from sameplayer.data.crops import Crops, write_crops
@@ -23,7 +22,9 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.ranking.prepared import PreparedGallery
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import Step, train
+from sameplayer.training.loop import Step
+from sameplayer.training.train import train
+from tests.fuzz.fuzz_names import Files, read_files
 
 SETTINGS = TrainConfig(
     pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"

@@ -18,12 +18,12 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from fuzz_mutations import Mutation
-from fuzz_names import Files, mutate, write_files
-from fuzz_readers import READERS
 from hypothesis import HealthCheck, Phase, given, settings
 
 from sameplayer.errors import SameplayerError
+from tests.fuzz.fuzz_mutations import Mutation
+from tests.fuzz.fuzz_names import Files, mutate, write_files
+from tests.fuzz.fuzz_readers import READERS
 
 MUTATIONS = 2000
 CHANGED = 0.5

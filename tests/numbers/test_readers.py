@@ -13,16 +13,9 @@ from torch.nn import functional
 
 from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.errors import ConfigError, MissingExtra, MissingFile, WeightsError
-from sameplayer.numbers.readers import (
-    READERS,
-    VIEWS,
-    BothReaders,
-    ClipReader,
-    OcrReader,
-    ReaderSettings,
-    make_reader,
-    view,
-)
+from sameplayer.numbers.clip import ClipReader
+from sameplayer.numbers.reader import VIEWS, view
+from sameplayer.numbers.readers import READERS, BothReaders, OcrReader, ReaderSettings, make_reader
 from sameplayer.numbers.reading import (
     read_jersey_number,
     read_track_number,

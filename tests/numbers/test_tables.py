@@ -12,7 +12,8 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.numbers.readers import NUMBERS, OcrReader
+from sameplayer.numbers.reader import NUMBERS
+from sameplayer.numbers.readers import OcrReader
 from sameplayer.numbers.reading import reading
 from sameplayer.numbers.tables import (
     add_readings,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sameplayer.data.images import Picture
-from sameplayer.numbers.readers import NUMBERS
+from sameplayer.numbers.reader import NUMBERS
 
 
 class Told:

@@ -122,7 +122,9 @@ def test_the_hashes_cover_every_column_that_decides(
 ) -> None:
     crops = league.where(league.table["split"].isin(["training", "test"]).to_numpy())
     halves = crops.table["person"].astype(int).mod(2).astype(str)
-    crops = replace(crops, table=crops.table.assign(sequence=halves), scope="sequence")
+    whole = {"left": 1.0, "top": 1.0, "width": 20.0, "height": 40.0}
+    table = crops.table.assign(sequence=halves, **whole)
+    crops = replace(crops, table=table, scope="sequence")
     config = replace(CONFIG, validate="test", negatives="team")
     before = make_plan(crops, config).facts()["rows"]
     assert make_plan(crops, config).facts()["rows"] == before

@@ -18,8 +18,9 @@ from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import TrainingError
 from sameplayer.training import start
 from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.loop import Step, Trainer
 from sameplayer.training.record import read_run
-from sameplayer.training.train import Step, Trainer, train
+from sameplayer.training.train import train
 from tests.training.small_runs import QUICK, digest, epochs_of, record, stop_at, weights
 
 SMALL = replace(QUICK, epochs=3, augment="2023", cache_gb=0.001)
@@ -83,19 +84,19 @@ crops = read_source(data)
 config = replace(QUICK, epochs=25, validate="none", save_minutes=0.0)
 draw = random.Random(3)
 
-def start(out, resume=False):
+def start(out, config, resume=False):
     process = os.fork()
     if process == 0:
         train(crops, out, config, resume=resume)
         os._exit(0)
     return process
 
-assert os.waitpid(start(f"{folder}/never"), 0)[1] == 0
+assert os.waitpid(start(f"{folder}/never", replace(config, save_minutes=9.0)), 0)[1] == 0
 out, resume = f"{folder}/killed", False
 state = Path(out) / "state.pt"
 for _ in range(int(kills)):
     before = state.stat().st_mtime_ns if state.exists() else 0
-    process = start(out, resume)
+    process = start(out, config, resume)
     while not (state.exists() and state.stat().st_mtime_ns != before):
         time.sleep(0.005)
     time.sleep(draw.uniform(0, 0.2))
@@ -103,7 +104,7 @@ for _ in range(int(kills)):
     ended = os.waitpid(process, 0)[1]
     assert ended == signal.SIGKILL, f"ended with {ended} before it was killed"
     resume = True
-assert os.waitpid(start(out, True), 0)[1] == 0
+assert os.waitpid(start(out, config, True), 0)[1] == 0
 """
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.data.crops import Crops
+from sameplayer.encoder.calibration import Calibration
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.config import TrainConfig, read_config
@@ -59,6 +60,16 @@ def test_an_encoder_without_a_recorded_preset_is_fine_tuned_with_care(
     assert (settings["lr"], settings["pairs"], settings["augment"]) == (4e-5, 16, "2022")
     train(league, tmp_path / "again", read_config(tmp_path / "run" / "config.json"))
     assert weights(tmp_path / "again") == weights(tmp_path / "run")
+
+
+def test_a_calibration_does_not_outlive_its_weights(league: Crops, tmp_path: Path) -> None:
+    drawn = create_encoder("small", pretrained=False, height=64, width=32)
+    known = Calibration(9.0, -4.0, 0.1, 20, 80, "digest")
+    start = Encoder(drawn.model, replace(drawn.spec, calibration=known))
+    start.save(tmp_path / "start")
+    assert load_encoder(tmp_path / "start").spec.calibration == known
+    trained = train(league, tmp_path / "run", replace(OPEN, weights=str(tmp_path / "start")))
+    assert trained.spec.calibration is None
 
 
 def test_weights_that_do_not_exist_are_named(league: Crops, tmp_path: Path) -> None:
@@ -110,9 +121,7 @@ def own_encoder() -> Encoder:
     """A network that timm does not know."""
     torch.manual_seed(1)
     network = nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(3 * 8 * 4, 16))
-    network.num_features = 16
-    spec = replace(create_encoder("small", pretrained=False, height=64, width=32).spec)
-    return Encoder(network, replace(spec, architecture="mine"))
+    return Encoder.of(network, 64, 32, (0.5,) * 3, (0.5,) * 3, name="mine")
 
 
 def test_an_own_encoder_is_trained_in_a_copy(league: Crops, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from sameplayer.files import new_folder, write_text
 from sameplayer.numbers.readers import make_reader
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import Step, train
+from sameplayer.training.loop import Step
+from sameplayer.training.train import train
 
 
 @dataclass(frozen=True)

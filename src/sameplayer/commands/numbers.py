@@ -13,7 +13,7 @@ from sameplayer.commands.shared import EVERY_ROW, Data, ReadingSplit, bar
 from sameplayer.errors import DataError, SameplayerError
 
 if TYPE_CHECKING:
-    from sameplayer.numbers.readers import NumberReader
+    from sameplayer.numbers.reader import NumberReader
     from sameplayer.numbers.reading import NumberReading
 
 
@@ -39,7 +39,8 @@ class ReaderChoice:
     def make(self, name: str) -> NumberReader:
         """Return the reader of this name."""
         from sameplayer.encoder.device import pick_device
-        from sameplayer.numbers.readers import NUMBERS, ReaderSettings, make_reader
+        from sameplayer.numbers.reader import NUMBERS
+        from sameplayer.numbers.readers import ReaderSettings, make_reader
         from sameplayer.numbers.tables import read_roster
 
         numbers = NUMBERS if self.roster is None else read_roster(self.roster)

@@ -46,7 +46,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
             table[name] = pd.NA
     for name in TEXT:
         if name in table:
-            table[name] = as_text(table[name])
+            table[name] = _as_text(table[name], root)
     for name in NUMBERS:
         table[name] = _as_numbers(table[name], root)
     table["role"] = table["role"].fillna("gallery")
@@ -68,7 +68,7 @@ def frozen(table: pd.DataFrame) -> pd.DataFrame:
         missing = table[name].isna().to_numpy(dtype=bool, copy=True)
         values = table[name].to_numpy(dtype=float, na_value=0, copy=True)
         missing.flags.writeable = values.flags.writeable = False
-        table[name] = pd.Series(pd.arrays.FloatingArray(values, missing), table.index)
+        table[name] = pd.Series(pd.arrays.FloatingArray(values, missing), table.index, copy=False)
     return table
 
 
@@ -84,14 +84,17 @@ def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
         )
 
 
-def as_text(column: pd.Series) -> pd.Series:
+def _as_text(column: pd.Series, root: Path) -> pd.Series:
     """Return a column as text: whole numbers without a point, the empty text as missing."""
     if not isinstance(column.dtype, pd.StringDtype):
         if pd.api.types.is_float_dtype(column):
             column = column.astype(object)
         if column.dtype == object:
             column = column.map(_whole, na_action="ignore")
-    text = column.astype("string")
+    try:
+        text = column.astype("string")
+    except ValueError as error:
+        raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
     return text.mask(text == "") if (text == "").any() else text
 
 

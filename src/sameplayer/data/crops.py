@@ -264,7 +264,10 @@ def describe_crops(crops: Crops) -> str:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow.parquet import read_table
+
     try:
+        read_table(path).validate(full=True)  # else damaged text is met later, anywhere
         return pd.read_parquet(path)
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error

@@ -171,7 +171,10 @@ def pictures(folder: Path, *, deep: bool = False) -> Iterator[Path]:
 
 
 def _relative(file: Path, root: Path) -> str:
-    return file.relative_to(root).as_posix()
+    name = file.relative_to(root).as_posix()
+    if not name.isascii() and name.encode(errors="replace").decode() != name:
+        raise DataError(f"{str(file)!a}: a name that is not UTF-8; rename the file or folder.")
+    return name
 
 
 def _refuse(wrong: list[str], root: Path, pattern: str) -> None:

@@ -100,19 +100,21 @@ def seek(source: Any, stamp: int) -> bool:
 
 def decoded(source: Any) -> Iterator[Any]:
     """Yield frames in the order of display from where the source stands; skip damaged packets."""
+    errors = decoder_errors()
     for packet in _packets(source):
         try:
             frames = packet.decode()
-        except decoder_errors():
+        except errors:
             continue
         yield from frames
 
 
 def _packets(source: Any) -> Iterator[Any]:
     """Yield packets to the end, or to where the file is broken off."""
+    errors = decoder_errors()  # now, since this may be closed when Python shuts down
     try:
         yield from source.demux(source.streams.video[0])
-    except decoder_errors():
+    except errors:
         return
 
 

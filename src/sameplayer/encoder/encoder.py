@@ -193,7 +193,7 @@ def load_encoder(source: str | Path, *, device: str = "cpu", build: Build | None
     where, path = pick_device(device), Path(source)
     if path.exists():
         return Encoder(*load_saved(path, build)).to(where)
-    if isinstance(source, Path) or len(path.parts) > 1 or path.suffix in ENDINGS:
+    if any(sign in str(source) for sign in "/\\") or path.suffix in ENDINGS:
         raise MissingFile(
             f"{source}: no such folder or file; expected a run folder, a saved encoder, or the "
             "name of a preset or timm model."

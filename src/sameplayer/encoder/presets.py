@@ -114,17 +114,6 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-def find_preset(name: str) -> Preset:
-    """Return the preset of this name.
-
-    Raises ConfigError with the nearest name when there is none.
-    """
-    if name in PRESETS:
-        return PRESETS[name]
-    hint = did_you_mean(name, PRESETS)
-    raise ConfigError(f"Preset {name!r} is unknown.{hint} Presets: {', '.join(PRESETS)}.")
-
-
 def find_preset_or_timm(name: str) -> Preset:
     """Return the preset of this name, or that of a timm model: its own input, usual settings.
 
@@ -140,8 +129,9 @@ def find_preset_or_timm(name: str) -> Preset:
     import timm  # here, since reading the presets alone must not wait for it
 
     base, _, tag = name.partition(".")
-    if not timm.is_model(base):
-        hint = did_you_mean(name, [*PRESETS, *timm.list_models()])
+    models = timm.list_models()  # without the old names that timm still maps to new ones
+    if base not in models:
+        hint = did_you_mean(name, [*PRESETS, *models])
         raise ConfigError(
             f"Preset {name!r} is unknown, and no timm model either.{hint} "
             f"Presets: {', '.join(PRESETS)}."

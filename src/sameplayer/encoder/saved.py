@@ -78,7 +78,9 @@ def load_saved(path: Path, build: Build | None = None) -> tuple[nn.Module, Encod
     saved = read_saved(file)
     try:
         model = build_model(saved.spec, build=build)
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # a user's function, or timm of another version, raises anything
         raise WeightsError(
             f"{file}: {saved.spec.architecture} cannot be built ({type(error).__name__}: {error})."
         ) from error

@@ -9,19 +9,26 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from sameplayer.errors import DataError
 from sameplayer.evaluation.pages import figure_address, render
 from sameplayer.evaluation.scores import Comparison, Scores, compare
 from sameplayer.files import write_text
 
+CURVES = ("epoch", "loss", "mAP")
+
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run: its name, scores, difference to the first run, and lines of its metrics.csv."""
+    """One run: its name, scores, difference to the first run, and its curves by epoch."""
 
     name: str
     scores: Scores
     against_first: Comparison | None
-    metrics: list[dict[str, str]]
+    metrics: list[dict[str, float]]
+
+    def curve(self, column: str) -> tuple[list[float], list[float]]:
+        """Return the epochs and what a column of CURVES held after each."""
+        return [row["epoch"] for row in self.metrics], [row[column] for row in self.metrics]
 
 
 def compare_runs(folders: Sequence[Path], scores: Sequence[Scores]) -> list[ComparedRun]:
@@ -61,17 +68,24 @@ def _curves(runs: Sequence[ComparedRun]) -> str:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axes, column in zip(figure.subplots(1, 2), ("loss", "mAP"), strict=True):
         for run in runs:
-            points = [(int(row["epoch"]), float(row[column])) for row in run.metrics]
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=run.name)
+            epochs, values = run.curve(column)
+            axes.plot(epochs, values, marker="o", markersize=3, label=run.name)
         axes.set(xlabel="epoch", ylabel="loss" if column == "loss" else "validation mAP")
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=7)
     return figure_address(figure)
 
 
-def _metrics(folder: Path) -> list[dict[str, str]]:
+def _metrics(folder: Path) -> list[dict[str, float]]:
+    """Return the epochs of a run, [] where it has no metrics.csv; DataError for a damaged one."""
     path = folder / "metrics.csv"
     if not path.is_file():
         return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{name: float(row[name]) for name in CURVES} for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DataError(
+            f"{path}: not the metrics of a run ({type(error).__name__}: {error}); expected the "
+            f"columns {', '.join(CURVES)} with a number in every line."
+        ) from error

@@ -16,7 +16,7 @@ from sameplayer.evaluation.strips import ShownNumbers, Strips, reason
 from sameplayer.files import write_text
 from sameplayer.maps.overlay import draw_pair
 from sameplayer.maps.score_cam import explain
-from sameplayer.numbers.readers import NumberReader
+from sameplayer.numbers.reader import NumberReader
 from sameplayer.ranking.ranking import Ranking
 
 CLUSTERS = 32  # groups of channels scored for a map

@@ -15,7 +15,7 @@ from sameplayer.data.images import letterbox_to
 from sameplayer.errors import SameplayerError
 from sameplayer.evaluation.pages import picture_address
 from sameplayer.evaluation.scores import Scores, match_cameras, match_ids
-from sameplayer.numbers.readers import NumberReader
+from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.reading import read_jersey_number
 from sameplayer.ranking.ranking import Ranking
 

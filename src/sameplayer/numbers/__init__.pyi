@@ -1,8 +1,8 @@
-from .readers import NUMBERS as NUMBERS
+from .clip import ClipReader as ClipReader
+from .reader import NUMBERS as NUMBERS
+from .reader import NumberReader as NumberReader
 from .readers import READERS as READERS
 from .readers import BothReaders as BothReaders
-from .readers import ClipReader as ClipReader
-from .readers import NumberReader as NumberReader
 from .readers import OcrReader as OcrReader
 from .readers import ReaderSettings as ReaderSettings
 from .readers import make_reader as make_reader

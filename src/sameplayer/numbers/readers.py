@@ -1,8 +1,6 @@
 """READERS: what reads shirt numbers from pictures, by name: text recognition, CLIP, or both.
 
 A reader gives each picture a probability for every candidate number and for "no number visible".
-CLIP reads by comparing the picture with sentences, as the 2022 paper did on about a hundred
-pictures; its sentences are not published, so these are our own.
 """
 
 from __future__ import annotations
@@ -10,8 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,106 +17,12 @@ from scipy.special import log_softmax
 from sameplayer.data.images import Picture
 from sameplayer.errors import (
     ConfigError,
-    MissingFile,
     SettingError,
-    WeightsError,
     did_you_mean,
     import_extra,
 )
-
-CLIP_MODEL = "ViT-B-32-quickgelu"
-NUMBERS = (*(str(number) for number in range(100)), "00")
-TEMPLATES = (
-    "a photo of a player with the number {} on the shirt",
-    "a sports jersey with the number {}",
-    "a basketball player wearing number {}",
-    "the number {} on the back of a player",
-)
-NOTHING = (
-    "a photo of a player without a visible number",
-    "a player seen from the side",
-    "a plain sports shirt without a number",
-)
-VIEWS = {  # shares of a standing player's crop: top, bottom, left, right
-    "whole": (0.0, 1.0, 0.0, 1.0),
-    "torso": (0.12, 0.6, 0.0, 1.0),
-    "chest": (0.16, 0.46, 0.15, 0.85),
-}
-
-
-class NumberReader(Protocol):
-    """What reads numbers: CLIP, text recognition, both, or one's own."""
-
-    candidates: tuple[str, ...]
-    name: str
-
-    def read(self, pictures: Sequence[Picture]) -> np.ndarray:
-        """Return log-probabilities (n, candidates + 1); the last column: no number visible."""
-        ...
-
-
-class ClipReader:
-    """CLIP's two towers, unchanged: the picture against one sentence for each number.
-
-    model         OpenCLIP architecture
-    weights       OpenCLIP tag (fetched into its cache), or a file; None: random, for tests
-    candidates    numbers that may be read
-    templates     sentences with {} for the number; their vectors are averaged
-    views         parts of the picture that are compared, names of VIEWS; scores are averaged
-
-    Raises WeightsError where weights cannot be had, or where the model has no text tower.
-    """
-
-    def __init__(
-        self,
-        model: str = CLIP_MODEL,
-        weights: str | None = "openai",
-        candidates: Sequence[str] = NUMBERS,
-        *,
-        templates: Sequence[str] = TEMPLATES,
-        nothing: Sequence[str] = NOTHING,
-        views: Sequence[str] = ("whole", "torso"),
-        device: str = "cpu",
-    ) -> None:
-        _check_views(views)
-        if not all("{}" in template for template in templates):
-            raise ConfigError("Every template needs {} where the number goes.")
-        self.candidates, self.name = tuple(candidates), f"CLIP {model}"
-        self._views, self._device = tuple(views), device
-        self._model, self._prepare, tokenise = _open_clip(model, weights, device)
-        sentences = [[one.format(number) for one in templates] for number in self.candidates]
-        self._text = self._encode([*sentences, list(nothing)], tokenise)
-
-    def read(self, pictures: Sequence[Picture]) -> np.ndarray:
-        """Return log-probabilities (n, candidates + 1)."""
-        import torch
-        from PIL import Image
-        from torch.nn import functional
-
-        scale = self._model.logit_scale.exp()
-        rows = []
-        with torch.inference_mode():
-            for picture in pictures:
-                seen = [self._prepare(Image.fromarray(view(picture, name))) for name in self._views]
-                images = functional.normalize(
-                    self._model.encode_image(torch.stack(seen).to(self._device)).float(), dim=1
-                )
-                logits = (scale * images @ self._text.T).mean(dim=0)
-                rows.append(torch.log_softmax(logits, dim=0).cpu().numpy())
-        return np.stack(rows) if rows else np.zeros((0, len(self.candidates) + 1))
-
-    def _encode(self, sentences: list[list[str]], tokenise: Any) -> Any:
-        """Return (candidates + 1, d) unit text vectors, each the mean over its sentences."""
-        import torch
-        from torch.nn import functional
-
-        means = []
-        with torch.inference_mode():
-            for group in sentences:
-                tokens = tokenise(group).to(self._device)
-                vectors = functional.normalize(self._model.encode_text(tokens).float(), dim=1)
-                means.append(vectors.mean(dim=0))
-        return functional.normalize(torch.stack(means), dim=1)
+from sameplayer.numbers.clip import CLIP_MODEL, ClipReader
+from sameplayer.numbers.reader import NUMBERS, NumberReader, check_views, view
 
 
 class OcrReader:
@@ -145,7 +48,7 @@ class OcrReader:
     ) -> None:
         if not 0 < certainty < 1:
             raise SettingError("certainty", certainty, "more than 0, less than 1")
-        _check_views(views)
+        check_views(views)
         rapidocr = import_extra("rapidocr", "numbers", "Reading numbers by text recognition")
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self.candidates, self.name = tuple(candidates), "RapidOCR"
@@ -206,57 +109,6 @@ class BothReaders:
         shares = (self._weights / self._weights.sum())[:, None, None]
         joint: np.ndarray = log_softmax((shares * rows).sum(axis=0), axis=1)
         return joint
-
-
-def _check_views(views: Sequence[str]) -> None:
-    if not views or not set(views) <= set(VIEWS):
-        raise SettingError("views", list(views), f"one or more of {', '.join(VIEWS)}")
-
-
-def view(picture: Picture, name: str) -> Picture:
-    """Return the part of a standing player's crop that a name of VIEWS stands for."""
-    high, wide = picture.shape[:2]
-    top, bottom, left, right = VIEWS[name]
-    rows, columns = (
-        slice(round(low * size), max(round(end * size), round(low * size) + 1))
-        for low, end, size in ((top, bottom, high), (left, right, wide))
-    )
-    return picture[rows, columns]
-
-
-def _open_clip(model: str, weights: str | None, device: str) -> tuple[Any, Any, Any]:
-    open_clip = import_extra("open_clip", "numbers", "Reading numbers with CLIP")
-    if Path(model).suffix == ".json":
-        model = _add_configuration(open_clip, Path(model))
-    if model not in open_clip.list_models():
-        raise WeightsError(
-            f"OpenCLIP has no model {model!r} with a text tower."
-            f"{did_you_mean(model, open_clip.list_models())} Name one of "
-            "open_clip.list_models(), or a configuration (.json); an image encoder alone cannot "
-            "read numbers."
-        )
-    try:
-        network, _, prepare = open_clip.create_model_and_transforms(
-            model, pretrained=weights, device=device, weights_only=True
-        )
-    except Exception as error:
-        raise WeightsError(
-            f"The weights {weights!r} of {model} could not be had ({type(error).__name__}). "
-            "Without a network, name a file, or read with ocr."
-        ) from error
-    return network.eval(), prepare, open_clip.get_tokenizer(model)
-
-
-def _add_configuration(open_clip: Any, path: Path) -> str:
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such configuration of an OpenCLIP model.")
-    open_clip.add_model_config(path)
-    if path.stem not in open_clip.list_models():
-        raise WeightsError(
-            f"{path}: not an OpenCLIP configuration; expected a JSON object with embed_dim, "
-            "vision_cfg and text_cfg."
-        )
-    return path.stem
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from scipy.special import log_softmax, logsumexp
 from sameplayer.data.images import Picture
 from sameplayer.data.quality import quality
 from sameplayer.errors import DataError, SettingError
-from sameplayer.numbers.readers import NumberReader, make_reader, view
+from sameplayer.numbers.reader import NumberReader, view
+from sameplayer.numbers.readers import make_reader
 
 
 @dataclass(frozen=True)

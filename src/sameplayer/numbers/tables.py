@@ -14,7 +14,7 @@ import pandas as pd
 from sameplayer.data.crops import Crops
 from sameplayer.data.tracks import track_keys
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.numbers.readers import NUMBERS, NumberReader
+from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import NumberReading, read_jersey_number, read_track_number
 
 READ = ("read_number", "read_number_probability", "read_number_frames")

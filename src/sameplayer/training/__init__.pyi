@@ -1,6 +1,7 @@
 from .batch_picture import show_batch as show_batch
 from .config import TrainConfig as TrainConfig
 from .config import read_config as read_config
+from .loop import Step as Step
 from .losses import LOSSES as LOSSES
 from .losses import LossSetting as LossSetting
 from .negatives import NEGATIVES as NEGATIVES
@@ -12,4 +13,3 @@ from .record import read_run as read_run
 from .record import run_data as run_data
 from .schedule import SCHEDULES as SCHEDULES
 from .schedule import learning_rates as learning_rates
-from .train import Step as Step

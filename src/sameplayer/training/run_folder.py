@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import logging
-import pickle
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -22,9 +21,9 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError, TrainingError
 from sameplayer.files import new_folder, whole_file, write_text
 from sameplayer.training.config import TrainConfig, read_record
+from sameplayer.training.state import load_state, save_state
 
 log = logging.getLogger("sameplayer.training")
-STATE_FORMAT = 4
 
 
 def refuse_used_folder(path: str | Path) -> None:
@@ -103,9 +102,7 @@ class RunFolder:
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write all that a resumed run needs, whole or not at all: tensors, numbers and text."""
-        record = {"format": STATE_FORMAT, "rows": json.dumps(self._rows), **state}
-        with whole_file(self.path / "state.pt", TrainingError) as partial:
-            torch.save(record, partial)
+        save_state(self.path, {"rows": json.dumps(self._rows), **state})
 
     def load_state(self) -> dict[str, Any] | None:
         """Return what ``save_state`` wrote, or None; metrics.csv goes on after its epochs."""
@@ -154,28 +151,6 @@ def _data_changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         elif other:
             changes.append(f"the {part} rows have another {', another '.join(other)}")
     return changes
-
-
-def load_state(folder: Path) -> dict[str, Any] | None:
-    """Return what ``save_state`` wrote, or None where the run was stopped before that."""
-    path = folder / "state.pt"
-    if not path.is_file():
-        return None
-    try:
-        state: Any = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise TrainingError(
-            f"{path}: damaged, so the run cannot go on ({type(error).__name__}); begin anew in "
-            "another folder, with weights from last/ of this one if you like."
-        ) from error
-    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
-        found = state.get("format") if isinstance(state, dict) else None
-        raise TrainingError(
-            f"{path}: written by another version (format {found}, expected {STATE_FORMAT}); begin "
-            "anew in another folder."
-        )
-    checked: dict[str, Any] = state
-    return checked
 
 
 def environment() -> dict[str, Any]:

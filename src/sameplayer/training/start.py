@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from safetensors.torch import load_file
 
 from sameplayer.data.augment import Augment, PairTransform, find_augment
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
@@ -70,13 +67,17 @@ class OwnParts:
 
 def first_encoder(config: TrainConfig, start: Encoder | None) -> Encoder:
     """Return the encoder that training begins with: ``start``, or the preset's."""
-    encoder = start or create_encoder(
-        config.preset or "small",
-        pretrained=config.pretrained,
-        height=config.height,
-        width=config.width,
-        seed=config.seed,
-    )
+    if start is None:
+        encoder = create_encoder(
+            config.preset or "small",
+            pretrained=config.pretrained,
+            height=config.height,
+            width=config.width,
+            seed=config.seed,
+        )
+    else:  # what was calibrated holds for the old weights alone
+        spec = replace(start.spec, calibration=None)
+        encoder = Encoder(start.model, spec, start.log_scale.item())
     if config.drop_padding and not encoder.spec.drop_padding:
         return encoder.without_padding()
     return encoder
@@ -89,13 +90,7 @@ def _name(part: object) -> str:
 
 def finished_encoder(out: str | Path, own: OwnParts) -> Encoder:
     """Return a run's best encoder; an own network is filled with the weights that were saved."""
-    if own.encoder is None:
+    if own.encoder is None or not own.encoder.spec.own_module:
         return load_encoder(out)
-    best = Path(out) / "best"
-    weights = load_file(best / "model.safetensors")
-    log_scale = weights.pop("logit_scale").item()
-    model = copy.deepcopy(own.encoder.model)
-    model.load_state_dict(weights)
-    record = json.loads((best / "encoder.json").read_text(encoding="utf-8"))
-    spec = replace(own.encoder.spec, facts=record["facts"], drop_padding=record["drop_padding"])
-    return Encoder(model, spec, log_scale)
+    module = own.encoder.model
+    return load_encoder(out, build=lambda spec: copy.deepcopy(module))

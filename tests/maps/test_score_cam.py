@@ -13,18 +13,13 @@ from pytorch_grad_cam import ScoreCAM
 from torch.nn import functional
 
 from sameplayer.cli import main
-from sameplayer.data.synthetic import draw_crop
 from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.errors import ConfigError
-from sameplayer.maps.deletion import faithfulness, shares
-from sameplayer.maps.gradients import legrad as legrad_map
-from sameplayer.maps.layers import finished
-from sameplayer.maps.method import MapSettings
-from sameplayer.maps.overlay import overlay
-from sameplayer.maps.score_cam import MAPS, explain, random_map
+from sameplayer.maps.deletion import shares
+from sameplayer.maps.method import ImageMap, MapSettings
+from sameplayer.maps.score_cam import MAPS, explain
 from sameplayer.maps.score_cam import score_cam as score_cam_map
-
-A, B = draw_crop(3, 0), draw_crop(3, 4)
+from tests.maps.map_helpers import A, B, alike, images_and_target, reddest
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +30,6 @@ def vit() -> Encoder:
 @pytest.fixture(scope="module")
 def small() -> Encoder:
     return create_encoder("small", pretrained=False)
-
-
-def images_and_target(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    encoder.model.eval()
-    pictures = np.stack([encoder.prepare(one.picture) for one in (A, B)])
-    images = encoder.normalise(torch.from_numpy(pictures))
-    with torch.no_grad():
-        return images[0], functional.normalize(encoder.features(images), dim=1)[1]
 
 
 def common_map(encoder: Encoder, layer: torch.nn.Module, grid: int | None) -> np.ndarray:
@@ -64,16 +51,6 @@ def score_cam(
 ) -> tuple[np.ndarray, int]:
     made = score_cam_map(encoder, image, target, MapSettings(coarse=coarse, **settings))
     return made.values, made.facts["passes"]
-
-
-def legrad(
-    encoder: Encoder, image: torch.Tensor, target: torch.Tensor, block: int | None = None
-) -> np.ndarray:
-    return legrad_map(encoder, image, target, MapSettings(block=block)).values
-
-
-def alike(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
 def test_the_full_map_of_a_vit_is_the_common_one(vit: Encoder) -> None:
@@ -114,45 +91,6 @@ def test_maps_are_as_large_as_the_pictures(method: str, architecture: str) -> No
     assert why.similarity == pytest.approx(float(rows[0] @ rows[1]), abs=1e-5)
 
 
-def test_legrad_is_what_finite_differences_of_the_attention_say() -> None:
-    encoder = create_encoder("test_vit", pretrained=False, height=64, width=64, seed=2)
-    image, target = (one.double() for one in images_and_target(encoder))
-    encoder.model.double()
-    last = encoder.model.blocks[-1].attn
-    moved = torch.zeros(2, 17, 17, dtype=torch.float64)
-    last.fused_attn = False
-    hook = last.attn_drop.register_forward_hook(lambda layer, given, made: made + moved)
-
-    def similarity() -> float:
-        return float(functional.normalize(encoder.features(image[None]), dim=1)[0] @ target)
-
-    slopes, step = torch.zeros_like(moved), 1e-4
-    with torch.no_grad():
-        for place in np.ndindex(*moved.shape):
-            ends = []
-            for sign in (step, -step):
-                moved[place] = sign
-                ends.append(similarity())
-            moved[place] = 0
-            slopes[place] = (ends[0] - ends[1]) / (2 * step)
-    hook.remove()
-    last.fused_attn = True
-    expected = slopes.clamp_min(0).mean(dim=(0, 1))[1:].reshape(4, 4)
-    found = legrad(encoder, image, target, block=-1)
-    np.testing.assert_allclose(found, finished(expected, image), atol=1e-5)
-    assert last.fused_attn is True
-    assert alike(legrad(encoder, image, target), found) < 0.999
-
-
-def test_pictures_are_halved_only_where_enough_patches_are_left(small: Encoder) -> None:
-    sides = {128: 1, 208: 1, 224: 2}
-    for side, expected in sides.items():
-        tower = create_encoder("test_vit", pretrained=False, height=224, width=side)
-        why = explain(tower, A.picture, B.picture, clusters=2)
-        assert why.facts["coarse"] == expected
-    assert explain(small, A.picture, B.picture, clusters=2).facts["coarse"] == 2
-
-
 def test_a_black_crop_gives_a_map_and_no_nan(vit: Encoder, small: Encoder) -> None:
     black = np.zeros((80, 40, 3), np.uint8)
     for encoder in (vit, small):
@@ -179,27 +117,8 @@ def test_what_cannot_be_explained_says_why(vit: Encoder) -> None:
         explain(Encoder(flat, vit.spec), *pictures)
 
 
-class Reddest(torch.nn.Module):
-    """Features that rest on one place: the red of the upper left quarter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stages = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 4, 4, bias=False))
-        with torch.no_grad():
-            self.stages[0].weight.zero_()
-            for channel in range(8):
-                self.stages[0].weight[channel, 0, channel % 4] = 1 + channel / 8
-        self.num_features = 8
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        maps = self.stages(images).relu()
-        high, wide = maps.shape[2] // 2, maps.shape[3] // 2
-        return maps[:, :, :high, :wide].mean(dim=(2, 3)) + 0.3 * (-1) ** torch.arange(8)
-
-
 def test_a_map_shows_the_place_that_the_similarity_rests_on() -> None:
-    spec = create_encoder("small", pretrained=False, height=64, width=64).spec
-    encoder = Encoder(Reddest(), spec)
+    encoder = reddest()
     picture = np.full((64, 64, 3), 60, np.uint8)
     picture[4:28, 4:28, 0] = 250
     picture[:, :, 1:] = 20
@@ -212,35 +131,48 @@ def test_a_map_shows_the_place_that_the_similarity_rests_on() -> None:
         assert share > 0.8 > 4 * area
 
 
-def test_faithfulness_tells_a_good_map_from_a_random_and_a_reversed_one() -> None:
-    spec = create_encoder("small", pretrained=False, height=64, width=64).spec
-    encoder = Encoder(Reddest(), spec)
-    picture = np.random.default_rng(1).integers(0, 60, (64, 64, 3), dtype=np.uint8)
-    picture[4:28, 4:28, 0] = 250
-    good = np.zeros((64, 64), np.float32)
-    good[4:28, 4:28] = 1
-    honest = faithfulness(encoder, picture, picture, good)
-    reverse = faithfulness(encoder, picture, picture, 1 - good)
-    chance = faithfulness(encoder, picture, picture, random_map((64, 64), 3))
-    assert honest.deletion_area < chance.deletion_area < reverse.deletion_area + 1e-6
-    assert honest.insertion_area > reverse.insertion_area
-    assert honest.deletion[0] == pytest.approx(1, abs=1e-5)
-    assert honest.insertion[-1] == pytest.approx(1, abs=1e-5)
-    with pytest.raises(ConfigError, match="same size"):
-        faithfulness(encoder, picture, picture, good[:10])
+def test_explain_leaves_the_encoder_in_its_mode(small: Encoder) -> None:
+    small.model.train()
+    small.model.norm.eval()
+    explain(small, A.picture, B.picture, method="grad-cam")
+    assert small.model.training
+    assert not small.model.norm.training
+    small.model.train()
 
 
-def test_shares_of_a_map_of_zeros_are_nan_and_areas_are_not() -> None:
-    share, area = shares(np.zeros((4, 4)), {"half": np.eye(4, dtype=bool)})["half"]
-    assert np.isnan(share)
-    assert area == 0.25
+def test_facts_name_what_decided_the_map(vit: Encoder) -> None:
+    facts = explain(vit, A.picture, B.picture, channels=20, clusters=5, block=3).facts
+    assert facts == {
+        "method": "score-cam", "block": 3, "layer": "blocks.3.norm1", "channels": 20,
+        "passes": 5, "coarse": 1,
+    }  # fmt: skip
 
 
-def test_overlay_is_grey_where_nothing_is_and_yellow_where_most_is() -> None:
-    picture = np.full((2, 2, 3), 128, np.uint8)
-    drawn = overlay(picture, np.array([[0.0, 1.0], [0.0, 1.0]], np.float32))
-    assert drawn[0, 1, 0] > drawn[0, 1, 2] + 80
-    assert abs(int(drawn[0, 0, 0]) - int(drawn[0, 0, 1])) < 40
+def test_a_method_of_ones_own_is_a_name_or_a_function(
+    small: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def centre(
+        encoder: Encoder, image: torch.Tensor, target: torch.Tensor, settings: MapSettings
+    ) -> ImageMap:
+        values = np.zeros(image.shape[1:], np.float32)
+        values[image.shape[1] // 2, image.shape[2] // 2] = settings.block or 1
+        return ImageMap(values, {"dots": 1})
+
+    why = explain(small, A.picture, B.picture, method=centre)
+    assert why.facts == {"method": "centre", "block": None, "dots": 1}
+    assert why.map_a.shape == A.picture.shape[:2]
+    assert why.map_a.max() > 0
+    monkeypatch.setitem(MAPS, "centre", centre)
+    np.testing.assert_array_equal(
+        explain(small, A.picture, B.picture, method="centre").map_a, why.map_a
+    )
+
+
+def test_explain_takes_paths(small: Encoder, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), A.picture[:, :, ::-1])
+    named = explain(small, tmp_path / "a.png", B.picture, clusters=2)
+    given = explain(small, A.picture, B.picture, clusters=2)
+    np.testing.assert_array_equal(named.map_a, given.map_a)
 
 
 def test_the_command_draws_a_pair_and_a_strip(league_folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""What every reader of shirt numbers is: the protocol, the candidates, the parts of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from sameplayer.data.images import Picture
+from sameplayer.errors import SettingError
+
+NUMBERS = (*(str(number) for number in range(100)), "00")
+VIEWS = {  # shares of a standing player's crop: top, bottom, left, right
+    "whole": (0.0, 1.0, 0.0, 1.0),
+    "torso": (0.12, 0.6, 0.0, 1.0),
+    "chest": (0.16, 0.46, 0.15, 0.85),
+}
+
+
+class NumberReader(Protocol):
+    """What reads numbers: CLIP, text recognition, both, or one's own."""
+
+    candidates: tuple[str, ...]
+    name: str
+
+    def read(self, pictures: Sequence[Picture]) -> np.ndarray:
+        """Return log-probabilities (n, candidates + 1); the last column: no number visible."""
+        ...
+
+
+def check_views(views: Sequence[str]) -> None:
+    if not views or not set(views) <= set(VIEWS):
+        raise SettingError("views", list(views), f"one or more of {', '.join(VIEWS)}")
+
+
+def view(picture: Picture, name: str) -> Picture:
+    """Return the part of a standing player's crop that a name of VIEWS stands for."""
+    high, wide = picture.shape[:2]
+    top, bottom, left, right = VIEWS[name]
+    rows, columns = (
+        slice(round(low * size), max(round(end * size), round(low * size) + 1))
+        for low, end, size in ((top, bottom, high), (left, right, wide))
+    )
+    return picture[rows, columns]

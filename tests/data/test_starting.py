@@ -1,0 +1,29 @@
+"""What the check of a data set loads, and what the stage's package gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import sameplayer.data
+
+HEAVY = ("torch", "torchvision", "sklearn", "scipy", "matplotlib", "timm", "numba", "av")
+
+
+def test_reading_and_checking_crops_load_nothing_heavy() -> None:
+    code = (
+        "import sys, sameplayer.data.check, sameplayer.data.sources, sameplayer.data.splits\n"
+        "from sameplayer.data import check_crops, read_source, hold_out, read_frames\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_of_the_stage_is_there_and_hides_no_module() -> None:
+    names = sameplayer.data.__all__
+    assert {"Crops", "SOURCES", "Source", "Problem", "write_crops", "read_frames"} <= set(names)
+    for name in names:
+        assert getattr(sameplayer.data, name) is not None
+        assert not hasattr(getattr(sameplayer.data, name), "__path__")
+        assert f"sameplayer.data.{name}" not in sys.modules

@@ -1,0 +1,237 @@
+"""Reading a folder and using what was read, as the package does: one function a reader."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from sameplayer.commands.numbers import jersey
+from sameplayer.data.check import check_crops
+from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
+from sameplayer.data.download import download, unpack
+from sameplayer.data.images import decode
+from sameplayer.data.reading import read_crop
+from sameplayer.data.sources import read_source
+from sameplayer.encoder.checkpoints import load_published
+from sameplayer.encoder.embeddings import load_embeddings
+from sameplayer.encoder.encoder import load_encoder
+from sameplayer.errors import DataError, SameplayerError
+from sameplayer.evaluation.comparison import compare_runs, write_comparison
+from sameplayer.evaluation.scores import Scores, evaluate
+from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
+from sameplayer.numbers.reader import NUMBERS
+from sameplayer.numbers.tables import read_roster, table_probabilities
+from sameplayer.ranking.numbers import with_numbers
+from sameplayer.ranking.prepared import PreparedGallery
+from sameplayer.ranking.ranking import Ranking, rank
+from sameplayer.training.config import read_config
+from sameplayer.training.plan import make_plan
+from sameplayer.training.train import train
+from tests.fuzz import fuzz_samples as samples
+
+
+def use_crops(crops: Crops, suffix: str = ".csv") -> None:
+    """Do with a crop table what the package does; what the check found good can be read."""
+    describe_crops(crops)
+    assert len(crops.scopes()) == len(crops.persons()) == len(crops)
+    bad = {problem.row for problem in check_crops(crops)}
+    for row in range(min(len(crops), 12)):
+        if row not in bad:
+            assert crops.read(row).ndim == 3
+        else:
+            with suppress(SameplayerError):
+                crops.read(row)
+    path = samples.lasting_folder() / f"again{suffix}"
+    write_crops(crops, path)
+    assert len(read_crops(path)) == len(crops)
+
+
+def use_table(name: str, folder: Path) -> None:
+    crops = read_crops(folder / name)
+    for suffix in (".csv", ".parquet"):
+        use_crops(crops, suffix)
+
+
+def use_source(folder: Path, source: str | None = None) -> None:
+    use_crops(read_source(folder, source))
+
+
+def use_numbers(folder: Path) -> None:
+    crops = read_crops(folder / "crops.csv")
+    shares = table_probabilities(crops.table)
+    assert shares.shape == (len(crops), len(NUMBERS) + 1)
+    assert ((shares >= 0) & (shares <= 1)).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    distance = np.zeros((len(crops), len(crops)), np.float32)
+    ranking = with_numbers(Ranking(distance, crops, crops, "none", "f"), 0.5)
+    assert np.isfinite(ranking.distance).all()
+
+
+class SilentReader:
+    """Reads "7" from every picture."""
+
+    name = "silent"
+    candidates: Sequence[str] = NUMBERS
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def read(self, pictures: Sequence[Any]) -> np.ndarray:
+        rows = np.full((len(pictures), len(NUMBERS) + 1), 1e-4)
+        rows[:, NUMBERS.index("7")] = 1
+        return np.log(rows / rows.sum(axis=1, keepdims=True))
+
+
+def use_truth(folder: Path) -> None:
+    with mock.patch("sameplayer.numbers.readers.OcrReader", SilentReader), quiet():
+        jersey("ocr", folder / "crops.csv", truth=folder / "truth.csv")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
+
+
+def use_roster(name: str, folder: Path) -> None:
+    roster = read_roster(folder / name)
+    assert roster
+    assert set(roster) <= set(NUMBERS)
+
+
+def use_submission(folder: Path) -> None:
+    distance, queries, gallery = read_submission(folder / "a.csv")
+    assert np.isfinite(distance).all()
+    assert distance.shape == (len(queries), len(gallery))
+    with suppress(DataError):  # of other ids than the second file's
+        fused = fuse_submissions([folder / "a.csv", folder / "b.csv"])
+        assert np.isfinite(fused[0]).all()
+    write_submission(folder / "again.csv", distance, queries, gallery)
+    again = read_submission(folder / "again.csv")
+    np.testing.assert_array_equal(again[1], queries)
+    np.testing.assert_array_equal(again[2], gallery)
+
+
+def use_config(folder: Path) -> None:
+    config = read_config(folder / "config.json").resolved()
+    plan = make_plan(samples.run_crops(), config)
+    assert len(plan.batches(0))
+
+
+def use_run(folder: Path) -> None:
+    train(samples.run_crops(), folder, samples.SETTINGS, resume=True)
+
+
+def use_metrics(folder: Path) -> None:
+    scores = _scores()
+    write_comparison(folder / "page.html", compare_runs([folder, folder], [scores, scores]))
+
+
+@cache
+def _scores() -> Scores:
+    return evaluate(rank(samples.embeddings()))
+
+
+def use_encoder(folder: Path) -> None:
+    encoder = load_encoder(folder)
+    rows = encoder.embed([samples.pixels()])
+    assert rows.shape == (1, encoder.feature_width)
+    assert np.isfinite(rows).all()
+    encoder.save(folder / "again", note="again")
+    assert load_encoder(folder / "again").fingerprint() == encoder.fingerprint()
+
+
+def use_published(folder: Path) -> None:
+    encoder = load_published(folder / "tiny.pth", str(folder / "tiny.json"))
+    assert encoder.embed([samples.pixels()]).shape == (1, encoder.feature_width)
+
+
+def use_embeddings(folder: Path) -> None:
+    rows = load_embeddings(folder / "e.safetensors")
+    for method in ("none", "k-reciprocal"):
+        ranking = rank(rows, rerank=method)
+        assert not np.isnan(ranking.distance).any()
+    rows.save(folder / "again.safetensors")
+    assert len(load_embeddings(folder / "again.safetensors", rows.fingerprint)) == len(rows)
+    evaluate(ranking)
+
+
+def use_prepared(folder: Path) -> None:
+    embeddings = samples.embeddings()
+    gallery = PreparedGallery.load(folder / "prepared.safetensors", embeddings)
+    distance = gallery.distances(embeddings.vectors[:2])
+    assert distance.shape == (2, len(embeddings))
+    assert np.isfinite(distance).all()
+    gallery.save(folder / "again.safetensors")
+
+
+def use_archive(folder: Path) -> None:
+    before = {path.name for path in folder.iterdir()}
+    try:
+        unpack(folder / "data.zip", folder / "out")
+    except SameplayerError:
+        assert not (folder / "out").exists()
+        raise
+    finally:
+        assert {path.name for path in folder.iterdir()} <= before | {"out"}
+    for path in (folder / "out").rglob("*"):
+        assert path.resolve().is_relative_to((folder / "out").resolve())
+        assert not path.is_symlink()
+
+
+@cache
+def server_address() -> str:
+    content = dict(samples.archive())["data.zip"]
+    assert isinstance(content, bytes)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range", "bytes=0-")[len("bytes=") : -1]
+            first = int(asked) if self.headers.get("If-Range") == '"one"' else 0
+            self.send_response(206 if first else 200)
+            self.send_header("Content-Length", str(len(content) - first))
+            self.send_header("ETag", '"one"')
+            self.end_headers()
+            self.wfile.write(content[first:])
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/data.zip"
+
+
+def use_download(folder: Path) -> None:
+    file = download(server_address(), folder / "data.zip", attempts=2, wait_s=0)
+    assert file.read_bytes() == dict(samples.archive())["data.zip"]
+
+
+def use_pictures(folder: Path) -> None:
+    """Every picture of the folder; the broken one raises, after the others were read."""
+    broken: SameplayerError | None = None
+    for path in sorted(folder.iterdir()):
+        try:
+            picture = decode(path)
+            assert picture.dtype == np.uint8
+            assert picture.ndim == 3
+            assert picture.shape[2] == 3
+            read_crop(path, (0, 0, 3, 3))
+        except SameplayerError as error:
+            broken = error
+    if broken is not None:
+        raise broken
+
+
+def use_video(name: str, folder: Path) -> None:
+    shapes = {read_crop(folder / f"{name}#{number}").shape for number in (3, 1, 5)}
+    assert all(len(shape) == 3 and shape[2] == 3 for shape in shapes)
