@@ -28,7 +28,7 @@ def test_runs_are_held_to_the_first_and_shown_as_table_and_page(tmp_path: Path) 
     runs = compare_runs(folders, [noisy, clean])
     assert runs[0].against_first is None
     assert runs[1].against_first is not None
-    assert [row["loss"] for row in runs[1].metrics] == ["2.5", "1.5"]
+    assert [row["loss"] for row in runs[1].metrics] == [2.5, 1.5]
     lines = comparison_table(runs).splitlines()
     assert f"{100 * noisy.mAP:.2f}" in lines[1]
     assert f"{100 * runs[1].against_first.difference:+.2f} points, p < 0.001" in lines[2]
