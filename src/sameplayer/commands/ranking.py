@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sameplayer.data.crops import Crops
     from sameplayer.encoder.embeddings import Embeddings
     from sameplayer.encoder.encoder import Encoder
+    from sameplayer.evaluation.scores import Scores
     from sameplayer.ranking.ranking import Ranking
 
 
@@ -107,7 +108,7 @@ def evaluate(
         _write_json(output.json, scores.json())
     if output.report is not None:
         facts = {"data": str(data), "split": reading.split}
-        _write_report(output, result, encoder, facts)
+        _write_report(output, result, scores, encoder, facts)
     print(scores.table())
 
 
@@ -118,10 +119,9 @@ def _write_json(path: Path, record: object) -> None:
 
 
 def _write_report(
-    choice: Output, ranking: Ranking, encoder: Encoder, facts: dict[str, str]
+    choice: Output, ranking: Ranking, scores: Scores, encoder: Encoder, facts: dict[str, str]
 ) -> None:
     from sameplayer.evaluation.report import write_report
-    from sameplayer.evaluation.scores import evaluate as score
     from sameplayer.numbers.readers import make_reader
 
     if choice.report is None:
@@ -129,7 +129,7 @@ def _write_report(
     write_report(
         choice.report,
         ranking,
-        score(ranking),
+        scores,
         {**facts, "encoder": encoder.spec.architecture, **encoder.spec.facts},
         encoder=encoder if choice.maps else None,
         reader=partial(make_reader, "ocr") if choice.numbers else None,
