@@ -182,8 +182,9 @@ def test_the_command_draws_a_pair_and_a_strip(league_folder: Path, tmp_path: Pat
     pair = ["explain", run, str(queries[0]), str(queries[1]), "--out", str(out), "--clusters", "4"]
     assert main(pair) == 0
     assert cv2.imread(str(out)).shape[1] > 500
-    strip = ["explain", run, str(league_folder), "--out", str(tmp_path / "strip.png")]
-    assert main([*strip, "--query", queries[2].name, "--clusters", "4", "--strip", "3"]) == 0
+    strip = ["--out", str(tmp_path / "strip.png"), "--clusters", "4", "--strip", "3"]
+    assert main(["explain-query", run, str(league_folder), queries[2].name, *strip]) == 0
     assert cv2.imread(str(tmp_path / "strip.png")).shape[1] > 400
-    assert main([*strip, "--query", "nobody"]) == 2
-    assert main(["explain", run, str(queries[0]), "--out", str(out)]) == 2
+    assert main(["explain-query", run, str(league_folder), "nobody", *strip]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["explain", run, str(queries[0]), "--out", str(out)])

@@ -20,6 +20,7 @@ from sameplayer.training import start
 from sameplayer.training.config import TrainConfig, read_config
 from sameplayer.training.loop import Step, Trainer
 from sameplayer.training.record import read_run
+from sameplayer.training.state import save_state
 from sameplayer.training.train import train
 from tests.training.small_runs import QUICK, digest, epochs_of, record, stop_at, weights
 
@@ -205,8 +206,10 @@ def test_damaged_or_foreign_state_is_refused(league: Crops, tmp_path: Path) -> N
     refused("another version")
     torch.save([1], state)
     refused("another version")
-    good["learner"]["model"].popitem()
+    good["state"]["learner"]["model"].popitem()
     torch.save(good, state)
+    refused("not what was written")
+    save_state(state.parent, good["state"])
     refused("another network, loss or optimiser")
     state.write_bytes(b"cut")
     refused("damaged")

@@ -87,7 +87,8 @@ def test_an_own_loss_learns_its_weights_and_resumes_to_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         train(league, tmp_path / "cut", config, loss=loss, progress=stop_at(2, 3))
     assert torch.equal(loss.directions, begun)
-    state = torch.load(tmp_path / "cut" / "state.pt", weights_only=True)["learner"]["loss"]
+    saved = torch.load(tmp_path / "cut" / "state.pt", weights_only=True)
+    state = saved["state"]["learner"]["loss"]
     assert not torch.equal(state["weights.0.directions"], begun)
     settings = read_config(tmp_path / "cut" / "config.json")
     assert settings.loss == "own:tests.training.test_start.Proxies"
