@@ -19,9 +19,9 @@ def synth(folder: NewFolder, persons: int = 120, seed: int = 1, clips: int = 0) 
     """Draw a league of players in the Synergy layout.
 
     Args:
-        persons: Training persons; a third as many each for test and challenge.
+        persons: Training persons; the test and the challenge part get a third as many each.
         seed: Decides every pixel.
-        clips: Draw this many short clips with ground truth (MOT layout) beside it.
+        clips: Also draw this many short clips with ground truth, in the MOT layout.
     """
     from sameplayer.data.synthetic import draw_clip, draw_league
 
@@ -81,7 +81,7 @@ def split(
     Args:
         out: Table to write (.csv or .parquet).
         share: Share of the persons to keep for query and gallery.
-        seed: Decides who.
+        seed: Decides which persons.
     """
     from sameplayer.data.crops import describe_crops, write_crops
     from sameplayer.data.splits import hold_out

@@ -49,6 +49,7 @@ def demo(
     persons: int = 150,
     epochs: int | None = None,
     seed: int = 1,
+    device: str = "auto",
     tell: Callable[[str], None] = print,
     progress: Callable[[Step], None] | None = None,
 ) -> DemoResult:
@@ -62,10 +63,10 @@ def demo(
     crops = read_source(draw_league(out / "league", persons, seed))
     test = crops.of_split("test")
     rows = {"colour histogram": _score(_histograms(test))}
-    untrained = create_encoder("small", pretrained=False, seed=seed)
+    untrained = create_encoder("small", pretrained=False, seed=seed).to(device)
     rows["small encoder, untrained"] = _score(embed(untrained, test))
     tell("training the small encoder")
-    config = TrainConfig(preset="small", epochs=epochs, seed=seed, validate="none")
+    config = TrainConfig("small", epochs=epochs, seed=seed, validate="none", device=device)
     encoder = train(crops, out / "run", config, progress=progress)
     embedded = embed(encoder, test)
     rows["small encoder, trained"] = _score(embedded)

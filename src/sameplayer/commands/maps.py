@@ -22,13 +22,13 @@ class MapChoice:
     method: str = "score-cam"
     """score-cam; faster, by gradients: grad-cam, legrad (ViTs); random: a control."""
     block: int | None = None
-    """Block or stage whose channels are looked at, -1 the last; None: by the network."""
+    """Block or stage whose channels are looked at, -1: the last; None: the usual one."""
     channels: int = 0
     """Only this many channels, those with the largest activations; 0: all."""
     clusters: int = 64
-    """Score the channels in this many groups of like maps; 0: each for itself."""
+    """Score the channels in this many groups of similar maps; 0: each alone."""
     coarse: int | None = None
-    """Score masked pictures at a size divided by this; 1: full size; None: by the network."""
+    """Divide the size of masked pictures by this; 1: full size; None: the usual value."""
 
     def settings(self, device: str) -> dict[str, Any]:
         """Return the arguments of ``explain``."""

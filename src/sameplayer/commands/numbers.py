@@ -24,15 +24,15 @@ class ReaderChoice:
     model: str = "ViT-B-32-quickgelu"
     """OpenCLIP model of the reader clip, or its configuration (.json)."""
     weights: str = "openai"
-    """OpenCLIP tag or file of weights of the reader clip."""
+    """Weights of the reader clip: an OpenCLIP tag, or a file."""
     roster: Path | None = None
     """Read only numbers of this list (.csv with a column number, or a line each)."""
     by: tuple[str, ...] = ()
-    """Columns that name a track, whose pictures are read together; none given: each alone."""
+    """Columns that name a track, whose pictures are read together; none: each picture alone."""
     threshold: float = 0.5
     """Name a number only from this probability on."""
     temperature: float = 1.0
-    """Over 1: less sure. Scoring says which value makes the readings honest."""
+    """Over 1: lower probabilities. Scoring prints the value that calibrates the readings."""
     device: str = "auto"
     """Where CLIP runs: auto, cpu, cuda, cuda:N or mps."""
 
@@ -64,7 +64,7 @@ def jersey(
         reader: ocr: text recognition; clip: CLIP without fine-tuning; ocr+clip: both.
         out: Crop table to write (.csv or .parquet), with the columns read_number,
             read_number_probability and read_number_frames.
-        labels: Score against the column number of the data, empty where none is to be seen.
+        labels: Score against the column "number" of the data; an empty cell: no number visible.
         truth: Take the numbers from this table (person,number) instead.
         picture: Draw a sheet of the readings (.png), from the surest to the least sure.
     """

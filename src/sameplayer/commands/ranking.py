@@ -52,15 +52,15 @@ def embed(
 
 @dataclass(frozen=True)
 class Refinement:
-    """What helps appearance: neighbours of a query, shirt numbers."""
+    """Query expansion and shirt numbers."""
 
     expand: int = 0
     """Mix each query with this many of its nearest gallery pictures first; 0: do not."""
     alpha: float = 3.0
-    """Power of the similarity by which those weigh."""
+    """A neighbour weighs its similarity to this power; 0: all alike."""
     number_weight: float = 0.0
-    """Add this times the contradiction of read numbers to the distance; the data is then a table
-    that "sameplayer jersey" wrote."""
+    """Add this times the probability of different numbers, less that of equal ones, to the
+    distance; the data is then a table that "sameplayer jersey" wrote."""
 
     def rank(self, embeddings: Embeddings, config: RankConfig) -> Ranking:
         """Return the ranking of the queries, showing progress."""
@@ -189,7 +189,7 @@ def rerank(
 
     Args:
         embeddings: File that "sameplayer embed" wrote, with query and gallery rows.
-        one_by_one: Ask each query as if it were the only one (k-reciprocal).
+        one_by_one: Re-rank each query as if there were no other queries (k-reciprocal).
         out: Write the distances here (.csv), by the column id or else by row number.
     """
     from sameplayer.encoder.embeddings import load_embeddings

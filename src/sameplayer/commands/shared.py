@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sameplayer.encoder.embeddings import Embeddings
     from sameplayer.encoder.encoder import Encoder
 
-RUN = "Run folder, saved encoder, preset, or timm's name."
+RUN = "Run folder, saved encoder, preset, or name of a timm model."
 DATA = "Folder or table of crops."
 
 Run = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)]]
@@ -63,7 +63,7 @@ class Reading:
     """How the data are read."""
 
     source: str | None = None
-    """Layout: table, synergy, market1501, soccernet, mot, folder; None: recognised."""
+    """Layout: table, synergy, market1501, soccernet, mot, folder; None: found by its files."""
     scope: Scope | None = None
     """Where a person id holds; None: as the layout says."""
 
@@ -98,7 +98,7 @@ class Compute:
     device: str = "auto"
     """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
     batch_size: int = 64
-    """Pictures a pass of the network."""
+    """Pictures in one pass of the network."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the pass."""
 
@@ -124,7 +124,7 @@ class Fusing:
     fuse: str = "similarity"
     """similarity, dissimilarity or combined."""
     weights: tuple[float, ...] | None = None
-    """A number over 0 for each model; None: all alike."""
+    """A number over 0 for each model; None: equal weights."""
     normalise: str = "none"
     """Make distances of different scale comparable first: none, score or rank."""
 

@@ -51,7 +51,8 @@ def train_command(defaults: TrainConfig, remembered: Reading) -> Callable[..., N
             settings: Every setting of the run.
             config: Take the settings from this file, such as another run's config.json.
             resume: Go on with the stopped run in the folder --out, with its own settings.
-            seeds: Train once with each of these seeds, in folders seed-N of --out.
+            seeds: Train once with each of these seeds, in folders seed-N of --out; print
+                mean and standard deviation of the scores.
         """
         crops = reading.read(data)
         if not seeds:
@@ -160,7 +161,7 @@ def find_rate(
 
     Args:
         out: Picture of the curve to write (.png).
-        settings: Every setting of a run; its own rates are left aside.
+        settings: Every setting of a run, except its rates.
     """
     from sameplayer.training.rate_finder import find_rate as find
 
@@ -212,6 +213,7 @@ def demo(
     persons: int = 150,
     epochs: int | None = None,
     seed: int = 1,
+    device: str = "auto",
 ) -> None:
     """Draw a league, train on it, score before and after, write a report and a submission.
 
@@ -220,12 +222,19 @@ def demo(
         persons: Training persons to draw.
         epochs: Epochs to train; None: the preset's.
         seed: Decides everything.
+        device: auto: the GPU where there is one; cpu, cuda, cuda:N or mps.
     """
     from sameplayer.commands.demo import demo as run
 
     with steps() as show:
         result = run(
-            out, persons=persons, epochs=epochs, seed=seed, tell=console.print, progress=show
+            out,
+            persons=persons,
+            epochs=epochs,
+            seed=seed,
+            device=device,
+            tell=console.print,
+            progress=show,
         )
     print(result.table())
     print(f"report: {result.folder / 'report.html'}")

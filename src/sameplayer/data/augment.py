@@ -10,19 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
+import lazy_loader
 
 from sameplayer.data.seeding import seeded
 from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from sameplayer.data.images import Picture
+else:
+    np = lazy_loader.load("numpy")  # the command line reads the names of AUGMENTS at its start
 
-PairTransform: TypeAlias = Callable[
-    ["Picture", "Picture", np.random.Generator], "tuple[Picture, Picture]"
-]
+PairTransform: TypeAlias = (
+    "Callable[[Picture, Picture, np.random.Generator], tuple[Picture, Picture]]"
+)
 """Anchor and positive, uint8 RGB (h, w, 3), and where chance comes from -> both, alike in shape."""
 
 

@@ -53,13 +53,14 @@ class RankConfig:
     k1: int = K1
     """Neighbours in the reciprocal sets."""
     k2: int = K2
-    """Neighbours of the local expansion."""
+    """Neighbours over which a row is averaged."""
     lambda_: Annotated[float | None, tyro.conf.arg(name="lambda")] = None
-    """Weight in the re-ranked sum, 0 to 1; None: the method's own."""
+    """Weight, 0 to 1: of the direct distance in k-reciprocal, of the Jaccard distance in hard;
+    None: the method's own."""
     memory_gb: float = Search.memory_gb
-    """Bound of the block of similarities, in GB."""
+    """Memory for similarities at a time, in GB."""
     device: Annotated[str, tyro.conf.arg(name="search-device")] = Search.device
-    """Where neighbours are looked for: cpu, cuda, cuda:N, mps, or auto."""
+    """Where re-ranking looks for neighbours: cpu, cuda, cuda:N, mps, or auto."""
     approximate: bool = Search.approximate
     """Find neighbours with a graph index (faiss): for galleries past a million; misses some."""
     effort: int = Search.effort

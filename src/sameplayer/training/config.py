@@ -49,9 +49,9 @@ class TrainConfig:
     """Settings of a run. A setting left at None takes the preset's value."""
 
     preset: str | None = None
-    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; none: small."""
+    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: small."""
     weights: str | None = None
-    """Start from this saved encoder or run folder, with its preset's rates and its input size."""
+    """Start from this saved encoder or run, with its preset's rates; its input size stays."""
     pretrained: bool = True
     """Start from the preset's pre-trained weights; off: random weights."""
     height: int | None = None
@@ -61,11 +61,11 @@ class TrainConfig:
     pairs: int | None = None
     """Pairs a batch; every other pair is a negative, so this changes the loss."""
     epochs: int | None = None
-    """How many times every image is an anchor."""
+    """Epochs; in each, a picture is an anchor at most once."""
     lr: float | None = None
     """Highest learning rate of AdamW."""
     lr_end: float | None = None
-    """Learning rate at the end of the polynomial schedule."""
+    """Learning rate at the end of the polynomial schedule; the others take no notice of it."""
     schedule: ScheduleName = "polynomial"
     """How the rate falls after warm-up."""
     warmup_epochs: float | None = None
@@ -73,9 +73,10 @@ class TrainConfig:
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     loss: LossName = "info-nce"
-    """InfoNCE, or what it is compared with; a plus adds two."""
+    """Loss of a batch; a plus adds losses."""
     negatives: NegativesName = "random"
-    """Who shares a batch: anybody; team mates (columns game, team); the nearest by last epoch."""
+    """Who shares a batch: random persons; team mates (columns game, team); the persons whose
+    embeddings were nearest after the last epoch."""
     label_smoothing: float = 0.1
     """Share of the target spread over all pairs of the batch."""
     augment: AugmentName | None = None
@@ -95,14 +96,14 @@ class TrainConfig:
     seed: int = 1
     """Decides weights, order, pairs and augmentation."""
     cache_gb: float = 2.0
-    """Memory for prepared pictures; what does not fit is decoded anew."""
+    """Memory for prepared pictures; pictures that do not fit are decoded each time."""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:N or mps."""
     chunk: int | None = None
-    """Pairs a forward pass: a large batch in little memory (gradient caching), the same result."""
+    """Pairs a forward pass: a large batch in little memory (gradient caching), the same result but
+    for batch normalisation."""
     accumulate: int = 1
-    """Batches an optimiser step, fewer at an epoch's end; not the same as a larger batch, whose
-    negatives are more."""
+    """Batches an optimiser step. Not the same as a larger batch, which has more negatives."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of the forward pass; fp16 scales the loss, and is slow on a CPU."""
     grad_checkpointing: bool = False
@@ -122,7 +123,7 @@ class TrainConfig:
     tensorboard: bool = False
     """Write curves and sample pairs for TensorBoard."""
     layer_decay: float = 1.0
-    """Each block below the last learns at this much of the rate of the one above it."""
+    """Factor on the learning rate from each block to the one below it."""
     save_minutes: float = 10.0
     """Save the state for resuming this often, besides after each epoch."""
 

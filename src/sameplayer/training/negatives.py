@@ -10,12 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
+import lazy_loader
 
 from sameplayer.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sameplayer.data.crops import Crops
+else:
+    np = lazy_loader.load("numpy")  # the command line reads the names of NEGATIVES at its start
 
 Points: TypeAlias = "np.ndarray | None"
 
