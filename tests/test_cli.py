@@ -15,9 +15,11 @@ from pathlib import Path
 import cv2
 import pytest
 
+import sameplayer
 from sameplayer import TrainConfig, train
 from sameplayer.cli import main
-from sameplayer.data.crops import Crops
+from sameplayer.data.crops import Crops, write_crops
+from sameplayer.data.splits import hold_out
 from sameplayer.evaluation.submission import read_submission
 
 FAST = ["--epochs", "1", "--pairs", "6", "--height", "64", "--width", "32", "--validate", "none"]
@@ -64,6 +66,20 @@ def test_train_evaluate_embed_submit(
     distance, query_ids, gallery_ids = read_submission(out)
     assert distance.shape == (6, 30)
     assert len(set(query_ids.tolist() + gallery_ids.tolist())) == 36
+
+
+def test_python_and_the_command_line_score_the_same(
+    tmp_path: Path, league: Crops, run: Path
+) -> None:
+    alone = league.table["person"].ne("1") | league.table["person"].duplicated()
+    crops = hold_out(league.where(league.table["person"].notna() & alone), share=0.5)
+    write_crops(crops, tmp_path / "crops.csv")
+    again = sameplayer.read_source(tmp_path / "crops.csv").of_split("test")
+    embeddings = sameplayer.embed(sameplayer.load_encoder(run), again)
+    scores = sameplayer.evaluate(sameplayer.rank(embeddings))
+    file = tmp_path / "scores.json"
+    assert main(["evaluate", str(run), str(tmp_path / "crops.csv"), "--json", str(file)]) == 0
+    assert json.loads(file.read_text()) == json.loads(json.dumps(scores.json()))
 
 
 def test_config_repeats_a_run_to_the_bit(tmp_path: Path, league_folder: Path, run: Path) -> None:
@@ -113,6 +129,50 @@ def test_seeds_compare_and_show_batch(
     assert "16 pairs" in capsys.readouterr().out
     high, wide = cv2.imread(str(picture)).shape[:2]
     assert (high, wide) == (2 * 128, 16 * 64)
+
+
+def test_evaluate_says_when_persons_are_told_apart_elsewhere_than_in_training(
+    league_folder: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(run), str(league_folder)]) == 0
+    assert "told apart" not in capsys.readouterr().err
+    assert main(["evaluate", str(run), str(league_folder), "--scope", "sequence"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "trained with persons told apart within a set; here it is a sequence" in said
+
+
+def test_a_resumed_run_keeps_its_scope_without_being_told(
+    league_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders, weights = (tmp_path / "whole", tmp_path / "cut"), []
+    short = [str(league_folder), *FAST, "--epochs", "2", "--pairs", "2"]
+    for out in folders:
+        assert main(["train", *short, "--out", str(out), "--scope", "game"]) == 0
+    (folders[1] / "state.pt").unlink()  # as if killed before the first state
+    assert main(["train", str(league_folder), "--out", str(folders[1]), "--resume", "True"]) == 0
+    for out in folders:
+        weights.append((out / "last" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+    assert json.loads((folders[1] / "config.json").read_text())["data"]["scope"] == "game"
+    command = ["train", str(league_folder), "--out", str(folders[1]), "--resume", "True"]
+    assert main([*command, "--scope", "set"]) == 2
+    assert "scope was game, now set" in capsys.readouterr().err
+
+
+def test_a_reader_of_the_output_who_leaves_gets_no_traceback(
+    league_folder: Path, run: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "sameplayer", "evaluate", str(run), str(league_folder)]
+    scores = tmp_path / "scores.json"
+    with subprocess.Popen(
+        [*command, "--json", str(scores)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert process.returncode == 141
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+    assert json.loads(scores.read_text())["queries"] == 8
 
 
 BAD = {
