@@ -117,6 +117,10 @@ def test_seeds_compare_and_show_batch(
     settings = ["--pairs", "6", "--epochs", "1", "--folds", "4", "--height", "64", "--width", "32"]
     assert main(["train", data, "--out", str(out), "--seeds", "1", "2", *settings]) == 0
     assert "over 2 seeds" in capsys.readouterr().out
+    (out / "seed-2" / "state.pt").unlink()
+    resumed = ["train", data, "--out", str(out), "--seeds", "1", "2", "--resume", "True"]
+    assert main(resumed) == 0
+    assert "over 2 seeds" in capsys.readouterr().out
     runs, page = [str(out / "seed-1"), str(out / "seed-2")], tmp_path / "compare.html"
     assert main(["compare", *runs, data, "--out", str(page)]) == 0
     shown = capsys.readouterr().out
