@@ -7,11 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sameplayer.commands.shared import RUN, Compute, Data, ReadingSplit, Run
-
-Picture = tyro.conf.Positional[
-    Annotated[Path, tyro.conf.arg(metavar="PICTURE", help="Picture of one player.")]
-]
+from sameplayer.commands.shared import RUN, Compute, Data, Picture, ReadingSplit, Run
 
 
 def presets() -> None:

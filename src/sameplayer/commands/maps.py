@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from sameplayer.commands.shared import Compute, Data, ReadingSplit, Run, bar
-
-Picture = tyro.conf.Positional[
-    Annotated[Path, tyro.conf.arg(metavar="PICTURE", help="Picture of one player.")]
-]
+from sameplayer.commands.shared import Compute, Data, Picture, QueryName, ReadingSplit, Run, bar
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ def explain(
 def explain_query(
     run: Run,
     data: Data,
-    query: tyro.conf.Positional[str],
+    query: QueryName,
     *,
     out: Path,
     strip: int = 6,
@@ -81,8 +75,6 @@ def explain_query(
     """Show what the first matches of a query rest on, in a ranked strip.
 
     Args:
-        query: Row of the query, from 0, or the path of its picture, or a part of the path that no
-            other has.
         out: Picture to write (.png).
         strip: Gallery pictures in the strip.
     """

@@ -16,6 +16,7 @@ from sameplayer.commands.shared import (
     Compute,
     Data,
     Fusing,
+    QueryName,
     ReadingSplit,
     Run,
     RunsThenData,
@@ -161,7 +162,7 @@ def ranked(embeddings: Embeddings, config: RankConfig) -> Ranking:
 def search(
     run: Run,
     data: Data,
-    query: tyro.conf.Positional[str],
+    query: QueryName,
     k: int = 10,
     ranking: RankConfig = RankConfig(),
     compute: Compute = Compute(),
@@ -170,8 +171,6 @@ def search(
     """Print the gallery pictures nearest to a query, as a table.
 
     Args:
-        query: Row of the query, from 0, or the path of its picture, or a part of the path that no
-            other has.
         k: How many.
     """
     crops = reading.read(data)

@@ -23,6 +23,19 @@ DATA = "Folder or table of crops."
 
 Run = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)]]
 Data = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DATA", help=DATA)]]
+Picture = tyro.conf.Positional[
+    Annotated[Path, tyro.conf.arg(metavar="PICTURE", help="Picture of one player.")]
+]
+QueryName = tyro.conf.Positional[
+    Annotated[
+        str,
+        tyro.conf.arg(
+            metavar="QUERY",
+            help="Row of the query, from 0, or the path of its picture, or a part of the path that "
+            "no other has.",
+        ),
+    ]
+]
 console = Console(stderr=True, highlight=False)
 
 
