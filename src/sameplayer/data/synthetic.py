@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sameplayer.data.encode import encode_picture
 from sameplayer.data.figures import Person, View, draw_figure, draw_ground
 from sameplayer.data.images import Picture
 from sameplayer.errors import DataError
@@ -132,8 +133,7 @@ def draw_clip(
                 box = f"{x},{y},{columns.max() - x + 1},{rows.max() - y + 1}"
                 lines.append(f"{frame},{player + 1},{box},1,1,1")
         places = np.clip(places + speeds, (20, high * 0.45), (wide - 20, high - 4))
-        bgr = np.ascontiguousarray(picture[:, :, ::-1])
-        cv2.imwrite(str(out / "img1" / f"{frame:06d}.jpg"), bgr, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        (out / "img1" / f"{frame:06d}.jpg").write_bytes(encode_picture(picture, ".jpg"))
     (out / "gt" / "gt.txt").write_text("\n".join(lines) + "\n")
     facts = f"name={out.name}\nimDir=img1\nframeRate=25\nseqLength={frames}\n"
     facts += f"imWidth={wide}\nimHeight={high}\nimExt=.jpg\n"
@@ -247,6 +247,4 @@ def _write_league(
 
 def _write_jpeg(path: Path, picture: Picture, number: int, frame: int) -> None:
     quality = 55 + (number * 7 + frame * 13) % 40
-    bgr = np.ascontiguousarray(picture[:, :, ::-1])
-    _, content = cv2.imencode(".jpeg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    path.write_bytes(content.tobytes())
+    path.write_bytes(encode_picture(picture, ".jpeg", quality))

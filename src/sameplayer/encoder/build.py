@@ -12,6 +12,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from sameplayer.data.seeding import seeded
 from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.inference import evaluating
 from sameplayer.encoder.presets import SMALL
@@ -112,8 +113,7 @@ def build_model(spec: EncoderSpec, seed: int = 1, build: Build | None = None) ->
             f"{spec.architecture} is a module of the user's own. Load it with "
             "load_encoder(path, build=function), where function(spec) returns the module."
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         if build is not None:
             return build(spec)
         if spec.architecture == SMALL:

@@ -111,31 +111,27 @@ def _none(query: np.ndarray, gallery: np.ndarray, config: RankConfig) -> np.ndar
     return squared_euclidean(query, gallery, config.memory_gb)
 
 
-def _k_reciprocal(
-    query: np.ndarray,
-    gallery: np.ndarray,
-    config: RankConfig,
-    progress: Progress | None = None,
-) -> np.ndarray:
-    lambda_ = LAMBDAS["k-reciprocal"] if config.lambda_ is None else config.lambda_
-    return k_reciprocal(
-        query, gallery, config.k1, config.k2, lambda_, search=config.search, progress=progress
-    )
+def _configured(method: Reranker, usual: float) -> Reranker:
+    """Return a published method as RERANKERS holds it; ``usual``: its own lambda."""
+
+    def configured(
+        query: np.ndarray,
+        gallery: np.ndarray,
+        config: RankConfig,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        lambda_ = usual if config.lambda_ is None else config.lambda_
+        settings = config.k1, config.k2, lambda_
+        return method(query, gallery, *settings, search=config.search, progress=progress)
+
+    return configured
 
 
-def _hard(
-    query: np.ndarray,
-    gallery: np.ndarray,
-    config: RankConfig,
-    progress: Progress | None = None,
-) -> np.ndarray:
-    lambda_ = LAMBDAS["hard"] if config.lambda_ is None else config.lambda_
-    return hard_weights(
-        query, gallery, config.k1, config.k2, lambda_, search=config.search, progress=progress
-    )
-
-
-RERANKERS: dict[str, Reranker] = {"none": _none, "k-reciprocal": _k_reciprocal, "hard": _hard}
+RERANKERS: dict[str, Reranker] = {
+    "none": _none,
+    "k-reciprocal": _configured(k_reciprocal, LAMBDAS["k-reciprocal"]),
+    "hard": _configured(hard_weights, LAMBDAS["hard"]),
+}
 """Name -> f(query (m, d), gallery (n, d), config: RankConfig) -> (m, n), smaller is closer.
 
 Put an own one in, or pass it to ``rank`` and ``rerank``. Features are float32 unit rows of one

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from sameplayer.data.augment import Augment, PairTransform, erase
 from sameplayer.data.crops import Crops
+from sameplayer.data.encode import encode_picture
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import DataError
 from sameplayer.files import whole_file
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.feed import Feed
@@ -50,12 +49,8 @@ def show_batch(
     images = encoder.normalise(batch.pictures)
     if chosen.erases:
         images = erase(images, batch.generators)
-    picture = draw_pairs(encoder, images)
-    good, content = cv2.imencode(".png", np.ascontiguousarray(picture[:, :, ::-1]))
-    if not good:
-        raise DataError(f"{out}: the picture cannot be encoded.")
     with whole_file(out) as partial:
-        partial.write_bytes(content.tobytes())
+        partial.write_bytes(encode_picture(draw_pairs(encoder, images)))
     return len(persons)
 
 
