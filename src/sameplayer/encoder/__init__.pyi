@@ -11,6 +11,7 @@ from .matching import calibrate as calibrate
 from .matching import same as same
 from .presets import PRESETS as PRESETS
 from .presets import Preset as Preset
-from .presets import describe_presets as describe_presets
 from .presets import find_preset_or_timm as find_preset_or_timm
 from .soup import average_encoders as average_encoders
+from .speed import crops_per_second as crops_per_second
+from .speed import describe_presets as describe_presets

@@ -159,14 +159,3 @@ def find_preset_or_timm(name: str) -> Preset:
         tags = ", ".join(full.partition(".")[2] for full in tagged) or "none"
         raise ConfigError(f"{base} has no weights tagged {tag!r}; expected one of: {tags}.")
     return Preset(name)
-
-
-def describe_presets() -> str:
-    """Return a table as text, a line a preset: input, weights, licence, architecture, words."""
-    rows = [("preset", "input", "weights", "licence", "architecture", "")]
-    for name, preset in PRESETS.items():
-        size, millions = f"{preset.height} x {preset.width}", f"{preset.weights / 1e6:.1f} M"
-        rows.append((name, size, millions, preset.licence, preset.architecture, preset.about))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(padded)
