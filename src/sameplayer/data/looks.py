@@ -47,7 +47,7 @@ def write_looks(league: str | Path, seed: int) -> Path:
         raise MissingFile(f"{path}: no such file; expected the folder data_reid of a drawn league.")
     table = read_csv(path, all_text=True)
     missing = [name for name in ("person", "number", "kind") if name not in table.columns]
-    if missing or not table["person"].fillna("").str.isdecimal().all():
+    if missing or not table["person"].fillna("").str.fullmatch("[1-9][0-9]{0,6}").all():
         raise DataError(f"{path}: not of a drawn league; expected person, number and kind.")
     persons = [make_person(int(name) - 1, seed) for name in table["person"]]
     numbers = table["number"].fillna("").tolist()
