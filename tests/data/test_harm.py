@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.data.harm import HARMS, checked, cut, cut_inside, loosen, shift
+from sameplayer.data.harm import HARMS, checked, cut, cut_inside, loosen, shift, tighten
 from sameplayer.data.images import Picture
 from sameplayer.errors import ConfigError
 from tests.data.pictures import noise
@@ -91,6 +91,7 @@ def test_motion_blur_keeps_what_is_even_and_the_mean_of_the_rest() -> None:
 def test_a_box_is_made_larger_about_its_middle_and_moved_by_its_size() -> None:
     rng = np.random.default_rng(0)
     assert loosen((10, 20, 30, 60), 20, rng) == (7, 14, 36, 72)
+    assert tighten((10, 20, 30, 60), 20, rng) == (13, 26, 24, 48)
     left, top, width, height = shift((10, 20, 30, 60), 40, rng)
     assert (width, height) == (30, 60)
     assert ((left - 10) / 30) ** 2 + ((top - 20) / 60) ** 2 == pytest.approx(0.16)

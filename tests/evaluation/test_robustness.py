@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
+from sameplayer.data.harm import HARMS as HARMS_THERE_ARE
 from sameplayer.data.harmed import HarmedCrops
 from sameplayer.data.images import Picture
 from sameplayer.data.synthetic import histogram_features
@@ -22,6 +25,7 @@ from sameplayer.evaluation.robustness import HarmedScore
 from sameplayer.evaluation.robustness_page import write_robustness
 from sameplayer.ranking import RERANKERS, rank
 from sameplayer.ranking.config import RankConfig
+from tests.ranking.drawn import unit
 
 HARMS = ("grey=50,100", "height=256,32", "hidden-below=25")
 
@@ -182,6 +186,29 @@ def test_an_encoder_gives_way_where_it_stays_down(
     found = made.gives_way("blur")
     assert (None if found is None else found.level) == level
     assert made.verdict("blur") == words
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (60, 20)], ids=str)
+def test_pictures_of_one_pixel_extreme_shape_and_no_colour_are_measured(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    rows = []
+    for number in range(6):
+        grey = np.full((*size, 3), 40 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), grey)
+        role = "query" if number % 2 else "gallery"
+        rows.append({"image": f"{number}.png", "person": str(number // 2), "role": role})
+    crops = Crops(pd.DataFrame(rows), tmp_path)
+
+    def colours(part: Crops) -> Embeddings:
+        means = [part.read(row).reshape(-1, 3).mean(axis=0) + 1 for row in range(len(part))]
+        return Embeddings(unit(np.array(means)), part, "mean colours")
+
+    hard = {name: harm.levels[-1:] for name, harm in HARMS_THERE_ARE.items()}
+    result = measure_robustness(colours, crops, RobustnessConfig(hard))
+    assert result.of("grey")[0].lost == 0
+    few = replace(result, levels=result.levels[:2])
+    write_robustness(tmp_path / "page.html", few, crops)
 
 
 def test_what_cannot_be_measured_is_refused(crops: Crops) -> None:

@@ -64,7 +64,11 @@ def test_robustness_refuses_before_anything_is_written(
 
 
 def test_evaluate_by_group_prints_and_writes_the_groups(
-    encoder: Path, league_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    encoder: Path,
+    league_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = tmp_path / "scores.json"
     command = ["evaluate", str(encoder), str(league_folder), "--json", str(record)]
@@ -74,6 +78,7 @@ def test_evaluate_by_group_prints_and_writes_the_groups(
     assert "kind player" in said
     groups = json.loads(record.read_text())["groups"]
     assert {(one["column"], one["group"]) for one in groups} >= {("team", "a"), ("team", "b")}
+    monkeypatch.setattr(shared.Compute, "embed", None)  # a wrong column is told before
     assert main([*command, "--by", "skin"]) == 2
     assert "--by is 'skin'; expected one of the table's columns: " in capsys.readouterr().err
 

@@ -101,10 +101,11 @@ def evaluate(
     reading: ReadingSplit = ReadingSplit(),
 ) -> None:
     """Rank a gallery for every query and score it."""
-    from sameplayer.evaluation.groups import scores_by_group
+    from sameplayer.evaluation.groups import check_columns, scores_by_group
     from sameplayer.evaluation.scores import evaluate as score
 
     crops = reading.read(data)
+    check_columns(crops.select("query").table, output.by)  # before anything is embedded
     tell_scope(run, crops)
     encoder = compute.load(run)
     result = refine.rank(compute.embed(encoder, crops), ranking)

@@ -19,8 +19,8 @@ class Harming:
     """What is harmed, and how."""
 
     harms: tuple[str, ...] | None = None
-    """Which: height, blur, loose, shift, jpeg, dark, bright, gamma, tint, grey, hidden-below,
-    hidden-side, hidden-patch; with levels of your own: blur=3,9. None: all."""
+    """Which: height, blur, loose, tight, shift, jpeg, dark, bright, gamma, tint, grey,
+    hidden-below, hidden-side, hidden-patch; with levels of your own: blur=3,9. None: all."""
     harmed: Literal["query", "both"] = "query"
     """query: the queries alone, the gallery stays good; both: all pictures."""
     seed: int = 0

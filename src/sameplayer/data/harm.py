@@ -132,11 +132,16 @@ def hide_patch(picture: Picture, level: float, rng: np.random.Generator) -> Pict
 
 
 def loosen(box: Box, level: float, rng: np.random.Generator) -> Box:
-    """Make a box ``level`` % wider and higher about its middle; below 0: tighter."""
+    """Make a box ``level`` % wider and higher about its middle."""
     left, top, width, height = box
     share = level / 100
     wider, higher = width * share, height * share
     return left - wider / 2, top - higher / 2, width + wider, height + higher
+
+
+def tighten(box: Box, level: float, rng: np.random.Generator) -> Box:
+    """Make a box ``level`` % narrower and lower about its middle."""
+    return loosen(box, -level, rng)
 
 
 def shift(box: Box, level: float, rng: np.random.Generator) -> Box:
@@ -195,14 +200,15 @@ _BOX = (10.0, 20.0, 30.0, 40.0)
 HARMS: dict[str, Harm] = {
     "height": Harm((256, 192, 128, 96, 64, 48, 32, 24), lower, "pixels", "far away", 1, 100_000),
     "blur": Harm((3, 5, 9, 15, 21, 31), blur, "pixels", "blurred by motion", 1, 999),
-    "loose": Harm(_BOX, _of_whole(loosen), "%", "a box that is too large", -90, 200, loosen),
+    "loose": Harm(_BOX, _of_whole(loosen), "%", "a box that is too large", 0, 200, loosen),
+    "tight": Harm(_BOX, _of_whole(tighten), "%", "a box that is too small", 0, 90, tighten),
     "shift": Harm(_BOX, _of_whole(shift), "%", "a box beside the player", 0, 90, shift),
     "jpeg": Harm(
         (90, 70, 50, 30, 20, 10, 5), compress, "of 100", "stored as JPEG of low quality", 1, 100
     ),
     "dark": Harm((0.8, 0.6, 0.4, 0.2), gain, "times", "less light", 0.01, 1),
     "bright": Harm((1.25, 1.5, 2.0, 3.0), gain, "times", "too much light", 1, 100),
-    "gamma": Harm((1.5, 2.0, 3.0), gamma, "power", "darker middle tones", 0.1, 10),
+    "gamma": Harm((1.5, 2.0, 3.0), gamma, "power", "darker middle tones", 1, 10),
     "tint": Harm((5, 10, 20, 30), tint, "%", "another white balance", 0, 100),
     "grey": Harm((50, 75, 100), grey, "%", "colour taken away", 0, 100),
     "hidden-below": Harm((12, 25, 50), hide_below, "%", "lower part hidden", 0, 99),

@@ -121,6 +121,12 @@ def scores_by_group(
     return GroupScores(tuple(_holm(tested)), least_persons)
 
 
+def check_columns(queries: pd.DataFrame, by: Sequence[str]) -> None:
+    """Raise SettingError for a column that is not there or is empty in all queries."""
+    for name in by:
+        _groups(queries, name)
+
+
 class _Scored:
     """The queries of a ranking: average precision, persons, first matches, false matches."""
 
@@ -181,8 +187,11 @@ def _groups(table: pd.DataFrame, name: str) -> pd.Series:
     column = table[name]
     if column.isna().all():
         raise SettingError("by", repr(name), "a column that holds something for the queries")
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    numbers = (
+        pd.to_numeric(column, errors="coerce").astype(float).replace([np.inf, -np.inf], np.nan)
+    )
     measured = pd.api.types.is_numeric_dtype(column) or bool((numbers.dropna() % 1 != 0).any())
+    measured = measured and not pd.api.types.is_bool_dtype(column)
     if measured and numbers.notna().sum() == column.notna().sum():
         if numbers.nunique() > MOST_VALUES:
             return _thirds(numbers)
