@@ -14,12 +14,11 @@ from sameplayer.commands.shared import (
     EVERY_ROW,
     HIDDEN,
     Compute,
-    Data,
     Fusing,
-    QueryName,
     ReadingSplit,
-    Run,
     RunsThenData,
+    RunThenData,
+    RunThenQuery,
     bar,
     console,
 )
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 
 
 def embed(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     out: Path,
     compute: Compute = Compute(),
     reading: ReadingSplit = EVERY_ROW,
@@ -45,6 +43,7 @@ def embed(
     Args:
         out: File to write (.safetensors).
     """
+    run, data = inputs
     crops = reading.read(data)
     rows = compute.embed(compute.load(run), crops)
     rows.save(out)
@@ -92,8 +91,7 @@ class Output:
 
 
 def evaluate(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     ranking: RankConfig = RankConfig(),
     refine: Refinement = Refinement(),
     output: Output = Output(),
@@ -104,6 +102,7 @@ def evaluate(
     from sameplayer.evaluation.groups import check_columns, scores_by_group
     from sameplayer.evaluation.scores import evaluate as score
 
+    run, data = inputs
     crops = reading.read(data)
     check_columns(crops.select("query").table, output.by)  # before anything is embedded
     tell_scope(run, crops)
@@ -115,7 +114,7 @@ def evaluate(
         told = {} if groups is None else {"groups": groups.json()}
         _write_json(output.json, scores.json() | told)
     if output.report is not None:
-        facts = {"data": str(data), "split": reading.split}
+        facts = {"data": data, "split": reading.split}
         _write_report(output, result, scores, encoder, facts)
     print(scores.table())
     if groups is not None:
@@ -147,7 +146,7 @@ def _write_report(
     console.print(f"report: {choice.report}")
 
 
-def tell_scope(run: Path, crops: Crops) -> None:
+def tell_scope(run: str, crops: Crops) -> None:
     """Say so when persons are told apart in another scope than the run was trained in."""
     from sameplayer.training.record import run_data
 
@@ -169,9 +168,7 @@ def ranked(embeddings: Embeddings, config: RankConfig) -> Ranking:
 
 
 def search(
-    run: Run,
-    data: Data,
-    query: QueryName,
+    inputs: RunThenQuery,
     k: int = 10,
     ranking: RankConfig = RankConfig(),
     compute: Compute = Compute(),
@@ -182,6 +179,7 @@ def search(
     Args:
         k: How many.
     """
+    run, data, query = inputs
     crops = reading.read(data)
     result = ranked(compute.embed(compute.load(run), crops), ranking)
     print(result.top(result.find_query(query), k).to_string(index=False))

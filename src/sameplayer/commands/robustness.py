@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sameplayer.commands.ranking import tell_scope
-from sameplayer.commands.shared import Compute, Data, ReadingSplit, Run, bar, console
+from sameplayer.commands.shared import Compute, ReadingSplit, RunThenData, bar, console
 from sameplayer.ranking.config import RankConfig
 
 
@@ -30,8 +30,7 @@ class Harming:
 
 
 def robustness(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     out: Path,
     harming: Harming = Harming(),
     ranking: RankConfig = RankConfig(),
@@ -47,6 +46,7 @@ def robustness(
     from sameplayer.evaluation.robustness import RobustnessConfig, measure_robustness
     from sameplayer.evaluation.robustness_page import write_robustness
 
+    run, data = inputs
     find_harms(harming.harms)  # before anything is read
     crops = reading.read(data)
     tell_scope(run, crops)
@@ -56,9 +56,7 @@ def robustness(
     encoder = compute.load(run)
     with bar("embedding") as advance:
         result = measure_robustness(encoder, crops, config, progress=advance)
-    write_robustness(
-        out, result, crops, {"run": str(run), "data": str(data), "split": reading.split}
-    )
+    write_robustness(out, result, crops, {"run": run, "data": data, "split": reading.split})
     _write_json(harming.json, result.json())
     print(result.table())
     console.print(f"page: {out}")
