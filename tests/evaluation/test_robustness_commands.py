@@ -10,7 +10,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.commands import shared
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.numbers import readers
 from sameplayer.numbers.readers import ReaderSettings
 from tests.evaluation.test_robustness_numbers import Always
@@ -37,6 +37,22 @@ def test_robustness_writes_a_page_and_a_record(
     assert [one["level"] for one in told["levels"]] == [48, 24, 50, 75, 100]
     assert told["facts"]["harmed"] == "both"
     assert f"data</th><td>{league_folder}" in page.read_text()
+
+
+def test_where_no_encoder_is_named_it_is_person(
+    league_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def load(self: shared.Compute, run: str) -> Encoder:
+        asked.append(run)
+        return create_encoder("small", pretrained=False, height=64, width=32)
+
+    monkeypatch.setattr(shared.Compute, "load", load)
+    page = tmp_path / "page.html"
+    assert main(["robustness", str(league_folder), "--out", str(page), "--harms", "grey=100"]) == 0
+    assert asked == ["person"]
+    assert "run</th><td>person" in page.read_text()
 
 
 @pytest.mark.parametrize(
