@@ -145,12 +145,19 @@ class Compute:
     """Pictures in one pass of the network."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the pass."""
+    mirror: bool | None = None
+    """Embed the mirrored picture too, for twice the work; None: as the encoder is set."""
+    colour: float | None = None
+    """Share of the colour histogram in the similarity, 0: none; None: as the encoder is set."""
 
     def load(self, run: str | Path) -> Encoder:
         """Return the encoder of a run, on the device."""
         from sameplayer.encoder.encoder import load_encoder
 
-        return load_encoder(run, device=self.device)
+        encoder = load_encoder(run, device=self.device)
+        if self.mirror is None and self.colour is None:
+            return encoder
+        return encoder.with_views(mirror=self.mirror, colour=self.colour)
 
     def embed(self, encoder: Encoder, crops: Crops) -> Embeddings:
         """Return the crops' features, showing progress."""
