@@ -15,8 +15,8 @@ test: check
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 check: setup
-	$(BIN)/ruff format --no-cache --check src tests benchmarks docs
-	$(BIN)/ruff check --no-cache src tests benchmarks docs
+	$(BIN)/ruff format --no-cache --check src tests benchmarks docs recipes
+	$(BIN)/ruff check --no-cache src tests benchmarks docs recipes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) docs

@@ -1,10 +1,12 @@
-"""Pictures: decoding within a bound, letterbox and tall resize.
+"""Pictures: decoding within a bound, letterbox and stretch.
 
 Convention everywhere: uint8 arrays of shape (height, width, 3) in RGB order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -67,6 +69,30 @@ def letterbox_place(high: int, wide: int, height: int, width: int) -> tuple[int,
     new_high = min(height, max(1, int(high * scale)))
     new_wide = min(width, max(1, int(wide * scale)))
     return (height - new_high) // 2, (width - new_wide) // 2, new_high, new_wide
+
+
+def stretch_to(image: Picture, height: int, width: int) -> Picture:
+    """Scale a picture to (height, width, 3), its aspect given up, by ``INTER_LINEAR_EXACT``."""
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.asarray(resized, np.uint8)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A way to fit a picture into a network's input (height, width).
+
+    apply    (picture, height, width) -> uint8 (height, width, 3)
+    place    (high, wide, height, width) -> (top, left, height, width) of the picture in it
+    """
+
+    apply: Callable[[Picture, int, int], Picture]
+    place: Callable[[int, int, int, int], tuple[int, int, int, int]]
+
+
+FITS: dict[str, Fit] = {
+    "letterbox": Fit(letterbox_to, letterbox_place),
+    "stretch": Fit(stretch_to, lambda high, wide, height, width: (0, 0, height, width)),
+}
 
 
 def refuse_pixels(name: str, width: int, height: int) -> None:

@@ -12,11 +12,13 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from sameplayer.data.images import FITS
 from sameplayer.data.seeding import seeded
 from sameplayer.encoder.calibration import Calibration, is_number
+from sameplayer.encoder.colour import REGIONS
 from sameplayer.encoder.inference import evaluating
+from sameplayer.encoder.own import OWN
 from sameplayer.encoder.presets import SMALL
-from sameplayer.encoder.small import SmallEncoder
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 
 WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
@@ -29,7 +31,7 @@ class EncoderSpec:
     """What an encoder is, apart from its weights. Raises SettingError for a field out of range.
 
     architecture    timm name, "sameplayer_small", or the name of a module of the user's own
-    height, width   network input in pixels; pictures are letterboxed into it
+    height, width   network input in pixels
     mean, std       of the normalisation, for values in [0, 1], RGB
     model_args      further arguments of ``timm.create_model``, or what an own module needs to know
     activation      "quickgelu", "gelu", ...: recorded, since weights do not tell
@@ -38,6 +40,12 @@ class EncoderSpec:
     drop_padding    leave out patches of nothing but padding, see ``encoder/padding.py``
     own_module      a network that the user's code builds, see ``Encoder.of``
     calibration     from similarity to probability, see ``calibrate``
+    fit             how a picture is fitted into the input, a name of ``FITS``: letterbox, stretch
+    mirror          the feature is the mean of the picture's and the mirrored picture's: twice the
+                    work
+    colour          share of the colour histogram in the similarity, from 0 to below 1; see
+                    ``encoder/colour.py``
+    colour_region   what the histogram rests on, a name of ``REGIONS``: box, middle
     """
 
     architecture: str
@@ -52,6 +60,10 @@ class EncoderSpec:
     drop_padding: bool = False
     own_module: bool = False
     calibration: Calibration | None = None
+    fit: str = "letterbox"
+    mirror: bool = False
+    colour: float = 0.0
+    colour_region: str = "box"
 
     def __post_init__(self) -> None:
         types: dict[str, type] = {
@@ -60,7 +72,7 @@ class EncoderSpec:
             "weights": str,
             "model_args": dict,
         }
-        types |= {"facts": dict, "drop_padding": bool, "own_module": bool}
+        types |= {"facts": dict, "drop_padding": bool, "own_module": bool, "mirror": bool}
         for name, kind in types.items():
             if not isinstance(getattr(self, name), kind):
                 raise SettingError(name, repr(getattr(self, name)), f"of type {kind.__name__}")
@@ -68,6 +80,11 @@ class EncoderSpec:
             side = getattr(self, name)
             if type(side) is not int or not 1 <= side <= LARGEST_SIDE:
                 raise SettingError(name, repr(side), f"1 to {LARGEST_SIDE} pixels")
+        for name, known in (("fit", FITS), ("colour_region", REGIONS)):
+            if getattr(self, name) not in list(known):
+                raise SettingError(name, repr(getattr(self, name)), f"one of {', '.join(known)}")
+        if not is_number(self.colour) or not 0 <= self.colour < 1:
+            raise SettingError("colour", repr(self.colour), "from 0 to below 1")
         for name in ("mean", "std"):
             values = getattr(self, name)
             good = isinstance(values, (tuple, list)) and len(values) == 3
@@ -86,9 +103,10 @@ class EncoderSpec:
 
 def spec_of(architecture: str, height: int | None = None, width: int | None = None) -> EncoderSpec:
     """Return the spec of a timm name with its own input size, mean and standard deviation."""
-    if architecture == SMALL:
-        half = (0.5, 0.5, 0.5)
-        return EncoderSpec(architecture, height or 128, width or 64, half, half, {}, "relu")
+    if architecture in OWN:
+        own = OWN[architecture]
+        sides = own.height if height is None else height, own.width if width is None else width
+        return EncoderSpec(architecture, *sides, *own.normal, {}, "relu", fit=own.fit)
     config: Any = timm.get_pretrained_cfg(architecture)
     size = config.input_size
     activation = "quickgelu" if "quickgelu" in architecture or ".openai" in architecture else ""
@@ -116,8 +134,8 @@ def build_model(spec: EncoderSpec, seed: int = 1, build: Build | None = None) ->
     with seeded(seed):
         if build is not None:
             return build(spec)
-        if spec.architecture == SMALL:
-            return SmallEncoder()
+        if spec.architecture in OWN:
+            return OWN[spec.architecture].make(spec)
         model: nn.Module = timm.create_model(spec.architecture, **timm_args(spec))
         return model
 
@@ -197,7 +215,9 @@ def _refusal(spec: EncoderSpec, error: Exception) -> ConfigError:
 
 
 def own_input(architecture: str) -> tuple[int, int]:
-    """Return (height, width) that a timm network is made for."""
+    """Return (height, width) that a timm network, or one of ours, is made for."""
+    if architecture in OWN:
+        return OWN[architecture].height, OWN[architecture].width
     config: Any = timm.get_pretrained_cfg(architecture)
     return int(config.input_size[1]), int(config.input_size[2])
 

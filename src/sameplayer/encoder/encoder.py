@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.data.images import Picture, letterbox_to
+from sameplayer.data.images import FITS, Picture
 from sameplayer.encoder.build import (
     Build,
     EncoderSpec,
@@ -25,12 +25,14 @@ from sameplayer.encoder.build import (
     feature_columns,
     spec_of,
 )
+from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.inference import check_batch_size, inference, read_picture
+from sameplayer.encoder.own import ColourNetwork
 from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
-from sameplayer.encoder.presets import SMALL, find_preset_or_timm
+from sameplayer.encoder.presets import COLOUR, DEFAULT, SMALL, find_preset_or_timm
 from sameplayer.encoder.saved import LOG_SCALE, Saved, fingerprint_of, load_saved, write_saved
-from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, pretrained_model
+from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, pretrained_model, shipped_model
 from sameplayer.errors import ConfigError, MissingFile
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx", ".json")
@@ -58,15 +60,17 @@ class Encoder:
         std: tuple[float, float, float],
         name: str = "",
         model_args: dict[str, Any] | None = None,
+        fit: str = "letterbox",
     ) -> Encoder:
         """Return an encoder of a network of your own: images (b, 3, h, w) to features (b, d).
 
-        height, width   its input; pictures are letterboxed into it
+        height, width   its input
         mean, std       of the normalisation, for values in [0, 1], RGB
         name            the architecture's name in records; empty: the module's class. Names and
                         weights make the fingerprint, code does not: a changed ``forward`` wants a
                         new name
         model_args      what building it again needs, as JSON can hold it
+        fit             how a picture is fitted into the input, a name of ``FITS``
 
         ``save`` writes it like any other; ``load_encoder(path, build=function)`` loads it again,
         where function(spec) returns the module and may look at ``spec.model_args``.
@@ -81,7 +85,8 @@ class Encoder:
         architecture = name or type(module).__name__
         args = dict(model_args or {})
         encoder = cls(
-            module, EncoderSpec(architecture, height, width, mean, std, args, own_module=True)
+            module,
+            EncoderSpec(architecture, height, width, mean, std, args, own_module=True, fit=fit),
         )
         if not encoder.feature_width:
             raise ConfigError(f"{architecture} gives rows of no features; expected one or more.")
@@ -93,10 +98,15 @@ class Encoder:
 
     @property
     def feature_width(self) -> int:
-        """Number of feature columns d, measured by one pass when first asked for."""
+        """Number of columns d of the network's features, measured by one pass when first asked."""
         if self._columns is None:
             self._columns = feature_columns(self.model, self.spec)
         return self._columns
+
+    @property
+    def row_width(self) -> int:
+        """Number of columns of ``rows``: the network's, and those of the colour histogram."""
+        return self.feature_width + (COLOURS if self.spec.colour else 0)
 
     def to(self, device: str | torch.device) -> Encoder:
         """Move the weights to a device, named as ``pick_device`` knows it, and return self."""
@@ -110,16 +120,40 @@ class Encoder:
         refuse_other_towers(self.model, self.spec.architecture)
         return Encoder(self.model, replace(self.spec, drop_padding=True), self.log_scale.item())
 
+    def with_views(
+        self,
+        *,
+        mirror: bool | None = None,
+        colour: float | None = None,
+        colour_region: str | None = None,
+    ) -> Encoder:
+        """Return the same network with other settings of what a feature is made of.
+
+        mirror           see ``EncoderSpec``; without, a picture costs half
+        colour           share of the colour histogram in the similarity; 0: the network alone
+        colour_region    what the histogram rests on
+
+        None keeps a setting. Raises SettingError for one out of range.
+        """
+        asked = {"mirror": mirror, "colour": colour, "colour_region": colour_region}
+        changes: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
+        if any(getattr(self.spec, name) != value for name, value in changes.items()):
+            changes["calibration"] = None  # it holds for the old similarities alone
+        return Encoder(self.model, replace(self.spec, **changes), self.log_scale.item())
+
     def prepare(self, picture: Picture) -> Picture:
-        """Letterbox a uint8 RGB picture to the network's input, still uint8 (h, w, 3)."""
-        return letterbox_to(picture, self.spec.height, self.spec.width)
+        """Fit a uint8 RGB picture into the network's input, still uint8 (h, w, 3)."""
+        return FITS[self.spec.fit].apply(picture, self.spec.height, self.spec.width)
 
     def normalise(self, prepared: Tensor) -> Tensor:
         """Turn prepared uint8 pictures (b, h, w, 3) into normalised images (b, 3, h, w)."""
         images = prepared.to(self.device).permute(0, 3, 1, 2).float().div_(255.0)
-        mean = torch.tensor(self.spec.mean, device=self.device).view(3, 1, 1)
-        std = torch.tensor(self.spec.std, device=self.device).view(3, 1, 1)
+        mean, std = self._normal()
         return images.sub_(mean).div_(std)
+
+    def _normal(self) -> tuple[Tensor, Tensor]:
+        mean, std = (torch.tensor(v, device=self.device) for v in (self.spec.mean, self.spec.std))
+        return mean.view(3, 1, 1), std.view(3, 1, 1)
 
     def features(self, images: Tensor) -> Tensor:
         """Return raw features (b, d) of normalised images (b, 3, h, w)."""
@@ -127,6 +161,23 @@ class Encoder:
             return unpadded_features(self.model, images, self.padding)
         features: Tensor = self.model(images)
         return features
+
+    def rows(self, images: Tensor) -> Tensor:
+        """Return unit rows (b, row_width) float32 of normalised images (b, 3, h, w).
+
+        The cosine of two rows is (1 - share) times that of the network's features plus share times
+        that of the colour histograms.
+        """
+        network = functional.normalize(self.features(images).float(), dim=1)
+        if self.spec.mirror:
+            other = functional.normalize(self.features(images.flip(3)).float(), dim=1)
+            network = functional.normalize(network + other, dim=1)
+        if not self.spec.colour:
+            return network
+        mean, std = self._normal()
+        colours = ColourNetwork(self.spec.colour_region)(images.float() * std + mean)
+        share = self.spec.colour
+        return torch.cat([network * (1 - share) ** 0.5, colours * share**0.5], dim=1)
 
     @property
     def padding(self) -> Tensor:
@@ -136,8 +187,8 @@ class Encoder:
     def unit_rows(self, prepared: Sequence[Picture], precision: str = "fp32") -> np.ndarray:
         """Return unit rows (b, d) float32 of prepared pictures (h, w, 3) uint8: one batch."""
         with inference(self.model, self.device, precision):
-            features = self.features(self.normalise(torch.from_numpy(np.stack(prepared))))
-            rows: np.ndarray = functional.normalize(features.float(), dim=1).cpu().numpy()
+            images = self.normalise(torch.from_numpy(np.stack(prepared)))
+            rows: np.ndarray = self.rows(images).cpu().numpy()
         return rows
 
     def embed(
@@ -154,7 +205,7 @@ class Encoder:
         kind, SettingError for another precision or batch size.
         """
         check_batch_size(batch_size)
-        rows = [np.zeros((0, self.feature_width), np.float32)] if not len(pictures) else []
+        rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
             batch = [self.prepare(read_picture(p)) for p in pictures[start : start + batch_size]]
             rows.append(self.unit_rows(batch, precision))
@@ -176,12 +227,15 @@ class Encoder:
         write_saved(Path(folder), Saved(spec, state, self.log_scale.item()))
 
 
-def load_encoder(source: str | Path, *, device: str = "cpu", build: Build | None = None) -> Encoder:
+def load_encoder(
+    source: str | Path = DEFAULT, *, device: str = "cpu", build: Build | None = None
+) -> Encoder:
     """Load an encoder from a preset's or timm's name, a run folder, or a saved encoder.
 
-    source    name, folder or .safetensors file. A run folder gives its best epoch. Names fetch
-              their pre-trained weights from timm's hub, unless ``SAMEPLAYER_WEIGHTS`` names a
-              folder that holds ``<architecture>.safetensors``
+    source    name, folder or .safetensors file. A run folder gives its best epoch. The weights of
+              "person", "person-large" and "colour" are in this package. Other names fetch their
+              pre-trained weights from timm's hub, unless ``SAMEPLAYER_WEIGHTS`` names a folder
+              that holds ``<architecture>.safetensors``
     device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
     build     for a saved network of your own, see ``Encoder.of``: the function from its
               EncoderSpec to the module, whose weights are then filled in
@@ -224,9 +278,12 @@ def create_encoder(
         preset.height if height is None else height,
         preset.width if width is None else width,
     )
+    spec = replace(spec, colour=preset.colour, mirror=preset.mirror)
     check_architecture(spec)
-    if spec.architecture == SMALL:
+    if spec.architecture in (SMALL, COLOUR):
         return Encoder(build_model(spec, seed), spec)
     if not pretrained:
         return Encoder(build_model(spec, seed), replace(spec, weights=f"random, seed {seed}"))
+    if preset.shipped:
+        return Encoder(*shipped_model(spec, preset.shipped))
     return Encoder(*pretrained_model(spec, seed))

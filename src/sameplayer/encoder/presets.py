@@ -17,18 +17,24 @@ from sameplayer.errors import ConfigError, did_you_mean
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 SMALL = "sameplayer_small"
+PERSON, PERSON_LARGE = "sameplayer_person", "sameplayer_person_large"
+COLOUR = "sameplayer_colour"
+DEFAULT = "person"
 
 
 @dataclass(frozen=True)
 class Preset:
     """An encoder and how it is trained. A timm name without a preset takes these defaults.
 
-    architecture    timm name with its pre-trained tag, or "sameplayer_small"
+    architecture    timm name with its pre-trained tag, or a name of ``OWN``
     height, width   network input in pixels; None: the architecture's own
     pairs, epochs, lr, lr_end, warmup_epochs, augment    the defaults of training with this preset
     about           what it is, in a few words
     weights         their number
     licence         of the pre-trained weights, as timm records it
+    shipped         file of weights that lies in this package
+    colour          share of the colour histogram in the similarity
+    mirror          the feature is the mean of the picture's and the mirrored picture's
     """
 
     architecture: str
@@ -43,6 +49,9 @@ class Preset:
     about: str = ""
     weights: int = 0
     licence: str = "apache-2.0"
+    shipped: str = ""
+    colour: float = 0.0
+    mirror: bool = False
 
 
 def _as_2022(
@@ -69,6 +78,15 @@ _L14 = "vit_large_patch14_clip_quickgelu_224.openai"
 _B16_WEIGHTS, _L14_WEIGHTS = 85_799_424, 303_179_776
 
 PRESETS: dict[str, Preset] = {
+    "person": Preset(
+        PERSON, 256, 128, lr=3e-5, lr_end=3e-6, about="knows real people; shipped, the default",
+        weights=589_984, shipped="person.safetensors", colour=0.5, mirror=True,
+    ),
+    "person-large": Preset(
+        PERSON_LARGE, 256, 128, lr=3e-5, lr_end=3e-6, about="the same, larger; shipped",
+        weights=2_088_825, shipped="person_large.safetensors", colour=0.5, mirror=True,
+    ),
+    "colour": Preset(COLOUR, 256, 128, about="colour histogram of three stripes, no network"),
     "small": Preset(
         SMALL, 128, 64, 32, 16, 2e-3, 2e-5, about="ours, from scratch on a CPU", weights=757_920
     ),

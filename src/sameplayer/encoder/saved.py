@@ -25,6 +25,7 @@ from sameplayer.files import whole_file, write_text
 
 WEIGHTS_FILE = "model.safetensors"
 LOG_SCALE = "logit_scale"
+USUAL = {"fit": "letterbox", "colour_region": "box"}  # not hashed, as before there were others
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ def fingerprint_of(spec: EncoderSpec, weights: Mapping[str, Tensor]) -> str:
     """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing."""
     record = asdict(spec)
     kept = ["architecture", "height", "width", "mean", "std", "model_args"]
-    kept += [name for name in ("drop_padding", "own_module") if record[name]]
+    kept += [name for name in ("drop_padding", "own_module", "mirror", "colour") if record[name]]
+    kept += [name for name, usual in USUAL.items() if record[name] != usual]
     digest = hashlib.sha256(json.dumps({k: record[k] for k in kept}, sort_keys=True).encode())
     for name, value in sorted(weights.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())

@@ -23,6 +23,7 @@ from sameplayer.encoder.build import (
 from sameplayer.errors import MissingFile, WeightsError
 
 INITIAL_LOG_SCALE = math.log(1 / 0.07)
+SHIPPED = Path(__file__).with_name("weights")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -93,6 +94,18 @@ def pretrained_model(spec: EncoderSpec, seed: int) -> tuple[nn.Module, EncoderSp
         )
     model, log_scale = fill_model(spec, read_state(local), local, seed)
     return model, replace(spec, weights=str(local)), log_scale
+
+
+def shipped_model(spec: EncoderSpec, name: str) -> tuple[nn.Module, EncoderSpec, float]:
+    """Return a network with weights that lie in this package; WeightsError where they do not."""
+    path = SHIPPED / name
+    if not path.is_file():
+        raise WeightsError(f"{path}: the weights that belong to the package are missing; install "
+                           "sameplayer again.")  # fmt: skip
+    weights = {key: value.float() for key, value in read_state(path).items()}
+    model = build_model(spec)
+    load_weights(model, weights, path)
+    return model, replace(spec, weights=f"sameplayer {name}"), INITIAL_LOG_SCALE
 
 
 def read_log_scale(value: Tensor | None, path: Path) -> float:

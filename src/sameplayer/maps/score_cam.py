@@ -21,7 +21,7 @@ from scipy.cluster.vq import kmeans2
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.images import Picture, letterbox_place
+from sameplayer.data.images import FITS, Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.inference import evaluating, read_picture
 from sameplayer.errors import ConfigError, did_you_mean
@@ -37,9 +37,10 @@ class Explanation:
 
     map_a, map_b    (h, w) float32 in [0, 1], as large as the pictures: how much each place of one
                     adds to its similarity with the other; all 0 where nothing does
-    similarity      cosine similarity of the two features
+    similarity      cosine similarity of the two pictures' rows, as ``Encoder.embed`` gives them
     facts           method and block asked for; layer, and for Score-CAM channels, passes and the
-                    divisor of the size ("coarse"), as they were for map_a
+                    divisor of the size ("coarse"), as they were for map_a. The maps explain the
+                    network's part: where colours are joined, "network_similarity" is its cosine
     """
 
     map_a: np.ndarray
@@ -89,16 +90,20 @@ def explain(
     with evaluating(encoder.model):
         with torch.no_grad():
             features = functional.normalize(encoder.features(images).float(), dim=1)
+            rows = encoder.rows(images)
         maps = [
             make(encoder, image, target, settings)
             for image, target in zip(images, features.flip(0), strict=True)
         ]
     shown = [
-        on_picture(found.values, picture) for found, picture in zip(maps, pictures, strict=True)
+        on_picture(found.values, picture, encoder.spec.fit)
+        for found, picture in zip(maps, pictures, strict=True)
     ]
     name = method if isinstance(method, str) else getattr(method, "__name__", "own")
     facts = {"method": name, "block": block, **maps[0].facts}
-    return Explanation(shown[0], shown[1], float(features[0] @ features[1]), facts)
+    if encoder.spec.colour:
+        facts["network_similarity"] = float(features[0] @ features[1])
+    return Explanation(shown[0], shown[1], float(rows[0] @ rows[1]), facts)
 
 
 def score_cam(
@@ -132,10 +137,10 @@ def random_map(shape: tuple[int, int], seed: int, cells: int = 7) -> np.ndarray:
     return np.clip(cv2.resize(coarse, (int(shape[1]), int(shape[0]))), 0, 1)
 
 
-def on_picture(values: np.ndarray, picture: Picture) -> np.ndarray:
-    """Return a map over the network's input (h, w) as one over the picture that was letterboxed."""
+def on_picture(values: np.ndarray, picture: Picture, fit: str = "letterbox") -> np.ndarray:
+    """Return a map over the network's input (h, w) as one over the picture that was fitted."""
     (high, wide), (tall, broad) = values.shape, picture.shape[:2]
-    top, left, new_high, new_wide = letterbox_place(tall, broad, high, wide)
+    top, left, new_high, new_wide = FITS[fit].place(tall, broad, high, wide)
     part = values[top : top + new_high, left : left + new_wide]
     return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
 
