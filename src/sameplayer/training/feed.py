@@ -39,6 +39,7 @@ class Feed:
         self.plan, self.process = plan, process
         self.persons = torch.from_numpy(plan.learn.persons()).to(process.device)
         self._loader = PairLoader(plan.learn, prepare, augment, plan.config.cache_gb)
+        self._loader.keep_frames()
 
     @property
     def waited_s(self) -> float:
