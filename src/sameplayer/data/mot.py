@@ -15,7 +15,10 @@ from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
-MOT = "gt/gt.txt, a tracker's .txt or det/det.txt beside img1/ or a video, or a folder of such folders"
+MOT = (
+    "gt/gt.txt, a tracker's .txt or det/det.txt beside img1/ or a video, or a folder of such "
+    "folders"
+)
 
 
 def has_mot(path: Path) -> bool:
