@@ -27,7 +27,7 @@ from sameplayer.training.train import train
 from tests.fuzz.fuzz_names import Files, read_files
 
 SETTINGS = TrainConfig(
-    pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
+    "small", pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
 )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from sameplayer.commands.shared import RUN, Compute, Data, Picture, ReadingSplit, Run
+from sameplayer.commands.shared import RUN, Compute, Picture, ReadingSplit, RunThenData
+from sameplayer.encoder.presets import DEFAULT
 
 
 def presets() -> None:
@@ -20,7 +21,7 @@ def presets() -> None:
 def same(
     a: Picture,
     b: Picture,
-    encoder: Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)],
+    encoder: Annotated[str, tyro.conf.arg(metavar="RUN", help=RUN)] = DEFAULT,
     prior: float | None = None,
     compute: Compute = Compute(),
 ) -> None:
@@ -38,8 +39,7 @@ def same(
 
 
 def calibrate(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     out: Path,
     prior: float = 0.5,
     compute: Compute = Compute(),
@@ -54,6 +54,7 @@ def calibrate(
     from sameplayer.encoder.matching import calibrate as fit
     from sameplayer.files import new_folder
 
+    run, data = inputs
     new_folder(out)
     encoder = compute.load(run)
     embeddings = compute.embed(encoder, reading.read(data))

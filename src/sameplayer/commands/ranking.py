@@ -14,12 +14,11 @@ from sameplayer.commands.shared import (
     EVERY_ROW,
     HIDDEN,
     Compute,
-    Data,
     Fusing,
-    QueryName,
     ReadingSplit,
-    Run,
     RunsThenData,
+    RunThenData,
+    RunThenQuery,
     bar,
     console,
 )
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 
 
 def embed(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     out: Path,
     compute: Compute = Compute(),
     reading: ReadingSplit = EVERY_ROW,
@@ -45,6 +43,7 @@ def embed(
     Args:
         out: File to write (.safetensors).
     """
+    run, data = inputs
     crops = reading.read(data)
     rows = compute.embed(compute.load(run), crops)
     rows.save(out)
@@ -89,8 +88,7 @@ class Output:
 
 
 def evaluate(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     ranking: RankConfig = RankConfig(),
     refine: Refinement = Refinement(),
     output: Output = Output(),
@@ -100,6 +98,7 @@ def evaluate(
     """Rank a gallery for every query and score it."""
     from sameplayer.evaluation.scores import evaluate as score
 
+    run, data = inputs
     crops = reading.read(data)
     _tell_scope(run, crops)
     encoder = compute.load(run)
@@ -108,7 +107,7 @@ def evaluate(
     if output.json is not None:
         _write_json(output.json, scores.json())
     if output.report is not None:
-        facts = {"data": str(data), "split": reading.split}
+        facts = {"data": data, "split": reading.split}
         _write_report(output, result, scores, encoder, facts)
     print(scores.table())
 
@@ -138,7 +137,7 @@ def _write_report(
     console.print(f"report: {choice.report}")
 
 
-def _tell_scope(run: Path, crops: Crops) -> None:
+def _tell_scope(run: str, crops: Crops) -> None:
     """Say so when persons are told apart in another scope than the run was trained in."""
     from sameplayer.training.record import run_data
 
@@ -160,9 +159,7 @@ def ranked(embeddings: Embeddings, config: RankConfig) -> Ranking:
 
 
 def search(
-    run: Run,
-    data: Data,
-    query: QueryName,
+    inputs: RunThenQuery,
     k: int = 10,
     ranking: RankConfig = RankConfig(),
     compute: Compute = Compute(),
@@ -173,6 +170,7 @@ def search(
     Args:
         k: How many.
     """
+    run, data, query = inputs
     crops = reading.read(data)
     result = ranked(compute.embed(compute.load(run), crops), ranking)
     print(result.top(result.find_query(query), k).to_string(index=False))

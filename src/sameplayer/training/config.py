@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints
 
 from sameplayer.data.augment import AUGMENTS
-from sameplayer.encoder.presets import PRESETS, Preset, find_preset_or_timm
+from sameplayer.encoder.presets import DEFAULT, PRESETS, Preset, find_preset_or_timm
 from sameplayer.errors import ConfigError, SettingError, did_you_mean
 from sameplayer.training.kinds import expected_kind
 from sameplayer.training.losses import LOSSES, loss_sums
@@ -41,7 +41,7 @@ class TrainConfig:
     """Settings of a run. A setting left at None takes the preset's value."""
 
     preset: str | None = None
-    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: small."""
+    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: person."""
     weights: str | None = None
     """Start from this saved encoder or run, with its preset's rates; its input size stays."""
     pretrained: bool = True
@@ -137,7 +137,7 @@ class TrainConfig:
         if start is None and self.weights is not None:
             raise ConfigError("weights decide the settings: load them, and pass their spec here.")
         if start is None:
-            preset, name = find_preset_or_timm(self.preset or "small"), self.preset or "small"
+            preset, name = find_preset_or_timm(self.preset or DEFAULT), self.preset or DEFAULT
         else:
             preset, name = _preset_of(start)
             self._refuse_what_is_decided(name, start)
