@@ -17,7 +17,6 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.harm import HARMS as HARMS_THERE_ARE
 from sameplayer.data.harmed import HarmedCrops
 from sameplayer.data.images import Picture
-from sameplayer.data.synthetic import histogram_features
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation import Robustness, RobustnessConfig, measure_robustness, scores
@@ -30,6 +29,21 @@ from tests.ranking.drawn import unit
 HARMS = ("grey=50,100", "height=256,32", "hidden-below=25")
 
 
+def hues(pictures: Sequence[Picture]) -> np.ndarray:
+    """Return unit rows (n, 384): shares of hue, saturation and value in three stripes."""
+    rows = []
+    for picture in pictures:
+        hsv = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2HSV)
+        limits = [0, 180, 0, 256, 0, 256]
+        parts = [
+            cv2.calcHist([third], [0, 1, 2], None, [8, 4, 4], limits).ravel()
+            for third in np.array_split(hsv, 3)
+        ]
+        rows.append(np.sqrt(np.concatenate(parts)))
+    features = np.array(rows, np.float32)
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
 @dataclass
 class ByColour:
     """An embedder that knows colours and nothing else, and writes down what it was given."""
@@ -39,7 +53,7 @@ class ByColour:
     def __call__(self, crops: Crops) -> Embeddings:
         self.seen.append(crops)
         pictures = [crops.read(row) for row in range(len(crops))]
-        return Embeddings(histogram_features(pictures), crops, "colours")
+        return Embeddings(hues(pictures), crops, "colours")
 
 
 class Small:
@@ -51,7 +65,7 @@ class Small:
         return picture
 
     def unit_rows(self, prepared: Sequence[Picture], precision: str) -> np.ndarray:
-        return histogram_features(prepared)
+        return hues(prepared)
 
     def fingerprint(self) -> str:
         return "small"

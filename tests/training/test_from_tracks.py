@@ -257,7 +257,7 @@ def test_the_command_trains_on_footage_and_resumes(
 ) -> None:
     out = str(tmp_path / "run")
     flags = ["--pairs-from", "tracks", "--track-gap", "2", "--pairs", "4", "--epochs", "1"]
-    flags += ["--height", "64", "--width", "32", "--folds", "4"]
+    flags += ["--preset", "small", "--height", "64", "--width", "32", "--folds", "4"]
     assert main(["train", str(clips), "--out", out, *flags]) == 0
     assert "validation mAP" in capsys.readouterr().out
     assert main(["train", str(clips), "--out", out, "--resume", "True"]) == 0

@@ -20,7 +20,7 @@ from sameplayer.training.train import train
 from tests.training.small_runs import QUICK, record, stop_at, weights
 
 SHORT = replace(QUICK, epochs=1, validate="none")
-OPEN = replace(SHORT, height=None, width=None)
+OPEN = replace(SHORT, preset=None, height=None, width=None)
 
 
 class Proxies(nn.Module):
