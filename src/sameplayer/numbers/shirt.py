@@ -1,0 +1,124 @@
+"""The package's own reader of shirt numbers: a small network that looks everywhere in a crop.
+
+Its weights are shipped beside this file. They were trained on numbers drawn on drawn and real
+players (``recipes/number_reader.py``); ``docs/numbers.md`` says how well it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import log_softmax
+
+from sameplayer.data.images import Picture
+from sameplayer.errors import DataError, SettingError, WeightsError
+from sameplayer.numbers.reader import NUMBERS
+
+if TYPE_CHECKING:
+    from sameplayer.numbers.network import ShirtNetwork
+
+WEIGHTS = Path(__file__).with_name("shirt_reader.safetensors")
+LEAST = 8  # pixels: no number can be read in a crop that is lower or narrower
+SLIMMEST = 8.0  # nor in one whose sides differ more than this
+SURE = 0.995  # the most that one picture may say; the rest is shared by all answers
+
+
+class ShirtReader:
+    """The package's own reader: finds a number in a player's crop and reads it, in one pass.
+
+    candidates    numbers that may be read: the others' probability is shared by what is left
+    weights       file that ``recipes/number_reader.py`` wrote; None: the package's own
+    device        where the network runs, a name of torch's
+    batch         pictures in one pass
+
+    Crops may be loose, cut, or of the torso alone; of a standing player's, the legs are not looked
+    at. Raises WeightsError for weights that are missing, damaged, or another network's.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[str] = NUMBERS,
+        *,
+        weights: str | Path | None = None,
+        device: str = "cpu",
+        batch: int = 32,
+    ) -> None:
+        unknown = [one for one in candidates if one not in NUMBERS]
+        if unknown or not candidates:
+            raise SettingError("candidates", unknown or "empty", "numbers 0 to 99, or 00")
+        if batch < 1:
+            raise SettingError("batch", batch, "1 or more")
+        self.candidates, self.name = tuple(candidates), "shirt"
+        self._device, self._batch = device, batch
+        self._network, self._temperature = _load(Path(weights or WEIGHTS), device)
+        self._columns = [*(NUMBERS.index(one) for one in self.candidates), len(NUMBERS)]
+
+    def read(self, pictures: Sequence[Picture]) -> np.ndarray:
+        """Return log-probabilities (n, candidates + 1) of pictures uint8 RGB (h, w, 3).
+
+        In a picture of a few pixels, or of an extreme shape, no number is visible. Raises DataError
+        for what is no picture.
+        """
+        for row, picture in enumerate(pictures):
+            _check(picture, row)
+        rows = np.full((len(pictures), len(NUMBERS) + 1), -20.0)
+        rows[:, -1] = 0
+        fit = [row for row, picture in enumerate(pictures) if _may_show(picture)]
+        for first in range(0, len(fit), self._batch):
+            chosen = fit[first : first + self._batch]
+            rows[chosen] = self._look([pictures[row] for row in chosen])
+        shares = np.exp(log_softmax(rows / self._temperature, axis=1)[:, self._columns])
+        shares /= shares.sum(axis=1, keepdims=True)
+        return np.log(SURE * shares + (1 - SURE) / shares.shape[1])
+
+    def _look(self, pictures: Sequence[Picture]) -> np.ndarray:
+        import torch
+
+        from sameplayer.numbers.network import as_input, log_shares
+
+        with torch.inference_mode():
+            images = as_input(pictures).to(self._device, memory_format=torch.channels_last)
+            rows: np.ndarray = log_shares(self._network(images)).cpu().numpy()
+        return rows.astype(float)
+
+
+def _check(picture: Picture, row: int) -> None:
+    shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or kind != np.uint8:
+        raise DataError(
+            f"Picture {row} is {kind} {shape}; expected uint8 RGB (height, width, 3). Repeat a "
+            "grey picture's values three times."
+        )
+
+
+def _may_show(picture: Picture) -> bool:
+    high, wide = picture.shape[:2]
+    return min(high, wide) >= LEAST and max(high, wide) <= SLIMMEST * min(high, wide)
+
+
+def _load(path: Path, device: str) -> tuple[ShirtNetwork, float]:
+    import torch
+    from safetensors import safe_open
+
+    from sameplayer.numbers.network import ShirtNetwork
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            temperature = float((file.metadata() or {})["temperature"])
+        network = ShirtNetwork()
+        network.load_state_dict(state)
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{path}: no such file. The reader's weights are part of the package; install it again."
+        ) from None
+    except Exception as error:
+        raise WeightsError(
+            f"{path}: these are not the weights of a shirt-number reader, or they are damaged "
+            f"({str(error).splitlines()[0][:120]}). Expected what recipes/number_reader.py writes; "
+            "install the package again for its own."
+        ) from error
+    return network.eval().to(device, memory_format=torch.channels_last), temperature
