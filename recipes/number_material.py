@@ -17,96 +17,7 @@ from number_fonts import load_fonts
 
 from sameplayer.numbers.network import HIGH, WIDE
 
-LEFT = (  # players of the left camera, as YOLOX-nano finds them: frame, x, y, w, h, and whether a
-    # number is to be seen, or may be
-    (5, 2688, 1013, 63, 131, False),
-    (5, 2168, 1156, 71, 153, True),
-    (5, 164, 1275, 51, 122, False),
-    (5, 2581, 812, 28, 75, True),
-    (5, 2972, 777, 27, 79, False),
-    (5, 2496, 952, 49, 95, False),
-    (5, 2835, 953, 42, 110, True),
-    (5, 2404, 788, 27, 71, False),
-    (5, 2728, 816, 26, 85, False),
-    (5, 2043, 874, 48, 93, True),
-    (5, 1677, 1021, 62, 108, True),
-    (5, 114, 1296, 52, 78, False),
-    (5, 2036, 839, 36, 77, False),
-    (5, 1678, 975, 37, 73, False),
-    (45, 2431, 1193, 59, 170, True),
-    (45, 2567, 1241, 77, 180, True),
-    (45, 1643, 1004, 61, 116, False),
-    (45, 1284, 1155, 61, 138, True),
-    (45, 164, 1274, 52, 124, False),
-    (45, 2022, 911, 42, 105, False),
-    (45, 2476, 839, 33, 76, False),
-    (45, 2270, 808, 27, 74, False),
-    (45, 1985, 873, 38, 91, False),
-    (45, 2882, 787, 31, 95, True),
-    (45, 2636, 826, 41, 89, False),
-    (45, 2727, 990, 71, 119, False),
-    (45, 2654, 1042, 101, 146, True),
-    (45, 112, 1295, 50, 76, False),
-    (85, 2308, 1134, 61, 151, True),
-    (85, 1489, 1245, 72, 166, True),
-    (85, 163, 1275, 53, 124, False),
-    (85, 2983, 844, 31, 89, False),
-    (85, 1970, 971, 46, 118, True),
-    (85, 2851, 799, 29, 85, False),
-    (85, 2569, 847, 40, 95, False),
-    (85, 2283, 818, 28, 80, False),
-    (85, 2162, 884, 54, 134, True),
-    (85, 2553, 838, 33, 93, False),
-    (85, 113, 1294, 54, 78, False),
-    (85, 114, 1293, 27, 73, False),
-    (125, 1930, 1169, 61, 157, True),
-    (125, 2035, 1098, 50, 143, True),
-    (125, 2194, 936, 47, 115, True),
-    (125, 161, 1276, 54, 123, False),
-    (125, 2522, 844, 31, 91, False),
-    (125, 2678, 843, 30, 90, True),
-    (125, 2120, 1308, 53, 139, True),
-    (125, 2256, 866, 43, 135, True),
-    (125, 2359, 788, 30, 97, True),
-    (125, 113, 1294, 45, 74, False),
-    (125, 2896, 793, 27, 76, True),
-    (165, 2143, 1019, 59, 118, True),
-    (165, 2027, 1035, 53, 118, True),
-    (165, 2286, 843, 48, 136, True),
-    (165, 2183, 914, 45, 101, True),
-    (165, 2710, 831, 34, 85, True),
-    (165, 156, 1278, 52, 115, False),
-    (165, 2518, 850, 28, 98, False),
-    (165, 2902, 775, 21, 73, False),
-    (165, 112, 1295, 59, 86, False),
-    (165, 2296, 844, 37, 80, True),
-    (205, 1803, 1216, 121, 153, True),
-    (205, 152, 1276, 54, 116, False),
-    (205, 1932, 957, 54, 99, True),
-    (205, 2840, 771, 30, 70, False),
-    (205, 2137, 865, 35, 91, True),
-    (205, 1832, 967, 43, 95, True),
-    (205, 1977, 896, 37, 83, False),
-    (205, 2736, 1001, 47, 118, False),
-    (205, 2488, 843, 36, 89, False),
-    (205, 2073, 800, 45, 91, False),
-    (205, 3032, 818, 31, 84, False),
-    (205, 2990, 850, 45, 85, False),
-    (205, 113, 1293, 50, 84, False),
-    (245, 1263, 1143, 95, 142, True),
-    (245, 2088, 1041, 61, 127, False),
-    (245, 1575, 975, 67, 81, False),
-    (245, 1456, 1015, 71, 95, False),
-    (245, 2741, 854, 40, 87, False),
-    (245, 158, 1275, 51, 120, False),
-    (245, 1823, 828, 42, 73, False),
-    (245, 1940, 870, 28, 81, False),
-    (245, 1608, 925, 49, 84, False),
-    (245, 2798, 815, 36, 80, False),
-    (245, 112, 1295, 61, 83, False),
-    (245, 2431, 818, 43, 74, False),
-    (245, 2395, 845, 29, 84, False),
-)  # fmt: skip
+LEAST = 60  # pixels: lower players are not drawn on
 
 
 def load_materials(
@@ -116,14 +27,16 @@ def load_materials(
 
     shared       folder of the data: volleyball/clips, soccer_two_cameras/left_camera.mp4
     fonts        folder that ``number_fonts.py`` filled
-    labels       table of readable numbers in the volleyball crops (image, number, note)
+    labels       folder of volleyball_numbers.csv and soccer_two_cameras.csv (benchmarks/real)
     kept_back    draw with the fonts that training does not see
     """
     rng = np.random.default_rng(seed)
     bases: list[Base] = []
     backgrounds: list[np.ndarray] = []
-    for part in (_volleyball(rng, shared / "volleyball" / "clips", labels),
-                 _soccer(rng, shared / "soccer_two_cameras" / "left_camera.mp4")):  # fmt: skip
+    clips, video = shared / "volleyball/clips", shared / "soccer_two_cameras/left_camera.mp4"
+    indoors = _volleyball(rng, clips, _read(labels / "volleyball_numbers.csv"))
+    outdoors = _soccer(rng, video, _read(labels / "soccer_two_cameras.csv"))
+    for part in (indoors, outdoors):
         for some, others in part:
             bases += some
             backgrounds += others
@@ -131,10 +44,9 @@ def load_materials(
 
 
 def _volleyball(
-    rng: np.random.Generator, clips: Path, labels: Path
+    rng: np.random.Generator, clips: Path, table: pd.DataFrame
 ) -> Iterator[tuple[list[Base], list[np.ndarray]]]:
     """Yield players and backgrounds of every third frame of the first two clips."""
-    table = pd.read_csv(labels, dtype=str, keep_default_na=False)
     empty = {Path(row.image).stem: not row.number and not row.note for row in table.itertuples()}
     for clip in (1, 2):
         folder = clips / f"clip{clip}"
@@ -151,15 +63,28 @@ def _volleyball(
             yield bases, _backgrounds(rng, frame, 12)
 
 
-def _soccer(rng: np.random.Generator, path: Path) -> Iterator[tuple[list[Base], list[np.ndarray]]]:
+def _soccer(
+    rng: np.random.Generator, path: Path, table: pd.DataFrame
+) -> Iterator[tuple[list[Base], list[np.ndarray]]]:
+    """Yield players and backgrounds of every other labelled frame of the left camera."""
+    table = table[table["camera"] == "left"]
+    frames = sorted(table["frame"].astype(int).unique())[::2]
     video = cv2.VideoCapture(str(path))
-    for number in range(max(row[0] for row in LEFT) + 1):
+    for number in range(1, frames[-1] + 1):
         frame = video.read()[1]
-        rows = [row for row in LEFT if row[0] == number]
-        if rows:
-            frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            bases = [_cut(frame, row[1:5], 0.2, "some" if row[5] else "none") for row in rows]
-            yield bases, _backgrounds(rng, frame, 12)
+        if number not in frames:
+            continue
+        frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        bases = []
+        for row in table[table["frame"] == str(number)].itertuples():
+            box = tuple(float(one) for one in (row.left, row.top, row.width, row.height))
+            if box[3] >= LEAST:
+                bases.append(_cut(frame, box, 0.2, "some" if row.number or row.note else "none"))
+        yield bases, _backgrounds(rng, frame, 12)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def _cut(frame: np.ndarray, box: tuple[float, ...], room: float, shown: str) -> Base:

