@@ -14,7 +14,7 @@ from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.errors import DataError, SettingError, WeightsError
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import read_jersey_number, read_track_number
-from sameplayer.numbers.shirt import WEIGHTS, ShirtReader
+from sameplayer.numbers.shirt import WEIGHTS, ShirtReader, places_of
 
 DRAWN = ((0, 1), (2, 0), (5, 0), (7, 0))  # persons of the drawn league and a frame that shows it
 REAL = {  # crops of volleyball in which anyone can read the number, or none
@@ -104,6 +104,24 @@ def test_what_is_no_picture_is_named(picture: object, reader: ShirtReader) -> No
     good = np.zeros((90, 40, 3), np.uint8)
     with pytest.raises(DataError, match=r"Picture 1 is .*expected uint8 RGB"):
         reader.read([good, picture])  # type: ignore[list-item]
+
+
+def test_cells_that_agree_on_a_number_make_one_place() -> None:
+    maps = np.zeros((5, 20, 14))
+    maps[0] = -20
+    maps[0, 6, 5], maps[0, 6, 6], maps[0, 15, 3] = 3.0, 3.0, 2.0
+    maps[1, 6, 5], maps[1, 6, 6] = 0.5, -0.5  # both say: between them
+    maps[3:, 6, 5:7] = np.log(2)
+    first, second = places_of(maps)
+    whole = 1 + 2 * np.exp(3) + np.exp(2)
+    assert first.share == pytest.approx(2 * np.exp(3) / whole, abs=1e-6)
+    np.testing.assert_allclose(first.box, [48, 52, 32, 32], atol=1e-6)
+    assert second.share == pytest.approx(np.exp(2) / whole, abs=1e-6)
+    np.testing.assert_allclose(second.box, [28, 124, 16, 16], atol=1e-3)
+    maps[0, 15, 3] = -3
+    assert len(places_of(maps)) == 1
+    maps[0] = -90
+    assert places_of(maps)[0].share == pytest.approx(0, abs=1e-12)
 
 
 def test_weights_that_are_missing_or_damaged_say_so(tmp_path: Path) -> None:

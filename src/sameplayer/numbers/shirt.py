@@ -1,4 +1,4 @@
-"""The package's own reader of shirt numbers: a small network that looks everywhere in a crop.
+"""The package's own reader of shirt numbers: it finds a number in a crop, cuts it out, reads it.
 
 Its weights are shipped beside this file. They were trained on numbers drawn on drawn and real
 players (``recipes/number_reader.py``); ``docs/numbers.md`` says how well it reads.
@@ -16,14 +16,20 @@ from scipy.special import log_softmax
 
 from sameplayer.data.images import Picture
 from sameplayer.errors import DataError, SettingError, WeightsError
+from sameplayer.numbers.canvas import CELL, UNIT, cut, cut_matrix, lay
 from sameplayer.numbers.reader import NUMBERS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sameplayer.numbers.network import ShirtNetwork
 
 WEIGHTS = Path(__file__).with_name("shirt_reader.safetensors")
 LEAST = 8  # pixels: no number can be read in a crop that is lower or narrower
 SLIMMEST = 8.0  # nor in one whose sides differ more than this
+MOST = 2  # places that are read in a crop
+LITTLE = 0.03  # a further place with a smaller share of the finder's belief is not read
+ZOOMS = (0.88, 1.0, 1.14)  # how much is cut out about a number; what is read is averaged
 SURE = 0.995  # the most that one picture may say; the rest is shared by all answers
 
 
@@ -90,16 +96,91 @@ class ShirtReader:
         return np.log(SURE * shares + (1 - SURE) / shares.shape[1])
 
     def _look(self, pictures: Sequence[Picture]) -> np.ndarray:
+        """Return the network's log-probabilities (n, 102)."""
+        canvases = [lay(one) for one in pictures]
+        found = self._find(canvases)
+        cuts = [
+            cut(canvas, cut_matrix(place.box, zoom=zoom))
+            for canvas, places in zip(canvases, found, strict=True)
+            for place in places
+            for zoom in ZOOMS
+        ]
+        shown, numbers = self._read_cuts(cuts)
+        rows = np.zeros((len(pictures), len(NUMBERS) + 1))
+        first = 0
+        for row, places in zip(rows, found, strict=True):
+            for place in places:
+                row[:-1] += place.share * shown[first] * numbers[first]
+                first += 1
+            row[-1] = max(1 - row[:-1].sum(), 0)
+        return np.log(rows + 1e-9)
+
+    def _find(self, canvases: Sequence[Picture]) -> list[list[Place]]:
         import torch
 
-        from sameplayer.numbers.network import as_input, log_shares
+        with torch.inference_mode():
+            maps = self._network.finder(self._tensor(canvases))
+        return [places_of(one) for one in maps.double().cpu().numpy()]
+
+    def _read_cuts(self, cuts: Sequence[Picture]) -> tuple[np.ndarray, np.ndarray]:
+        """Return, a place, the probability of a number and those of NUMBERS, over its cuts."""
+        import torch
+
+        from sameplayer.numbers.network import number_shares
 
         with torch.inference_mode():
-            images = as_input(pictures).to(self._device, memory_format=torch.channels_last)
-            rows: np.ndarray = log_shares(self._network(images)).cpu().double().numpy()
-        if not np.isfinite(rows).all():
+            logits = self._network.reader(self._tensor(cuts))
+            numbers = number_shares(logits).view(-1, len(ZOOMS), len(NUMBERS)).mean(dim=1)
+            shown = logits[:, 0].view(-1, len(ZOOMS)).mean(dim=1).sigmoid()
+        values = shown.double().cpu().numpy(), numbers.softmax(dim=1).double().cpu().numpy()
+        if not all(np.isfinite(one).all() for one in values):
             raise WeightsError("The reader's weights give no probabilities; they are damaged.")
-        return rows
+        return values
+
+    def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
+        import torch
+
+        images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+        return images.to(self._device, torch.float32, memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a number may be on a canvas: its share of the finder's belief, and its box.
+
+    box    centre x, centre y, width, height
+    """
+
+    share: float
+    box: np.ndarray
+
+
+def places_of(maps: np.ndarray, most: int = MOST) -> list[Place]:
+    """Return the likeliest places in the finder's maps (5, rows, columns) of one canvas.
+
+    Cells that agree on a number's centre make one place: their shares are summed, their boxes
+    averaged.
+    """
+    rows, columns = np.mgrid[: maps.shape[1], : maps.shape[2]]
+    logits = np.append(maps[0].ravel(), 0.0)
+    shares = np.exp(logits - logits.max())
+    shares = (shares / shares.sum())[:-1]
+    sizes = UNIT * np.exp(np.clip(maps[3:], -2, 3))
+    boxes = np.stack([(columns + 0.5 + maps[1]) * CELL, (rows + 0.5 + maps[2]) * CELL, *sizes])
+    boxes = boxes.reshape(4, -1)
+    left, places = shares.copy(), []
+    for _ in range(most):
+        best = boxes[:, left.argmax()]
+        near = (np.abs(boxes[0] - best[0]) < max(best[2] / 2, CELL)) & (
+            np.abs(boxes[1] - best[1]) < max(best[3] / 2, CELL)
+        )
+        share = left[near].sum()
+        box = (boxes[:, near] * left[near]).sum(axis=1) / max(share, 1e-12) if share else best
+        if share < LITTLE and places:
+            break
+        places.append(Place(float(share), box))
+        left[near] = 0
+    return places
 
 
 def _check(picture: Picture, row: int) -> None:
