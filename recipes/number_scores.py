@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sameplayer import read_jersey_number
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
-from sameplayer.numbers import NumberReader, make_reader, read_jersey_number
+from sameplayer.numbers import NumberReader, make_reader
 from sameplayer.numbers.reading import reading
 
 DRAWS = 2000

@@ -16,9 +16,18 @@ from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import read_jersey_number, read_track_number
 from sameplayer.numbers.shirt import WEIGHTS, ShirtReader, places_of
 
-DRAWN = ((0, 1), (2, 0), (5, 0), (7, 0))  # persons of the drawn league and a frame that shows it
+DRAWN = ((0, 1), (2, 0), (7, 0))  # persons of the drawn league and a frame that shows it
 REAL = {  # crops of volleyball in which anyone can read the number, or none
-    "reid_test/query/0034_0003_00.jpeg": "7",
+    "reid_test/query/0042_0004_00.jpeg": "7",
+    "reid_test/gallery/0034_0003_09.jpeg": "7",
+    "reid_test/gallery/0043_0004_02.jpeg": "19",
+    "reid_test/gallery/0046_0004_05.jpeg": "1",
+    "reid_training/0021_0002_02.jpeg": "5",
+    "reid_training/0004_0001_08.jpeg": "4",
+    "reid_training/0003_0001_00.jpeg": "",
+    "reid_training/0007_0001_00.jpeg": "",
+    "reid_test/query/0027_0003_00.jpeg": "",
+    "reid_test/query/0037_0004_00.jpeg": "",
 }
 
 
