@@ -66,6 +66,7 @@ def cut_matrix(
 
 def cut(canvas: Picture, matrix: np.ndarray) -> Picture:
     """Return what a matrix of ``cut_matrix`` cuts out of a canvas: uint8 RGB (48, 56, 3)."""
-    return cv2.warpAffine(
+    part = cv2.warpAffine(
         canvas, matrix, (CUT[1], CUT[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return part.astype(np.uint8, copy=False)

@@ -29,6 +29,7 @@ LEAST = 8  # pixels: no number can be read in a crop that is lower or narrower
 SLIMMEST = 8.0  # nor in one whose sides differ more than this
 MOST = 2  # places that are read in a crop
 LITTLE = 0.03  # a further place with a smaller share of the finder's belief is not read
+LEAST_SHARE = 0.002  # nor the first one with a smaller share: then no number is visible
 ZOOMS = (0.88, 1.0, 1.14)  # how much is cut out about a number; what is read is averaged
 SURE = 0.995  # the most that one picture may say; the rest is shared by all answers
 
@@ -105,7 +106,7 @@ class ShirtReader:
             for place in places
             for zoom in ZOOMS
         ]
-        shown, numbers = self._read_cuts(cuts)
+        shown, numbers = self._read_cuts(cuts) if cuts else (np.empty(0), np.empty(0))
         rows = np.zeros((len(pictures), len(NUMBERS) + 1))
         first = 0
         for row, places in zip(rows, found, strict=True):
@@ -119,8 +120,9 @@ class ShirtReader:
         import torch
 
         with torch.inference_mode():
-            maps = self._network.finder(self._tensor(canvases))
-        return [places_of(one) for one in maps.double().cpu().numpy()]
+            maps = self._network.finder(self._tensor(canvases)).double().cpu().numpy()
+        _check_finite(maps)
+        return [places_of(one) for one in maps]
 
     def _read_cuts(self, cuts: Sequence[Picture]) -> tuple[np.ndarray, np.ndarray]:
         """Return, a place, the probability of a number and those of NUMBERS, over its cuts."""
@@ -133,8 +135,7 @@ class ShirtReader:
             numbers = number_shares(logits).view(-1, len(ZOOMS), len(NUMBERS)).mean(dim=1)
             shown = logits[:, 0].view(-1, len(ZOOMS)).mean(dim=1).sigmoid()
         values = shown.double().cpu().numpy(), numbers.softmax(dim=1).double().cpu().numpy()
-        if not all(np.isfinite(one).all() for one in values):
-            raise WeightsError("The reader's weights give no probabilities; they are damaged.")
+        _check_finite(*values)
         return values
 
     def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
@@ -176,7 +177,7 @@ def places_of(maps: np.ndarray, most: int = MOST) -> list[Place]:
         )
         share = left[near].sum()
         box = (boxes[:, near] * left[near]).sum(axis=1) / max(share, 1e-12) if share else best
-        if share < LITTLE and places:
+        if share < (LITTLE if places else LEAST_SHARE):
             break
         places.append(Place(float(share), box))
         left[near] = 0
@@ -190,6 +191,11 @@ def _check(picture: Picture, row: int) -> None:
             f"Picture {row} is {kind} {shape}; expected uint8 RGB (height, width, 3). Repeat a "
             "grey picture's values three times."
         )
+
+
+def _check_finite(*values: np.ndarray) -> None:
+    if not all(np.isfinite(one).all() for one in values):
+        raise WeightsError("The reader's weights give no probabilities; they are damaged.")
 
 
 def _may_show(picture: Picture) -> bool:
