@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sameplayer.numbers.shirt import WEIGHTS
 from tests.fuzz import fuzz_samples as samples
 from tests.fuzz.fuzz_archives import STATE, ZIP
 from tests.fuzz.fuzz_containers import INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
@@ -24,6 +25,7 @@ from tests.fuzz.fuzz_uses import (
     use_encoder,
     use_looks,
     use_metrics,
+    use_number_reader,
     use_numbers,
     use_pictures,
     use_prepared,
@@ -113,6 +115,10 @@ def _metrics() -> Files:
     return {"metrics.csv": samples.stopped_run()["metrics.csv"]}
 
 
+def _number_reader() -> Files:
+    return {"shirt.safetensors": WEIGHTS.read_bytes()}
+
+
 SUBMISSION = b"0,10,11,12\n1,0.50000,0.25000,1.00000\n2,0.75000,0.10000,0.30000\n"
 LAYOUT = NAMES | FOLDER
 READERS: dict[str, Reader] = {
@@ -158,6 +164,8 @@ READERS: dict[str, Reader] = {
     "read numbers": Reader(
         samples.number_table, use_numbers, {"crops.csv": VALUES}, 60),
     "truth.csv": Reader(samples.number_table, use_truth, {"truth.csv": CELLS}, 50),
+    "number reader": Reader(
+        _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30),
     "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 80),
     "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
     "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 150),

@@ -14,7 +14,7 @@ from unittest import mock
 
 import numpy as np
 
-from sameplayer.commands.numbers import jersey
+from sameplayer.commands.numbers import ReaderAndData, jersey
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
 from sameplayer.data.download import download, unpack
@@ -30,6 +30,7 @@ from sameplayer.evaluation.comparison import compare_runs, write_comparison
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
 from sameplayer.numbers.reader import NUMBERS
+from sameplayer.numbers.shirt import ShirtReader
 from sameplayer.numbers.tables import read_roster, table_probabilities
 from sameplayer.ranking.numbers import with_numbers
 from sameplayer.ranking.prepared import PreparedGallery
@@ -98,13 +99,19 @@ class SilentReader:
 
 def use_truth(folder: Path) -> None:
     with mock.patch("sameplayer.numbers.readers.OcrReader", SilentReader), quiet():
-        jersey("ocr", folder / "crops.csv", truth=folder / "truth.csv")
+        jersey(ReaderAndData("ocr", folder / "crops.csv"), truth=folder / "truth.csv")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         yield
+
+
+def use_number_reader(folder: Path) -> None:
+    reader = ShirtReader(weights=folder / "shirt.safetensors")
+    rows = reader.read([np.full((90, 40, 3), 90, np.uint8)])
+    assert np.isfinite(rows).all()
 
 
 def use_roster(name: str, folder: Path) -> None:

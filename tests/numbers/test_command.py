@@ -49,6 +49,23 @@ def test_the_command_writes_a_column_and_scores_it(
     assert "jersey needs --out" in capsys.readouterr().err
 
 
+def test_without_a_reader_the_packages_own_reads(
+    league_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "numbers.csv"
+    assert main(["jersey", str(league_folder), "--split", "test", "--out", str(out)]) == 0
+    asked = read_source(out).table["read_number"].astype("string").fillna("")
+    command = ["jersey", "shirt", str(league_folder), "--split", "test", "--out", str(out)]
+    assert main([*command, "--labels", "True"]) == 0
+    assert "shirt, each alone" in capsys.readouterr().out
+    named = read_source(out).table["read_number"].astype("string").fillna("")
+    assert named.tolist() == asked.tolist()
+    assert (named != "").any()
+    with pytest.raises(SystemExit, match="2"):
+        main(["jersey", "--out", str(out)])
+    assert "expected a reader, which may be left out" in capsys.readouterr().err
+
+
 def test_the_words_clip_and_ocr_name_readers(
     league_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

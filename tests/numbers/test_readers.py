@@ -20,6 +20,7 @@ from sameplayer.numbers.reading import (
     read_jersey_number,
     read_track_number,
 )
+from sameplayer.numbers.shirt import ShirtReader
 from tests.numbers.told import Told, evidence
 
 VISIBLE = ((0, 1), (2, 0), (5, 0), (7, 0))  # persons of the drawn league and a frame that shows it
@@ -106,7 +107,9 @@ def test_both_readers_agree_to_be_surer_and_must_share_candidates(tiny: tuple[st
 def test_readers_are_made_by_name(tiny: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     config, weights = tiny
     settings = ReaderSettings(model=config, weights=weights, candidates=("7", "23"))
-    assert isinstance(make_reader(settings=settings), OcrReader)
+    assert isinstance(make_reader(settings=settings), ShirtReader)
+    assert isinstance(make_reader("ocr", settings), OcrReader)
+    assert make_reader("shirt+ocr").name == "shirt + RapidOCR"
     clip, both = make_reader("clip", settings), make_reader("ocr+clip", settings)
     assert isinstance(clip, ClipReader)
     assert isinstance(both, BothReaders)

@@ -5,16 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import tyro
+from tyro.constructors import PrimitiveConstructorSpec
 
-from sameplayer.commands.shared import EVERY_ROW, Data, ReadingSplit, bar
+from sameplayer.commands.shared import DATA, EVERY_ROW, ReadingSplit, bar
 from sameplayer.errors import DataError, SameplayerError
 
 if TYPE_CHECKING:
     from sameplayer.numbers.reader import NumberReader
     from sameplayer.numbers.reading import NumberReading
+
+
+class ReaderAndData(NamedTuple):
+    """What reads, a name of READERS or several joined by a plus, and what is read."""
+
+    reader: str
+    data: Path
+
+
+def _reader_and_data(words: list[str]) -> ReaderAndData:
+    if len(words) not in (1, 2):
+        raise ValueError("expected a reader, which may be left out, and the data")
+    return ReaderAndData(words[0] if len(words) == 2 else "shirt", Path(words[-1]))
+
+
+ReaderThenData = tyro.conf.Positional[
+    Annotated[
+        ReaderAndData,
+        tyro.conf.arg(
+            help="shirt: the package's own reader, which is taken where none is named; ocr: text "
+            f"recognition; clip: CLIP without fine-tuning; shirt+ocr: both. Then: {DATA}"
+        ),
+        PrimitiveConstructorSpec(
+            nargs="*",
+            metavar="[READER] DATA",
+            instance_from_str=_reader_and_data,
+            is_instance=lambda value: isinstance(value, ReaderAndData),
+            str_from_instance=lambda value: [value.reader, str(value.data)],
+        ),
+    ]
+]
 
 
 @dataclass(frozen=True)
@@ -34,7 +66,7 @@ class ReaderChoice:
     temperature: float = 1.0
     """Over 1: lower probabilities. Scoring prints the value that calibrates the readings."""
     device: str = "auto"
-    """Where CLIP runs: auto, cpu, cuda, cuda:N or mps."""
+    """Where a network runs: auto, cpu, cuda, cuda:N or mps."""
 
     def make(self, name: str) -> NumberReader:
         """Return the reader of this name."""
@@ -44,13 +76,12 @@ class ReaderChoice:
         from sameplayer.numbers.tables import read_roster
 
         numbers = NUMBERS if self.roster is None else read_roster(self.roster)
-        device = str(pick_device(self.device)) if "clip" in name else "cpu"
+        device = "cpu" if name == "ocr" else str(pick_device(self.device))
         return make_reader(name, ReaderSettings(self.model, self.weights, numbers, device))
 
 
 def jersey(
-    reader: tyro.conf.Positional[str],
-    data: Data,
+    source: ReaderThenData,
     out: Path | None = None,
     labels: bool = False,
     truth: Path | None = None,
@@ -61,7 +92,6 @@ def jersey(
     """Read shirt numbers into a crop table, or score the reading where the numbers are known.
 
     Args:
-        reader: ocr: text recognition; clip: CLIP without fine-tuning; ocr+clip: both.
         out: Crop table to write (.csv or .parquet), with the columns read_number,
             read_number_probability and read_number_frames.
         labels: Score against the column "number" of the data; an empty cell: no number visible.
@@ -75,9 +105,9 @@ def jersey(
 
     if not (out or labels or truth or picture):
         raise SameplayerError("jersey needs --out, --labels True, --truth or --picture.")
-    crops = reading.read(data)
+    crops = reading.read(source.data)
     known = known_numbers(crops, truth) if labels or truth is not None else None
-    number_reader = choice.make(reader)
+    number_reader = choice.make(source.reader)
     with bar("reading") as advance:
         readings, rows = read_numbers(
             crops,

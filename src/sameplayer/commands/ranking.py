@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +83,7 @@ class Output:
     maps: bool = True
     """Show in the report what the best and the wrong matches rest on."""
     numbers: bool = False
-    """Read shirt numbers by text recognition for the report."""
+    """Read the shirt numbers of the pictures that the report shows."""
     by: tuple[str, ...] = ()
     """Columns of the data: score the queries of each of their groups apart, and test whether a
     group differs from the others."""
@@ -141,7 +140,7 @@ def _write_report(
         scores,
         {**facts, "encoder": encoder.spec.architecture, **encoder.spec.facts},
         encoder=encoder if choice.maps else None,
-        reader=partial(make_reader, "ocr") if choice.numbers else None,
+        reader=make_reader if choice.numbers else None,
     )
     console.print(f"report: {choice.report}")
 

@@ -11,6 +11,7 @@ from .reading import read_track_number as read_track_number
 from .scores import NumberScores as NumberScores
 from .scores import score_numbers as score_numbers
 from .sheet import draw_readings as draw_readings
+from .shirt import ShirtReader as ShirtReader
 from .tables import add_readings as add_readings
 from .tables import known_numbers as known_numbers
 from .tables import read_numbers as read_numbers

@@ -1,4 +1,4 @@
-"""READERS: what reads shirt numbers from pictures, by name: text recognition, CLIP, or both.
+"""READERS: what reads shirt numbers, by name: the package's own network, text recognition, CLIP.
 
 A reader gives each picture a probability for every candidate number and for "no number visible".
 """
@@ -23,6 +23,7 @@ from sameplayer.errors import (
 )
 from sameplayer.numbers.clip import CLIP_MODEL, ClipReader
 from sameplayer.numbers.reader import NUMBERS, NumberReader, check_views, view
+from sameplayer.numbers.shirt import ShirtReader
 
 
 class OcrReader:
@@ -111,6 +112,9 @@ class BothReaders:
         return joint
 
 
+SHIRT = "shirt"
+
+
 @dataclass(frozen=True)
 class ReaderSettings:
     """What the reader of a name is made with; each reader takes what it knows.
@@ -132,12 +136,13 @@ def _clip_reader(settings: ReaderSettings) -> NumberReader:
 
 
 READERS: dict[str, Callable[[ReaderSettings], NumberReader]] = {
+    SHIRT: lambda settings: ShirtReader(settings.candidates, device=settings.device),
     "ocr": lambda settings: OcrReader(settings.candidates),
     "clip": _clip_reader,
 }
 
 
-def make_reader(name: str = "ocr", settings: ReaderSettings | None = None) -> NumberReader:
+def make_reader(name: str = SHIRT, settings: ReaderSettings | None = None) -> NumberReader:
     """Return the reader of this name, several joined by a plus: their log-probabilities averaged.
 
     name    of READERS; raises ConfigError for another, MissingExtra where a package is missing

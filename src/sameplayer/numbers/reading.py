@@ -52,7 +52,7 @@ def read_jersey_number(
 ) -> list[NumberReading]:
     """Read the number in each picture, uint8 RGB (h, w, 3); below the threshold none is named.
 
-    reader         None: text recognition
+    reader         None: the package's own, ``ShirtReader``
     temperature    over 1: less sure, see ``fit_temperature``
     """
     reader = reader or make_reader()
@@ -69,6 +69,7 @@ def read_track_number(
 ) -> NumberReading:
     """Read the number of one person from several pictures, see ``combine``.
 
+    reader         None: the package's own, ``ShirtReader``
     temperature    over 1: less sure, since frames of a track err together
     """
     reader = reader or make_reader()
