@@ -79,11 +79,11 @@ _B16_WEIGHTS, _L14_WEIGHTS = 85_799_424, 303_179_776
 
 PRESETS: dict[str, Preset] = {
     "person": Preset(
-        PERSON, 256, 128, lr=3e-5, lr_end=3e-6, about="knows real people; shipped, the default",
+        PERSON, 256, 128, 16, 2, 3e-5, 3e-6, 0.2, about="knows real people; shipped, the default",
         weights=589_984, shipped="person.safetensors", colour=0.4, mirror=True,
     ),
     "person-large": Preset(
-        PERSON_LARGE, 256, 128, lr=3e-5, lr_end=3e-6, about="the same, larger; shipped",
+        PERSON_LARGE, 256, 128, 16, 2, 3e-5, 3e-6, 0.2, about="the same, larger; shipped",
         weights=2_088_825, shipped="person_large.safetensors", colour=0.4, mirror=True,
     ),
     "colour": Preset(COLOUR, 256, 128, about="colour histogram of three stripes, no network"),
