@@ -7,6 +7,7 @@ stride of 16, with a head of one cell for 8 x 8 pixels. The reader is a small re
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import timm
 import torch
@@ -30,7 +31,7 @@ class Finder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        trunk = timm.create_model(TRUNK, pretrained=False)
+        trunk: Any = timm.create_model(TRUNK, pretrained=False)
         self.stem = nn.Sequential(trunk.conv_stem, trunk.bn1)
         self.stages = nn.ModuleList(trunk.blocks[:STAGES])
         self.fine = _mixed(24 * 4, WIDTH, 1)
@@ -39,10 +40,10 @@ class Finder(nn.Module):
         self.head = nn.Sequential(nn.ReLU(), _mixed(WIDTH, WIDTH, 3), nn.ReLU(),
                                   _mixed(WIDTH, WIDTH, 3), nn.ReLU())  # fmt: skip
         self.answer = nn.Conv2d(WIDTH, 5, 1)
-        with torch.no_grad():
-            self.answer.weight.zero_()
-            self.answer.bias.zero_()
-            self.answer.bias[0] = -math.log(HIGH * WIDE / CELL**2)
+        bias = torch.zeros(5)
+        bias[0] = -math.log(HIGH * WIDE / CELL**2)
+        self.answer.bias = nn.Parameter(bias)
+        nn.init.zeros_(self.answer.weight)
 
     def forward(self, canvases: Tensor) -> Tensor:
         x = self.stem((canvases - 127.0) / 128.0)

@@ -169,7 +169,8 @@ def places_of(maps: np.ndarray, most: int = MOST) -> list[Place]:
     sizes = UNIT * np.exp(np.clip(maps[3:], -2, 3))
     boxes = np.stack([(columns + 0.5 + maps[1]) * CELL, (rows + 0.5 + maps[2]) * CELL, *sizes])
     boxes = boxes.reshape(4, -1)
-    left, places = shares.copy(), []
+    left = shares.copy()
+    places: list[Place] = []
     for _ in range(most):
         best = boxes[:, left.argmax()]
         near = (np.abs(boxes[0] - best[0]) < max(best[2] / 2, CELL)) & (
@@ -231,4 +232,5 @@ def _load(path: Path, device: str) -> tuple[ShirtNetwork, Calibration]:
             f"({str(error).splitlines()[0][:120]}). Expected what recipes/number_reader.py writes; "
             "install the package again for its own."
         ) from error
-    return network.eval().to(device, memory_format=torch.channels_last), calibration
+    network.to(memory_format=torch.channels_last)
+    return network.eval().to(device), calibration
