@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.calibration import Calibration
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.presets import PRESETS
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.start import OwnParts
 from sameplayer.training.train import train
 from tests.training.small_runs import QUICK, record, stop_at, weights
 
@@ -116,6 +118,17 @@ def test_an_own_augmentation_is_used_and_recorded(league: Crops, tmp_path: Path)
     assert record(tmp_path / "own")["augment"] == "own:tests.training.test_start.flip_never"
     with pytest.raises(SettingError, match="augment is own"):
         train(league, tmp_path / "more", read_config(tmp_path / "own" / "config.json"))
+
+
+def test_a_shipped_encoder_is_a_start_like_a_run(league: Crops) -> None:
+    config = TrainConfig(weights="person", validate="none")
+    start = OwnParts().start(config)
+    assert start is not None
+    assert start.fingerprint() == load_encoder("person").fingerprint()
+    resolved = config.resolved(start.spec)
+    assert (resolved.preset, resolved.lr) == ("person", PRESETS["person"].lr)
+    with pytest.raises(SettingError, match="preset is named by preset"):
+        OwnParts().start(TrainConfig(weights="small"))
 
 
 def own_encoder() -> Encoder:

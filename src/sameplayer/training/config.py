@@ -43,7 +43,7 @@ class TrainConfig:
     preset: str | None = None
     """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: person."""
     weights: str | None = None
-    """Start from this saved encoder or run, with its preset's rates; its input size stays."""
+    """Start from this saved encoder, run or "person", with its preset's rates; its size stays."""
     pretrained: bool = True
     """Start from the preset's pre-trained weights; off: random weights."""
     height: int | None = None
@@ -272,7 +272,10 @@ def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
 
 def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     """The preset that an encoder was trained with, where it says so and it is true."""
-    recorded = PRESETS.get(str(start.facts.get("preset")))
+    shipped = (name for name, one in PRESETS.items()
+               if one.shipped and one.architecture == start.architecture)  # fmt: skip
+    name = str(start.facts.get("preset") or next(shipped, ""))
+    recorded = PRESETS.get(name)
     if recorded is not None and recorded.architecture == start.architecture:
-        return replace(recorded, height=start.height, width=start.width), start.facts["preset"]
+        return replace(recorded, height=start.height, width=start.width), name
     return Preset(start.architecture, start.height, start.width), start.architecture

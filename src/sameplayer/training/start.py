@@ -9,7 +9,7 @@ from typing import Any
 
 from sameplayer.data.augment import Augment, PairTransform, find_augment
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.presets import DEFAULT
+from sameplayer.encoder.presets import DEFAULT, PRESETS
 from sameplayer.errors import SettingError
 from sameplayer.training.config import OWN, TrainConfig
 from sameplayer.training.losses import Loss
@@ -54,8 +54,12 @@ class OwnParts:
             return copy.deepcopy(self.encoder)
         if config.weights is None:
             return None
-        if not Path(config.weights).exists():
-            expected = "a run folder or a saved encoder that exists; a preset is named by preset"
+        shipped = config.weights in PRESETS and PRESETS[config.weights].shipped
+        if not shipped and not Path(config.weights).exists():
+            expected = (
+                "a run folder or a saved encoder that exists, or person or person-large; another "
+                "preset is named by preset"
+            )
             raise SettingError("weights", config.weights, expected)
         return load_encoder(config.weights)
 
