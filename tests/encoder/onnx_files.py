@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.onnx_export import export_encoder
 from sameplayer.encoder.onnx_file import FORMAT, RECORD, UNSIGNED, sign
@@ -86,3 +88,9 @@ def plain_model() -> onnx.ModelProto:
     ]
     graph = helper.make_graph(nodes, "plain", [pictures], [rows], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def spec_record() -> dict[str, Any]:
+    """The record of an encoder whose graph is ``plain_model``."""
+    spec = EncoderSpec("plain", 4, 4, (0.0,) * 3, (1.0,) * 3, own_module=True)
+    return asdict(spec) | {"log_scale": 1.0, "columns": 3, "fingerprint": "0" * 16}

@@ -109,7 +109,7 @@ def test_a_file_tells_nothing_of_the_machine_that_wrote_it() -> None:
 
 
 def test_another_name_is_refused_before_anything_is_done(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="out is .*; expected a file whose name ends in .onnx"):
+    with pytest.raises(SettingError, match=r"out is .*; expected a file whose name ends"):
         export_encoder(tiny_encoder(), tmp_path / "encoder.bin")
 
 

@@ -238,14 +238,14 @@ def load_encoder(
               ``SAMEPLAYER_WEIGHTS`` names a folder that holds ``<architecture>.safetensors``
     device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
     build     for a saved network of your own, see ``Encoder.of``: the function from its
-              EncoderSpec to the module, whose weights are then filled in
+              EncoderSpec to the module, whose weights are then filled in; a .onnx file needs none
 
     Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
     for a device that is not there, WeightsError for a damaged encoder, and saying how to bring
     weights when there is no network.
     """
     where, path = pick_device(device), Path(source)
-    if path.suffix == ".onnx" and path.is_file() and build is None:
+    if path.suffix == ".onnx" and path.is_file():
         from sameplayer.encoder.onnx_encoder import OnnxEncoder  # here, since it is an Encoder
 
         return OnnxEncoder(path, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -160,8 +161,8 @@ def _spec(path: Path, record: dict[str, Any]) -> tuple[EncoderSpec, float]:
         scale, columns = record["log_scale"], record["columns"]
         if not is_number(scale) or type(columns) is not int or columns < 1:
             raise TypeError("log_scale and columns are no numbers")
-        if not isinstance(record["fingerprint"], str):
-            raise TypeError("fingerprint is no text")
+        if not re.fullmatch("[0-9a-f]{16}", record["fingerprint"]):
+            raise ValueError("fingerprint is not 16 hex digits")
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path}: its record of the encoder is damaged ({type(error).__name__}: {error}). "
