@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from sameplayer.cli import main
 from sameplayer.encoder.embeddings import load_embeddings
@@ -159,14 +159,20 @@ def test_a_graph_that_onnxruntime_cannot_run_or_that_takes_something_else_is_tol
         load_encoder(path)
 
 
-def test_a_graph_that_stops_or_gives_other_rows_is_told(tmp_path: Path) -> None:
-    path, pictures = tmp_path / "x.onnx", drawn_pictures(4, 4)[:2]
-    model = plain_model()
-    path.write_bytes(signed(model, **spec_record()))
+@pytest.mark.parametrize(
+    ("shape", "why"), [([-1, 3], "gave 1024 rows for 2 pictures"), ([5, 3], "onnxruntime stopped")]
+)
+def test_a_graph_that_stops_or_gives_other_rows_is_told(
+    shape: list[int], why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.onnx"
+    pictures = [np.zeros((high, 9, 3), np.uint8) for high in (2, 40)]
+    path.write_bytes(signed(plain_model(), **(spec_record() | {"height": 32, "width": 16})))
     assert load_encoder(path).embed(pictures).shape == (2, 3)
-    model.graph.node.append(helper.make_node("Reshape", ["means", "sides"], ["rows"]))
-    del model.graph.node[2]
-    path.write_bytes(signed(model, **spec_record()))
+    model = plain_model()
+    model.graph.initializer.append(numpy_helper.from_array(np.array(shape), "shape"))
+    model.graph.node[2].CopyFrom(helper.make_node("Reshape", ["values", "shape"], ["rows"]))
+    path.write_bytes(signed(model, **(spec_record() | {"height": 32, "width": 16})))
     loaded: Encoder = load_encoder(path)
-    with pytest.raises(WeightsError, match="onnxruntime stopped"):
+    with pytest.raises(WeightsError, match=why):
         loaded.embed(pictures)
