@@ -72,7 +72,7 @@ def main() -> None:
                                            test_persons=60, challenge_persons=2)  # fmt: skip
         crops = read_source(data, scope=options.scope)
         test = crops.of_split("test")
-        base = TrainConfig(pairs=options.pairs, epochs=options.epochs, validate="none")
+        base = TrainConfig("small", pairs=options.pairs, epochs=options.epochs, validate="none")
         if base.negatives == "random" and crops.table["team"].isna().all():
             recipes = {n: c for n, c in recipes.items() if c.get("negatives") != "team"}
         rows: dict[str, list[tuple[float, float, float]]] = {}

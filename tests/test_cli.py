@@ -22,13 +22,28 @@ from sameplayer.data.crops import Crops, write_crops
 from sameplayer.data.splits import hold_out
 from sameplayer.evaluation.submission import read_submission
 
-FAST = ["--epochs", "1", "--pairs", "6", "--height", "64", "--width", "32", "--validate", "none"]
+FAST = [
+    "--preset",
+    "small",
+    "--epochs",
+    "1",
+    "--pairs",
+    "6",
+    "--height",
+    "64",
+    "--width",
+    "32",
+    "--validate",
+    "none",
+]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, league: Crops) -> Path:
     out = tmp_path_factory.mktemp("cli") / "run"
-    train(league, out, TrainConfig(epochs=1, pairs=6, height=64, width=32, validate="none"))
+    train(
+        league, out, TrainConfig("small", epochs=1, pairs=6, height=64, width=32, validate="none")
+    )
     return out
 
 
@@ -49,7 +64,7 @@ def test_train_evaluate_embed_submit(
     tmp_path: Path, league_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = str(league_folder), tmp_path / "run"
-    assert main(["train", data, "--preset", "small", "--out", str(run), *FAST]) == 0
+    assert main(["train", data, "--out", str(run), *FAST]) == 0
     scores, page = tmp_path / "scores.json", tmp_path / "report.html"
     arguments = ["--json", str(scores), "--report", str(page), "--rerank", "k-reciprocal"]
     assert main(["evaluate", str(run), data, *arguments]) == 0
@@ -114,7 +129,20 @@ def test_seeds_compare_and_show_batch(
     tmp_path: Path, league_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = str(league_folder), tmp_path / "runs"
-    settings = ["--pairs", "6", "--epochs", "1", "--folds", "4", "--height", "64", "--width", "32"]
+    settings = [
+        "--preset",
+        "small",
+        "--pairs",
+        "6",
+        "--epochs",
+        "1",
+        "--folds",
+        "4",
+        "--height",
+        "64",
+        "--width",
+        "32",
+    ]
     assert main(["train", data, "--out", str(out), "--seeds", "1", "2", *settings]) == 0
     assert "over 2 seeds" in capsys.readouterr().out
     (out / "seed-2" / "state.pt").unlink()
@@ -129,7 +157,8 @@ def test_seeds_compare_and_show_batch(
     assert "data:image/png;base64," in page.read_text()
     assert "http" not in page.read_text()
     picture = tmp_path / "batch.png"
-    assert main(["show-batch", data, "--out", str(picture), "--augment", "2023"]) == 0
+    batch = ["--preset", "small", "--augment", "2023"]
+    assert main(["show-batch", data, "--out", str(picture), *batch]) == 0
     assert "16 pairs" in capsys.readouterr().out
     high, wide = cv2.imread(str(picture)).shape[:2]
     assert (high, wide) == (2 * 128, 16 * 64)
@@ -190,7 +219,10 @@ BAD = {
         ["train", "{data}", "--out", "{run}", "--pairs", "6"],
         "already holds files",
     ),
-    "batch too large": (["train", "{data}", "--out", "{tmp}/r", "--pairs", "99"], "pairs"),
+    "batch too large": (
+        ["train", "{data}", "--out", "{tmp}/r", "--preset", "small", "--pairs", "99"],
+        "pairs",
+    ),
     "setting out of range": (["train", "{data}", "--out", "{tmp}/r", "--lr", "-1"], "--lr is -1"),
     "no config": (["train", "{data}", "--out", "{tmp}/r", "--config", "{tmp}/x"], "configuration"),
     "no run": (["evaluate", "{tmp}/nowhere", "{data}"], "nowhere"),

@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
     shutil.copy(crops.path(0), out / "crop.jpeg")
     shutil.copy(golden / "tiny-vit.pth", out / "checkpoint.pth")
     shutil.copy(golden / "tiny-vit.json", out / "checkpoint.json")
-    settings = ["--pairs", "16", "--epochs", "1", "--validate", "none"]
+    settings = ["--preset", "small", "--pairs", "16", "--epochs", "1", "--validate", "none"]
     for name in ("RUN_A", "RUN_B"):
         assert main(["train", str(out / "LEAGUE"), "--out", str(out / name), *settings]) == 0
     return out

@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from sameplayer.commands import data, encoder, maps, numbers, ranking, training
+from sameplayer.commands import data, encoder, maps, numbers, ranking, robustness, training
 from sameplayer.commands import export as exporting
 from sameplayer.errors import SameplayerError, SettingError
 
@@ -28,6 +28,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "fuse": ranking.fuse,
     "submit": ranking.submit,
     "compare": training.compare,
+    "robustness": robustness.robustness,
+    "robustness-numbers": robustness.robustness_numbers,
     "same": encoder.same,
     "calibrate": encoder.calibrate,
     "find-rate": training.find_rate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,3 +78,25 @@ def test_an_own_augmentation_returns_two_pictures(league: Crops, own, text: str)
     with pytest.raises(TrainingError, match=text):
         next(made.batches(ROWS, 1, 0))
     made.close()
+
+
+def test_frames_of_a_video_are_read_in_their_order_and_once(
+    league: Crops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def told(self: Crops, row: int) -> np.ndarray:
+        read.append(row)
+        return np.full((8, 4, 3), row, np.uint8)
+
+    monkeypatch.setattr(Crops, "read", told)
+    names = ["still.png", *(f"match.mp4#{frame}" for frame in range(1, 9))]
+    crops = replace(league.where(range(9)), table=league.where(range(9)).table.assign(image=names))
+    for memory, ahead in ((1.0, [1, 2, 3, 4, 5, 6, 7, 8]), (4e-6, [1, 2]), (0.0, [1])):
+        read.clear()
+        made = PairLoader(crops, prepare, "none", memory)
+        made.keep_frames()
+        assert read == ahead
+        list(made.batches([np.array([[2, 1], [1, 2]])], 1, 0))
+        made.close()
+        assert len(read) == len(ahead) + (0 if memory else 4)

@@ -109,3 +109,14 @@ def test_a_folder_of_sequences_is_read_with_their_names(clip: Path) -> None:
     table = read_source(clip.parent).table
     assert table["image"].tolist() == ["clip/img1/000001.jpg", "clip/img1/000002.jpg"]
     assert table["sequence"].tolist() == ["clip", "clip"]
+
+
+def test_detections_are_read_where_nothing_better_lies_there(clip: Path) -> None:
+    boxes(clip, "1,1,2,3,4,5\n")
+    (clip / "det").mkdir()
+    (clip / "det" / "det.txt").write_text("2,-1,2,3,4,5,0.9\n")
+    assert read_source(clip).table["person"].tolist() == ["1"]
+    (clip / "gt" / "gt.txt").unlink()
+    table = read_source(clip).table
+    assert table["person"].isna().tolist() == [True]
+    assert table["image"].tolist() == ["img1/000002.jpg"]

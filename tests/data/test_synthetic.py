@@ -8,7 +8,8 @@ import pytest
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_clip, draw_league, histogram_features
+from sameplayer.data.synthetic import draw_clip, draw_league
+from sameplayer.encoder.colour import colour_features
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError
 from sameplayer.evaluation.scores import evaluate
@@ -41,7 +42,7 @@ def test_a_colour_histogram_does_not_solve_the_league(tmp_path: Path) -> None:
     root = draw_league(tmp_path / "a", 2, 1, test_persons=30, challenge_persons=2)
     test = read_source(root).of_split("test")
     pictures = [test.read(row) for row in range(len(test))]
-    scores = evaluate(rank(Embeddings(histogram_features(pictures), test, "histogram")))
+    scores = evaluate(rank(Embeddings(colour_features(pictures), test, "histogram")))
     assert scores.mAP < 0.13  # random rows reach 0.04
 
 

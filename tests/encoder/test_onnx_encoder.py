@@ -12,6 +12,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from sameplayer.cli import main
+from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.encoder.matching import same
@@ -117,10 +118,10 @@ def test_the_verbs_that_need_torch_say_so_and_leave_nothing(
 def test_the_verb_writes_a_file_and_says_how_near_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny_encoder_folder = tmp_path / "colour.onnx"
-    assert main(["export", "colour", "--out", str(tiny_encoder_folder)]) == 0
-    assert "rows of 1536; at most" in capsys.readouterr().out
-    assert isinstance(load_encoder(tiny_encoder_folder), OnnxEncoder)
+    path = tmp_path / "colour.onnx"
+    assert main(["export", "colour", "--out", str(path)]) == 0
+    assert f"rows of {COLOURS}; at most" in capsys.readouterr().out
+    assert isinstance(load_encoder(path), OnnxEncoder)
 
 
 @pytest.mark.parametrize(

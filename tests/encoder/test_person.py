@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder import Encoder, EncoderSpec, create_encoder, load_encoder, state_files
+from sameplayer.encoder import Encoder, EncoderSpec, create_encoder, load_encoder, places
 from sameplayer.encoder.colour import colour_features
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 
@@ -95,7 +95,7 @@ def test_pictures_of_one_pixel_and_extreme_shape_give_unit_rows(
 def test_missing_weights_of_the_package_are_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(state_files, "SHIPPED", tmp_path)
+    monkeypatch.setattr(places, "SHIPPED", tmp_path)
     with pytest.raises(WeightsError, match=r"person\.safetensors.*install sameplayer again"):
         load_encoder("person")
 

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import timm
@@ -17,9 +18,9 @@ from sameplayer.encoder.presets import (
     PRESETS,
     SMALL,
     Preset,
-    describe_presets,
     find_preset_or_timm,
 )
+from sameplayer.encoder.speed import crops_per_second, describe_presets
 from sameplayer.errors import ConfigError
 
 
@@ -92,10 +93,36 @@ def test_the_table_of_presets_holds_a_line_for_each() -> None:
     assert all(word in small for word in ("128 x 64", "0.8 M", "apache-2.0", "from scratch"))
 
 
+def test_the_table_says_where_the_weights_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMEPLAYER_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / f"{PRESETS['vit-b16-openai'].architecture}.pth").touch()
+    kept = tmp_path / "hub" / f"models--timm--{PRESETS['resnet50'].architecture}" / "snapshots"
+    (kept / "1").mkdir(parents=True)
+    (kept / "1" / "model.safetensors").touch()
+    lines = {line.split()[0]: line for line in describe_presets().splitlines()}
+    assert "package" in lines["person"]
+    assert "none needed" in lines["colour"]
+    assert "folder" in lines["vit-b16-openai"]
+    assert "cache" in lines["resnet50"]
+    assert "to fetch" in lines["vit-l14-openai"]
+
+
+def test_a_measured_speed_stands_in_the_table() -> None:
+    speed = crops_per_second("small", seconds=0.1)
+    assert speed > 0
+    lines = describe_presets(["small", "colour"], {"small": speed}).splitlines()
+    assert "crops/s" in lines[0]
+    assert f"{speed:.1f}" in lines[1]
+
+
 def test_reading_the_presets_loads_neither_torch_nor_timm() -> None:
     code = (
         "import sys, sameplayer.encoder, sameplayer.maps; "
         "from sameplayer.encoder.presets import *; "
+        "from sameplayer.encoder.speed import describe_presets; "
         "find_preset_or_timm('small'); describe_presets(); "
         "assert not {'torch', 'timm'} & set(sys.modules)"
     )

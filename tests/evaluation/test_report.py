@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
-from sameplayer.data.synthetic import histogram_features
+from sameplayer.encoder.colour import colour_features
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, MissingExtra
@@ -29,7 +29,7 @@ from sameplayer.ranking import Ranking, rank
 def ranked(league: Crops) -> tuple[Ranking, Scores]:
     crops = league.where((league.table["split"] == "test").to_numpy())
     pictures = [crops.read(row) for row in range(len(crops))]
-    ranking = rank(Embeddings(histogram_features(pictures), crops, "histogram"))
+    ranking = rank(Embeddings(colour_features(pictures), crops, "histogram"))
     return ranking, evaluate(ranking)
 
 

@@ -22,6 +22,7 @@ from tests.fuzz.fuzz_uses import (
     use_download,
     use_embeddings,
     use_encoder,
+    use_looks,
     use_metrics,
     use_numbers,
     use_onnx,
@@ -126,6 +127,8 @@ READERS: dict[str, Reader] = {
         partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
         {"crops.json": OBJECTS}, 70),
     "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 80),
+    "persons of a league": Reader(
+        samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 130),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 80),
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from sameplayer.data.crops import Crops, write_crops
+from sameplayer.data.synthetic import make_person
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.ranking.prepared import PreparedGallery
@@ -28,7 +29,7 @@ from tests.encoder.onnx_files import plain_model, signed, spec_record
 from tests.fuzz.fuzz_names import Files, read_files
 
 SETTINGS = TrainConfig(
-    pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
+    "small", pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
 )
 
 
@@ -94,6 +95,14 @@ def synergy() -> Files:
     challenge = [f"reid_challenge/{part}/{p}.png" for part in ("query", "gallery") for p in (1, 12)]
     names = [*training, *test, *challenge]
     return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def league_persons() -> Files:
+    lines = ["person,game,team,number,kind"]
+    for number in range(3):
+        lines.append(f"{number + 1},0,a,{make_person(number, 1).number},player")
+    return {"persons.csv": "\n".join(lines).encode()}
 
 
 @cache

@@ -19,6 +19,7 @@ from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
 from sameplayer.data.download import download, unpack
 from sameplayer.data.images import decode
+from sameplayer.data.looks import write_looks
 from sameplayer.data.reading import read_crop
 from sameplayer.data.sources import read_source
 from sameplayer.encoder.checkpoints import load_published
@@ -59,6 +60,10 @@ def use_table(name: str, folder: Path) -> None:
     crops = read_crops(folder / name)
     for suffix in (".csv", ".parquet"):
         use_crops(crops, suffix)
+
+
+def use_looks(folder: Path) -> None:
+    write_looks(folder, 1)
 
 
 def use_source(folder: Path, source: str | None = None) -> None:

@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_named(change: dict[str, Any], text: str) -> None:
 
 
 def test_the_preset_fills_in_what_is_left_open() -> None:
-    config = TrainConfig(epochs=3).resolved()
+    config = TrainConfig("small", epochs=3).resolved()
     small = PRESETS["small"]
     assert (config.preset, config.epochs, config.pairs) == ("small", 3, small.pairs)
     assert (config.lr, config.height, config.width) == (small.lr, 128, 64)

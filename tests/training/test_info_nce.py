@@ -93,3 +93,78 @@ def test_chunks_leave_running_means_as_one_pass_does() -> None:
     for part in torch.arange(PAIRS).split(4):
         once(images[torch.cat([part, part + PAIRS])])
     torch.testing.assert_close(model[1].running_mean, once[1].running_mean)
+
+
+def rows_of(pairs: int) -> list[Tensor]:
+    draw = torch.Generator().manual_seed(5)
+    return [torch.randn(pairs, 7, generator=draw, requires_grad=True) for _ in range(2)]
+
+
+SCALE = torch.tensor(2.6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_where_all_are_known_to_differ_the_loss_is_the_published_one(
+    golden: Path, smoothing: float
+) -> None:
+    data = np.load(golden / "infonce.npz")
+    query, gallery, scale = (torch.tensor(data[n]) for n in ("query", "gallery", "log_scale"))
+    query.requires_grad_()
+    differ = ~torch.eye(len(query), dtype=torch.bool)
+    loss = info_nce(query, gallery, scale, smoothing, differ)
+    loss.backward()
+    assert loss.item() == pytest.approx(float(data[f"loss_{smoothing}"]), abs=1e-5)
+    assert query.grad is not None
+    np.testing.assert_allclose(query.grad.numpy(), data[f"grad_query_{smoothing}"], atol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_groups_that_say_nothing_of_each_other_are_batches_of_their_own(smoothing: float) -> None:
+    query, gallery = rows_of(PAIRS)
+    group = torch.tensor([0, 1, 0, 0, 1, 1, 0, 0])
+    differ = (group[:, None] == group) & ~torch.eye(PAIRS, dtype=torch.bool)
+    loss = info_nce(query, gallery, SCALE, smoothing, differ)
+    parts = [group == 0, group == 1]
+    alone = [info_nce(query[part], gallery[part], SCALE, smoothing) for part in parts]
+    torch.testing.assert_close(loss, (5 * alone[0] + 3 * alone[1]) / 8)
+    found = torch.autograd.grad(loss, [query, gallery])
+    expected = torch.autograd.grad((5 * alone[0] + 3 * alone[1]) / 8, [query, gallery])
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_pair_that_is_not_known_to_differ_has_no_gradient() -> None:
+    query, gallery = rows_of(4)
+    differ = ~torch.eye(4, dtype=torch.bool)
+    differ[0, 2] = differ[2, 0] = False
+    differ[3, :3] = differ[:3, 3] = False  # the last is known to differ from nobody
+    moved = torch.autograd.functional.jacobian(
+        lambda rows: torch.autograd.grad(
+            info_nce(rows, gallery, SCALE, 0.1, differ), rows, create_graph=True
+        )[0].sum(dim=1),
+        query,
+    )
+    assert torch.isfinite(moved).all()
+    for anchor, positive in ((0, 2), (2, 0), (0, 3), (3, 1)):
+        loss = info_nce(query, gallery, SCALE, 0.1, differ)
+        row = torch.autograd.grad(loss, query)[0][anchor]
+        changed = gallery.detach().clone()
+        changed[positive] += 1.0
+        other = torch.autograd.grad(info_nce(query, changed, SCALE, 0.1, differ), query)[0][anchor]
+        torch.testing.assert_close(row, other)
+    assert (
+        torch.autograd.grad(info_nce(query, gallery, SCALE, 0.1, differ), query)[0][3].eq(0).all()
+    )
+
+
+def test_what_is_shown_of_negatives_leaves_out_the_unknown_ones() -> None:
+    images, differ = erased_images(), torch.zeros(PAIRS, PAIRS, dtype=torch.bool)
+    differ[0, 1] = differ[1, 0] = True
+    loss = criterion()
+    model = tower()
+    masked = backward(
+        model, images,
+        lambda query, gallery: loss(query, gallery, torch.arange(PAIRS), differ), differ=differ,
+    )  # fmt: skip
+    rows = nn.functional.normalize(model(images), dim=1)
+    expected = (rows[0] @ rows[PAIRS + 1] + rows[1] @ rows[PAIRS]) / 2
+    assert masked.negative == pytest.approx(expected.item(), abs=1e-5)

@@ -15,7 +15,7 @@ from sameplayer.training.plan import make_plan
 
 
 def test_team_batches_hold_team_mates_and_nobody_twice(league: Crops) -> None:
-    plan = make_plan(league, TrainConfig(pairs=4, negatives="team", validate="none"))
+    plan = make_plan(league, TrainConfig("small", pairs=4, negatives="team", validate="none"))
     learn = plan.learn
     teams = (learn.table["game"] + learn.table["team"]).to_numpy()
     persons = learn.persons()
@@ -24,7 +24,7 @@ def test_team_batches_hold_team_mates_and_nobody_twice(league: Crops) -> None:
         assert len(set(persons[batch[:, 0]])) == len(batch)
         assert (persons[batch[:, 0]] == persons[batch[:, 1]]).all()
         shares.append(max(np.unique(teams[batch[:, 0]], return_counts=True)[1]) / len(batch))
-    mixed = make_plan(league, TrainConfig(pairs=4, validate="none")).batches(0)
+    mixed = make_plan(league, TrainConfig("small", pairs=4, validate="none")).batches(0)
     loose = [max(np.unique(teams[b[:, 0]], return_counts=True)[1]) / len(b) for b in mixed]
     assert np.mean(shares) > np.mean(loose) + 0.2
     assert len(np.unique(team_points(learn), axis=0)) == len(set(teams))
@@ -33,11 +33,11 @@ def test_team_batches_hold_team_mates_and_nobody_twice(league: Crops) -> None:
 def test_team_batches_without_teams_say_what_is_missing(league: Crops) -> None:
     bare = replace(league, table=league.table.assign(team=None))
     with pytest.raises(DataError, match=r"columns game and team.*persons\.csv"):
-        make_plan(bare, TrainConfig(pairs=4, negatives="team", validate="none"))
+        make_plan(bare, TrainConfig("small", pairs=4, negatives="team", validate="none"))
 
 
 def test_nearest_batches_are_the_persons_whose_means_are_near(league: Crops) -> None:
-    config = TrainConfig(pairs=4, negatives="nearest", validate="none")
+    config = TrainConfig("small", pairs=4, negatives="nearest", validate="none")
     plan = make_plan(league, config)
     persons = plan.learn.persons()
     means = np.zeros((persons.max() + 1, 2), np.float32)
@@ -52,7 +52,7 @@ def test_an_own_choice_is_an_entry(league: Crops, monkeypatch: pytest.MonkeyPatc
         return (np.arange(learn.persons().max() + 1) % 2)[:, None].astype(np.float32)
 
     monkeypatch.setitem(NEGATIVES, "parity", Negatives(by_parity))
-    plan = make_plan(league, TrainConfig(pairs=4, negatives="parity", validate="none"))
+    plan = make_plan(league, TrainConfig("small", pairs=4, negatives="parity", validate="none"))
     persons = plan.learn.persons()
     kinds = [len(set(persons[batch[:, 0]] % 2)) for batch in plan.batches(0)]
     assert np.mean(kinds) < 1.3

@@ -59,3 +59,19 @@ def test_a_sum_adds_values_and_weights() -> None:
 def test_a_loss_that_gives_no_scalar_to_learn_from_is_named(value: object, text: str) -> None:
     with pytest.raises(TrainingError, match=text):
         LossSum([lambda *given: value])(*features(), torch.arange(5))
+
+
+def test_the_hardest_negative_is_one_that_is_known_to_differ() -> None:
+    query, gallery = features()
+    group = torch.tensor([0, 1, 0, 1, 1])
+    differ = (group[:, None] == group) & ~torch.eye(5, dtype=torch.bool)
+    loss = hardest_triplets(query, gallery, differ=differ)
+    alone = [hardest_triplets(query[group == g], gallery[group == g]) for g in (0, 1)]
+    torch.testing.assert_close(loss, (2 * alone[0] + 3 * alone[1]) / 5)
+    all_known = hardest_triplets(query, gallery, differ=~torch.eye(5, dtype=torch.bool))
+    torch.testing.assert_close(all_known, hardest_triplets(query, gallery))
+    nobody = hardest_triplets(query, gallery, differ=torch.zeros(5, 5, dtype=torch.bool))
+    nobody.backward()
+    assert nobody == 0
+    assert query.grad is not None
+    assert query.grad.eq(0).all()

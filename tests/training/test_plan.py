@@ -13,7 +13,7 @@ from sameplayer.errors import DataError, SettingError, TrainingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.plan import make_plan, refuse_uneven_shares
 
-CONFIG = TrainConfig(pairs=4)
+CONFIG = TrainConfig("small", pairs=4)
 
 
 def with_rows(crops: Crops, **columns: list) -> Crops:
@@ -54,7 +54,7 @@ def test_a_split_that_cannot_be_scored_is_refused(league: Crops) -> None:
 
 
 def test_a_batch_left_to_the_preset_shrinks_and_says_so(league: Crops) -> None:
-    plan = make_plan(league, TrainConfig(validate="none"))
+    plan = make_plan(league, TrainConfig("small", validate="none"))
     assert plan.config.pairs == 16
     assert plan.remarks() == ["16 pairs a batch instead of 32: there are no more persons"]
     assert make_plan(league, CONFIG).remarks() == []
@@ -62,7 +62,7 @@ def test_a_batch_left_to_the_preset_shrinks_and_says_so(league: Crops) -> None:
 
 def test_batches_smaller_than_asked_are_told(league: Crops) -> None:
     scoped = replace(league, scope="game")
-    plan = make_plan(scoped, TrainConfig(pairs=14, validate="none"))
+    plan = make_plan(scoped, TrainConfig("small", pairs=14, validate="none"))
     sizes = [len(batch) for batch in plan.first]
     assert min(sizes) < 14
     (remark,) = plan.remarks()

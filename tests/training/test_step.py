@@ -22,7 +22,7 @@ from sameplayer.training.info_nce import Outcome
 from sameplayer.training.processes import Process
 from sameplayer.training.step import Learner
 
-CONFIG = TrainConfig(height=64, width=32, pairs=6, label_smoothing=0.0).resolved()
+CONFIG = TrainConfig("small", height=64, width=32, pairs=6, label_smoothing=0.0).resolved()
 PERSONS = torch.arange(6)
 
 

@@ -15,18 +15,25 @@ NewFolder = tyro.conf.Positional[
 ]
 
 
-def synth(folder: NewFolder, persons: int = 120, seed: int = 1, clips: int = 0) -> None:
+def synth(
+    folder: NewFolder, persons: int = 120, seed: int = 1, clips: int = 0, looks: bool = False
+) -> None:
     """Draw a league of players in the Synergy layout.
 
     Args:
         persons: Training persons; the test and the challenge part get a third as many each.
         seed: Decides every pixel.
         clips: Also draw this many short clips with ground truth, in the MOT layout.
+        looks: Also write down kit, skin, hair, build, sleeve and headband of every person, to
+            score by: evaluate --by skin.
     """
+    from sameplayer.data.looks import write_looks
     from sameplayer.data.synthetic import draw_clip, draw_league
 
     with bar("drawing") as advance:
         root = draw_league(folder, persons, seed, progress=advance)
+    if looks:
+        write_looks(root, seed)
     for number in range(clips):
         draw_clip(folder / "clips" / f"clip{number + 1}", seed + number)
     print(root)

@@ -7,20 +7,39 @@ from typing import Annotated
 
 import tyro
 
-from sameplayer.commands.shared import RUN, Compute, Data, Picture, ReadingSplit, Run
+from sameplayer.commands.shared import RUN, Compute, Picture, ReadingSplit, RunThenData, bar
+from sameplayer.encoder.presets import DEFAULT
 
 
-def presets() -> None:
-    """List the presets: input, weights, licence and what they are."""
-    from sameplayer.encoder.presets import describe_presets
+def presets(
+    names: tyro.conf.Positional[tuple[str, ...]] = (),
+    measure: bool = False,
+    device: str = "auto",
+) -> None:
+    """List encoders: input, weights, licence, where the weights are, speed when asked.
 
-    print(describe_presets())
+    Args:
+        names: Presets or timm names; none: all presets.
+        measure: Measure the crops a second on this machine, with random weights.
+        device: auto: the GPU where there is one; cpu, cuda, cuda:N or mps.
+    """
+    from sameplayer.encoder.presets import PRESETS
+    from sameplayer.encoder.speed import crops_per_second, describe_presets
+
+    listed = names or tuple(PRESETS)
+    speeds: dict[str, float] = {}
+    if measure:
+        with bar("measuring") as advance:
+            for number, name in enumerate(listed, start=1):
+                speeds[name] = crops_per_second(name, device=device)
+                advance(number, len(listed))
+    print(describe_presets(listed, speeds))
 
 
 def same(
     a: Picture,
     b: Picture,
-    encoder: Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)],
+    encoder: Annotated[str, tyro.conf.arg(metavar="RUN", help=RUN)] = DEFAULT,
     prior: float | None = None,
     compute: Compute = Compute(),
 ) -> None:
@@ -38,8 +57,7 @@ def same(
 
 
 def calibrate(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     out: Path,
     prior: float = 0.5,
     compute: Compute = Compute(),
@@ -54,6 +72,7 @@ def calibrate(
     from sameplayer.encoder.matching import calibrate as fit
     from sameplayer.files import new_folder
 
+    run, data = inputs
     new_folder(out)
     encoder = compute.load(run)
     embeddings = compute.embed(encoder, reading.read(data))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from sameplayer.commands.shared import Run
+import tyro
+
+from sameplayer.commands.shared import RUN, USUAL
+from sameplayer.encoder.presets import DEFAULT
+
+Source = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[RUN]", help=RUN + USUAL)]]
 
 
-def export(run: Run, out: Path) -> None:
+def export(run: Source = DEFAULT, *, out: Path) -> None:
     """Write an encoder as one ONNX file: pictures of any size in, unit rows out.
 
     The file is compared with the encoder before it is written. It needs the extra "onnx".

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sameplayer.commands.shared import Compute, Data, Picture, QueryName, ReadingSplit, Run, bar
+from sameplayer.commands.shared import Compute, ReadingSplit, RunThenPictures, RunThenQuery, bar
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class MapChoice:
 
 
 def explain(
-    run: Run,
-    a: Picture,
-    b: Picture,
+    inputs: RunThenPictures,
     *,
     out: Path,
     maps: MapChoice = MapChoice(),
@@ -54,17 +52,16 @@ def explain(
     from sameplayer.maps.overlay import draw_pair, write_figure
     from sameplayer.maps.score_cam import explain as explain_match
 
+    run, a, b = inputs
     encoder = compute.load(run)
-    pictures = decode(a), decode(b)
+    pictures = decode(Path(a)), decode(Path(b))
     explanation = explain_match(encoder, *pictures, **maps.settings(encoder.device.type))
     write_figure(draw_pair(*pictures, explanation), out)
     print(f"{out}: similarity {explanation.similarity:.4f}")
 
 
 def explain_query(
-    run: Run,
-    data: Data,
-    query: QueryName,
+    inputs: RunThenQuery,
     *,
     out: Path,
     strip: int = 6,
@@ -82,6 +79,7 @@ def explain_query(
     from sameplayer.maps.score_cam import explain as explain_match
     from sameplayer.ranking.ranking import rank
 
+    run, data, query = inputs
     crops = reading.read(data)
     encoder = compute.load(run)
     ranking = rank(compute.embed(encoder, crops))

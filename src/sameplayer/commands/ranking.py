@@ -14,12 +14,11 @@ from sameplayer.commands.shared import (
     EVERY_ROW,
     HIDDEN,
     Compute,
-    Data,
     Fusing,
-    QueryName,
     ReadingSplit,
-    Run,
     RunsThenData,
+    RunThenData,
+    RunThenQuery,
     bar,
     console,
 )
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 
 
 def embed(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     out: Path,
     compute: Compute = Compute(),
     reading: ReadingSplit = EVERY_ROW,
@@ -45,6 +43,7 @@ def embed(
     Args:
         out: File to write (.safetensors).
     """
+    run, data = inputs
     crops = reading.read(data)
     rows = compute.embed(compute.load(run), crops)
     rows.save(out)
@@ -86,11 +85,13 @@ class Output:
     """Show in the report what the best and the wrong matches rest on."""
     numbers: bool = False
     """Read shirt numbers by text recognition for the report."""
+    by: tuple[str, ...] = ()
+    """Columns of the data: score the queries of each of their groups apart, and test whether a
+    group differs from the others."""
 
 
 def evaluate(
-    run: Run,
-    data: Data,
+    inputs: RunThenData,
     ranking: RankConfig = RankConfig(),
     refine: Refinement = Refinement(),
     output: Output = Output(),
@@ -98,19 +99,26 @@ def evaluate(
     reading: ReadingSplit = ReadingSplit(),
 ) -> None:
     """Rank a gallery for every query and score it."""
+    from sameplayer.evaluation.groups import check_columns, scores_by_group
     from sameplayer.evaluation.scores import evaluate as score
 
+    run, data = inputs
     crops = reading.read(data)
-    _tell_scope(run, crops)
+    check_columns(crops.select("query").table, output.by)  # before anything is embedded
+    tell_scope(run, crops)
     encoder = compute.load(run)
     result = refine.rank(compute.embed(encoder, crops), ranking)
     scores = score(result)
+    groups = scores_by_group(result, output.by) if output.by else None
     if output.json is not None:
-        _write_json(output.json, scores.json())
+        told = {} if groups is None else {"groups": groups.json()}
+        _write_json(output.json, scores.json() | told)
     if output.report is not None:
-        facts = {"data": str(data), "split": reading.split}
+        facts = {"data": data, "split": reading.split}
         _write_report(output, result, scores, encoder, facts)
     print(scores.table())
+    if groups is not None:
+        print(f"\n{groups.table()}")
 
 
 def _write_json(path: Path, record: object) -> None:
@@ -138,7 +146,7 @@ def _write_report(
     console.print(f"report: {choice.report}")
 
 
-def _tell_scope(run: Path, crops: Crops) -> None:
+def tell_scope(run: str, crops: Crops) -> None:
     """Say so when persons are told apart in another scope than the run was trained in."""
     from sameplayer.training.record import run_data
 
@@ -160,9 +168,7 @@ def ranked(embeddings: Embeddings, config: RankConfig) -> Ranking:
 
 
 def search(
-    run: Run,
-    data: Data,
-    query: QueryName,
+    inputs: RunThenQuery,
     k: int = 10,
     ranking: RankConfig = RankConfig(),
     compute: Compute = Compute(),
@@ -173,6 +179,7 @@ def search(
     Args:
         k: How many.
     """
+    run, data, query = inputs
     crops = reading.read(data)
     result = ranked(compute.embed(compute.load(run), crops), ranking)
     print(result.top(result.find_query(query), k).to_string(index=False))

@@ -13,29 +13,24 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.constructors import PrimitiveConstructorSpec
 
+from sameplayer.encoder.presets import DEFAULT
+
 if TYPE_CHECKING:
     from sameplayer.data.crops import Crops
     from sameplayer.encoder.embeddings import Embeddings
     from sameplayer.encoder.encoder import Encoder
 
 RUN = "Run folder, saved encoder, preset, or name of a timm model."
+USUAL = f" Left out: {DEFAULT}."
 DATA = "Folder or table of crops."
 
-Run = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="RUN", help=RUN)]]
 Data = tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="DATA", help=DATA)]]
 Picture = tyro.conf.Positional[
     Annotated[Path, tyro.conf.arg(metavar="PICTURE", help="Picture of one player.")]
 ]
-QueryName = tyro.conf.Positional[
-    Annotated[
-        str,
-        tyro.conf.arg(
-            metavar="QUERY",
-            help="Row of the query, from 0, or the path of its picture, or a part of the path that "
-            "no other has.",
-        ),
-    ]
-]
+QUERY = (
+    "Row of the query, from 0, or the path of its picture, or a part of the path that no other has."
+)
 console = Console(stderr=True, highlight=False)
 
 
@@ -50,23 +45,59 @@ class RunsAndData(NamedTuple):
 
 
 def _runs_and_data(words: list[str]) -> RunsAndData:
-    if len(words) < 2:
-        raise ValueError("expected one or more runs, then the data")
+    if not words:
+        raise ValueError("expected the runs, then the data")
     *runs, data = map(Path, words)
-    return RunsAndData(tuple(runs), data)
+    return RunsAndData(tuple(runs) or (Path(DEFAULT),), data)
 
 
 RunsThenData = tyro.conf.Positional[
     Annotated[
         RunsAndData,
-        tyro.conf.arg(help=f"Each: {RUN} Last: {DATA}"),
+        tyro.conf.arg(help=f"Each: {RUN}{USUAL} Last: {DATA}"),
         PrimitiveConstructorSpec(
             nargs="*",
-            metavar="RUN [RUN ...] DATA",
+            metavar="[RUN ...] DATA",
             instance_from_str=_runs_and_data,
             is_instance=lambda value: isinstance(value, RunsAndData),
             str_from_instance=lambda value: [*map(str, value.runs), str(value.data)],
         ),
+    ]
+]
+
+
+def _run_then(*others: str) -> Any:
+    """Return what tyro reads a run and these other words with; without the run, the usual one."""
+
+    def read(words: list[str]) -> tuple[str, ...]:
+        if len(words) not in (len(others), len(others) + 1):
+            raise ValueError(f"expected {' '.join(('[RUN]', *others))}, found {len(words)} words")
+        return (DEFAULT, *words)[-len(others) - 1 :]
+
+    return PrimitiveConstructorSpec(
+        nargs=(len(others), len(others) + 1),
+        metavar=" ".join(("[RUN]", *others)),
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=list,
+    )
+
+
+RunThenData = tyro.conf.Positional[
+    Annotated[tuple[str, str], tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA}"), _run_then("DATA")]
+]
+RunThenQuery = tyro.conf.Positional[
+    Annotated[
+        tuple[str, str, str],
+        tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA} Last: {QUERY}"),
+        _run_then("DATA", "QUERY"),
+    ]
+]
+RunThenPictures = tyro.conf.Positional[
+    Annotated[
+        tuple[str, str, str],
+        tyro.conf.arg(help=f"{RUN}{USUAL} Then: two pictures of a player each."),
+        _run_then("PICTURE", "PICTURE"),
     ]
 ]
 
@@ -80,7 +111,7 @@ class Reading:
     scope: Scope | None = None
     """Where a person id holds; None: as the layout says."""
 
-    def read(self, data: Path) -> Crops:
+    def read(self, data: str | Path) -> Crops:
         """Return all rows."""
         from sameplayer.data.sources import read_source
 
@@ -94,7 +125,7 @@ class ReadingSplit(Reading):
     split: str = "test"
     """Which split: training, valid, test, challenge; all: every row."""
 
-    def read(self, data: Path) -> Crops:
+    def read(self, data: str | Path) -> Crops:
         """Return the rows of the split."""
         crops = Reading.read(self, data)
         return crops if self.split == "all" else crops.of_split(self.split)
@@ -114,12 +145,19 @@ class Compute:
     """Pictures in one pass of the network."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the pass."""
+    mirror: bool | None = None
+    """Embed the mirrored picture too, for twice the work; None: as the encoder is set."""
+    colour: float | None = None
+    """Share of the colour histogram in the similarity, 0: none; None: as the encoder is set."""
 
-    def load(self, run: Path) -> Encoder:
+    def load(self, run: str | Path) -> Encoder:
         """Return the encoder of a run, on the device."""
         from sameplayer.encoder.encoder import load_encoder
 
-        return load_encoder(run, device=self.device)
+        encoder = load_encoder(run, device=self.device)
+        if self.mirror is None and self.colour is None:
+            return encoder
+        return encoder.with_views(mirror=self.mirror, colour=self.colour)
 
     def embed(self, encoder: Encoder, crops: Crops) -> Embeddings:
         """Return the crops' features, showing progress."""

@@ -210,12 +210,12 @@ def show_batch(
 
 def demo(
     out: Path = Path("sameplayer-demo"),
-    persons: int = 150,
+    persons: int = 48,
     epochs: int | None = None,
     seed: int = 1,
     device: str = "auto",
 ) -> None:
-    """Draw a league, train on it, score before and after, write a report and a submission.
+    """Rank real players, train on a drawn league, score before and after, write a report.
 
     Args:
         out: New or empty folder.

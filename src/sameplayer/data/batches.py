@@ -42,11 +42,11 @@ def draw_batches(
         different = len(np.unique(persons[rows]))
         if different < 2 or (single_scope and different < pairs):
             if single_scope:
-                raise _too_few(different, pairs)
+                raise too_few(different, pairs)
             continue
         batches.extend(_scope_batches(rows, persons[rows], min(pairs, different), rng, points))
     if not batches:
-        raise _too_few(0, pairs)
+        raise too_few(0, pairs)
     order = np.argsort(persons, kind="stable")
     ends = np.cumsum(np.bincount(persons + 1))
     anchors = [batches[i] for i in rng.permutation(len(batches))]
@@ -70,6 +70,15 @@ def batches_per_epoch(counts: np.ndarray, pairs: int) -> int:
     return low
 
 
+def capped(counts: np.ndarray, total: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
+    """Return (persons,): in how many of ``total`` batches each is, which they fill exactly."""
+    left = np.minimum(counts, total)
+    while left.sum() > total * pairs:
+        spare = rng.choice(np.flatnonzero(left), p=left[left > 0] / left.sum())
+        left[spare] -= 1
+    return left
+
+
 def _scope_batches(
     rows: np.ndarray,
     persons: np.ndarray,
@@ -84,10 +93,7 @@ def _scope_batches(
     waiting: list[list[int]] = [[] for _ in names]
     for position in shuffled:
         waiting[person[position]].append(int(rows[position]))
-    left = np.minimum(counts, total)
-    while left.sum() > total * pairs:
-        spare = rng.choice(np.flatnonzero(left), p=left[left > 0] / left.sum())
-        left[spare] -= 1
+    left = capped(counts, total, pairs, rng)
     batches = []
     for remaining in range(total, 0, -1):
         chosen = _choose_persons(
@@ -120,7 +126,8 @@ def _choose_persons(
     return np.concatenate([must, others[nearest]])
 
 
-def _too_few(found: int, pairs: int) -> SameplayerError:
+def too_few(found: int, pairs: int) -> SameplayerError:
+    """Return what to raise where ``found`` persons cannot fill a batch."""
     if found >= 2:
         return SettingError(
             "pairs",

@@ -15,6 +15,7 @@ from torch import Tensor
 from sameplayer.data.augment import Augment, PairTransform, find_augment
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
+from sameplayer.data.video import frame_name
 from sameplayer.errors import TrainingError
 
 
@@ -55,6 +56,17 @@ class PairLoader:
         self._readers = ThreadPoolExecutor(os.cpu_count())
         self._ahead = ThreadPoolExecutor(1)
         self.waited_s = 0.0
+
+    def keep_frames(self) -> None:
+        """Read frames of videos in the table's order, while memory lasts.
+
+        In the order of batches each would be decoded from the key frame before it.
+        """
+        for row in range(len(self._crops)):
+            if frame_name(self._crops.path(row)) is not None:
+                picture = self._get(row)
+                if row not in self._kept or self._left < picture.nbytes:
+                    return
 
     def batches(
         self, plan: Sequence[np.ndarray], seed: int, first_step: int, first_pair: int = 0

@@ -15,7 +15,10 @@ from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
-MOT = "gt/gt.txt or a tracker's .txt beside img1/ or a video, or a folder of such folders"
+MOT = (
+    "gt/gt.txt, a tracker's .txt or det/det.txt beside img1/ or a video, or a folder of such "
+    "folders"
+)
 
 
 def has_mot(path: Path) -> bool:
@@ -50,6 +53,7 @@ def _sequences(path: Path) -> list[tuple[Path, Path]]:
     sequences = []
     for folder in (path, *sorted(p for p in path.iterdir() if p.is_dir())):
         texts = [folder / "gt" / "gt.txt", *sorted(folder.glob("*.txt"))]
+        texts.append(folder / "det" / "det.txt")
         if _frames(folder) is not None:
             sequences += [(folder, text) for text in texts if text.is_file()][:1]
     return sequences

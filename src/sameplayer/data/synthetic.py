@@ -8,7 +8,7 @@ other players in front.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,22 +139,6 @@ def draw_clip(
     facts += f"imWidth={wide}\nimHeight={high}\nimExt=.jpg\n"
     (out / "seqinfo.ini").write_text("[Sequence]\n" + facts)
     return out
-
-
-def histogram_features(pictures: Sequence[Picture]) -> np.ndarray:
-    """Return (n, 384) unit rows: HSV histograms (8 x 4 x 4 bins) of three horizontal thirds.
-
-    The baseline that knows colours and nothing else.
-    """
-    rows = []
-    for picture in pictures:
-        hsv = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2HSV)
-        thirds = np.array_split(hsv, 3)
-        limits = [0, 180, 0, 256, 0, 256]
-        parts = [cv2.calcHist([t], [0, 1, 2], None, [8, 4, 4], limits).ravel() for t in thirds]
-        rows.append(np.sqrt(np.concatenate([part / part.sum() for part in parts])))
-    features = np.array(rows, np.float32)
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
 def make_person(number: int, seed: int) -> Person:

@@ -14,6 +14,7 @@ from .onnx_export import ExportedFile as ExportedFile
 from .onnx_export import export_encoder as export_encoder
 from .presets import PRESETS as PRESETS
 from .presets import Preset as Preset
-from .presets import describe_presets as describe_presets
 from .presets import find_preset_or_timm as find_preset_or_timm
 from .soup import average_encoders as average_encoders
+from .speed import crops_per_second as crops_per_second
+from .speed import describe_presets as describe_presets

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,10 +17,10 @@ from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.colour import REGIONS
 from sameplayer.encoder.inference import evaluating
 from sameplayer.encoder.own import OWN
+from sameplayer.encoder.places import WEIGHTS_FOLDER
 from sameplayer.encoder.presets import SMALL
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 
-WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
 LARGEST_SIDE = 16_384
 Build = Callable[["EncoderSpec"], nn.Module]
 
@@ -220,18 +219,6 @@ def own_input(architecture: str) -> tuple[int, int]:
         return OWN[architecture].height, OWN[architecture].width
     config: Any = timm.get_pretrained_cfg(architecture)
     return int(config.input_size[1]), int(config.input_size[2])
-
-
-def local_weights(architecture: str) -> Path | None:
-    """Return the file of weights in the folder that ``SAMEPLAYER_WEIGHTS`` names, or None."""
-    folder = os.environ.get(WEIGHTS_FOLDER)
-    if not folder:
-        return None
-    for suffix in (".safetensors", ".pth", ".pt", ".bin"):
-        path = Path(folder) / f"{architecture}{suffix}"
-        if path.is_file():
-            return path
-    return None
 
 
 def check_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:

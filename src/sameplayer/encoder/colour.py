@@ -1,9 +1,10 @@
 """What a picture's colours say: a histogram for each horizontal stripe, without a network.
 
-Shirt, shorts and socks lie in stripes of their own. Each stripe counts its pixels in bins of hue,
-saturation and value; the square roots of the shares are the feature (Hellinger's distance). What
-lies beside the player counts too, so it profits from the floor and the light of one place: the
-region "middle" leaves out the outer quarters.
+Shirt, shorts and socks lie in stripes of their own. Each stripe counts its pixels in bins of light
+and of two opponent colours, red against green and yellow against blue; the square roots of the
+shares are the feature (Hellinger's distance). Opponent colours change less from camera to camera
+than hue and saturation do (docs/results.md). What lies beside the player counts too, so it profits
+from the floor and the light of one place: the region "middle" leaves out the outer quarters.
 
 The same arithmetic runs on NumPy arrays, where torch is never imported, and on torch's tensors.
 """
@@ -19,15 +20,15 @@ from sameplayer.data.images import Picture, stretch_to
 from sameplayer.errors import SettingError
 
 STRIPES = 3
-BINS = (8, 8, 8)
+BINS = (8, 6, 6)
 COLOURS = STRIPES * BINS[0] * BINS[1] * BINS[2]
 HEIGHT, WIDTH = 256, 128
 REGIONS = {"box": (0.0, 1.0), "middle": (0.25, 0.75)}  # from where to where across the picture
-EDGE = 1e-4  # keeps a value on the border of two bins in the upper one, whatever is rounded
+EDGE = 1e-4  # keeps a value on a border, such as grey, in the upper bin, whatever is rounded
 
 
 def colour_features(pictures: Sequence[Picture], region: str = "box") -> np.ndarray:
-    """Return unit rows (n, 1536) float32 of uint8 RGB pictures (h, w, 3).
+    """Return unit rows (n, 864) float32 of uint8 RGB pictures (h, w, 3).
 
     region    "box": the whole picture; "middle": its middle half, mostly the player
 
@@ -63,17 +64,9 @@ def bins_of(red: Any, green: Any, blue: Any, xp: Any) -> Any:
     red, green, blue    arrays or tensors of one shape, values in [0, 1]
     xp                  the module they are of: numpy or torch
     """
-    value = xp.maximum(xp.maximum(red, green), blue)
-    spread = value - xp.minimum(xp.minimum(red, green), blue)
-    some = xp.where(spread > 0, spread, xp.ones_like(spread))
-    sixths = xp.where(
-        value == red,
-        (green - blue) / some,
-        xp.where(value == green, 2 + (blue - red) / some, 4 + (red - green) / some),
-    )
-    hue = sixths / 6 - xp.floor(sixths / 6 + EDGE / BINS[0])
-    saturation = spread / xp.where(value > 0, value, xp.ones_like(value))
-    place = xp.zeros_like(value)
-    for share, count in zip((hue, saturation, value), BINS, strict=True):
+    light = (red + green + blue) / 3
+    against = (red - green + 0.5, (red + green) / 2 - blue + 0.5)  # 0.5 is grey; beyond: clipped
+    place = xp.zeros_like(red)
+    for share, count in zip((light, *against), BINS, strict=True):
         place = place * count + xp.clip(xp.floor(share * count + EDGE), 0, count - 1)
     return place

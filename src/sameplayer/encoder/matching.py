@@ -14,6 +14,7 @@ from sameplayer.data.images import Picture
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.presets import DEFAULT
 from sameplayer.errors import DataError, RankingError
 
 MOST_PAIRS = 200_000
@@ -35,7 +36,9 @@ class Match:
     probability: float | None
 
 
-def same(a: Shown, b: Shown, encoder: Encoder | str | Path, prior: float | None = None) -> Match:
+def same(
+    a: Shown, b: Shown, encoder: Encoder | str | Path = DEFAULT, prior: float | None = None
+) -> Match:
     """Compare two players.
 
     a, b       a picture of each: path or uint8 RGB array (h, w, 3); or a list of pictures of one

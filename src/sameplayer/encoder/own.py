@@ -23,7 +23,7 @@ PLAIN = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class ColourNetwork(nn.Module):
-    """Images (b, 3, h, w) of values in [0, 1] to unit rows (b, 1536), as ``colour_features``."""
+    """Images (b, 3, h, w) of values in [0, 1] to unit rows (b, 864), as ``colour_features``."""
 
     def __init__(self, region: str = "box") -> None:
         super().__init__()

@@ -80,11 +80,11 @@ _B16_WEIGHTS, _L14_WEIGHTS = 85_799_424, 303_179_776
 PRESETS: dict[str, Preset] = {
     "person": Preset(
         PERSON, 256, 128, lr=3e-5, lr_end=3e-6, about="knows real people; shipped, the default",
-        weights=589_984, shipped="person.safetensors", colour=0.5, mirror=True,
+        weights=589_984, shipped="person.safetensors", colour=0.4, mirror=True,
     ),
     "person-large": Preset(
         PERSON_LARGE, 256, 128, lr=3e-5, lr_end=3e-6, about="the same, larger; shipped",
-        weights=2_088_825, shipped="person_large.safetensors", colour=0.5, mirror=True,
+        weights=2_088_825, shipped="person_large.safetensors", colour=0.4, mirror=True,
     ),
     "colour": Preset(COLOUR, 256, 128, about="colour histogram of three stripes, no network"),
     "small": Preset(
@@ -159,14 +159,3 @@ def find_preset_or_timm(name: str) -> Preset:
         tags = ", ".join(full.partition(".")[2] for full in tagged) or "none"
         raise ConfigError(f"{base} has no weights tagged {tag!r}; expected one of: {tags}.")
     return Preset(name)
-
-
-def describe_presets() -> str:
-    """Return a table as text, a line a preset: input, weights, licence, architecture, words."""
-    rows = [("preset", "input", "weights", "licence", "architecture", "")]
-    for name, preset in PRESETS.items():
-        size, millions = f"{preset.height} x {preset.width}", f"{preset.weights / 1e6:.1f} M"
-        rows.append((name, size, millions, preset.licence, preset.architecture, preset.about))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(padded)

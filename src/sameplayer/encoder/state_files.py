@@ -12,18 +12,17 @@ from safetensors.torch import load_file
 from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import Tensor, nn
 
+from sameplayer.encoder import places
 from sameplayer.encoder.build import (
     EncoderSpec,
     build_model,
     check_weights,
     fetch_model,
     load_weights,
-    local_weights,
 )
 from sameplayer.errors import MissingFile, WeightsError
 
 INITIAL_LOG_SCALE = math.log(1 / 0.07)
-SHIPPED = Path(__file__).with_name("weights")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -85,7 +84,7 @@ def pretrained_model(spec: EncoderSpec, seed: int) -> tuple[nn.Module, EncoderSp
 
     Raises WeightsError saying how to bring weights when there is no network.
     """
-    local = local_weights(spec.architecture)
+    local = places.local_weights(spec.architecture)
     if local is None:
         return (
             fetch_model(spec),
@@ -98,7 +97,7 @@ def pretrained_model(spec: EncoderSpec, seed: int) -> tuple[nn.Module, EncoderSp
 
 def shipped_model(spec: EncoderSpec, name: str) -> tuple[nn.Module, EncoderSpec, float]:
     """Return a network with weights that lie in this package; WeightsError where they do not."""
-    path = SHIPPED / name
+    path = places.SHIPPED / name
     if not path.is_file():
         raise WeightsError(f"{path}: the weights that belong to the package are missing; install "
                            "sameplayer again.")  # fmt: skip

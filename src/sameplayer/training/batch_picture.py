@@ -45,7 +45,7 @@ def show_batch(
     encoder = first_encoder(replace(plan.config, pretrained=False), start)
     chosen = own.chosen_augment(plan.config)
     with Feed(plan, encoder.prepare, chosen, Process(encoder.device)) as feed:
-        batch, persons = next(feed.epoch(0))
+        batch, persons, _ = next(feed.epoch(0))
     images = encoder.normalise(batch.pictures)
     if chosen.erases:
         images = erase(images, batch.generators)

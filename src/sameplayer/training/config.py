@@ -7,21 +7,12 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import UnionType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Literal,
-    TypeAlias,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints
 
 from sameplayer.data.augment import AUGMENTS
-from sameplayer.encoder.presets import PRESETS, Preset, find_preset_or_timm
+from sameplayer.encoder.presets import DEFAULT, PRESETS, Preset, find_preset_or_timm
 from sameplayer.errors import ConfigError, SettingError, did_you_mean
+from sameplayer.training.kinds import expected_kind
 from sameplayer.training.losses import LOSSES, loss_sums
 from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.schedule import SCHEDULES
@@ -39,9 +30,10 @@ else:  # the command line's choices are the keys; own entries may follow in Pyth
     NegativesName = Literal[tuple(NEGATIVES)]
     ScheduleName = Literal[tuple(SCHEDULES)]
 
+FIXED = ("pairs_from", "train_on", "validate", "precision")
+"""Settings whose words are these in their annotations."""
 OWN = "own:"
 """Begins what a run records of a loss, an augmentation or an encoder that was passed to it."""
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class TrainConfig:
     """Settings of a run. A setting left at None takes the preset's value."""
 
     preset: str | None = None
-    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: small."""
+    """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: person."""
     weights: str | None = None
     """Start from this saved encoder or run, with its preset's rates; its input size stays."""
     pretrained: bool = True
@@ -58,6 +50,11 @@ class TrainConfig:
     """Network input height in pixels."""
     width: int | None = None
     """Network input width in pixels: half the height wastes less on a standing player."""
+    pairs_from: Literal["persons", "tracks"] = "persons"
+    """tracks: learn without labels; pictures of one track make a pair, and only tracks that were
+    seen in the same frame are negatives."""
+    track_gap: int = 1
+    """With tracks: frames between two pictures of a track, at least; neighbours look alike."""
     pairs: int | None = None
     """Pairs a batch; every other pair is a negative, so this changes the loss."""
     epochs: int | None = None
@@ -140,7 +137,7 @@ class TrainConfig:
         if start is None and self.weights is not None:
             raise ConfigError("weights decide the settings: load them, and pass their spec here.")
         if start is None:
-            preset, name = find_preset_or_timm(self.preset or "small"), self.preset or "small"
+            preset, name = find_preset_or_timm(self.preset or DEFAULT), self.preset or DEFAULT
         else:
             preset, name = _preset_of(start)
             self._refuse_what_is_decided(name, start)
@@ -159,10 +156,9 @@ class TrainConfig:
         """Raise SettingError for the first setting that is not of its type."""
         for name, hint in get_type_hints(TrainConfig).items():
             value = getattr(self, name)
-            kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-            if not any(_fits(value, kind) for kind in kinds):
-                known = [KINDS[_kind(kind)] for kind in kinds if kind is not type(None)]
-                raise SettingError(name, repr(value), " or ".join(known))
+            expected = expected_kind(value, hint)
+            if expected is not None:
+                raise SettingError(name, repr(value), expected)
 
     def _refuse_what_is_decided(self, name: str, start: EncoderSpec) -> None:
         if self.preset not in (None, name, start.architecture):
@@ -202,7 +198,7 @@ class TrainConfig:
         parts = self.loss.split("+")
         sums = [self.loss] if len(set(parts)) == len(parts) and set(parts) <= set(LOSSES) else []
         hints = get_type_hints(TrainConfig)
-        fixed = {name: get_args(hints[name]) for name in ("train_on", "validate", "precision")}
+        fixed = {name: get_args(hints[name]) for name in FIXED}
         return {
             "schedule": SCHEDULES,
             "augment": AUGMENTS,
@@ -224,6 +220,7 @@ class TrainConfig:
             ("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1"),
             ("folds", self.folds >= 2, "2 or more"),
             ("fold", 0 <= self.fold < self.folds, f"from 0 to {self.folds - 1}"),
+            ("track_gap", self.track_gap >= 1, "1 or more"),
             ("seed", 0 <= self.seed < 2**32, "from 0 to 4294967295"),
             ("clip_gradient", self.clip_gradient > 0, "over 0"),
             ("cache_gb", self.cache_gb >= 0, "0 or more"),
@@ -279,19 +276,3 @@ def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     if recorded is not None and recorded.architecture == start.architecture:
         return replace(recorded, height=start.height, width=start.width), start.facts["preset"]
     return Preset(start.architecture, start.height, start.width), start.architecture
-
-
-def _kind(hint: Any) -> type:
-    return str if get_origin(hint) is Literal else hint
-
-
-def _fits(value: object, hint: Any) -> bool:
-    kind = _kind(hint)
-    if kind is not float:
-        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return not math.isnan(float(value))
-    except OverflowError:
-        return False

@@ -18,10 +18,16 @@ from sameplayer.training.processes import Process
 
 
 class Fed(NamedTuple):
-    """A batch: pictures of this process's pairs, persons (p,) of the pairs of all processes."""
+    """A batch.
+
+    batch      pictures of this process's pairs
+    persons    (p,) of the pairs of all processes
+    differ     (p, p) which of them are known to be different persons; None: all
+    """
 
     batch: PairBatch
     persons: Tensor
+    differ: Tensor | None = None
 
 
 class Feed:
@@ -33,6 +39,7 @@ class Feed:
         self.plan, self.process = plan, process
         self.persons = torch.from_numpy(plan.learn.persons()).to(process.device)
         self._loader = PairLoader(plan.learn, prepare, augment, plan.config.cache_gb)
+        self._loader.keep_frames()
 
     @property
     def waited_s(self) -> float:
@@ -53,7 +60,10 @@ class Feed:
             [pairs[mine] for pairs in rows], config.seed, step, mine.start
         )
         for batch, pairs in zip(batches, rows, strict=True):
-            yield Fed(batch, self.persons[pairs[:, 0]])
+            persons = self.persons[pairs[:, 0]]
+            differ = self.plan.differ(persons.cpu().numpy())
+            told = None if differ is None else torch.from_numpy(differ).to(process.device)
+            yield Fed(batch, persons, told)
 
     def __enter__(self) -> Feed:
         return self

@@ -20,7 +20,7 @@ from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.batch_picture import draw_pairs
 from sameplayer.training.board import Board
-from sameplayer.training.feed import Feed
+from sameplayer.training.feed import Fed, Feed
 from sameplayer.training.info_nce import Outcome
 from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.plan import Plan, person_means
@@ -117,19 +117,20 @@ class Trainer:
     def _epoch(self, epoch: int) -> None:
         self.learner.encoder.model.train()
         first = self.done - epoch * self.per_epoch
-        for batch, persons in self.feed.epoch(epoch, self.means, first):
-            images = self.learner.images(batch)
+        for fed in self.feed.epoch(epoch, self.means, first):
+            images = self.learner.images(fed.batch)
             if self.board is not None and self.done % self.per_epoch == 0:
                 self.board.show(self.done, draw_pairs(self.learner.encoder, images))
-            self._step(epoch, images, persons)
+            self._step(epoch, images, fed)
             within = self.done % self.per_epoch and self._sum_is_complete(self.done)
             if self.clock.minutes_unsaved() > self.config.save_minutes and within:
                 self._save_state()  # an epoch's end is saved after its scores and its encoder
         self._finish(epoch)
 
-    def _step(self, epoch: int, images: Tensor, persons: Tensor) -> None:
+    def _step(self, epoch: int, images: Tensor, fed: Fed) -> None:
         rate, update = self.rates[self.done], self._sum_is_complete(self.done + 1)
-        outcome = self.learner.learn(images, persons, rate, update=update)
+        persons, differ = fed.persons, fed.differ
+        outcome = self.learner.learn(images, persons, rate, update=update, differ=differ)
         self._refuse_nan(outcome.loss, epoch)
         self.outcomes.append(tuple(outcome))
         self.clock.steps += 1

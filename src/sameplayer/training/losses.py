@@ -14,6 +14,9 @@ pytorch-metric-learning, its own weights included, fits in so:
             return self.loss(torch.cat([query, gallery]), torch.cat([persons, persons]))
 
     train(crops, "RUN", loss=Wrapped(pytorch_metric_learning.losses.MultiSimilarityLoss()))
+
+With pairs from tracks a loss takes a fourth argument, ``differ`` (b, b), booleans: which pairs of a
+batch are known to show different persons; None: all. Any other pair must count for nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from sameplayer.training.pair_losses import LossSum
 
 Loss: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
 """Features of anchors (b, d), of positives (b, d), persons (b,) -> scalar."""
@@ -67,7 +72,12 @@ def _identity(setting: LossSetting) -> Loss:
 def _triplet(setting: LossSetting) -> Loss:
     from sameplayer.training.pair_losses import hardest_triplets
 
-    return lambda query, gallery, persons: hardest_triplets(query, gallery)
+    def triplet(
+        query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
+    ) -> Tensor:
+        return hardest_triplets(query, gallery, differ=differ)
+
+    return triplet
 
 
 LOSSES: dict[str, Callable[[LossSetting], Loss]] = {
@@ -84,7 +94,7 @@ def loss_sums(names: Iterable[str] = LOSSES) -> tuple[str, ...]:
     return tuple("+".join(parts) for count in counts for parts in combinations(names, count))
 
 
-def make_loss(choice: str | Loss, setting: LossSetting) -> nn.Module:
+def make_loss(choice: str | Loss, setting: LossSetting) -> LossSum:
     """Return a loss as a module: of a name or a sum of names, or an own one.
 
     An own module is copied, so that the one given stays as it is. Raises SettingError for a name

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from sameplayer.data.seeding import seeded
-from sameplayer.errors import TrainingError
+from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.info_nce import info_nce
 
 if TYPE_CHECKING:
@@ -27,12 +28,17 @@ class LossSum(nn.Module):
         self.losses = list(losses)
         self.weights = nn.ModuleList(loss for loss in losses if isinstance(loss, nn.Module))
 
-    def forward(self, query: Tensor, gallery: Tensor, persons: Tensor) -> Tensor:
+    def forward(
+        self, query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
+    ) -> Tensor:
         """Return the loss of raw features (b, d) of anchors and positives of persons (b,).
+
+        differ    (b, b) which of them are known to be different persons; None: all
 
         Raises TrainingError where a loss gives something else than a scalar to learn from.
         """
-        values = [loss(query, gallery, persons) for loss in self.losses]
+        known: dict[str, Any] = {} if differ is None else {"differ": differ}
+        values = [loss(query, gallery, persons, **known) for loss in self.losses]
         for value in values:
             if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
                 raise TrainingError(
@@ -40,6 +46,17 @@ class LossSum(nn.Module):
                     "dimensions that depends on the features."
                 )
         return torch.stack(values).sum()
+
+    def refuse_guesses(self, name: str) -> None:
+        """Raise SettingError for losses that cannot leave out pairs which may be one person."""
+        calls = [loss.forward if isinstance(loss, nn.Module) else loss for loss in self.losses]
+        if not all("differ" in inspect.signature(call).parameters for call in calls):
+            raise SettingError(
+                "loss",
+                name,
+                "info-nce, triplet or their sum with pairs_from tracks, or an own one that takes "
+                "differ (b, b) and leaves out the pairs that are not known to differ",
+            )
 
 
 class InfoNce(nn.Module):
@@ -50,8 +67,10 @@ class InfoNce(nn.Module):
         self.log_scale = log_scale
         self.label_smoothing = label_smoothing
 
-    def forward(self, query: Tensor, gallery: Tensor, persons: Tensor) -> Tensor:
-        return info_nce(query, gallery, self.log_scale, self.label_smoothing)
+    def forward(
+        self, query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
+    ) -> Tensor:
+        return info_nce(query, gallery, self.log_scale, self.label_smoothing, differ)
 
 
 class Identity(nn.Module):
@@ -71,19 +90,24 @@ class Identity(nn.Module):
         return functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
 
 
-def hardest_triplets(query: Tensor, gallery: Tensor, margin: float = MARGIN) -> Tensor:
+def hardest_triplets(
+    query: Tensor, gallery: Tensor, margin: float = MARGIN, differ: Tensor | None = None
+) -> Tensor:
     """Return the mean of max(0, margin + positive - hardest negative) over all 2b pictures.
 
     Distances are Euclidean between unit rows; a picture's positive is the other of its pair, its
-    hardest negative the nearest picture of another pair (Hermans et al., 2017, batch-hard).
+    hardest negative the nearest picture of another pair (Hermans et al., 2017, batch-hard); with
+    ``differ`` (b, b) of a pair that is known to show another person, or none, which costs nothing.
     """
     rows = functional.normalize(torch.cat([query, gallery]), dim=1)
     pairs = len(query)
     squared = (2 - 2 * rows @ rows.T).clamp_min(1e-12)
     number = torch.arange(2 * pairs, device=rows.device)
     positive = squared[number, (number + pairs) % (2 * pairs)]
-    same = (number[:, None] - number[None]) % pairs == 0
-    negative = squared.masked_fill(same, torch.inf).min(dim=1).values
+    perhaps = (number[:, None] - number[None]) % pairs == 0
+    if differ is not None:
+        perhaps = ~differ.tile(2, 2)
+    negative = squared.masked_fill(perhaps, torch.inf).min(dim=1).values
     return functional.relu(margin + positive.sqrt() - negative.sqrt()).mean()
 
 

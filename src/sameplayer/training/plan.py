@@ -13,12 +13,15 @@ import pandas as pd
 from sameplayer.data.batches import draw_batches
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
+from sameplayer.data.footage import KnownDifferent
 from sameplayer.data.splits import draw_query_gallery, split_by_person
+from sameplayer.data.track_batches import draw_track_batches
 from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, SettingError
 from sameplayer.training.config import TrainConfig
+from sameplayer.training.from_tracks import pairs_from_tracks, training_footage
 from sameplayer.training.negatives import NEGATIVES
 
 TESTED = ("query", "gallery", "distractor")
@@ -29,12 +32,18 @@ class Plan:
     """Rows to learn from and to validate on, and the settings with the batch size that fits.
 
     asked    pairs a batch before it was fitted to the persons
+    scope    of the table that was given: where its persons hold
+    known    with pairs from tracks, which of them are known to differ; None: all of a batch are
+    told     what else a user should know
     """
 
     learn: Crops
     validation: Crops | None
     config: TrainConfig
     asked: int
+    scope: str | None = None
+    known: KnownDifferent | None = None
+    told: tuple[str, ...] = ()
 
     @cached_property
     def first(self) -> list[np.ndarray]:
@@ -51,8 +60,21 @@ class Plan:
     def _draw(self, epoch: int, means: np.ndarray | None) -> list[np.ndarray]:
         persons, scopes = self.learn.persons(), self.learn.scopes()
         points = NEGATIVES[self.config.negatives].points(self.learn, means)
-        rng = np.random.default_rng((self.config.seed, 0, epoch))
-        return draw_batches(persons, scopes, self.config.pairs or 2, rng, points)
+        rng, pairs = np.random.default_rng((self.config.seed, 0, epoch)), self.config.pairs or 2
+        if self.known is None:
+            return draw_batches(persons, scopes, pairs, rng, points)
+        frames = self.learn.table["frame"].to_numpy(dtype=float)
+        return draw_track_batches(persons, frames, self.known, pairs, rng, points)
+
+    def differ(self, persons: np.ndarray) -> np.ndarray | None:
+        """Return (b, b) booleans: which persons (b,) of a batch are known to be different ones.
+
+        None where all are. Those that are not known to differ are no negatives of each other.
+        """
+        if self.known is None:
+            return None
+        differ = self.known.among(persons)
+        return None if differ.sum() == len(persons) * (len(persons) - 1) else differ
 
     def of_size(self, height: int, width: int) -> Plan:
         """Return the plan with the network's input size in its settings."""
@@ -61,9 +83,10 @@ class Plan:
     def remarks(self) -> list[str]:
         """Return what a user should know: batches smaller than asked."""
         pairs, sizes = self.config.pairs or 2, [len(batch) for batch in self.first]
-        told = []
+        told = list(self.told)
         if pairs < self.asked:
-            told.append(f"{pairs} pairs a batch instead of {self.asked}: there are no more persons")
+            who = self.config.pairs_from
+            told.append(f"{pairs} pairs a batch instead of {self.asked}: there are no more {who}")
         if min(sizes) < pairs:
             small = sum(size < pairs for size in sizes)
             told.append(
@@ -75,14 +98,14 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """Return where the data lies, its scope, and hashes of all that batches and scores see."""
         where = [self.learn.scope] if self.learn.scope else []
-        seen = ["image", *BOX, "person", *where]
+        seen = ["image", *BOX, "person", *where, *([] if self.known is None else ["frame"])]
         hashes = {"training": _hashes(self.learn, [*seen, *self._negatives_columns()])}
         if self.validation is not None:
             hashes["validation"] = _hashes(self.validation, [*seen, "role", "camera"])
         return {
             "root": str(self.learn.root),
             "source": self.learn.source,
-            "scope": self.learn.scope or "set",
+            "scope": self.scope or "set",
             "rows": hashes,
         }
 
@@ -98,11 +121,10 @@ def make_plan(crops: Crops, asked: TrainConfig, start: EncoderSpec | None = None
     Raises ConfigError, DataError or TrainingError saying what does not fit.
     """
     config = asked.resolved(start)
-    learn, validation = _split(crops, config)
-    wanted = config.pairs or 2
+    tracks = config.pairs_from == "tracks"
+    plan = (_plan_of_tracks if tracks else _plan_of_persons)(crops, config)
     if asked.pairs is None:
-        config = _fit_pairs(config, learn.persons())
-    plan = Plan(learn, validation, config, wanted)
+        plan = replace(plan, config=_fit_pairs(config, plan.learn.persons()))
     _ = plan.first  # raises where the persons do not suffice
     return plan
 
@@ -130,6 +152,21 @@ def person_means(encoder: Encoder, learn: Crops) -> np.ndarray:
     return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
+def _plan_of_persons(crops: Crops, config: TrainConfig) -> Plan:
+    learn, validation = _split(crops, config)
+    return Plan(learn, validation, config, config.pairs or 2, crops.scope)
+
+
+def _plan_of_tracks(crops: Crops, config: TrainConfig) -> Plan:
+    rows = training_footage(crops, config)
+    found = pairs_from_tracks(rows, config)
+    validation = found.validation
+    if config.validate in ("valid", "test"):
+        validation = _labelled(crops, config.validate)
+    wanted = config.pairs or 2
+    return Plan(found.learn, validation, config, wanted, crops.scope, found.known, found.told)
+
+
 def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
     training = crops.select("train")
     if len(training) == 0:
@@ -146,14 +183,18 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
     if config.validate == "fold":
         learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
         return learn, draw_query_gallery(held)
-    validation = crops.of_split(config.validate).select(*TESTED)
+    return training, _labelled(crops, config.validate)
+
+
+def _labelled(crops: Crops, split: str) -> Crops:
+    validation = crops.of_split(split).select(*TESTED)
     known = validation.table["person"].notna() & validation.table["role"].eq("query")
     if not known.any() or not validation.table["role"].eq("gallery").any():
         raise DataError(
-            f"{crops.root}: the split {config.validate!r} has no queries with a person and a "
+            f"{crops.root}: the split {split!r} has no queries with a person and a "
             "gallery to score on; expected validate: fold or none."
         )
-    return training, validation
+    return validation
 
 
 def _hashes(crops: Crops, columns: list[str]) -> dict[str, str]:

@@ -93,8 +93,9 @@ def _smoothed_losses(
     epochs = (fed for epoch in count() for fed in feed.epoch(epoch))
     smooth: list[float] = []
     mean = 0.0
-    for number, (rate, (batch, persons)) in enumerate(zip(rates, epochs, strict=False), start=1):
-        loss = learner.learn(learner.images(batch), persons, float(rate)).loss
+    for number, (rate, fed) in enumerate(zip(rates, epochs, strict=False), start=1):
+        images = learner.images(fed.batch)
+        loss = learner.learn(images, fed.persons, float(rate), differ=fed.differ).loss
         mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
         smooth.append(mean / (1 - SMOOTHING**number))
         if progress is not None:

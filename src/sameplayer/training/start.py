@@ -9,6 +9,7 @@ from typing import Any
 
 from sameplayer.data.augment import Augment, PairTransform, find_augment
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.presets import DEFAULT
 from sameplayer.errors import SettingError
 from sameplayer.training.config import OWN, TrainConfig
 from sameplayer.training.losses import Loss
@@ -69,7 +70,7 @@ def first_encoder(config: TrainConfig, start: Encoder | None) -> Encoder:
     """Return the encoder that training begins with: ``start``, or the preset's."""
     if start is None:
         encoder = create_encoder(
-            config.preset or "small",
+            config.preset or DEFAULT,
             pretrained=config.pretrained,
             height=config.height,
             width=config.width,

@@ -47,6 +47,8 @@ class Learner:
             self.encoder.log_scale, width, persons, config.label_smoothing, config.seed
         )
         self.loss = make_loss(loss, setting).to(process.device)
+        if config.pairs_from == "tracks":
+            self.loss.refuse_guesses(str(loss))
         model = self.encoder.model
         self.average = ModelEmaV3(model, config.ema) if config.ema is not None else None
         self.optimiser = make_optimiser(model, self.loss, config, process.device)
@@ -61,13 +63,20 @@ class Learner:
         return erase(images, batch.generators) if self.augment.erases else images
 
     def learn(
-        self, images: Tensor, persons: Tensor, rate: float, *, update: bool = True
+        self,
+        images: Tensor,
+        persons: Tensor,
+        rate: float,
+        *,
+        update: bool = True,
+        differ: Tensor | None = None,
     ) -> Outcome:
         """Add the gradients of one batch, and let the optimiser step where ``update``.
 
         images     (2b, 3, h, w) of this process: all anchors, then all positives
         persons    (p,) of the pairs of all processes
         rate       learning rate of this step
+        differ     (p, p) which persons are known to be different ones; None: all
         """
         config = self.config
         number = self.done * self.process.world + self.process.rank
@@ -84,10 +93,11 @@ class Learner:
             outcome = backward(
                 features,
                 images,
-                lambda query, gallery: self.loss(query, gallery, persons),
+                lambda query, gallery: self.loss(query, gallery, persons, differ),
                 chunk=config.chunk,
                 scale=self.scaler.scale,
                 model=self.encoder.model,
+                differ=differ,
             )
         if update:
             self._update()

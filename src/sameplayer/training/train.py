@@ -37,7 +37,7 @@ def train(
 
     crops     the table; validation uses held-out training persons or its query and gallery rows
     out       a new or empty folder, see ``run_folder``; with ``resume`` that of a stopped run
-    config    settings; None: the small preset. A batch size left to the preset is lowered to the
+    config    settings; None: the person preset. A batch size left to the preset is lowered to the
               number of persons where there are fewer
     resume    go on where a run was stopped or killed: with its settings, scope, rows and own parts
     loss      an own loss: raw features of anchors (b, d) and positives (b, d), persons (b,) ->

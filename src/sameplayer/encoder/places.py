@@ -1,0 +1,40 @@
+"""Where pre-trained weights lie: in this package, in a folder of one's own, in the hub's cache.
+
+Needs neither torch nor timm, and no network.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sameplayer.encoder.presets import COLOUR, SMALL, Preset
+
+WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
+SHIPPED = Path(__file__).with_name("weights")
+
+
+def local_weights(architecture: str) -> Path | None:
+    """Return the file of weights in the folder that ``SAMEPLAYER_WEIGHTS`` names, or None."""
+    folder = os.environ.get(WEIGHTS_FOLDER)
+    if not folder:
+        return None
+    for suffix in (".safetensors", ".pth", ".pt", ".bin"):
+        path = Path(folder) / f"{architecture}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def weights_place(preset: Preset) -> str:
+    """Say where a preset's weights are: none needed, package, folder, cache, to fetch, missing."""
+    if preset.architecture in (SMALL, COLOUR):
+        return "none needed"
+    if preset.shipped:
+        return "package" if (SHIPPED / preset.shipped).is_file() else "missing"
+    if local_weights(preset.architecture) is not None:
+        return "folder"
+    from huggingface_hub.constants import HF_HUB_CACHE  # here: the other answers need no hub
+
+    kept = Path(HF_HUB_CACHE) / f"models--timm--{preset.architecture}" / "snapshots"
+    return "cache" if any(kept.glob("*/*.safetensors")) else "to fetch"
