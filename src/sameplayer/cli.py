@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 
 from sameplayer.commands import data, encoder, maps, numbers, ranking, robustness, training
+from sameplayer.commands import export as exporting
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -33,6 +34,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "calibrate": encoder.calibrate,
     "find-rate": training.find_rate,
     "soup": training.soup,
+    "export": exporting.export,
     "show-batch": training.show_batch,
     "explain": maps.explain,
     "explain-query": maps.explain_query,

@@ -7,11 +7,14 @@ import json
 import struct
 from typing import Any
 
+import google.protobuf.message
 import numpy as np
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
+from sameplayer.encoder.onnx_file import UNSIGNED, sign
 from tests.fuzz.fuzz_mutations import ODD_VALUE, PLACE, TREE, Kind, change_json
 
 Tensors = dict[str, tuple[str, list[int], bytes]]
@@ -158,6 +161,21 @@ _SHAPES = ("flat", "column", "row", "reversed", "no rows", "empty", "huge empty"
 _OUT = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 11.0, 12.0, 13.0, 1e30, 2.0**31)
 _WHICH = st.integers(0, 9)
 _FACTS = ("none", "drop", "text", "text", "value", "add", "root")
+
+
+def change_record(content: bytes, which: int, how: str, value: Any) -> bytes:
+    """Change the record of an ONNX file of ours, and sign it as if it belonged there."""
+    try:
+        model = onnx.load_from_string(content)
+        (entry,) = model.metadata_props
+        record = json.loads(entry.value) | {"digest": UNSIGNED}
+    except (ValueError, TypeError, google.protobuf.message.DecodeError):  # broken already
+        return content
+    entry.value = change_json(json.dumps(record).encode(), which, how, value).decode()
+    return sign(model.SerializeToString())
+
+
+GRAPH: dict[str, Kind] = {"change_record": (change_record, (*TREE, ODD_VALUE))}
 TENSORS: dict[str, Kind] = {
     "reshape_tensor": (reshape_tensor, (_WHICH, st.sampled_from(_SHAPES))),
     "retype_tensor": (retype_tensor, (_WHICH, st.sampled_from((*KINDS_OF, "BF16", "F8_E4M3")))),

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fuzz.fuzz_archives import STATE, ZIP
-from tests.fuzz.fuzz_containers import INNER, PARQUET, TENSORS
+from tests.fuzz.fuzz_containers import GRAPH, INNER, PARQUET, TENSORS
 from tests.fuzz.fuzz_mutations import BYTES, JSON, ODD_WORD, TABLE, TEXT, Kind, Mutation
 
 
@@ -64,7 +64,9 @@ FOLDER: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
     "add_file": (st.sampled_from(_ODD_FILES), st.sampled_from((b"", b"x,y\n1,2\n"))),
     "add_folder": (st.sampled_from(_ODD_FILES),),
 }
-CONTENTS: dict[str, Kind] = BYTES | TEXT | TABLE | JSON | TENSORS | PARQUET | INNER | STATE | ZIP
+CONTENTS: dict[str, Kind] = (
+    BYTES | TEXT | TABLE | JSON | TENSORS | GRAPH | PARQUET | INNER | STATE | ZIP
+)
 
 
 def mutate(files: Files, mutation: Mutation) -> dict[str, bytes | Link | None]:

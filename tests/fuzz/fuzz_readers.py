@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sameplayer.numbers.shirt import WEIGHTS
 from tests.fuzz import fuzz_samples as samples
 from tests.fuzz.fuzz_archives import STATE, ZIP
-from tests.fuzz.fuzz_containers import INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
+from tests.fuzz.fuzz_containers import GRAPH, INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
 from tests.fuzz.fuzz_mutations import BYTES, JSON, TABLE, TEXT, Mutation
 from tests.fuzz.fuzz_names import FOLDER, NAMES, Files
 from tests.fuzz.fuzz_uses import (
@@ -27,6 +27,7 @@ from tests.fuzz.fuzz_uses import (
     use_metrics,
     use_number_reader,
     use_numbers,
+    use_onnx,
     use_pictures,
     use_prepared,
     use_published,
@@ -146,6 +147,8 @@ READERS: dict[str, Reader] = {
         samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 60),
     "encoder.json": Reader(
         _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 60),
+    "encoder.onnx": Reader(
+        samples.onnx_file, use_onnx, {"encoder.onnx": BYTES | GRAPH}, 120),
     "state.pt": Reader(samples.stopped_run, use_run, {"state.pt": BYTES | STATE}, 60),
     "resumed run": Reader(
         samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30),

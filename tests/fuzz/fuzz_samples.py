@@ -25,6 +25,7 @@ from sameplayer.ranking.prepared import PreparedGallery
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.loop import Step
 from sameplayer.training.train import train
+from tests.encoder.onnx_files import plain_model, signed, spec_record
 from tests.fuzz.fuzz_names import Files, read_files
 
 SETTINGS = TrainConfig(
@@ -189,6 +190,10 @@ def prepared() -> Files:
 def encoder_folder() -> Files:
     create_encoder("small", pretrained=False).save(lasting_folder() / "encoder", note="a")
     return read_files(lasting_folder() / "encoder")
+
+
+def onnx_file() -> Files:
+    return {"encoder.onnx": signed(plain_model(), **spec_record())}
 
 
 @cache

@@ -153,6 +153,13 @@ def _scores() -> Scores:
     return evaluate(rank(samples.embeddings()))
 
 
+def use_onnx(folder: Path) -> None:
+    encoder = load_encoder(folder / "encoder.onnx")
+    rows = encoder.embed([samples.pixels()])
+    assert rows.shape == (1, encoder.row_width)
+    assert np.isfinite(rows).all()
+
+
 def use_encoder(folder: Path) -> None:
     encoder = load_encoder(folder)
     rows = encoder.embed([samples.pixels()])

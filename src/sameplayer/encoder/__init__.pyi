@@ -9,6 +9,9 @@ from .encoder import load_encoder as load_encoder
 from .matching import Match as Match
 from .matching import calibrate as calibrate
 from .matching import same as same
+from .onnx_encoder import OnnxEncoder as OnnxEncoder
+from .onnx_export import ExportedFile as ExportedFile
+from .onnx_export import export_encoder as export_encoder
 from .presets import PRESETS as PRESETS
 from .presets import Preset as Preset
 from .presets import find_preset_or_timm as find_preset_or_timm

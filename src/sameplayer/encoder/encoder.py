@@ -232,19 +232,23 @@ def load_encoder(
 ) -> Encoder:
     """Load an encoder from a preset's or timm's name, a run folder, or a saved encoder.
 
-    source    name, folder or .safetensors file. A run folder gives its best epoch. The weights of
-              "person", "person-large" and "colour" are in this package. Other names fetch their
-              pre-trained weights from timm's hub, unless ``SAMEPLAYER_WEIGHTS`` names a folder
-              that holds ``<architecture>.safetensors``
+    source    name, folder, .safetensors file, or .onnx file of ``export_encoder``. A run folder
+              gives its best epoch. The weights of "person", "person-large" and "colour" are in
+              this package. Other names fetch their pre-trained weights from timm's hub, unless
+              ``SAMEPLAYER_WEIGHTS`` names a folder that holds ``<architecture>.safetensors``
     device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
     build     for a saved network of your own, see ``Encoder.of``: the function from its
-              EncoderSpec to the module, whose weights are then filled in
+              EncoderSpec to the module, whose weights are then filled in; a .onnx file needs none
 
     Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
     for a device that is not there, WeightsError for a damaged encoder, and saying how to bring
     weights when there is no network.
     """
     where, path = pick_device(device), Path(source)
+    if path.suffix == ".onnx" and path.is_file():
+        from sameplayer.encoder.onnx_encoder import OnnxEncoder  # here, since it is an Encoder
+
+        return OnnxEncoder(path, device)
     if path.exists():
         return Encoder(*load_saved(path, build)).to(where)
     if any(sign in str(source) for sign in "/\\") or path.suffix in ENDINGS:

@@ -36,7 +36,7 @@ class ColourNetwork(nn.Module):
         red, green, blue = ((images[:, :, :, first:end] * 255).round() / 255).unbind(1)
         places = bins_of(red, green, blue, torch)
         places = places + torch.from_numpy(offsets(high)).to(images.device)
-        counts = images.new_zeros(len(images), COLOURS)
+        counts = images.new_zeros(images.shape[0], COLOURS)
         flat = places.flatten(1).long()
         counts = counts.scatter_add(1, flat, torch.ones_like(flat, dtype=counts.dtype))
         return (counts / flat.shape[1]).sqrt()

@@ -1,0 +1,143 @@
+"""Our ONNX files are checked before onnxruntime sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from sameplayer.encoder import onnx_file
+from sameplayer.encoder.onnx_file import read_graph_file
+from sameplayer.errors import MissingFile, WeightsError
+from tests.encoder.onnx_files import plain_model, signed
+
+
+def write(folder: Path, content: bytes) -> Path:
+    path = folder / "file.onnx"
+    path.write_bytes(content)
+    return path
+
+
+def refused(folder: Path, content: bytes, why: str) -> None:
+    with pytest.raises(WeightsError, match=why):
+        read_graph_file(write(folder, content), "encoder")
+
+
+def test_a_signed_file_is_read_with_its_record(tmp_path: Path) -> None:
+    content = signed(plain_model(), columns=3)
+    file = read_graph_file(write(tmp_path, content), "encoder")
+    assert file.content == content
+    assert (file.record["kind"], file.record["columns"]) == ("encoder", 3)
+    onnx.checker.check_model(onnx.load_from_string(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "not an ONNX file, or a damaged one"),
+        (b"no model at all", "not an ONNX file, or a damaged one"),
+        (b"\xff" * 40, "not an ONNX file, or a damaged one"),
+        (b"\x08" + b"\x80" * 20, "a number without end"),
+    ],
+)
+def test_what_is_no_onnx_file_is_refused(tmp_path: Path, content: bytes, why: str) -> None:
+    refused(tmp_path, content, why)
+
+
+def test_a_file_of_others_is_refused_and_the_command_named(tmp_path: Path) -> None:
+    refused(tmp_path, plain_model().SerializeToString(), "sameplayer export ENCODER --out FILE")
+
+
+def test_a_file_that_is_cut_short_is_refused_wherever_it_ends(tmp_path: Path) -> None:
+    content = signed(plain_model())
+    for end in range(0, len(content), 7):
+        with pytest.raises(WeightsError):
+            read_graph_file(write(tmp_path, content[:end]), "encoder")
+
+
+def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
+    content = signed(plain_model())
+    for place in range(0, len(content), 5):
+        other = bytearray(content)
+        other[place] ^= 1
+        with pytest.raises(WeightsError):
+            read_graph_file(write(tmp_path, bytes(other)), "encoder")
+
+
+def test_edited_weights_are_told_by_the_digest(tmp_path: Path) -> None:
+    model = onnx.load_from_string(signed(plain_model()))
+    model.graph.initializer[1].raw_data = b"\x00" * 12
+    refused(tmp_path, model.SerializeToString(), "weights or record were changed .* digest")
+
+
+def test_another_format_and_another_kind_are_told(tmp_path: Path) -> None:
+    refused(tmp_path, signed(plain_model(), format=2), "of format 2; this version .* format 1")
+    refused(tmp_path, signed(plain_model(), kind="numbers"), "holds 'numbers'; expected 'encoder'")
+
+
+def elsewhere() -> onnx.TensorProto:
+    """A tensor whose values lie in another file."""
+    tensor = TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[3])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret")
+    return tensor
+
+
+def in_weights(model: onnx.ModelProto) -> None:
+    model.graph.initializer[1].CopyFrom(elsewhere())
+
+
+def in_attribute(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Constant", [], ["more"])
+    node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(elsewhere())
+    model.graph.node.append(node)
+
+
+def in_branch(model: onnx.ModelProto) -> None:
+    branch = helper.make_graph([], "branch", [], [], [elsewhere()])
+    model.graph.node.append(helper.make_node("If", ["yes"], ["no"], then_branch=branch))
+
+
+def in_function(model: onnx.ModelProto) -> None:
+    node = helper.make_node("Constant", [], ["more"])
+    node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.CopyFrom(elsewhere())
+    opsets = [helper.make_opsetid("", 18)]
+    model.functions.append(helper.make_function("", "F", [], ["more"], [node], opsets))
+
+
+@pytest.mark.parametrize("hide", [in_weights, in_attribute, in_branch, in_function])
+def test_weights_in_other_files_are_never_read(
+    tmp_path: Path, hide: Callable[[onnx.ModelProto], None]
+) -> None:
+    model = plain_model()
+    hide(model)
+    refused(tmp_path, signed(model), "keeps weights in other files, which are never read")
+
+
+def test_operators_of_others_are_refused(tmp_path: Path) -> None:
+    model = plain_model()
+    model.graph.node[2].domain = "com.others"
+    refused(tmp_path, signed(model), "operators of 'com.others'")
+    model = plain_model()
+    model.opset_import.append(helper.make_opsetid("com.others", 1))
+    refused(tmp_path, signed(model), "operators of 'com.others'")
+
+
+def test_two_records_are_refused(tmp_path: Path) -> None:
+    model = onnx.load_from_string(signed(plain_model()))
+    model.metadata_props.append(model.metadata_props[0])
+    refused(tmp_path, model.SerializeToString(), "two records")
+
+
+def test_a_missing_folder_and_too_large_file_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MissingFile):
+        read_graph_file(tmp_path / "none.onnx", "encoder")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_graph_file(tmp_path, "encoder")
+    monkeypatch.setattr(onnx_file, "LARGEST", 20)
+    refused(tmp_path, signed(plain_model()), "over 2 GiB")
