@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sameplayer.encoder.embeddings import Embeddings
     from sameplayer.encoder.encoder import Encoder
 
-RUN = "Run folder, saved encoder, preset, or name of a timm model."
+RUN = "Run folder, saved encoder, ONNX file, preset, or name of a timm model."
 USUAL = f" Left out: {DEFAULT}."
 DATA = "Folder or table of crops."
 
