@@ -13,6 +13,7 @@ import torch
 from sameplayer.encoder import Encoder, EncoderSpec, create_encoder, load_encoder, places
 from sameplayer.encoder.colour import colour_features
 from sameplayer.errors import ConfigError, SettingError, WeightsError
+from sameplayer.maps import explain
 
 PERSONS = [("person", "features_0287"), ("person-large", "features_0277")]
 
@@ -75,6 +76,19 @@ def test_what_a_feature_is_made_of_is_saved_and_part_of_the_fingerprint(
     assert loaded.spec.fit == "stretch"
     assert loaded.fingerprint() == other.fingerprint() != person.fingerprint()
     np.testing.assert_array_equal(loaded.embed(pictures), other.embed(pictures))
+
+
+def test_a_map_shows_what_the_networks_part_rests_on(
+    person: Encoder, pictures: list[np.ndarray]
+) -> None:
+    why = explain(person, pictures[0], pictures[1], method="grad-cam")
+    assert why.map_a.shape == pictures[0].shape[:2]
+    assert why.map_a.max() > why.map_a.min()
+    rows = person.embed(pictures[:2])
+    assert why.similarity == pytest.approx(float(rows[0] @ rows[1]), abs=1e-4)
+    assert -1 <= why.facts["network_similarity"] <= 1
+    with pytest.raises(ConfigError, match="explain needs"):
+        explain(load_encoder("colour"), pictures[0], pictures[1])
 
 
 def test_person_wants_its_own_input_size() -> None:

@@ -131,6 +131,12 @@ def test_a_shipped_encoder_is_a_start_like_a_run(league: Crops) -> None:
         OwnParts().start(TrainConfig(weights="small"))
 
 
+def test_colours_alone_cannot_learn(league: Crops, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="a network, which can learn"):
+        train(league, tmp_path / "run", TrainConfig("colour", pairs=4, validate="none"))
+    assert not (tmp_path / "run").exists()
+
+
 def own_encoder() -> Encoder:
     """A network that timm does not know."""
     torch.manual_seed(1)

@@ -88,13 +88,15 @@ class PersonNetwork(nn.Module):
         self.stem = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False)
         self.norm = nn.InstanceNorm2d(widths[0], affine=True)
         inputs, stages = widths[0], []
-        for channels in widths:
+        for place, channels in enumerate(widths):
             outputs = 4 * channels
             first = StreamBlock(inputs, channels, SqueezeGate)
             second = StreamBlock(outputs, channels, GroupGate)
-            stages.append(nn.Sequential(first, second, nn.Conv2d(outputs, outputs, 1), nn.ReLU()))
+            shrink = [nn.AvgPool2d(2)] if place + 1 < len(widths) else []
+            mixed = nn.Conv2d(outputs, outputs, 1)
+            stages.append(nn.Sequential(first, second, mixed, nn.ReLU(), *shrink))
             inputs = outputs
-        self.stages = nn.ModuleList(stages)
+        self.stages = nn.Sequential(*stages)
         places = (HEIGHT // 16, WIDTH // 16)
         self.gather = nn.Conv2d(inputs, inputs, places, groups=inputs)
         self.head = nn.Linear(inputs, FEATURES)
@@ -104,7 +106,5 @@ class PersonNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps = functional.relu(self.norm(self.stem(self.light(images))))
         maps = functional.max_pool2d(maps, 3, 2, 1)
-        for place, stage in enumerate(self.stages):
-            maps = stage(functional.avg_pool2d(maps, 2) if place else maps)
-        features: Tensor = self.bend(self.head(self.gather(maps).flatten(1)))
+        features: Tensor = self.bend(self.head(self.gather(self.stages(maps)).flatten(1)))
         return features

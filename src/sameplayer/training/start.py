@@ -83,6 +83,8 @@ def first_encoder(config: TrainConfig, start: Encoder | None) -> Encoder:
     else:  # what was calibrated holds for the old weights alone
         spec = replace(start.spec, calibration=None)
         encoder = Encoder(start.model, spec, start.log_scale.item())
+    if next(encoder.model.parameters(), None) is None:
+        raise SettingError("preset", encoder.spec.architecture, "a network, which can learn")
     if config.drop_padding and not encoder.spec.drop_padding:
         return encoder.without_padding()
     return encoder
