@@ -285,3 +285,11 @@ def test_a_row_is_read_by_its_box(tmp_path: Path, picture: Callable[..., Path]) 
     box = {"left": [2, None, 0], "top": [3, None, 0], "width": [5, None, 9], "height": [7, None, 9]}
     crops = Crops(table(**box), tmp_path)
     assert [crops.read(row).shape[:2] for row in range(3)] == [(7, 5), (40, 20), (9, 9)]
+
+
+def test_a_column_that_no_parquet_holds_leaves_nothing_behind(tmp_path: Path) -> None:
+    crops = Crops(table(shots=[2**64, 1, 2]), tmp_path)
+    with pytest.raises(DataError, match=r"write \.csv"):
+        write_crops(crops, tmp_path / "crops.parquet")
+    assert list(tmp_path.iterdir()) == []
+    write_crops(crops, tmp_path / "crops.csv")

@@ -242,7 +242,10 @@ def write_crops(crops: Crops, path: str | Path) -> None:
     root = os.path.relpath(crops.root.resolve(), path.parent.resolve())
     with whole_file(path) as partial:
         if path.suffix == ".parquet":
-            crops.table.to_parquet(partial, index=False)
+            try:
+                crops.table.to_parquet(partial, index=False)
+            except (OverflowError, TypeError, ValueError) as error:  # of numbers over 64 bits, say
+                raise DataError(f"{path}: no Parquet holds this ({error}); write .csv.") from error
         else:
             crops.table.to_csv(partial, index=False)
         facts = json.dumps({"scope": crops.scope, "root": root}, indent=2)
