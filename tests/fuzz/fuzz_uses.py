@@ -14,7 +14,7 @@ from unittest import mock
 
 import numpy as np
 
-from sameplayer.commands.numbers import ReaderAndData, jersey
+from sameplayer.commands.numbers import jersey
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
 from sameplayer.data.download import download, unpack
@@ -99,7 +99,7 @@ class SilentReader:
 
 def use_truth(folder: Path) -> None:
     with mock.patch("sameplayer.numbers.readers.OcrReader", SilentReader), quiet():
-        jersey(ReaderAndData("ocr", folder / "crops.csv"), truth=folder / "truth.csv")
+        jersey(("ocr", str(folder / "crops.csv")), truth=folder / "truth.csv")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from sameplayer.training.train import train
 REAL = Path(data.__file__).with_name("real")
 FRAMES = 10  # pictures a person
 BASE = "as shipped"
+TRAINED = "person, trained on the league"
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ def demo(
     tell("training the encoder that knows real people on the league")
     config = TrainConfig("person", epochs=epochs, seed=seed, validate="none", device=device)
     encoder = train(crops, out / "run", config, progress=progress)
-    on_real["person, trained on the league"] = _score(embed(encoder, real))
+    on_real[TRAINED] = _score(embed(encoder, real))
     embedded = embed(encoder, test)
-    rows["person, trained on the league"] = _score(embedded)
+    rows[TRAINED] = _score(embedded)
     rows["  with k-reciprocal re-ranking"] = _score(embedded, "k-reciprocal")
     rows["  with hard-weight re-ranking"] = _score(embedded, "hard")
     result = DemoResult(on_real, rows, out)
@@ -102,7 +103,7 @@ def _write_files(result: DemoResult, encoder: Encoder, crops: Crops, embedded: E
     facts = {"data": "synthetic league, test split", "encoder": encoder.fingerprint()}
     facts |= encoder.spec.facts
     pictures: dict[str, Any] = {"encoder": encoder, "reader": make_reader(), "best": 3, "worst": 6}
-    scores = result.drawn["person, trained on the league"]
+    scores = result.drawn[TRAINED]
     write_report(out / "report.html", rank(embedded), scores, facts, **pictures)
     hidden = rank(embed(encoder, crops.of_split("challenge")))
     write_submission_of(out / "submission.csv", hidden)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
 
-from sameplayer.commands.shared import DATA, EVERY_ROW, ReadingSplit, bar
+from sameplayer.commands.shared import DATA, EVERY_ROW, ReadingSplit, bar, usual_or
 from sameplayer.errors import DataError, SameplayerError
 
 if TYPE_CHECKING:
@@ -18,33 +17,14 @@ if TYPE_CHECKING:
     from sameplayer.numbers.reading import NumberReading
 
 
-class ReaderAndData(NamedTuple):
-    """What reads, a name of READERS or several joined by a plus, and what is read."""
-
-    reader: str
-    data: Path
-
-
-def _reader_and_data(words: list[str]) -> ReaderAndData:
-    if len(words) not in (1, 2):
-        raise ValueError("expected a reader, which may be left out, and the data")
-    return ReaderAndData(words[0] if len(words) == 2 else "shirt", Path(words[-1]))
-
-
 ReaderThenData = tyro.conf.Positional[
     Annotated[
-        ReaderAndData,
+        tuple[str, str],
         tyro.conf.arg(
             help="shirt: the package's own reader, which is taken where none is named; ocr: text "
             f"recognition; clip: CLIP without fine-tuning; shirt+ocr: both. Then: {DATA}"
         ),
-        PrimitiveConstructorSpec(
-            nargs="*",
-            metavar="[READER] DATA",
-            instance_from_str=_reader_and_data,
-            is_instance=lambda value: isinstance(value, ReaderAndData),
-            str_from_instance=lambda value: [value.reader, str(value.data)],
-        ),
+        usual_or("shirt", "reader", "DATA"),
     ]
 ]
 
@@ -105,9 +85,10 @@ def jersey(
 
     if not (out or labels or truth or picture):
         raise SameplayerError("jersey needs --out, --labels True, --truth or --picture.")
-    crops = reading.read(source.data)
+    name, data = source
+    crops = reading.read(data)
     known = known_numbers(crops, truth) if labels or truth is not None else None
-    number_reader = choice.make(source.reader)
+    number_reader = choice.make(name)
     with bar("reading") as advance:
         readings, rows = read_numbers(
             crops,

@@ -66,17 +66,24 @@ RunsThenData = tyro.conf.Positional[
 ]
 
 
-def _run_then(*others: str) -> Any:
-    """Return what tyro reads a run and these other words with; without the run, the usual one."""
+def usual_or(usual: str, what: str, *others: str) -> Any:
+    """Return what tyro reads some words with, the first of which may be left out.
+
+    usual    what stands for it then
+    what     the kind of thing it is: run, reader
+    """
 
     def read(words: list[str]) -> tuple[str, ...]:
         if len(words) not in (len(others), len(others) + 1):
-            raise ValueError(f"expected {' '.join(('[RUN]', *others))}, found {len(words)} words")
-        return (DEFAULT, *words)[-len(others) - 1 :]
+            raise ValueError(
+                f"expected a {what}, which may be left out, then {' '.join(others)}, "
+                f"found {len(words)} words"
+            )
+        return (usual, *words)[-len(others) - 1 :]
 
     return PrimitiveConstructorSpec(
         nargs=(len(others), len(others) + 1),
-        metavar=" ".join(("[RUN]", *others)),
+        metavar=" ".join((f"[{what.upper()}]", *others)),
         instance_from_str=read,
         is_instance=lambda value: isinstance(value, tuple),
         str_from_instance=list,
@@ -84,20 +91,24 @@ def _run_then(*others: str) -> Any:
 
 
 RunThenData = tyro.conf.Positional[
-    Annotated[tuple[str, str], tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA}"), _run_then("DATA")]
+    Annotated[
+        tuple[str, str],
+        tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA}"),
+        usual_or(DEFAULT, "run", "DATA"),
+    ]
 ]
 RunThenQuery = tyro.conf.Positional[
     Annotated[
         tuple[str, str, str],
         tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA} Last: {QUERY}"),
-        _run_then("DATA", "QUERY"),
+        usual_or(DEFAULT, "run", "DATA", "QUERY"),
     ]
 ]
 RunThenPictures = tyro.conf.Positional[
     Annotated[
         tuple[str, str, str],
         tyro.conf.arg(help=f"{RUN}{USUAL} Then: two pictures of a player each."),
-        _run_then("PICTURE", "PICTURE"),
+        usual_or(DEFAULT, "run", "PICTURE", "PICTURE"),
     ]
 ]
 
