@@ -15,7 +15,9 @@ import pytest
 import sameplayer
 
 SOURCE = Path(sameplayer.__file__).parent
-STAGES = ("data", "encoder", "maps", "numbers", "ranking", "evaluation", "training")
+STAGES = (
+    "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
+)  # fmt: skip
 PUBLIC = {
     "Crops", "Embeddings", "Encoder", "Explanation", "Match", "NumberReading", "RankConfig",
     "Ranking", "Scores", "TrainConfig", "__version__", "check_crops", "embed", "evaluate",

@@ -1,0 +1,51 @@
+"""A camera of a match: its video, and when it begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sameplayer.errors import DataError, MissingFile, SettingError
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera of a match.
+
+    name        told apart from every other camera of the match by it
+    video       its file
+    offset_s    seconds from the start of the match's time to the first frame of the video
+    """
+
+    name: str
+    video: Path
+    offset_s: float = 0.0
+
+
+def cameras_of(videos: Sequence[str | Path], offsets: Sequence[float] = ()) -> tuple[Camera, ...]:
+    """Return the videos as the cameras of one match, each named after its file.
+
+    offsets    seconds, a video; empty: all begin at the same time
+
+    Raises MissingFile, DataError for no video or two of one name, SettingError for offsets that
+    are not one finite number a video.
+    """
+    paths = [Path(video) for video in videos]
+    names = [path.stem for path in paths]
+    if not paths:
+        raise DataError("No video; expected one file or more, a camera each.")
+    for path in paths:
+        if not path.is_file():
+            raise MissingFile(f"{path}: no such file; expected a video.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"Two videos are called {twice[0]!r}; expected another name for every camera. Rename "
+            "one."
+        )
+    if offsets and (len(offsets) != len(paths) or not all(map(math.isfinite, offsets))):
+        raise SettingError("offsets", list(offsets), f"one finite number a video, {len(paths)}")
+    starts = offsets or [0.0] * len(paths)
+    return tuple(map(Camera, names, paths, starts))
