@@ -1,0 +1,270 @@
+"""Where people stand, seen by two cameras that do not move: evidence that appearance cannot give.
+
+Two views of one pitch differ by a homography of the ground. Nobody has to say which: pairs of
+tracklets that look alike propose it (RANSAC, Fischler and Bolles, 1981), and the right one puts
+everybody else, at every moment, where the other camera sees somebody. It is only believed where it
+does that for many people; otherwise place says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy.optimize import least_squares
+
+STEP_S = 0.2  # between the moments at which places are compared
+MOST_MOMENTS = 60  # of a pair of views, spread over their common time
+PROPOSING = 40  # tracklets of a view, the longest, that propose and are counted
+PROPOSALS = 6000
+ROUNDS = 4  # of choosing who agrees, and fitting to them
+NEAR = 0.5  # of a player's height: nearer is the same place while proposals are counted
+MOSTLY = 0.6  # of the common moments two tracklets must be near to agree
+FEWEST_PAIRS = 6  # of tracklets that agree: four would fit any homography
+AGREEING = 0.6  # share of the tracklets of the first view that the second should see
+SHIFTS_S = np.arange(-15, 16) * 0.04  # between clocks that were started by hand
+FAR = 4.0  # heights between two people who happen to be near each other
+LOST = 0.05  # share of moments at which a box has lost its feet
+FEET = 0.08  # heights by which the lower edge of a box misses the feet, at the best
+LIMIT = 8.0  # the most that place may say of a pair
+WORTH_S = 1.0  # moments within so long a time say the same thing
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Feet of n tracklets of one view at m moments.
+
+    feet      (n, m, 2) float64 pixels, NaN where a tracklet is not seen
+    height    (n, m) float64 pixels
+    """
+
+    feet: np.ndarray
+    height: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Moments:
+        return Moments(self.feet[rows], self.height[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """How one view's ground lies in another's.
+
+    matrix      (3, 3) homography from the first view's feet to the second's
+    shift_s     what is added to a moment of the first to get that of the second
+    error       usual distance of one person's two places, in heights of the second view
+    pairs       (k, 2) tracklets of the first and the second that agree
+    """
+
+    matrix: np.ndarray
+    shift_s: float
+    error: float
+    pairs: np.ndarray
+
+
+def feet_at(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
+    """Return where the tracklets stand at these seconds, between the frames that were seen.
+
+    table    of ``Tracklets``
+    """
+    feet = np.full((len(tracklets), len(moments), 2), np.nan)
+    height = np.full((len(tracklets), len(moments)), np.nan)
+    ids = table["tracklet"].to_numpy()
+    time, left, top, width, high = (
+        table[name].to_numpy(float) for name in ("time_s", "left", "top", "width", "height")
+    )
+    for row, tracklet in enumerate(tracklets):
+        own = slice(*np.searchsorted(ids, (tracklet, tracklet + 1)))
+        seen = (moments >= time[own][0] - 1e-6) & (moments <= time[own][-1] + 1e-6)
+        for place, values in enumerate((left[own] + width[own] / 2, top[own] + high[own])):
+            feet[row, seen, place] = np.interp(moments[seen], time[own], values)
+        height[row, seen] = np.interp(moments[seen], time[own], high[own])
+    return Moments(feet, height)
+
+
+def find_view(
+    table: pd.DataFrame, first: np.ndarray, second: np.ndarray, looks: np.ndarray, seed: int = 0
+) -> View | None:
+    """Find how the ground of one view lies in another's, or None where they do not show it.
+
+    table            of ``Tracklets``
+    first, second    (n,), (m,) tracklets of the two views
+    looks            (n, m) log-likelihood ratio of one person against two, by appearance
+    """
+    moments = common_moments(table, first, second)
+    if len(moments) < 4 or min(len(first), len(second)) < FEWEST_PAIRS:
+        return None
+    longest = [_longest(table, one, PROPOSING) for one in (first, second)]
+    view = _propose(
+        feet_at(table, first[longest[0]], moments),
+        feet_at(table, second[longest[1]], moments),
+        looks[np.ix_(*longest)],
+        np.random.default_rng(seed),
+    )
+    for _ in range(ROUNDS):
+        view = view and _fitted(view, table, first, second, moments)
+    return view
+
+
+def place_odds(
+    view: View, table: pd.DataFrame, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """Return (n, m) log-likelihood ratios of one person against two, by place; 0 says nothing.
+
+    One person's two places differ by the view's error, save where a box has lost its feet; those
+    of two people by anything up to FAR. A second of moments counts once, since they follow from
+    each other.
+    """
+    moments = common_moments(table, first, second)
+    if len(moments) == 0:
+        return np.zeros((len(first), len(second)), np.float32)
+    here = feet_at(table, first, moments)
+    away = distances(view.matrix, here, feet_at(table, second, moments + view.shift_s))
+    known = np.isfinite(away)
+    near = (FAR / view.error) ** 2 / 2 * np.exp(-((away / view.error) ** 2) / 2)
+    odds = np.where(known, np.log((1 - LOST) * near + LOST), 0).sum(axis=2)
+    worth = min(1.0, float(np.diff(moments).mean()) / WORTH_S) if len(moments) > 1 else 1.0
+    few = np.maximum(known.sum(axis=2), 1)
+    odds *= np.maximum(worth, 1 / few)  # a single moment counts whole
+    return np.clip(odds, -LIMIT, LIMIT).astype(np.float32)
+
+
+def common_moments(table: pd.DataFrame, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return seconds, STEP_S apart or more, at which both views see somebody."""
+    ids, time = table["tracklet"].to_numpy(), table["time_s"].to_numpy(float)
+    seen = [time[np.isin(ids, one)] for one in (first, second)]
+    if min(map(len, seen)) == 0:
+        return np.zeros(0)
+    start, end = max(one.min() for one in seen), min(one.max() for one in seen)
+    if end < start:
+        return np.zeros(0)
+    return np.linspace(start, end, min(MOST_MOMENTS, int((end - start) / STEP_S) + 1))
+
+
+def distances(matrix: np.ndarray, here: Moments, there: Moments) -> np.ndarray:
+    """Return (n, m, moments) distances of places, in heights of the second view; NaN: not seen."""
+    mapped = _mapped(matrix, here.feet)
+    gap = np.linalg.norm(mapped[:, None] - there.feet[None], axis=-1)
+    return gap / there.height[None]
+
+
+def _mapped(matrix: np.ndarray, feet: np.ndarray) -> np.ndarray:
+    """Return feet in the other view; NaN for what lies behind its horizon."""
+    points = feet @ matrix[:, :2].T + matrix[:, 2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(points[..., 2:] > 0, points[..., :2] / points[..., 2:], np.nan)
+
+
+def _longest(table: pd.DataFrame, tracklets: np.ndarray, count: int) -> np.ndarray:
+    ids = table["tracklet"].to_numpy()
+    boxes = np.searchsorted(ids, tracklets + 1) - np.searchsorted(ids, tracklets)
+    return np.sort(np.argsort(-boxes, kind="stable")[:count])
+
+
+def _propose(
+    here: Moments, there: Moments, looks: np.ndarray, rng: np.random.Generator
+) -> View | None:
+    """Return the homography of four pairs that agrees with most, of PROPOSALS drawn by looks."""
+    both = np.isfinite(here.height)[:, None] & np.isfinite(there.height)[None]
+    pairs = np.argwhere(both.any(axis=2) & (looks > np.sort(looks, axis=1)[:, [-4]].clip(max=0)))
+    if len(pairs) < 4:
+        return None
+    weight = np.exp(np.clip(looks[tuple(pairs.T)], -6, 6))
+    best, found = 0.0, None
+    for four in rng.choice(len(pairs), (PROPOSALS, 4), p=weight / weight.sum()):
+        chosen = pairs[four]
+        if min(len(set(chosen[:, 0])), len(set(chosen[:, 1]))) < 4:
+            continue
+        at = [int(rng.choice(np.flatnonzero(both[i, j]))) for i, j in chosen]
+        matrix = _through(here.feet[chosen[:, 0], at], there.feet[chosen[:, 1], at])
+        if matrix is not None:
+            score = _agreeing(distances(matrix, here, there))[1]
+            if score > best:
+                best, found = score, matrix
+    return None if found is None else View(found, 0.0, NEAR, np.zeros((0, 2), np.int64))
+
+
+def _through(source: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+    """Return the homography of four points; None where it is none of two views of one ground."""
+    matrix = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
+    return _upright(matrix, source)
+
+
+def _upright(matrix: np.ndarray, source: np.ndarray) -> np.ndarray | None:
+    """Return the homography with all points before it, or None where it cannot be.
+
+    Both views look at the ground from above, so it mirrors nothing.
+    """
+    depth = source @ matrix[2, :2] + matrix[2, 2]
+    matrix = matrix * np.sign(depth[0])
+    good = np.isfinite(matrix).all() and (depth * depth[0] > 0).all()
+    return matrix if good and np.linalg.det(matrix) > 1e-9 else None
+
+
+def _agreeing(away: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the pairs (k, 2) that choose each other and are mostly near, and how many moments."""
+    known = np.isfinite(away)
+    near = ((away < NEAR) & known).sum(axis=2)
+    share = np.where(known.any(axis=2), near / np.maximum(known.sum(axis=2), 1), 0)
+    votes = share * near
+    first, second = votes.argmax(axis=1), votes.argmax(axis=0)
+    rows = np.flatnonzero(second[first] == np.arange(len(first)))
+    rows = rows[share[rows, first[rows]] >= MOSTLY]
+    return np.column_stack([rows, first[rows]]), float(votes[rows, first[rows]].sum())
+
+
+def _fitted(
+    view: View, table: pd.DataFrame, first: np.ndarray, second: np.ndarray, moments: np.ndarray
+) -> View | None:
+    """Return the view fitted to all pairs that agree; None where too few do to believe it."""
+    here = feet_at(table, first, moments)
+    there = feet_at(table, second, moments + view.shift_s)
+    pairs = _agreeing(distances(view.matrix, here, there))[0]
+    if len(pairs) < FEWEST_PAIRS or not _explains(view.matrix, here, there, pairs):
+        return None
+    source, to = here.of(pairs[:, 0]), second[pairs[:, 1]]
+    shift = min(
+        SHIFTS_S, key=lambda one: _error(view.matrix, source, feet_at(table, to, moments + one))
+    )
+    target = feet_at(table, to, moments + shift)
+    known = np.isfinite(source.height) & np.isfinite(target.height)
+    if known.sum() < 8:
+        return None
+    matrix = _fit(view.matrix, source.feet[known], target.feet[known], target.height[known])
+    if matrix is None:
+        return None
+    agreeing = np.column_stack([first[pairs[:, 0]], to])
+    return View(matrix, float(shift), _error(matrix, source, target), agreeing)
+
+
+def _error(matrix: np.ndarray, source: Moments, target: Moments) -> float:
+    """Return the usual distance of pairs in heights: the scale of Rayleigh's distribution."""
+    away = np.linalg.norm(_mapped(matrix, source.feet) - target.feet, axis=-1) / target.height
+    known = away[np.isfinite(away)]
+    return float(np.quantile(known, 0.75)) / 1.67 + FEET if len(known) else np.inf
+
+
+def _fit(
+    start: np.ndarray, source: np.ndarray, target: np.ndarray, height: np.ndarray
+) -> np.ndarray | None:
+    """Return the homography near ``start`` with the least distances, in heights; outliers count
+    little.
+    """
+    scale = np.abs(start).clip(min=1e-9)
+
+    def misses(values: np.ndarray) -> np.ndarray:
+        mapped = _mapped((values * scale.ravel()).reshape(3, 3), source)
+        return np.nan_to_num((mapped - target) / height[:, None], nan=FAR).ravel()
+
+    found = least_squares(misses, (start / scale).ravel(), loss="soft_l1", f_scale=0.1, max_nfev=50)
+    return _upright((found.x * scale.ravel()).reshape(3, 3), source)
+
+
+def _explains(matrix: np.ndarray, here: Moments, there: Moments, pairs: np.ndarray) -> bool:
+    """Tell whether most of those who should be seen by the second view are."""
+    mapped, feet = _mapped(matrix, here.feet), there.feet[np.isfinite(there.height)]
+    low, high = np.quantile(feet, 0.02, axis=0), np.quantile(feet, 0.98, axis=0)
+    inside = ((mapped > low) & (mapped < high)).all(axis=2)
+    expected = inside.sum(axis=1) > 0.5 * np.isfinite(here.height).sum(axis=1)
+    return bool(np.isin(np.flatnonzero(expected), pairs[:, 0]).mean() >= AGREEING)
