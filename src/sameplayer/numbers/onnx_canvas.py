@@ -99,15 +99,15 @@ class GraphCut(nn.Module):
         super().__init__()
         self.zooms = zooms
 
-    def forward(self, canvases: Tensor, boxes: Tensor) -> Tensor:
+    def forward(self, canvases: Tensor, rows: Tensor, boxes: Tensor) -> Tensor:
         x, y, wide, high = boxes.unbind(dim=-1)
         sides = ROOM * torch.maximum(high, BROAD * wide)[..., None] * torch.tensor(
             self.zooms, dtype=torch.float64
         )
         scales = (CUT[0] / sides).float().double()
-        rows = _linear(y[..., None], scales, CUT[0], HIGH)
-        columns = _linear(x[..., None], scales, CUT[1], WIDE)
-        mixed = rows[:, :, :, None] @ canvases[:, None, None] @ columns[:, :, :, None].mT
+        down = _linear(y[..., None], scales, CUT[0], HIGH)
+        across = _linear(x[..., None], scales, CUT[1], WIDE)
+        mixed = down[:, :, None] @ canvases[rows][:, None] @ across[:, :, None].mT
         return mixed.round().clamp(0.0, LEVELS)
 
 

@@ -57,13 +57,26 @@ class ReaderGraph(nn.Module):
     def _look(self, canvases: Tensor) -> Tensor:
         """Return the network's log-probabilities (n, 102)."""
         shares, boxes = graph_places(self.network.finder(canvases))
-        logits = self.network.reader(self.cut(canvases, boxes).flatten(0, 2))
-        found = logits.unflatten(0, (-1, MOST, len(ZOOMS)))
-        numbers = number_shares(logits).unflatten(0, (-1, MOST, len(ZOOMS))).mean(dim=2)
-        shown = shares * found[..., 0].mean(dim=2).sigmoid().double()
-        seen = (shown[..., None] * numbers.softmax(dim=2).double()).sum(dim=1)
+        read = self._read_likely(canvases, shares.flatten(), boxes.flatten(0, 1))
+        seen = read.unflatten(0, (-1, MOST)).sum(dim=1)
         unseen = (1 - seen.sum(dim=1, keepdim=True)).clamp(min=0.0)
         return (torch.cat([seen, unseen], dim=1) + 1e-9).log()
+
+    def _read_likely(self, canvases: Tensor, shares: Tensor, boxes: Tensor) -> Tensor:
+        """Return the probabilities (places, numbers) of what was read at every place.
+
+        Only likely places are cut out and read, and the first, as a network must be given some.
+        """
+        wanted = torch.cat([torch.ones_like(shares[:1], dtype=torch.bool), shares[1:] > 0])
+        places = wanted.nonzero()[:, 0]
+        torch._check(places.shape[0] >= 1)
+        cuts = self.cut(canvases, places.div(MOST, rounding_mode="floor"), boxes[places])
+        logits = self.network.reader(cuts.flatten(0, 1))
+        numbers = number_shares(logits).unflatten(0, (-1, len(ZOOMS))).mean(dim=1)
+        shown = logits[:, 0].unflatten(0, (-1, len(ZOOMS))).mean(dim=1).sigmoid().double()
+        found = (shares[places] * shown)[:, None] * numbers.softmax(dim=1).double()
+        blank = torch.zeros_like(shares)[:, None].expand(-1, len(NUMBERS))
+        return blank.index_copy(0, places, found)
 
     def _calibrated(self, rows: Tensor) -> Tensor:
         doubts = torch.zeros_like(rows[:1])
