@@ -87,12 +87,12 @@ def _cubic(index: Tensor, pixel: Tensor, seen: Tensor, step: Tensor) -> Tensor:
 
 
 class GraphCut(nn.Module):
-    """Canvases (n, 3, HIGH, WIDE) and boxes (n, k, 4) to what ``cut`` gives of each.
+    """Canvases (n, 3, HIGH, WIDE) and boxes (k, 4) on them to what ``cut`` gives of each.
 
     zooms    how much is cut out about a number
 
-    The boxes are float64: centre x, centre y, width, height. The cuts are (n, k, zooms, 3, 48, 56),
-    whole numbers from 0 to 255, float32.
+    With the boxes comes which canvas each is on, whole numbers (k,). They are float64: centre x,
+    centre y, width, height. The cuts are (k, zooms, 3, 48, 56), whole numbers from 0 to 255.
     """
 
     def __init__(self, zooms: tuple[float, ...]) -> None:
@@ -101,8 +101,10 @@ class GraphCut(nn.Module):
 
     def forward(self, canvases: Tensor, rows: Tensor, boxes: Tensor) -> Tensor:
         x, y, wide, high = boxes.unbind(dim=-1)
-        sides = ROOM * torch.maximum(high, BROAD * wide)[..., None] * torch.tensor(
-            self.zooms, dtype=torch.float64
+        sides = (
+            ROOM
+            * torch.maximum(high, BROAD * wide)[..., None]
+            * torch.tensor(self.zooms, dtype=torch.float64)
         )
         scales = (CUT[0] / sides).float().double()
         down = _linear(y[..., None], scales, CUT[0], HIGH)

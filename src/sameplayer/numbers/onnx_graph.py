@@ -31,8 +31,7 @@ class ReaderGraph(nn.Module):
     calibration    as the weights file has it
     candidates     numbers that may be read, of NUMBERS
 
-    As ``ShirtReader.read``, float32. As a graph makes no choices, it always reads ``MOST`` places:
-    one that is not likely enough counts nothing.
+    As ``ShirtReader.read``, float32.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class ReaderGraph(nn.Module):
         """Return the network's log-probabilities (n, 102)."""
         shares, boxes = graph_places(self.network.finder(canvases))
         read = self._read_likely(canvases, shares.flatten(), boxes.flatten(0, 1))
-        seen = read.unflatten(0, (-1, MOST)).sum(dim=1)
+        seen = read.reshape(-1, MOST, len(NUMBERS)).sum(dim=1)
         unseen = (1 - seen.sum(dim=1, keepdim=True)).clamp(min=0.0)
         return (torch.cat([seen, unseen], dim=1) + 1e-9).log()
 
@@ -72,8 +71,8 @@ class ReaderGraph(nn.Module):
         torch._check(places.shape[0] >= 1)
         cuts = self.cut(canvases, places.div(MOST, rounding_mode="floor"), boxes[places])
         logits = self.network.reader(cuts.flatten(0, 1))
-        numbers = number_shares(logits).unflatten(0, (-1, len(ZOOMS))).mean(dim=1)
-        shown = logits[:, 0].unflatten(0, (-1, len(ZOOMS))).mean(dim=1).sigmoid().double()
+        numbers = number_shares(logits).reshape(-1, len(ZOOMS), len(NUMBERS)).mean(dim=1)
+        shown = logits[:, 0].reshape(-1, len(ZOOMS)).mean(dim=1).sigmoid().double()
         found = (shares[places] * shown)[:, None] * numbers.softmax(dim=1).double()
         blank = torch.zeros_like(shares)[:, None].expand(-1, len(NUMBERS))
         return blank.index_copy(0, places, found)
