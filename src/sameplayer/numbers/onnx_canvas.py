@@ -99,7 +99,7 @@ class GraphCut(nn.Module):
         super().__init__()
         self.zooms = zooms
 
-    def forward(self, canvases: Tensor, rows: Tensor, boxes: Tensor) -> Tensor:
+    def forward(self, canvases: Tensor, on: Tensor, boxes: Tensor) -> Tensor:
         x, y, wide, high = boxes.unbind(dim=-1)
         sides = (
             ROOM
@@ -109,7 +109,7 @@ class GraphCut(nn.Module):
         scales = (CUT[0] / sides).float().double()
         down = _linear(y[..., None], scales, CUT[0], HIGH)
         across = _linear(x[..., None], scales, CUT[1], WIDE)
-        mixed = down[:, :, None] @ canvases[rows][:, None] @ across[:, :, None].mT
+        mixed = down[:, :, None] @ canvases[on][:, None] @ across[:, :, None].mT
         return mixed.round().clamp(0.0, LEVELS)
 
 
