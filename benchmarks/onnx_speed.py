@@ -2,10 +2,12 @@
 
 Run: python benchmarks/onnx_speed.py speed ENCODER [batch ...]   # a preset; no weights: random ones
      python benchmarks/onnx_speed.py int8 ENCODER DATA_REID
+     python benchmarks/onnx_speed.py reader CROPS [CROPS ...]    # the shirt-number reader
 Speeds alternate between torch and the file in one process, pictures fitted by OpenCV for both, so
 that a busy machine slows both alike; the ratio is the median of the rounds', with the least and the
 largest. With one thread the processor's time counts, with more the wall's. int8 is calibrated on
-every fourth picture of the training split and scored on the test split, within sequences.
+every fourth picture of the training split and scored on the test split, within sequences. The
+reader's speed is that of pictures one by one, as they come, of 60 drawn from all tables.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnxruntime
 import torch
@@ -30,6 +33,10 @@ from sameplayer.encoder.onnx_encoder import INPUT, OUTPUT, run_session
 from sameplayer.encoder.onnx_export import drawn_pictures, export_encoder
 from sameplayer.encoder.presets import PRESETS
 from sameplayer.evaluation.scores import evaluate
+from sameplayer.numbers.onnx_export import export_reader
+from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.numbers.reader import NumberReader
+from sameplayer.numbers.shirt import ShirtReader
 from sameplayer.ranking.ranking import rank
 
 ROUNDS = 9
@@ -167,8 +174,56 @@ def rank_agreement(rows: np.ndarray, other: np.ndarray, crops: Crops) -> list[fl
     return taus
 
 
+def reader(tables: list[Path]) -> None:
+    """Compare what both readers read of whole tables, and their speed on a sample."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    ours = ShirtReader()
+    with tempfile.TemporaryDirectory() as folder:
+        print(export_reader(ours, Path(folder) / "reader.onnx"))
+        file = OnnxReader(Path(folder) / "reader.onnx")
+    pictures = []
+    for path in tables:
+        crops = read_source(path)
+        found = [crops.read(row) for row in range(len(crops))]
+        print(f"{path.name}: {same_readings(ours.read(found), file.read(found))}", flush=True)
+        pictures += found
+    chosen = np.random.default_rng(1).choice(len(pictures), min(60, len(pictures)), replace=False)
+    spent = np.array([read_times((ours, file), [pictures[row] for row in chosen])
+                      for _ in range(ROUNDS + 1)][1:])  # fmt: skip
+    ratios = spent[:, 0] / spent[:, 1]
+    print("torch {:.1f}, ONNX {:.1f} ms a picture;".format(*np.median(spent, axis=0)),
+          f"ratio {np.median(ratios):.2f} ({ratios.min():.2f}-{ratios.max():.2f})")  # fmt: skip
+
+
+def same_readings(rows: np.ndarray, other: np.ndarray) -> str:
+    """Return how far two readers' log-probabilities (n, columns) lie apart."""
+    named, otherwise = ((one.argmax(axis=1), np.exp(one.max(axis=1)) >= 0.5)
+                        for one in (rows, other))  # fmt: skip
+    same = (named[0] == otherwise[0]) & (named[1] == otherwise[1])
+    off = np.abs(np.exp(rows) - np.exp(other)).max(axis=1)
+    return (
+        f"{same.sum()} of {len(rows)} pictures have the same answer at probability 0.5; largest "
+        f"difference of a log-probability {np.abs(rows - other).max():.4f}, of a probability "
+        f"{off.max():.4f} (median {np.median(off):.6f})"
+    )
+
+
+def read_times(readers: tuple[NumberReader, ...], pictures: list[np.ndarray]) -> list[float]:
+    """Return each reader's milliseconds a picture, one by one."""
+    row = []
+    for one in readers:
+        began = time.process_time()
+        for picture in pictures:
+            one.read([picture])
+        row.append((time.process_time() - began) / len(pictures) * 1000)
+    return row
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "speed":
+    if sys.argv[1] == "reader":
+        reader([Path(word) for word in sys.argv[2:]])
+    elif sys.argv[1] == "speed":
         speed(sys.argv[2], tuple(map(int, sys.argv[3:])) or (1, 64))
     else:
         int8(sys.argv[2], Path(sys.argv[3]))

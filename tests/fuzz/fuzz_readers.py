@@ -28,6 +28,7 @@ from tests.fuzz.fuzz_uses import (
     use_number_reader,
     use_numbers,
     use_onnx,
+    use_onnx_reader,
     use_pictures,
     use_prepared,
     use_published,
@@ -149,6 +150,8 @@ READERS: dict[str, Reader] = {
         _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 60),
     "encoder.onnx": Reader(
         samples.onnx_file, use_onnx, {"encoder.onnx": BYTES | GRAPH}, 120),
+    "reader.onnx": Reader(
+        samples.onnx_reader, use_onnx_reader, {"reader.onnx": BYTES | GRAPH}, 100),
     "state.pt": Reader(samples.stopped_run, use_run, {"state.pt": BYTES | STATE}, 60),
     "resumed run": Reader(
         samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30),

@@ -27,6 +27,7 @@ from sameplayer.training.loop import Step
 from sameplayer.training.train import train
 from tests.encoder.onnx_files import plain_model, signed, spec_record
 from tests.fuzz.fuzz_names import Files, read_files
+from tests.numbers.onnx_files import plain_file
 
 SETTINGS = TrainConfig(
     "small", pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
@@ -194,6 +195,10 @@ def encoder_folder() -> Files:
 
 def onnx_file() -> Files:
     return {"encoder.onnx": signed(plain_model(), **spec_record())}
+
+
+def onnx_reader() -> Files:
+    return {"reader.onnx": plain_file()}
 
 
 @cache

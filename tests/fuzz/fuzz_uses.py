@@ -29,6 +29,7 @@ from sameplayer.errors import DataError, SameplayerError
 from sameplayer.evaluation.comparison import compare_runs, write_comparison
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
+from sameplayer.numbers.onnx_reader import OnnxReader
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.shirt import ShirtReader
 from sameplayer.numbers.tables import read_roster, table_probabilities
@@ -158,6 +159,13 @@ def use_onnx(folder: Path) -> None:
     rows = encoder.embed([samples.pixels()])
     assert rows.shape == (1, encoder.row_width)
     assert np.isfinite(rows).all()
+
+
+def use_onnx_reader(folder: Path) -> None:
+    reader = OnnxReader(folder / "reader.onnx")
+    rows = reader.read([samples.pixels()])
+    assert rows.shape == (1, len(reader.candidates) + 1)
+    np.testing.assert_allclose(np.exp(rows).sum(), 1, atol=1e-3)
 
 
 def use_encoder(folder: Path) -> None:

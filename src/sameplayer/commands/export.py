@@ -1,4 +1,4 @@
-"""The verb that writes an encoder as one ONNX file."""
+"""The verb that writes an encoder, or the shirt-number reader, as one ONNX file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ import tyro
 from sameplayer.commands.shared import RUN, USUAL
 from sameplayer.encoder.presets import DEFAULT
 
-Source = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[RUN]", help=RUN + USUAL)]]
+READER = "shirt"  # as ``numbers.readers`` names it, which help does not import
+WHAT = f"{RUN} {READER}: the shirt-number reader.{USUAL}"
+Source = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[RUN]", help=WHAT)]]
 
 
 def export(run: Source = DEFAULT, *, out: Path) -> None:
-    """Write an encoder as one ONNX file: pictures of any size in, unit rows out.
+    """Write an encoder, or the shirt-number reader, as one ONNX file.
 
-    The file is compared with the encoder before it is written. It needs the extra "onnx".
+    An encoder's takes pictures of any size and gives unit rows; the reader's gives probabilities
+    of every number. The file is compared with torch before it is written. It needs the extra
+    "onnx".
 
     Args:
         out: File to write (.onnx).
     """
+    if run == READER:
+        from sameplayer.numbers.onnx_export import export_reader
+        from sameplayer.numbers.shirt import ShirtReader
+
+        print(export_reader(ShirtReader(), out))
+        return
     from sameplayer.encoder.encoder import load_encoder
     from sameplayer.encoder.onnx_export import export_encoder
 

@@ -22,7 +22,8 @@ ReaderThenData = tyro.conf.Positional[
         tuple[str, str],
         tyro.conf.arg(
             help="shirt: the package's own reader, which is taken where none is named; ocr: text "
-            f"recognition; clip: CLIP without fine-tuning; shirt+ocr: both. Then: {DATA}"
+            "recognition; clip: CLIP without fine-tuning; shirt+ocr: both; or an ONNX file of a "
+            f"reader. Then: {DATA}"
         ),
         usual_or("shirt", "reader", "DATA"),
     ]
@@ -56,7 +57,10 @@ class ReaderChoice:
         from sameplayer.numbers.tables import read_roster
 
         numbers = NUMBERS if self.roster is None else read_roster(self.roster)
-        device = "cpu" if name == "ocr" else str(pick_device(self.device))
+        if name == "ocr":
+            device = "cpu"
+        else:  # an ONNX file's runtime may not know the GPU that torch knows
+            device = self.device if name.endswith(".onnx") else str(pick_device(self.device))
         return make_reader(name, ReaderSettings(self.model, self.weights, numbers, device))
 
 

@@ -1,4 +1,6 @@
 from .clip import ClipReader as ClipReader
+from .onnx_export import export_reader as export_reader
+from .onnx_reader import OnnxReader as OnnxReader
 from .reader import NUMBERS as NUMBERS
 from .reader import NumberReader as NumberReader
 from .readers import READERS as READERS

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -112,7 +114,7 @@ class BothReaders:
         return joint
 
 
-SHIRT = "shirt"
+SHIRT, ONNX = "shirt", ".onnx"
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,13 @@ def _clip_reader(settings: ReaderSettings) -> NumberReader:
     return ClipReader(settings.model, settings.weights, settings.candidates, device=settings.device)
 
 
+def _onnx_reader(path: str, settings: ReaderSettings) -> NumberReader:
+    from sameplayer.numbers.onnx_reader import OnnxReader  # it imports torch
+
+    known = None if settings.candidates == NUMBERS else settings.candidates
+    return OnnxReader(path, known, device=settings.device)
+
+
 READERS: dict[str, Callable[[ReaderSettings], NumberReader]] = {
     SHIRT: lambda settings: ShirtReader(settings.candidates, device=settings.device),
     "ocr": lambda settings: OcrReader(settings.candidates),
@@ -145,14 +154,18 @@ READERS: dict[str, Callable[[ReaderSettings], NumberReader]] = {
 def make_reader(name: str = SHIRT, settings: ReaderSettings | None = None) -> NumberReader:
     """Return the reader of this name, several joined by a plus: their log-probabilities averaged.
 
-    name    of READERS; raises ConfigError for another, MissingExtra where a package is missing
+    name    of READERS, or an ONNX file of a reader, whose name ends in .onnx
+
+    Raises ConfigError for another name, MissingExtra where a package is missing, MissingFile and
+    WeightsError for a file that is not there, damaged, or no reader's.
     """
-    parts = name.split("+")
-    unknown = [part for part in parts if part not in READERS]
+    parts = [name] if Path(name).is_file() else name.split("+")
+    unknown = [part for part in parts if part not in READERS and not part.endswith(ONNX)]
     if unknown:
         raise ConfigError(
             f"Reader {unknown[0]!r} is unknown.{did_you_mean(unknown[0], READERS)} Readers: "
-            f"{', '.join(READERS)}, or several joined by a plus."
+            f"{', '.join(READERS)}, a file ({ONNX}), or several joined by a plus."
         )
-    readers = [READERS[part](settings or ReaderSettings()) for part in parts]
+    given = settings or ReaderSettings()
+    readers = [READERS.get(part, partial(_onnx_reader, part))(given) for part in parts]
     return readers[0] if len(readers) == 1 else BothReaders(readers)

@@ -32,6 +32,7 @@ LITTLE = 0.03  # a further place with a smaller share of the finder's belief is 
 LEAST_SHARE = 0.002  # nor the first one with a smaller share: then no number is visible
 ZOOMS = (0.88, 1.0, 1.14)  # how much is cut out about a number; what is read is averaged
 SURE = 0.995  # the most that one picture may say; the rest is shared by all answers
+UNSEEN = -20.0  # log-probability of a number in a picture that cannot show any
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class ShirtReader:
             raise SettingError("batch", batch, "1 or more")
         self.candidates, self.name = tuple(candidates), "shirt"
         self._device, self._batch = device, batch
-        self._network, self._calibration = _load(Path(weights or WEIGHTS), device)
+        self.network, self.calibration = _load(Path(weights or WEIGHTS), device)
         self._columns = [*(NUMBERS.index(one) for one in self.candidates), len(NUMBERS)]
 
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
@@ -83,15 +84,15 @@ class ShirtReader:
         for what is no picture.
         """
         for row, picture in enumerate(pictures):
-            _check(picture, row)
-        rows = np.full((len(pictures), len(NUMBERS) + 1), -20.0)
+            check_picture(picture, row)
+        rows = np.full((len(pictures), len(NUMBERS) + 1), UNSEEN)
         rows[:, -1] = 0
         fit = [row for row, picture in enumerate(pictures) if _may_show(picture)]
         for first in range(0, len(fit), self._batch):
             chosen = fit[first : first + self._batch]
             rows[chosen] = self._look([pictures[row] for row in chosen])
-        rows[:, -1] += self._calibration.doubt
-        rows = rows / self._calibration.temperature
+        rows[:, -1] += self.calibration.doubt
+        rows = rows / self.calibration.temperature
         shares = np.exp(log_softmax(rows, axis=1)[:, self._columns])
         shares /= shares.sum(axis=1, keepdims=True)
         return np.log(SURE * shares + (1 - SURE) / shares.shape[1])
@@ -120,7 +121,7 @@ class ShirtReader:
         import torch
 
         with torch.inference_mode():
-            maps = self._network.finder(self._tensor(canvases)).double().cpu().numpy()
+            maps = self.network.finder(self._tensor(canvases)).double().cpu().numpy()
         _check_finite(maps)
         return [places_of(one) for one in maps]
 
@@ -131,7 +132,7 @@ class ShirtReader:
         from sameplayer.numbers.network import number_shares
 
         with torch.inference_mode():
-            logits = self._network.reader(self._tensor(cuts))
+            logits = self.network.reader(self._tensor(cuts))
             numbers = number_shares(logits).view(-1, len(ZOOMS), len(NUMBERS)).mean(dim=1)
             shown = logits[:, 0].view(-1, len(ZOOMS)).mean(dim=1).sigmoid()
         values = shown.double().cpu().numpy(), numbers.softmax(dim=1).double().cpu().numpy()
@@ -185,7 +186,8 @@ def places_of(maps: np.ndarray, most: int = MOST) -> list[Place]:
     return places
 
 
-def _check(picture: Picture, row: int) -> None:
+def check_picture(picture: Picture, row: int) -> None:
+    """Raise DataError for what is no picture."""
     shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)
     if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or kind != np.uint8:
         raise DataError(

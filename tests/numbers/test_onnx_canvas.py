@@ -1,0 +1,61 @@
+"""The graph's canvas and cuts are OpenCV's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from sameplayer.data.synthetic import draw_crop
+from sameplayer.numbers.canvas import cut, cut_matrix, lay
+from sameplayer.numbers.onnx_canvas import GraphCut, GraphLay
+from sameplayer.numbers.onnx_export import checked_pictures
+
+MANY = 1e-3  # share of the values that rounding may decide otherwise, by one
+
+
+def differences(found: torch.Tensor, expected: np.ndarray) -> np.ndarray:
+    return np.abs(found.movedim(-3, -1).numpy() - expected)
+
+
+def assert_same_pixels(found: torch.Tensor, expected: np.ndarray) -> None:
+    off = differences(found, expected)
+    assert off.max() <= 1
+    assert (off > 0).mean() < MANY
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(320, 224), (320, 112), (240, 200), (50, 30), (80, 56), (160, 112), (99, 8), (8, 64)],
+    ids=["half", "half as high", "smaller", "larger", "twice", "as large", "thin", "flat"],
+)
+def test_a_crop_is_laid_as_opencv_lays_it(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
+    assert_same_pixels(GraphLay()(torch.from_numpy(picture)[None])[0], lay(picture))
+
+
+def test_so_are_real_and_drawn_players() -> None:
+    for picture in checked_pictures()[9:]:
+        laid = GraphLay()(torch.from_numpy(picture.copy())[None])[0]
+        assert_same_pixels(laid, lay(picture))
+
+
+def test_pictures_of_a_pixel_and_lines_are_laid_without_failing() -> None:
+    for size in ((1, 1), (1, 300), (300, 1)):
+        picture = np.full((*size, 3), 90, np.uint8)
+        laid = GraphLay()(torch.from_numpy(picture)[None])[0]
+        assert differences(laid, lay(picture)).max() <= 1
+
+
+def test_numbers_are_cut_out_as_opencv_cuts_them() -> None:
+    zooms = (0.88, 1.14)
+    canvases = np.stack([lay(draw_crop(person, 0).picture) for person in (2, 7)])
+    boxes = np.random.default_rng(2).uniform((-5, -5, 3, 3), (118, 165, 70, 90), (5, 4))
+    rows = np.array([0, 1, 1, 0, 1])
+    given = torch.from_numpy(canvases).permute(0, 3, 1, 2).float()
+    found = GraphCut(zooms)(given, torch.from_numpy(rows), torch.from_numpy(boxes))
+    expected = [
+        [cut(canvases[row], cut_matrix(box, zoom=zoom)) for zoom in zooms]
+        for row, box in zip(rows, boxes, strict=True)
+    ]
+    assert_same_pixels(found, np.array(expected))
