@@ -18,7 +18,8 @@ from scipy.optimize import least_squares
 STEP_S = 0.2  # between the moments at which places are compared
 MOST_MOMENTS = 60  # of a pair of views, spread over their common time
 PROPOSING = 40  # tracklets of a view, the longest, that propose and are counted
-PROPOSALS = 6000
+PROPOSALS = 1000
+TRIES = 5  # of so many proposals
 ROUNDS = 4  # of choosing who agrees, and fitting to them
 NEAR = 0.5  # of a player's height: nearer is the same place while proposals are counted
 MOSTLY = 0.6  # of the common moments two tracklets must be near to agree
@@ -27,6 +28,8 @@ AGREEING = 0.6  # share of the tracklets of the first view that the second shoul
 SHIFTS_S = np.arange(-15, 16) * 0.04  # between clocks that were started by hand
 FAR = 4.0  # heights between two people who happen to be near each other
 LOST = 0.05  # share of moments at which a box has lost its feet
+LONGEST_GAP_S = 1.0  # between two boxes for somebody to be between them
+EDGE = 3.0  # pixels
 FEET = 0.08  # heights by which the lower edge of a box misses the feet, at the best
 LIMIT = 8.0  # the most that place may say of a pair
 WORTH_S = 1.0  # moments within so long a time say the same thing
@@ -70,13 +73,19 @@ def feet_at(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> 
     """
     feet = np.full((len(tracklets), len(moments), 2), np.nan)
     height = np.full((len(tracklets), len(moments)), np.nan)
+    table = table[~_at_the_edge(table)]
     ids = table["tracklet"].to_numpy()
     time, left, top, width, high = (
         table[name].to_numpy(float) for name in ("time_s", "left", "top", "width", "height")
     )
     for row, tracklet in enumerate(tracklets):
         own = slice(*np.searchsorted(ids, (tracklet, tracklet + 1)))
+        if own.start == own.stop:
+            continue
+        after = np.searchsorted(time[own], moments - 1e-6).clip(max=own.stop - own.start - 1)
+        gap = time[own][after] - time[own][np.maximum(after - 1, 0)]
         seen = (moments >= time[own][0] - 1e-6) & (moments <= time[own][-1] + 1e-6)
+        seen &= (gap <= LONGEST_GAP_S) | (np.abs(time[own][after] - moments) < 1e-6)
         for place, values in enumerate((left[own] + width[own] / 2, top[own] + high[own])):
             feet[row, seen, place] = np.interp(moments[seen], time[own], values)
         height[row, seen] = np.interp(moments[seen], time[own], high[own])
@@ -96,15 +105,16 @@ def find_view(
     if len(moments) < 4 or min(len(first), len(second)) < FEWEST_PAIRS:
         return None
     longest = [_longest(table, one, PROPOSING) for one in (first, second)]
-    view = _propose(
-        feet_at(table, first[longest[0]], moments),
-        feet_at(table, second[longest[1]], moments),
-        looks[np.ix_(*longest)],
-        np.random.default_rng(seed),
-    )
-    for _ in range(ROUNDS):
-        view = view and _fitted(view, table, first, second, moments)
-    return view
+    here = feet_at(table, first[longest[0]], moments)
+    there = feet_at(table, second[longest[1]], moments)
+    rng = np.random.default_rng(seed)
+    for _ in range(TRIES):
+        view = _propose(here, there, looks[np.ix_(*longest)], rng)
+        for _ in range(ROUNDS):
+            view = view and _fitted(view, table, first, second, moments)
+        if view is not None:
+            return view
+    return None
 
 
 def place_odds(
@@ -147,6 +157,14 @@ def distances(matrix: np.ndarray, here: Moments, there: Moments) -> np.ndarray:
     mapped = _mapped(matrix, here.feet)
     gap = np.linalg.norm(mapped[:, None] - there.feet[None], axis=-1)
     return gap / there.height[None]
+
+
+def _at_the_edge(table: pd.DataFrame) -> np.ndarray:
+    """Return which boxes touch the edge of the picture: their feet may lie beyond it."""
+    right, bottom = table["left"] + table["width"], table["top"] + table["height"]
+    most = [side.groupby(table["camera"]).transform("max") for side in (right, bottom)]
+    edge = (table["left"] <= EDGE) | (right >= most[0] - EDGE) | (bottom >= most[1] - EDGE)
+    return edge.to_numpy()
 
 
 def _mapped(matrix: np.ndarray, feet: np.ndarray) -> np.ndarray:
