@@ -7,6 +7,7 @@ from .detect import DETECTORS as DETECTORS
 from .detect import YoloxDetector as YoloxDetector
 from .shots import read_cuts as read_cuts
 from .stream import find_tracklets as find_tracklets
-from .tracker import TRACKERS as TRACKERS
+from .tracker import TrackerConfig as TrackerConfig
 from .tracker import track as track
+from .trackers import TRACKERS as TRACKERS
 from .tracklets import Tracklets as Tracklets

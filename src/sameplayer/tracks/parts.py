@@ -17,7 +17,6 @@ from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import whole_file
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.cues import CUE
-from sameplayer.tracks.shots import SIGNATURE
 
 PART_S = 60.0  # seconds of video a part
 END = 1 << 20  # bytes at each end of a video that tell it from others
@@ -28,13 +27,17 @@ class Seen:
     """What was seen in some frames of one video.
 
     frame        (k,) int64: the frames that were decoded
-    signature    (k, SIGNATURE) float32, for cuts
+    change       (k,) how much of the view is another than in the frame before, from 0 to 1
+    shift        (k, 2) pixels across and down by which things moved since then with the camera
+    last         (h, w, 3) uint8: thumbnail of the last frame, to go on with
     box_frame, xywh, score, track    (n, ...) as in Boxes
     cue          (n, CUE) float16: how each box looks; nan where its frame was not decoded
     """
 
     frame: np.ndarray
-    signature: np.ndarray
+    change: np.ndarray
+    shift: np.ndarray
+    last: np.ndarray
     box_frame: np.ndarray
     xywh: np.ndarray
     score: np.ndarray
@@ -46,19 +49,20 @@ class Seen:
 
 
 NOTHING = Seen(
-    np.zeros(0, np.int64), np.zeros((0, SIGNATURE), np.float32), np.zeros(0, np.int64),
-    np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64), np.zeros((0, CUE), np.float16),
+    np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 0, 3), np.uint8),
+    np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64),
+    np.zeros((0, CUE), np.float16),
 )  # fmt: skip
 
 
 def joined(parts: Sequence[Seen]) -> Seen:
     """Return what was seen in all parts, in their order."""
-    return Seen(
-        *(
-            np.concatenate([getattr(part, field.name) for part in (NOTHING, *parts)])
-            for field in fields(Seen)
-        )
-    )
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in (NOTHING, *parts)])
+        for field in fields(Seen)
+        if field.name != "last"
+    }
+    return Seen(**columns, last=parts[-1].last if parts else NOTHING.last)
 
 
 class PartFolder:

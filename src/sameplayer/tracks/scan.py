@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
+from sameplayer.data.images import Picture
 from sameplayer.data.video import Frame, Video
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.cues import CUE, colour_cues
 from sameplayer.tracks.detect import Detector, boxes_in, within
-from sameplayer.tracks.parts import PART_S, PartFolder, Seen, joined
-from sameplayer.tracks.shots import SIGNATURE, signature
+from sameplayer.tracks.parts import NOTHING, PART_S, PartFolder, Seen, joined
+from sameplayer.tracks.views import compare, thumbnail
 
 Progress = Callable[[float], None]
 
@@ -52,45 +52,57 @@ def scan(
     if parts:
         progress(min(len(parts) * PART_S, float(times[-1])))
     rest = numbers[part_of[numbers - 1] >= len(parts)]
-    frames = groupby(video.pick(rest.tolist()), lambda frame: int(part_of[frame.number - 1]))
-    waiting = next(frames, None)
+    groups = groupby(video.pick(rest.tolist()), lambda frame: int(part_of[frame.number - 1]))
+    waiting = next(groups, None)
     for number in range(len(parts), int(part_of[-1]) + 1):
         inside = np.flatnonzero(part_of == number) + 1
-        decoded: Iterator[Frame] = iter(())
+        notes = _Notes(source, parts[-1].last if parts else NOTHING.last)
         if waiting is not None and waiting[0] == number:
-            decoded = waiting[1]
-        seen = _part(decoded, source, (int(inside[0]), int(inside[-1])), progress)
-        if waiting is not None and waiting[0] == number:
-            waiting = next(frames, None)
+            for frame in waiting[1]:
+                notes.look(frame)
+                progress(frame.time_s)
+            waiting = next(groups, None)
+        seen = notes.seen((int(inside.min(initial=1)), int(inside.max(initial=0))))
         folder.write(number, seen)
         parts.append(seen)
     progress(float(times[-1]))
     return joined(parts)
 
 
-def _part(frames: Iterator[Frame], source: Any, span: tuple[int, int], progress: Progress) -> Seen:
-    numbers, signatures, found, looks = [], [], [], {}
-    for frame in frames:
-        numbers.append(frame.number)
-        signatures.append(signature(frame.picture))
-        if isinstance(source, Boxes):
-            rows = source.frame == frame.number
-            looks[frame.number] = colour_cues(frame.picture, source.xywh[rows])
+class _Notes:
+    """What is noted of the frames of one part while they come."""
+
+    def __init__(self, source: Detector | Boxes, last: Picture) -> None:
+        self._source, self._last = source, last
+        self._frames: list[tuple[int, float, float, float]] = []
+        self._found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._looks: dict[int, np.ndarray] = {}
+
+    def look(self, frame: Frame) -> None:
+        """Note the view, the boxes and the looks of one frame."""
+        small, size = thumbnail(frame.picture), frame.picture.shape
+        view = compare(self._last, small) if self._last.size else (0.0, 0.0, 0.0)
+        self._frames.append((frame.number, view[0], view[1] * max(size), view[2] * max(size)))
+        self._last = small
+        if isinstance(self._source, Boxes):
+            xywh = self._source.xywh[self._source.frame == frame.number]
         else:
-            height, width = frame.picture.shape[:2]
-            xywh, score = within(*boxes_in(source(frame.picture)), width, height)
-            found.append((np.full(len(xywh), frame.number), xywh, score))
-            looks[frame.number] = colour_cues(frame.picture, xywh)
-        progress(frame.time_s)
-    boxes = _given(source, span) if isinstance(source, Boxes) else _stacked(found)
-    cue = np.full((len(boxes), CUE), np.nan, np.float16)
-    for number, look in looks.items():
-        cue[boxes.frame == number] = look
-    return Seen(
-        np.array(numbers, np.int64),
-        np.array(signatures, np.float32).reshape(-1, SIGNATURE),
-        boxes.frame, boxes.xywh, boxes.score, boxes.track, cue,
-    )  # fmt: skip
+            xywh, score = within(*boxes_in(self._source(frame.picture)), size[1], size[0])
+            self._found.append((np.full(len(xywh), frame.number), xywh, score))
+        self._looks[frame.number] = colour_cues(frame.picture, xywh)
+
+    def seen(self, span: tuple[int, int]) -> Seen:
+        """Return what was noted; given boxes are those from the first to the last of ``span``."""
+        source = self._source
+        boxes = _given(source, span) if isinstance(source, Boxes) else _stacked(self._found)
+        cue = np.full((len(boxes), CUE), np.nan, np.float16)
+        for number, look in self._looks.items():
+            cue[boxes.frame == number] = look
+        table = np.array(self._frames, np.float64).reshape(-1, 4)
+        return Seen(
+            table[:, 0].astype(np.int64), table[:, 1], table[:, 2:], self._last,
+            boxes.frame, boxes.xywh, boxes.score, boxes.track, cue,
+        )  # fmt: skip
 
 
 def _given(boxes: Boxes, span: tuple[int, int]) -> Boxes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
 from sameplayer.tracks.parts import PartFolder, Seen, array_fingerprint, video_fingerprint
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
-from sameplayer.tracks.tracker import Tracker, tracker_of
+from sameplayer.tracks.trackers import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
+from sameplayer.tracks.views import compare, thumbnail
 
 GivenBoxes = str | Path | Boxes
 GivenCuts = str | Path | Sequence[float] | np.ndarray
+LONGEST_CUT = 250  # frames between which the first one of a shot is looked for
 PROBED = 3  # frames of a video by which a detector chooses its tile
 
 
@@ -79,7 +82,7 @@ def find_tracklets(
         seen = scan(video, numbers, source, parts, tell)
         notes += _notes(camera, video, numbers, seen)
         shots = _shots(video, seen, own_cuts)
-        ids = follow(seen.boxes(), video.times, shots, seen.cue)
+        ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
         tables.append(_table(camera, video, seen, shots, ids))
         done += length
     return Tracklets(_joined(tables), tuple(cameras), tuple(notes))
@@ -177,8 +180,34 @@ def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> lis
 
 def _shots(video: Video, seen: Seen, cuts: np.ndarray | None) -> np.ndarray:
     if cuts is None:
-        cuts = video.times[seen.frame[find_cuts(seen.signature)] - 1]
+        places = find_cuts(seen.change)
+        begins = [_begin(video, seen.frame[place - 1 : place + 1], seen) for place in places]
+        cuts = video.times[np.array(begins, np.int64) - 1]
     return shot_numbers(video.times, cuts)
+
+
+def _begin(video: Video, around: np.ndarray, seen: Seen) -> int:
+    """Return the first frame of a shot that begins between two frames that were looked at.
+
+    All between are looked at where there are boxes in them, else it is the later of the two.
+    """
+    between = (seen.box_frame > around[0]) & (seen.box_frame < around[1])
+    if not between.any() or around[1] - around[0] > LONGEST_CUT:
+        return int(around[1])
+    frames = list(video.pick(range(int(around[0]), int(around[1]) + 1)))
+    views = [thumbnail(frame.picture) for frame in frames]
+    steps = [compare(before, after)[0] for before, after in pairwise(views)]
+    return frames[int(np.argmax(steps)) + 1].number if steps else int(around[1])
+
+
+def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
+    """Return the boxes as if the camera had not turned since the first frame."""
+    moved = np.cumsum(seen.shift, axis=0)
+    when, known = times[seen.box_frame - 1], times[seen.frame - 1]
+    turned = np.stack([np.interp(when, known, moved[:, axis]) for axis in (0, 1)], axis=1)
+    xywh = seen.xywh.copy()
+    xywh[:, :2] -= turned
+    return Boxes(seen.box_frame, xywh, seen.score, seen.track)
 
 
 def _table(

@@ -8,14 +8,12 @@ tracklets later has more to go by than one step has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import DataError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.geometry import overlaps, suppress
 from sameplayer.tracks.motion import People, met, moved, newcomers, surprise
@@ -25,9 +23,11 @@ SURE = 0.5  # score of boxes that come first, and of one that makes a short trac
 SHORT = 3  # boxes: shorter tracklets without a sure box are dropped
 FAR = 16.0  # squared deviations from the expected place beyond which nobody is expected
 MISSED = 4.0  # log-odds that a person is seen when he is there, and that nobody else appears
-MARGIN = 3.0  # log-likelihood by which another way to give the boxes must be worse
+MARGIN = 2.0  # log-likelihood by which another way to give the boxes must be worse
 GAP = 1.0  # seconds for which an unseen person is waited for
-LOOK = 6.0  # log-likelihood that a look (distance 0 to 1) adds
+LOOK = 12.0  # log-likelihood by which a look speaks, a unit of distance (0 to 1)
+STRANGE = 0.5  # distance of looks beyond which they say no more
+UNKNOWN = 0.27  # distance at which looks say nothing
 FAR_APART = 1e6
 
 
@@ -69,25 +69,33 @@ def track(
             f"Boxes up to frame {last}, {len(times)} times and {len(shots)} shots; expected a time "
             "and a shot for each frame."
         )
-    ids = np.full(len(boxes), -1, np.int64)
-    kept = ~duplicates(boxes)
-    given = np.flatnonzero(kept & (boxes.track >= 0))
-    shot = np.asarray(shots)[boxes.frame - 1]
-    pairs = np.stack([boxes.track[given], shot[given]], axis=1)
-    named, ids[given] = np.unique(pairs, axis=0, return_inverse=True)
-    free = np.flatnonzero(kept & (boxes.track < 0))
+    ids, first = keep_given(boxes, shots)
+    free = np.flatnonzero(~duplicates(boxes) & (boxes.track < 0))
     looks = np.full((len(boxes), 1), np.nan) if cues is None else np.asarray(cues, np.float64)
-    own = _Tracker(boxes, looks, config or TrackerConfig(), len(named))
-    for rows in _runs(free, boxes.frame):
-        own.step(rows, float(times[boxes.frame[rows[0]] - 1]), int(shot[rows[0]]))
+    own = _Tracker(boxes, looks, config or TrackerConfig(), first)
+    for rows in runs_of(free, boxes.frame):
+        own.step(rows, float(times[boxes.frame[rows[0]] - 1]), int(shots[boxes.frame[rows[0]] - 1]))
     ids[free] = own.ids[free]
     return renumbered(ids)
+
+
+def keep_given(boxes: Boxes, shots: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return (n,) ids of the boxes that came with a track, one a track and shot, and the next id.
+
+    -1 for boxes without a track, and for duplicates.
+    """
+    ids = np.full(len(boxes), -1, np.int64)
+    given = np.flatnonzero(~duplicates(boxes) & (boxes.track >= 0))
+    pairs = np.stack([boxes.track[given], np.asarray(shots)[boxes.frame[given] - 1]], axis=1)
+    named, places = np.unique(pairs, axis=0, return_inverse=True)
+    ids[given] = places
+    return ids, len(named)
 
 
 def duplicates(boxes: Boxes) -> np.ndarray:
     """Return (n,) bool: boxes on a player who has a surer one in the same frame."""
     gone = np.zeros(len(boxes), bool)
-    for rows in _runs(np.arange(len(boxes)), boxes.frame):
+    for rows in runs_of(np.arange(len(boxes)), boxes.frame):
         share, _ = overlaps(boxes.xywh[rows], boxes.xywh[rows])
         order = np.argsort(-boxes.score[rows], kind="stable")
         gone[rows] = ~suppress(order, share > SAME)
@@ -103,7 +111,7 @@ def renumbered(ids: np.ndarray) -> np.ndarray:
     return number[places]
 
 
-def _runs(rows: np.ndarray, frame: np.ndarray) -> list[np.ndarray]:
+def runs_of(rows: np.ndarray, frame: np.ndarray) -> list[np.ndarray]:
     """Split rows, in order of frames, into those of one frame each."""
     return np.split(rows, np.flatnonzero(np.diff(frame[rows])) + 1) if len(rows) else []
 
@@ -157,7 +165,7 @@ class _Tracker:
         """Return (people, boxes) surprises against a miss; FAR_APART where one is not expected."""
         cost, squares = surprise(people, self._boxes.xywh[rows])
         apart = 0.5 * np.abs(people.cue[:, None] - self._cues[rows][None]).sum(axis=2)
-        cost = cost + self._config.look * np.nan_to_num(apart, nan=0.5)
+        cost = cost + self._config.look * np.minimum(np.nan_to_num(apart, nan=UNKNOWN), STRANGE)
         return np.where(squares < FAR, cost, FAR_APART)
 
 
@@ -193,16 +201,3 @@ def assign(cost: np.ndarray, margin: float) -> tuple[np.ndarray, np.ndarray]:
                 doubtful[person] = True
     fine = ~doubtful[people]
     return np.stack([people[fine], boxes[fine]], axis=1), np.flatnonzero(doubtful)
-
-
-Tracker = Callable[[Boxes, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
-TRACKERS: dict[str, Tracker] = {"own": track}
-
-
-def tracker_of(tracker: Any) -> Tracker:
-    """Return the tracker of this name in TRACKERS, or the callable given."""
-    if callable(tracker):
-        return tracker
-    if not isinstance(tracker, str) or tracker not in TRACKERS:
-        raise SettingError("tracker", repr(tracker), f"one of {', '.join(TRACKERS)}, or a callable")
-    return TRACKERS[tracker]
