@@ -39,11 +39,19 @@ def read_boxes(
     A track number in two cameras is two tracks. Raises MissingFile; DataError, with the row, for
     what is not so, and for a track with two boxes in one frame.
     """
-    path = Path(path)
-    table = _mot_table(path) if path.suffix.lower() == ".txt" else _table(path)
+    table = _read(Path(path))
     if "camera" in table.columns:
-        table = _of_camera(table, camera, path)
-    return _checked(table, path, frames, size)
+        table = _of_camera(table, camera, Path(path))
+    return _checked(table, Path(path), frames, size)
+
+
+def refuse_one_camera(path: str | Path, cameras: int) -> None:
+    """Raise DataError for a file without a column camera: whose boxes are they?"""
+    if "camera" not in _read(Path(path)).columns:
+        raise DataError(
+            f"{path}: has no column camera; expected one, for boxes of {cameras} cameras in one "
+            "file. Or give a file for each camera."
+        )
 
 
 def boxes_of(detections: Iterable[Any], first: int = 1) -> Boxes:
@@ -74,9 +82,13 @@ def no_boxes() -> Boxes:
     return Boxes(nothing, np.zeros((0, 4)), np.zeros(0), nothing)
 
 
-def _mot_table(path: Path) -> pd.DataFrame:
+def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise MissingFile(f"{path}: no such file; expected boxes as MOT text, CSV or Parquet.")
+    return _mot_table(path) if path.suffix.lower() == ".txt" else _table(path)
+
+
+def _mot_table(path: Path) -> pd.DataFrame:
     rows = [
         (line, frame, track, *box, score if score is not None and 0 <= score <= 1 else 1.0)
         for line, frame, track, box, score in mot_rows(path)
@@ -85,8 +97,6 @@ def _mot_table(path: Path) -> pd.DataFrame:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such file; expected boxes as MOT text, CSV or Parquet.")
     try:
         if path.suffix.lower() == ".parquet":
             table = pd.read_parquet(path)
@@ -128,6 +138,11 @@ def _of_camera(table: pd.DataFrame, camera: str | None, path: Path) -> pd.DataFr
                 f"{path}: holds boxes of the cameras {', '.join(sorted(set(names)))}; name one."
             )
         return table
+    if camera not in set(names):
+        raise DataError(
+            f"{path}: holds no box of the camera {camera!r}; it has those of "
+            f"{', '.join(sorted(set(names))) or 'none'}."
+        )
     return table[names == camera]
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from sameplayer.data.images import Picture
-from sameplayer.errors import ConfigError, DataError, SettingError, did_you_mean, import_extra
+from sameplayer.errors import DataError, SettingError, did_you_mean, import_extra
 from sameplayer.tracks.tiles import Found, find_in_tiles
 
 Tile = int | Literal["auto"] | None
@@ -175,20 +175,20 @@ def boxes_in(found: Any) -> Found:
 
     found    (xywh, score), or an object with ``.xyxy`` and optionally ``.confidence``
     """
-    if hasattr(found, "xyxy"):
-        xyxy = np.asarray(found.xyxy, np.float64).reshape(-1, 4)
-        xywh = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1)
-        score = getattr(found, "confidence", None)
-    else:
-        try:
+    try:
+        if hasattr(found, "xyxy"):
+            xyxy = np.asarray(found.xyxy, np.float64).reshape(-1, 4)
+            xywh = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1)
+            score = getattr(found, "confidence", None)
+        else:
             xywh, score = found
-        except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"The detector gave {type(found).__name__}; expected (xywh, score), or an object "
-                "with .xyxy."
-            ) from error
-        xywh = np.asarray(xywh, np.float64).reshape(-1, 4)
-    score = np.ones(len(xywh)) if score is None else np.asarray(score, np.float64)
+            xywh = np.asarray(xywh, np.float64).reshape(-1, 4)
+        score = np.ones(len(xywh)) if score is None else np.asarray(score, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"A detector gave {type(found).__name__} that is no boxes ({error}); expected xywh "
+            "(n, 4) and scores (n,), or an object with .xyxy (n, 4)."
+        ) from error
     if score.shape != (len(xywh),) or not np.isfinite(xywh).all() or not np.isfinite(score).all():
         raise DataError(
             f"A detector gave {len(xywh)} boxes and scores of shape {score.shape}; expected as "

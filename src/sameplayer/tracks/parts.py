@@ -73,7 +73,7 @@ class PartFolder:
     """
 
     def __init__(self, folder: Path | None, camera: str, settings: dict[str, object]) -> None:
-        self._folder = None if folder is None else folder / quote(camera, safe=" ").strip(".")
+        self._folder = None if folder is None else part_folder(folder, camera)
         self._settings = json.dumps(settings, sort_keys=True)
 
     def read(self, number: int) -> Seen | None:
@@ -104,6 +104,12 @@ class PartFolder:
     def _path(self, number: int) -> Path:
         assert self._folder is not None
         return self._folder / f"part-{number:05d}.safetensors"
+
+
+def part_folder(folder: Path, camera: str) -> Path:
+    """Return the folder of a camera's parts: one step below ``folder``, whatever its name."""
+    name = quote(camera, safe=" ")
+    return folder / (name if name.strip(". ") == name else name.replace(".", "%2E") + "%20")
 
 
 def video_fingerprint(path: Path) -> str:

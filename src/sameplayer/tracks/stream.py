@@ -12,7 +12,7 @@ import pandas as pd
 
 from sameplayer.data.video import Video, open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks.box_files import read_boxes
+from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
@@ -65,12 +65,15 @@ def find_tracklets(
         raise SettingError("fps", fps, "more than 0")
     finder = None if boxes is not None else _finder(detector, tile)
     follow = tracker_of(tracker)
+    if isinstance(boxes, str | Path) and len(cameras) > 1:
+        refuse_one_camera(boxes, len(cameras))
+    _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
     tables, notes, done = [], [], 0.0
     for camera, length in zip(cameras, lengths, strict=True):
         video = open_video(camera.video)
         given = _boxes_for(boxes, camera, cameras, video)
-        own_cuts = _cuts_for(cuts, camera, cameras)
+        own_cuts = _cuts_for(cuts, camera)
 
         def tell(seconds: float, before: float = done) -> None:
             if progress is not None:
@@ -145,14 +148,25 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera], video: Vid
     return read_boxes(boxes, len(video), size, camera.name)
 
 
-def _cuts_for(cuts: Any, camera: Camera, cameras: Sequence[Camera]) -> np.ndarray | None:
+def _refuse_strange_cuts(cuts: Any, cameras: Sequence[Camera]) -> None:
+    names = [camera.name for camera in cameras]
     if isinstance(cuts, Mapping):
-        cuts = cuts.get(camera.name)
+        strange = [name for name in cuts if name not in names]
+        if strange:
+            raise SettingError("cuts", f"given for {strange[0]!r}", f"some of {', '.join(names)}")
     elif cuts is not None and len(cameras) > 1:
-        raise SettingError("cuts", "one list", "a mapping from the names of the cameras to cuts")
-    if cuts is None:
-        return None
-    return read_cuts(cuts) if isinstance(cuts, str | Path) else np.asarray(cuts, np.float64)
+        raise SettingError("cuts", "one list", f"a list for each camera: {', '.join(names)}")
+
+
+def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
+    """Return the seconds of one camera's cuts, or None where they are to be found."""
+    own = cuts.get(camera.name) if isinstance(cuts, Mapping) else cuts
+    if own is None or isinstance(own, str | Path):
+        return None if own is None else read_cuts(own)
+    seconds = np.asarray(own, np.float64)
+    if seconds.ndim != 1 or not np.isfinite(seconds).all():
+        raise SettingError("cuts", repr(own), "seconds, each a finite number")
+    return seconds
 
 
 def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -> PartFolder:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.geometry import overlaps, suppress
 from sameplayer.tracks.motion import People, met, moved, newcomers, surprise
@@ -39,11 +39,18 @@ class TrackerConfig:
               tracklets end
     gap       seconds for which an unseen person is waited for
     look      weight of how people look
+
+    Raises SettingError for values out of range.
     """
 
     margin: float = MARGIN
     gap: float = GAP
     look: float = LOOK
+
+    def __post_init__(self) -> None:
+        for name in ("margin", "gap", "look"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise SettingError(name, getattr(self, name), "0 or more")
 
 
 def track(
@@ -75,7 +82,7 @@ def track(
     own = _Tracker(boxes, looks, config or TrackerConfig(), first)
     for rows in runs_of(free, boxes.frame):
         own.step(rows, float(times[boxes.frame[rows[0]] - 1]), int(shots[boxes.frame[rows[0]] - 1]))
-    ids[free] = own.ids[free]
+    ids[free] = np.where(_doubtful(own.ids[free], boxes.score[free]), -1, own.ids[free])
     return renumbered(ids)
 
 
@@ -100,6 +107,15 @@ def duplicates(boxes: Boxes) -> np.ndarray:
         order = np.argsort(-boxes.score[rows], kind="stable")
         gone[rows] = ~suppress(order, share > SAME)
     return gone
+
+
+def _doubtful(ids: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Return (n,) bool: boxes of short tracklets that have no sure box."""
+    named, places = np.unique(ids, return_inverse=True)
+    best = np.zeros(len(named))
+    np.maximum.at(best, places, score)
+    short = np.bincount(places, minlength=len(named)) < SHORT
+    return (short & (best < SURE))[places]
 
 
 def renumbered(ids: np.ndarray) -> np.ndarray:
