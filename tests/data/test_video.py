@@ -325,3 +325,12 @@ def test_a_script_that_read_a_video_ends_without_a_word(videos: Path) -> None:
     code = f"from sameplayer.data import read_crop; read_crop({str(videos / 'stream.ts')!r} + '#3')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == done.stdout == ""
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+@pytest.mark.parametrize("first", [1, 14, 38, 60])
+def test_picked_frames_are_those_of_their_numbers(videos: Path, name: str, first: int) -> None:
+    numbers = list(range(first, FRAMES + 1, 7))
+    picked = list(Video(videos / name).pick(numbers))
+    assert [frame.number for frame in picked] == numbers
+    assert [number_in(frame.picture) for frame in picked] == numbers

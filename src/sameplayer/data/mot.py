@@ -35,7 +35,7 @@ def read_mot(path: Path) -> Crops:
     for folder, text in _sequences(path):
         frames = _frames(folder)
         prefix = "" if folder == path else f"{folder.name}/"
-        boxes = list(_boxes(text))
+        boxes = [row[:4] for row in mot_rows(text)]
         if frames is None:
             continue
         if "#" in frames(1):
@@ -90,8 +90,11 @@ def _sequence_facts(file: Path) -> tuple[str, str]:
     return names, suffix
 
 
-def _boxes(text: Path) -> Iterator[tuple[int, int, int, list[float]]]:
-    """Yield (line, frame, track, box) of a text file; ground truth to be ignored is left out."""
+def mot_rows(text: Path) -> Iterator[tuple[int, int, int, list[float], float | None]]:
+    """Yield (line, frame, track, box, seventh cell) of a file; ignored ground truth is left out.
+
+    Raises DataError with the line that is no box.
+    """
     try:
         lines = text.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -113,4 +116,10 @@ def _boxes(text: Path) -> Iterator[tuple[int, int, int, list[float]]]:
             )
         ignored = text.name == "gt.txt" and len(values) > 6 and values[6] == 0
         if not ignored:
-            yield number, int(values[0]), int(values[1]), values[2:6]
+            yield (
+                number,
+                int(values[0]),
+                int(values[1]),
+                values[2:6],
+                dict(enumerate(values)).get(6),
+            )

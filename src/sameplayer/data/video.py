@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -130,6 +130,44 @@ class Video:
                 if part > last:
                     last = part
                     yield Frame(place + 1, time_s, self._picture(frame))
+
+    def pick(self, numbers: Iterable[int]) -> Iterator[Frame]:
+        """Yield the frames of these rising numbers; those that cannot be decoded are left out.
+
+        Decoding begins at a key frame before the first of them, and each frame is decoded once.
+        """
+        wanted = [number - 1 for number in numbers]
+        position = 0
+        for place, frame in self._decode_from(wanted[0]) if wanted else ():
+            while position < len(wanted) and wanted[position] < place:
+                position += 1
+            if position == len(wanted):
+                return
+            if wanted[position] == place and not frame.is_corrupt:
+                yield Frame(place + 1, float(self._index.times[place]), self._picture(frame))
+
+    def _decode_from(self, first: int) -> Iterator[tuple[int, Any]]:
+        """Yield (place, frame) from a key frame before a place on, with a decoder of its own."""
+        stamps, keys = self._index.stamps, self._index.keys[self._index.keys <= first]
+        for key in (*keys[-1:], *keys[-2:-1], *keys[-5:-4]):
+            if stamps is None or key <= 4:
+                break
+            with open_source(self.path) as source:
+                if seek(source, int(stamps[key - 4])):  # .ts lands behind its aim
+                    places = ((self._place_of(frame, -1), frame) for frame in decoded(source))
+                    known = ((at, frame) for at, frame in places if at is not None and at >= key)
+                    begun = next(known, None)
+                    if begun is not None and begun[0] == key:
+                        yield begun
+                        yield from known
+                        return
+        place = -1
+        with open_source(self.path) as source:
+            for frame in decoded(source):
+                known_place = self._place_of(frame, place)
+                if known_place is not None:
+                    place = known_place
+                    yield place, frame
 
     def _place_of(self, frame: Any, before: int) -> int | None:
         """Return the place of a decoded frame, or None where the index does not know it."""

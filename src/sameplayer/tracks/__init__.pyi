@@ -1,3 +1,13 @@
+from .box_files import boxes_of as boxes_of
+from .box_files import read_boxes as read_boxes
 from .boxes import Boxes as Boxes
 from .camera import Camera as Camera
+from .camera import cameras_of as cameras_of
+from .detect import DETECTORS as DETECTORS
+from .detect import YoloxDetector as YoloxDetector
+from .shots import read_cuts as read_cuts
+from .stream import find_tracklets as find_tracklets
+from .tracker import TrackerConfig as TrackerConfig
+from .tracker import track as track
+from .trackers import TRACKERS as TRACKERS
 from .tracklets import Tracklets as Tracklets

@@ -23,12 +23,14 @@ class Tracklets:
                0 without gaps; frames from 1, of the camera's video; time_s is of the match; the
                box is in pixels; a tracklet is in one camera and one shot, with one box a frame
     cameras    of the match
+    notes      sentences on what was left out, such as a video that ends early
 
     Raises DataError for a table that is not so.
     """
 
     table: pd.DataFrame
     cameras: tuple[Camera, ...]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         missing = [name for name in TRACKLET_COLUMNS if name not in self.table.columns]

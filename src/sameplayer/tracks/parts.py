@@ -1,0 +1,136 @@
+"""What was seen in a video, kept in parts of a minute, so that a stopped run can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from sameplayer.errors import DataError, MissingFile
+from sameplayer.files import whole_file
+from sameplayer.tracks.boxes import Boxes
+from sameplayer.tracks.cues import CUE
+
+PART_S = 60.0  # seconds of video a part
+END = 1 << 20  # bytes at each end of a video that tell it from others
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen in some frames of one video.
+
+    frame        (k,) int64: the frames that were decoded
+    change       (k,) how much of the view is another than in the frame before, from 0 to 1
+    shift        (k, 2) pixels across and down by which things moved since then with the camera
+    last         (h, w, 3) uint8: thumbnail of the last frame, to go on with
+    box_frame, xywh, score, track    (n, ...) as in Boxes
+    cue          (n, CUE) float16: how each box looks; nan where its frame was not decoded
+    """
+
+    frame: np.ndarray
+    change: np.ndarray
+    shift: np.ndarray
+    last: np.ndarray
+    box_frame: np.ndarray
+    xywh: np.ndarray
+    score: np.ndarray
+    track: np.ndarray
+    cue: np.ndarray
+
+    def boxes(self) -> Boxes:
+        return Boxes(self.box_frame, self.xywh, self.score, self.track)
+
+
+NOTHING = Seen(
+    np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 0, 3), np.uint8),
+    np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64),
+    np.zeros((0, CUE), np.float16),
+)  # fmt: skip
+
+
+def joined(parts: Sequence[Seen]) -> Seen:
+    """Return what was seen in all parts, in their order."""
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in (NOTHING, *parts)])
+        for field in fields(Seen)
+        if field.name != "last"
+    }
+    return Seen(**columns, last=parts[-1].last if parts else NOTHING.last)
+
+
+class PartFolder:
+    """The parts of one camera's video: whole files, each with the settings that it holds for.
+
+    folder      of the match, or None: nothing is kept
+    settings    what the parts depend on; those of other settings are not read
+    """
+
+    def __init__(self, folder: Path | None, camera: str, settings: dict[str, object]) -> None:
+        self._folder = None if folder is None else part_folder(folder, camera)
+        self._settings = json.dumps(settings, sort_keys=True)
+
+    def read(self, number: int) -> Seen | None:
+        """Return a part that is there, whole, and of these settings; else None."""
+        if self._folder is None:
+            return None
+        path = self._path(number)
+        try:
+            with safe_open(path, framework="np") as file:
+                if (file.metadata() or {}).get("settings") != self._settings:
+                    return None
+                seen = Seen(*(file.get_tensor(field.name) for field in fields(Seen)))
+            seen.boxes()
+        except (OSError, SafetensorError, DataError, ValueError):
+            return None
+        return seen
+
+    def write(self, number: int, seen: Seen) -> None:
+        """Keep a part; DataError where it cannot be written."""
+        if self._folder is None:
+            return
+        arrays = {
+            field.name: np.ascontiguousarray(getattr(seen, field.name)) for field in fields(Seen)
+        }
+        with whole_file(self._path(number)) as partial:
+            save_file(arrays, partial, {"settings": self._settings})
+
+    def _path(self, number: int) -> Path:
+        assert self._folder is not None
+        return self._folder / f"part-{number:05d}.safetensors"
+
+
+def part_folder(folder: Path, camera: str) -> Path:
+    """Return the folder of a camera's parts: one step below ``folder``, whatever its name."""
+    name = quote(camera, safe=" ")
+    return folder / (name if name.strip(". ") == name else name.replace(".", "%2E") + "%20")
+
+
+def video_fingerprint(path: Path) -> str:
+    """Return what tells a video from others: its size and a hash of its two ends."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read(END))
+            file.seek(max(0, size - END))
+            digest.update(file.read(END))
+    except FileNotFoundError:
+        raise MissingFile(f"{path}: no such file; expected a video.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}).") from error
+    return f"{size} {digest.hexdigest()[:16]}"
+
+
+def array_fingerprint(*arrays: np.ndarray) -> str:
+    """Return 16 hex digits of the content of arrays."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str((array.dtype, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

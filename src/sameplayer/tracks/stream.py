@@ -1,0 +1,246 @@
+"""From the videos of a match to its tracklets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.video import Video, open_video
+from sameplayer.errors import DataError, MissingExtra, SettingError
+from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
+from sameplayer.tracks.boxes import Boxes
+from sameplayer.tracks.camera import Camera
+from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
+from sameplayer.tracks.parts import PartFolder, Seen, array_fingerprint, video_fingerprint
+from sameplayer.tracks.scan import sampled_frames, scan
+from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
+from sameplayer.tracks.trackers import Tracker, tracker_of
+from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
+from sameplayer.tracks.views import compare, thumbnail
+
+GivenBoxes = str | Path | Boxes
+GivenCuts = str | Path | Sequence[float] | np.ndarray
+LONGEST_CUT = 250  # frames between which the first one of a shot is looked for
+PROBED = 3  # frames of a video by which a detector chooses its tile
+
+
+def find_tracklets(
+    cameras: Sequence[Camera],
+    boxes: GivenBoxes | Mapping[str, GivenBoxes] | None = None,
+    *,
+    fps: float = 5.0,
+    detector: str | Detector = "yolox",
+    tile: Tile = "auto",
+    cuts: GivenCuts | Mapping[str, GivenCuts] | None = None,
+    tracker: str | Tracker = "own",
+    folder: str | Path | None = None,
+    progress: Callable[[float, float], None] | None = None,
+) -> Tracklets:
+    """Return the tracklets of a match: short tracks of one person each, in one camera and shot.
+
+    cameras     as ``cameras_of`` gives them; the videos are streamed, not kept
+    boxes       of the people: a file (``read_boxes``) or Boxes; with more cameras than one, a file
+                with a column camera, or one for each camera by its name. None: the detector finds
+                them
+    fps         frames looked at a second
+    detector    a name in DETECTORS, or a callable: uint8 RGB (h, w, 3) to (xywh, score), or to an
+                object with ``.xyxy`` and where known ``.confidence``
+    tile        for the detectors of DETECTORS: as in YoloxDetector
+    cuts        seconds at which a video goes over to another view, or a file of them; by camera
+                where there are more than one. None: they are found
+    tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
+                of the package trackers
+    folder      where parts of a minute are kept; a stopped run goes on with them
+    progress    called with seconds of video that are done, and with how many there are
+
+    Raises DataError for a video without frames and for boxes that do not fit, SettingError,
+    MissingExtra where neither boxes are given nor the detector is installed.
+    """
+    if not fps > 0:
+        raise SettingError("fps", fps, "more than 0")
+    finder = None if boxes is not None else _finder(detector, tile)
+    follow = tracker_of(tracker)
+    if isinstance(boxes, str | Path) and len(cameras) > 1:
+        refuse_one_camera(boxes, len(cameras))
+    _refuse_strange_cuts(cuts, cameras)
+    lengths = [_length(camera) for camera in cameras]
+    tables, notes, done = [], [], 0.0
+    for camera, length in zip(cameras, lengths, strict=True):
+        video = open_video(camera.video)
+        given = _boxes_for(boxes, camera, cameras, video)
+        own_cuts = _cuts_for(cuts, camera)
+
+        def tell(seconds: float, before: float = done) -> None:
+            if progress is not None:
+                progress(before + seconds, sum(lengths))
+
+        numbers = sampled_frames(video.times, fps, given)
+        source = given if given is not None else _fitted(finder, detector, tile, video, numbers)
+        parts = _parts(folder, camera, fps, source)
+        seen = scan(video, numbers, source, parts, tell)
+        notes += _notes(camera, video, numbers, seen)
+        shots = _shots(video, seen, own_cuts)
+        ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
+        tables.append(_table(camera, video, seen, shots, ids))
+        done += length
+    return Tracklets(_joined(tables), tuple(cameras), tuple(notes))
+
+
+def _finder(detector: str | Detector, tile: Tile) -> Detector:
+    try:
+        return detector_of(detector, tile)
+    except MissingExtra as error:
+        raise MissingExtra(
+            f"No boxes of people are given, and the detector is not installed. {error} Or give "
+            "boxes."
+        ) from error
+
+
+def _fitted(
+    finder: Detector | None, detector: str | Detector, tile: Tile, video: Video, numbers: np.ndarray
+) -> Any:
+    """Return the detector, with a tile for this video where it is to be chosen."""
+    if tile != "auto" or not isinstance(detector, str):
+        return finder
+    fresh = detector_of(detector, tile)
+    if isinstance(fresh, YoloxDetector):
+        places = np.linspace(0, len(numbers) - 1, PROBED + 2)[1:-1].round().astype(int)
+        chosen = numbers[np.unique(places)].tolist()
+        fresh.fit([frame.picture for number in chosen for frame in video.pick([number])])
+    return fresh
+
+
+def _length(camera: Camera) -> float:
+    times = open_video(camera.video).times
+    if not len(times):
+        raise DataError(f"{camera.video}: holds no frame; expected a video.")
+    return float(times[-1])
+
+
+def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera], video: Video) -> Boxes | None:
+    if isinstance(boxes, Mapping):
+        strange = sorted(set(boxes) - {one.name for one in cameras})
+        missing = [one.name for one in cameras if one.name not in boxes]
+        if strange or missing:
+            raise SettingError(
+                "boxes", f"given for {', '.join(map(str, boxes))}",
+                f"boxes for each camera: {', '.join(one.name for one in cameras)}",
+            )  # fmt: skip
+        boxes = boxes[camera.name]
+    elif isinstance(boxes, Boxes) and len(cameras) > 1:
+        raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
+    if boxes is None:
+        return None
+    if isinstance(boxes, Boxes):
+        if len(boxes) and int(boxes.frame[-1]) > len(video):
+            raise DataError(
+                f"{camera.name}: a box in frame {int(boxes.frame[-1])}; expected frames of the "
+                f"video, which has {len(video)}."
+            )
+        return boxes
+    picture = next(video.pick([1]), None)
+    size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
+    return read_boxes(boxes, len(video), size, camera.name)
+
+
+def _refuse_strange_cuts(cuts: Any, cameras: Sequence[Camera]) -> None:
+    names = [camera.name for camera in cameras]
+    if isinstance(cuts, Mapping):
+        strange = [name for name in cuts if name not in names]
+        if strange:
+            raise SettingError("cuts", f"given for {strange[0]!r}", f"some of {', '.join(names)}")
+    elif cuts is not None and len(cameras) > 1:
+        raise SettingError("cuts", "one list", f"a list for each camera: {', '.join(names)}")
+
+
+def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
+    """Return the seconds of one camera's cuts, or None where they are to be found."""
+    own = cuts.get(camera.name) if isinstance(cuts, Mapping) else cuts
+    if own is None or isinstance(own, str | Path):
+        return None if own is None else read_cuts(own)
+    seconds = np.asarray(own, np.float64)
+    if seconds.ndim != 1 or not np.isfinite(seconds).all():
+        raise SettingError("cuts", repr(own), "seconds, each a finite number")
+    return seconds
+
+
+def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -> PartFolder:
+    facts: dict[str, object] = {"version": 1, "video": video_fingerprint(camera.video), "fps": fps}
+    if isinstance(source, Boxes):
+        facts["boxes"] = array_fingerprint(source.frame, source.xywh, source.score, source.track)
+    else:
+        facts["detector"] = getattr(source, "fingerprint", repr(type(source)))
+        facts["tile"] = getattr(source, "tile", None)
+    return PartFolder(None if folder is None else Path(folder), camera.name, facts)
+
+
+def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> list[str]:
+    missing = np.setdiff1d(numbers, seen.frame)
+    if len(missing) == len(numbers):
+        raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
+    if not len(missing):
+        return []
+    times = video.times[missing - 1]
+    return [
+        f"{camera.video}: {len(missing)} of {len(numbers)} frames cannot be decoded, between "
+        f"{times[0]:.1f} and {times[-1]:.1f} s; the others are used."
+    ]
+
+
+def _shots(video: Video, seen: Seen, cuts: np.ndarray | None) -> np.ndarray:
+    if cuts is None:
+        places = find_cuts(seen.change)
+        begins = [_begin(video, seen.frame[place - 1 : place + 1], seen) for place in places]
+        cuts = video.times[np.array(begins, np.int64) - 1]
+    return shot_numbers(video.times, cuts)
+
+
+def _begin(video: Video, around: np.ndarray, seen: Seen) -> int:
+    """Return the first frame of a shot that begins between two frames that were looked at.
+
+    All between are looked at where there are boxes in them, else it is the later of the two.
+    """
+    between = (seen.box_frame > around[0]) & (seen.box_frame < around[1])
+    if not between.any() or around[1] - around[0] > LONGEST_CUT:
+        return int(around[1])
+    frames = list(video.pick(range(int(around[0]), int(around[1]) + 1)))
+    views = [thumbnail(frame.picture) for frame in frames]
+    steps = [compare(before, after)[0] for before, after in pairwise(views)]
+    return frames[int(np.argmax(steps)) + 1].number if steps else int(around[1])
+
+
+def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
+    """Return the boxes as if the camera had not turned since the first frame."""
+    moved = np.cumsum(seen.shift, axis=0)
+    when, known = times[seen.box_frame - 1], times[seen.frame - 1]
+    turned = np.stack([np.interp(when, known, moved[:, axis]) for axis in (0, 1)], axis=1)
+    xywh = seen.xywh.copy()
+    xywh[:, :2] -= turned
+    return Boxes(seen.box_frame, xywh, seen.score, seen.track)
+
+
+def _table(
+    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, ids: np.ndarray
+) -> pd.DataFrame:
+    kept = np.flatnonzero(ids >= 0)
+    kept = kept[np.lexsort((seen.box_frame[kept], ids[kept]))]
+    frame = seen.box_frame[kept]
+    columns: list[Any] = [
+        ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
+        video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
+    ]  # fmt: skip
+    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Number the tracklets of all cameras on from 0."""
+    begin = 0
+    for table in tables:
+        table["tracklet"] += begin
+        begin = int(table["tracklet"].max()) + 1 if len(table) else begin
+    return pd.concat(tables, ignore_index=True)
