@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -69,27 +70,10 @@ def draw_match(
     new_folder(out)
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    frames = max(2, round(seconds * fps))
-    cast = make_cast(seed, players)
-    offsets = np.random.default_rng((seed, 27)).uniform(0.1, 0.45, cameras).round(2)
-    offsets[0] = 0.0
-    play = play_match(seed, players, frames / fps + 1)
+    settings = _Settings(seed, max(2, round(seconds * fps)), cameras, fps, size, players)
     try:
         partial.mkdir(parents=True)
-        truth, cuts = [], []
-        for camera, offset in enumerate(offsets.tolist()):
-            shots = shots_of(play, camera, cameras, frames, fps)
-            stage = Stage(cast, play, camera, seed=seed, size=size)
-            name = f"camera{camera + 1}"
-            times = offset + np.arange(frames) / fps
-            rows = _film(av, partial / f"{name}.mp4", stage, (shots, times, fps))
-            truth += [(name, *row) for row in _tell(rows, cast, shots, times)]
-            cuts += [(name, round((shot.first_frame - 1) / fps, 6)) for shot in shots[1:]]
-        table = pd.DataFrame(truth, columns=list(TRUTH))
-        _write_tables(partial, table, cast, cuts, _detect(table, frames, seed, size))
-        facts = _facts(cast, play, offsets.tolist())
-        facts |= {"seed": seed, "fps": fps, "size": list(size), "frames": frames}
-        (partial / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
+        _write_match(av, partial, settings)
         if out.exists():
             out.rmdir()
         partial.replace(out)
@@ -98,6 +82,38 @@ def draw_match(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out
+
+
+@dataclass(frozen=True)
+class _Settings:
+    seed: int
+    frames: int
+    cameras: int
+    fps: float
+    size: tuple[int, int]
+    players: int
+
+
+def _write_match(av: Any, folder: Path, settings: _Settings) -> None:
+    seed, frames, fps = settings.seed, settings.frames, settings.fps
+    cast = make_cast(seed, settings.players)
+    play = play_match(seed, settings.players, frames / fps + 1)
+    offsets = np.random.default_rng((seed, 27)).uniform(0.1, 0.45, settings.cameras).round(2)
+    offsets[0] = 0.0
+    truth, cuts = [], []
+    for camera, offset in enumerate(offsets.tolist()):
+        shots = shots_of(play, camera, settings.cameras, frames, fps)
+        stage = Stage(cast, play, camera, seed=seed, size=settings.size)
+        name = f"camera{camera + 1}"
+        times = offset + np.arange(frames) / fps
+        rows = _film(av, folder / f"{name}.mp4", stage, (shots, times, fps))
+        truth += [(name, *row) for row in _tell(rows, cast, shots, times)]
+        cuts += [(name, round((shot.first_frame - 1) / fps, 6)) for shot in shots[1:]]
+    table = pd.DataFrame(truth, columns=list(TRUTH))
+    _write_tables(folder, table, cast, cuts, _detect(table, frames, seed, settings.size))
+    facts = _facts(cast, play, offsets.tolist())
+    facts |= {"seed": seed, "fps": fps, "size": list(settings.size), "frames": frames}
+    (folder / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def _refuse(seconds: float, cameras: int, fps: float, size: tuple[int, int], players: int) -> None:
