@@ -103,6 +103,9 @@ def test_the_boxes_are_loose_some_missing_and_some_false(match: Path, truth: pd.
     boxes = pd.read_csv(match / "boxes.csv")
     assert tuple(boxes.columns) == BOXES
     assert boxes["score"].between(0, 1).all()
+    assert (boxes[["left", "top"]] >= 0).all(axis=None)
+    assert (boxes["left"] + boxes["width"] <= 320.1).all()
+    assert (boxes[["width", "height"]] > 1).all(axis=None)
     both = boxes.merge(truth, on=["camera", "frame"], suffixes=("", "_true"))
     sides = ("left", "top", "width", "height")
     gap = sum((both[side] - both[f"{side}_true"]).abs() for side in sides)

@@ -55,7 +55,7 @@ def draw_match(
                   the picture, in pixels; number is empty for the referee; replay is 1 in a replay;
                   visible is the share of the person that can be seen
     boxes.csv     BOXES: what a detector might give, without ids; score from 0 to 1
-    roster.csv    team, number, name; a team is called by the colour of its kit
+    roster.csv    team, number, name, colour; a team is called by the colour of its kit
     cuts.csv      camera, time_s: the first moment of each shot but the first, in seconds of the
                   video
     facts.json    seed, fps, size, offset_s of each camera (of its first frame, in seconds of the
@@ -199,10 +199,19 @@ def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) 
     for camera, own in truth.groupby("camera", sort=True):
         for row in _false_boxes(rng, own, frames, size):
             found.append((camera, *row))
-    table = pd.DataFrame(found, columns=list(BOXES)).astype({"frame": "int64"})
+    table = _within(pd.DataFrame(found, columns=list(BOXES)).astype({"frame": "int64"}), size)
     table[["left", "top", "width", "height"]] = table[["left", "top", "width", "height"]].round(1)
     table["score"] = table["score"].round(3)
     return table.sort_values(["camera", "frame", "left", "top"], ignore_index=True)
+
+
+def _within(boxes: pd.DataFrame, size: tuple[int, int]) -> pd.DataFrame:
+    """Return the boxes cut by the picture's edges, without those of which nothing is left."""
+    low = np.clip(boxes[["left", "top"]].to_numpy(), 0, size)
+    ends = boxes[["left", "top"]].to_numpy() + boxes[["width", "height"]].to_numpy()
+    sides = np.clip(ends, 0, size) - low
+    boxes = boxes.assign(left=low[:, 0], top=low[:, 1], width=sides[:, 0], height=sides[:, 1])
+    return boxes[(sides >= 2).all(axis=1)]
 
 
 def _lapses(rng: np.random.Generator, frames: int) -> np.ndarray:
@@ -239,6 +248,7 @@ def _write_tables(
     boxes: pd.DataFrame,
 ) -> None:
     roster = pd.DataFrame(cast.roster, columns=["team", "number", "name"])
+    roster["colour"] = roster["team"]
     tables = {
         "truth": truth,
         "boxes": boxes,
