@@ -71,7 +71,7 @@ def test_the_connector_equals_the_mean_of_all_pairs_of_boxes(seed: int) -> None:
         first = int(rng.integers(1, 40))
         spans.append((str(rng.choice(["a", "b"])), first, first + int(rng.integers(2, 9))))
         persons.append(int(rng.integers(5)))
-    tracklets, rows, features = _tracklets(spans, persons, 0.7, seed)
+    tracklets, rows, features = _tracklets(spans, persons, 0.5, seed)
     found = connect(
         tracklets.table, tracklets.table["tracklet"].to_numpy(), rows, features, GtaSettings()
     )
