@@ -68,19 +68,31 @@ def match_files(folder: Path) -> dict[str, Any]:
             name: cuts.loc[cuts["camera"] == name, "time_s"].to_numpy()
             for name in facts["offset_s"]
         },
-        "boxes": folder / "boxes.csv",
+        "boxes": _sampled_boxes(folder, facts),
         "roster": folder / "roster.csv",
-        "fps": facts["fps"],
         "seconds": facts["frames"] / facts["fps"],
     }
 
 
-def truth_of(folder: Path, video_fps: float) -> pd.DataFrame:
-    """Return the truth of the frames that are looked at: the first of each part of 1 / FPS s."""
+def sampled(facts: dict[str, Any]) -> np.ndarray:
+    """Return the frames that are looked at: the first of each part of 1 / FPS seconds."""
+    frames = np.arange(1, facts["frames"] + 1)
+    parts = ((frames - 1) / facts["fps"] * FPS + 1e-6).astype(int)
+    return frames[np.unique(parts, return_index=True)[1]]
+
+
+def _sampled_boxes(folder: Path, facts: dict[str, Any]) -> Path:
+    path = folder / f"boxes_{FPS:g}.csv"
+    boxes = pd.read_csv(folder / "boxes.csv")
+    boxes[boxes["frame"].isin(sampled(facts))].to_csv(path, index=False)
+    return path
+
+
+def truth_of(folder: Path) -> pd.DataFrame:
+    """Return the truth of the frames that are looked at."""
+    facts = json.loads((folder / "facts.json").read_text())
     truth = pd.read_csv(folder / "truth.csv", dtype={"number": str}, keep_default_na=False)
-    frames = np.arange(1, int(truth["frame"].max()) + 1)
-    _, first = np.unique(((frames - 1) / video_fps * FPS + 1e-6).astype(int), return_index=True)
-    return truth[truth["frame"].isin(frames[first])].reset_index(drop=True)
+    return truth[truth["frame"].isin(sampled(facts))].reset_index(drop=True)
 
 
 def tracklets_of(match: dict[str, Any], boxes: str) -> Tracklets:
@@ -179,7 +191,7 @@ def run_row(name: str, folder: Path, boxes: str) -> dict[str, float]:
 
 def print_row(name: str, folder: Path, boxes: str) -> None:
     match = match_files(folder)
-    print(json.dumps(ROWS[name](match, boxes, truth_of(folder, match["fps"])), default=float))
+    print(json.dumps(ROWS[name](match, boxes, truth_of(folder)), default=float))
 
 
 def draw(out: Path, seeds: list[int], seconds: float) -> None:
@@ -215,7 +227,7 @@ def tune(out: Path, seeds: list[int], boxes: str) -> None:
     found = []
     for seed in seeds:
         match = match_files(out / f"match{seed}")
-        truth, tracklets = truth_of(out / f"match{seed}", match["fps"]), tracklets_of(match, boxes)
+        truth, tracklets = truth_of(out / f"match{seed}"), tracklets_of(match, boxes)
         features = features_of(tracklets)
         for eps, merge in GRID:
             settings = settings_at(FPS, eps, merge)
