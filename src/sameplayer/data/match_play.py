@@ -28,7 +28,7 @@ SURNAMES = (
     "Wolf", "Young", "Zeman", "Ziegler",
 )  # fmt: skip
 SPEED, PUSH = 6.5, 9.0  # the most: metres a second, and metres a second squared
-NEAR = 0.8  # metres that people keep from each other
+NEAR = 1.6  # metres that people keep from each other where they can
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,13 +189,13 @@ def _roll_ball(rng: np.random.Generator, moments: int) -> np.ndarray:
 def _targets(
     place: np.ndarray, slot: np.ndarray, slots: np.ndarray, ball: np.ndarray, wander: np.ndarray
 ) -> np.ndarray:
-    """Return (n, 2) metres: where everyone wants to be; the two nearest of a team go to the ball"""
-    target = slots[slot] + 0.45 * (ball - (LENGTH / 2, BREADTH / 2)) + wander
+    """Return (n, 2) metres: where everyone wants to be; the nearest of a team goes to the ball"""
+    target = slots[slot] + 0.4 * (ball - (LENGTH / 2, BREADTH / 2)) + wander
     half = len(slots) // 2
     distance = np.linalg.norm(place - ball, axis=1)
     for side in (0, 1):
         mine = np.flatnonzero((slot >= side * half) & (slot < (side + 1) * half))
-        nearest = mine[np.argsort(distance[mine])[:2]]
+        nearest = mine[distance[mine].argmin()]
         target[nearest] = ball + 0.25 * wander[nearest]
     return np.clip(target, (-0.5, -0.5), (LENGTH + 0.5, BREADTH + 0.5))
 

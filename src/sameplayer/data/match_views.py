@@ -69,7 +69,7 @@ def wide_pose(camera: int, cameras: int) -> Pose:
     along = LENGTH * (camera + 0.5) / cameras
     inward = 2.0 * (np.sign(LENGTH / 2 - along))
     back = 12.0 + 1.5 * (camera % 2)
-    return Pose((along, -back, 6.5 + camera % 2), (along + inward, BREADTH * 0.43, 0.0), 1.02)
+    return Pose((along, -back, 8.5 + camera % 2), (along + inward, BREADTH * 0.45, 0.0), 1.05)
 
 
 def shots_of(play: Play, camera: int, cameras: int, frames: int, fps: float) -> tuple[Shot, ...]:
@@ -96,7 +96,7 @@ def shots_of(play: Play, camera: int, cameras: int, frames: int, fps: float) -> 
 
 
 def _goal_pose(aim: tuple[float, float, float]) -> Pose:
-    return Pose((-9.0, BREADTH * 0.4, 3.6), (12.0, aim[1], 0.4), 1.1)
+    return Pose((-9.0, BREADTH * 0.4, 5.0), (12.0, aim[1], 0.0), 1.1)
 
 
 class Stage:
