@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from match.gta import GtaSettings, connect, gta_link, settings_at, split
+from match.pair import pair_labels, pair_scores
 from scipy.spatial.distance import cdist
 
+from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
 
@@ -135,3 +137,35 @@ def test_a_tracklet_without_a_feature_stays_alone() -> None:
     assert len(set(alone)) == 1
     assert set(alone).isdisjoint(labels[known])
     assert len(set(labels[known])) == 1
+
+
+def _log_of(labels: pd.DataFrame, identity: pd.Series) -> PlayerLog:
+    """A log with an appearance a person and camera, at the labelled boxes."""
+    boxes = labels.assign(
+        appearance=labels.groupby(["camera", "person"]).ngroup(), score=1.0, identity=identity
+    ).sort_values(["appearance", "frame"])
+    rows = boxes.groupby("appearance", as_index=False)[["identity", "camera"]].first()
+    rows = rows.assign(sure=True).reindex(columns=list(APPEARANCES))
+    cameras = tuple(Camera(name, Path(name)) for name in ("left_camera", "right_camera"))
+    return PlayerLog(rows, boxes[list(BOXES)], pd.DataFrame(columns=list(LINKS)), cameras, {})
+
+
+def test_the_true_log_of_the_soccer_pair_links_all_ten_and_merges_nobody() -> None:
+    labels = pair_labels()
+    scores = pair_scores(_log_of(labels, labels["person"]), labels)
+    assert scores["persons whom both show"] == 10
+    assert scores["under one identity in both"] == 10
+    assert scores["identities of two persons"] == scores["not linked"] == {}
+    assert scores["labelled boxes found"] == 1
+
+
+def test_a_log_without_links_and_one_with_a_wrong_link_are_seen() -> None:
+    labels = pair_labels()
+    apart = pair_scores(_log_of(labels, labels["camera"] + labels["person"]), labels)
+    assert apart["under one identity in both"] == 0
+    assert len(apart["not linked"]) == 10
+    here = (labels["person"] == "white-7") & (labels["camera"] == "left_camera")
+    swapped = labels["person"].mask(here, "white-10")
+    wrong = pair_scores(_log_of(labels, swapped), labels)
+    assert wrong["identities of two persons"] == {"white-10": ["white-10", "white-7"]}
+    assert wrong["under one identity in both"] == 9

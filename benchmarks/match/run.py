@@ -34,12 +34,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from gta import gta_link, settings_at
+from pair import pair_labels, pair_scores
 
 from sameplayer.data.match import draw_match
 from sameplayer.data.video import open_video
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.evaluation.naming import score_log
-from sameplayer.evaluation.tracking import find_overlaps, match_boxes, score_tracking
+from sameplayer.evaluation.tracking import score_tracking
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.stream import find_tracklets
@@ -47,8 +48,6 @@ from sameplayer.tracks.tracklets import Tracklets
 
 SCORING, TUNING = (101, 102, 103), (1, 2)
 FPS = 5.0
-LABELS = Path(__file__).parents[1] / "real" / "soccer_two_cameras.csv"
-ENOUGH = 8  # boxes of a person in each camera, to be asked for in the soccer pair
 TUNED = (0.6, 0.4)  # eps and merge that ``tune`` found best
 GRID = [(eps, merge) for eps in (0.5, 0.6, 0.7) for merge in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)]
 SHOWN = (
@@ -242,8 +241,7 @@ def soccer(shared: Path, out: Path, boxes: str) -> None:
     """Print who of those whom both cameras show is one identity in both, and wrong merges."""
     folder = shared / "data" / "soccer_two_cameras"
     videos = [folder / "left_camera.mp4", folder / "right_camera.mp4"]
-    labels = pd.read_csv(LABELS, dtype={"number": str}, keep_default_na=False)
-    labels = labels.assign(camera=labels["camera"] + "_camera")
+    labels = pair_labels()
     match: dict[str, Any] = {
         "cameras": cameras_of(videos, [0.0, 0.18]),
         "cuts": {"left_camera": np.empty(0), "right_camera": np.empty(0)},
@@ -258,39 +256,6 @@ def soccer(shared: Path, out: Path, boxes: str) -> None:
     log = ours(match, boxes, None, roster=False)
     spent = time.perf_counter() - begin
     print(json.dumps(pair_scores(log, labels) | {"seconds": round(spent, 1)}, indent=1))
-
-
-def pair_scores(log: PlayerLog, labels: pd.DataFrame) -> dict[str, Any]:
-    """Return who is under one identity in both cameras, and which identities show two persons."""
-    facts = log.appearances.set_index("appearance")
-    boxes = log.boxes.reset_index(drop=True)
-    boxes = boxes.assign(identity=facts["identity"].reindex(boxes["appearance"]).to_numpy())
-    matched = match_boxes(find_overlaps(labels, boxes), len(labels))
-    rows = np.flatnonzero(matched >= 0)
-    met = boxes.loc[matched[rows], ["appearance", "identity", "camera"]].reset_index(drop=True)
-    met["person"] = labels["person"].to_numpy()[rows]
-    counts = labels.groupby(["person", "camera"]).size().unstack(fill_value=0)
-    asked = counts.index[(counts >= ENOUGH).all(axis=1)]
-    main = met.groupby(["person", "camera"])["identity"].agg(lambda own: own.mode().iloc[0])
-    main = main.unstack().reindex(asked)
-    linked = main.index[main.nunique(axis=1).eq(1) & main.notna().all(axis=1)]
-    shows = met.groupby("appearance").agg(
-        identity=("identity", "first"), person=("person", lambda own: own.mode().iloc[0])
-    )
-    people = shows.groupby("identity")["person"].agg(lambda own: sorted(set(own)))
-    sure = facts["sure"].reindex(shows.index).astype(bool)
-    firm = shows[sure].groupby("identity")["person"].agg(lambda own: sorted(set(own)))
-    return {
-        "persons whom both show": len(asked),
-        "under one identity in both": len(linked),
-        "not linked": {
-            person: main.loc[person].to_dict() for person in asked if person not in set(linked)
-        },
-        "identities of two persons": {key: own for key, own in people.items() if len(own) > 1},
-        "the same among sure ones": {key: own for key, own in firm.items() if len(own) > 1},
-        "labelled boxes found": round(len(rows) / len(labels), 3),
-        "identities": int(facts["identity"].nunique()),
-    }
 
 
 def main() -> None:
