@@ -16,6 +16,7 @@ from .images import letterbox as letterbox
 from .images import letterbox_to as letterbox_to
 from .looks import looks_of as looks_of
 from .looks import write_looks as write_looks
+from .match import draw_match as draw_match
 from .quality import picture_quality as picture_quality
 from .reading import read_crop as read_crop
 from .shirts import ShirtView as ShirtView

@@ -5,6 +5,10 @@ from .comparison import write_comparison as write_comparison
 from .groups import GroupScore as GroupScore
 from .groups import GroupScores as GroupScores
 from .groups import scores_by_group as scores_by_group
+from .naming import LogScores as LogScores
+from .naming import NamingScores as NamingScores
+from .naming import score_log as score_log
+from .naming import score_names as score_names
 from .protocols import PROTOCOLS as PROTOCOLS
 from .protocols import MatchRanks as MatchRanks
 from .report import write_report as write_report
@@ -31,3 +35,5 @@ from .submission import read_submission as read_submission
 from .submission import write_distances as write_distances
 from .submission import write_submission as write_submission
 from .submission import write_submission_of as write_submission_of
+from .tracking import TrackingScores as TrackingScores
+from .tracking import score_tracking as score_tracking
