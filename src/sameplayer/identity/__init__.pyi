@@ -1,2 +1,14 @@
+from .confidence import Confidence as Confidence
+from .confidence import Sureness as Sureness
+from .confidence import fit_confidence as fit_confidence
 from .evidence import Evidence as Evidence
+from .link import PairOdds as PairOdds
+from .link import pair_odds as pair_odds
+from .naming import Name as Name
+from .naming import Names as Names
+from .naming import Naming as Naming
+from .naming import name_identities as name_identities
 from .player_log import PlayerLog as PlayerLog
+from .roster import Player as Player
+from .roster import Roster as Roster
+from .roster import read_roster as read_roster
