@@ -78,9 +78,9 @@ class Fit:
         """Put one tracklet into another cluster."""
         came = self.labels[row]
         evidence, weight = self.evidence, self.weight[row]
-        looks = weight * evidence.appearance[:, row]
+        looks = weight * evidence.appearance[row]
         looks[row] = 0
-        clash = evidence.apart[:, row].astype(np.int32)
+        clash = evidence.apart[row].astype(np.int32)
         ends = self.blocks[(self.blocks == row).any(axis=1)].sum(axis=1) - row
         np.add.at(clash, ends, 1)
         place = self._places[[row]].toarray()[0]

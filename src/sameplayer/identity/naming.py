@@ -7,6 +7,7 @@ number must have been read on the identity itself. Nobody gets a name for being 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ FEWEST = 0.2
 """Probability from which a name is looked at all."""
 SIDES = 3.0
 """Log-odds from which it is sure which team of the roster wears which kit."""
+SHOWN = 0.01
+"""Probability from which a second name is told."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Naming:
     teams      what the first team, the second and the others are called
     sides      roster team -> 0 or 1, the team of the evidence; None: found by the numbers
     fixed      identity -> row of the roster, as corrections say
+    called     identity -> name, as corrections say where there is no roster
     """
 
     roster: Roster | None = None
@@ -49,6 +53,7 @@ class Naming:
     teams: tuple[str, str, str] = ("team A", "team B", "other")
     sides: Mapping[str, int] | None = None
     fixed: Mapping[int, int] = field(default_factory=dict)
+    called: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.sure < 1:
@@ -122,6 +127,7 @@ def name_identities(
                 "Too few numbers were read to tell which team of the roster wears which kit; no "
                 "name is given. Say which by the sides of the teams."
             )
+    chances[list(naming.called)] = 0
     own = _own(traits, players)
     allowed = (chances >= FEWEST) & (own >= OWN)
     for identity, row in naming.fixed.items():
@@ -129,8 +135,8 @@ def name_identities(
         chances[identity, row], allowed[identity, row] = 1, True
     teams = np.array([player.team for player in players], dtype=object)
     chosen = choose(chances, allowed, apart, (moments, teams, naming.players), naming.fixed)
-    found = _settled(chances, chosen, apart, naming)
-    return Names(_named(traits, chances, found, players, naming), sides, tuple(remarks))
+    found, kept = _settled(chances, chosen, apart, naming.sure)
+    return Names(_named(traits, found, kept, players, naming), sides, tuple(remarks))
 
 
 def _seen_players(traits: Traits, naming: Naming) -> tuple[Player, ...]:
@@ -208,69 +214,58 @@ def _sides(traits: Traits, naming: Naming) -> tuple[dict[str, int], float]:
 
 
 def _settled(
-    chances: np.ndarray, chosen: np.ndarray, apart: np.ndarray, naming: Naming
-) -> np.ndarray:
-    """Return (k, p) probabilities once others hold names; 0 for those who are surely elsewhere."""
+    chances: np.ndarray, chosen: np.ndarray, apart: np.ndarray, sure: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (k, p) probabilities once others hold names, and (k,) names that are sure enough.
+
+    Where somebody else surely is a player, one who is seen elsewhere at the same time is not.
+    """
     found = chances.copy()
-    for identity, player in enumerate(chosen):
-        if player >= 0:
-            rivals = apart[identity] & (chances[:, player] <= chances[identity, player])
-            rivals[identity] = False
-            found[rivals, player] *= 1 - chances[identity, player]
-    left = 1 - chances.sum(axis=1, keepdims=True)
-    total = np.maximum(found.sum(axis=1, keepdims=True) + np.maximum(left, 0), 1e-9)
-    found /= total
-    unsure = [one for one, player in enumerate(chosen)
-              if player >= 0 and found[one, player] < naming.sure]  # fmt: skip
-    chosen[unsure] = -1
-    for identity, player in enumerate(chosen):
-        if player >= 0:
-            found[identity, player] += 2  # marks the name that was given
-    return found
+    for identity in np.flatnonzero(chosen >= 0):
+        player, sureness = chosen[identity], chances[identity, chosen[identity]]
+        rivals = apart[identity] & (chosen != player) & (chances[:, player] <= sureness)
+        found[rivals, player] *= 1 - sureness
+    stranger = np.maximum(1 - chances.sum(axis=1, keepdims=True), 0)
+    found /= np.maximum(found.sum(axis=1, keepdims=True) + stranger, 1e-9)
+    kept = np.array(
+        [player if player >= 0 and found[one, player] >= sure else -1
+         for one, player in enumerate(chosen)], np.int64)  # fmt: skip
+    return found, kept
 
 
 def _named(
-    traits: Traits, chances: np.ndarray, found: np.ndarray, players: tuple[Player, ...],
+    traits: Traits, found: np.ndarray, kept: np.ndarray, players: tuple[Player, ...],
     naming: Naming,
 ) -> tuple[Name, ...]:  # fmt: skip
-    shares, counted = traits.shares(), dict.fromkeys(naming.teams, 0)
+    shares, counted = traits.shares(), Counter[str]()
     names = []
-    for row in range(len(traits)):
-        given = bool(len(players)) and bool(found[row].max() >= 2)
-        marks = np.where(found[row] >= 2, found[row] - 2, found[row])
-        order = np.argsort(-found[row], kind="stable")
+    for row, player in enumerate(kept):
+        others = found[row].copy()
+        others[player if player >= 0 else []] = 0
+        second, likely = None, float(others.max(initial=0))
+        if likely >= SHOWN:
+            second = players[int(others.argmax())].name
+        seconds = second, likely if second else 0.0
+        if player >= 0:
+            who, rests = players[player], _rests(row, naming)
+            name = None if naming.roster is None else who.name
+            sure = float(found[row, player])
+            names.append(Name(who.name, name, who.team, who.number, sure, *seconds, rests))
+            continue
         side = int(shares.team[row].argmax())
         team = naming.teams[side] if shares.team[row, side] >= naming.sure else None
-        second = (
-            order[1] if given and len(order) > 1 else order[0] if len(order) and not given else None
-        )
-        other = None if second is None or marks[second] < 0.01 else players[second].name
-        rest = (other, float(marks[second]) if other else 0.0)
-        if given:
-            player = players[order[0]]
-            why: tuple[str, ...] = ("correction",) if row in naming.fixed else ("number", "team")
-            why += ("roster",) if naming.roster is not None else ()
-            name = player.name if naming.roster is not None else None
-            names.append(
-                Name(
-                    player.name,
-                    name,
-                    player.team,
-                    player.number,
-                    float(marks[order[0]]),
-                    *rest,
-                    why,
-                )
-            )
+        if row in naming.called:
+            called = naming.called[row]
+            names.append(Name(called, called, team, None, 1.0, *seconds, ("correction",)))
             continue
-        if team is not None:
-            counted[team] += 1
-        identity = f"{team} unknown {counted[team]}" if team else f"unknown {_next(counted)}"
-        names.append(Name(identity, None, team, None, 1 - float(marks.sum()), *rest,
-                          ("team",) if team else ()))  # fmt: skip
+        kind = "unknown" if team is None else f"{team} unknown"
+        counted[kind] += 1
+        left, rests = float(1 - found[row].sum()), () if team is None else ("team",)
+        names.append(Name(f"{kind} {counted[kind]}", None, team, None, left, *seconds, rests))
     return tuple(names)
 
 
-def _next(counted: dict[str, int]) -> int:
-    counted[""] = counted.get("", 0) + 1
-    return counted[""]
+def _rests(row: int, naming: Naming) -> tuple[str, ...]:
+    if row in naming.fixed:
+        return ("correction",)
+    return ("number", "team") if naming.roster is None else ("number", "team", "roster")

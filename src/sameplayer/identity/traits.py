@@ -13,7 +13,7 @@ import numpy as np
 from sameplayer.identity.evidence import Evidence
 from sameplayer.numbers.reader import NUMBERS
 
-SLIP = 0.02
+SLIP = 0.005
 """Share of tracklets whose number or team is read on somebody else or wrongly, however sure."""
 SURE = 0.98
 """Probability, at even odds, from which two numbers or teams are surely two."""
@@ -159,6 +159,7 @@ def row_odds(first: Shares, second: Shares, sure: float = SURE) -> TraitOdds:
     teams = first.team * second.team
     agree = (product / NUMBER_PRIOR32).sum(axis=1)
     number = _number_odds(agree, product.sum(axis=1), teams[:, :2].sum(axis=1))
+    number = np.where(first.read & second.read, number, np.float32(0))
     return _judged(number, _log((teams / _share(first)).sum(axis=1)), sure)
 
 
