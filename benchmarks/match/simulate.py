@@ -192,6 +192,13 @@ def pair_scores(labels: np.ndarray, person: np.ndarray) -> tuple[float, float, i
     return float(index), float(table.max(1).sum() / len(labels)), len(table)
 
 
+def majority(labels: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Return (k,) the person whom most tracklets of each cluster show."""
+    table = np.zeros((labels.max() + 1, person.max() + 1), np.int64)
+    np.add.at(table, (labels, person), 1)
+    return table.argmax(axis=1)
+
+
 def quality(sizes: list[int], seeds: list[int]) -> None:
     print(
         f"{'tracklets':>9} {'noise':>5} {'boast':>5} {'seed':>4}  {'ARI':>6} {'purity':>6} "

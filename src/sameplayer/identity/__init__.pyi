@@ -1,6 +1,11 @@
 from .confidence import Confidence as Confidence
 from .confidence import Sureness as Sureness
 from .confidence import fit_confidence as fit_confidence
+from .corrections import Correction as Correction
+from .corrections import Place as Place
+from .corrections import add_corrections as add_corrections
+from .corrections import read_corrections as read_corrections
+from .demands import Demands as Demands
 from .evidence import Evidence as Evidence
 from .link import PairOdds as PairOdds
 from .link import pair_odds as pair_odds
@@ -12,3 +17,5 @@ from .player_log import PlayerLog as PlayerLog
 from .roster import Player as Player
 from .roster import Roster as Roster
 from .roster import read_roster as read_roster
+from .split import Splitting as Splitting
+from .split import split_at as split_at

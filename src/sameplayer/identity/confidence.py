@@ -3,7 +3,8 @@
 A tracklet's margin is what it has for its own identity over the best other one, or over being
 somebody new, in log-odds (``fit.support``). Evidence errs together in ways that nobody has
 modelled, so the margin is no probability yet: a curve fitted to labelled matches makes it one
-(Platt, 1999).
+(Platt, 1999). At one margin, a tracklet among many is right more often than one of two, so the
+curve also knows how many the identity has.
 """
 
 from __future__ import annotations
@@ -13,36 +14,41 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize
 
-from sameplayer.encoder.calibration import fit_calibration, is_number
+from sameplayer.encoder.calibration import is_number
 from sameplayer.errors import DataError, SettingError
 from sameplayer.files import write_text
 from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.fit import support
 
 WIDEST = 12.0
+LARGEST = 20
+FEWEST = 10
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """p = 1 / (1 + exp(-(slope * margin + offset))), and what it was fitted on.
+    """p = 1 / (1 + exp(-(slope * margin + company * log(size) + offset))), and its origin.
 
-    Margins are cut to WIDEST both ways. ``fitted_on`` says on how many tracklets of what.
+    Margins are cut to WIDEST both ways; size is the number of tracklets of the identity, 20 at
+    most. ``fitted_on`` says on how many tracklets of what.
     """
 
     slope: float
+    company: float
     offset: float
     fitted_on: str
 
     def __post_init__(self) -> None:
-        for name in ("slope", "offset"):
+        for name in ("slope", "company", "offset"):
             value = getattr(self, name)
             if not is_number(value) or (name == "slope" and value <= 0):
                 raise SettingError(name, value, "a finite number, the slope over 0")
 
-    def probability(self, margin: np.ndarray) -> np.ndarray:
-        """Return (n,) probabilities of margins (n,)."""
-        score = self.slope * np.clip(margin, -WIDEST, WIDEST) + self.offset
+    def probability(self, margin: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Return (n,) probabilities of margins (n,) and sizes (n,)."""
+        score = _features(margin, size) @ [self.slope, self.company, self.offset]
         return np.asarray(0.5 * (1 + np.tanh(score / 2)))
 
     def save(self, path: str | Path) -> None:
@@ -61,9 +67,10 @@ class Confidence:
 
 
 DEFAULT = Confidence(
-    slope=0.3,
-    offset=1.5,
-    fitted_on="drawn evidence",
+    slope=0.489,
+    company=1.141,
+    offset=-0.718,
+    fitted_on="14,400 drawn tracklets of 32 matches (benchmarks/match/simulate.py --fit)",
 )
 
 
@@ -75,12 +82,14 @@ class Sureness:
     second                (n,) int64: the next likeliest identity; -1: somebody new
     second_probability    (n,) of that
     margin                (n,) log-odds before the curve: what ``fit_confidence`` takes
+    size                  (n,) int64: how many tracklets the identity has
     """
 
     probability: np.ndarray
     second: np.ndarray
     second_probability: np.ndarray
     margin: np.ndarray
+    size: np.ndarray
 
 
 def confidence(
@@ -104,24 +113,51 @@ def confidence(
     others = np.concatenate([odds, new[:, None]], axis=1)
     second, best = others.argmax(axis=1), others.max(axis=1)
     margin = np.clip(own - np.maximum(best, -WIDEST), -WIDEST, WIDEST)
-    probability = curve.probability(margin)
+    probability = curve.probability(margin, size[labels])
     finite = np.isfinite(best)
     share = np.exp(others - np.where(finite, best, 0.0)[:, None]).sum(axis=1)
     follow = np.where(finite, (1 - probability) / np.maximum(share, 1), 0.0)
     second = np.where(finite & (second < odds.shape[1]), second, -1)
-    return Sureness(probability, second, follow, margin)
+    return Sureness(probability, second, follow, margin, size[labels])
 
 
-def fit_confidence(margin: np.ndarray, right: np.ndarray, fitted_on: str) -> Confidence:
-    """Fit the curve to labelled tracklets: margins (n,) and whether each identity was right.
+def fit_confidence(
+    margin: np.ndarray, size: np.ndarray, right: np.ndarray, fitted_on: str
+) -> Confidence:
+    """Fit the curve to labelled tracklets: margins (n,), sizes (n,), and whether each was right.
 
-    Raises DataError where fewer than ten are right or wrong, or the margin says nothing.
+    Least log loss with targets smoothed as Platt does, and a pull on the slopes that counts as one
+    tracklet. Raises DataError where fewer than ten are right or wrong, or the margin says nothing.
     """
     right = np.asarray(right, bool)
-    found = fit_calibration(
-        np.clip(margin, -WIDEST, WIDEST), right, prior=float(np.clip(right.mean(), 1e-3, 1 - 1e-3))
-    )
-    return Confidence(found.slope, found.offset, fitted_on)
+    hits, misses = int(right.sum()), int((~right).sum())
+    if min(hits, misses) < FEWEST:
+        raise DataError(
+            f"{hits} identities are right and {misses} wrong; expected {FEWEST} or more of each. "
+            "Fit on more tracklets, or on harder footage."
+        )
+    inputs = _features(margin, size)
+    target = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        score = inputs @ at
+        pull = np.array([at[0], at[1], 0.0])
+        value = (np.logaddexp(0, score) - target * score).sum() + 0.5 * pull @ pull
+        slopes = inputs.T @ (0.5 * (1 + np.tanh(score / 2)) - target) + pull
+        return float(value), slopes
+
+    slope, company, offset = map(float, minimize(loss, np.zeros(3), jac=True, method="BFGS").x)
+    if slope <= 0:
+        raise DataError(
+            "Right tracklets have no higher margin than wrong ones; expected evidence that tells "
+            "these persons apart."
+        )
+    return Confidence(slope, company, offset, fitted_on)
+
+
+def _features(margin: np.ndarray, size: np.ndarray) -> np.ndarray:
+    cut = np.clip(np.asarray(margin, float), -WIDEST, WIDEST)
+    return np.stack([cut, np.log(np.clip(size, 1, LARGEST)), np.ones(len(cut))], axis=1)
 
 
 def calibration_error(probability: np.ndarray, right: np.ndarray, bins: int = 15) -> float:

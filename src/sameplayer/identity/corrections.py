@@ -212,7 +212,7 @@ def _number(text: str) -> float:
 def _cells(place: Place | None) -> list[str]:
     if place is None:
         return [""] * 4
-    return [place.camera, str(place.frame), f"{place.x:g}", f"{place.y:g}"]
+    return [place.camera, str(place.frame), f"{place.x:.10g}", f"{place.y:.10g}"]
 
 
 def _meaning(one: Correction) -> tuple:
