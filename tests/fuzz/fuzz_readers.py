@@ -20,9 +20,11 @@ from tests.fuzz.fuzz_uses import (
     server_address,
     use_archive,
     use_config,
+    use_corrections,
     use_download,
     use_embeddings,
     use_encoder,
+    use_line_up,
     use_looks,
     use_metrics,
     use_number_reader,
@@ -121,6 +123,11 @@ def _number_reader() -> Files:
     return {"shirt.safetensors": WEIGHTS.read_bytes()}
 
 
+LINE_UP = b"team,number,name,colour\nReds,7,Ana,red\nReds,00,Bo,red\nBlues,7,Cleo,\n"
+CORRECTIONS = (
+    b"kind,first_camera,first_frame,first_x,first_y,second_camera,second_frame,second_x,second_y,"
+    b"player,note\nsame,left,3,20,30.5,right,9,1,2,,\nis,left,5,7,8,,,,,Ana,seen\n"
+)
 SUBMISSION = b"0,10,11,12\n1,0.50000,0.25000,1.00000\n2,0.75000,0.10000,0.30000\n"
 LAYOUT = NAMES | FOLDER
 READERS: dict[str, Reader] = {
@@ -165,6 +172,11 @@ READERS: dict[str, Reader] = {
         {"r.csv": CELLS}, 50),
     "roster.txt": Reader(
         _given(r_txt=b"7\n10\n00\n"), partial(use_roster, "r.txt"), {"r.txt": CELLS}, 50),
+    "line-up": Reader(
+        lambda: {"line_up.csv": LINE_UP}, use_line_up, {"line_up.csv": CELLS}, 80),
+    "corrections": Reader(
+        lambda: {"corrections.csv": CORRECTIONS}, use_corrections, {"corrections.csv": CELLS},
+        100),
     "submission": Reader(
         _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 120),
     "read numbers": Reader(

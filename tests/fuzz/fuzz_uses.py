@@ -29,6 +29,9 @@ from sameplayer.errors import DataError, SameplayerError
 from sameplayer.evaluation.comparison import compare_runs, write_comparison
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
+from sameplayer.identity.corrections import add_corrections, read_corrections, write_corrections
+from sameplayer.identity.roster import Roster
+from sameplayer.identity.roster import read_roster as read_line_up
 from sameplayer.numbers.onnx_reader import OnnxReader
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.shirt import ShirtReader
@@ -66,6 +69,21 @@ def use_table(name: str, folder: Path) -> None:
 
 def use_looks(folder: Path) -> None:
     write_looks(folder, 1)
+
+
+def use_line_up(folder: Path) -> None:
+    roster = read_line_up(folder / "line_up.csv")
+    assert Roster(roster.players) == roster
+    assert [roster.find(player.name) for player in roster.players] == [*range(len(roster.players))]
+    assert set(roster.colours) <= set(roster.teams)
+
+
+def use_corrections(folder: Path) -> None:
+    rows = read_corrections(folder / "corrections.csv")
+    path = samples.lasting_folder() / "again.csv"
+    write_corrections(rows, path)
+    assert [one.kind for one in read_corrections(path)] == [one.kind for one in rows]
+    assert add_corrections(read_corrections(path), path) == 0
 
 
 def use_source(folder: Path, source: str | None = None) -> None:

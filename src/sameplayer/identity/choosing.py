@@ -1,0 +1,141 @@
+"""The integer program that gives names: at most one place at a time a player."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import coo_array
+
+from sameplayer.errors import DataError
+
+SECONDS = 60.0
+
+
+def crowds(labels: np.ndarray, presence: pd.DataFrame) -> list[frozenset[int]]:
+    """Return the largest sets of identities that are seen at one moment, in whatever cameras."""
+    start = presence["start_s"].to_numpy(float)
+    end = presence["end_s"].to_numpy(float)
+    found: set[frozenset[int]] = set()
+    order = np.argsort(start, kind="stable")
+    present: list[int] = []
+    for row in order:
+        present = [one for one in present if end[one] > start[row]]
+        present.append(int(row))
+        found.add(frozenset(int(labels[one]) for one in present))
+    return list(found)
+
+
+def choose(
+    chances: np.ndarray,
+    allowed: np.ndarray,
+    apart: np.ndarray,
+    crowd: tuple[list[frozenset[int]], np.ndarray, int],
+    fixed: Mapping[int, int],
+) -> np.ndarray:
+    """Return (k,) the player of each identity, -1: unknown.
+
+    chances    (k, p) probabilities
+    allowed    (k, p) bool: the names that may be given
+    apart      (k, k) bool: identities that cannot be one person
+    crowd      sets of identities seen at one moment, (p,) teams of players, and how many of a team
+               are on the field at most
+    fixed      identity -> player that must be chosen
+
+    The sum of log(probability / smallest allowed one) is as high as can be. Raises DataError where
+    what is fixed cannot hold together.
+    """
+    who, names = np.nonzero(allowed)
+    chosen = np.full(len(chances), -1)
+    if not len(who):
+        return chosen
+    gain = np.log(np.maximum(chances[who, names], 1e-9) / 0.1)
+    must = np.array([fixed.get(int(one)) == name for one, name in zip(who, names, strict=True)])
+    rows = _one_each(who) + _one_place(who, names, apart)
+    limits = [1.0] * len(rows)
+    extra, sizes, hidden = _field(who, names, crowd)
+    size = len(who) + hidden
+    matrix = _matrix([*rows, *extra], size)
+    cost = np.concatenate([-gain, np.zeros(hidden)])
+    low = np.concatenate([must.astype(float), np.zeros(hidden)])
+    done = milp(
+        cost,
+        constraints=LinearConstraint(matrix, -np.inf, np.array([*limits, *sizes])),
+        bounds=Bounds(low, np.ones(size)),
+        integrality=np.concatenate([np.ones(len(who)), np.zeros(hidden)]),
+        options={"time_limit": SECONDS},
+    )
+    if done.x is None:
+        raise DataError(
+            "The names that corrections give cannot hold together: somebody would be in two places "
+            "at once, or too many of a team on the field. Look at the corrections of kind 'is'."
+        )
+    taken = np.flatnonzero(done.x[: len(who)] > 0.5)
+    chosen[who[taken]] = names[taken]
+    return chosen
+
+
+Row = list[tuple[int, float]]
+
+
+def _one_each(who: np.ndarray) -> list[Row]:
+    return [[(int(at), 1.0) for at in np.flatnonzero(who == one)] for one in np.unique(who)]
+
+
+def _one_place(who: np.ndarray, names: np.ndarray, apart: np.ndarray) -> list[Row]:
+    """Rows of candidates for one name that are apart from each other, as few as a greedy finds."""
+    rows: list[Row] = []
+    for name in np.unique(names):
+        own = np.flatnonzero(names == name)
+        left = apart[np.ix_(who[own], who[own])].copy()
+        while left.any():
+            first, second = np.argwhere(left)[0]
+            group = [int(first), int(second)]
+            for other in range(len(own)):
+                if other not in group and apart[who[own[other]], who[own[group]]].all():
+                    group.append(other)
+            left[np.ix_(group, group)] = False
+            rows.append([(int(own[at]), 1.0) for at in group])
+    return rows
+
+
+def _field(
+    who: np.ndarray, names: np.ndarray, crowd: tuple[list[frozenset[int]], np.ndarray, int]
+) -> tuple[list[Row], list[float], int]:
+    """Rows for moments at which more of a team could be named than play.
+
+    A player whom two cameras show counts once: a further variable says whether he is there.
+    """
+    moments, teams, most = crowd
+    rows: list[Row] = []
+    limits: list[float] = []
+    hidden, seen = 0, set()
+    for moment in moments:
+        here = np.flatnonzero(np.isin(who, list(moment)))
+        for team in set(teams[names[here]]):
+            own = here[teams[names[here]] == team]
+            players = np.unique(names[own])
+            key = tuple(own.tolist())
+            if len(players) <= most or key in seen:
+                continue
+            seen.add(key)
+            there: Row = []
+            for player in players:
+                at = len(who) + hidden
+                hidden += 1
+                there.append((at, 1.0))
+                for one in own[names[own] == player]:
+                    rows.append([(int(one), 1.0), (at, -1.0)])
+                    limits.append(0.0)
+            rows.append(there)
+            limits.append(float(most))
+    return rows, limits, hidden
+
+
+def _matrix(rows: list[Row], size: int) -> coo_array:
+    entries = [(row, at, value) for row, line in enumerate(rows) for at, value in line]
+    at = np.array([(row, column) for row, column, _ in entries])
+    values = np.array([value for *_, value in entries])
+    return coo_array((values, (at[:, 0], at[:, 1])), shape=(len(rows), size))

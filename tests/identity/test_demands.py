@@ -1,0 +1,85 @@
+"""What corrections demand, and what contradicts itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sameplayer.errors import DataError
+from sameplayer.identity import Correction, Place, Player, Roster
+from sameplayer.identity.demands import Demands, affected, demands
+from sameplayer.identity.link import link
+from tests.identity.drawn import evidence, looks
+
+ROSTER = Roster((Player("Reds", "7", "Ana"), Player("Reds", "8", "Bo")))
+HERE = Place("a", 1, 0.0, 0.0)
+
+
+def _asked(*rows: tuple[str, int, int] | tuple[str, int, str], **more: object) -> Demands:
+    made, ends = [], []
+    for kind, first, other in rows:
+        named = isinstance(other, str)
+        made.append(Correction(kind, HERE, None if named else HERE, str(other) if named else ""))
+        ends.append((first, -1 if named else other))
+    tracklets = np.array(ends).reshape(-1, 2)
+    return demands(made, tracklets, **more)  # type: ignore[arg-type]
+
+
+def test_corrections_become_pairs_and_names() -> None:
+    found = _asked(("same", 0, 1), ("different", 1, 2), ("is", 3, "Ana"), roster=ROSTER)
+    assert found.joined.tolist() == [[0, 1]]
+    assert found.blocked.tolist() == [[1, 2]]
+    assert found.player == {3: "Ana"}
+    assert found.fixed(np.array([0, 0, 1, 2])) == {2: 0}
+
+
+def test_two_appearances_of_one_player_are_joined_and_of_two_players_blocked() -> None:
+    found = _asked(("is", 0, "Ana"), ("is", 1, "Reds 7"), ("is", 2, "Bo"), roster=ROSTER)
+    assert found.joined.tolist() == [[0, 1]]
+    assert found.blocked.tolist() == [[0, 2]]
+
+
+def test_a_run_obeys_them() -> None:
+    said = evidence(looks([[0, 1], [2, 3]]))
+    asked = _asked(("same", 0, 2), ("different", 0, 1))
+    labels = link(said, joined=asked.joined, blocked=asked.blocked)
+    assert labels[0] == labels[2]
+    assert labels[0] != labels[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ([("same", 0, 1), ("same", 1, 2), ("same", 4, 5), ("different", 0, 2)], "rows 0, 1, 3"),
+        ([("different", 0, 1), ("same", 1, 0)], "rows 0, 1"),
+        ([("is", 0, "Ana"), ("is", 0, "Bo")], "rows 0, 1"),
+        ([("is", 0, "Ana"), ("same", 0, 1), ("is", 1, "Bo")], "rows 0, 1, 2"),
+        ([("is", 0, "Ana"), ("is", 1, "Ana"), ("different", 0, 1)], "rows 1, 2"),
+    ],
+)
+def test_contradictions_name_their_rows(rows: list, named: str) -> None:
+    with pytest.raises(DataError, match=f"{named} contradict each other"):
+        _asked(*rows)
+
+
+def test_corrections_against_roster_or_what_was_seen_name_their_rows() -> None:
+    with pytest.raises(DataError, match=r"row 1: 'Anna' is not on the roster\. Did you mean 'Ana'"):
+        _asked(("is", 0, "Bo"), ("is", 1, "Anna"), roster=ROSTER)
+    said = evidence(looks([[0, 1, 2, 3]]), apart=[(0, 2)])
+    with pytest.raises(DataError, match=r"rows 1, 2: .* seen at the same time in one camera"):
+        _asked(("same", 1, 3), ("same", 0, 1), ("same", 1, 2), evidence=said)
+    with pytest.raises(DataError, match="row 0: 'different' names one appearance twice"):
+        _asked(("different", 1, 1))
+
+
+def test_only_what_new_corrections_touch_is_found_again() -> None:
+    said = evidence(looks([[0, 1], [2, 3], [4, 5], [6]]))
+    said.appearance[1, 4] = said.appearance[4, 1] = 0.5
+    labels = np.array([0, 0, 1, 1, 2, 2, 3])
+    old = _asked(("same", 0, 1))
+    new = _asked(("same", 0, 1), ("different", 0, 2))
+    found = affected(labels, old, new, said)
+    assert found.tolist() == [True, True, True, True, True, True, False]
+    assert not affected(labels, new, new, said).any()
+    named = _asked(("same", 0, 1), ("is", 6, "Ana"))
+    assert affected(labels, old, named, said).tolist() == [False] * 6 + [True]
