@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
 from sameplayer.errors import DataError, SameplayerError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -39,6 +43,29 @@ def write_text(path: str | Path, text: str, error: type[SameplayerError] = DataE
     """Write a text file, whole or not at all."""
     with whole_file(path, error) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], settings: str) -> None:
+    """Write arrays as safetensors, whole or not at all, with the settings they hold for."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    content = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with whole_file(path) as partial:
+        save_file(content, partial, {"settings": settings})
+
+
+def load_arrays(path: str | Path, settings: str) -> dict[str, np.ndarray] | None:
+    """Read what ``save_arrays`` wrote; None where there is no whole file of these settings."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            if (file.metadata() or {}).get("settings") != settings:
+                return None
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError):
+        return None
 
 
 def new_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Path:

@@ -8,6 +8,7 @@ does that for many people; otherwise place says nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,8 +16,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
+from sameplayer.identity.feet import Moments, distances, feet_at, mapped_to
+
 STEP_S = 0.2  # between the moments at which places are compared
-MOST_MOMENTS = 60  # of a pair of views, spread over their common time
+MOST_MOMENTS = 60  # of a pair of views while one is sought
+WINDOW_S = 15.0  # of a long shot that is looked at at once
+LOOKS = 4  # parts of a long shot in which a view is sought
 PROPOSING = 40  # tracklets of a view, the longest, that propose and are counted
 PROPOSALS = 1000
 TRIES = 5  # of so many proposals
@@ -28,26 +33,9 @@ AGREEING = 0.6  # share of the tracklets of the first view that the second shoul
 SHIFTS_S = np.arange(-15, 16) * 0.04  # between clocks that were started by hand
 FAR = 4.0  # heights between two people who happen to be near each other
 LOST = 0.05  # share of moments at which a box has lost its feet
-LONGEST_GAP_S = 1.0  # between two boxes for somebody to be between them
-EDGE = 3.0  # pixels
 FEET = 0.08  # heights by which the lower edge of a box misses the feet, at the best
 LIMIT = 8.0  # the most that place may say of a pair
 WORTH_S = 1.0  # moments within so long a time say the same thing
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Feet of n tracklets of one view at m moments.
-
-    feet      (n, m, 2) float64 pixels, NaN where a tracklet is not seen
-    height    (n, m) float64 pixels
-    """
-
-    feet: np.ndarray
-    height: np.ndarray
-
-    def of(self, rows: np.ndarray) -> Moments:
-        return Moments(self.feet[rows], self.height[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,55 +54,55 @@ class View:
     pairs: np.ndarray
 
 
-def feet_at(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
-    """Return where the tracklets stand at these seconds, between the frames that were seen.
-
-    table    of ``Tracklets``
-    """
-    feet = np.full((len(tracklets), len(moments), 2), np.nan)
-    height = np.full((len(tracklets), len(moments)), np.nan)
-    table = table[~_at_the_edge(table)]
-    ids = table["tracklet"].to_numpy()
-    time, left, top, width, high = (
-        table[name].to_numpy(float) for name in ("time_s", "left", "top", "width", "height")
-    )
-    for row, tracklet in enumerate(tracklets):
-        own = slice(*np.searchsorted(ids, (tracklet, tracklet + 1)))
-        if own.start == own.stop:
-            continue
-        after = np.searchsorted(time[own], moments - 1e-6).clip(max=own.stop - own.start - 1)
-        gap = time[own][after] - time[own][np.maximum(after - 1, 0)]
-        seen = (moments >= time[own][0] - 1e-6) & (moments <= time[own][-1] + 1e-6)
-        seen &= (gap <= LONGEST_GAP_S) | (np.abs(time[own][after] - moments) < 1e-6)
-        for place, values in enumerate((left[own] + width[own] / 2, top[own] + high[own])):
-            feet[row, seen, place] = np.interp(moments[seen], time[own], values)
-        height[row, seen] = np.interp(moments[seen], time[own], high[own])
-    return Moments(feet, height)
-
-
 def find_view(
-    table: pd.DataFrame, first: np.ndarray, second: np.ndarray, looks: np.ndarray, seed: int = 0
+    table: pd.DataFrame,
+    first: np.ndarray,
+    second: np.ndarray,
+    looks: np.ndarray,
+    seed: int = 0,
+    known: Sequence[View] = (),
 ) -> View | None:
     """Find how the ground of one view lies in another's, or None where they do not show it.
 
     table            of ``Tracklets``
     first, second    (n,), (m,) tracklets of the two views
     looks            (n, m) log-likelihood ratio of one person against two, by appearance
+    known            views that two cameras had of each other before; tried first
     """
-    moments = common_moments(table, first, second)
-    if len(moments) < 4 or min(len(first), len(second)) < FEWEST_PAIRS:
-        return None
-    longest = [_longest(table, one, PROPOSING) for one in (first, second)]
-    here = feet_at(table, first[longest[0]], moments)
-    there = feet_at(table, second[longest[1]], moments)
     rng = np.random.default_rng(seed)
-    for _ in range(TRIES):
-        view = _propose(here, there, looks[np.ix_(*longest)], rng)
-        for _ in range(ROUNDS):
-            view = view and _fitted(view, table, first, second, moments)
-        if view is not None:
-            return view
+    for start, end in _windows(table, first, second):
+        moments = np.linspace(start, end, min(MOST_MOMENTS, int((end - start) / STEP_S) + 1))
+        here, there = _among(table, first, start, end), _among(table, second, start, end)
+        if len(moments) < 4 or min(len(here), len(there)) < FEWEST_PAIRS:
+            continue
+        for view in (
+            *known,
+            *_proposals(table, (first, here), (second, there), looks, moments, rng),
+        ):
+            found: View | None = view
+            for _ in range(ROUNDS):
+                found = found and _fitted(found, table, first[here], second[there], moments)
+            if found is not None:
+                return found
     return None
+
+
+def _proposals(
+    table: pd.DataFrame,
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
+    looks: np.ndarray,
+    moments: np.ndarray,
+    rng: np.random.Generator,
+) -> Iterator[View]:
+    """Yield views that the longest tracklets propose, the best of each try."""
+    (left, here), (right, there) = first, second
+    here, there = here[_longest(table, left[here])], there[_longest(table, right[there])]
+    feet = feet_at(table, left[here], moments), feet_at(table, right[there], moments)
+    for _ in range(TRIES):
+        view = _propose(*feet, looks[np.ix_(here, there)], rng)
+        if view is not None:
+            yield view
 
 
 def place_odds(
@@ -126,58 +114,54 @@ def place_odds(
     of two people by anything up to FAR. A second of moments counts once, since they follow from
     each other.
     """
-    moments = common_moments(table, first, second)
-    if len(moments) == 0:
-        return np.zeros((len(first), len(second)), np.float32)
-    here = feet_at(table, first, moments)
-    away = distances(view.matrix, here, feet_at(table, second, moments + view.shift_s))
-    known = np.isfinite(away)
-    near = (FAR / view.error) ** 2 / 2 * np.exp(-((away / view.error) ** 2) / 2)
-    odds = np.where(known, np.log((1 - LOST) * near + LOST), 0).sum(axis=2)
-    worth = min(1.0, float(np.diff(moments).mean()) / WORTH_S) if len(moments) > 1 else 1.0
-    few = np.maximum(known.sum(axis=2), 1)
-    odds *= np.maximum(worth, 1 / few)  # a single moment counts whole
+    odds = np.zeros((len(first), len(second)))
+    count = np.zeros(odds.shape)
+    start, end = _common(table, first, second)
+    for begin in np.arange(start, end + 1e-6, WINDOW_S):
+        moments = np.arange(begin, min(begin + WINDOW_S, end + 1e-6), STEP_S)
+        rows = _among(table, first, begin, begin + WINDOW_S)
+        columns = _among(table, second, begin, begin + WINDOW_S)
+        here = feet_at(table, first[rows], moments)
+        there = feet_at(table, second[columns], moments + view.shift_s)
+        away = distances(view.matrix, here, there)
+        known = np.isfinite(away)
+        near = (FAR / view.error) ** 2 / 2 * np.exp(-((away / view.error) ** 2) / 2)
+        odds[np.ix_(rows, columns)] += np.where(known, np.log((1 - LOST) * near + LOST), 0).sum(2)
+        count[np.ix_(rows, columns)] += known.sum(axis=2)
+    odds *= np.maximum(STEP_S / WORTH_S, 1 / np.maximum(count, 1))  # a single moment counts whole
     return np.clip(odds, -LIMIT, LIMIT).astype(np.float32)
 
 
-def common_moments(table: pd.DataFrame, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return seconds, STEP_S apart or more, at which both views see somebody."""
+def _windows(
+    table: pd.DataFrame, first: np.ndarray, second: np.ndarray
+) -> list[tuple[float, float]]:
+    """Return the common time of two views, or a few parts of it where it is long."""
+    start, end = _common(table, first, second)
+    if end - start <= 2 * WINDOW_S:
+        return [(start, end)] if end > start else []
+    begins = np.linspace(start, end - WINDOW_S, LOOKS + 2)[1:-1]
+    return [(float(begin), float(begin + WINDOW_S)) for begin in begins]
+
+
+def _common(table: pd.DataFrame, first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     ids, time = table["tracklet"].to_numpy(), table["time_s"].to_numpy(float)
     seen = [time[np.isin(ids, one)] for one in (first, second)]
     if min(map(len, seen)) == 0:
-        return np.zeros(0)
-    start, end = max(one.min() for one in seen), min(one.max() for one in seen)
-    if end < start:
-        return np.zeros(0)
-    return np.linspace(start, end, min(MOST_MOMENTS, int((end - start) / STEP_S) + 1))
+        return 0.0, -1.0
+    return max(one.min() for one in seen), min(one.max() for one in seen)
 
 
-def distances(matrix: np.ndarray, here: Moments, there: Moments) -> np.ndarray:
-    """Return (n, m, moments) distances of places, in heights of the second view; NaN: not seen."""
-    mapped = _mapped(matrix, here.feet)
-    gap = np.linalg.norm(mapped[:, None] - there.feet[None], axis=-1)
-    return gap / there.height[None]
+def _among(table: pd.DataFrame, tracklets: np.ndarray, start: float, end: float) -> np.ndarray:
+    """Return the positions of those who are seen between two moments."""
+    ids, time = table["tracklet"].to_numpy(), table["time_s"].to_numpy(float)
+    there = np.unique(ids[(time >= start) & (time <= end)])
+    return np.flatnonzero(np.isin(tracklets, there))
 
 
-def _at_the_edge(table: pd.DataFrame) -> np.ndarray:
-    """Return which boxes touch the edge of the picture: their feet may lie beyond it."""
-    right, bottom = table["left"] + table["width"], table["top"] + table["height"]
-    most = [side.groupby(table["camera"]).transform("max") for side in (right, bottom)]
-    edge = (table["left"] <= EDGE) | (right >= most[0] - EDGE) | (bottom >= most[1] - EDGE)
-    return edge.to_numpy()
-
-
-def _mapped(matrix: np.ndarray, feet: np.ndarray) -> np.ndarray:
-    """Return feet in the other view; NaN for what lies behind its horizon."""
-    points = feet @ matrix[:, :2].T + matrix[:, 2]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(points[..., 2:] > 0, points[..., :2] / points[..., 2:], np.nan)
-
-
-def _longest(table: pd.DataFrame, tracklets: np.ndarray, count: int) -> np.ndarray:
+def _longest(table: pd.DataFrame, tracklets: np.ndarray) -> np.ndarray:
     ids = table["tracklet"].to_numpy()
     boxes = np.searchsorted(ids, tracklets + 1) - np.searchsorted(ids, tracklets)
-    return np.sort(np.argsort(-boxes, kind="stable")[:count])
+    return np.sort(np.argsort(-boxes, kind="stable")[:PROPOSING])
 
 
 def _propose(
@@ -258,7 +242,7 @@ def _fitted(
 
 def _error(matrix: np.ndarray, source: Moments, target: Moments) -> float:
     """Return the usual distance of pairs in heights: the scale of Rayleigh's distribution."""
-    away = np.linalg.norm(_mapped(matrix, source.feet) - target.feet, axis=-1) / target.height
+    away = np.linalg.norm(mapped_to(matrix, source.feet) - target.feet, axis=-1) / target.height
     known = away[np.isfinite(away)]
     return float(np.quantile(known, 0.75)) / 1.67 + FEET if len(known) else np.inf
 
@@ -272,7 +256,7 @@ def _fit(
     scale = np.abs(start).clip(min=1e-9)
 
     def misses(values: np.ndarray) -> np.ndarray:
-        mapped = _mapped((values * scale.ravel()).reshape(3, 3), source)
+        mapped = mapped_to((values * scale.ravel()).reshape(3, 3), source)
         return np.nan_to_num((mapped - target) / height[:, None], nan=FAR).ravel()
 
     found = least_squares(misses, (start / scale).ravel(), loss="soft_l1", f_scale=0.1, max_nfev=50)
@@ -281,7 +265,7 @@ def _fit(
 
 def _explains(matrix: np.ndarray, here: Moments, there: Moments, pairs: np.ndarray) -> bool:
     """Tell whether most of those who should be seen by the second view are."""
-    mapped, feet = _mapped(matrix, here.feet), there.feet[np.isfinite(there.height)]
+    mapped, feet = mapped_to(matrix, here.feet), there.feet[np.isfinite(there.height)]
     low, high = np.quantile(feet, 0.02, axis=0), np.quantile(feet, 0.98, axis=0)
     inside = ((mapped > low) & (mapped < high)).all(axis=2)
     expected = inside.sum(axis=1) > 0.5 * np.isfinite(here.height).sum(axis=1)

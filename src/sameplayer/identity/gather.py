@@ -1,0 +1,230 @@
+"""From tracklets and their pictures to Evidence: kits, looks, places, who was seen together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sameplayer.errors import DataError
+from sameplayer.identity.evidence import Evidence
+from sameplayer.identity.looks import LookCurve, fit_looks, tracklet_rows
+from sameplayer.identity.place import View, find_view, place_odds
+from sameplayer.identity.samples import Samples
+from sameplayer.identity.split import Splitting, split_at
+from sameplayer.identity.team import Kits, find_kits
+from sameplayer.numbers.reader import NUMBERS
+from sameplayer.numbers.reading import combine
+from sameplayer.tracks.tracklets import Tracklets
+
+TOGETHER = 0.5  # intersection over union from which two boxes at once are two of one person
+SURE_KIT = 0.9  # for two tracklets to count as of one kit while looks are learnt
+UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
+FEWEST_S = 1.0  # that two views must share for one to be sought in the other
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What was found of a match before anybody is linked.
+
+    tracklets    cut where one went over from one person to another
+    samples      of them
+    evidence     of them
+    kits         or None where no two kits can be told apart
+    looks        from likeness to odds
+    views        (camera, shot) pairs -> how one lies in the other
+    cuts         how many tracklets were cut
+    """
+
+    tracklets: Tracklets
+    samples: Samples
+    evidence: Evidence
+    kits: Kits | None
+    looks: LookCurve
+    views: dict[tuple[tuple[str, int], tuple[str, int]], View]
+    cuts: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a reader of the log wants to know, as JSON holds it."""
+        views = [
+            {"cameras": [first[0], second[0]], "shots": [first[1], second[1]],
+             "shift_s": round(view.shift_s, 3), "error_heights": round(view.error, 3),
+             "agreeing_pairs": len(view.pairs)}
+            for (first, second), view in self.views.items()
+        ]  # fmt: skip
+        looks = {"slope": self.looks.slope, "offset": self.looks.offset, "same": self.looks.same,
+                 "others": self.looks.others, "source": self.looks.source}  # fmt: skip
+        kits = list(self.kits.words) if self.kits else None
+        return {"kits": kits, "looks": looks, "views": views, "cut_tracklets": self.cuts}
+
+
+def gather(
+    tracklets: Tracklets, samples: Samples, *, splitting: Splitting | None = None, seed: int = 0
+) -> Gathered:
+    """Turn what was measured into evidence; tracklets of two persons are cut first."""
+    looks = _looks(tracklets, samples, None, seed)[0]
+    cut = _cut(tracklets, samples, looks, splitting)
+    cuts = len(cut) - len(tracklets)
+    tracklets = cut
+    of = _of(tracklets, samples)
+    kits, team = _kits(samples, of, len(tracklets), seed)
+    looks, apart = _looks(tracklets, samples, team, seed)
+    rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
+    appearance = looks(rows @ rows.T)
+    np.fill_diagonal(appearance, 0)
+    views, place = _places(tracklets, appearance, seed)
+    weight = np.bincount(of, minlength=len(tracklets)).astype(float)
+    number = _numbers(samples, of, len(tracklets))
+    evidence = Evidence(appearance, place, apart, number, team, np.maximum(weight, 0.5))
+    return Gathered(tracklets, samples, evidence, kits, looks, views, cuts)
+
+
+def _of(tracklets: Tracklets, samples: Samples) -> np.ndarray:
+    """Return (k,) the tracklet of each sample."""
+    ids: np.ndarray = tracklets.table["tracklet"].to_numpy()[samples.box]
+    return ids
+
+
+def _kits(
+    samples: Samples, of: np.ndarray, count: int, seed: int
+) -> tuple[Kits | None, np.ndarray]:
+    shirts = tracklet_rows(samples.shirt, samples.clear, of, count)
+    size = np.bincount(of, minlength=count)
+    sums = np.stack([np.bincount(of, samples.colour[:, c], count) for c in range(3)], axis=1)
+    colours = sums / np.maximum(size, 1)[:, None]
+    team = np.tile(UNSURE_KIT, (count, 1))
+    seen = size > 0
+    try:
+        kits = find_kits(shirts[seen], size[seen].astype(float), colours[seen], seed)
+    except DataError:
+        return None, team
+    team[seen] = kits.probabilities(shirts[seen])
+    return kits, team
+
+
+def _looks(
+    tracklets: Tracklets, samples: Samples, team: np.ndarray | None, seed: int
+) -> tuple[LookCurve, np.ndarray]:
+    """Return the curve, and which tracklets were seen at the same time in one camera."""
+    apart = seen_together(tracklets)
+    pairs = np.argwhere(np.triu(apart, 1))
+    if team is not None and len(pairs):
+        mates = (team[pairs[:, 0]] * team[pairs[:, 1]])[:, :2].sum(axis=1) > SURE_KIT**2
+        pairs = pairs[mates] if mates.sum() >= 30 else pairs
+    time = tracklets.table["time_s"].to_numpy(float)[samples.box]
+    of = _of(tracklets, samples)
+    return fit_looks(samples.row, samples.clear, of, time, pairs, seed), apart
+
+
+def seen_together(tracklets: Tracklets) -> np.ndarray:
+    """Return (n, n) bool: surely two persons, since one camera saw both at the same time.
+
+    Two boxes that lie on each other are two of one person.
+    """
+    spans, table = tracklets.spans(), tracklets.table
+    start, end = spans["first_frame"].to_numpy(), spans["last_frame"].to_numpy()
+    camera = spans["camera"].to_numpy()
+    apart = np.zeros((len(spans), len(spans)), bool)
+    for name in np.unique(camera.astype(str)):
+        own = np.flatnonzero(camera == name)
+        first = np.maximum.outer(start[own], start[own])
+        apart[np.ix_(own, own)] = first <= np.minimum.outer(end[own], end[own])
+    np.fill_diagonal(apart, False)
+    away: dict[tuple[int, int], list[bool]] = {}
+    ids = table["tracklet"].to_numpy()
+    boxes = table[["left", "top", "width", "height"]].to_numpy(float)
+    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
+        over = _overlaps(boxes[rows])
+        for a, b in np.argwhere(np.triu(over > TOGETHER, 1)):
+            away.setdefault((ids[rows[a]], ids[rows[b]]), []).append(True)
+    for (a, b), frames in away.items():
+        common = min(end[a], end[b]) - max(start[a], start[b]) + 1
+        shared = np.isin(_frames(tracklets, a), _frames(tracklets, b)).sum()
+        if len(frames) >= max(shared, 1) * 0.6 and common > 0:
+            apart[a, b] = apart[b, a] = False
+    return apart
+
+
+def _frames(tracklets: Tracklets, tracklet: int) -> np.ndarray:
+    own = slice(*tracklets.starts[tracklet : tracklet + 2])
+    return tracklets.table["frame"].to_numpy()[own]
+
+
+def _overlaps(boxes: np.ndarray) -> np.ndarray:
+    left, top, wide, high = boxes.T
+    across = np.minimum.outer(left + wide, left + wide) - np.maximum.outer(left, left)
+    down = np.minimum.outer(top + high, top + high) - np.maximum.outer(top, top)
+    shared = np.clip(across, 0, None) * np.clip(down, 0, None)
+    area = wide * high
+    return shared / (np.add.outer(area, area) - shared)
+
+
+def _cut(
+    tracklets: Tracklets, samples: Samples, looks: LookCurve, splitting: Splitting | None
+) -> Tracklets:
+    """Cut tracklets between the pictures where they went over to somebody else."""
+    of = _of(tracklets, samples)
+    begins = np.zeros(len(tracklets.table), bool)
+    begins[tracklets.starts[:-1]] = True
+    bounds = np.searchsorted(of, np.arange(len(tracklets) + 1))
+    for tracklet in range(len(tracklets)):
+        own = slice(bounds[tracklet], bounds[tracklet + 1])
+        for cut in split_at(
+            samples.row[own].astype(np.float32), samples.number[own], looks, splitting
+        ):
+            before, after = samples.box[own][cut - 1 : cut + 1]
+            begins[(before + after + 1) // 2] = True
+    if begins.sum() == len(tracklets):
+        return tracklets
+    table = tracklets.table.copy()
+    table["tracklet"] = np.cumsum(begins) - 1
+    return Tracklets(table, tracklets.cameras, tracklets.notes)
+
+
+def _numbers(samples: Samples, of: np.ndarray, count: int) -> np.ndarray:
+    """Return (count, 102) log-probabilities of each tracklet's number."""
+    rows = np.full((count, len(NUMBERS) + 1), -12.0)
+    rows[:, -1] = 0
+    bounds = np.searchsorted(of, np.arange(count + 1))
+    for tracklet in range(count):
+        own = slice(bounds[tracklet], bounds[tracklet + 1])
+        if own.stop > own.start:
+            rows[tracklet] = combine(samples.number[own].astype(float), samples.clear[own])
+    return rows
+
+
+def _places(
+    tracklets: Tracklets, appearance: np.ndarray, seed: int
+) -> tuple[dict[tuple[tuple[str, int], tuple[str, int]], View], np.ndarray | None]:
+    """Look for each view in those of other cameras that show the same time."""
+    if len(tracklets.cameras) < 2:
+        return {}, None
+    spans = tracklets.spans()
+    keys = list(zip(spans["camera"].astype(str), spans["shot"].astype(int), strict=True))
+    shots = {key: np.flatnonzero([one == key for one in keys]) for key in sorted(set(keys))}
+    place = np.zeros(appearance.shape, np.float32)
+    views: dict[tuple[tuple[str, int], tuple[str, int]], View] = {}
+    order = [camera.name for camera in tracklets.cameras]
+    for a, first in shots.items():
+        for b, second in shots.items():
+            if order.index(a[0]) >= order.index(b[0]) or not _share(spans, first, second):
+                continue
+            known = [
+                view for pair, view in views.items() if (pair[0][0], pair[1][0]) == (a[0], b[0])
+            ]
+            looks = appearance[np.ix_(first, second)]
+            view = find_view(tracklets.table, first, second, looks, seed, known)
+            if view is not None:
+                views[a, b] = view
+                odds = place_odds(view, tracklets.table, first, second)
+                place[np.ix_(first, second)] = odds
+                place[np.ix_(second, first)] = odds.T
+    return views, place if views else None
+
+
+def _share(spans: Any, first: np.ndarray, second: np.ndarray) -> bool:
+    """Tell whether two views show the same time for long enough."""
+    times = [(spans["start_s"].iloc[own].min(), spans["end_s"].iloc[own].max())
+             for own in (first, second)]  # fmt: skip
+    return bool(min(times[0][1], times[1][1]) - max(times[0][0], times[1][0]) >= FEWEST_S)

@@ -1,0 +1,178 @@
+"""From the videos of a match to its player log: who was on screen when, under one identity.
+
+    find_tracklets -> look -> gather -> link -> name -> PlayerLog
+
+What takes long, finding people and looking at them, is kept in a folder of parts; a stopped run
+goes on with it, and a run with corrections only links and names again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sameplayer._version import __version__
+from sameplayer.encoder.device import pick_device
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.errors import SettingError
+from sameplayer.identity.assemble import assemble
+from sameplayer.identity.confidence import confidence
+from sameplayer.identity.corrections import Correction, located, read_corrections
+from sameplayer.identity.demands import demands
+from sameplayer.identity.gather import gather
+from sameplayer.identity.link import link
+from sameplayer.identity.naming import Naming, name_identities
+from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.roster import Roster, read_roster
+from sameplayer.identity.samples import look
+from sameplayer.numbers.reader import NumberReader
+from sameplayer.numbers.readers import ReaderSettings, make_reader
+from sameplayer.tracks.camera import cameras_of
+from sameplayer.tracks.stream import find_tracklets
+
+Progress = Callable[[str, float, float], None]
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """How a log is made.
+
+    fps          frames looked at a second
+    detector     finds people where no boxes are given: yolox (in the package), rf-detr
+    tile         pixels of the squares a frame is cut into for the detector; auto: by the size of
+                 the people; none: the whole frame at once
+    tracker      own, or the name of another
+    encoder      a preset, or a run of one's own: how people look
+    reader       what reads shirt numbers
+    players      of a team on the field at a time, at most
+    threshold    probability from which an appearance counts as sure, and a name is given
+    prior        log-odds added to every pair: over 0 joins more, under 0 less
+    device       where networks run: auto, cpu, cuda
+    seed         decides the draws of clustering and of places
+    """
+
+    fps: float = 5.0
+    detector: str = "yolox"
+    tile: str = "auto"
+    tracker: str = "own"
+    encoder: str = "person"
+    reader: str = "shirt"
+    players: int = 11
+    threshold: float = 0.8
+    prior: float = 0.0
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.fps > 0:
+            raise SettingError("fps", self.fps, "more than 0")
+        if not 0 < self.threshold < 1:
+            raise SettingError("threshold", self.threshold, "a probability over 0 and below 1")
+        if self.players < 1:
+            raise SettingError("players", self.players, "1 or more")
+        if not np.isfinite(self.prior):
+            raise SettingError("prior", self.prior, "a finite number")
+        self.tile_size()
+
+    def tile_size(self) -> Any:
+        """Return what the detectors take: pixels, "auto", or None for the whole frame."""
+        if self.tile in ("auto", "none"):
+            return None if self.tile == "none" else "auto"
+        if not self.tile.isdigit() or int(self.tile) < 32:
+            raise SettingError("tile", self.tile, "auto, none, or pixels from 32")
+        return int(self.tile)
+
+
+def identify_players(
+    videos: Sequence[str | Path],
+    boxes: Any = None,
+    roster: str | Path | Roster | None = None,
+    corrections: str | Path | Sequence[Correction] | None = None,
+    *,
+    offsets: Sequence[float] = (),
+    cuts: Any = None,
+    config: LogConfig | None = None,
+    encoder: Encoder | None = None,
+    reader: NumberReader | None = None,
+    detector: Any = None,
+    sides: Mapping[str, int] | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> PlayerLog:
+    """Return who was on screen when, in all videos of a match.
+
+    videos         a file a camera, of one match
+    boxes          of the people, as ``find_tracklets`` takes them; None: the detector finds them
+    roster         a file (``read_roster``) or Roster; None: people are called "white 7" and so on
+    corrections    a file (``read_corrections``) or its rows, which are obeyed
+    offsets        seconds, a video: when its first frame is in the match's time; empty: all at 0
+    cuts           seconds at which a video goes over to another view; None: they are found
+    config         None: ``LogConfig()``
+    encoder, reader, detector    objects in place of those that the config names
+    sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
+    folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
+    progress       called with what is done ("finding people", "looking at people", "linking"), and
+                   how much of how much
+
+    Raises DataError and SettingError as its stages do; what is in the folder stays usable.
+    """
+    config = config or LogConfig()
+    line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
+    rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
+    tell = progress or (lambda what, done, whole: None)
+    keep = None if folder is None else Path(folder)
+    tracklets = find_tracklets(
+        cameras_of(videos, offsets),
+        boxes,
+        fps=config.fps,
+        detector=detector or config.detector,
+        tile=config.tile_size(),
+        cuts=cuts,
+        tracker=config.tracker,
+        folder=keep,
+        progress=lambda done, whole: tell("finding people", done, whole),
+    )
+    device = str(pick_device(config.device))
+    encoder = encoder or load_encoder(config.encoder, device=device)
+    reader = reader or make_reader(config.reader, ReaderSettings(device=device))
+    samples = look(
+        tracklets,
+        encoder,
+        reader,
+        folder=keep,
+        progress=lambda done, whole: tell("looking at people", done, whole),
+    )
+    tell("linking", 0, 1)
+    gathered = gather(tracklets, samples, seed=config.seed)
+    evidence, tracklets = gathered.evidence, gathered.tracklets
+    asked = demands(rows or (), located(rows or (), tracklets.table), evidence, line_up)
+    labels = link(evidence, prior_log_odds=config.prior, blocked=asked.blocked, joined=asked.joined)
+    words = gathered.kits.words if gathered.kits else ("team A", "team B")
+    naming = Naming(
+        roster=line_up,
+        players=config.players,
+        sure=config.threshold,
+        teams=(*words, "other"),
+        sides=sides,
+        fixed=asked.fixed(labels),
+        called={} if line_up else asked.called(labels),
+    )
+    names = name_identities(evidence, labels, tracklets.spans(), naming)
+    sure = confidence(evidence, labels, blocked=asked.blocked)
+    facts = {
+        "sameplayer": __version__,
+        "settings": asdict(config),
+        "encoder": encoder.fingerprint(),
+        "reader": getattr(reader, "name", type(reader).__name__),
+        "tracklets": len(tracklets),
+        "corrections": len(rows or ()),
+        "roster_sides": names.sides,
+        "notes": [*tracklets.notes, *names.remarks],
+        **gathered.facts(),
+    }
+    tell("linking", 1, 1)
+    return assemble(gathered, labels, names, sure, facts, config.threshold)

@@ -1,0 +1,218 @@
+"""Pictures of tracklets, a few of each spread over its time: how they look, and the number read.
+
+A picture is looked at once, while its frame is decoded, and only what was measured is kept, in
+parts of a minute of video, so that a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.images import Picture
+from sameplayer.data.reading import pixels_of
+from sameplayer.data.video import open_video
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.errors import DataError
+from sameplayer.files import load_arrays, save_arrays
+from sameplayer.identity.team import shirt_rows
+from sameplayer.numbers.reader import NUMBERS, NumberReader
+from sameplayer.numbers.reading import clearness
+from sameplayer.tracks.camera import Camera
+from sameplayer.tracks.parts import array_fingerprint, part_folder, video_fingerprint
+from sameplayer.tracks.tracklets import Tracklets
+
+MOST = 16  # pictures of a tracklet
+EACH_S = 0.25  # of a tracklet's time there is at most one
+PART_S = 60.0
+MARGIN = 0.05  # of a box's height that is cut out on each side, as around crops people trained on
+SMALLEST = 8  # pixels: a lower or narrower box shows nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """k pictures of tracklets, in the order of the rows of ``Tracklets.table``.
+
+    box        (k,) int64: the row of the table
+    row        (k, d) float16: unit row of the encoder
+    shirt      (k, s) float16: unit row of the shirt's colours, ``team.shirt_rows``
+    colour     (k, 3) float32: RGB of the shirt
+    number     (k, 102) float32: log-probabilities of NUMBERS, and of none seen
+    clear      (k,) float32 over 0: how large and sharp the picture is
+    """
+
+    box: np.ndarray
+    row: np.ndarray
+    shirt: np.ndarray
+    colour: np.ndarray
+    number: np.ndarray
+    clear: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.box)
+
+
+def choose_boxes(tracklets: Tracklets) -> np.ndarray:
+    """Return the rows of the table to look at: the best box of each part of a tracklet's time.
+
+    The best is large, sure, not covered by others and not cut by the edge.
+    """
+    table = tracklets.table
+    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float) * (1.02 - _covered(table))
+    time, starts = table["time_s"].to_numpy(float), tracklets.starts
+    first = time[starts[:-1]]
+    length = time[starts[1:] - 1] - first
+    parts = np.clip(np.floor(length / EACH_S).astype(int) + 1, 1, MOST)
+    of = np.repeat(np.arange(len(tracklets)), np.diff(starts))
+    share = (time - first[of]) / np.maximum(length[of], 1e-9)
+    part = np.minimum((share * parts[of]).astype(int), parts[of] - 1)
+    order = np.lexsort((-worth, part, of))
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(of[order]) != 0) | (np.diff(part[order]) != 0)
+    return np.sort(order[new])
+
+
+def look(
+    tracklets: Tracklets,
+    encoder: Encoder,
+    reader: NumberReader,
+    *,
+    folder: Path | None = None,
+    batch: int = 64,
+    progress: Callable[[int, int], None] | None = None,
+) -> Samples:
+    """Look at the chosen pictures of all tracklets.
+
+    folder      where parts are kept; a stopped run goes on with them
+    progress    called with (done, all) pictures
+
+    Raises DataError for a frame that cannot be decoded.
+    """
+    chosen = choose_boxes(tracklets)
+    parts, done = [], 0
+    for camera in tracklets.cameras:
+        own = chosen[tracklets.table["camera"].to_numpy()[chosen] == camera.name]
+        minute = ((tracklets.table["time_s"].to_numpy()[own] - camera.offset_s) // PART_S).astype(
+            int
+        )
+        for number in np.unique(minute):
+            rows = own[minute == number]
+            part = _part(tracklets, camera, rows, (encoder, reader), folder, int(number), batch)
+            parts.append(part)
+            done += len(rows)
+            if progress is not None:
+                progress(done, len(chosen))
+    return joined(parts)
+
+
+def joined(parts: list[Samples]) -> Samples:
+    """Return all samples, in the order of the table's rows."""
+    if not parts:
+        raise DataError("Nobody was found in the videos; expected boxes of people.")
+    order = np.argsort(np.concatenate([part.box for part in parts]), kind="stable")
+    columns = [
+        np.concatenate([getattr(part, field.name) for part in parts])[order]
+        for field in fields(Samples)
+    ]
+    return Samples(*columns)
+
+
+def _part(
+    tracklets: Tracklets,
+    camera: Camera,
+    rows: np.ndarray,
+    means: tuple[Encoder, NumberReader],
+    folder: Path | None,
+    number: int,
+    batch: int,
+) -> Samples:
+    """Return the samples of these rows, from the folder where they are there."""
+    encoder, reader = means
+    table = tracklets.table.iloc[rows].sort_values("frame", kind="stable")
+    boxes = table[["frame", "left", "top", "width", "height"]].to_numpy(float)
+    name = getattr(reader, "name", type(reader).__name__)
+    settings = f"{video_fingerprint(camera.video)} {array_fingerprint(boxes)} "
+    settings += f"{encoder.fingerprint()} {name} {len(reader.candidates)}"
+    path = (
+        None
+        if folder is None
+        else part_folder(folder, camera.name) / f"look-{number:05d}.safetensors"
+    )
+    kept = None if path is None else load_arrays(path, settings)
+    names = [field.name for field in fields(Samples)][1:]
+    if kept is None or set(kept) != set(names):
+        kept = _measured(camera, table, encoder, reader, batch)
+        if path is not None:
+            save_arrays(path, kept, settings)
+    return Samples(table.index.to_numpy(), *(kept[name] for name in names))
+
+
+def _measured(
+    camera: Camera, table: pd.DataFrame, encoder: Encoder, reader: NumberReader, batch: int
+) -> dict[str, np.ndarray]:
+    video = open_video(camera.video)
+    waiting: list[Picture] = []
+    found: list[tuple[np.ndarray, ...]] = []
+    last, picture = 0, None
+    for frame, *box in table[["frame", "left", "top", "width", "height"]].to_numpy(float).tolist():
+        if picture is None or frame != last:
+            last, picture = int(frame), video.read(int(frame))
+        waiting.append(cut_out(picture, box))
+        if len(waiting) == batch:
+            found.append(_measure(waiting, encoder, reader))
+            waiting = []
+    if waiting:
+        found.append(_measure(waiting, encoder, reader))
+    names = [field.name for field in fields(Samples)][1:]
+    return {name: np.concatenate([one[at] for one in found]) for at, name in enumerate(names)}
+
+
+def _measure(
+    pictures: list[Picture], encoder: Encoder, reader: NumberReader
+) -> tuple[np.ndarray, ...]:
+    shirts, colours = shirt_rows(pictures)
+    return (
+        encoder.embed(pictures).astype(np.float16),
+        shirts.astype(np.float16),
+        colours.astype(np.float32),
+        all_candidates(reader, pictures),
+        clearness(pictures).astype(np.float32),
+    )
+
+
+def cut_out(picture: Picture, box: Sequence[float]) -> Picture:
+    """Return a box and a little around it; at the edge, what there is of it."""
+    left, top, width, height = box
+    more = MARGIN * height
+    high, wide = picture.shape[:2]
+    wider = (left - more, top - more, width + 2 * more, height + 2 * more)
+    inside = pixels_of(wider, wide, high) or (0, 0, 0, 0)
+    x0, y0 = min(inside[0], wide - SMALLEST), min(inside[1], high - SMALLEST)
+    x1, y1 = max(inside[2], x0 + SMALLEST), max(inside[3], y0 + SMALLEST)
+    return np.ascontiguousarray(picture[max(y0, 0) : y1, max(x0, 0) : x1])
+
+
+def all_candidates(reader: NumberReader, pictures: list[Picture]) -> np.ndarray:
+    """Return log-probabilities (n, 102) of all NUMBERS; unknown ones are unlikely."""
+    rows = np.full((len(pictures), len(NUMBERS) + 1), -12.0, np.float32)
+    columns = [*(NUMBERS.index(one) for one in reader.candidates), len(NUMBERS)]
+    rows[:, columns] = reader.read(pictures)
+    return rows
+
+
+def _covered(table: pd.DataFrame) -> np.ndarray:
+    """Return (n,) the share of each box that the box covering it most takes, 0 to 1."""
+    values = table[["left", "top", "width", "height"]].to_numpy(float)
+    covered = np.zeros(len(table))
+    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
+        left, top, wide, high = values[rows].T
+        across = np.minimum.outer(left + wide, left + wide) - np.maximum.outer(left, left)
+        down = np.minimum.outer(top + high, top + high) - np.maximum.outer(top, top)
+        shared = np.clip(across, 0, None) * np.clip(down, 0, None) / (wide * high)[:, None]
+        np.fill_diagonal(shared, 0)
+        covered[rows] = shared.max(axis=1)
+    return np.minimum(covered, 1)
