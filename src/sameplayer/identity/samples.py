@@ -15,7 +15,7 @@ import pandas as pd
 
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import pixels_of
-from sameplayer.data.video import open_video
+from sameplayer.data.video import Video, open_video
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.files import load_arrays, save_arrays
@@ -54,6 +54,9 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.box)
+
+
+MEASURED = tuple(field.name for field in fields(Samples) if field.name != "box")
 
 
 def choose_boxes(tracklets: Tracklets) -> np.ndarray:
@@ -101,11 +104,15 @@ def look(
         )
         for number in np.unique(minute):
             rows = own[minute == number]
-            part = _part(tracklets, camera, rows, (encoder, reader), folder, int(number), batch)
-            parts.append(part)
+
+            def tell(count: int, before: int = done) -> None:
+                if progress is not None:
+                    progress(before + count, len(chosen))
+
+            measure = _Measure(encoder, reader, batch, tell)
+            parts.append(_part(tracklets, camera, rows, measure, folder, int(number)))
             done += len(rows)
-            if progress is not None:
-                progress(done, len(chosen))
+            tell(0, done)
     return joined(parts)
 
 
@@ -125,63 +132,65 @@ def _part(
     tracklets: Tracklets,
     camera: Camera,
     rows: np.ndarray,
-    means: tuple[Encoder, NumberReader],
+    measure: _Measure,
     folder: Path | None,
     number: int,
-    batch: int,
 ) -> Samples:
     """Return the samples of these rows, from the folder where they are there."""
-    encoder, reader = means
     table = tracklets.table.iloc[rows].sort_values("frame", kind="stable")
     boxes = table[["frame", "left", "top", "width", "height"]].to_numpy(float)
-    name = getattr(reader, "name", type(reader).__name__)
-    settings = f"{video_fingerprint(camera.video)} {array_fingerprint(boxes)} "
-    settings += f"{encoder.fingerprint()} {name} {len(reader.candidates)}"
-    path = (
-        None
-        if folder is None
-        else part_folder(folder, camera.name) / f"look-{number:05d}.safetensors"
-    )
+    settings = " ".join([video_fingerprint(camera.video), array_fingerprint(boxes), measure.name])
+    path = None
+    if folder is not None:
+        path = part_folder(folder, camera.name) / f"look-{number:05d}.safetensors"
     kept = None if path is None else load_arrays(path, settings)
-    names = [field.name for field in fields(Samples)][1:]
-    if kept is None or set(kept) != set(names):
-        kept = _measured(camera, table, encoder, reader, batch)
+    if kept is None or set(kept) != set(MEASURED):
+        kept = measure.all(open_video(camera.video), boxes)
         if path is not None:
             save_arrays(path, kept, settings)
-    return Samples(table.index.to_numpy(), *(kept[name] for name in names))
+    return Samples(table.index.to_numpy(), *(kept[name] for name in MEASURED))
 
 
-def _measured(
-    camera: Camera, table: pd.DataFrame, encoder: Encoder, reader: NumberReader, batch: int
-) -> dict[str, np.ndarray]:
-    video = open_video(camera.video)
-    waiting: list[Picture] = []
-    found: list[tuple[np.ndarray, ...]] = []
-    last, picture = 0, None
-    for frame, *box in table[["frame", "left", "top", "width", "height"]].to_numpy(float).tolist():
-        if picture is None or frame != last:
-            last, picture = int(frame), video.read(int(frame))
-        waiting.append(cut_out(picture, box))
-        if len(waiting) == batch:
-            found.append(_measure(waiting, encoder, reader))
-            waiting = []
-    if waiting:
-        found.append(_measure(waiting, encoder, reader))
-    names = [field.name for field in fields(Samples)][1:]
-    return {name: np.concatenate([one[at] for one in found]) for at, name in enumerate(names)}
+@dataclass(frozen=True, eq=False)
+class _Measure:
+    """What looks at pictures: an encoder, a reader of numbers, so many pictures at once."""
 
+    encoder: Encoder
+    reader: NumberReader
+    batch: int
+    tell: Callable[[int], None]
 
-def _measure(
-    pictures: list[Picture], encoder: Encoder, reader: NumberReader
-) -> tuple[np.ndarray, ...]:
-    shirts, colours = shirt_rows(pictures)
-    return (
-        encoder.embed(pictures).astype(np.float16),
-        shirts.astype(np.float16),
-        colours.astype(np.float32),
-        all_candidates(reader, pictures),
-        clearness(pictures).astype(np.float32),
-    )
+    @property
+    def name(self) -> str:
+        reader = getattr(self.reader, "name", type(self.reader).__name__)
+        return f"{self.encoder.fingerprint()} {reader} {len(self.reader.candidates)}"
+
+    def all(self, video: Video, boxes: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what is measured of boxes (k, 5): frame, rising, left, top, width, height."""
+        waiting: list[Picture] = []
+        found: list[tuple[np.ndarray, ...]] = []
+        last, picture = 0, np.zeros((0, 0, 3), np.uint8)
+        for row, (frame, *box) in enumerate(boxes.tolist()):
+            if frame != last:
+                last, picture = int(frame), video.read(int(frame))
+            waiting.append(cut_out(picture, box))
+            if len(waiting) == self.batch or row + 1 == len(boxes):
+                found.append(self.some(waiting))
+                waiting = []
+                self.tell(row + 1)
+        return {
+            name: np.concatenate([one[at] for one in found]) for at, name in enumerate(MEASURED)
+        }
+
+    def some(self, pictures: list[Picture]) -> tuple[np.ndarray, ...]:
+        shirts, colours = shirt_rows(pictures)
+        return (
+            self.encoder.embed(pictures).astype(np.float16),
+            shirts.astype(np.float16),
+            colours.astype(np.float32),
+            all_candidates(self.reader, pictures),
+            clearness(pictures).astype(np.float32),
+        )
 
 
 def cut_out(picture: Picture, box: Sequence[float]) -> Picture:
