@@ -52,8 +52,9 @@ class Kits:
 
 def shirt_rows(pictures: Sequence[Picture]) -> tuple[np.ndarray, np.ndarray]:
     """Return unit colour rows (n, d) of the shirts in crops uint8 RGB, and their RGB (n, 3)."""
-    shirts = [_shirt(picture) for picture in pictures]
-    colours = [np.median(one.reshape(-1, 3), axis=0) for one in shirts]
+    shirts = [_part(picture, "torso", 0.25) for picture in pictures]
+    chests = [_part(picture, "chest", 0.35) for picture in pictures]
+    colours = [np.median(one.reshape(-1, 3), axis=0) for one in chests]
     return colour_features(shirts, "box"), np.array(colours).reshape(-1, 3)
 
 
@@ -104,11 +105,12 @@ def colour_word(rgb: np.ndarray) -> str:
     return "red"
 
 
-def _shirt(picture: Picture) -> Picture:
-    """Return the torso of a standing player's crop, its middle half."""
-    top, bottom, _, _ = VIEWS["torso"]
+def _part(picture: Picture, name: str, aside: float) -> Picture:
+    """Return a part of VIEWS of a standing player's crop, without so much of each side."""
+    top, bottom, _, _ = VIEWS[name]
     high, wide = picture.shape[:2]
-    part = picture[round(top * high) : max(round(bottom * high), 1), wide // 4 : wide - wide // 4]
+    rows = slice(round(top * high), max(round(bottom * high), 1))
+    part = picture[rows, round(aside * wide) : max(round((1 - aside) * wide), 1)]
     return part if part.size else picture
 
 
