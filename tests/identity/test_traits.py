@@ -59,7 +59,10 @@ def test_a_cluster_says_what_its_tracklets_say_together() -> None:
     summed = traits.summed(np.array([0, 0, 1, 1, 3]), 4)
     np.testing.assert_allclose(summed.number[0], traits.number[0] + traits.number[1], rtol=1e-6)
     np.testing.assert_allclose(summed.number[2], 0)
-    assert summed.shares().number[0, 7] > traits.shares().number[0, 7]
+    assert summed.shares(0.0).number[0, 7] > traits.shares().number[0, 7]
+    weak = traits_of(evidence(looks([[0], [1]]), ["7", None])).summed(np.array([0, 0]), 1)
+    alone = traits_of(evidence(looks([[0]]), ["7"]))
+    np.testing.assert_allclose(weak.shares().number, alone.shares().number, rtol=1e-5)
 
 
 def test_the_prior_of_numbers_is_one() -> None:

@@ -4,8 +4,9 @@ Average linkage on log-odds, with hard limits: clusters of people who were seen 
 one camera, of two teams or with two numbers are never joined, and what a cluster's number and team
 are is asked anew at every merge. Appearance counts by its mean over the pairs of two clusters: the
 pairs of one tracklet err together, so a sum would count its error once for every pair. Number and
-team count once a cluster (``traits``). Where two were seen at the same moments in two cameras, the
-evidence of the place counts whole, not thinned by the pairs that were never seen together.
+team count once a cluster, by the tracklets that show them (``traits``). Where two were seen at the
+same moments in two cameras, the evidence of the place counts whole, not thinned by the pairs that
+were never seen together.
 """
 
 from __future__ import annotations
