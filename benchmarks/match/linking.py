@@ -156,7 +156,8 @@ def scale(count: int) -> None:
     index, purity, found = pair_scores(labels, match.person)
     above = (_kilobytes("VmHWM") - before) / 1e6
     print(f"{count} tracklets: {took:.1f} s ({work:.1f} of the processor), {above:.2f} GB above "
-          f"{before / 1e6:.2f} GB with the evidence; ARI {index:.3f}, purity {purity:.3f}, {found} clusters")  # fmt: skip
+          f"{before / 1e6:.2f} GB with the evidence; ARI {index:.3f}, purity {purity:.3f}, "
+          f"{found} clusters")  # fmt: skip
 
 
 def _kilobytes(name: str) -> int:
