@@ -30,6 +30,14 @@ def test_a_rare_number_says_more_than_a_common_one() -> None:
     assert odds[2, 3] > odds[0, 1] + 1
 
 
+def test_one_digit_of_two_is_no_proof_of_another_player() -> None:
+    said = evidence(looks([[0], [1], [2]]), ["49", "9", "8"])
+    odds = trait_odds(traits_of(said).shares(), traits_of(said).shares())
+    assert odds.number[0, 1] > odds.number[0, 2] + 1
+    assert not odds.apart[0, 1]
+    assert odds.apart[0, 2]
+
+
 def test_other_teams_are_apart() -> None:
     odds = trait_odds(traits_of(FIVE).shares(), traits_of(FIVE).shares())
     assert odds.apart[0, 3]

@@ -34,6 +34,23 @@ def _number_prior() -> np.ndarray:
 NUMBER_PRIOR = _number_prior()
 NUMBER_PRIOR32 = NUMBER_PRIOR.astype(np.float32)
 
+PART = 0.05
+"""Share of readings of two digits that saw only one: a body half turned away hides the other."""
+
+
+def _read_as() -> np.ndarray:
+    """Return (101, 101): how often a number that is worn (row) is read as another (column)."""
+    table = np.eye(len(NUMBERS))
+    for row, number in enumerate(NUMBERS):
+        if len(number) == 2:
+            table[row] *= 1 - PART
+            for digit in number:
+                table[row, int(digit)] += PART / 2
+    return table
+
+
+READ_AS = _read_as()
+
 
 @dataclass(frozen=True, eq=False)
 class Traits:
@@ -119,13 +136,14 @@ def traits_of(evidence: Evidence, rows: np.ndarray | slice = slice(None)) -> Tra
 
     The reader's probabilities hold for a number that may be any of NUMBERS alike. "None is seen"
     is as likely for every number, so it says nothing, and where it is the likeliest, what number it
-    would be says nothing either. A share SLIP of tracklets is taken to be
+    would be says nothing either. Of two digits one may be hidden (PART). A share SLIP of tracklets is taken to be
     read wrongly, so no tracklet alone outweighs everything else.
     """
     shares = np.exp(evidence.number[rows])
     shares /= shares.sum(axis=1, keepdims=True)
     likely = shares[:, -1:] + shares[:, :-1] * len(NUMBERS)
     likely[shares[:, -1] >= 0.5] = 1
+    likely = likely @ READ_AS.T
     number = np.log((1 - SLIP) * likely + SLIP).astype(np.float32)
     share = evidence.team.sum(axis=0)
     share = (share + 1) / (share.sum() + 3)
