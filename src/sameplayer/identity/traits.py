@@ -136,8 +136,8 @@ def traits_of(evidence: Evidence, rows: np.ndarray | slice = slice(None)) -> Tra
 
     The reader's probabilities hold for a number that may be any of NUMBERS alike. "None is seen"
     is as likely for every number, so it says nothing, and where it is the likeliest, what number it
-    would be says nothing either. Of two digits one may be hidden (PART). A share SLIP of tracklets is taken to be
-    read wrongly, so no tracklet alone outweighs everything else.
+    would be says nothing either. Of two digits one may be hidden (PART). A share SLIP of tracklets
+    is taken to be read wrongly, so no tracklet alone outweighs everything else.
     """
     shares = np.exp(evidence.number[rows])
     shares /= shares.sum(axis=1, keepdims=True)
