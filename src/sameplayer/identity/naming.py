@@ -111,6 +111,7 @@ def name_identities(
     place = np.add.reduceat(fit.place[np.argsort(labels, kind="stable")],
                             np.searchsorted(np.sort(labels), np.arange(count)))  # fmt: skip
     apart |= place < -SIDES
+    np.fill_diagonal(apart, False)
     moments = crowds(labels, presence)
     remarks: list[str] = []
     sides: dict[str, int] = {}
