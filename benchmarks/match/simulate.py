@@ -1,28 +1,19 @@
-"""Linking, naming and confidence on drawn evidence whose truth is known.
+"""Drawn evidence of a match whose truth is known, for tests and benchmarks.
 
-python benchmarks/match/simulate.py [--sizes 200 1000 2000] [--seeds 0 1 2]      quality
-python benchmarks/match/simulate.py --scale 6000 20000                           time and memory
-
-The evidence is drawn, not read from pictures: what it shows is the rule, not how good an encoder
+The evidence is drawn, not read from pictures: it shows what a rule does, not how good an encoder
 is. A pair's appearance comes from vectors with noise that all pairs of a tracklet share, as real
 ones do, and is calibrated as in a match: by a logistic curve over pairs.
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.identity.evidence import Evidence
-from sameplayer.identity.link import link
 from sameplayer.numbers.reader import NUMBERS
 
 
@@ -197,63 +188,3 @@ def majority(labels: np.ndarray, person: np.ndarray) -> np.ndarray:
     table = np.zeros((labels.max() + 1, person.max() + 1), np.int64)
     np.add.at(table, (labels, person), 1)
     return table.argmax(axis=1)
-
-
-def quality(sizes: list[int], seeds: list[int]) -> None:
-    print(
-        f"{'tracklets':>9} {'noise':>5} {'boast':>5} {'seed':>4}  {'ARI':>6} {'purity':>6} "
-        f"{'clusters':>8} {'s':>6}"
-    )
-    for count in sizes:
-        for noise, boast in ((0.7, 1.0), (1.0, 1.0), (1.0, 2.0), (1.5, 1.0)):
-            for seed in seeds:
-                match = draw(Drawn(count, noise=noise, boast=boast), seed)
-                began = time.perf_counter()
-                labels = link(match.evidence)
-                took = time.perf_counter() - began
-                index, purity, found = pair_scores(labels, match.person)
-                print(
-                    f"{count:>9} {noise:>5} {boast:>5} {seed:>4}  "
-                    f"{index:>6.3f} {purity:>6.3f} {found:>8} {took:>6.2f}",
-                    flush=True,
-                )
-
-
-def scale(count: int) -> None:
-    """Time and memory above the inputs, in this process."""
-    link(draw(Drawn(200), 0).evidence)
-    match = draw(Drawn(count), 0)
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: the highest memory so far is now
-    before = _kilobytes("VmRSS")
-    began = time.perf_counter()
-    labels = link(match.evidence)
-    took = time.perf_counter() - began
-    index, purity, found = pair_scores(labels, match.person)
-    above = (_kilobytes("VmHWM") - before) / 1e6
-    print(f"{count} tracklets: {took:.1f} s, {above:.2f} GB above {before / 1e6:.2f} GB with the "
-          f"evidence; ARI {index:.3f}, purity {purity:.3f}, {found} clusters")  # fmt: skip
-
-
-def _kilobytes(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(name)).split()[1])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--sizes", type=int, nargs="+", default=[200, 1000, 2000])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--scale", type=int, nargs="+")
-    parser.add_argument("--one", type=int)
-    options = parser.parse_args()
-    if options.one:
-        scale(options.one)
-    elif options.scale:
-        for count in options.scale:
-            subprocess.run([sys.executable, __file__, "--one", str(count)], check=True)
-    else:
-        quality(options.sizes, options.seeds)
-
-
-if __name__ == "__main__":
-    main()

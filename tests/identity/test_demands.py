@@ -8,7 +8,7 @@ import pytest
 from sameplayer.errors import DataError
 from sameplayer.identity import Correction, Place, Player, Roster
 from sameplayer.identity.demands import Demands, affected, demands
-from sameplayer.identity.link import link
+from sameplayer.identity.link import link, relink
 from tests.identity.drawn import evidence, looks
 
 ROSTER = Roster((Player("Reds", "7", "Ana"), Player("Reds", "8", "Bo")))
@@ -83,3 +83,15 @@ def test_only_what_new_corrections_touch_is_found_again() -> None:
     assert not affected(labels, new, new, said).any()
     named = _asked(("same", 0, 1), ("is", 6, "Ana"))
     assert affected(labels, old, named, said).tolist() == [False] * 6 + [True]
+
+
+def test_linking_what_is_touched_obeys_and_leaves_the_rest() -> None:
+    said = evidence(looks([[0, 1], [2, 3], [4, 5], [6]]))
+    labels = np.array([0, 0, 1, 1, 2, 3, 3])  # as somebody left them: 5 and 6 are not alike
+    asked = _asked(("same", 0, 2), ("different", 0, 1))
+    chosen = affected(labels, _asked(), asked, said)
+    assert chosen.tolist() == [True] * 4 + [False] * 3
+    again = relink(said, labels, chosen, joined=asked.joined, blocked=asked.blocked)
+    assert again[0] == again[2]
+    assert again[0] != again[1]
+    assert again[5] == again[6] != again[4]

@@ -9,7 +9,7 @@ from match.simulate import Drawn, draw, pair_scores
 from sameplayer.errors import DataError, SettingError
 from sameplayer.identity import link as linking
 from sameplayer.identity.link import link, pair_odds
-from tests.identity.drawn import evidence, looks, numbers
+from tests.identity.drawn import evidence, looks
 
 
 def test_tracklets_that_look_alike_are_linked_and_labels_count_by_the_first() -> None:
@@ -47,16 +47,13 @@ def test_two_sure_numbers_keep_clusters_apart_although_most_tracklets_show_none(
     assert labels[0] != labels[3]
 
 
-def test_the_number_of_a_cluster_is_summed_over_its_tracklets() -> None:
-    """No tracklet alone is sure enough of its number; three together are."""
-    weak = evidence(looks([[0, 1, 2], [3, 4, 5]], alike=6.0, unlike=2.0))
-    shares = np.full((6, 102), 0.5 / 100)
-    shares[:3, 7], shares[3:, 8], shares[:, -1] = 0.5, 0.5, 0.0
-    said = evidence(weak.appearance)
-    said.number[:] = np.log(np.maximum(shares / shares.sum(axis=1, keepdims=True), 1e-9))
-    assert not pair_odds(said, 0, 3).apart
-    labels = link(said)
-    np.testing.assert_array_equal(labels, [0, 0, 0, 1, 1, 1])
+def test_a_cluster_has_the_number_that_its_tracklets_show_not_the_others_silence() -> None:
+    """Merging asks anew: after 1 is known to be a 7 by 0, it cannot go to the 8 that it fits."""
+    odds = looks([[0, 1, 2, 3]], alike=2.0)
+    odds[0, 1] = odds[1, 0] = 4.0
+    odds[1, 2:] = odds[2:, 1] = 3.9
+    labels = link(evidence(odds, ["7", None, "8", "8"]), move=False)
+    np.testing.assert_array_equal(labels, [0, 0, 1, 1])
 
 
 def test_two_teams_are_never_linked() -> None:
@@ -85,13 +82,12 @@ def test_joined_pairs_go_first_and_blocked_ones_hold() -> None:
 
 
 def test_a_tracklet_moves_to_where_it_fits_better() -> None:
-    """1 joins 0 first; only when the others are one does their number, and so 1's, stand out."""
-    odds = np.full((10, 10), 1.0)
+    """1 joins 0 first; only when the others are one does it matter that 2 wears its number."""
+    odds = np.full((10, 10), 1.6)
     odds[0, 1] = odds[1, 0] = 2.0
     odds[0, 2:] = odds[2:, 0] = -30.0
-    said = evidence(odds)
-    said.number[1:] = numbers(["7"] * 9, sure=0.02)
-    said.number[1] = numbers(["7"], sure=0.5)[0]
+    odds[1, 2] = odds[2, 1] = -8.0
+    said = evidence(odds, [None, "7", "7", *[None] * 7])
     stays, moves = link(said, move=False), link(said)
     assert stays[1] == stays[0]
     assert moves[1] == moves[2] != moves[0]

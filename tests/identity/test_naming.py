@@ -94,6 +94,19 @@ def test_a_player_whom_two_cameras_show_counts_once() -> None:
     assert [name.name for name in names.names[:2]] == ["Ana", "Ana"]
 
 
+def test_readings_that_are_weak_alone_name_together() -> None:
+    said = _four([None] * 4, [0] * 4)
+    shares = np.full(102, 0.6 / 101)
+    shares[44] = 0.4
+    said.number[:] = np.log(shares / shares.sum())
+    roster = Roster((*ROSTER.players, Player("Reds", "44", "Eve")))
+    naming = Naming(roster, sides=SIDES, sure=0.99)
+    alone = name_identities(said, ALONE, APART, naming).names
+    together = name_identities(said, np.zeros(4, int), APART, naming).names
+    assert {name.name for name in alone} == {None}
+    assert [name.name for name in together] == ["Eve"]
+
+
 def test_a_number_that_is_on_no_roster_names_nobody() -> None:
     said = _four(["44", None, None, None], [0, 0, 0, 0])
     names = name_identities(said, ALONE, APART, Naming(ROSTER, sides=SIDES))

@@ -30,6 +30,14 @@ def test_a_rare_number_says_more_than_a_common_one() -> None:
     assert odds[2, 3] > odds[0, 1] + 1
 
 
+def test_one_digit_of_two_is_no_proof_of_another_player() -> None:
+    said = evidence(looks([[0], [1], [2]]), ["49", "9", "8"])
+    odds = trait_odds(traits_of(said).shares(), traits_of(said).shares())
+    assert odds.number[0, 1] > odds.number[0, 2] + 1
+    assert not odds.apart[0, 1]
+    assert odds.apart[0, 2]
+
+
 def test_other_teams_are_apart() -> None:
     odds = trait_odds(traits_of(FIVE).shares(), traits_of(FIVE).shares())
     assert odds.apart[0, 3]
@@ -59,7 +67,10 @@ def test_a_cluster_says_what_its_tracklets_say_together() -> None:
     summed = traits.summed(np.array([0, 0, 1, 1, 3]), 4)
     np.testing.assert_allclose(summed.number[0], traits.number[0] + traits.number[1], rtol=1e-6)
     np.testing.assert_allclose(summed.number[2], 0)
-    assert summed.shares().number[0, 7] > traits.shares().number[0, 7]
+    assert summed.shares(0.0).number[0, 7] > traits.shares().number[0, 7]
+    weak = traits_of(evidence(looks([[0], [1]]), ["7", None])).summed(np.array([0, 0]), 1)
+    alone = traits_of(evidence(looks([[0]]), ["7"]))
+    np.testing.assert_allclose(weak.shares().number, alone.shares().number, rtol=1e-5)
 
 
 def test_the_prior_of_numbers_is_one() -> None:

@@ -113,7 +113,7 @@ class Clusters:
         share = np.float32(one / (one + other))
         looks = share * self.looks[row] + (1 - share) * self.looks[gone]
         self.looks[row], self.looks[:, row] = looks, looks
-        for rows in (self.traits.number, self.traits.team):
+        for rows in (self.traits.number, self.traits.team, self.traits.said):
             rows[row] += rows[gone]
         new = self.traits.rows(np.array([row])).shares()
         self.shares.number[row], self.shares.team[row] = new.number[0], new.team[0]

@@ -67,10 +67,10 @@ class Confidence:
 
 
 DEFAULT = Confidence(
-    slope=0.489,
-    company=1.141,
-    offset=-0.718,
-    fitted_on="14,400 drawn tracklets of 32 matches (benchmarks/match/simulate.py --fit)",
+    slope=0.441,
+    company=1.296,
+    offset=-1.009,
+    fitted_on="14,400 drawn tracklets of 32 matches (benchmarks/match/linking.py --fit)",
 )
 
 

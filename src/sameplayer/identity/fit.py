@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from sameplayer.identity.evidence import Evidence
-from sameplayer.identity.traits import Traits, row_odds, trait_odds, traits_of
+from sameplayer.identity.traits import row_odds, trait_odds, traits_of
 
 BLOCK = 512
 NEVER = np.float32(-np.inf)
@@ -127,11 +127,7 @@ class Fit:
         clusters = traits.summed(self.labels, len(self))
         odds = trait_odds(traits.shares(), clusters.shares())
         fit, apart = odds.number + odds.team, odds.apart
-        rest = Traits(
-            clusters.number[self.labels] - traits.number,
-            clusters.team[self.labels] - traits.team,
-            traits.share,
-        )
+        rest = clusters.rows(self.labels).less(traits)
         own = row_odds(traits.shares(), rest.shares())
         fit[rows, self.labels], apart[rows, self.labels] = own.number + own.team, own.apart
         return fit, apart

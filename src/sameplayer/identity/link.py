@@ -4,8 +4,9 @@ Average linkage on log-odds, with hard limits: clusters of people who were seen 
 one camera, of two teams or with two numbers are never joined, and what a cluster's number and team
 are is asked anew at every merge. Appearance counts by its mean over the pairs of two clusters: the
 pairs of one tracklet err together, so a sum would count its error once for every pair. Number and
-team count once a cluster (``traits``). Where two were seen at the same moments in two cameras, the
-evidence of the place counts whole, not thinned by the pairs that were never seen together.
+team count once a cluster, by the tracklets that show them (``traits``). Where two were seen at the
+same moments in two cameras, the evidence of the place counts whole, not thinned by the pairs that
+were never seen together.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sameplayer.identity.traits import trait_odds, traits_of
 
 DENSE = 8000
 ROUNDS = 5
-SURE_TEAM = 0.99
+SURE_TEAM = 0.95
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,37 @@ def link(
     return fit.labels
 
 
+def relink(
+    evidence: Evidence,
+    labels: np.ndarray,
+    chosen: np.ndarray,
+    *,
+    prior_log_odds: float = 0.0,
+    blocked: np.ndarray | None = None,
+    joined: np.ndarray | None = None,
+) -> np.ndarray:
+    """Link only the chosen tracklets (n,) bool again, such as ``demands.affected`` gives.
+
+    labels    (n,) of the run before: all other tracklets stay together as they are
+
+    Joined and blocked pairs count where both tracklets are chosen; the others held before. Raises
+    as ``link``.
+    """
+    rows = np.flatnonzero(chosen)
+    where = np.full(len(labels), -1)
+    where[rows] = np.arange(len(rows))
+    pairs = []
+    for name, given in (("joined", joined), ("blocked", blocked)):
+        own = where[_pairs(given, len(labels), name)]
+        pairs.append(own[(own >= 0).all(axis=1)])
+    found = link(
+        _part(evidence, rows), prior_log_odds=prior_log_odds, joined=pairs[0], blocked=pairs[1]
+    )
+    again = labels.copy()
+    again[rows] = found + int(labels.max(initial=-1)) + 1
+    return ordered(again)
+
+
 def pair_odds(evidence: Evidence, i: int, j: int, prior_log_odds: float = 0.0) -> PairOdds:
     """Return what each kind of evidence says of tracklets i and j being one person."""
     shares = traits_of(evidence, np.array([i, j])).shares()
@@ -131,25 +163,28 @@ def _by_team(
         rows = np.flatnonzero(best == team)
         if len(rows) < 2:
             continue
-        place = None if evidence.place is None else evidence.place[np.ix_(rows, rows)]
-        part = Evidence(
-            evidence.appearance[np.ix_(rows, rows)],
-            place,
-            evidence.apart[np.ix_(rows, rows)],
-            evidence.number[rows],
-            evidence.team[rows],
-            evidence.weight[rows],
-        )
         where = np.full(len(labels), -1)
         where[rows] = np.arange(len(rows))
         own = where[blocks]
         own = own[(own >= 0).all(axis=1)]
         groups = np.unique(labels[rows], return_inverse=True)[1]
-        found = Clusters(part, groups, own).agglomerate(prior)
+        found = Clusters(_part(evidence, rows), groups, own).agglomerate(prior)
         first = np.full(found.max() + 1, len(labels))
         np.minimum.at(first, found, rows)
         labels[rows] = first[found]
     return np.unique(labels, return_inverse=True)[1]
+
+
+def _part(evidence: Evidence, rows: np.ndarray) -> Evidence:
+    both = np.ix_(rows, rows)
+    return Evidence(
+        evidence.appearance[both],
+        None if evidence.place is None else evidence.place[both],
+        evidence.apart[both],
+        evidence.number[rows],
+        evidence.team[rows],
+        evidence.weight[rows],
+    )
 
 
 def ordered(labels: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from sameplayer.identity.choosing import choose, crowds
 from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.fit import Fit
 from sameplayer.identity.roster import Player, Roster
-from sameplayer.identity.traits import NUMBER_PRIOR, Traits, traits_of
+from sameplayer.identity.traits import NAMED, NUMBER_PRIOR, Traits, traits_of
 from sameplayer.numbers.reader import NUMBERS
 
 STRANGER = 0.1
@@ -111,6 +111,7 @@ def name_identities(
     place = np.add.reduceat(fit.place[np.argsort(labels, kind="stable")],
                             np.searchsorted(np.sort(labels), np.arange(count)))  # fmt: skip
     apart |= place < -SIDES
+    np.fill_diagonal(apart, False)
     moments = crowds(labels, presence)
     remarks: list[str] = []
     sides: dict[str, int] = {}
@@ -141,7 +142,7 @@ def name_identities(
 
 def _seen_players(traits: Traits, naming: Naming) -> tuple[Player, ...]:
     """Without a roster: every team and number that an identity may have."""
-    shares = traits.shares()
+    shares = traits.shares(NAMED)
     seen = set()
     for row in range(len(traits)):
         for side in (0, 1):
@@ -155,7 +156,7 @@ def _seen_players(traits: Traits, naming: Naming) -> tuple[Player, ...]:
 
 
 def _joint(traits: Traits, players: tuple[Player, ...], teams: tuple[str, str, str]) -> np.ndarray:
-    shares = traits.shares()
+    shares = traits.shares(NAMED)
     chances = np.zeros((len(traits), len(players)))
     for at, player in enumerate(players):
         number = shares.number[:, NUMBERS.index(player.number)]
@@ -169,9 +170,10 @@ def _likelihood(
     """Return log-likelihoods (k, p) of every player, prior included, and (k,) of a stranger."""
     numbers = [NUMBERS.index(player.number) for player in players]
     at = [sides[player.team] for player in players]
-    known = traits.number[:, numbers].astype(float) + traits.team[:, at]
-    strange = np.logaddexp.reduce(traits.number + np.log(NUMBER_PRIOR), axis=1)
-    strange += np.logaddexp.reduce(traits.team + np.log(traits.share), axis=1)
+    number, team = (rows.astype(float) for rows in traits.tempered(NAMED))
+    known = number[:, numbers] + team[:, at]
+    strange = np.logaddexp.reduce(number + np.log(NUMBER_PRIOR), axis=1)
+    strange += np.logaddexp.reduce(team + np.log(traits.share), axis=1)
     return known + np.log((1 - STRANGER) / len(players)), strange + np.log(STRANGER)
 
 
@@ -185,8 +187,9 @@ def _posterior(traits: Traits, players: tuple[Player, ...], sides: Mapping[str, 
 def _own(traits: Traits, players: tuple[Player, ...]) -> np.ndarray:
     """Return (k, p): how much the reading itself speaks for the number of each player."""
     numbers = [NUMBERS.index(player.number) for player in players]
-    every = np.logaddexp.reduce(traits.number + np.log(NUMBER_PRIOR), axis=1)
-    own: np.ndarray = traits.number[:, numbers] - every[:, None]
+    number = traits.tempered(NAMED)[0].astype(float)
+    every = np.logaddexp.reduce(number + np.log(NUMBER_PRIOR), axis=1)
+    own: np.ndarray = number[:, numbers] - every[:, None]
     return own
 
 
@@ -237,7 +240,7 @@ def _named(
     traits: Traits, found: np.ndarray, kept: np.ndarray, players: tuple[Player, ...],
     naming: Naming,
 ) -> tuple[Name, ...]:  # fmt: skip
-    shares, counted = traits.shares(), Counter[str]()
+    shares, counted = traits.shares(NAMED), Counter[str]()
     names = []
     for row, player in enumerate(kept):
         others = found[row].copy()

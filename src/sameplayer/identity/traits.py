@@ -1,7 +1,7 @@
 """Shirt number and team: what tracklets or clusters of them say together, and of each other.
 
-A trait belongs to the person, so the tracklets of a cluster add what they say of it, and two
-clusters are compared by what each says as a whole. Appearance has no such sum: see ``link``.
+A trait belongs to the person, so two clusters are compared by what each says as a whole: the
+tracklets that show a number speak for those that show none.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ SLIP = 0.005
 SURE = 0.98
 """Probability, at even odds, from which two numbers or teams are surely two."""
 
+LINKED, NAMED = 1.0, 0.5
+"""How much the errors of a cluster's tracklets are taken for one error, see ``tempered``: in
+linking wholly, since tracklets that were misread alike find each other first; in naming by half."""
 FLOOR = np.float32(1e-6)
 
 
@@ -31,18 +34,37 @@ def _number_prior() -> np.ndarray:
 NUMBER_PRIOR = _number_prior()
 NUMBER_PRIOR32 = NUMBER_PRIOR.astype(np.float32)
 
+PART = 0.05
+"""Share of readings of two digits that saw only one: a body half turned away hides the other."""
+
+
+def _read_as() -> np.ndarray:
+    """Return (101, 101): how often a number that is worn (row) is read as another (column)."""
+    table = np.eye(len(NUMBERS))
+    for row, number in enumerate(NUMBERS):
+        if len(number) == 2:
+            table[row] *= 1 - PART
+            for digit in number:
+                table[row, int(digit)] += PART / 2
+    return table
+
+
+READ_AS = _read_as()
+
 
 @dataclass(frozen=True, eq=False)
 class Traits:
     """What n tracklets or clusters say of the number and team of whom they show.
 
-    number    (n, 101) float32: log-likelihoods of each of NUMBERS; 0: says nothing
-    team      (n, 3) float32: log-likelihoods of first team, second team, neither
+    number    (n, 101) float32: sums of log-likelihoods of each of NUMBERS; 0: says nothing
+    team      (n, 3) float32: sums of log-likelihoods of first team, second team, neither
+    said      (n, 2) float32: how many tracklets said a number, and a team
     share     (3,) of people in the first team, the second, neither
     """
 
     number: np.ndarray
     team: np.ndarray
+    said: np.ndarray
     share: np.ndarray
 
     def __len__(self) -> int:
@@ -50,27 +72,42 @@ class Traits:
 
     def rows(self, chosen: np.ndarray) -> Traits:
         """Return the traits of some rows."""
-        return Traits(self.number[chosen], self.team[chosen], self.share)
+        return Traits(self.number[chosen], self.team[chosen], self.said[chosen], self.share)
 
     def summed(self, labels: np.ndarray, count: int) -> Traits:
         """Return the traits of ``count`` clusters; labels (n,) name the cluster of each row."""
         order = np.argsort(labels, kind="stable")
         filled, first = np.unique(labels[order], return_index=True)
         sums = []
-        for rows in (self.number, self.team):
+        for rows in (self.number, self.team, self.said):
             whole = np.zeros((count, rows.shape[1]), np.float32)
             if len(filled):
                 whole[filled] = np.add.reduceat(rows[order], first, axis=0)
             sums.append(whole)
-        return Traits(sums[0], sums[1], self.share)
+        return Traits(sums[0], sums[1], sums[2], self.share)
 
-    def shares(self) -> Shares:
+    def less(self, other: Traits) -> Traits:
+        """Return the traits without those of the other, row by row."""
+        number, team = self.number - other.number, self.team - other.team
+        return Traits(number, team, self.said - other.said, self.share)
+
+    def tempered(self, echo: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return log-likelihoods of numbers (n, 101) and of teams (n, 3) that count for evidence.
+
+        echo    how much the errors of a cluster's tracklets are one error: m of them count as
+                m ** (1 - echo); with 1 a cluster says what they say on average
+        """
+        scale = np.maximum(self.said, 1) ** np.float32(-echo)
+        return self.number * scale[:, :1], self.team * scale[:, 1:]
+
+    def shares(self, echo: float = LINKED) -> Shares:
         """Return the probabilities of numbers and teams."""
+        number, team = self.tempered(echo)
         return Shares(
-            _normalised(self.number + np.log(NUMBER_PRIOR32)),
-            _normalised(self.team + np.log(self.share).astype(np.float32)),
+            _normalised(number + np.log(NUMBER_PRIOR32)),
+            _normalised(team + np.log(self.share).astype(np.float32)),
             self.share,
-            np.abs(self.number).max(axis=1, initial=0) > 0,
+            self.said[:, 0] > 0,
         )
 
 
@@ -99,19 +136,21 @@ def traits_of(evidence: Evidence, rows: np.ndarray | slice = slice(None)) -> Tra
 
     The reader's probabilities hold for a number that may be any of NUMBERS alike. "None is seen"
     is as likely for every number, so it says nothing, and where it is the likeliest, what number it
-    would be says nothing either. A share SLIP of tracklets is taken to be
-    read wrongly, so no tracklet alone outweighs everything else.
+    would be says nothing either. Of two digits one may be hidden (PART). A share SLIP of tracklets
+    is taken to be read wrongly, so no tracklet alone outweighs everything else.
     """
     shares = np.exp(evidence.number[rows])
     shares /= shares.sum(axis=1, keepdims=True)
     likely = shares[:, -1:] + shares[:, :-1] * len(NUMBERS)
     likely[shares[:, -1] >= 0.5] = 1
+    likely = likely @ READ_AS.T
     number = np.log((1 - SLIP) * likely + SLIP).astype(np.float32)
     share = evidence.team.sum(axis=0)
     share = (share + 1) / (share.sum() + 3)
     team = evidence.team[rows] / evidence.team[rows].sum(axis=1, keepdims=True)
     team = np.log((1 - SLIP) * team / share + SLIP).astype(np.float32)
-    return Traits(number, team, share)
+    said = np.stack([shares[:, -1] < 0.5, np.ones(len(number))], axis=1).astype(np.float32)
+    return Traits(number, team, said, share)
 
 
 @dataclass(frozen=True, eq=False)
