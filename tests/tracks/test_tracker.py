@@ -140,3 +140,9 @@ def test_settings_out_of_range_are_refused() -> None:
         TrackerConfig(gap=-1)
     with pytest.raises(SettingError, match="margin"):
         TrackerConfig(margin=float("nan"))
+
+
+def test_boxes_with_and_without_a_track_may_stand_together() -> None:
+    mixed = boxes_at({frame: [(100, 200), (400, 200)] for frame in (1, 2, 3)})
+    boxes = Boxes(mixed.frame, mixed.xywh, mixed.score, np.tile([5, -1], 3))
+    assert track(boxes, TIMES, ONE_SHOT).tolist() == [0, 1] * 3

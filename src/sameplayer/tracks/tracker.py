@@ -76,27 +76,29 @@ def track(
             f"Boxes up to frame {last}, {len(times)} times and {len(shots)} shots; expected a time "
             "and a shot for each frame."
         )
-    ids, first = keep_given(boxes, shots)
-    free = np.flatnonzero(~duplicates(boxes) & (boxes.track < 0))
+    ids, free = keep_given(boxes, shots)
     looks = np.full((len(boxes), 1), np.nan) if cues is None else np.asarray(cues, np.float64)
-    own = _Tracker(boxes, looks, config or TrackerConfig(), first)
+    own = _Tracker(boxes, looks, config or TrackerConfig())
     for rows in runs_of(free, boxes.frame):
         own.step(rows, float(times[boxes.frame[rows[0]] - 1]), int(shots[boxes.frame[rows[0]] - 1]))
-    ids[free] = np.where(_doubtful(own.ids[free], boxes.score[free]), -1, own.ids[free])
+    tracked = own.ids[free] + ids.max(initial=-1) + 1
+    ids[free] = np.where(_doubtful(tracked, boxes.score[free]), -1, tracked)
     return renumbered(ids)
 
 
-def keep_given(boxes: Boxes, shots: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return (n,) ids of the boxes that came with a track, one a track and shot, and the next id.
+def keep_given(boxes: Boxes, shots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n,) ids of the boxes that came with a track, and the rows that are to be tracked.
 
-    -1 for boxes without a track, and for duplicates.
+    One id a track and shot, from 0; -1 for boxes without a track and for duplicates, which are not
+    to be tracked either.
     """
     ids = np.full(len(boxes), -1, np.int64)
-    given = np.flatnonzero(~duplicates(boxes) & (boxes.track >= 0))
+    kept = ~duplicates(boxes)
+    given = np.flatnonzero(kept & (boxes.track >= 0))
     pairs = np.stack([boxes.track[given], np.asarray(shots)[boxes.frame[given] - 1]], axis=1)
-    named, places = np.unique(pairs, axis=0, return_inverse=True)
+    _, places = np.unique(pairs, axis=0, return_inverse=True)
     ids[given] = places
-    return ids, len(named)
+    return ids, np.flatnonzero(kept & (boxes.track < 0))
 
 
 def duplicates(boxes: Boxes) -> np.ndarray:
@@ -135,12 +137,10 @@ def runs_of(rows: np.ndarray, frame: np.ndarray) -> list[np.ndarray]:
 class _Tracker:
     """The people of one camera while its boxes come in, frame by frame."""
 
-    def __init__(
-        self, boxes: Boxes, cues: np.ndarray, config: TrackerConfig, first_id: int
-    ) -> None:
+    def __init__(self, boxes: Boxes, cues: np.ndarray, config: TrackerConfig) -> None:
         self.ids = np.full(len(boxes), -1, np.int64)
         self._boxes, self._cues, self._config = boxes, cues, config
-        self._next, self._shot = first_id, -1
+        self._next, self._shot = 0, -1
         nobody = np.zeros(0, np.int64)
         self._nobody = newcomers(nobody, np.zeros((0, 4)), 0.0, cues[:0])
         self._people = self._nobody
