@@ -19,6 +19,7 @@ from sameplayer.tracks.geometry import overlaps, suppress
 from sameplayer.tracks.motion import People, met, moved, newcomers, surprise
 
 SAME = 0.7  # intersection over union of two boxes on one player
+INSIDE = 0.85  # share of a box within a surer one: a part of him, or somebody hidden behind him
 SURE = 0.5  # score of boxes that come first, and of one that makes a short tracklet real
 SHORT = 3  # boxes: shorter tracklets without a sure box are dropped
 FAR = 16.0  # squared deviations from the expected place beyond which nobody is expected
@@ -102,12 +103,16 @@ def keep_given(boxes: Boxes, shots: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def duplicates(boxes: Boxes) -> np.ndarray:
-    """Return (n,) bool: boxes on a player who has a surer one in the same frame."""
+    """Return (n,) bool: boxes on a player who has a surer one in the same frame.
+
+    A box within a surer one is left out as well, unless one of them came with a track.
+    """
     gone = np.zeros(len(boxes), bool)
     for rows in runs_of(np.arange(len(boxes)), boxes.frame):
-        share, _ = overlaps(boxes.xywh[rows], boxes.xywh[rows])
+        share, inside = overlaps(boxes.xywh[rows], boxes.xywh[rows])
+        found = (boxes.track[rows] < 0)[:, None] & (boxes.track[rows] < 0)[None]
         order = np.argsort(-boxes.score[rows], kind="stable")
-        gone[rows] = ~suppress(order, share > SAME)
+        gone[rows] = ~suppress(order, (share > SAME) | (inside > INSIDE) & found)
     return gone
 
 
