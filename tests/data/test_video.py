@@ -334,3 +334,18 @@ def test_picked_frames_are_those_of_their_numbers(videos: Path, name: str, first
     picked = list(Video(videos / name).pick(numbers))
     assert [frame.number for frame in picked] == numbers
     assert [number_in(frame.picture) for frame in picked] == numbers
+
+
+def test_picking_late_frames_decodes_none_long_before(
+    videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    picture = Video._place_of
+
+    def counted(self: Video, frame: object, before: int) -> int | None:
+        seen.append(picture(self, frame, before))
+        return seen[-1]
+
+    monkeypatch.setattr(Video, "_place_of", counted)
+    assert [frame.number for frame in Video(videos / "b-frames.mp4").pick([54, 56])] == [54, 56]
+    assert min(place for place in seen if place is not None) >= 36

@@ -19,8 +19,10 @@ from tests.fuzz.fuzz_names import FOLDER, NAMES, Files
 from tests.fuzz.fuzz_uses import (
     server_address,
     use_archive,
+    use_boxes,
     use_config,
     use_corrections,
+    use_cuts,
     use_download,
     use_embeddings,
     use_encoder,
@@ -31,6 +33,7 @@ from tests.fuzz.fuzz_uses import (
     use_numbers,
     use_onnx,
     use_onnx_reader,
+    use_part,
     use_pictures,
     use_prepared,
     use_published,
@@ -177,6 +180,17 @@ READERS: dict[str, Reader] = {
     "corrections": Reader(
         lambda: {"corrections.csv": CORRECTIONS}, use_corrections, {"corrections.csv": CELLS},
         100),
+    "boxes.csv": Reader(
+        partial(samples.boxes, "csv"), partial(use_boxes, "boxes.csv"), {"boxes.csv": CELLS}, 100),
+    "boxes.parquet": Reader(
+        partial(samples.boxes, "parquet"), partial(use_boxes, "boxes.parquet"),
+        {"boxes.parquet": BYTES | PARQUET}, 60),
+    "boxes.txt": Reader(
+        partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 80),
+    "cuts.csv": Reader(
+        _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50),
+    "part of a video": Reader(
+        samples.part_of_video, use_part, {"part-": BYTES | TENSORS}, 60),
     "submission": Reader(
         _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 120),
     "read numbers": Reader(

@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 from atexit import register
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from sameplayer.data.synthetic import make_person
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.ranking.prepared import PreparedGallery
+from sameplayer.tracks.cues import CUE
+from sameplayer.tracks.parts import NOTHING, PartFolder
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.loop import Step
 from sameplayer.training.train import train
@@ -86,6 +89,40 @@ def crop_table(suffix: str) -> Files:
 def number_table() -> Files:
     truth = b"person,number\np0,7\np1,10\np2,00\n"
     return dict(crop_table("csv")) | {"truth.csv": truth}
+
+
+@cache
+def boxes(suffix: str) -> Files:
+    """Boxes of two people in three frames of two cameras, one of them with a track."""
+    folder = lasting_folder() / f"boxes {suffix}"
+    folder.mkdir()
+    rows = [
+        (frame, 10.5 * person, 20.0, 9.25, 30.0, 0.75, person, camera)
+        for camera in ("left", "right") for frame in (1, 2, 3) for person in (1, 2)
+    ]  # fmt: skip
+    columns = ["frame", "left", "top", "width", "height", "score", "track", "camera"]
+    table = pd.DataFrame(rows, columns=columns)
+    if suffix == "parquet":
+        table.to_parquet(folder / "boxes.parquet")
+    elif suffix == "csv":
+        table.to_csv(folder / "boxes.csv", index=False)
+    else:
+        order = ["frame", "track", *columns[1:6]]
+        table[:6][order].to_csv(folder / "boxes.txt", index=False, header=False)
+    return read_files(folder)
+
+
+@cache
+def part_of_video() -> Files:
+    """What was seen in a minute of a video, as a stopped run keeps it."""
+    folder = lasting_folder() / "part"
+    seen = replace(
+        NOTHING, frame=np.array([1, 2]), change=np.zeros(2), shift=np.zeros((2, 2)),
+        last=np.zeros((4, 6, 3), np.uint8), box_frame=np.array([1, 2]), xywh=np.ones((2, 4)),
+        score=np.ones(2), track=np.array([-1, 3]), cue=np.zeros((2, CUE), np.float16),
+    )  # fmt: skip
+    PartFolder(folder, "main", {}).write(0, seen)
+    return read_files(folder)
 
 
 @cache

@@ -39,6 +39,10 @@ from sameplayer.numbers.tables import read_roster, table_probabilities
 from sameplayer.ranking.numbers import with_numbers
 from sameplayer.ranking.prepared import PreparedGallery
 from sameplayer.ranking.ranking import Ranking, rank
+from sameplayer.tracks.box_files import read_boxes
+from sameplayer.tracks.parts import NOTHING, PartFolder, joined
+from sameplayer.tracks.shots import read_cuts, shot_numbers
+from sameplayer.tracks.tracker import track
 from sameplayer.training.config import read_config
 from sameplayer.training.plan import make_plan
 from sameplayer.training.train import train
@@ -137,6 +141,28 @@ def use_roster(name: str, folder: Path) -> None:
     roster = read_roster(folder / name)
     assert roster
     assert set(roster) <= set(NUMBERS)
+
+
+def use_boxes(name: str, folder: Path) -> None:
+    camera = None if name.endswith("txt") else "left"
+    boxes = read_boxes(folder / name, 100, (640, 360), camera)
+    assert (boxes.xywh[:, :2] + boxes.xywh[:, 2:] <= [640, 360]).all()
+    ids = track(boxes, np.arange(100) / 25, np.zeros(100, np.int64))
+    assert ids.shape == boxes.frame.shape
+
+
+def use_cuts(folder: Path) -> None:
+    shots = shot_numbers(np.arange(9.0), read_cuts(folder / "cuts.csv"))
+    assert (np.diff(shots) >= 0).all()
+
+
+def use_part(folder: Path) -> None:
+    """A damaged part is as none; one that is read can be used."""
+    seen = PartFolder(folder, "main", {}).read(0)
+    if seen is not None:
+        both = joined([seen, NOTHING])
+        assert len(both.cue) == len(both.boxes()) == len(seen.boxes())
+        assert len(both.change) == len(both.shift) == len(both.frame)
 
 
 def use_submission(folder: Path) -> None:

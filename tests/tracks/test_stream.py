@@ -244,6 +244,7 @@ def test_a_video_that_ends_early_is_used_as_far_as_it_goes(tmp_path: Path) -> No
     last = int(tracklets.table["frame"].max())
     assert 10 < last < 60
     assert len(tracklets) == 1
+    assert "claims to be 6.0 s long and ends at " in tracklets.notes[0]
     assert len(video_module.open_video(broken)) - last < 12
 
 

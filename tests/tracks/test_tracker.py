@@ -71,6 +71,14 @@ def test_the_less_sure_of_two_boxes_on_one_player_is_left_out() -> None:
     assert track(boxes, TIMES, ONE_SHOT).tolist() == [-1, 0, 1] * 3
 
 
+def test_a_box_within_a_surer_one_is_left_out_unless_it_has_a_track() -> None:
+    frame, score = np.array([1, 1]), np.array([0.9, 0.6])
+    xywh = np.array([[100, 100, 40, 120], [105, 101, 30, 60]], float)
+    for number, gone in ((-1, [False, True]), (4, [False, False])):
+        boxes = Boxes(frame, xywh, score, np.array([number, -1]))
+        assert duplicates(boxes).tolist() == gone
+
+
 def test_short_tracklets_of_unsure_boxes_are_left_out() -> None:
     sure = boxes_at({1: [(100, 200)], 2: [(100, 200)], 3: [(400, 200)]})
     boxes = Boxes(sure.frame, sure.xywh, np.array([0.4, 0.4, 0.8]), sure.track)
@@ -140,3 +148,9 @@ def test_settings_out_of_range_are_refused() -> None:
         TrackerConfig(gap=-1)
     with pytest.raises(SettingError, match="margin"):
         TrackerConfig(margin=float("nan"))
+
+
+def test_boxes_with_and_without_a_track_may_stand_together() -> None:
+    mixed = boxes_at({frame: [(100, 200), (400, 200)] for frame in (1, 2, 3)})
+    boxes = Boxes(mixed.frame, mixed.xywh, mixed.score, np.tile([5, -1], 3))
+    assert track(boxes, TIMES, ONE_SHOT).tolist() == [0, 1] * 3

@@ -55,6 +55,18 @@ NOTHING = Seen(
 )  # fmt: skip
 
 
+def _refuse_misfits(seen: Seen) -> None:
+    """Raise DataError where arrays have not the types and shapes that they should have."""
+    frames, boxes = len(seen.frame), len(seen.boxes())
+    for field in fields(Seen):
+        found, wanted = getattr(seen, field.name), getattr(NOTHING, field.name)
+        count = frames if field.name in ("frame", "change", "shift") else boxes
+        shape = found.shape if field.name == "last" else (count, *wanted.shape[1:])
+        fits = found.dtype == wanted.dtype and found.ndim == wanted.ndim and found.shape == shape
+        if not fits:
+            raise DataError(f"{field.name} is {found.dtype} of shape {found.shape}.")
+
+
 def joined(parts: Sequence[Seen]) -> Seen:
     """Return what was seen in all parts, in their order."""
     columns = {
@@ -86,7 +98,7 @@ class PartFolder:
                 if (file.metadata() or {}).get("settings") != self._settings:
                     return None
                 seen = Seen(*(file.get_tensor(field.name) for field in fields(Seen)))
-            seen.boxes()
+            _refuse_misfits(seen)
         except (OSError, SafetensorError, DataError, ValueError):
             return None
         return seen

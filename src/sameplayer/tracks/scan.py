@@ -85,7 +85,8 @@ class _Notes:
         self._frames.append((frame.number, view[0], view[1] * max(size), view[2] * max(size)))
         self._last = small
         if isinstance(self._source, Boxes):
-            xywh = self._source.xywh[self._source.frame == frame.number]
+            rows = np.searchsorted(self._source.frame, [frame.number, frame.number + 1])
+            xywh = self._source.xywh[slice(*rows)]
         else:
             xywh, score = within(*boxes_in(self._source(frame.picture)), size[1], size[0])
             self._found.append((np.full(len(xywh), frame.number), xywh, score))
@@ -97,7 +98,7 @@ class _Notes:
         boxes = _given(source, span) if isinstance(source, Boxes) else _stacked(self._found)
         cue = np.full((len(boxes), CUE), np.nan, np.float16)
         for number, look in self._looks.items():
-            cue[boxes.frame == number] = look
+            cue[slice(*np.searchsorted(boxes.frame, [number, number + 1]))] = look
         table = np.array(self._frames, np.float64).reshape(-1, 4)
         return Seen(
             table[:, 0].astype(np.int64), table[:, 1], table[:, 2:], self._last,
@@ -106,7 +107,7 @@ class _Notes:
 
 
 def _given(boxes: Boxes, span: tuple[int, int]) -> Boxes:
-    rows = (boxes.frame >= span[0]) & (boxes.frame <= span[1])
+    rows = slice(*np.searchsorted(boxes.frame, [span[0], span[1] + 1]))
     return Boxes(boxes.frame[rows], boxes.xywh[rows], boxes.score[rows], boxes.track[rows])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.video import Video, open_video
+from sameplayer.data.video_index import open_source
 from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
@@ -26,6 +27,7 @@ from sameplayer.tracks.views import compare, thumbnail
 GivenBoxes = str | Path | Boxes
 GivenCuts = str | Path | Sequence[float] | np.ndarray
 LONGEST_CUT = 250  # frames between which the first one of a shot is looked for
+EARLY_S, EARLY_SHARE = 2.0, 0.02  # that a video lacks: sound may last a little longer
 PROBED = 3  # frames of a video by which a detector chooses its tile
 
 
@@ -183,12 +185,26 @@ def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> lis
     missing = np.setdiff1d(numbers, seen.frame)
     if len(missing) == len(numbers):
         raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
+    notes = _ends_early(camera, float(video.times[-1]))
     if not len(missing):
-        return []
+        return notes
     times = video.times[missing - 1]
-    return [
+    notes.append(
         f"{camera.video}: {len(missing)} of {len(numbers)} frames cannot be decoded, between "
         f"{times[0]:.1f} and {times[-1]:.1f} s; the others are used."
+    )
+    return notes
+
+
+def _ends_early(camera: Camera, last: float) -> list[str]:
+    """Return what to say of a file that is shorter than it claims to be."""
+    with open_source(camera.video) as source:
+        claimed = (source.duration or 0) / 1e6
+    if claimed - last < max(EARLY_S, EARLY_SHARE * claimed):
+        return []
+    return [
+        f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what there "
+        "is of it is used."
     ]
 
 

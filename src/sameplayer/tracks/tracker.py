@@ -19,6 +19,7 @@ from sameplayer.tracks.geometry import overlaps, suppress
 from sameplayer.tracks.motion import People, met, moved, newcomers, surprise
 
 SAME = 0.7  # intersection over union of two boxes on one player
+INSIDE = 0.85  # share of a box within a surer one: a part of him, or somebody hidden behind him
 SURE = 0.5  # score of boxes that come first, and of one that makes a short tracklet real
 SHORT = 3  # boxes: shorter tracklets without a sure box are dropped
 FAR = 16.0  # squared deviations from the expected place beyond which nobody is expected
@@ -76,36 +77,42 @@ def track(
             f"Boxes up to frame {last}, {len(times)} times and {len(shots)} shots; expected a time "
             "and a shot for each frame."
         )
-    ids, first = keep_given(boxes, shots)
-    free = np.flatnonzero(~duplicates(boxes) & (boxes.track < 0))
+    ids, free = keep_given(boxes, shots)
     looks = np.full((len(boxes), 1), np.nan) if cues is None else np.asarray(cues, np.float64)
-    own = _Tracker(boxes, looks, config or TrackerConfig(), first)
+    own = _Tracker(boxes, looks, config or TrackerConfig())
     for rows in runs_of(free, boxes.frame):
         own.step(rows, float(times[boxes.frame[rows[0]] - 1]), int(shots[boxes.frame[rows[0]] - 1]))
-    ids[free] = np.where(_doubtful(own.ids[free], boxes.score[free]), -1, own.ids[free])
+    tracked = own.ids[free] + ids.max(initial=-1) + 1
+    ids[free] = np.where(_doubtful(tracked, boxes.score[free]), -1, tracked)
     return renumbered(ids)
 
 
-def keep_given(boxes: Boxes, shots: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return (n,) ids of the boxes that came with a track, one a track and shot, and the next id.
+def keep_given(boxes: Boxes, shots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n,) ids of the boxes that came with a track, and the rows that are to be tracked.
 
-    -1 for boxes without a track, and for duplicates.
+    One id a track and shot, from 0; -1 for boxes without a track and for duplicates, which are not
+    to be tracked either.
     """
     ids = np.full(len(boxes), -1, np.int64)
-    given = np.flatnonzero(~duplicates(boxes) & (boxes.track >= 0))
+    kept = ~duplicates(boxes)
+    given = np.flatnonzero(kept & (boxes.track >= 0))
     pairs = np.stack([boxes.track[given], np.asarray(shots)[boxes.frame[given] - 1]], axis=1)
-    named, places = np.unique(pairs, axis=0, return_inverse=True)
+    _, places = np.unique(pairs, axis=0, return_inverse=True)
     ids[given] = places
-    return ids, len(named)
+    return ids, np.flatnonzero(kept & (boxes.track < 0))
 
 
 def duplicates(boxes: Boxes) -> np.ndarray:
-    """Return (n,) bool: boxes on a player who has a surer one in the same frame."""
+    """Return (n,) bool: boxes on a player who has a surer one in the same frame.
+
+    A box within a surer one is left out as well, unless one of them came with a track.
+    """
     gone = np.zeros(len(boxes), bool)
     for rows in runs_of(np.arange(len(boxes)), boxes.frame):
-        share, _ = overlaps(boxes.xywh[rows], boxes.xywh[rows])
+        share, inside = overlaps(boxes.xywh[rows], boxes.xywh[rows])
+        found = (boxes.track[rows] < 0)[:, None] & (boxes.track[rows] < 0)[None]
         order = np.argsort(-boxes.score[rows], kind="stable")
-        gone[rows] = ~suppress(order, share > SAME)
+        gone[rows] = ~suppress(order, (share > SAME) | (inside > INSIDE) & found)
     return gone
 
 
@@ -135,12 +142,10 @@ def runs_of(rows: np.ndarray, frame: np.ndarray) -> list[np.ndarray]:
 class _Tracker:
     """The people of one camera while its boxes come in, frame by frame."""
 
-    def __init__(
-        self, boxes: Boxes, cues: np.ndarray, config: TrackerConfig, first_id: int
-    ) -> None:
+    def __init__(self, boxes: Boxes, cues: np.ndarray, config: TrackerConfig) -> None:
         self.ids = np.full(len(boxes), -1, np.int64)
         self._boxes, self._cues, self._config = boxes, cues, config
-        self._next, self._shot = first_id, -1
+        self._next, self._shot = 0, -1
         nobody = np.zeros(0, np.int64)
         self._nobody = newcomers(nobody, np.zeros((0, 4)), 0.0, cues[:0])
         self._people = self._nobody

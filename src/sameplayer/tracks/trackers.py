@@ -10,7 +10,7 @@ import numpy as np
 
 from sameplayer.errors import DataError, SettingError, did_you_mean, import_extra
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.tracker import duplicates, keep_given, renumbered, runs_of, track
+from sameplayer.tracks.tracker import keep_given, renumbered, runs_of, track
 
 Tracker = Callable[[Boxes, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 TRACKERS: dict[str, Tracker] = {"own": track}
@@ -56,8 +56,7 @@ class UpdatedTracker:
         cues: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return (n,) int64: the tracklet of each box as ``track`` does; -1 for those left out."""
-        ids, first = keep_given(boxes, shots)
-        free = np.flatnonzero(~duplicates(boxes) & (boxes.track < 0))
+        ids, free = keep_given(boxes, shots)
         pairs = np.full((len(boxes), 2), -1, np.int64)
         shot = -1
         for rows in runs_of(free, boxes.frame):
@@ -69,7 +68,7 @@ class UpdatedTracker:
             self._step(boxes, rows, pairs)
         tracked = np.flatnonzero(pairs[:, 1] >= 0)
         _, places = np.unique(pairs[tracked], axis=0, return_inverse=True)
-        ids[tracked] = first + places
+        ids[tracked] = places + ids.max(initial=-1) + 1
         return renumbered(ids)
 
     def _step(self, boxes: Boxes, rows: np.ndarray, pairs: np.ndarray) -> None:
