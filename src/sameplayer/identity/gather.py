@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from sameplayer.tracks.tracklets import Tracklets
 TOGETHER = 0.5  # intersection over union from which two boxes at once are two of one person
 SURE_KIT = 0.9  # for two tracklets to count as of one kit while looks are learnt
 UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
+Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
 FEWEST_S = 1.0  # that two views must share for one to be sought in the other
 
 
@@ -33,8 +34,7 @@ class Gathered:
     evidence     of them
     kits         or None where no two kits can be told apart
     looks        from likeness to odds
-    views        (camera, shot) pairs -> how one lies in the other
-    cuts         how many tracklets were cut
+    facts        what a reader of the log wants to know, as JSON holds it
     """
 
     tracklets: Tracklets
@@ -42,21 +42,7 @@ class Gathered:
     evidence: Evidence
     kits: Kits | None
     looks: LookCurve
-    views: dict[tuple[tuple[str, int], tuple[str, int]], View]
-    cuts: int
-
-    def facts(self) -> dict[str, Any]:
-        """Return what a reader of the log wants to know, as JSON holds it."""
-        views = [
-            {"cameras": [first[0], second[0]], "shots": [first[1], second[1]],
-             "shift_s": round(view.shift_s, 3), "error_heights": round(view.error, 3),
-             "agreeing_pairs": len(view.pairs)}
-            for (first, second), view in self.views.items()
-        ]  # fmt: skip
-        looks = {"slope": self.looks.slope, "offset": self.looks.offset, "same": self.looks.same,
-                 "others": self.looks.others, "source": self.looks.source}  # fmt: skip
-        kits = list(self.kits.words) if self.kits else None
-        return {"kits": kits, "looks": looks, "views": views, "cut_tracklets": self.cuts}
+    facts: dict[str, Any]
 
 
 def gather(
@@ -64,9 +50,7 @@ def gather(
 ) -> Gathered:
     """Turn what was measured into evidence; tracklets of two persons are cut first."""
     looks = _looks(tracklets, samples, None, seed)[0]
-    cut = _cut(tracklets, samples, looks, splitting)
-    cuts = len(cut) - len(tracklets)
-    tracklets = cut
+    whole, tracklets = len(tracklets), _cut(tracklets, samples, looks, splitting)
     of = _of(tracklets, samples)
     kits, team = _kits(samples, of, len(tracklets), seed)
     looks, apart = _looks(tracklets, samples, team, seed)
@@ -77,7 +61,26 @@ def gather(
     weight = np.bincount(of, minlength=len(tracklets)).astype(float)
     number = _numbers(samples, of, len(tracklets))
     evidence = Evidence(appearance, place, apart, number, team, np.maximum(weight, 0.5))
-    return Gathered(tracklets, samples, evidence, kits, looks, views, cuts)
+    facts = {
+        "tracklets": len(tracklets),
+        "cut_tracklets": len(tracklets) - whole,
+        "kits": list(kits.words) if kits else None,
+        "looks": asdict(looks),
+        "views": [_told(pair, view) for pair, view in views.items()],
+    }
+    return Gathered(tracklets, samples, evidence, kits, looks, facts)
+
+
+def _told(pair: Pair, view: View) -> dict[str, Any]:
+    """Return a view as JSON holds it: of which cameras and shots, and how well it fits."""
+    (camera, shot), (other, its) = pair
+    return {
+        "cameras": [camera, other],
+        "shots": [shot, its],
+        "shift_s": round(view.shift_s, 3),
+        "error_heights": round(view.error, 3),
+        "agreeing_pairs": len(view.pairs),
+    }
 
 
 def _of(tracklets: Tracklets, samples: Samples) -> np.ndarray:
@@ -196,7 +199,7 @@ def _numbers(samples: Samples, of: np.ndarray, count: int) -> np.ndarray:
 
 def _places(
     tracklets: Tracklets, appearance: np.ndarray, seed: int
-) -> tuple[dict[tuple[tuple[str, int], tuple[str, int]], View], np.ndarray | None]:
+) -> tuple[dict[Pair, View], np.ndarray | None]:
     """Look for each view in those of other cameras that show the same time."""
     if len(tracklets.cameras) < 2:
         return {}, None
@@ -204,7 +207,7 @@ def _places(
     keys = list(zip(spans["camera"].astype(str), spans["shot"].astype(int), strict=True))
     shots = {key: np.flatnonzero([one == key for one in keys]) for key in sorted(set(keys))}
     place = np.zeros(appearance.shape, np.float32)
-    views: dict[tuple[tuple[str, int], tuple[str, int]], View] = {}
+    views: dict[Pair, View] = {}
     order = [camera.name for camera in tracklets.cameras]
     for a, first in shots.items():
         for b, second in shots.items():

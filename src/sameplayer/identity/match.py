@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sameplayer.identity.assemble import assemble
 from sameplayer.identity.confidence import confidence
 from sameplayer.identity.corrections import Correction, located, read_corrections
 from sameplayer.identity.demands import demands
-from sameplayer.identity.gather import gather
+from sameplayer.identity.gather import Gathered, gather
 from sameplayer.identity.link import link
 from sameplayer.identity.naming import Naming, name_identities
 from sameplayer.identity.player_log import PlayerLog
@@ -134,45 +135,57 @@ def identify_players(
         cuts=cuts,
         tracker=config.tracker,
         folder=keep,
-        progress=lambda done, whole: tell("finding people", done, whole),
+        progress=partial(tell, "finding people"),
     )
     device = str(pick_device(config.device))
     encoder = encoder or load_encoder(config.encoder, device=device)
     reader = reader or make_reader(config.reader, ReaderSettings(device=device))
     samples = look(
-        tracklets,
-        encoder,
-        reader,
-        folder=keep,
-        progress=lambda done, whole: tell("looking at people", done, whole),
+        tracklets, encoder, reader, folder=keep, progress=partial(tell, "looking at people")
     )
     tell("linking", 0, 1)
     gathered = gather(tracklets, samples, seed=config.seed)
+    gathered.facts.update(
+        sameplayer=__version__,
+        settings=asdict(config),
+        encoder=encoder.fingerprint(),
+        reader=getattr(reader, "name", type(reader).__name__),
+    )
+    log = identify(gathered, line_up, rows or (), config, sides)
+    tell("linking", 1, 1)
+    return log
+
+
+def identify(
+    gathered: Gathered,
+    roster: Roster | None,
+    corrections: Sequence[Correction],
+    config: LogConfig,
+    sides: Mapping[str, int] | None = None,
+) -> PlayerLog:
+    """Link and name what was gathered of a match, as ``identify_players`` does at its end.
+
+    Raises DataError naming the corrections that contradict each other, the roster or what was seen.
+    """
     evidence, tracklets = gathered.evidence, gathered.tracklets
-    asked = demands(rows or (), located(rows or (), tracklets.table), evidence, line_up)
+    asked = demands(corrections, located(corrections, tracklets.table), evidence, roster)
     labels = link(evidence, prior_log_odds=config.prior, blocked=asked.blocked, joined=asked.joined)
     words = gathered.kits.words if gathered.kits else ("team A", "team B")
     naming = Naming(
-        roster=line_up,
+        roster=roster,
         players=config.players,
         sure=config.threshold,
         teams=(*words, "other"),
         sides=sides,
         fixed=asked.fixed(labels),
-        called={} if line_up else asked.called(labels),
+        called={} if roster else asked.called(labels),
     )
     names = name_identities(evidence, labels, tracklets.spans(), naming)
     sure = confidence(evidence, labels, blocked=asked.blocked)
     facts = {
-        "sameplayer": __version__,
-        "settings": asdict(config),
-        "encoder": encoder.fingerprint(),
-        "reader": getattr(reader, "name", type(reader).__name__),
-        "tracklets": len(tracklets),
-        "corrections": len(rows or ()),
+        **gathered.facts,
+        "corrections": len(corrections),
         "roster_sides": names.sides,
         "notes": [*tracklets.notes, *names.remarks],
-        **gathered.facts(),
     }
-    tell("linking", 1, 1)
     return assemble(gathered, labels, names, sure, facts, config.threshold)
