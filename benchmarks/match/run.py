@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import inspect
 import json
 import os
 import subprocess
@@ -145,21 +144,18 @@ def _cut(picture: np.ndarray, box: Any) -> np.ndarray:
     return np.ascontiguousarray(picture[top:bottom, left:right])
 
 
-def ours(match: dict[str, Any], boxes: str, folder: Path | None, *, roster: bool) -> PlayerLog:
-    """The one call of what is measured; settings that it does not know are left out."""
-    from sameplayer.identity.match import identify_players
+def ours(match: dict[str, Any], boxes: str, *, roster: bool) -> PlayerLog:
+    """The one call of what is measured, with its default settings."""
+    from sameplayer.identity.match import LogConfig, identify_players
 
-    settings = {
-        "boxes": match["boxes"] if boxes == "given" else None,
-        "roster": match["roster"] if roster else None,
-        "offsets": [camera.offset_s for camera in match["cameras"]],
-        "cuts": match["cuts"],
-        "fps": FPS,
-        "folder": folder,
-    }
-    known = inspect.signature(identify_players).parameters
-    settings = {name: value for name, value in settings.items() if name in known}
-    return identify_players([camera.video for camera in match["cameras"]], **settings)
+    return identify_players(
+        [camera.video for camera in match["cameras"]],
+        match["boxes"] if boxes == "given" else None,
+        match["roster"] if roster else None,
+        offsets=[camera.offset_s for camera in match["cameras"]],
+        cuts=match["cuts"],
+        config=LogConfig(fps=FPS),
+    )
 
 
 def tracker_row(match: dict[str, Any], boxes: str, truth: pd.DataFrame) -> dict[str, float]:
@@ -180,7 +176,7 @@ def gta_row(
 def ours_row(
     match: dict[str, Any], boxes: str, truth: pd.DataFrame, *, roster: bool
 ) -> dict[str, float]:
-    scores = score_log(ours(match, boxes, None, roster=roster), truth).as_dict()
+    scores = score_log(ours(match, boxes, roster=roster), truth).as_dict()
     return scores | {
         "named_at_95": scores["appearances_at_95"],
         "wrong": 1 - scores["appearances_precision"],
@@ -276,7 +272,7 @@ def soccer(shared: Path, out: Path, boxes: str) -> None:
         out.mkdir(parents=True, exist_ok=True)
         given.to_csv(match["boxes"], index=False)
     begin = time.perf_counter()
-    log = ours(match, boxes, None, roster=False)
+    log = ours(match, boxes, roster=False)
     spent = time.perf_counter() - begin
     print(json.dumps(pair_scores(log, labels) | {"seconds": round(spent, 1)}, indent=1))
 
