@@ -23,12 +23,12 @@ def test_the_curve_says_one_person_for_likeness_that_one_person_has() -> None:
     rows, clear, of, time, pairs = _match(0.5)
     curve = fit_looks(rows, clear, of, time, pairs)
     assert curve.source == "this match"
-    assert (curve.same, curve.others) == (30, 435)
+    assert (curve.same, curve.others) == (3 * 30, 3 * 435)
     means = tracklet_rows(rows, clear, of, 30)
-    others = curve((means @ means.T)[~np.eye(30, dtype=bool)])
+    others = curve((means @ means.T)[~np.eye(30, dtype=bool)], 9, 9)
     assert (others < 0).mean() > 0.99
-    assert curve(np.array([0.98]))[0] > 2
-    assert np.abs(curve(np.array([-1.0, 1.0]))).max() <= LIMIT
+    assert curve(np.array([0.98]), 9, 9)[0] > 2
+    assert np.abs(curve(np.array([-1.0, 1.0]), 1, 9)).max() <= LIMIT
 
 
 def test_noisier_looks_say_less() -> None:
@@ -39,7 +39,7 @@ def test_noisier_looks_say_less() -> None:
         early, late = (
             tracklet_rows(rows[part], clear[part], of[part], 30) for part in (time < 3, time > 5)
         )
-        said.append(float(np.median(curve((early * late).sum(axis=1)))))
+        said.append(float(np.median(curve((early * late).sum(axis=1), 3, 3))))
     assert said[1] < said[0] - 1
 
 
@@ -49,7 +49,7 @@ def test_looks_that_tell_nobody_apart_say_nothing() -> None:
     blind = rng.normal(size=rows.shape)
     blind /= np.linalg.norm(blind, axis=1, keepdims=True)
     curve = fit_looks(blind, clear, of, time, pairs)
-    assert np.abs(curve(np.linspace(-1, 1, 9))).max() < 3.5
+    assert np.abs(curve(np.linspace(-0.5, 0.5, 9), 4, 4)).max() < 3.5
 
 
 def test_too_few_pairs_take_the_curve_of_other_matches() -> None:
@@ -64,3 +64,10 @@ def test_clear_pictures_weigh_more() -> None:
     mean = tracklet_rows(rows, np.array([3.0, 1.0]), np.array([0, 0]), 2)
     assert np.allclose(mean[0], np.array([3, 1]) / np.sqrt(10), atol=1e-3)
     assert not mean[1].any()
+
+
+def test_single_pictures_need_less_likeness_than_many() -> None:
+    curve = fit_looks(*_match(1.0))
+    likeness = np.linspace(-1, 1, 401)
+    even = [likeness[np.abs(curve(likeness, n, n)).argmin()] for n in (1, 4)]
+    assert even[0] < even[1] - 0.1

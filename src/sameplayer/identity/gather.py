@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer.errors import DataError
+from sameplayer.identity.crowded import too_high
 from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.looks import LookCurve, fit_looks, tracklet_rows
 from sameplayer.identity.place import View, find_view, place_odds
@@ -22,6 +23,7 @@ TOGETHER = 0.5  # intersection over union from which two boxes at once are two o
 SURE_KIT = 0.9  # for two tracklets to count as of one kit while looks are learnt
 UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
 Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
+UNSEEN = -1.0  # log-odds of appearance for one of whom there is no good picture: stay alone
 FEWEST_S = 1.0  # that two views must share for one to be sought in the other
 
 
@@ -48,19 +50,25 @@ class Gathered:
 def gather(
     tracklets: Tracklets, samples: Samples, *, splitting: Splitting | None = None, seed: int = 0
 ) -> Gathered:
-    """Turn what was measured into evidence; tracklets of two persons are cut first."""
+    """Turn what was measured into evidence; tracklets of two persons are cut first.
+
+    Pictures that hold two people say nothing (``too_high``).
+    """
+    samples = samples.where(~too_high(tracklets.table)[samples.box])
     looks = _looks(tracklets, samples, None, seed)[0]
     whole, tracklets = len(tracklets), _cut(tracklets, samples, looks, splitting)
     of = _of(tracklets, samples)
     kits, team = _kits(samples, of, len(tracklets), seed)
     looks, apart = _looks(tracklets, samples, team, seed)
     rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
-    appearance = looks(rows @ rows.T)
+    pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
+    appearance = looks(rows @ rows.T, pictures[:, None], pictures)
+    unseen = ~rows.any(axis=1)
+    appearance[unseen] = appearance[:, unseen] = UNSEEN
     np.fill_diagonal(appearance, 0)
     views, place = _places(tracklets, appearance, seed)
-    weight = np.bincount(of, minlength=len(tracklets)).astype(float)
     number = _numbers(samples, of, len(tracklets))
-    evidence = Evidence(appearance, place, apart, number, team, np.maximum(weight, 0.5))
+    evidence = Evidence(appearance, place, apart, number, team, pictures.astype(float))
     facts = {
         "tracklets": len(tracklets),
         "cut_tracklets": len(tracklets) - whole,
@@ -174,7 +182,10 @@ def _cut(
     for tracklet in range(len(tracklets)):
         own = slice(bounds[tracklet], bounds[tracklet + 1])
         for cut in split_at(
-            samples.row[own].astype(np.float32), samples.number[own], looks, splitting
+            samples.row[own].astype(np.float32),
+            samples.number[own],
+            lambda cosine: looks(cosine, 1, 1),
+            splitting,
         ):
             before, after = samples.box[own][cut - 1 : cut + 1]
             begins[(before + after + 1) // 2] = True

@@ -10,39 +10,49 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from sameplayer.encoder.calibration import fit_calibration
-from sameplayer.errors import DataError
+from scipy.optimize import minimize
 
 DROP = 0.03  # by which a person is less like himself in another camera than later in a tracklet
 LIMIT = 6.0  # the most that the look of two tracklets may say
 FEWEST = 15  # pairs of each kind; with less, the curve of other matches is taken
 MOST_PAIRS = 20_000
 APART_S = 1.0  # between the middles of two parts of a tracklet
+SIZES = (1, 2, 4, 8)  # pictures of the parts that are compared
+PULL = 1.0  # towards no slope at all, counted in pairs
 
 
 @dataclass(frozen=True)
 class LookCurve:
-    """Cosine similarity of two tracklets' mean rows -> log-likelihood ratio, one person or two.
+    """Likeness of two tracklets -> log-likelihood ratio of one person against two.
 
-    slope, offset    of the line, which is cut to LIMIT both ways
-    same, others     pairs that it was fitted to
-    source           "this match", or which other data
+    odds = slope * cosine + few * u + few_slope * u * cosine + offset, cut to LIMIT both ways, where
+    u = 1 / pictures of the one + 1 / pictures of the other: means of few pictures are less alike,
+    whoever they show.
+
+    same, others    pairs that it was fitted to
+    source          "this match", or which other data
     """
 
     slope: float
+    few: float
+    few_slope: float
     offset: float
     same: int
     others: int
     source: str
 
-    def __call__(self, similarity: np.ndarray) -> np.ndarray:
-        odds = np.asarray(similarity, np.float32) * np.float32(self.slope)
-        odds += np.float32(self.offset)
+    def __call__(
+        self, cosine: np.ndarray, first: np.ndarray | int, second: np.ndarray | int
+    ) -> np.ndarray:
+        """Return odds, float32, of cosines; first and second: pictures, as arrays that fit."""
+        u = np.float32(1) / np.asarray(first, np.float32)
+        u = u + np.float32(1) / np.asarray(second, np.float32)
+        odds = np.asarray(cosine, np.float32) * (self.slope + np.float32(self.few_slope) * u)
+        odds += np.float32(self.few) * u + np.float32(self.offset)
         return np.clip(odds, -LIMIT, LIMIT, out=odds)
 
 
-DEFAULT = LookCurve(36.8, -30.4, 122, 1125, "soccer from two cameras, labelled by hand")
+DEFAULT = LookCurve(25.76, 4.64, -4.41, -20.34, 1038, 3180, "soccer from two cameras, labelled")
 
 
 def tracklet_rows(rows: np.ndarray, clear: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
@@ -74,33 +84,58 @@ def fit_looks(
     time_s       (k,) seconds
     impostors    (m, 2) pairs of tracklets that show two persons
 
-    Parts are thirds of a tracklet, for one person and for two alike. With fewer than FEWEST pairs
-    of a kind, DEFAULT is returned.
+    Parts are the first and the last pictures of a tracklet, SIZES of them, and as many of each of
+    two persons. With fewer than FEWEST pairs of a kind, DEFAULT is returned.
     """
-    count = int(of[-1]) + 1 if len(of) else 0
-    position = np.arange(len(of)) - np.searchsorted(of, of)
-    size = np.bincount(of, minlength=count)[of] if count else position
-    third = np.minimum(position * 3 // np.maximum(size, 1), 2)
-    parts = [tracklet_rows(rows[third == k], clear[third == k], of[third == k], count)
-             for k in (0, 2)]  # fmt: skip
-    middle = [_middles(time_s[third == k], of[third == k], count) for k in (0, 2)]
-    far = middle[1] - middle[0] >= APART_S
-    same = (parts[0] * parts[1]).sum(axis=1)[far] - DROP
+    count = max(int(of.max(initial=-1)), int(impostors.max(initial=-1))) + 1
     rng = np.random.default_rng(seed)
     if len(impostors) > MOST_PAIRS:
         impostors = impostors[rng.choice(len(impostors), MOST_PAIRS, replace=False)]
-    there = np.linalg.norm(parts[0], axis=1) > 0.5
-    impostors = impostors[there[impostors].all(axis=1)]
-    others = (parts[0][impostors[:, 0]] * parts[0][impostors[:, 1]]).sum(axis=1)
+    same, others = [], []
+    for size in SIZES:
+        early, late = _ends(of, size)
+        parts = [tracklet_rows(rows[part], clear[part], of[part], count) for part in (early, late)]
+        middle = [_middles(time_s[part], of[part], count) for part in (early, late)]
+        full = np.bincount(of, minlength=count) >= 2 * size
+        chosen = full & (middle[1] - middle[0] >= APART_S)
+        same.append(np.column_stack([(parts[0] * parts[1]).sum(axis=1)[chosen] - DROP,
+                                     np.full(chosen.sum(), 2 / size)]))  # fmt: skip
+        pairs = impostors[(full[impostors]).all(axis=1)]
+        alike = (parts[0][pairs[:, 0]] * parts[0][pairs[:, 1]]).sum(axis=1)
+        others.append(np.column_stack([alike, np.full(len(pairs), 2 / size)]))
+    return fit_curve(np.concatenate(same), np.concatenate(others), "this match")
+
+
+def fit_curve(same: np.ndarray, others: np.ndarray, source: str) -> LookCurve:
+    """Fit the curve to pairs of one person (k, 2) and of two (m, 2): cosines, and u as above.
+
+    Least log loss, both kinds weighing the same, with a small pull towards no slope. With fewer
+    than FEWEST pairs of a kind, DEFAULT is returned.
+    """
     if min(len(same), len(others)) < FEWEST:
         return DEFAULT
-    try:
-        curve = fit_calibration(
-            np.concatenate([same, others]), np.arange(len(same) + len(others)) < len(same)
-        )
-    except DataError:  # one person is no more like himself than like others: looks say nothing
-        return LookCurve(1e-6, 0.0, len(same), len(others), "this match: looks say nothing")
-    return LookCurve(curve.slope, curve.offset, len(same), len(others), "this match")
+    cosine, u = np.concatenate([same, others]).T
+    inputs = np.column_stack([cosine, u, u * cosine, np.ones(len(u))])
+    sign = np.where(np.arange(len(u)) < len(same), 1.0, -1.0)
+    weight = np.where(sign > 0, 0.5 / len(same), 0.5 / len(others)) * min(len(same), len(others))
+    pull = PULL * np.array([1e-3, 1e-3, 1e-3, 0])
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        score = sign * (inputs @ at)
+        slope = -weight * sign / (1 + np.exp(np.clip(score, -50, 50)))
+        value = weight @ np.logaddexp(0, -score) + pull @ at**2 / 2
+        return float(value), inputs.T @ slope + pull * at
+
+    found = minimize(loss, np.zeros(4), jac=True, method="L-BFGS-B").x
+    slope, few, few_slope, offset = (float(value) for value in found)
+    return LookCurve(slope, few, few_slope, offset, len(same), len(others), source)
+
+
+def _ends(of: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which pictures are among the first, and among the last, of their tracklets."""
+    before = np.arange(len(of)) - np.searchsorted(of, of)
+    after = np.searchsorted(of, of, side="right") - 1 - np.arange(len(of))
+    return before < size, after < size
 
 
 def _middles(time_s: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:

@@ -29,12 +29,13 @@ ROUNDS = 4  # of choosing who agrees, and fitting to them
 NEAR = 0.5  # of a player's height: nearer is the same place while proposals are counted
 MOSTLY = 0.6  # of the common moments two tracklets must be near to agree
 FEWEST_PAIRS = 6  # of tracklets that agree: four would fit any homography
-AGREEING = 0.6  # share of the tracklets of the first view that the second should see
+EXPLAINED = 0.5  # share of places where the second view should see somebody, and does
 SHIFTS_S = np.arange(-15, 16) * 0.04  # between clocks that were started by hand
 FAR = 4.0  # heights between two people who happen to be near each other
 LOST = 0.05  # share of moments at which a box has lost its feet
 FEET = 0.08  # heights by which the lower edge of a box misses the feet, at the best
 LIMIT = 8.0  # the most that place may say of a pair
+DOUBT = 2  # moments that few moments are thinned by: people cross
 WORTH_S = 1.0  # moments within so long a time say the same thing
 
 
@@ -111,8 +112,8 @@ def place_odds(
     """Return (n, m) log-likelihood ratios of one person against two, by place; 0 says nothing.
 
     One person's two places differ by the view's error, save where a box has lost its feet; those
-    of two people by anything up to FAR. A second of moments counts once, since they follow from
-    each other.
+    of two people by anything up to FAR. Where a third stands as near, it may as well be him. A
+    second of moments counts once, since they follow from each other, and a few moments count less.
     """
     odds = np.zeros((len(first), len(second)))
     count = np.zeros(odds.shape)
@@ -126,9 +127,12 @@ def place_odds(
         away = distances(view.matrix, here, there)
         known = np.isfinite(away)
         near = (FAR / view.error) ** 2 / 2 * np.exp(-((away / view.error) ** 2) / 2)
-        odds[np.ix_(rows, columns)] += np.where(known, np.log((1 - LOST) * near + LOST), 0).sum(2)
+        near = np.where(known, near, 0)
+        rivals = np.maximum(near.sum(axis=1)[:, None], near.sum(axis=0)[None]) - near
+        near = (1 - LOST) * near / (1 + rivals) + LOST
+        odds[np.ix_(rows, columns)] += np.where(known, np.log(near), 0).sum(axis=2)
         count[np.ix_(rows, columns)] += known.sum(axis=2)
-    odds *= np.maximum(STEP_S / WORTH_S, 1 / np.maximum(count, 1))  # a single moment counts whole
+    odds *= np.maximum(STEP_S / WORTH_S, 1 / (count + DOUBT))
     return np.clip(odds, -LIMIT, LIMIT).astype(np.float32)
 
 
@@ -223,7 +227,7 @@ def _fitted(
     here = feet_at(table, first, moments)
     there = feet_at(table, second, moments + view.shift_s)
     pairs = _agreeing(distances(view.matrix, here, there))[0]
-    if len(pairs) < FEWEST_PAIRS or not _explains(view.matrix, here, there, pairs):
+    if len(pairs) < FEWEST_PAIRS or not _explains(view.matrix, here, there):
         return None
     source, to = here.of(pairs[:, 0]), second[pairs[:, 1]]
     shift = min(
@@ -263,10 +267,11 @@ def _fit(
     return _upright((found.x * scale.ravel()).reshape(3, 3), source)
 
 
-def _explains(matrix: np.ndarray, here: Moments, there: Moments, pairs: np.ndarray) -> bool:
-    """Tell whether most of those who should be seen by the second view are."""
+def _explains(matrix: np.ndarray, here: Moments, there: Moments) -> bool:
+    """Tell whether most of those who should be seen by the second view are, moment by moment."""
     mapped, feet = mapped_to(matrix, here.feet), there.feet[np.isfinite(there.height)]
     low, high = np.quantile(feet, 0.02, axis=0), np.quantile(feet, 0.98, axis=0)
     inside = ((mapped > low) & (mapped < high)).all(axis=2)
-    expected = inside.sum(axis=1) > 0.5 * np.isfinite(here.height).sum(axis=1)
-    return bool(np.isin(np.flatnonzero(expected), pairs[:, 0]).mean() >= AGREEING)
+    away = distances(matrix, here, there)
+    nearest = np.where(np.isfinite(away), away, np.inf).min(axis=1)
+    return bool((nearest[inside] < NEAR).mean() >= EXPLAINED) if inside.any() else False

@@ -19,6 +19,7 @@ from sameplayer.data.video import Video, open_video
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.files import load_arrays, save_arrays
+from sameplayer.identity.crowded import too_high
 from sameplayer.identity.team import shirt_rows
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
@@ -55,6 +56,10 @@ class Samples:
     def __len__(self) -> int:
         return len(self.box)
 
+    def where(self, keep: np.ndarray) -> Samples:
+        """Return the pictures for which keep (k,) bool is true."""
+        return Samples(*(getattr(self, field.name)[keep] for field in fields(self)))
+
 
 MEASURED = tuple(field.name for field in fields(Samples) if field.name != "box")
 
@@ -62,10 +67,11 @@ MEASURED = tuple(field.name for field in fields(Samples) if field.name != "box")
 def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     """Return the rows of the table to look at: the best box of each part of a tracklet's time.
 
-    The best is large, sure, not covered by others and not cut by the edge.
+    The best is large, sure, not covered by others, and not so high that it must hold two people.
     """
     table = tracklets.table
     worth = (table["height"] * (0.2 + table["score"])).to_numpy(float) * (1.02 - _covered(table))
+    worth[too_high(table)] *= 0.01
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     first = time[starts[:-1]]
     length = time[starts[1:] - 1] - first
