@@ -115,7 +115,7 @@ def test_a_folder_without_a_table_is_refused(folder: Path) -> None:
         ("log", {"appearance": 1}, "an appearance stands there twice"),
         ("log", {"appearance": 1.5}, "column 'appearance': expected whole numbers"),
         ("log", {"camera": "top"}, "names the camera 'top', unknown"),
-        ("boxes", {"appearance": 0}, "has not the appearances"),
+        ("boxes", {"appearance": 70}, "names an appearance that the log"),
         ("boxes", {"width": 0.0}, "a box without size"),
         ("boxes", {"left": "far"}, "column 'left': expected numbers"),
         ("links", {"first": 70}, "names an appearance that the log has not"),

@@ -32,7 +32,7 @@ def player_crops(
         raise SettingError("most", most, "1 or more")
     out = Path(out)
     boxes = boxes_with_identity(log)
-    boxes = boxes[boxes["sure"]] if sure_only else boxes
+    boxes = boxes[boxes["sure"].astype(bool)] if sure_only else boxes
     if not len(boxes):
         raise DataError("The log has no appearance that is sure; expected one or more to take.")
     boxes = boxes.sort_values(["appearance", "frame"], kind="stable", ignore_index=True)

@@ -95,6 +95,11 @@ def text_or(value: Any, otherwise: str = "") -> str:
     return otherwise if value is None or pd.isna(value) else str(value)
 
 
+def rows_of(table: pd.DataFrame) -> list[Any]:
+    """Return the rows of a log's table, each with its columns as attributes."""
+    return list(table.itertuples(index=False))
+
+
 def _in_order(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     rest = [name for name in table.columns if name not in columns]
     return table[[*columns, *rest]].reset_index(drop=True)
@@ -262,8 +267,8 @@ def _refuse_strangers(log: PlayerLog, folder: Path) -> None:
     if not known.is_unique:
         raise DataError(f"{folder / 'log.parquet'}: an appearance stands there twice.")
     cameras = {one.name for one in log.cameras}
-    if set(known) != set(log.boxes["appearance"]):
-        raise DataError(f"{folder / 'boxes.parquet'}: has not the appearances of log.parquet.")
+    if not set(log.boxes["appearance"]) <= set(known):
+        raise DataError(f"{folder / 'boxes.parquet'}: names an appearance that the log has not.")
     if not {*log.links["first"], *log.links["second"]} <= set(known):
         raise DataError(f"{folder / 'links.parquet'}: names an appearance that the log has not.")
     for name, table in (("log.parquet", log.appearances), ("boxes.parquet", log.boxes)):
