@@ -78,7 +78,8 @@ def test_each_appearance_is_a_strip_at_its_time_in_the_line_of_its_player(
         "#lines rect",
         """all => all.map(r => [Number(r.dataset.a), Number(r.getAttribute('x')),
            Number(r.getAttribute('width')), r.classList.contains('u'),
-           r.closest('.line').querySelector('.who').textContent, r.getBoundingClientRect().width])""",
+           r.closest('.line').querySelector('.who').textContent,
+           r.getBoundingClientRect().width])""",
     )
     table = log.appearances.set_index("appearance")
     assert sorted(one[0] for one in strips) == list(table.index)

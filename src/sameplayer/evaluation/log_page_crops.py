@@ -18,9 +18,7 @@ from sameplayer.identity.player_log import PlayerLog
 
 HIGH = 96  # pixels of a crop on the page
 WIDE = 80
-NEAR = (
-    0.15  # of an appearance's boxes to either side of a moment, in which a clear one is looked for
-)
+NEAR = 0.1  # of an appearance's boxes to either side of a moment: a clear one there is taken
 
 
 class Album:
@@ -58,8 +56,8 @@ class Album:
         for part in (np.arange(count) + 0.5) / count:
             if len(own) >= min(count, len(rows)) or len(self) >= self._most:
                 break
-            row = self._clear(rows, part)
-            if row not in own:
+            if not set(self._near(rows, part).tolist()) & set(own):
+                row = self._clear(rows, part)
                 own.append(row)
                 self._asked += 1
                 self._frames.add(self._where[row])
@@ -111,12 +109,15 @@ class Album:
 
     def _clear(self, rows: np.ndarray, part: float) -> int:
         """Return a row near a part of an appearance: of a frame that is read anyway, or clear."""
-        reach = max(1, round(NEAR * len(rows)))
-        middle = min(int(part * len(rows)), len(rows) - 1)
-        near = rows[max(0, middle - reach) : middle + reach + 1]
+        near = self._near(rows, part)
         shared = [row for row in near if self._where[row] in self._frames]
         best = np.asarray(shared if shared else near)
         return int(best[np.argmax(self._score[best])])
+
+    def _near(self, rows: np.ndarray, part: float) -> np.ndarray:
+        reach = int(NEAR * len(rows))
+        middle = min(int(part * len(rows)), len(rows) - 1)
+        return rows[max(0, middle - reach) : middle + reach + 1]
 
 
 def longest_first(appearances: pd.DataFrame) -> list[int]:

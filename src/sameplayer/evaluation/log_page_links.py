@@ -78,7 +78,7 @@ def add_numbers(
     if reader is None:
         return None
     try:
-        made: Any = reader() if not hasattr(reader, "read") else reader
+        made: Any = reader if hasattr(type(reader), "read") else reader()  # type: ignore[operator]
         for group in groups:
             for link in _with_pictures(group, album):
                 pictures = [album.picture(album.of(link[at])[0]) for at in ("first", "second")]
