@@ -30,8 +30,8 @@ def export_log(log: PlayerLog, to: str, folder: str | Path) -> list[Path]:
     return EXPORTS[to](log, Path(folder))
 
 
-def check_export(to: str) -> None:
-    """Raise SettingError for a name that is not in EXPORTS."""
+def check_export(to: str, setting: str = "to") -> None:
+    """Raise SettingError, naming a setting, for a name that is not in EXPORTS."""
     if to not in EXPORTS:
         known = f"one of {', '.join(EXPORTS)}"
-        raise SettingError("to", repr(to), f"{known}{did_you_mean(to, EXPORTS)}")
+        raise SettingError(setting, repr(to), f"{known}{did_you_mean(to, EXPORTS)}")
