@@ -10,7 +10,7 @@ from typing import Any
 
 import tyro
 
-from sameplayer.commands import data, encoder, maps, numbers, ranking, robustness, training
+from sameplayer.commands import data, encoder, log, maps, numbers, ranking, robustness, training
 from sameplayer.commands import export as exporting
 from sameplayer.errors import SameplayerError, SettingError
 
@@ -39,6 +39,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "explain": maps.explain,
     "explain-query": maps.explain_query,
     "jersey": numbers.jersey,
+    "log": log.log,
+    "log-export": log.log_export,
     "demo": training.demo,
 }
 

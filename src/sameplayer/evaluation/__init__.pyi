@@ -5,6 +5,7 @@ from .comparison import write_comparison as write_comparison
 from .groups import GroupScore as GroupScore
 from .groups import GroupScores as GroupScores
 from .groups import scores_by_group as scores_by_group
+from .log_page import write_log_page as write_log_page
 from .naming import LogScores as LogScores
 from .naming import NamingScores as NamingScores
 from .naming import score_log as score_log

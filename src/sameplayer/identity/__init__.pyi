@@ -1,3 +1,4 @@
+from .annotate import annotated_video as annotated_video
 from .confidence import Confidence as Confidence
 from .confidence import Sureness as Sureness
 from .confidence import fit_confidence as fit_confidence
@@ -5,10 +6,15 @@ from .corrections import Correction as Correction
 from .corrections import Place as Place
 from .corrections import add_corrections as add_corrections
 from .corrections import read_corrections as read_corrections
+from .crops_table import player_crops as player_crops
 from .demands import Demands as Demands
 from .evidence import Evidence as Evidence
+from .exports import EXPORTS as EXPORTS
+from .exports import export_log as export_log
 from .link import PairOdds as PairOdds
 from .link import pair_odds as pair_odds
+from .log_files import load_log as load_log
+from .log_files import save_log as save_log
 from .naming import Name as Name
 from .naming import Names as Names
 from .naming import Naming as Naming

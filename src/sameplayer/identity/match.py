@@ -9,23 +9,21 @@ goes on with it, and a run with corrections only links and names again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sameplayer._version import __version__
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
-from sameplayer.errors import SettingError
 from sameplayer.identity.assemble import assemble
 from sameplayer.identity.confidence import confidence
 from sameplayer.identity.corrections import Correction, located, read_corrections
 from sameplayer.identity.demands import demands
 from sameplayer.identity.gather import Gathered, gather
 from sameplayer.identity.link import link
+from sameplayer.identity.log_config import LogConfig
 from sameplayer.identity.naming import Naming, name_identities
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.identity.roster import Roster, read_roster
@@ -36,56 +34,6 @@ from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.stream import find_tracklets
 
 Progress = Callable[[str, float, float], None]
-
-
-@dataclass(frozen=True)
-class LogConfig:
-    """How a log is made.
-
-    fps          frames looked at a second
-    detector     finds people where no boxes are given: yolox (in the package), rf-detr
-    tile         pixels of the squares a frame is cut into for the detector; auto: by the size of
-                 the people; none: the whole frame at once
-    tracker      own, or the name of another
-    encoder      a preset, or a run of one's own: how people look
-    reader       what reads shirt numbers
-    players      of a team on the field at a time, at most
-    threshold    probability from which an appearance counts as sure, and a name is given
-    prior        log-odds added to every pair: over 0 joins more, under 0 less
-    device       where networks run: auto, cpu, cuda
-    seed         decides the draws of clustering and of places
-    """
-
-    fps: float = 5.0
-    detector: str = "yolox"
-    tile: str = "auto"
-    tracker: str = "own"
-    encoder: str = "person"
-    reader: str = "shirt"
-    players: int = 11
-    threshold: float = 0.8
-    prior: float = 0.0
-    device: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.fps > 0:
-            raise SettingError("fps", self.fps, "more than 0")
-        if not 0 < self.threshold < 1:
-            raise SettingError("threshold", self.threshold, "a probability over 0 and below 1")
-        if self.players < 1:
-            raise SettingError("players", self.players, "1 or more")
-        if not np.isfinite(self.prior):
-            raise SettingError("prior", self.prior, "a finite number")
-        self.tile_size()
-
-    def tile_size(self) -> Any:
-        """Return what the detectors take: pixels, "auto", or None for the whole frame."""
-        if self.tile in ("auto", "none"):
-            return None if self.tile == "none" else "auto"
-        if not self.tile.isdigit() or int(self.tile) < 32:
-            raise SettingError("tile", self.tile, "auto, none, or pixels from 32")
-        return int(self.tile)
 
 
 def identify_players(

@@ -1,0 +1,72 @@
+"""Crops of each player of a log, as a crop table from which an encoder can learn."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.crops import Crops, write_crops
+from sameplayer.errors import DataError, SettingError
+from sameplayer.identity.export_mot import boxes_with_identity
+from sameplayer.identity.player_log import PlayerLog
+
+
+def player_crops(
+    log: PlayerLog, out: str | Path, *, sure_only: bool = True, most: int = 16
+) -> Crops:
+    """Write the crops of each player as a crop table (.csv or .parquet), and return it.
+
+    sure_only    leave out the appearances that are not sure
+    most         crops of one appearance, spread over its time
+
+    A row a crop: image is a frame of a camera's video such as match.mp4#12, with the box in it;
+    person is the identity, within the whole set; sequence an appearance; role "train"; and camera,
+    frame, team, number, game. Where the same person is under two identities, such as "white
+    unknown 3" and "white 7", training would part them: leave those identities out, or give a
+    roster. Raises DataError where no crop is left or the table cannot be written, SettingError.
+    """
+    if most < 1:
+        raise SettingError("most", most, "1 or more")
+    out = Path(out)
+    boxes = boxes_with_identity(log)
+    boxes = boxes[boxes["sure"].astype(bool)] if sure_only else boxes
+    if not len(boxes):
+        raise DataError("The log has no appearance that is sure; expected one or more to take.")
+    boxes = boxes.sort_values(["appearance", "frame"], kind="stable", ignore_index=True)
+    chosen = boxes.iloc[_spread(boxes["appearance"].to_numpy(), most)]
+    folder = out.parent.resolve()
+    videos = {one.name: os.path.relpath(one.video.resolve(), folder) for one in log.cameras}
+    table = pd.DataFrame(
+        {
+            "image": [
+                f"{videos[camera]}#{frame}"
+                for camera, frame in zip(chosen["camera"], chosen["frame"], strict=True)
+            ],
+            "person": chosen["identity"],
+            "role": "train",
+            "sequence": chosen["appearance"].astype(str),
+            "frame": chosen["frame"],
+            "camera": chosen["camera"],
+            "game": log.cameras[0].name,
+            "team": chosen["team"],
+            "number": chosen["number"],
+            **{name: chosen[name] for name in ("left", "top", "width", "height")},
+        }
+    )
+    crops = Crops(table, folder, None, "table")
+    write_crops(crops, out)
+    return crops
+
+
+def _spread(ids: np.ndarray, most: int) -> np.ndarray:
+    """Return the rows of at most so many of each id, evenly over its rows; ids are in order."""
+    starts = np.flatnonzero(np.diff(ids, prepend=-1))
+    ends = np.append(starts[1:], len(ids))
+    rows = [
+        np.linspace(start, end - 1, min(most, end - start)).round().astype(int)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return np.concatenate(rows)

@@ -1,0 +1,58 @@
+"""MOT text of a log: a file a camera, and a table of who each id is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from sameplayer.files import whole_file, write_text
+from sameplayer.identity.player_log import PlayerLog
+
+
+def identity_ids(log: PlayerLog) -> dict[str, int]:
+    """Return a number from 1 for each identity, in the order of ``PlayerLog.players``."""
+    return {str(name): place for place, name in enumerate(log.players()["identity"], start=1)}
+
+
+def camera_file(name: str, ending: str) -> str:
+    """Return the name of a camera's file; what no file name can hold is a line."""
+    safe = "".join("_" if one in '/\\:*?"<>|' or not one.isprintable() else one for one in name)
+    return f"{safe.strip('. ') or '_'}{ending}"
+
+
+def boxes_with_identity(log: PlayerLog) -> pd.DataFrame:
+    """Return the boxes with the columns identity, name, team, number, sure of their appearances."""
+    told = log.appearances[["appearance", "identity", "name", "team", "number", "sure"]]
+    return log.boxes.merge(told, on="appearance", how="left", validate="many_to_one")
+
+
+def export_mot(log: PlayerLog, folder: Path) -> list[Path]:
+    """Write tracks/CAMERA.txt and tracks/names.csv.
+
+    A line a box: frame, id, left, top, width, height, score, -1, -1, -1, frames from 1, pixels, in
+    order of frame and id. An id is one identity in every camera.
+    """
+    ids = identity_ids(log)
+    boxes = boxes_with_identity(log)
+    paths = []
+    for camera in log.cameras:
+        own = boxes[boxes["camera"] == camera.name]
+        own = own.assign(id=own["identity"].map(ids)).sort_values(["frame", "id"], kind="stable")
+        columns = [own[name].tolist() for name in ("frame", "id", *_NUMBERS)]
+        lines = [
+            f"{frame},{track},{left:.2f},{top:.2f},{width:.2f},{height:.2f},{score:.4f},-1,-1,-1\n"
+            for frame, track, left, top, width, height, score in zip(*columns, strict=True)
+        ]
+        path = folder / "tracks" / camera_file(camera.name, ".txt")
+        write_text(path, "".join(lines))
+        paths.append(path)
+    names = log.players()[["identity", "name", "team", "number"]]
+    names.insert(0, "id", range(1, len(names) + 1))
+    path = folder / "tracks" / "names.csv"
+    with whole_file(path) as partial:
+        names.to_csv(partial, index=False)
+    return [*paths, path]
+
+
+_NUMBERS = ("left", "top", "width", "height", "score")

@@ -1,0 +1,75 @@
+"""Sportscode XML of a log: a row a player, an instance an appearance."""
+
+from __future__ import annotations
+
+import colorsys
+import re
+from pathlib import Path
+from xml.etree import ElementTree as Tree
+
+from sameplayer.files import whole_file
+from sameplayer.identity.log_files import text_or
+from sameplayer.identity.player_log import PlayerLog
+
+FULL = 65535  # of a colour
+FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+TURN = 0.618034  # of the circle of hues between one player and the next
+
+
+def hue_of(place: int) -> float:
+    """Return the hue, 0 to 1, of the player at a place: neighbours lie far apart."""
+    return (place * TURN) % 1.0
+
+
+def xml_text(text: str) -> str:
+    """Return the text without what no XML can hold; the rest is escaped when it is written."""
+    return FORBIDDEN.sub("\ufffd", text)
+
+
+def write_tree(root: Tree.Element, path: Path) -> None:
+    """Write a tree as UTF-8, indented, whole or not at all."""
+    Tree.indent(root)
+    with whole_file(path) as partial:
+        Tree.ElementTree(root).write(partial, encoding="utf-8", xml_declaration=True)
+
+
+def export_sportscode(log: PlayerLog, folder: Path) -> list[Path]:
+    """Write sportscode.xml: who was on screen when, as Hudl, Nacsport and others import it.
+
+    Seconds are of the match. Labels: team and number where known, camera, and "unsure" as a label
+    without a group where the appearance is not sure. Colours differ by row.
+    """
+    root = Tree.Element("file")
+    instances = Tree.SubElement(root, "ALL_INSTANCES")
+    rows = log.appearances.sort_values(["start_s", "appearance"], kind="stable")
+    for number, one in enumerate(rows.to_dict("records"), start=1):
+        instance = Tree.SubElement(instances, "instance")
+        for tag, text in (
+            ("ID", str(number)),
+            ("start", f"{one['start_s']:.3f}"),
+            ("end", f"{one['end_s']:.3f}"),
+            ("code", text_or(one["identity"])),
+        ):
+            Tree.SubElement(instance, tag).text = xml_text(text)
+        for group in ("team", "number", "camera"):
+            _label(instance, group, text_or(one[group]))
+        if not one["sure"]:
+            _label(instance, "", "unsure")
+    shown = Tree.SubElement(root, "ROWS")
+    for place, identity in enumerate(log.players()["identity"]):
+        row = Tree.SubElement(shown, "row")
+        Tree.SubElement(row, "code").text = xml_text(str(identity))
+        colour = colorsys.hsv_to_rgb(hue_of(place), 0.65, 0.85)
+        for tag, part in zip("RGB", colour, strict=True):
+            Tree.SubElement(row, tag).text = str(round(part * FULL))
+    path = folder / "sportscode.xml"
+    write_tree(root, path)
+    return [path]
+
+
+def _label(instance: Tree.Element, group: str, text: str) -> None:
+    if text:
+        label = Tree.SubElement(instance, "label")
+        if group:
+            Tree.SubElement(label, "group").text = group
+        Tree.SubElement(label, "text").text = xml_text(text)

@@ -1,0 +1,183 @@
+"""Exports: the field's tools, or readers of their published schemas, find the log in them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from xml.etree import ElementTree as Tree
+
+import numpy as np
+import pytest
+from kloppy import sportscode
+
+from sameplayer.errors import SettingError
+from sameplayer.identity.export_mot import camera_file, identity_ids
+from sameplayer.identity.exports import EXPORTS, export_log
+from sameplayer.identity.player_log import PlayerLog
+from sameplayer.tracks.box_files import read_boxes
+from tests.identity.logs import ODD, SIZE, empty_log, make_log
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
+    return make_log(tmp_path_factory.mktemp("match"))
+
+
+def test_mot_text_is_read_back_with_one_id_for_each_identity(
+    log: PlayerLog, tmp_path: Path
+) -> None:
+    paths = export_log(log, "mot", tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
+        "tracks/left.txt", "tracks/right.txt", "tracks/names.csv",
+    ]  # fmt: skip
+    names = {int(row["id"]): row["identity"] for row in csv.DictReader(paths[2].open())}
+    assert {names[number] for number in names} == set(log.players()["identity"])
+    for camera, path in zip(log.cameras, paths, strict=False):
+        found = read_boxes(path, 30, SIZE)
+        own = log.boxes[log.boxes["camera"] == camera.name]
+        who = own["appearance"].map(log.appearances["identity"])
+        order = np.lexsort((who.map(identity_ids(log)), own["frame"]))
+        assert found.frame.tolist() == own["frame"].to_numpy()[order].tolist()
+        assert [names[track] for track in found.track] == who.to_numpy()[order].tolist()
+        shown = own[["left", "top", "width", "height"]].to_numpy()[order]
+        np.testing.assert_allclose(found.xywh, shown, atol=0.01)
+        np.testing.assert_allclose(found.score, 0.9)
+    assert paths[0].read_text().splitlines()[0].endswith(",0.9000,-1,-1,-1")
+
+
+def test_trackeval_finds_the_log_equal_to_itself(log: PlayerLog, tmp_path: Path) -> None:
+    from trackeval.metrics import HOTA
+
+    path = export_log(log, "mot", tmp_path)[0]
+    rows = np.loadtxt(path, delimiter=",")
+    frames = sorted(set(rows[:, 0]))
+    ids = [rows[rows[:, 0] == frame, 1].astype(int) - 1 for frame in frames]
+    data = {
+        "num_gt_ids": 4, "num_tracker_ids": 4, "num_gt_dets": len(rows),
+        "num_tracker_dets": len(rows), "num_timesteps": len(frames), "gt_ids": ids,
+        "tracker_ids": ids, "similarity_scores": [np.eye(len(one)) for one in ids],
+    }  # fmt: skip
+    assert HOTA().eval_sequence(data)["HOTA"].mean() == pytest.approx(1)
+
+
+def test_kloppy_reads_a_row_a_player_out_of_sportscode(log: PlayerLog, tmp_path: Path) -> None:
+    (path,) = export_log(log, "sportscode", tmp_path)
+    records = sportscode.load(str(path)).records
+    assert len(records) == 8
+    first = [one for one in records if one.code == ODD]
+    assert [one.timestamp.total_seconds() for one in first] == pytest.approx([0.0, 0.5, 1.7])
+    assert [one.end_timestamp.total_seconds() for one in first] == pytest.approx([1.2, 1.7, 2.9])
+    assert first[1].labels == {"team": "red", "number": 7, "camera": "right"}
+    stranger = next(one for one in records if one.code == "unknown 2")
+    assert stranger.labels == {"camera": "left", "unsure": True}
+    unnumbered = next(one for one in records if one.code == "blue unknown 1")
+    assert unnumbered.labels == {"team": "blue", "camera": "left"}
+    root = Tree.parse(path).getroot()
+    rows = root.findall("ROWS/row")
+    assert [row.findtext("code") for row in rows] == log.players()["identity"].tolist()
+    colours = {tuple(int(row.findtext(part, "-1")) for part in "RGB") for row in rows}
+    assert len(colours) == 4
+    assert all(0 <= part <= 65535 for colour in colours for part in colour)
+
+
+def test_cvat_tracks_count_from_frame_zero_and_end_outside(log: PlayerLog, tmp_path: Path) -> None:
+    left, right = export_log(log, "cvat", tmp_path)
+    root = Tree.parse(left).getroot()
+    assert root.tag == "annotations"
+    assert root.findtext("version") == "1.1"
+    task = root.find("meta/task")
+    assert task is not None
+    assert (task.findtext("size"), task.findtext("stop_frame")) == ("30", "29")
+    assert task.findtext("original_size/width") == str(SIZE[0])
+    known = {one.text for one in task.findall("labels/label/attributes/attribute/name")}
+    tracks = root.findall("track")
+    assert len(tracks) == 6
+    assert [track.get("id") for track in tracks] == [str(number) for number in range(6)]
+    boxes = tracks[0].findall("box")
+    assert [box.get("frame") for box in boxes] == ["0", "3", "6", "9", "12", "13"]
+    assert [box.get("outside") for box in boxes] == ["0"] * 5 + ["1"]
+    assert {box.get("keyframe") for box in boxes} == {"1"}
+    corners = [float(boxes[0].get(side, "nan")) for side in ("xtl", "ytl", "xbr", "ybr")]
+    assert corners == pytest.approx([9, 24, 29, 80])
+    said = {one.get("name"): one.text for one in boxes[0].findall("attribute")}
+    assert set(said) == known
+    assert said == {"identity": ODD, "team": "red", "number": "7", "sure": "yes"}
+    # no frame follows the last one of the video, so nothing closes a track that ends there
+    whole = next(track for track in tracks if track.findall("box")[-1].get("frame") == "29")
+    assert whole.findall("box")[-1].get("outside") == "0"
+    assert len(Tree.parse(right).getroot().findall("track")) == 2
+
+
+def test_label_studio_has_a_region_an_appearance_in_percent(log: PlayerLog, tmp_path: Path) -> None:
+    (path,) = export_log(log, "label-studio", tmp_path)
+    tasks = json.loads(path.read_text())
+    assert [task["data"]["video"] for task in tasks] == ["left.mp4", "right.mp4"]
+    regions = tasks[1]["predictions"][0]["result"]
+    assert [region["id"] for region in regions] == ["appearance-2", "appearance-5"]
+    assert {region["type"] for region in regions} == {"videorectangle"}
+    value = regions[0]["value"]
+    assert value["labels"] == [ODD]
+    assert (value["framesCount"], value["duration"]) == (30, pytest.approx(2.9))
+    sequence = value["sequence"]
+    assert [one["frame"] for one in sequence] == [1, 4, 7, 10, 13]
+    assert [one["time"] for one in sequence] == pytest.approx([0, 0.3, 0.6, 0.9, 1.2])
+    assert [one["enabled"] for one in sequence] == [True] * 4 + [False]
+    assert sequence[0]["x"] == pytest.approx(100 * 9 / SIZE[0], abs=1e-3)
+    assert sequence[0]["height"] == pytest.approx(100 * 56 / SIZE[1], abs=1e-3)
+
+
+def test_game_state_names_sides_roles_and_shirts(log: PlayerLog, tmp_path: Path) -> None:
+    left, right = export_log(log, "gsr", tmp_path)
+    found = json.loads(left.read_text())["predictions"]
+    assert len(found) == (log.boxes["camera"] == "left").sum()
+    assert len({one["id"] for one in found}) == len(found)
+    assert all(isinstance(one[key], str) for one in found for key in ("id", "image_id", "video_id"))
+    assert {one["supercategory"] for one in found} == {"object"}
+    first = next(one for one in found if one["image_id"] == "1001000004")
+    assert first["attributes"] == {"role": "player", "jersey": "7", "team": "left"}
+    assert first["bbox_image"]["x"] == 12.0
+    assert first["bbox_image"]["h"] == 56.0
+    assert first["bbox_pitch"] is None
+    sides = {(one["attributes"]["team"], one["attributes"]["jersey"]) for one in found}
+    assert sides == {("left", "7"), ("right", "00"), ("right", None), (None, None)}
+    other = next(one for one in found if one["attributes"]["team"] is None)
+    assert (other["attributes"]["role"], other["category_id"]) == ("other", 7)
+    other_camera = json.loads(right.read_text())["predictions"]
+    same = {one["track_id"] for one in other_camera} & {one["track_id"] for one in found}
+    assert len(same) == 2
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_nobody_on_screen_and_videos_that_are_gone_are_exported_all_the_same(
+    name: str, tmp_path: Path
+) -> None:
+    for log in (empty_log(tmp_path / "empty"), make_log(tmp_path / "gone", video=False)):
+        paths = export_log(log, name, tmp_path / f"out {len(log)}")
+        assert paths
+        assert all(path.is_file() for path in paths)
+        for path in paths:
+            if path.suffix == ".xml":
+                assert len(Tree.parse(path).getroot())
+            elif path.suffix == ".json":
+                assert json.loads(path.read_text())
+
+
+def test_letters_that_no_xml_holds_do_not_spoil_it(tmp_path: Path) -> None:
+    log = make_log(tmp_path, video=False)
+    log.appearances["identity"] = "bell \x07"
+    for name in ("sportscode", "cvat"):
+        for path in export_log(log, name, tmp_path):
+            assert "bell \ufffd" in "".join(Tree.parse(path).getroot().itertext())
+
+
+def test_a_camera_is_no_way_out_of_the_folder() -> None:
+    assert camera_file("../../etc/passwd", ".txt") == "_.._etc_passwd.txt"
+    assert camera_file("Süd 2", ".txt") == "Süd 2.txt"
+    assert camera_file("..", ".txt") == "_.txt"
+
+
+def test_an_unknown_export_is_refused_with_the_nearest(log: PlayerLog, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"to is 'sportcode'; .*Did you mean 'sportscode'"):
+        export_log(log, "sportcode", tmp_path)
+    assert not list(tmp_path.iterdir())
