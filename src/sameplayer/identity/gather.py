@@ -21,6 +21,7 @@ from sameplayer.tracks.tracklets import Tracklets
 
 TOGETHER = 0.5  # intersection over union from which two boxes at once are two of one person
 SURE_KIT = 0.9  # for two tracklets to count as of one kit while looks are learnt
+FEWEST_WEARERS = 10  # tracklets of a camera for kits to be found in it
 UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
 Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
 UNSEEN = -1.0  # log-odds of appearance for one of whom there is no good picture: stay alone
@@ -58,7 +59,7 @@ def gather(
     looks = _looks(tracklets, samples, None, seed)[0]
     whole, tracklets = len(tracklets), _cut(tracklets, samples, looks, splitting)
     of = _of(tracklets, samples)
-    kits, team = _kits(samples, of, len(tracklets), seed)
+    kits, team = _kits(tracklets, samples, of, seed)
     looks, apart = _looks(tracklets, samples, team, seed)
     rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
     pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
@@ -98,20 +99,36 @@ def _of(tracklets: Tracklets, samples: Samples) -> np.ndarray:
 
 
 def _kits(
-    samples: Samples, of: np.ndarray, count: int, seed: int
+    tracklets: Tracklets, samples: Samples, of: np.ndarray, seed: int
 ) -> tuple[Kits | None, np.ndarray]:
+    """Return the kits as the busiest camera sees them, and (n, 3) who wears which.
+
+    Each camera has its own light, so kits are found in each, and told which is which by likeness.
+    """
+    count = len(tracklets)
     shirts = tracklet_rows(samples.shirt, samples.clear, of, count)
     size = np.bincount(of, minlength=count)
     sums = np.stack([np.bincount(of, samples.colour[:, c], count) for c in range(3)], axis=1)
     colours = sums / np.maximum(size, 1)[:, None]
     team = np.tile(UNSURE_KIT, (count, 1))
-    seen = size > 0
-    try:
-        kits = find_kits(shirts[seen], size[seen].astype(float), colours[seen], seed)
-    except DataError:
-        return None, team
-    team[seen] = kits.probabilities(shirts[seen])
-    return kits, team
+    camera = tracklets.spans()["camera"].to_numpy(object)
+    seen = {
+        one.name: np.flatnonzero((camera == one.name) & (size > 0)) for one in tracklets.cameras
+    }
+    first: Kits | None = None
+    for _, own in sorted(seen.items(), key=lambda item: -len(item[1])):
+        kits = first
+        if first is None or len(own) >= FEWEST_WEARERS:
+            try:
+                kits = find_kits(shirts[own], size[own].astype(float), colours[own], seed)
+            except DataError:
+                kits = first
+        if kits is None:
+            continue
+        kits = kits if first is None else kits.like(first)
+        first = first or kits
+        team[own] = kits.probabilities(shirts[own])
+    return first, team
 
 
 def _looks(

@@ -49,6 +49,13 @@ class Kits:
         shares: np.ndarray = np.concatenate([kits, other], axis=1)
         return shares / shares.sum(axis=1, keepdims=True)
 
+    def like(self, other: Kits) -> Kits:
+        """Return these kits in the order of another camera's."""
+        alike = self.centres @ other.centres.T
+        if np.trace(alike) >= np.trace(alike[::-1]):
+            return self
+        return Kits(self.centres[::-1], self.leaning[::-1], self.spread[::-1], self.words[::-1])
+
 
 def shirt_rows(pictures: Sequence[Picture]) -> tuple[np.ndarray, np.ndarray]:
     """Return unit colour rows (n, d) of the shirts in crops uint8 RGB, and their RGB (n, 3)."""
