@@ -368,6 +368,43 @@ def test_an_appearance_without_a_box_of_its_own_is_in_the_page(
     assert unescaped(tmp_path / "log.html").count("<rect") == 8
 
 
+def test_a_clear_moment_is_shown_rather_than_a_crossing(log: PlayerLog) -> None:
+    boxes = log.boxes[log.boxes["appearance"] < 2]
+    boxes = boxes.assign(appearance=0, frame=range(1, 11), left=8.0)
+    alone = Album(replace(log, boxes=boxes), 9)
+    assert alone.places()[0][0] == 5  # the first of three equally clear ones in the middle
+    other = boxes[boxes["frame"] == 5].assign(appearance=1, left=12.0)
+    crossed = Album(replace(log, boxes=pd.concat([boxes, other])), 9)
+    assert crossed.places()[0][0] == 6
+
+
+def test_somebody_who_is_not_in_the_log_yet_can_be_named_and_nobody_cannot(
+    browser: Browser, log: PlayerLog, tmp_path: Path
+) -> None:
+    second = {4: "blue 21", 7: "somebody new"}
+    table = log.appearances.assign(
+        second=[second.get(number, "") for number in log.appearances["appearance"]]
+    )
+    write_log_page(replace(log, appearances=table), tmp_path / "log.html")
+    page = browser.new_page()
+    page.goto((tmp_path / "log.html").as_uri())
+    page.click("button[data-who='blue 21']")
+    (row,) = rows_of(page, tmp_path)
+    assert (row[0], row[3]) == ("is", "blue 21")
+    assert page.locator("button[data-who='somebody new']").is_hidden()
+    page.close()
+
+
+def test_one_appearance_is_in_two_links_of_a_group_at_most(log: PlayerLog) -> None:
+    pairs = [(0, other, 0.1 * other, 0.0, 0.0, 0.0, 0.0, True) for other in range(1, 8)]
+    pairs += [(5, 6, 5.0, 0.0, 0.0, 0.0, 0.0, True)]
+    groups = log_page_links.link_groups(
+        replace(log, links=pd.DataFrame(pairs, columns=list(LINKS)))
+    )
+    shown = {one.key: [(link["first"], link["second"]) for link in one.links] for one in groups}
+    assert shown == {"least": [(0, 1), (0, 2), (5, 6)], "surest": [(0, 7), (0, 6)]}
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "0:00.0"), (7.46, "0:07.5"), (59.97, "1:00.0"), (3723.04, "1:02:03.0"), (-1.5, "-0:01.5")],

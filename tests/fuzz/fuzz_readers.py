@@ -27,6 +27,7 @@ from tests.fuzz.fuzz_uses import (
     use_embeddings,
     use_encoder,
     use_line_up,
+    use_log,
     use_looks,
     use_metrics,
     use_number_reader,
@@ -191,6 +192,9 @@ READERS: dict[str, Reader] = {
         _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50),
     "part of a video": Reader(
         samples.part_of_video, use_part, {"part-": BYTES | TENSORS}, 60),
+    "player log": Reader(
+        samples.player_log, use_log,
+        {".parquet": BYTES | PARQUET, "log.json": OBJECTS | FOLDER}, 100),
     "submission": Reader(
         _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 120),
     "read numbers": Reader(

@@ -22,6 +22,7 @@ from sameplayer.data.crops import Crops, write_crops
 from sameplayer.data.synthetic import make_person
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
+from sameplayer.identity.log_files import save_log
 from sameplayer.ranking.prepared import PreparedGallery
 from sameplayer.tracks.cues import CUE
 from sameplayer.tracks.parts import NOTHING, PartFolder
@@ -30,6 +31,7 @@ from sameplayer.training.loop import Step
 from sameplayer.training.train import train
 from tests.encoder.onnx_files import plain_model, signed, spec_record
 from tests.fuzz.fuzz_names import Files, read_files
+from tests.identity.logs import make_log
 from tests.numbers.onnx_files import plain_file
 
 SETTINGS = TrainConfig(
@@ -83,6 +85,12 @@ def crop_table(suffix: str) -> Files:
     folder.mkdir()
     write_crops(Crops(_crop_table(), folder, "game"), folder / f"crops.{suffix}")
     return read_files(folder) | {f"{name}.png": png(name) for name in range(4)}
+
+
+@cache
+def player_log() -> Files:
+    folder = lasting_folder() / "player log"
+    return read_files(save_log(make_log(lasting_folder(), video=False), folder))
 
 
 @cache

@@ -27,9 +27,12 @@ from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.errors import DataError, SameplayerError
 from sameplayer.evaluation.comparison import compare_runs, write_comparison
+from sameplayer.evaluation.log_page import write_log_page
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
 from sameplayer.identity.corrections import add_corrections, read_corrections, write_corrections
+from sameplayer.identity.exports import EXPORTS, export_log
+from sameplayer.identity.log_files import load_log, save_log
 from sameplayer.identity.roster import Roster
 from sameplayer.identity.roster import read_roster as read_line_up
 from sameplayer.numbers.onnx_reader import OnnxReader
@@ -88,6 +91,16 @@ def use_corrections(folder: Path) -> None:
     write_corrections(rows, path)
     assert [one.kind for one in read_corrections(path)] == [one.kind for one in rows]
     assert add_corrections(read_corrections(path), path) == 0
+
+
+def use_log(folder: Path) -> None:
+    log = load_log(folder)
+    assert len(log.players()) <= len(log)
+    out = samples.lasting_folder() / "log"
+    for name in EXPORTS:
+        assert export_log(log, name, out)
+    write_log_page(log, out / "log.html")
+    assert len(load_log(save_log(log, out))) == len(log)
 
 
 def use_source(folder: Path, source: str | None = None) -> None:

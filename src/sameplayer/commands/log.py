@@ -114,7 +114,8 @@ def log(
             )
         except DataError as error:
             raise _with_files(error, out, given.corrections) from error
-    add_corrections(rows, out / "corrections.csv")  # before the log, so that none is lost
+    if rows:  # kept before the log is, so that none is lost
+        add_corrections(rows, out / "corrections.csv")
     save_log(made, out)
     _write_all(made, out, shown, encoder, reader)
     print(summary(made))

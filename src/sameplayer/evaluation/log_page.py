@@ -25,7 +25,7 @@ from sameplayer.evaluation.log_page_rows import (
 )
 from sameplayer.evaluation.pages import render
 from sameplayer.files import write_text
-from sameplayer.identity.log_files import plain, text_or
+from sameplayer.identity.log_files import plain
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.numbers.reader import NumberReader
 
@@ -73,8 +73,8 @@ def write_log_page(
         title=", ".join(one.name for one in log.cameras),
         counts=_counts(log, players),
         facts=_facts(log),
-        notes=[text_or(one) for one in log.facts.get("notes") or ()],
-        contradictions=[text_or(one) for one in log.facts.get("contradictions") or ()],
+        notes=_sentences(log, "notes"),
+        contradictions=_sentences(log, "contradictions"),
         missing=[*missing, *_several(album.notes)],
         limit=_limit(log, album),
         rows=rows,
@@ -150,6 +150,11 @@ def _facts(log: PlayerLog) -> dict[str, str]:
                 words = f"{one:.4g}" if isinstance(one, float) else str(one)
                 found[f"{name} {part}".strip().replace("_", " ")] = words
     return found
+
+
+def _sentences(log: PlayerLog, name: str) -> list[str]:
+    found = plain(log.facts.get(name))
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def _limit(log: PlayerLog, album: Album) -> str:

@@ -37,7 +37,8 @@ class Album:
         self._videos = {one.name: one.video for one in log.cameras}
         self._most = most
         self._frames: set[tuple[str, int]] = set()
-        self._score = boxes["score"].to_numpy(float) * self._xywh[:, 3]
+        clear = 1 - _covered(boxes, self._xywh)
+        self._score = boxes["score"].to_numpy(float) * self._xywh[:, 3] * clear
         self.chosen: dict[int, list[int]] = {}  # appearance -> rows of boxes
         self.addresses: dict[int, str] = {}  # row of a box -> its picture
         self.notes: list[str] = []
@@ -118,6 +119,19 @@ class Album:
         reach = int(NEAR * len(rows))
         middle = min(int(part * len(rows)), len(rows) - 1)
         return rows[max(0, middle - reach) : middle + reach + 1]
+
+
+def _covered(boxes: pd.DataFrame, xywh: np.ndarray) -> np.ndarray:
+    """Return (n,) from 0 to 1: the share of each box that another of its frame covers, at most."""
+    found = np.zeros(len(boxes))
+    for rows in boxes.groupby(["camera", "frame"], sort=False).indices.values():
+        low = xywh[rows, :2]
+        high = low + xywh[rows, 2:]
+        ends = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
+        shared = np.clip(ends, 0, None).prod(axis=2)
+        np.fill_diagonal(shared, 0)
+        found[rows] = shared.max(axis=1) / xywh[rows, 2:].prod(axis=1)
+    return np.clip(found, 0, 1)
 
 
 def longest_first(appearances: pd.DataFrame) -> list[int]:

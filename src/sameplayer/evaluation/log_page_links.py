@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from sameplayer.maps.score_cam import explain
 from sameplayer.numbers.reader import NumberReader
 
 KINDS = ("appearance", "number", "team", "place")
+OFTEN = 2  # links of one group that show one appearance, at most
 FULL = 6.0  # log-odds of a whole bar
 SHOWN = {"least": 12, "surest": 6, "apart": 6}
 MAPS = {"least": 2, "surest": 1, "apart": 1}
@@ -42,16 +44,28 @@ def link_groups(log: PlayerLog) -> list[LinkGroup]:
     together = log.links["joined"].astype(bool)
     joined = log.links[together].sort_values("odds", kind="stable")
     apart = log.links[~together].sort_values("odds", ascending=False, kind="stable")
-    least = joined[: SHOWN["least"]]
-    surest = joined[len(least) :][::-1][: SHOWN["surest"]]
+    least = _several(joined, SHOWN["least"])
+    surest = _several(joined.drop(least.index)[::-1], SHOWN["surest"])
     told = (
         ("least", "The least sure links", "Joined, with the least to say for it.", least),
         ("surest", "The surest links", "Joined, and most speaks for it.", surest),
         ("apart", "Likeliest pairs that were not joined",
-         "Perhaps one person; something else spoke against it.", apart[: SHOWN["apart"]]),
+         "Perhaps one person; something else spoke against it.", _several(apart, SHOWN["apart"])),
     )  # fmt: skip
     groups = [LinkGroup(key, title, words, _links(log, rows)) for key, title, words, rows in told]
     return [group for group in groups if group.links]
+
+
+def _several(links: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the first links, one appearance in at most OFTEN of them."""
+    count: Counter[int] = Counter()
+    rows: list[int] = []
+    for at, row in enumerate(rows_of(links)):
+        ends = (int(row.first), int(row.second))
+        if len(rows) < most and max(count[end] for end in ends) < OFTEN:
+            count.update(ends)
+            rows.append(at)
+    return links.iloc[rows]
 
 
 def add_maps(groups: list[LinkGroup], album: Album, encoder: Encoder | None) -> str | None:

@@ -171,10 +171,11 @@ def _called(player: Any) -> str:
 def _colour(log: PlayerLog, team: str) -> str:
     """Return a CSS colour of a team's kit, or "" where none is known."""
     kits, sides = log.facts.get("kits"), log.facts.get("roster_sides")
-    word = team
-    if isinstance(kits, list) and isinstance(sides, dict) and sides.get(team) in (0, 1):
-        word = str(kits[sides[team]]) if len(kits) == 2 else team
-    return next((part for part in word.lower().split()[::-1] if part in COLOURS), "")
+    words = team
+    if isinstance(kits, list) and isinstance(sides, dict) and len(kits) == 2:
+        side = sides.get(team)
+        words += f" {kits[side]}" if side in (0, 1) else ""
+    return next((part for part in words.lower().split() if part in COLOURS), "")
 
 
 def clock(seconds: float, digits: int = 1) -> str:

@@ -13,6 +13,7 @@ from .exports import EXPORTS as EXPORTS
 from .exports import export_log as export_log
 from .link import PairOdds as PairOdds
 from .link import pair_odds as pair_odds
+from .log_config import LogConfig as LogConfig
 from .log_files import load_log as load_log
 from .log_files import save_log as save_log
 from .naming import Name as Name

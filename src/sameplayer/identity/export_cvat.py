@@ -85,7 +85,7 @@ def video_facts(log: PlayerLog, camera: Camera) -> VideoFacts:
     try:
         video = open_video(camera.video)
         first = next(video.frames(), None)
-    except SameplayerError:
+    except (SameplayerError, OSError):  # a name that is too long, say
         first = None
     if first is not None:
         high, wide = first.picture.shape[:2]
