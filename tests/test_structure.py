@@ -19,9 +19,9 @@ STAGES = (
     "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
 )  # fmt: skip
 PUBLIC = {
-    "Crops", "Embeddings", "Encoder", "Explanation", "Match", "NumberReading", "RankConfig",
-    "Ranking", "Scores", "TrainConfig", "__version__", "check_crops", "embed", "evaluate",
-    "explain", "fuse", "load_embeddings", "load_encoder", "rank", "read_crops",
+    "Crops", "Embeddings", "Encoder", "Explanation", "Match", "NumberReading", "PlayerLog",
+    "RankConfig", "Ranking", "Scores", "TrainConfig", "__version__", "check_crops", "embed",
+    "evaluate", "explain", "fuse", "identify_players", "load_embeddings", "load_encoder", "rank", "read_crops",
     "read_jersey_number", "read_source", "rerank", "same", "split_by_person", "train",
 }  # fmt: skip
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "sameplayer"
-STAGES = ("data", "encoder", "maps", "numbers", "ranking", "evaluation", "training", "commands")
+STAGES = (
+    "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
+    "commands",
+)  # fmt: skip
 HEADING = "## Every file\n\n"
 COLUMN, WIDTH = 32, 112
 

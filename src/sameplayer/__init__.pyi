@@ -13,6 +13,8 @@ from .encoder.matching import Match as Match
 from .encoder.matching import same as same
 from .evaluation.scores import Scores as Scores
 from .evaluation.scores import evaluate as evaluate
+from .identity.match import identify_players as identify_players
+from .identity.player_log import PlayerLog as PlayerLog
 from .maps.score_cam import Explanation as Explanation
 from .maps.score_cam import explain as explain
 from .numbers.reading import NumberReading as NumberReading

@@ -18,7 +18,7 @@ def _boxes(count: int, noise: float, seed: int = 0) -> pd.DataFrame:
 
 
 def test_two_people_in_one_box_are_found_and_one_alone_is_not() -> None:
-    boxes = _boxes(300, 0.06)
+    boxes = _boxes(300, 0.04)
     double = np.arange(300) < 20
     boxes.loc[double, "top"] -= 0.7 * boxes.loc[double, "height"]
     boxes.loc[double, "height"] *= 1.7

@@ -73,7 +73,7 @@ def test_log_writes_the_log_its_page_and_what_is_asked_for(
     out = tmp_path / "LOG"
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
         "log.parquet", "log.csv", "boxes.parquet", "links.parquet", "players.csv", "log.json",
-        "log.html", "tracks/left.txt", "tracks/right.txt", "tracks/names.csv", "sportscode.xml",
+        "report.html", "tracks/left.txt", "tracks/right.txt", "tracks/names.csv", "sportscode.xml",
         "gsr/left.json", "gsr/right.json", "annotated/left.mp4", "annotated/right.mp4",
         "crops.csv", "crops.json",
     }  # fmt: skip
@@ -84,7 +84,7 @@ def test_log_writes_the_log_its_page_and_what_is_asked_for(
     assert given["offsets"] == (0.0, 0.5)
     shown = capsys.readouterr().out
     assert "4 players and others, 8 appearances, 6 of them sure" in shown
-    assert f"page: {out / 'log.html'}" in shown
+    assert f"page: {out / 'report.html'}" in shown
     assert len(load_log(out)) == 8
     assert check_crops(read_crops(out / "crops.csv")) == []
 
@@ -204,4 +204,4 @@ def test_a_small_match_goes_from_videos_to_a_page_and_resumes(
     who = again.appearances.set_index("appearance")["identity"]
     assert who[a] != who[b]
     np.testing.assert_array_equal(again.boxes["left"], first.boxes["left"])
-    assert "page: LOG/log.html" in capsys.readouterr().out
+    assert "page: LOG/report.html" in capsys.readouterr().out

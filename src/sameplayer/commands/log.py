@@ -119,7 +119,7 @@ def log(
     save_log(made, out)
     _write_all(made, out, shown, encoder, reader)
     print(summary(made))
-    print(f"page: {out / 'log.html'}")
+    print(f"page: {out / 'report.html'}")
 
 
 def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> None:
@@ -225,7 +225,7 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
     with bar("cutting out pictures") as advance:
         write_log_page(
             made,
-            out / "log.html",
+            out / "report.html",
             encoder=encoder if shown.maps else None,
             reader=reader,
             progress=advance,

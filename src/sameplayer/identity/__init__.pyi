@@ -16,6 +16,7 @@ from .link import pair_odds as pair_odds
 from .log_config import LogConfig as LogConfig
 from .log_files import load_log as load_log
 from .log_files import save_log as save_log
+from .match import identify as identify
 from .naming import Name as Name
 from .naming import Names as Names
 from .naming import Naming as Naming

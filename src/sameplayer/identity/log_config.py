@@ -30,7 +30,7 @@ class LogConfig:
     """Players of one team on the field at a time, at most."""
     threshold: float = 0.8
     """Probability from which an appearance counts as sure, and a name is given."""
-    prior: float = 0.0
+    prior: float = 1.0
     """Log-odds added to every pair of appearances: over 0 joins more, under 0 less."""
     device: str = "auto"
     """Where networks run: auto, cpu, cuda, cuda:N or mps."""

@@ -14,25 +14,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sameplayer._version import __version__
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.identity.assemble import assemble
 from sameplayer.identity.confidence import confidence
 from sameplayer.identity.corrections import Correction, located, read_corrections
-from sameplayer.identity.demands import demands
+from sameplayer.identity.demands import affected, demands
 from sameplayer.identity.gather import Gathered, gather
-from sameplayer.identity.link import link
+from sameplayer.identity.link import link, relink
 from sameplayer.identity.log_config import LogConfig
 from sameplayer.identity.naming import Naming, name_identities
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.identity.roster import Roster, read_roster
-from sameplayer.identity.samples import look
+from sameplayer.identity.samples import look, name_of
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.stream import find_tracklets
 
+NOBODY = np.zeros((0, 2), np.int64)
 Progress = Callable[[str, float, float], None]
 
 
@@ -73,7 +76,6 @@ def identify_players(
     line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
     tell = progress or (lambda what, done, whole: None)
-    keep = None if folder is None else Path(folder)
     tracklets = find_tracklets(
         cameras_of(videos, offsets),
         boxes,
@@ -82,26 +84,31 @@ def identify_players(
         tile=config.tile_size(),
         cuts=cuts,
         tracker=config.tracker,
-        folder=keep,
+        folder=folder,
         progress=partial(tell, "finding people"),
     )
-    device = str(pick_device(config.device))
-    encoder = encoder or load_encoder(config.encoder, device=device)
-    reader = reader or make_reader(config.reader, ReaderSettings(device=device))
+    encoder, reader = _means(config, encoder, reader)
     samples = look(
-        tracklets, encoder, reader, folder=keep, progress=partial(tell, "looking at people")
+        tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
     )
     tell("linking", 0, 1)
     gathered = gather(tracklets, samples, seed=config.seed)
-    gathered.facts.update(
-        sameplayer=__version__,
-        settings=asdict(config),
-        encoder=encoder.fingerprint(),
-        reader=getattr(reader, "name", type(reader).__name__),
-    )
+    gathered.facts.update(sameplayer=__version__, settings=asdict(config))
+    gathered.facts.update(encoder=encoder.fingerprint(), reader=name_of(reader))
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
+
+
+def _means(
+    config: LogConfig, encoder: Encoder | None, reader: NumberReader | None
+) -> tuple[Encoder, NumberReader]:
+    """Return what looks at people, and what reads their numbers."""
+    device = str(pick_device(config.device))
+    return (
+        encoder or load_encoder(config.encoder, device=device),
+        reader or make_reader(config.reader, ReaderSettings(device=device)),
+    )
 
 
 def identify(
@@ -113,11 +120,17 @@ def identify(
 ) -> PlayerLog:
     """Link and name what was gathered of a match, as ``identify_players`` does at its end.
 
+    With corrections, only the identities that they touch are linked again.
+
     Raises DataError naming the corrections that contradict each other, the roster or what was seen.
     """
     evidence, tracklets = gathered.evidence, gathered.tracklets
     asked = demands(corrections, located(corrections, tracklets.table), evidence, roster)
-    labels = link(evidence, prior_log_odds=config.prior, blocked=asked.blocked, joined=asked.joined)
+    labels = link(evidence, prior_log_odds=config.prior)
+    if corrections:
+        touched = affected(labels, demands((), NOBODY), asked, evidence)
+        pairs = {"blocked": asked.blocked, "joined": asked.joined}
+        labels = relink(evidence, labels, touched, prior_log_odds=config.prior, **pairs)
     words = gathered.kits.words if gathered.kits else ("team A", "team B")
     naming = Naming(
         roster=roster,
@@ -128,7 +141,7 @@ def identify(
         fixed=asked.fixed(labels),
         called={} if roster else asked.called(labels),
     )
-    names = name_identities(evidence, labels, tracklets.spans(), naming)
+    names = name_identities(evidence, labels, tracklets.spans(), naming, asked.blocked)
     sure = confidence(evidence, labels, blocked=asked.blocked)
     facts = {
         **gathered.facts,

@@ -94,11 +94,16 @@ class Names:
 
 
 def name_identities(
-    evidence: Evidence, labels: np.ndarray, presence: pd.DataFrame, naming: Naming | None = None
+    evidence: Evidence,
+    labels: np.ndarray,
+    presence: pd.DataFrame,
+    naming: Naming | None = None,
+    blocked: np.ndarray | None = None,
 ) -> Names:
     """Name the identities that labels (n,) from 0 tell apart.
 
     presence    a row a tracklet: camera, start_s and end_s, as ``Tracklets.spans`` gives
+    blocked     (m, 2) pairs of tracklets that are surely two persons, as ``link`` had them
 
     Two identities get one name where they are never seen apart: then they are one person in
     pieces. Raises DataError where the corrections in ``naming.fixed`` cannot hold together.
@@ -106,7 +111,7 @@ def name_identities(
     naming = naming or Naming()
     count = int(labels.max(initial=-1)) + 1
     traits = traits_of(evidence).summed(labels, count)
-    fit = Fit(evidence, labels)
+    fit = Fit(evidence, labels, blocked)
     apart = fit.between()[1] > 0
     place = np.add.reduceat(fit.place[np.argsort(labels, kind="stable")],
                             np.searchsorted(np.sort(labels), np.arange(count)))  # fmt: skip

@@ -90,7 +90,7 @@ def look(
     encoder: Encoder,
     reader: NumberReader,
     *,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     batch: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> Samples:
@@ -139,7 +139,7 @@ def _part(
     camera: Camera,
     rows: np.ndarray,
     measure: _Measure,
-    folder: Path | None,
+    folder: str | Path | None,
     number: int,
 ) -> Samples:
     """Return the samples of these rows, from the folder where they are there."""
@@ -148,7 +148,7 @@ def _part(
     settings = " ".join([video_fingerprint(camera.video), array_fingerprint(boxes), measure.name])
     path = None
     if folder is not None:
-        path = part_folder(folder, camera.name) / f"look-{number:05d}.safetensors"
+        path = part_folder(Path(folder), camera.name) / f"look-{number:05d}.safetensors"
     kept = None if path is None else load_arrays(path, settings)
     if kept is None or set(kept) != set(MEASURED):
         kept = measure.all(open_video(camera.video), boxes)
@@ -168,8 +168,8 @@ class _Measure:
 
     @property
     def name(self) -> str:
-        reader = getattr(self.reader, "name", type(self.reader).__name__)
-        return f"{self.encoder.fingerprint()} {reader} {len(self.reader.candidates)}"
+        known = len(self.reader.candidates)
+        return f"{self.encoder.fingerprint()} {name_of(self.reader)} {known}"
 
     def all(self, video: Video, boxes: np.ndarray) -> dict[str, np.ndarray]:
         """Return what is measured of boxes (k, 5): frame, rising, left, top, width, height."""
@@ -197,6 +197,10 @@ class _Measure:
             all_candidates(self.reader, pictures),
             clearness(pictures).astype(np.float32),
         )
+
+
+def name_of(reader: NumberReader) -> str:
+    return getattr(reader, "name", type(reader).__name__)
 
 
 def cut_out(picture: Picture, box: Sequence[float]) -> Picture:
