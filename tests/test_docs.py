@@ -22,6 +22,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # The same command on a smaller scale; the full one takes minutes.
 SMALLER = {
     "sameplayer demo": "sameplayer demo --persons 12 --epochs 1",
+    "sameplayer synth-match MATCH": "sameplayer synth-match MATCH --seconds 3 --players 4",
     "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1",
 }
 ELSEWHERE = ("pip ", "make ", "git ")

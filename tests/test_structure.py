@@ -21,8 +21,9 @@ STAGES = (
 PUBLIC = {
     "Crops", "Embeddings", "Encoder", "Explanation", "Match", "NumberReading", "PlayerLog",
     "RankConfig", "Ranking", "Scores", "TrainConfig", "__version__", "check_crops", "embed",
-    "evaluate", "explain", "fuse", "identify_players", "load_embeddings", "load_encoder", "rank", "read_crops",
-    "read_jersey_number", "read_source", "rerank", "same", "split_by_person", "train",
+    "evaluate", "explain", "fuse", "identify_players", "load_embeddings", "load_encoder",
+    "rank", "read_crops", "read_jersey_number", "read_source", "rerank", "same",
+    "split_by_person", "train",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
     "synth": data.synth,
+    "synth-match": data.synth_match,
     "fetch": data.fetch,
     "check": data.check,
     "split": data.split,

@@ -39,6 +39,22 @@ def synth(
     print(root)
 
 
+def synth_match(
+    folder: NewFolder, seconds: float = 60.0, seed: int = 1, cameras: int = 2, players: int = 7
+) -> None:
+    """Draw a match: videos of several cameras, boxes, roster, cuts, and the truth.
+
+    Args:
+        seconds: How long each camera records.
+        seed: Decides players, play and light.
+        cameras: They stand side by side and overlap; the first one cuts to other views.
+        players: Of a team on the pitch.
+    """
+    from sameplayer.data.match import draw_match
+
+    print(draw_match(folder, seed, seconds=seconds, cameras=cameras, players=players))
+
+
 def fetch(
     name: tyro.conf.Positional[Literal["synergy"]], folder: NewFolder, url: str | None = None
 ) -> None:
