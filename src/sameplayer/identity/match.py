@@ -21,7 +21,13 @@ from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.identity.assemble import assemble
 from sameplayer.identity.confidence import confidence
-from sameplayer.identity.corrections import Correction, located, read_corrections
+from sameplayer.identity.corrections import (
+    Correction,
+    check_cameras,
+    check_players,
+    located,
+    read_corrections,
+)
 from sameplayer.identity.demands import affected, demands
 from sameplayer.identity.gather import Gathered, gather
 from sameplayer.identity.link import link, relink
@@ -76,8 +82,12 @@ def identify_players(
     line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
     tell = progress or (lambda what, done, whole: None)
+    cameras = cameras_of(videos, offsets)
+    check_cameras(rows or (), [camera.name for camera in cameras])
+    check_players(rows or (), line_up)  # all that can be known is, before hours of looking
+    encoder, reader = _means(config, encoder, reader)
     tracklets = find_tracklets(
-        cameras_of(videos, offsets),
+        cameras,
         boxes,
         fps=config.fps,
         detector=detector or config.detector,
@@ -87,7 +97,6 @@ def identify_players(
         folder=folder,
         progress=partial(tell, "finding people"),
     )
-    encoder, reader = _means(config, encoder, reader)
     samples = look(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
     )

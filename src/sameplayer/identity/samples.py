@@ -126,7 +126,10 @@ def look(
 def joined(parts: list[Samples]) -> Samples:
     """Return all samples, in the order of the table's rows."""
     if not parts:
-        raise DataError("Nobody was found in the videos; expected boxes of people.")
+        raise DataError(
+            "Nobody was found in the videos; expected people in some frame. Look whether the "
+            "boxes are of these videos, or choose another detector or a smaller tile."
+        )
     order = np.argsort(np.concatenate([part.box for part in parts]), kind="stable")
     columns = [
         np.concatenate([getattr(part, field.name) for part in parts])[order]

@@ -16,7 +16,7 @@ from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
+from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of, refuse_unknown
 from sameplayer.tracks.parts import PartFolder, Seen, array_fingerprint, video_fingerprint
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
@@ -66,16 +66,19 @@ def find_tracklets(
     if not fps > 0:
         raise SettingError("fps", fps, "more than 0")
     finder = None if boxes is not None else _finder(detector, tile)
+    refuse_unknown(detector)
     follow = tracker_of(tracker)
     if isinstance(boxes, str | Path) and len(cameras) > 1:
         refuse_one_camera(boxes, len(cameras))
     _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
+    known = [  # all of it, before hours are spent on the first camera
+        (_boxes_for(boxes, one, cameras, open_video(one.video)), _cuts_for(cuts, one))
+        for one in cameras
+    ]
     tables, notes, done = [], [], 0.0
-    for camera, length in zip(cameras, lengths, strict=True):
+    for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
         video = open_video(camera.video)
-        given = _boxes_for(boxes, camera, cameras, video)
-        own_cuts = _cuts_for(cuts, camera)
 
         def tell(seconds: float, before: float = done) -> None:
             if progress is not None:
