@@ -89,12 +89,14 @@ def log(
     from sameplayer.identity.log_files import save_log
     from sameplayer.identity.match import identify_players
     from sameplayer.numbers.readers import ReaderSettings, make_reader
+    from sameplayer.tracks.detect import refuse_unknown
 
     for name in shown.export:
         check_export(name, "export")
     if not videos:
         raise DataError("No video is given; expected one or more, a camera each.")
     _refuse_out(out)
+    refuse_unknown(settings.detector)
     rows = _corrections(out, given.corrections)
     device = str(pick_device(settings.device))
     encoder = load_encoder(settings.encoder, device=device)

@@ -38,7 +38,7 @@ from sameplayer.identity.roster import Roster, read_roster
 from sameplayer.identity.samples import look, name_of
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
-from sameplayer.tracks.camera import cameras_of
+from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
 
 NOBODY = np.zeros((0, 2), np.int64)
@@ -78,13 +78,11 @@ def identify_players(
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
-    config = config or LogConfig()
+    config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
     line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
-    tell = progress or (lambda what, done, whole: None)
     cameras = cameras_of(videos, offsets)
-    check_cameras(rows or (), [camera.name for camera in cameras])
-    check_players(rows or (), line_up)  # all that can be known is, before hours of looking
+    _refuse_strange(rows or (), cameras, line_up)
     encoder, reader = _means(config, encoder, reader)
     tracklets = find_tracklets(
         cameras,
@@ -107,6 +105,14 @@ def identify_players(
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
+
+
+def _refuse_strange(
+    rows: Sequence[Correction], cameras: Sequence[Camera], roster: Roster | None
+) -> None:
+    """Refuse corrections that cannot be, before hours are spent on finding people."""
+    check_cameras(rows, [camera.name for camera in cameras])
+    check_players(rows, roster)
 
 
 def _means(

@@ -16,7 +16,7 @@ from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of, refuse_unknown
+from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
 from sameplayer.tracks.parts import PartFolder, Seen, array_fingerprint, video_fingerprint
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
@@ -66,16 +66,12 @@ def find_tracklets(
     if not fps > 0:
         raise SettingError("fps", fps, "more than 0")
     finder = None if boxes is not None else _finder(detector, tile)
-    refuse_unknown(detector)
     follow = tracker_of(tracker)
     if isinstance(boxes, str | Path) and len(cameras) > 1:
         refuse_one_camera(boxes, len(cameras))
     _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
-    known = [  # all of it, before hours are spent on the first camera
-        (_boxes_for(boxes, one, cameras, open_video(one.video)), _cuts_for(cuts, one))
-        for one in cameras
-    ]
+    known = [(_boxes_for(boxes, one, cameras), _cuts_for(cuts, one)) for one in cameras]
     tables, notes, done = [], [], 0.0
     for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
         video = open_video(camera.video)
@@ -127,7 +123,7 @@ def _length(camera: Camera) -> float:
     return float(times[-1])
 
 
-def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera], video: Video) -> Boxes | None:
+def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes | None:
     if isinstance(boxes, Mapping):
         strange = sorted(set(boxes) - {one.name for one in cameras})
         missing = [one.name for one in cameras if one.name not in boxes]
@@ -141,6 +137,7 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera], video: Vid
         raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
     if boxes is None:
         return None
+    video = open_video(camera.video)
     if isinstance(boxes, Boxes):
         if len(boxes) and int(boxes.frame[-1]) > len(video):
             raise DataError(
