@@ -46,7 +46,8 @@ class SettingError(ConfigError):
     """One setting is out of range: ``name`` as in Python, and the rest of the sentence."""
 
     def __init__(self, name: str, found: object, expected: str) -> None:
-        self.name, self.rest = name, f"is {found}; expected {expected}."
+        end = "" if expected.endswith(("?", ".")) else "."
+        self.name, self.rest = name, f"is {found}; expected {expected}{end}"
         super().__init__(f"{name} {self.rest}")
 
 

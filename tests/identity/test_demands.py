@@ -54,7 +54,7 @@ def test_a_run_obeys_them() -> None:
         ([("different", 0, 1), ("same", 1, 0)], "rows 0, 1"),
         ([("is", 0, "Ana"), ("is", 0, "Bo")], "rows 0, 1"),
         ([("is", 0, "Ana"), ("same", 0, 1), ("is", 1, "Bo")], "rows 0, 1, 2"),
-        ([("is", 0, "Ana"), ("is", 1, "Ana"), ("different", 0, 1)], "rows 1, 2"),
+        ([("is", 0, "Ana"), ("is", 1, "Ana"), ("different", 0, 1)], "rows 0, 1, 2"),
     ],
 )
 def test_contradictions_name_their_rows(rows: list, named: str) -> None:

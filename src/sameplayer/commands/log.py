@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,11 +89,14 @@ def log(
     from sameplayer.identity.log_files import save_log
     from sameplayer.identity.match import identify_players
     from sameplayer.numbers.readers import ReaderSettings, make_reader
+    from sameplayer.tracks.detect import refuse_unknown
 
     for name in shown.export:
         check_export(name, "export")
     if not videos:
         raise DataError("No video is given; expected one or more, a camera each.")
+    _refuse_out(out)
+    refuse_unknown(settings.detector)
     rows = _corrections(out, given.corrections)
     device = str(pick_device(settings.device))
     encoder = load_encoder(settings.encoder, device=device)
@@ -173,6 +177,17 @@ def summary(log: PlayerLog) -> str:
         lines.append(f"and {len(players) - LISTED} more")
     lines.append(f"{len(players)} players and others, {len(log)} appearances, {sure} of them sure")
     return "\n".join(lines)
+
+
+def _refuse_out(out: Path) -> None:
+    """Raise DataError where no folder can be, before hours are spent on what goes there."""
+    there = next(one for one in (out, *out.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise DataError(
+            f"{there}: a file; expected a folder for the log, new or of an earlier run."
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DataError(f"{there}: may not be written to; choose another folder for the log.")
 
 
 def _corrections(out: Path, path: Path | None) -> list[Correction]:

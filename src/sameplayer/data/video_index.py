@@ -78,7 +78,10 @@ def open_source(path: Path) -> Any:
         source = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: not a video that can be decoded ({reason}).") from error
+        raise DataError(
+            f"{path}: not a video that can be decoded ({reason}). An .mp4 whose end is missing "
+            "cannot be opened; copy it again."
+        ) from error
     streams = source.streams.video
     if not streams:
         raise DataError(f"{path}: holds no video stream; expected a video.")

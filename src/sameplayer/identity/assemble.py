@@ -15,6 +15,7 @@ from sameplayer.identity.naming import Name, Names
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 
 SHOWN = 60  # pairs of each kind that the log keeps: surest, least sure, likeliest not joined
+BLOCK = 256  # rows of all pairs that are looked through at once
 DOUBT = -2.0  # log-odds of a joined pair that are told as a contradiction
 
 
@@ -84,9 +85,9 @@ def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: Name) -> s
     others = others[others != row]
     words = []
     if len(others):
-        best = others[np.argsort(-evidence.appearance[row, others], kind="stable")[:1]]
+        best = others[[evidence.appearance[row, others].argmax()]]
         if evidence.place is not None:
-            by_place = others[np.argsort(-evidence.place[row, others], kind="stable")[:1]]
+            by_place = others[[evidence.place[row, others].argmax()]]
             if evidence.place[row, by_place[0]] > evidence.appearance[row, best[0]]:
                 best = by_place
         odds = pair_odds(evidence, row, int(best[0]))
@@ -103,21 +104,37 @@ def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: Name) -> s
 
 def _links(evidence: Evidence, labels: np.ndarray) -> pd.DataFrame:
     """Return the surest and least sure pairs that were joined, and the likeliest that were not."""
-    odds = evidence.appearance + (0 if evidence.place is None else evidence.place)
-    first, second = np.triu_indices(len(labels), 1)
-    joined = labels[first] == labels[second]
-    flat = odds[first, second]
+    found: list[list[np.ndarray]] = [[], [], []]
+    for start in range(0, len(labels), BLOCK):
+        own = slice(start, start + BLOCK)
+        odds = evidence.appearance[own] + (0 if evidence.place is None else evidence.place[own])
+        later = np.arange(len(labels)) > np.arange(len(labels))[own, None]
+        joined = later & (labels[own, None] == labels)
+        alone = later & ~joined & ~evidence.apart[own]
+        for at, (kept, cost) in enumerate(((joined, -odds), (joined, odds), (alone, -odds))):
+            found[at].append(_lowest(kept, cost, start))
     chosen: dict[tuple[int, int], None] = {}
-    for kept, sign in ((joined, -1), (joined, 1), (~joined & ~evidence.apart[first, second], -1)):
-        rows = np.flatnonzero(kept)
-        for row in rows[np.argsort(sign * flat[rows], kind="stable")[:SHOWN]]:
-            chosen[int(first[row]), int(second[row])] = None
+    for parts in found:
+        rows = np.concatenate([np.zeros((0, 3)), *parts])
+        for _, a, b in rows[np.argsort(rows[:, 0], kind="stable")[:SHOWN]]:
+            chosen[int(a), int(b)] = None
     table = []
     for a, b in chosen:
         why = pair_odds(evidence, a, b)
         table.append((a, b, why.total, why.appearance, why.number, why.team, why.place,
                       bool(labels[a] == labels[b])))  # fmt: skip
     return pd.DataFrame(table, columns=list(LINKS))
+
+
+def _lowest(kept: np.ndarray, cost: np.ndarray, start: int) -> np.ndarray:
+    """Return (SHOWN or fewer, 3): cost, row and column of the pairs of least cost, in order."""
+    rows, columns = np.nonzero(kept)
+    costs = cost[rows, columns]
+    if len(costs) > SHOWN:
+        low = np.flatnonzero(costs <= np.partition(costs, SHOWN - 1)[SHOWN - 1])
+        low = low[np.argsort(costs[low], kind="stable")[:SHOWN]]
+        rows, columns, costs = rows[low], columns[low], costs[low]
+    return np.column_stack([costs, rows + start, columns])
 
 
 def _contradictions(links: pd.DataFrame, named: list[Name]) -> list[str]:

@@ -122,6 +122,7 @@ def located(corrections: Sequence[Correction], boxes: pd.DataFrame) -> np.ndarra
     box that was found a little elsewhere counts within half its own size. Raises DataError naming
     the row where there is none.
     """
+    check_cameras(corrections, sorted(set(boxes["camera"])))
     found = np.full((len(corrections), 2), -1, np.int64)
     by_frame = boxes.groupby(["camera", "frame"]).indices
     for row, one in enumerate(corrections):
@@ -129,17 +130,11 @@ def located(corrections: Sequence[Correction], boxes: pd.DataFrame) -> np.ndarra
             if place is None:
                 continue
             here = boxes.iloc[by_frame.get((place.camera, place.frame), [])]
-            found[row, at] = _nearest(row, place, here, boxes)
+            found[row, at] = _nearest(row, place, here)
     return found
 
 
-def _nearest(row: int, place: Place, here: pd.DataFrame, boxes: pd.DataFrame) -> int:
-    cameras = sorted(set(boxes["camera"]))
-    if place.camera not in cameras:
-        raise DataError(
-            f"Corrections, row {row}: no camera {place.camera!r} in the match."
-            f"{did_you_mean(place.camera, cameras)}"
-        )
+def _nearest(row: int, place: Place, here: pd.DataFrame) -> int:
     x = (here["left"] + here["width"] / 2 - place.x).abs() / here["width"]
     y = (here["top"] + here["height"] / 2 - place.y).abs() / here["height"]
     distance = np.maximum(x.to_numpy(), y.to_numpy())
@@ -150,6 +145,17 @@ def _nearest(row: int, place: Place, here: pd.DataFrame, boxes: pd.DataFrame) ->
             "match run with other boxes or at other frames? Point at a box of the new log."
         )
     return int(here["tracklet"].iloc[int(distance.argmin())])
+
+
+def check_cameras(corrections: Sequence[Correction], cameras: Sequence[str]) -> None:
+    """Raise DataError naming the row for a camera that is none of these."""
+    for row, one in enumerate(corrections):
+        for place in (one.first, one.second):
+            if place is not None and place.camera not in cameras:
+                raise DataError(
+                    f"Corrections, row {row}: no camera {place.camera!r} in the match."
+                    f"{did_you_mean(place.camera, cameras)}"
+                )
 
 
 def check_players(corrections: Sequence[Correction], roster: Roster | None) -> dict[int, int]:

@@ -14,6 +14,8 @@ from sameplayer.identity.corrections import Correction, check_players
 from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.roster import Roster
 
+Tie = tuple[int, int, tuple[int, ...]]  # two tracklets, and the rows that make them one person
+
 
 @dataclass(frozen=True, eq=False)
 class Demands:
@@ -54,14 +56,14 @@ def demands(
     Raises DataError naming the rows that contradict each other, the roster, or what was seen.
     """
     rows = check_players(corrections, roster)
-    links: list[tuple[int, int, int]] = []
+    links: list[Tie] = []
     blocks: list[tuple[int, int, int]] = []
     player: dict[int, str] = {}
     first_of: dict[object, tuple[int, int]] = {}
     for row, (one, (first, second)) in enumerate(zip(corrections, tracklets, strict=True)):
         a, b = int(first), int(second)
         if one.kind == "same" and a != b:
-            links.append((a, b, row))
+            links.append((a, b, (row,)))
         elif one.kind == "different":
             if a == b:
                 raise DataError(
@@ -74,7 +76,7 @@ def demands(
             player[a] = one.player
             before = first_of.setdefault(who, (a, row))
             if before[0] != a:
-                links.append((before[0], a, row))
+                links.append((before[0], a, (before[1], row)))
     for name, (a, row) in first_of.items():
         for other, (b, later) in first_of.items():
             if row < later and name != other:
@@ -125,46 +127,47 @@ def _changed(old: Demands, new: Demands) -> set[int]:
     return found
 
 
-def _ends(links: list[tuple[int, int, int]]) -> np.ndarray:
+def _ends(links: Sequence[tuple[int, int, object]]) -> np.ndarray:
     return np.array([link[:2] for link in links], np.int64).reshape(-1, 2)
 
 
-def _path(links: list[tuple[int, int, int]], start: int, end: int) -> list[int] | None:
+def _path(links: list[Tie], start: int, end: int) -> list[int] | None:
     """Return the rows of the fewest corrections that tie two tracklets together, or None."""
-    came: dict[int, tuple[int, int]] = {start: (start, -1)}
+    came: dict[int, tuple[int, tuple[int, ...]]] = {start: (start, ())}
     waiting = deque([start])
     while waiting:
         at = waiting.popleft()
         if at == end:
-            rows = []
+            rows: set[int] = set()
             while at != start:
-                at, row = came[at]
-                rows.append(row)
-            return sorted(set(rows))
-        for a, b, row in links:
+                at, why = came[at]
+                rows |= set(why)
+            return sorted(rows)
+        for a, b, why in links:
             for here, there in ((a, b), (b, a)):
                 if here == at and there not in came:
-                    came[there] = (at, row)
+                    came[there] = (at, why)
                     waiting.append(there)
     return None
 
 
 def _clash(
     corrections: Sequence[Correction], tracklets: np.ndarray, block: tuple[int, int, int],
-    links: list[tuple[int, int, int]], also: int | None,
+    links: list[Tie], also: int | None,
 ) -> None:  # fmt: skip
     a, b, row = block
     rows = _path(links, a, b)
     if rows is None:
         return
     every = sorted({*rows, row} | (set() if also is None else {also}))
+    what = f"make tracklets {a} and {b} one person and two" if a != b else "name one person twice"
     raise DataError(
-        f"Corrections, rows {', '.join(map(str, every))} contradict each other: they make "
-        f"tracklets {a} and {b} one person and two. Take one of them out."
+        f"Corrections, rows {', '.join(map(str, every))} contradict each other: they {what}. Take "
+        "one of them out."
     )
 
 
-def _seen_apart(evidence: Evidence, links: list[tuple[int, int, int]]) -> None:
+def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
     groups = grouped(_ends(links), len(evidence))
     tied = np.flatnonzero(np.bincount(groups)[groups] > 1)
     both = (groups[tied][:, None] == groups[tied]) & evidence.apart[np.ix_(tied, tied)]

@@ -9,6 +9,7 @@ import pandas as pd
 
 LONGEST_GAP_S = 1.0  # between two boxes for somebody to be between them
 EDGE = 3.0  # pixels
+AROUND_S = 5.0  # of a part of a match that is cut out to be looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +32,13 @@ def feet_at(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> 
 
     table    of ``Tracklets``
     """
+    return feet_within(clear_of_edges(table), tracklets, moments)
+
+
+def feet_within(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
+    """Return the same from a table ``clear_of_edges``, or the part of it around the moments."""
     feet = np.full((len(tracklets), len(moments), 2), np.nan)
     height = np.full((len(tracklets), len(moments)), np.nan)
-    table = table[~_at_the_edge(table)]
     ids = table["tracklet"].to_numpy()
     time, left, top, width, high = (
         table[name].to_numpy(float) for name in ("time_s", "left", "top", "width", "height")
@@ -66,9 +71,15 @@ def mapped_to(matrix: np.ndarray, feet: np.ndarray) -> np.ndarray:
         return np.where(points[..., 2:] > 0, points[..., :2] / points[..., 2:], np.nan)
 
 
-def _at_the_edge(table: pd.DataFrame) -> np.ndarray:
-    """Return which boxes touch the edge of the picture: their feet may lie beyond it."""
+def clear_of_edges(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the boxes that do not touch the edge of the picture: else feet may lie beyond it."""
     right, bottom = table["left"] + table["width"], table["top"] + table["height"]
     most = [side.groupby(table["camera"]).transform("max") for side in (right, bottom)]
     edge = (table["left"] <= EDGE) | (right >= most[0] - EDGE) | (bottom >= most[1] - EDGE)
-    return edge.to_numpy()
+    return table[~edge.to_numpy()]
+
+
+def around(table: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
+    """Return the boxes of these seconds, with enough before and after to go on between boxes."""
+    time = table["time_s"].to_numpy(float)
+    return table[(time >= start - AROUND_S) & (time <= end + AROUND_S)]

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sameplayer.errors import DataError
 from sameplayer.identity.crowded import too_high
 from sameplayer.identity.evidence import Evidence
+from sameplayer.identity.frame_pairs import frame_pairs, shared_areas
 from sameplayer.identity.looks import LookCurve, fit_looks, tracklet_rows
 from sameplayer.identity.place import View, find_view, place_odds
 from sameplayer.identity.samples import Samples
@@ -25,6 +27,7 @@ FEWEST_WEARERS = 10  # tracklets of a camera for kits to be found in it
 UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
 Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
 UNSEEN = -1.0  # log-odds of appearance for one of whom there is no good picture: stay alone
+BLOCK = 512  # rows of a square array that are worked on at once
 FEWEST_S = 1.0  # that two views must share for one to be sought in the other
 
 
@@ -56,17 +59,17 @@ def gather(
     Pictures that hold two people say nothing (``too_high``).
     """
     samples = samples.where(~too_high(tracklets.table)[samples.box])
-    looks = _looks(tracklets, samples, None, seed)[0]
+    apart = seen_together(tracklets)
+    looks = _looks(tracklets, samples, None, apart, seed)
     whole, tracklets = len(tracklets), _cut(tracklets, samples, looks, splitting)
+    if len(tracklets) > whole:
+        apart = seen_together(tracklets)
     of = _of(tracklets, samples)
     kits, team = _kits(tracklets, samples, of, seed)
-    looks, apart = _looks(tracklets, samples, team, seed)
+    looks = _looks(tracklets, samples, team, apart, seed)
     rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
     pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
-    appearance = looks(rows @ rows.T, pictures[:, None], pictures)
-    unseen = ~rows.any(axis=1)
-    appearance[unseen] = appearance[:, unseen] = UNSEEN
-    np.fill_diagonal(appearance, 0)
+    appearance = _appearance(rows, pictures, looks)
     views, place = _places(tracklets, appearance, seed)
     number = _numbers(samples, of, len(tracklets))
     evidence = Evidence(appearance, place, apart, number, team, pictures.astype(float))
@@ -78,6 +81,18 @@ def gather(
         "views": [_told(pair, view) for pair, view in views.items()],
     }
     return Gathered(tracklets, samples, evidence, kits, looks, facts)
+
+
+def _appearance(rows: np.ndarray, pictures: np.ndarray, looks: LookCurve) -> np.ndarray:
+    """Return (n, n) float32 log-odds of appearance, of unit rows (n, d) and how many pictures."""
+    odds: np.ndarray = rows @ rows.T
+    for start in range(0, len(rows), BLOCK):
+        own = slice(start, start + BLOCK)
+        odds[own] = looks(odds[own], pictures[own, None], pictures)
+    unseen = ~rows.any(axis=1)
+    odds[unseen] = odds[:, unseen] = UNSEEN
+    np.fill_diagonal(odds, 0)
+    return odds
 
 
 def _told(pair: Pair, view: View) -> dict[str, Any]:
@@ -132,17 +147,20 @@ def _kits(
 
 
 def _looks(
-    tracklets: Tracklets, samples: Samples, team: np.ndarray | None, seed: int
-) -> tuple[LookCurve, np.ndarray]:
-    """Return the curve, and which tracklets were seen at the same time in one camera."""
-    apart = seen_together(tracklets)
+    tracklets: Tracklets,
+    samples: Samples,
+    team: np.ndarray | None,
+    apart: np.ndarray,
+    seed: int,
+) -> LookCurve:
+    """Return the curve, learnt from those who were seen apart (n, n)."""
     pairs = np.argwhere(np.triu(apart, 1))
     if team is not None and len(pairs):
         mates = (team[pairs[:, 0]] * team[pairs[:, 1]])[:, :2].sum(axis=1) > SURE_KIT**2
         pairs = pairs[mates] if mates.sum() >= 30 else pairs
     time = tracklets.table["time_s"].to_numpy(float)[samples.box]
     of = _of(tracklets, samples)
-    return fit_looks(samples.row, samples.clear, of, time, pairs, seed), apart
+    return fit_looks(samples.row, samples.clear, of, time, pairs, seed)
 
 
 def seen_together(tracklets: Tracklets) -> np.ndarray:
@@ -151,41 +169,32 @@ def seen_together(tracklets: Tracklets) -> np.ndarray:
     Two boxes that lie on each other are two of one person.
     """
     spans, table = tracklets.spans(), tracklets.table
-    start, end = spans["first_frame"].to_numpy(), spans["last_frame"].to_numpy()
-    camera = spans["camera"].to_numpy()
+    start, end = (spans[name].to_numpy(np.int64) for name in ("first_frame", "last_frame"))
+    camera = pd.factorize(spans["camera"])[0]
     apart = np.zeros((len(spans), len(spans)), bool)
-    for name in np.unique(camera.astype(str)):
-        own = np.flatnonzero(camera == name)
-        first = np.maximum.outer(start[own], start[own])
-        apart[np.ix_(own, own)] = first <= np.minimum.outer(end[own], end[own])
+    for row in range(len(spans)):
+        apart[row] = (camera == camera[row]) & (start <= end[row]) & (start[row] <= end)
     np.fill_diagonal(apart, False)
-    away: dict[tuple[int, int], list[bool]] = {}
     ids = table["tracklet"].to_numpy()
     boxes = table[["left", "top", "width", "height"]].to_numpy(float)
-    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
-        over = _overlaps(boxes[rows])
-        for a, b in np.argwhere(np.triu(over > TOGETHER, 1)):
-            away.setdefault((ids[rows[a]], ids[rows[b]]), []).append(True)
-    for (a, b), frames in away.items():
-        common = min(end[a], end[b]) - max(start[a], start[b]) + 1
-        shared = np.isin(_frames(tracklets, a), _frames(tracklets, b)).sum()
-        if len(frames) >= max(shared, 1) * 0.6 and common > 0:
+    area = boxes[:, 2] * boxes[:, 3]
+    close = [np.zeros((0, 2), np.int64)]
+    for first, second in frame_pairs(table):
+        shared = shared_areas(boxes, first, second)
+        over = shared / (area[first] + area[second] - shared) > TOGETHER
+        close.append(np.stack([ids[first[over]], ids[second[over]]], axis=1))
+    pairs, often = np.unique(np.concatenate(close), axis=0, return_counts=True)
+    for (a, b), frames in zip(pairs, often, strict=True):
+        common = np.isin(_frames(tracklets, a), _frames(tracklets, b)).sum()
+        if frames >= common * 0.6:
             apart[a, b] = apart[b, a] = False
     return apart
 
 
 def _frames(tracklets: Tracklets, tracklet: int) -> np.ndarray:
-    own = slice(*tracklets.starts[tracklet : tracklet + 2])
+    ids = tracklets.table["tracklet"].to_numpy()
+    own = slice(*np.searchsorted(ids, (tracklet, tracklet + 1)))
     return tracklets.table["frame"].to_numpy()[own]
-
-
-def _overlaps(boxes: np.ndarray) -> np.ndarray:
-    left, top, wide, high = boxes.T
-    across = np.minimum.outer(left + wide, left + wide) - np.maximum.outer(left, left)
-    down = np.minimum.outer(top + high, top + high) - np.maximum.outer(top, top)
-    shared = np.clip(across, 0, None) * np.clip(down, 0, None)
-    area = wide * high
-    return shared / (np.add.outer(area, area) - shared)
 
 
 def _cut(

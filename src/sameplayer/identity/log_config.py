@@ -38,14 +38,16 @@ class LogConfig:
     """Decides the draws of clustering and of places."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.fps < math.inf:
-            raise SettingError("fps", self.fps, "more than 0")
+        if not 0 < self.fps <= 1000:
+            raise SettingError("fps", self.fps, "more than 0, at most 1000")
         if not 0 < self.threshold < 1:
             raise SettingError("threshold", self.threshold, "a probability over 0 and below 1")
         if self.players < 1:
             raise SettingError("players", self.players, "1 or more")
         if not math.isfinite(self.prior):
             raise SettingError("prior", self.prior, "a finite number")
+        if self.seed < 0:
+            raise SettingError("seed", self.seed, "0 or more")
         self.tile_size()
 
     def tile_size(self) -> int | Literal["auto"] | None:
@@ -54,6 +56,6 @@ class LogConfig:
             return None
         if self.tile == "auto":
             return "auto"
-        if not self.tile.isdigit() or int(self.tile) < 32:
-            raise SettingError("tile", self.tile, "auto, none, or pixels from 32")
+        if not self.tile.isdigit() or int(self.tile) < 64:
+            raise SettingError("tile", self.tile, "auto, none, or 64 pixels or more")
         return int(self.tile)

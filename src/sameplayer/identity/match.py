@@ -21,7 +21,13 @@ from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.identity.assemble import assemble
 from sameplayer.identity.confidence import confidence
-from sameplayer.identity.corrections import Correction, located, read_corrections
+from sameplayer.identity.corrections import (
+    Correction,
+    check_cameras,
+    check_players,
+    located,
+    read_corrections,
+)
 from sameplayer.identity.demands import affected, demands
 from sameplayer.identity.gather import Gathered, gather
 from sameplayer.identity.link import link, relink
@@ -32,7 +38,7 @@ from sameplayer.identity.roster import Roster, read_roster
 from sameplayer.identity.samples import look, name_of
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
-from sameplayer.tracks.camera import cameras_of
+from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
 
 NOBODY = np.zeros((0, 2), np.int64)
@@ -72,12 +78,14 @@ def identify_players(
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
-    config = config or LogConfig()
+    config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
     line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
-    tell = progress or (lambda what, done, whole: None)
+    cameras = cameras_of(videos, offsets)
+    _refuse_strange(rows or (), cameras, line_up)
+    encoder, reader = _means(config, encoder, reader)
     tracklets = find_tracklets(
-        cameras_of(videos, offsets),
+        cameras,
         boxes,
         fps=config.fps,
         detector=detector or config.detector,
@@ -87,7 +95,6 @@ def identify_players(
         folder=folder,
         progress=partial(tell, "finding people"),
     )
-    encoder, reader = _means(config, encoder, reader)
     samples = look(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
     )
@@ -98,6 +105,14 @@ def identify_players(
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
+
+
+def _refuse_strange(
+    rows: Sequence[Correction], cameras: Sequence[Camera], roster: Roster | None
+) -> None:
+    """Refuse corrections that cannot be, before hours are spent on finding people."""
+    check_cameras(rows, [camera.name for camera in cameras])
+    check_players(rows, roster)
 
 
 def _means(

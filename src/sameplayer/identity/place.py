@@ -16,7 +16,14 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
-from sameplayer.identity.feet import Moments, distances, feet_at, mapped_to
+from sameplayer.identity.feet import (
+    Moments,
+    around,
+    clear_of_edges,
+    distances,
+    feet_within,
+    mapped_to,
+)
 
 STEP_S = 0.2  # between the moments at which places are compared
 MOST_MOMENTS = 60  # of a pair of views while one is sought
@@ -71,18 +78,20 @@ def find_view(
     known            views that two cameras had of each other before; tried first
     """
     rng = np.random.default_rng(seed)
+    clear = clear_of_edges(table)
     for start, end in _windows(table, first, second):
         moments = np.linspace(start, end, min(MOST_MOMENTS, int((end - start) / STEP_S) + 1))
         here, there = _among(table, first, start, end), _among(table, second, start, end)
         if len(moments) < 4 or min(len(here), len(there)) < FEWEST_PAIRS:
             continue
-        for view in (
-            *known,
-            *_proposals(table, (first, here), (second, there), looks, moments, rng),
-        ):
+        near = around(clear, start, end)
+        longest = here[_longest(table, first[here])], there[_longest(table, second[there])]
+        proposed = _proposals(near, first[longest[0]], second[longest[1]],
+                              looks[np.ix_(*longest)], moments, rng)  # fmt: skip
+        for view in (*known, *proposed):
             found: View | None = view
             for _ in range(ROUNDS):
-                found = found and _fitted(found, table, first[here], second[there], moments)
+                found = found and _fitted(found, near, first[here], second[there], moments)
             if found is not None:
                 return found
     return None
@@ -90,18 +99,16 @@ def find_view(
 
 def _proposals(
     table: pd.DataFrame,
-    first: tuple[np.ndarray, np.ndarray],
-    second: tuple[np.ndarray, np.ndarray],
+    first: np.ndarray,
+    second: np.ndarray,
     looks: np.ndarray,
     moments: np.ndarray,
     rng: np.random.Generator,
 ) -> Iterator[View]:
-    """Yield views that the longest tracklets propose, the best of each try."""
-    (left, here), (right, there) = first, second
-    here, there = here[_longest(table, left[here])], there[_longest(table, right[there])]
-    feet = feet_at(table, left[here], moments), feet_at(table, right[there], moments)
+    """Yield views that these tracklets propose, the best of each try."""
+    feet = feet_within(table, first, moments), feet_within(table, second, moments)
     for _ in range(TRIES):
-        view = _propose(*feet, looks[np.ix_(here, there)], rng)
+        view = _propose(*feet, looks, rng)
         if view is not None:
             yield view
 
@@ -118,12 +125,14 @@ def place_odds(
     odds = np.zeros((len(first), len(second)))
     count = np.zeros(odds.shape)
     start, end = _common(table, first, second)
+    clear = clear_of_edges(table)
     for begin in np.arange(start, end + 1e-6, WINDOW_S):
         moments = np.arange(begin, min(begin + WINDOW_S, end + 1e-6), STEP_S)
         rows = _among(table, first, begin, begin + WINDOW_S)
         columns = _among(table, second, begin, begin + WINDOW_S)
-        here = feet_at(table, first[rows], moments)
-        there = feet_at(table, second[columns], moments + view.shift_s)
+        near_it = around(clear, begin, begin + WINDOW_S)
+        here = feet_within(near_it, first[rows], moments)
+        there = feet_within(near_it, second[columns], moments + view.shift_s)
         away = distances(view.matrix, here, there)
         known = np.isfinite(away)
         near = (FAR / view.error) ** 2 / 2 * np.exp(-((away / view.error) ** 2) / 2)
@@ -224,16 +233,16 @@ def _fitted(
     view: View, table: pd.DataFrame, first: np.ndarray, second: np.ndarray, moments: np.ndarray
 ) -> View | None:
     """Return the view fitted to all pairs that agree; None where too few do to believe it."""
-    here = feet_at(table, first, moments)
-    there = feet_at(table, second, moments + view.shift_s)
+    here = feet_within(table, first, moments)
+    there = feet_within(table, second, moments + view.shift_s)
     pairs = _agreeing(distances(view.matrix, here, there))[0]
     if len(pairs) < FEWEST_PAIRS or not _explains(view.matrix, here, there):
         return None
     source, to = here.of(pairs[:, 0]), second[pairs[:, 1]]
     shift = min(
-        SHIFTS_S, key=lambda one: _error(view.matrix, source, feet_at(table, to, moments + one))
+        SHIFTS_S, key=lambda one: _error(view.matrix, source, feet_within(table, to, moments + one))
     )
-    target = feet_at(table, to, moments + shift)
+    target = feet_within(table, to, moments + shift)
     known = np.isfinite(source.height) & np.isfinite(target.height)
     if known.sum() < 8:
         return None

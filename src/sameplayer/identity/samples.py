@@ -20,6 +20,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.files import load_arrays, save_arrays
 from sameplayer.identity.crowded import too_high
+from sameplayer.identity.frame_pairs import frame_pairs, shared_areas
 from sameplayer.identity.team import shirt_rows
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
@@ -125,7 +126,10 @@ def look(
 def joined(parts: list[Samples]) -> Samples:
     """Return all samples, in the order of the table's rows."""
     if not parts:
-        raise DataError("Nobody was found in the videos; expected boxes of people.")
+        raise DataError(
+            "Nobody was found in the videos; expected people in some frame. Look whether the "
+            "boxes are of these videos, or choose another detector or a smaller tile."
+        )
     order = np.argsort(np.concatenate([part.box for part in parts]), kind="stable")
     columns = [
         np.concatenate([getattr(part, field.name) for part in parts])[order]
@@ -225,13 +229,10 @@ def all_candidates(reader: NumberReader, pictures: list[Picture]) -> np.ndarray:
 
 def _covered(table: pd.DataFrame) -> np.ndarray:
     """Return (n,) the share of each box that the box covering it most takes, 0 to 1."""
-    values = table[["left", "top", "width", "height"]].to_numpy(float)
+    boxes = table[["left", "top", "width", "height"]].to_numpy(float)
     covered = np.zeros(len(table))
-    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
-        left, top, wide, high = values[rows].T
-        across = np.minimum.outer(left + wide, left + wide) - np.maximum.outer(left, left)
-        down = np.minimum.outer(top + high, top + high) - np.maximum.outer(top, top)
-        shared = np.clip(across, 0, None) * np.clip(down, 0, None) / (wide * high)[:, None]
-        np.fill_diagonal(shared, 0)
-        covered[rows] = shared.max(axis=1)
+    for pair in frame_pairs(table):
+        shared = shared_areas(boxes, *pair)
+        for rows in pair:
+            covered[rows] = np.maximum(covered[rows], shared / boxes[rows, 2:].prod(axis=1))
     return np.minimum(covered, 1)

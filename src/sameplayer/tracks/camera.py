@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sameplayer.errors import DataError, MissingFile, SettingError
+
+LATEST = 1e8  # seconds
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,16 @@ def cameras_of(videos: Sequence[str | Path], offsets: Sequence[float] = ()) -> t
 
     offsets    seconds, a video; empty: all begin at the same time
 
-    Raises MissingFile, DataError for no video or two of one name, SettingError for offsets that
-    are not one finite number a video.
+    Raises MissingFile, DataError for no video, a folder, or two of one name, SettingError for
+    offsets that are not one finite number a video.
     """
     paths = [Path(video) for video in videos]
     names = [path.stem for path in paths]
     if not paths:
         raise DataError("No video; expected one file or more, a camera each.")
     for path in paths:
+        if path.is_dir():
+            raise DataError(f"{path}: a folder; expected a video, a file.")
         if not path.is_file():
             raise MissingFile(f"{path}: no such file; expected a video.")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -45,7 +48,8 @@ def cameras_of(videos: Sequence[str | Path], offsets: Sequence[float] = ()) -> t
             f"Two videos are called {twice[0]!r}; expected another name for every camera. Rename "
             "one."
         )
-    if offsets and (len(offsets) != len(paths) or not all(map(math.isfinite, offsets))):
-        raise SettingError("offsets", list(offsets), f"one finite number a video, {len(paths)}")
+    if offsets and (len(offsets) != len(paths) or not all(abs(one) < LATEST for one in offsets)):
+        expected = f"seconds, one number a video, {len(paths)}, each below {LATEST:g}"
+        raise SettingError("offsets", list(offsets), expected)
     starts = offsets or [0.0] * len(paths)
     return tuple(map(Camera, names, paths, starts))

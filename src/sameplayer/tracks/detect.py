@@ -154,12 +154,17 @@ def detector_of(detector: str | Detector, tile: Tile) -> Detector:
     """Return the detector of this name in DETECTORS with this tile, or the callable given."""
     if callable(detector):
         return detector
-    if detector not in DETECTORS:
-        raise SettingError(
-            "detector", repr(detector),
-            f"one of {', '.join(DETECTORS)}, or a callable.{did_you_mean(detector, DETECTORS)}",
-        )  # fmt: skip
+    refuse_unknown(detector)
     return DETECTORS[detector](tile)
+
+
+def refuse_unknown(detector: str | Detector) -> None:
+    """Raise SettingError for a name that is not in DETECTORS."""
+    if not callable(detector) and detector not in DETECTORS:
+        near = did_you_mean(detector, DETECTORS)
+        raise SettingError(
+            "detector", repr(detector), f"one of {', '.join(DETECTORS)}, or a callable.{near}"
+        )
 
 
 def checked_tile(tile: Tile) -> Tile:

@@ -71,11 +71,10 @@ def find_tracklets(
         refuse_one_camera(boxes, len(cameras))
     _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
+    known = [(_boxes_for(boxes, one, cameras), _cuts_for(cuts, one)) for one in cameras]
     tables, notes, done = [], [], 0.0
-    for camera, length in zip(cameras, lengths, strict=True):
+    for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
         video = open_video(camera.video)
-        given = _boxes_for(boxes, camera, cameras, video)
-        own_cuts = _cuts_for(cuts, camera)
 
         def tell(seconds: float, before: float = done) -> None:
             if progress is not None:
@@ -124,7 +123,7 @@ def _length(camera: Camera) -> float:
     return float(times[-1])
 
 
-def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera], video: Video) -> Boxes | None:
+def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes | None:
     if isinstance(boxes, Mapping):
         strange = sorted(set(boxes) - {one.name for one in cameras})
         missing = [one.name for one in cameras if one.name not in boxes]
@@ -138,6 +137,7 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera], video: Vid
         raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
     if boxes is None:
         return None
+    video = open_video(camera.video)
     if isinstance(boxes, Boxes):
         if len(boxes) and int(boxes.frame[-1]) > len(video):
             raise DataError(
