@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
 Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
 UNSEEN = -1.0  # log-odds of appearance for one of whom there is no good picture: stay alone
 BLOCK = 512  # rows of a square array that are worked on at once
+MOST_MISSES = 40  # shots without a view after which only views that are known are tried
 FEWEST_S = 1.0  # that two views must share for one to be sought in the other
 
 
@@ -245,16 +247,19 @@ def _places(
     shots = {key: np.flatnonzero([one == key for one in keys]) for key in sorted(set(keys))}
     place = np.zeros(appearance.shape, np.float32)
     views: dict[Pair, View] = {}
+    misses: Counter[tuple[str, str]] = Counter()
     order = [camera.name for camera in tracklets.cameras]
     for a, first in shots.items():
         for b, second in shots.items():
             if order.index(a[0]) >= order.index(b[0]) or not _share(spans, first, second):
                 continue
             known = [
-                view for pair, view in views.items() if (pair[0][0], pair[1][0]) == (a[0], b[0])
+                view for pair, view in views.items() if pair[0][0] == a[0] and pair[1][0] == b[0]
             ]
             looks = appearance[np.ix_(first, second)]
-            view = find_view(tracklets.table, first, second, looks, seed, known)
+            propose = misses[a[0], b[0]] < MOST_MISSES
+            view = find_view(tracklets.table, first, second, looks, seed, known, propose=propose)
+            misses[a[0], b[0]] += view is None
             if view is not None:
                 views[a, b] = view
                 odds = place_odds(view, tracklets.table, first, second)

@@ -69,6 +69,8 @@ def find_view(
     looks: np.ndarray,
     seed: int = 0,
     known: Sequence[View] = (),
+    *,
+    propose: bool = True,
 ) -> View | None:
     """Find how the ground of one view lies in another's, or None where they do not show it.
 
@@ -76,6 +78,7 @@ def find_view(
     first, second    (n,), (m,) tracklets of the two views
     looks            (n, m) log-likelihood ratio of one person against two, by appearance
     known            views that two cameras had of each other before; tried first
+    propose          whether to look for others, which takes seconds
     """
     rng = np.random.default_rng(seed)
     clear = clear_of_edges(table)
@@ -88,7 +91,7 @@ def find_view(
         longest = here[_longest(table, first[here])], there[_longest(table, second[there])]
         proposed = _proposals(near, first[longest[0]], second[longest[1]],
                               looks[np.ix_(*longest)], moments, rng)  # fmt: skip
-        for view in (*known, *proposed):
+        for view in (*known, *(proposed if propose else ())):
             found: View | None = view
             for _ in range(ROUNDS):
                 found = found and _fitted(found, near, first[here], second[there], moments)
