@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,28 @@ def whole_file(path: str | Path, error: type[SameplayerError] = DataError) -> It
     except (OSError, SafetensorError) as reason:
         said = getattr(reason, "strerror", None) or reason
         raise error(f"{path}: cannot be written ({said}).") from reason
+
+
+@contextmanager
+def whole_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``, new or empty; at the end it becomes ``path``.
+
+    When something goes wrong, nothing stays; ``error`` is raised where ``path`` holds files, and
+    where nothing can be written.
+    """
+    path = new_folder(path, error)
+    partial = path.with_name(path.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if path.exists():
+            path.rmdir()
+        partial.replace(path)
+    except OSError as reason:
+        raise error(f"{path}: cannot be written ({reason.strerror or reason}).") from reason
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str, error: type[SameplayerError] = DataError) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import create_encoder
@@ -30,17 +29,6 @@ from tests.identity.logs import ODD, empty_log, make_log
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
     return make_log(tmp_path_factory.mktemp("match"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as browsers:
-        opened = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
@@ -31,17 +30,6 @@ def ranked(league: Crops) -> tuple[Ranking, Scores]:
     pictures = [crops.read(row) for row in range(len(crops))]
     ranking = rank(Embeddings(colour_features(pictures), crops, "histogram"))
     return ranking, evaluate(ranking)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as browsers:
-        opened = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.feet import feet_at
+from sameplayer.identity.feet import clear_of_edges, feet_within
 from sameplayer.identity.place import find_view, place_odds
 
 PERSONS = 14
@@ -97,12 +97,16 @@ def test_feet_are_not_guessed_across_a_gap_nor_where_the_picture_cuts_them() -> 
     table, _, _ = _match()
     table = table.drop(index=table.index[20:30])  # two seconds of tracklet 0
     moments = np.array([1.0, 1.1, 5.0, 6.4])
-    feet = feet_at(table, np.array([0]), moments).feet[0]
+    feet = feet_within(clear_of_edges(table), np.array([0]), moments).feet[0]
     assert np.isfinite(feet[[0, 1, 3]]).all()
     assert np.isnan(feet[2]).all()
     bottom = table["top"] + table["height"]
     lowest = table.loc[bottom[table["camera"] == "left"].idxmax()]
-    cut = feet_at(table, np.array([int(lowest["tracklet"])]), np.array([lowest["time_s"]]))
+    cut = feet_within(
+        clear_of_edges(table), np.array([int(lowest["tracklet"])]), np.array([lowest["time_s"]])
+    )
     beside = table.drop(index=lowest.name)
-    whole = feet_at(beside, np.array([int(lowest["tracklet"])]), np.array([lowest["time_s"]]))
+    whole = feet_within(
+        clear_of_edges(beside), np.array([int(lowest["tracklet"])]), np.array([lowest["time_s"]])
+    )
     assert np.allclose(cut.feet, whole.feet, equal_nan=True), "the cut box says something"

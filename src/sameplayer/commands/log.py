@@ -82,13 +82,10 @@ def log(
         settings: Every setting of the log.
         shown: What is made of it.
     """
-    from sameplayer.encoder.device import pick_device
-    from sameplayer.encoder.encoder import load_encoder
     from sameplayer.identity.corrections import add_corrections
     from sameplayer.identity.exports import check_export
     from sameplayer.identity.log_files import save_log
-    from sameplayer.identity.match import identify_players
-    from sameplayer.numbers.readers import ReaderSettings, make_reader
+    from sameplayer.identity.match import identify_players, look_with
     from sameplayer.tracks.detect import refuse_unknown
 
     for name in shown.export:
@@ -98,9 +95,7 @@ def log(
     _refuse_out(out)
     refuse_unknown(settings.detector)
     rows = _corrections(out, given.corrections)
-    device = str(pick_device(settings.device))
-    encoder = load_encoder(settings.encoder, device=device)
-    reader = make_reader(settings.reader, ReaderSettings(device=device))
+    encoder, reader = look_with(settings)
     with stages() as tell:
         try:
             made = identify_players(

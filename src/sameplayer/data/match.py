@@ -8,7 +8,6 @@ times and see colours differently, missed, loose and false boxes.
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,8 +18,8 @@ import pandas as pd
 
 from sameplayer.data.match_play import SURNAMES, UNUSED, Cast, Play, make_cast, play_match
 from sameplayer.data.match_views import Pose, Seen, Shot, Stage, shots_of
-from sameplayer.errors import DataError, SettingError, import_extra
-from sameplayer.files import new_folder
+from sameplayer.errors import SettingError, import_extra
+from sameplayer.files import whole_folder
 
 TRUTH = (
     "camera", "frame", "time_s", "left", "top", "width", "height", "person", "team", "number",
@@ -67,20 +66,9 @@ def draw_match(
     out = Path(out)
     _refuse(seconds, cameras, fps, size, players)
     av = import_extra("av", "video", "Writing a video")
-    new_folder(out)
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     settings = _Settings(seed, max(2, round(seconds * fps)), cameras, fps, size, players)
-    try:
-        partial.mkdir(parents=True)
+    with whole_folder(out) as partial:
         _write_match(av, partial, settings)
-        if out.exists():
-            out.rmdir()
-        partial.replace(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 

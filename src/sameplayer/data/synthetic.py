@@ -7,7 +7,6 @@ other players in front.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from sameplayer.data.encode import encode_picture
 from sameplayer.data.figures import Person, View, draw_figure, draw_ground
 from sameplayer.data.images import Picture
 from sameplayer.errors import DataError
-from sameplayer.files import new_folder
+from sameplayer.files import new_folder, whole_folder
 
 GAME = 12
 KITS = ((200, 30, 40), (30, 60, 190), (235, 235, 235), (30, 30, 35), (240, 190, 30), (20, 130, 70))
@@ -58,24 +57,14 @@ def draw_league(
     out = Path(out)
     if persons < 2 or frames < 2:
         raise DataError(f"A league of {persons} persons and {frames} frames; expected 2 or more.")
-    new_folder(out)
     third = max(12, persons // 3)
     parts = {
         "training": persons,
         "test": third if test_persons is None else test_persons,
         "challenge": third if challenge_persons is None else challenge_persons,
     }
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole_folder(out) as partial:
         _write_league(partial / "data_reid", parts, seed, frames, progress)
-        if out.exists():
-            out.rmdir()
-        partial.replace(out)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}).") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out / "data_reid"
 
 

@@ -27,16 +27,11 @@ class Moments:
         return Moments(self.feet[rows], self.height[rows])
 
 
-def feet_at(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
+def feet_within(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
     """Return where the tracklets stand at these seconds, between the frames that were seen.
 
-    table    of ``Tracklets``
+    table    of ``Tracklets``, ``clear_of_edges``, or the part of it around the moments
     """
-    return feet_within(clear_of_edges(table), tracklets, moments)
-
-
-def feet_within(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
-    """Return the same from a table ``clear_of_edges``, or the part of it around the moments."""
     feet = np.full((len(tracklets), len(moments), 2), np.nan)
     height = np.full((len(tracklets), len(moments)), np.nan)
     ids = table["tracklet"].to_numpy()

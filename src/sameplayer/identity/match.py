@@ -83,7 +83,7 @@ def identify_players(
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
     cameras = cameras_of(videos, offsets)
     _refuse_strange(rows or (), cameras, line_up)
-    encoder, reader = _means(config, encoder, reader)
+    encoder, reader = look_with(config, encoder, reader)
     tracklets = find_tracklets(
         cameras,
         boxes,
@@ -115,8 +115,8 @@ def _refuse_strange(
     check_players(rows, roster)
 
 
-def _means(
-    config: LogConfig, encoder: Encoder | None, reader: NumberReader | None
+def look_with(
+    config: LogConfig, encoder: Encoder | None = None, reader: NumberReader | None = None
 ) -> tuple[Encoder, NumberReader]:
     """Return what looks at people, and what reads their numbers."""
     device = str(pick_device(config.device))

@@ -17,7 +17,6 @@ TRIMMED = 0.2  # share of all pictures that need not fit either kit: referees, k
 NEITHER = 0.1  # of all tracklets are taken to wear neither kit before they are looked at
 LEAST_SPREAD = 0.15  # of a kit's leaning, where its tracklets differ less
 DRAWS = 20
-SURE = 0.99  # a kit of less probability is "unsure"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.files import whole_file
+from sameplayer.files import load_arrays, save_arrays
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.cues import CUE
 
@@ -92,26 +90,21 @@ class PartFolder:
         """Return a part that is there, whole, and of these settings; else None."""
         if self._folder is None:
             return None
-        path = self._path(number)
+        kept = load_arrays(self._path(number), self._settings)
+        if kept is None or set(kept) != {field.name for field in fields(Seen)}:
+            return None
+        seen = Seen(**kept)
         try:
-            with safe_open(path, framework="np") as file:
-                if (file.metadata() or {}).get("settings") != self._settings:
-                    return None
-                seen = Seen(*(file.get_tensor(field.name) for field in fields(Seen)))
             _refuse_misfits(seen)
-        except (OSError, SafetensorError, DataError, ValueError):
+        except (DataError, ValueError):
             return None
         return seen
 
     def write(self, number: int, seen: Seen) -> None:
         """Keep a part; DataError where it cannot be written."""
-        if self._folder is None:
-            return
-        arrays = {
-            field.name: np.ascontiguousarray(getattr(seen, field.name)) for field in fields(Seen)
-        }
-        with whole_file(self._path(number)) as partial:
-            save_file(arrays, partial, {"settings": self._settings})
+        if self._folder is not None:
+            arrays = {field.name: getattr(seen, field.name) for field in fields(Seen)}
+            save_arrays(self._path(number), arrays, self._settings)
 
     def _path(self, number: int) -> Path:
         assert self._folder is not None
