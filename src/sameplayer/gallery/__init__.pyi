@@ -1,0 +1,16 @@
+from .asking import ask as ask
+from .asking import ask_ready as ask_ready
+from .asking import ask_vectors as ask_vectors
+from .enrolment import enrol as enrol
+from .enrolment import enrol_pictures as enrol_pictures
+from .gallery import Gallery as Gallery
+from .gallery import create_gallery as create_gallery
+from .gallery import open_gallery as open_gallery
+from .records import Answer as Answer
+from .records import Candidate as Candidate
+from .records import Consent as Consent
+from .records import Enrolled as Enrolled
+from .records import NewPicture as NewPicture
+from .records import Person as Person
+from .records import Settings as Settings
+from .records import Where as Where

@@ -1,0 +1,199 @@
+"""Who is this? Candidates with probabilities, and that it is nobody we know."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from sameplayer.data.images import Picture
+from sameplayer.errors import DataError
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.enrolment import new_pictures
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.index import EVERYTHING, Means, conditions_of
+from sameplayer.gallery.records import Answer, Candidate, NewPicture, Rest, Where
+from sameplayer.gallery.rows import add_picture, unit_mean
+
+TOP = 5  # candidates of an answer
+SHOWN = 3  # pictures of a candidate that an answer rests on
+LOOKED_AT = 200  # a candidate's newest pictures, among which those are chosen
+
+
+def ask(
+    gallery: Gallery,
+    pictures: Sequence[Picture],
+    *,
+    actor: str,
+    where: Where = EVERYTHING,
+    top: int = TOP,
+    known: float | None = None,
+    keep: bool = False,
+) -> Answer:
+    """Say whose pictures these are: of one person, such as a crop or the crops of a track.
+
+    pictures    uint8 RGB (h, w, 3), one or more
+    where       which pictures of the gallery count
+    top         candidates to name, at most
+    known       share of the players asked about who are enrolled; None: the gallery's
+    keep        keep the pictures as a question, for a person's word
+
+    Raises DataError for no picture, RankingError for another encoder.
+    """
+    if not pictures:
+        raise DataError("No picture to ask about; expected one or more of one person.")
+    made = new_pictures(gallery, pictures, keep=keep)
+    return ask_ready(gallery, made, actor=actor, where=where, top=top, known=known, keep=keep)
+
+
+def ask_ready(
+    gallery: Gallery,
+    pictures: Sequence[NewPicture],
+    *,
+    actor: str,
+    where: Where = EVERYTHING,
+    top: int = TOP,
+    known: float | None = None,
+    keep: bool = False,
+) -> Answer:
+    """Like ``ask``, of pictures that are embedded already."""
+    vectors = gallery.check_vectors(np.stack([one.vector for one in pictures]))
+    answer = ask_vectors(gallery, vectors, actor=actor, where=where, top=top, known=known)
+    if not keep:
+        return answer
+    return keep_question(gallery, pictures, answer, actor)
+
+
+def ask_vectors(
+    gallery: Gallery,
+    vectors: np.ndarray,
+    *,
+    actor: str,
+    where: Where = EVERYTHING,
+    top: int = TOP,
+    known: float | None = None,
+    without: Collection[str] = (),
+) -> Answer:
+    """Like ``ask``, of unit rows (n, d) of one person's pictures.
+
+    without    ids of persons who are no candidates: somebody said that it is not they
+    """
+    rows = gallery.check_vectors(vectors)
+    answer = answer_vectors(gallery, rows, where, top, known, without)
+    gallery.note(
+        actor, "ask", *(one.person for one in answer.candidates),
+        pictures=len(rows), nobody=answer.nobody,
+    )  # fmt: skip
+    return answer
+
+
+def answer_vectors(
+    gallery: Gallery,
+    rows: np.ndarray,
+    where: Where = EVERYTHING,
+    top: int = TOP,
+    known: float | None = None,
+    without: Collection[str] = (),
+) -> Answer:
+    """Answer without writing to the audit log: for the machine's own use."""
+    share = gallery.settings.known if known is None else known
+    query = unit_mean(rows, len(rows))
+    means = gallery.index.means(where)
+    similarities = means.similarities(query)
+    allowed = _allowed(means, without)
+    chances, nobody = _chances(gallery, similarities, means.pictures, allowed, len(rows), share)
+    order = similarities if chances is None else chances
+    best = _first(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
+    candidates = []
+    with gallery.database.read() as cursor:
+        for row in best:
+            person, name = means.person(int(row))
+            candidates.append(
+                Candidate(
+                    person, name, float(similarities[row]),
+                    None if chances is None else float(chances[row]),
+                    int(means.pictures[row]), _rests_on(cursor, person, query, where),
+                )
+            )  # fmt: skip
+    return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
+
+
+def keep_question(
+    gallery: Gallery, pictures: Sequence[NewPicture], answer: Answer, actor: str
+) -> Answer:
+    """Keep pictures of an unknown person until somebody says who it is."""
+    key = secrets.token_hex(8)
+    with gallery.change(actor, "question") as change:
+        contents = {secrets.token_hex(16): one for one in pictures}
+        files = {name: one.content for name, one in contents.items() if one.content is not None}
+        journal = gallery.files.journal(files) if files else None
+        gallery.files.write(files)
+        change.add("question", key, state="open", asked=change.at)
+        for name, one in contents.items():
+            add_picture(change, name, one, question=key)
+        change.done()
+    if journal is not None:
+        journal.unlink(missing_ok=True)
+    return Answer(
+        answer.candidates, answer.nobody, answer.pictures, answer.persons, answer.known, key
+    )
+
+
+def _chances(
+    gallery: Gallery,
+    similarities: np.ndarray,
+    pictures: np.ndarray,
+    allowed: np.ndarray,
+    query_pictures: int,
+    known: float,
+) -> tuple[np.ndarray | None, float | None]:
+    """Return the probability of each person, and of nobody; None where not calibrated."""
+    record = gallery.settings.likelihood
+    if record is None:
+        return None, None
+    from sameplayer.ranking.likelihood import Likelihood, posterior
+
+    chances = np.zeros(len(similarities))
+    if not allowed.any():
+        return chances, 1.0
+    found = posterior(
+        Likelihood.from_record(record), similarities[allowed], query_pictures, pictures[allowed],
+        known,
+    )  # fmt: skip
+    chances[allowed] = found.persons
+    return chances, found.nobody
+
+
+def _allowed(means: Means, without: Collection[str]) -> np.ndarray:
+    allowed = np.ones(len(means), bool)
+    if without:
+        ids = [key for block in means.blocks for key in block.ids]
+        allowed = np.array([key not in without for key in ids], bool)
+    return allowed
+
+
+def _first(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the positions of the largest values, falling; equal ones by position."""
+    if count == 0:
+        return np.zeros(0, np.int64)
+    largest = np.argpartition(-values, count - 1)[:count]
+    return largest[np.lexsort((largest, -values[largest]))]
+
+
+def _rests_on(cursor: Cursor, person: str, query: np.ndarray, where: Where) -> tuple[Rest, ...]:
+    conditions, values = conditions_of(where)
+    rows = cursor.rows(
+        "SELECT picture.id, picture.taken, vector.data FROM picture "
+        "JOIN vector ON vector.picture = picture.id WHERE picture.person = ? "
+        f"AND picture.state = 'kept' {conditions} ORDER BY picture.added DESC, picture.id LIMIT ?",
+        person, *values, LOOKED_AT,
+    )  # fmt: skip
+    if not rows:
+        return ()
+    vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(len(rows), -1)
+    similarities = vectors @ query
+    return tuple(
+        Rest(rows[row][0], rows[row][1], float(similarities[row]))
+        for row in _first(similarities, min(SHOWN, len(rows)))
+    )

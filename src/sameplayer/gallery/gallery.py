@@ -1,0 +1,276 @@
+"""A lasting gallery: one folder with the record, the pictures and a key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
+from sameplayer.files import whole_folder
+from sameplayer.gallery.database import FILE, Cursor, Database, SqliteDatabase
+from sameplayer.gallery.history import Change, Event, iso, note
+from sameplayer.gallery.index import Index
+from sameplayer.gallery.pictures import PictureFiles
+from sameplayer.gallery.records import Kept, Person, Settings
+
+if TYPE_CHECKING:
+    from sameplayer.encoder.encoder import Encoder
+
+KEY = "secret.key"
+PERSON = ", ".join(one.name for one in fields(Person))
+KEPT = ", ".join(one.name for one in fields(Kept))
+
+
+class Gallery:
+    """Known persons, their pictures, and everything that was ever done to them.
+
+    Make one with ``create_gallery``, open one with ``open_gallery``. Threads may share it; other
+    processes may open the same folder.
+    """
+
+    def __init__(
+        self, folder: str | Path, database: Database, encoder: Encoder | None = None
+    ) -> None:
+        self.folder = Path(folder)
+        self.database = database
+        self.files = PictureFiles(self.folder / "pictures")
+        self.index = Index(database)
+        self._key = _read_key(self.folder / KEY)
+        self.settings = self._read_settings()
+        self._encoder = None if encoder is None else self._own(encoder)
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the record."""
+        self.database.close()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the gallery, loaded when first asked for.
+
+        Raises RankingError where what has its name now is another one.
+        """
+        if self._encoder is None:
+            from sameplayer.encoder.encoder import load_encoder
+
+            self._encoder = self._own(load_encoder(self.settings.encoder))
+        return self._encoder
+
+    @contextmanager
+    def change(self, actor: str, kind: str) -> Iterator[Change]:
+        """Give one event in the making, alone with the record; end it with ``Change.done``."""
+        with self.database.write() as cursor:
+            self.files.settle(cursor)
+            yield Change(cursor, actor, kind)
+
+    def note(self, actor: str, kind: str, *subjects: str, **facts: Any) -> Event | None:
+        """Write that somebody read something, where the gallery keeps such events."""
+        if not self.settings.audit_reads:
+            return None
+        with self.database.note() as cursor:
+            return note(cursor, actor, kind, subjects, **facts)
+
+    def set(self, actor: str, **changes: Any) -> Settings:
+        """Change settings, such as ``known`` or ``retention``, as an event."""
+        changed = check_settings(replace(self.settings, **changes))
+        with self.change(actor, "settings") as change:
+            write_settings(change.cursor, changed)
+            change.done(names=sorted(changes))
+        self.settings = changed
+        return changed
+
+    def person(self, who: str) -> Person:
+        """Return a person by id or name; whoever was merged away is who it was merged into.
+
+        Raises MissingFile, an error without a list of names: who is enrolled is not for everyone.
+        """
+        with self.database.read() as cursor:
+            return find_person(cursor, who)
+
+    def persons(self, state: str | None = None) -> list[Person]:
+        """Return persons by name: all, or those of a state."""
+        with self.database.read() as cursor:
+            rows = cursor.rows(
+                f"SELECT {PERSON} FROM person WHERE (? IS NULL OR state = ?) ORDER BY name, id",
+                state, state,
+            )  # fmt: skip
+            return [Person(*row) for row in rows]
+
+    def pictures(self, person: str) -> list[Kept]:
+        """Return a person's pictures by their date, then by when they came."""
+        with self.database.read() as cursor:
+            return pictures_of(cursor, "person", person)
+
+    def digest(self, kind: str, content: bytes) -> str:
+        """Return the keyed digest of a name or of pixels: nothing can be guessed from it."""
+        return hmac.new(self._key, kind.encode() + b"\0" + content, hashlib.sha256).hexdigest()
+
+    def check_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """Return (n, d) float32 unit rows; RankingError for what this gallery cannot compare."""
+        rows = np.atleast_2d(np.asarray(vectors))
+        if rows.dtype.kind != "f" or rows.ndim != 2 or rows.shape[1] != self.settings.width:
+            raise RankingError(
+                f"Vectors of shape {rows.shape}, {rows.dtype}; the gallery {self.folder} has rows "
+                f"of {self.settings.width} floats, of encoder {self.settings.fingerprint}."
+            )
+        lengths = np.linalg.norm(rows, axis=1)
+        if not np.isfinite(lengths).all() or (np.abs(lengths - 1) > 1e-3).any():
+            raise RankingError("Vectors that are not of length 1; expected unit rows.")
+        return rows.astype(np.float32, copy=False)
+
+    def _own(self, encoder: Encoder) -> Encoder:
+        found = encoder.fingerprint()
+        if found != self.settings.fingerprint:
+            raise RankingError(
+                f"{self.folder}: made with encoder {self.settings.fingerprint}, but "
+                f"{self.settings.encoder!r} is now {found}. Give the encoder of then, or make a "
+                "new gallery from the pictures with: sameplayer gallery re-embed"
+            )
+        return encoder
+
+    def _read_settings(self) -> Settings:
+        with self.database.read() as cursor:
+            return read_settings(cursor, self.folder)
+
+
+def create_gallery(
+    folder: str | Path,
+    encoder: Encoder | str | Path = "person",
+    *,
+    purpose: str,
+    retention: int | None = None,
+    basis: str | None = None,
+    require_basis: bool = False,
+    keep_pictures: bool = True,
+    audit_reads: bool = True,
+    known: float = 0.5,
+    actor: str = "",
+) -> Gallery:
+    """Make an empty gallery in a new or empty folder, and return it open.
+
+    encoder      what ``load_encoder`` takes, or an Encoder, whose folder or name then has to be
+                 given when the gallery is opened
+    retention    days that a person is kept after the last picture came; None: for ever
+    The other arguments are those of ``Settings``.
+
+    Raises SettingError, DataError for a folder that holds files or cannot be written.
+    """
+    from sameplayer.encoder.encoder import Encoder as Kind
+    from sameplayer.encoder.encoder import load_encoder
+
+    own = encoder if isinstance(encoder, Kind) else load_encoder(encoder)
+    named = "" if isinstance(encoder, Kind) else str(encoder)
+    settings = check_settings(
+        Settings(
+            secrets.token_hex(8), named, own.fingerprint(), own.row_width, purpose, retention,
+            basis, require_basis, keep_pictures, audit_reads, known, None, iso(datetime.now(UTC)),
+        )
+    )  # fmt: skip
+    with whole_folder(folder) as partial:
+        (partial / "pictures").mkdir()
+        key = partial / KEY
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_hex(32))
+        database = SqliteDatabase(partial / FILE, create=True)
+        with database.write() as cursor:
+            write_settings(cursor, settings)
+            Change(cursor, actor, "create").done(purpose=purpose, encoder=settings.fingerprint)
+        database.erase()
+        database.close()
+    return open_gallery(folder, own)
+
+
+def open_gallery(folder: str | Path, encoder: Encoder | str | Path | None = None) -> Gallery:
+    """Open a gallery.
+
+    encoder    None: the one it was made with, loaded when needed
+
+    Raises MissingFile, DataError for what is no gallery, RankingError for another encoder.
+    """
+    from sameplayer.encoder.encoder import load_encoder
+
+    if not Path(folder).is_dir():
+        raise MissingFile(
+            f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
+        )
+    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
+    return Gallery(folder, SqliteDatabase(Path(folder) / FILE), own)
+
+
+def find_person(cursor: Cursor, who: str) -> Person:
+    """Return a person by id or name, following merges; MissingFile where there is none."""
+    sql = f"SELECT {PERSON} FROM person WHERE (id = ? OR name = ?) AND state <> 'removed'"
+    row = cursor.one(sql + " ORDER BY id = ? DESC", who, who, who)
+    while row is not None and row[2] == "merged":
+        row = cursor.one(f"SELECT {PERSON} FROM person WHERE id = ?", row[3])
+    if row is None:
+        raise MissingFile(f"No person {who!r} in this gallery; expected a name or an id of one.")
+    return Person(*row)
+
+
+def pictures_of(cursor: Cursor, column: str, key: str) -> list[Kept]:
+    """Return the pictures that are kept of a person or a question, by date."""
+    sql = (
+        f"SELECT {KEPT} FROM picture WHERE {column} = ? AND state = 'kept' "
+        "ORDER BY COALESCE(taken, ''), added, id"
+    )
+    return [Kept(*row) for row in cursor.rows(sql, key)]
+
+
+def write_settings(cursor: Cursor, settings: Settings) -> None:
+    """Keep all settings."""
+    cursor.run("DELETE FROM setting")
+    rows = [(name, json.dumps(value)) for name, value in asdict(settings).items()]
+    cursor.many("INSERT INTO setting (name, value) VALUES (?, ?)", rows)
+
+
+def read_settings(cursor: Cursor, folder: Path) -> Settings:
+    """Return the settings; DataError where one is missing or unknown."""
+    try:
+        kept = {name: json.loads(value) for name, value in cursor.rows("SELECT * FROM setting")}
+        return check_settings(Settings(**kept))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{folder}: its settings are damaged ({error}); restore a copy.") from error
+
+
+def check_settings(settings: Settings) -> Settings:
+    """Return settings that hold together; SettingError names the one that does not."""
+    from sameplayer.encoder.calibration import check_prior
+
+    if not settings.purpose.strip():
+        raise SettingError("purpose", "empty", "what the gallery is for, in words")
+    if settings.retention is not None and settings.retention < 1:
+        raise SettingError("retention", settings.retention, "days, 1 or more")
+    try:
+        check_prior(settings.known)
+    except SettingError as error:
+        raise SettingError("known", settings.known, "a share over 0 and below 1") from error
+    return settings
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: the gallery's key is gone or damaged ({error}); restore it from a copy."
+        ) from error
+    if len(key) != 32 or not os.access(path, os.R_OK):
+        raise DataError(f"{path}: not a gallery's key; restore it from a copy.")
+    return key

@@ -1,0 +1,256 @@
+"""What was done, by whom and when: events in a hash chain, each with what undoes it.
+
+An event's hash covers the hash before it, so that a changed, missing or added row shows. What an
+event says in detail is covered by a salted digest of it: to forget a person, detail and salt are
+deleted, and the chain still holds. A chain does not show that all of it was written anew: keep
+its head (``Head``) elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sameplayer.errors import DataError
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.tables import CHANGED
+
+START = "0" * 64
+BACKWARDS = timedelta(minutes=5)  # a clock may be set back by so much
+COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that was done.
+
+    seq          its number, from 1
+    at           when, ISO 8601, UTC
+    actor        who did it
+    kind         create, enrol, ask, confirm, merge, forget, ...
+    subjects     ids of the persons and questions that it is about
+    detail       what was done; None once it was forgotten
+    undone_by    the event that undid it, if any
+    """
+
+    seq: int
+    at: str
+    actor: str
+    kind: str
+    subjects: tuple[str, ...]
+    detail: dict[str, Any] | None
+    undone_by: int | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last event's number and hash: kept elsewhere, it shows whether all was written anew."""
+
+    seq: int
+    hash: str
+
+
+class Change:
+    """One event in the making: it changes rows, and remembers how they were.
+
+    Use it within ``Database.write``, and call ``done`` last. Rows of ``CHANGED`` tables that it
+    sets or adds get the event's number as their revision where they have one.
+    """
+
+    def __init__(self, cursor: Cursor, actor: str, kind: str) -> None:
+        head = chain_head(cursor)
+        self.cursor, self.actor, self.kind = cursor, actor, kind
+        self.seq = head.seq + 1
+        self.at = now_after(cursor)
+        self._previous = head.hash
+        self._changed: list[list[Any]] = []
+        self._subjects: dict[str, None] = {}
+
+    def about(self, *ids: str) -> None:
+        """Name persons and questions that the event is about."""
+        self._subjects.update(dict.fromkeys(ids))
+
+    def set(self, table: str, key: str, **values: Any) -> None:
+        """Set columns of a row of ``CHANGED``, and remember what was there."""
+        names = tuple(values)
+        _check_names(table, names)
+        found = self.cursor.one(f"SELECT {', '.join(names)} FROM {table} WHERE id = ?", key)
+        if found is None:
+            raise DataError(f"No {table} {key!r} in this gallery.")
+        for name, before in zip(names, found, strict=True):
+            if before != values[name]:
+                self._changed.append([table, key, name, before, values[name]])
+        marks = ", ".join(f"{name} = ?" for name in names)
+        self.cursor.run(f"UPDATE {table} SET {marks} WHERE id = ?", *values.values(), key)
+        self._touch(table, key)
+
+    def add(self, table: str, key: str, **values: Any) -> None:
+        """Add a row of ``CHANGED`` whose column ``state`` says 'removed' once this is undone."""
+        row = {"id": key, **values}
+        if table != "picture":
+            row["revision"] = self.seq
+        _check_names(table, tuple(row))
+        marks = ", ".join("?" * len(row))
+        self.cursor.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
+        self._changed.append([table, key, "state", "removed", row["state"]])
+        if table != "picture":
+            self.about(key)
+
+    def part(self, picture: str, person: str, apart: bool) -> None:
+        """Say that a picture does not show a person, or take that back."""
+        held = self.cursor.one(
+            "SELECT 1 FROM apart WHERE picture = ? AND person = ?", picture, person
+        )
+        if apart == (held is not None):
+            return
+        set_apart(self.cursor, picture, person, apart)
+        self._changed.append(["apart", picture, person, not apart, apart])
+
+    def done(self, **facts: Any) -> Event:
+        """Write the event: the facts given, and every change; return it."""
+        self.cursor.run("UPDATE latest SET changed = ?", self.seq)
+        detail = {**facts, "changed": self._changed} if self._changed else facts
+        return append(
+            self.cursor, self._previous, self.seq, self.at, self.actor, self.kind,
+            tuple(self._subjects), detail,
+        )  # fmt: skip
+
+    def _touch(self, table: str, key: str) -> None:
+        if table != "picture":
+            self.cursor.run(f"UPDATE {table} SET revision = ? WHERE id = ?", self.seq, key)
+            self.about(key)
+
+
+def set_apart(cursor: Cursor, picture: str, person: str, apart: bool) -> None:
+    """Keep or drop the word that a picture does not show a person."""
+    if apart:
+        cursor.run("INSERT INTO apart (picture, person) VALUES (?, ?)", picture, person)
+    else:
+        cursor.run("DELETE FROM apart WHERE picture = ? AND person = ?", picture, person)
+
+
+def append(
+    cursor: Cursor,
+    previous: str,
+    seq: int,
+    at: str,
+    actor: str,
+    kind: str,
+    subjects: tuple[str, ...],
+    detail: dict[str, Any],
+) -> Event:
+    """Write one event at the end of the chain."""
+    salt, text = secrets.token_hex(16), canonical(detail)
+    named = canonical(list(subjects))
+    digest = hashlib.sha256((salt + text).encode()).hexdigest()
+    chained = event_hash(seq, at, actor, kind, named, digest, previous)
+    cursor.run(
+        f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        seq, at, actor, kind, named, text, salt, digest, previous, chained,
+    )  # fmt: skip
+    cursor.many("INSERT INTO about (subject, seq) VALUES (?, ?)", [(one, seq) for one in subjects])
+    return Event(seq, at, actor, kind, subjects, detail)
+
+
+def note(cursor: Cursor, actor: str, kind: str, subjects: Iterable[str], **facts: Any) -> Event:
+    """Write an event that changes nothing: somebody read what it is about."""
+    head = chain_head(cursor)
+    at = now_after(cursor)
+    named = tuple(dict.fromkeys(subjects))
+    return append(cursor, head.hash, head.seq + 1, at, actor, kind, named, facts)
+
+
+def chain_head(cursor: Cursor) -> Head:
+    """Return the end of the chain; number 0 where nothing was done."""
+    found = cursor.one("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
+    return Head(0, START) if found is None else Head(int(found[0]), str(found[1]))
+
+
+def events(
+    cursor: Cursor, subject: str | None = None, most: int = 100, before: int | None = None
+) -> list[Event]:
+    """Return events, the newest first: of a person or question, or all."""
+    last = 2**62 if before is None else before
+    if subject is None:
+        sql = f"SELECT {COLUMNS} FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?"
+        return [event_of(row) for row in cursor.rows(sql, last, most)]
+    sql = (
+        f"SELECT {COLUMNS} FROM event WHERE seq IN (SELECT seq FROM about WHERE subject = ?) "
+        "AND seq < ? ORDER BY seq DESC LIMIT ?"
+    )
+    return [event_of(row) for row in cursor.rows(sql, subject, last, most)]
+
+
+def event_of(row: tuple[Any, ...]) -> Event:
+    """Return a row of COLUMNS as an event."""
+    detail = None if row[5] is None else json.loads(row[5])
+    return Event(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), detail, row[10])
+
+
+def broken_links(cursor: Cursor, size: int = 10_000) -> list[str]:
+    """Return what is wrong with the chain, in words; nothing: every event is as it was written."""
+    wrong: list[str] = []
+    previous, last = START, 0
+    while True:
+        sql = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+        found = cursor.rows(sql, last, size)
+        for row in found:
+            seq, at, actor, kind, subjects, detail, salt, digest, said, chained = row[:10]
+            if seq != last + 1:
+                wrong.append(f"event {last + 1} to {seq - 1}: missing")
+            if said != previous:
+                wrong.append(f"event {seq}: does not follow the one before it")
+            if event_hash(seq, at, actor, kind, subjects, digest, said) != chained:
+                wrong.append(f"event {seq}: changed since it was written")
+            if detail is not None and _digest(salt, detail) != digest:
+                wrong.append(f"event {seq}: its detail was changed")
+            previous, last = chained, seq
+        if len(found) < size:
+            return wrong
+
+
+def event_hash(
+    seq: int, at: str, actor: str, kind: str, subjects: str, digest: str, previous: str
+) -> str:
+    """Return the SHA-256 that chains an event to the one before."""
+    text = canonical([seq, at, actor, kind, subjects, digest, previous])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """Return the one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def now_after(cursor: Cursor) -> str:
+    """Return the time, never before the last event; DataError where the clock was set back."""
+    now = datetime.now(UTC)
+    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
+    if found is not None:
+        last = datetime.fromisoformat(found[0])
+        if now < last - BACKWARDS:
+            raise DataError(
+                f"The clock says {iso(now)}, but the gallery's last event is of {found[0]}; "
+                "nothing was changed. Set the clock."
+            )
+        now = max(now, last)
+    return iso(now)
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment as text, UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _digest(salt: str, detail: str) -> str:
+    return hashlib.sha256((str(salt) + detail).encode()).hexdigest()
+
+
+def _check_names(table: str, names: tuple[str, ...]) -> None:
+    if table not in CHANGED or not all(name.isidentifier() for name in names):
+        raise ValueError(f"no changes of {table} {names}")

@@ -1,0 +1,91 @@
+"""The picture files of a gallery, by random name, and no file that no row knows."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sameplayer.errors import DataError, MissingFile
+from sameplayer.files import write_text
+from sameplayer.gallery.database import Cursor
+
+KIND = ".jpg"
+
+
+class PictureFiles:
+    """A folder of pictures: ``pictures/ab/abcd....jpg``.
+
+    Before files are written or removed, their names are kept in a journal; after a stop in the
+    middle, ``settle`` removes every file named there that no row of the tables has.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, picture: str) -> Path:
+        """Return where a picture's file is."""
+        return self.folder / picture[:2] / (picture + KIND)
+
+    def read(self, picture: str) -> bytes:
+        """Return the bytes of a picture's file; MissingFile where there is none."""
+        try:
+            return self.path(picture).read_bytes()
+        except OSError as error:
+            raise MissingFile(f"{self.path(picture)}: cannot be read ({error.strerror}).") from None
+
+    def journal(self, pictures: Iterable[str]) -> Path:
+        """Keep the names of files that are about to be written or removed."""
+        path = self.folder / f"journal-{secrets.token_hex(8)}"
+        write_text(path, "\n".join(pictures))
+        return path
+
+    def write(self, contents: Mapping[str, bytes]) -> None:
+        """Write files to the disk; DataError where that fails, and then none of them stays."""
+        try:
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(self._write_one, contents, contents.values()))
+        except OSError as error:
+            self.remove(contents)
+            raise DataError(
+                f"{self.folder}: pictures cannot be written ({error.strerror}); nothing was "
+                "changed. Make room, or give yourself the right to write there."
+            ) from error
+
+    def remove(self, pictures: Iterable[str]) -> None:
+        """Remove files; those that are gone already do not matter."""
+        for picture in pictures:
+            try:
+                self.path(picture).unlink(missing_ok=True)
+            except OSError as error:
+                raise DataError(
+                    f"{self.path(picture)}: cannot be removed ({error.strerror})."
+                ) from error
+
+    def settle(self, cursor: Cursor) -> None:
+        """Finish what was stopped: call it first within every ``Database.write``."""
+        for path in sorted(self.folder.glob("journal-*")):
+            if path.suffix == ".partial":
+                path.unlink(missing_ok=True)
+                continue
+            try:
+                names = path.read_text(encoding="utf-8").split()
+            except FileNotFoundError:  # the writer it belonged to has just finished
+                continue
+            self.remove(one for one in names if not _known(cursor, one))
+            path.unlink(missing_ok=True)
+
+    def _write_one(self, picture: str, content: bytes) -> None:
+        path = self.path(picture)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _known(cursor: Cursor, picture: str) -> bool:
+    sql = "SELECT 1 FROM picture WHERE id = ? AND file IS NOT NULL"
+    return cursor.one(sql, picture) is not None

@@ -1,0 +1,54 @@
+"""A small gallery: three persons with four rows each, and a way to make more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.gallery import Gallery, create_gallery
+from sameplayer.gallery.records import NewPicture
+
+NAMES = ("Ann", "Bea", "Cleo")
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The encoder without a network: it is loaded in no time."""
+    return load_encoder("colour")
+
+
+Pictures = Callable[..., list[NewPicture]]
+
+
+@pytest.fixture(scope="session")
+def pictures(encoder: Encoder) -> Pictures:
+    """A function that makes pictures of a person, alike among themselves."""
+
+    def make(
+        person: int, count: int = 4, seed: int = 0, content: bytes | None = b"picture"
+    ) -> list[NewPicture]:
+        centre = np.random.default_rng(person).normal(size=encoder.row_width)
+        rng = np.random.default_rng((person, seed))
+        rows = centre + 0.5 * rng.normal(size=(count, encoder.row_width))
+        rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return [
+            NewPicture(
+                row, f"{person}-{seed}-{at}", 80, 40, 1.0, content, taken=f"2026-01-0{1 + at % 9}"
+            )
+            for at, row in enumerate(rows)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, encoder: Encoder, pictures: Pictures) -> Gallery:
+    """Ann, Bea and Cleo are persons 0, 1 and 2 of ``pictures``."""
+    made = create_gallery(tmp_path / "club", encoder, purpose="test", actor="me")
+    enrol_pictures(made, {name: pictures(at) for at, name in enumerate(NAMES)}, actor="me")
+    return made

@@ -1,0 +1,75 @@
+"""A gallery keeps persons and answers; what is damaged, foreign or another's is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
+from sameplayer.gallery.asking import ask_vectors
+from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.records import Where
+
+
+def _rows(pictures) -> np.ndarray:
+    return np.stack([one.vector for one in pictures])
+
+
+def test_an_answer_names_the_person_and_the_pictures_it_rests_on(gallery, pictures) -> None:
+    answer = ask_vectors(gallery, _rows(pictures(1, 2, seed=9)), actor="me")
+    assert answer.candidates[0].name == "Bea"
+    assert answer.candidates[0].similarity > 0.8 > answer.candidates[1].similarity
+    assert answer.candidates[0].probability is None
+    assert answer.nobody is None
+    assert answer.persons == 3
+    own = {one.id for one in gallery.pictures(gallery.person("Bea").id)}
+    assert {one.picture for one in answer.candidates[0].rests_on} <= own
+    assert len(answer.candidates[0].rests_on) == 3
+
+
+def test_enrolling_again_adds_nothing_and_a_picture_of_another_stays_there(
+    gallery, pictures
+) -> None:
+    again = enrol_pictures(gallery, {"Ann": pictures(0), "Dora": pictures(1)}, actor="me")
+    assert (again.added, again.there, again.elsewhere) == (0, 4, 4)
+    assert [one.name for one in gallery.persons()] == ["Ann", "Bea", "Cleo"]
+
+
+def test_another_process_sees_what_was_added(gallery, pictures, encoder: Encoder) -> None:
+    with open_gallery(gallery.folder, encoder) as other:
+        assert ask_vectors(other, _rows(pictures(7)), actor="me").persons == 3
+        enrol_pictures(gallery, {"Dora": pictures(7)}, actor="me")
+        answer = ask_vectors(other, _rows(pictures(7)), actor="me")
+        assert (answer.persons, answer.candidates[0].name) == (4, "Dora")
+
+
+def test_a_filter_counts_only_some_pictures(gallery, pictures) -> None:
+    answer = ask_vectors(gallery, _rows(pictures(1)), actor="me", where=Where(until="2026-01-02"))
+    assert answer.candidates[0].pictures == 2
+    assert {one.taken for one in answer.candidates[0].rests_on} == {"2026-01-01", "2026-01-02"}
+    nobody = ask_vectors(gallery, _rows(pictures(1)), actor="me", where=Where(game="none"))
+    assert (nobody.candidates, nobody.persons) == ((), 0)
+
+
+def test_another_encoder_is_refused(gallery) -> None:
+    with pytest.raises(RankingError, match="made with encoder"):
+        open_gallery(gallery.folder, load_encoder("colour").with_views(mirror=True))
+    with pytest.raises(RankingError, match="rows of 864"):
+        ask_vectors(gallery, np.ones((1, 5), np.float32), actor="me")
+
+
+def test_what_is_no_gallery_is_refused(gallery: Gallery, tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="no such folder"):
+        open_gallery(tmp_path / "none")
+    with pytest.raises(DataError, match="already holds files"):
+        create_gallery(gallery.folder, "colour", purpose="test")
+    with pytest.raises(SettingError, match="purpose"):
+        create_gallery(tmp_path / "new", "colour", purpose=" ")
+    gallery.close()
+    (gallery.folder / "gallery.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(DataError, match="no SQLite file"):
+        open_gallery(gallery.folder)
