@@ -1,4 +1,4 @@
-"""The verbs of a gallery: make one, enrol, ask, calibrate; GALLERY lists all of them."""
+"""The verbs of a gallery: make one, enrol, ask, calibrate."""
 
 from __future__ import annotations
 
@@ -36,19 +36,25 @@ TABLES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
-class Who:
-    """Who does it, and with which encoder."""
+class By:
+    """Who does it."""
 
     by: str = ""
     """Name for the record of what was done; empty: that of the user of this machine."""
-    encoder: str | None = None
-    """The encoder that the gallery was made with, where it lies elsewhere now."""
-    device: str = "auto"
-    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
 
     @property
     def actor(self) -> str:
         return self.by or getpass.getuser()
+
+
+@dataclass(frozen=True)
+class Who(By):
+    """Who does it, and with which encoder."""
+
+    encoder: str | None = None
+    """The encoder that the gallery was made with, where it lies elsewhere now."""
+    device: str = "auto"
+    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
 
     def open(self, gallery: Path) -> AbstractContextManager[Gallery]:
         """Open a gallery; the encoder is loaded when it is needed."""
@@ -83,8 +89,7 @@ def create(
     keep_pictures: bool = True,
     audit_reads: bool = True,
     known: float = 0.5,
-    store: str | None = None,
-    who: Who = Who(),
+    who: By = By(),
 ) -> None:
     """Make an empty gallery of known players.
 
@@ -98,14 +103,13 @@ def create(
             the gallery cannot get another encoder.
         audit_reads: Write an event for every answer too.
         known: Share of the players asked about who are enrolled; it can be set for each question.
-        store: postgresql://... for a server with many users; left out: one file in the folder.
     """
     from sameplayer.gallery.gallery import create_gallery
 
     made = create_gallery(
         gallery, encoder, purpose=purpose, retention=days(retention), basis=basis,
         require_basis=require_basis, keep_pictures=keep_pictures, audit_reads=audit_reads,
-        known=known, actor=who.actor, store=store,
+        known=known, actor=who.actor,
     )  # fmt: skip
     with made:
         print(f"{gallery}: an empty gallery for {purpose!r}, encoder {made.settings.fingerprint}")
@@ -130,8 +134,8 @@ def enrol(
     from sameplayer.gallery.enrolment import enrol as add
     from sameplayer.gallery.records import Consent
 
-    crops = reading.read(data)
     with who.open(gallery) as opened, bar("enrolling") as advance:
+        crops = reading.read(data)
         made = add(
             opened, crops, actor=who.actor, consent=Consent(basis, consent, expires),
             progress=advance,
@@ -143,7 +147,9 @@ def enrol(
         "rejected by a person": made.rejected,
         "forgotten for good": made.suppressed,
     }
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "added")
+    told = ", ".join(
+        f"{count} {what}" for what, count in counts.items() if count or what == "added"
+    )
     print(f"{len(crops)} pictures: {told}; {len(made.created)} new persons")
 
 
@@ -195,19 +201,22 @@ def calibrate(
 
     The pictures are not kept; they need names, and tracks and teams where they are known.
     """
-    from sameplayer.gallery.calibrating import calibrate as fit
+    from sameplayer.gallery.calibration import calibrate as fit
 
-    crops = reading.read(data)
     with who.open(gallery) as opened:
+        crops = reading.read(data)
         fitted = fit(opened, Compute(device=who.device).embed(opened.encoder, crops), who.actor)
-    print(f"{gallery}: {fitted}")
+    print(
+        f"{gallery}: calibrated on {fitted.persons} persons: {fitted.same} pairs of one, "
+        f"{fitted.others} of two"
+    )
 
 
 def re_embed(
     gallery: Club,
     out: Path,
     encoder: Annotated[str, tyro.conf.arg(help=RUN + USUAL)] = DEFAULT,
-    who: Who = Who(),
+    who: By = By(),
 ) -> None:
     """Make a gallery anew, with another encoder, from the pictures it keeps; whole or not at all.
 
@@ -216,7 +225,7 @@ def re_embed(
     """
     from sameplayer.gallery.re_embedding import re_embed as again
 
-    with who.open(gallery) as opened, bar("embedding") as advance:
+    with Who(who.by).open(gallery) as opened, bar("embedding") as advance:
         count = again(opened, out, encoder, actor=who.actor, progress=advance)
     print(f"{out}: {count} pictures, embedded anew; calibrate it before you trust its numbers")
 
@@ -323,29 +332,12 @@ def _queries(
     ]
 
 
-def every_verb() -> dict[str, Callable[..., Any]]:
-    """Return all verbs of a gallery by name."""
-    from sameplayer.commands import gallery_people as people
-
-    return {
-        "create": create,
-        "enrol": enrol,
-        "ask": ask,
-        "calibrate": calibrate,
-        "persons": persons,
-        **people.VERBS,
-        "settings": settings,
-        "re-embed": re_embed,
-    }
-
-
-def gallery(words: list[str]) -> int:
-    """A lasting gallery of known players: who is this, how sure, or nobody we know."""
-    result = tyro.extras.subcommand_cli_from_dict(
-        every_verb(),
-        args=words,
-        prog="sameplayer gallery",
-        description="Who is this? A lasting gallery, honest about the unknown.",
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
-    )
-    return result if isinstance(result, int) else 0
+VERBS: dict[str, Callable[..., Any]] = {
+    "create": create,
+    "enrol": enrol,
+    "ask": ask,
+    "calibrate": calibrate,
+    "persons": persons,
+    "settings": settings,
+    "re-embed": re_embed,
+}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from sameplayer.commands.gallery import Club, Who, lines_of
 from sameplayer.commands.shared import console
 
 if TYPE_CHECKING:
     from sameplayer.gallery.history import Event
 
-from sameplayer.commands.gallery import Club, Who, lines_of
 
 PersonId = tyro.conf.Positional[
     Annotated[str, tyro.conf.arg(metavar="PERSON", help="Name or id of a person.")]
@@ -36,7 +36,13 @@ def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
         for name in ("id", "name", "state", "team", "basis", "consent", "expires", "created"):
             print(f"{name:<10}{getattr(found, name)}")
         for one in pictures:
-            facts = (one.taken, one.game, one.camera, one.track, "pinned" if one.pinned_by else None)
+            facts = (
+                one.taken,
+                one.game,
+                one.camera,
+                one.track,
+                "pinned" if one.pinned_by else None,
+            )
             print(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
     print(f"{len(pictures)} pictures")
 
@@ -115,12 +121,16 @@ def rename(gallery: Club, person: PersonId, name: Name, who: Who = Who()) -> Non
         _told(change(opened, person, name, actor=who.actor))
 
 
-def restrict(gallery: Club, person: PersonId, on: bool = True, who: Who = Who()) -> None:
-    """Keep a person, but never name them in an answer; --on False takes it back."""
+def restrict(gallery: Club, person: PersonId, off: bool = False, who: Who = Who()) -> None:
+    """Keep a person, but never name them in an answer.
+
+    Args:
+        off: Take that back.
+    """
     from sameplayer.gallery.changes import restrict as change
 
     with who.open(gallery) as opened:
-        _told(change(opened, person, on, actor=who.actor))
+        _told(change(opened, person, not off, actor=who.actor))
 
 
 def undo(gallery: Club, event: int | None = None, who: Who = Who()) -> None:
@@ -135,9 +145,7 @@ def undo(gallery: Club, event: int | None = None, who: Who = Who()) -> None:
         _told(change(opened, event, actor=who.actor))
 
 
-def history(
-    gallery: Club, person: str | None = None, most: int = 50, who: Who = Who()
-) -> None:
+def history(gallery: Club, person: str | None = None, most: int = 50, who: Who = Who()) -> None:
     """List what was done, the newest first.
 
     Args:

@@ -103,7 +103,9 @@ def answer_vectors(
     similarities = means.similarities(query)
     allowed = _allowed(means, without)
     chances, nobody = _chances(gallery, similarities, means.pictures, allowed, len(rows), share)
-    order = similarities if chances is None else chances
+    order = similarities.astype(np.float64)
+    if chances is not None:  # of equal chances the more alike comes first
+        order = chances + 1e-12 * order
     best = _first(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
     candidates = []
     with gallery.database.read() as cursor:
@@ -162,7 +164,7 @@ def _chances(
         known,
     )  # fmt: skip
     chances[allowed] = found.persons
-    return chances, found.nobody
+    return chances, float(found.nobody)
 
 
 def _allowed(means: Means, without: Collection[str]) -> np.ndarray:
