@@ -20,8 +20,14 @@ def colour() -> Encoder:
 
 
 @pytest.fixture(scope="session")
-def made(league: Crops, colour: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
-    return make_pilot(league, colour, tmp_path_factory.mktemp("pilot") / "PILOT", CONFIG)
+def named(league: Crops) -> Crops:
+    """The pictures of which the table says whom they show."""
+    return league.where(league.persons() >= 0)
+
+
+@pytest.fixture(scope="session")
+def made(named: Crops, colour: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    return make_pilot(named, colour, tmp_path_factory.mktemp("pilot") / "PILOT", CONFIG)
 
 
 @pytest.fixture

@@ -58,12 +58,12 @@ def test_a_server_may_serve_the_pictures(pilot: Pilot) -> None:
 
 
 def test_the_report_of_a_league_holds_figures_and_says_what_it_does_not_know(
-    pilot: Pilot, league: Crops
+    pilot: Pilot, named: Crops
 ) -> None:
     nothing = report(pilot)
     assert not nothing["enough"]
     assert "No number yet" in render_report(pilot, nothing)
-    answer_from_table(pilot, league)
+    answer_from_table(pilot, named)
     found = report(pilot)
     low, middle, high = found["overall"]["missed"]
     assert 0 <= low < middle < high <= 1
