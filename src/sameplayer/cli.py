@@ -18,6 +18,7 @@ from sameplayer.commands import (
     log,
     maps,
     numbers,
+    pilot,
     ranking,
     robustness,
     training,
@@ -53,6 +54,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "jersey": numbers.jersey,
     "log": log.log,
     "log-export": log.log_export,
+    "pilot": pilot.pilot,
     "demo": training.demo,
 }
 GROUP_WORDS = {
