@@ -13,8 +13,8 @@ from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.enrolment import new_pictures
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.index import EVERYTHING, Means, conditions_of
-from sameplayer.gallery.records import Answer, Candidate, NewPicture, Rest, Where
 from sameplayer.gallery.questions import keep_question
+from sameplayer.gallery.records import Answer, Candidate, NewPicture, Rest, Where
 from sameplayer.gallery.rows import unit_mean
 
 TOP = 5  # candidates of an answer
