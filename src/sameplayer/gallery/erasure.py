@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.history import Change
 
 STEP = 500  # values that one statement names
-FORGETTING = ("forget", "receipt")  # events that hold ids and counts only, and stay whole
+STAY = "'forget', 'receipt'"  # kinds of events that hold ids and counts only
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ class Doomed:
     means: tuple[bytes, ...] = ()
     events: tuple[int, ...] = ()
     copies: tuple[tuple[int, str, str], ...] = ()
-    rows: dict[str, int] = field(default_factory=dict)
 
 
 def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> Doomed:
@@ -74,26 +73,33 @@ def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> Doomed:
         cursor, "SELECT person FROM picture WHERE id IN", [one.id for one in pictures]
     ) if row[0] is not None}  # fmt: skip
     ids = {one.id for one in pictures}
-    near = {seq: detail for seq, detail in _about(cursor, holders).items() if _mentions(detail, ids)}
+    near = {
+        seq: detail for seq, detail in _about(cursor, holders).items() if _mentions(detail, ids)
+    }
     about = _about(cursor, questions) | near
     return Doomed((), pictures, questions, events=_all_about(cursor, about, ids))
 
 
-def delete(change: Change, doomed: Doomed) -> None:
-    """Delete all rows, and what events say in detail; their hashes hold without it."""
-    cursor, ids = change.cursor, [(one.id,) for one in doomed.pictures]
-    _delete_once(cursor, doomed)
-    cursor.many("DELETE FROM apart WHERE picture = ?", ids)
-    cursor.many("DELETE FROM apart WHERE person = ?", [(one,) for one in doomed.persons])
-    cursor.many("DELETE FROM vector WHERE picture = ?", ids)
-    cursor.many("DELETE FROM picture WHERE id = ?", ids)
-    cursor.many("DELETE FROM question WHERE id = ?", [(one,) for one in doomed.questions])
-    cursor.many("UPDATE person SET merged_into = NULL WHERE id = ?",
-                [(one,) for one in doomed.persons])  # fmt: skip
-    cursor.many("DELETE FROM person WHERE id = ?", [(one,) for one in doomed.persons])
-    cursor.many("UPDATE event SET detail = NULL, salt = NULL WHERE seq = ?",
-                [(one,) for one in doomed.events])  # fmt: skip
+def delete(change: Change, doomed: Doomed) -> int:
+    """Delete all rows, and what events say in detail: their hashes hold without it.
+
+    Returns how many rows were deleted.
+    """
+    cursor, pictures = change.cursor, [one.id for one in doomed.pictures]
+    _run_in(cursor, "UPDATE person SET merged_into = NULL WHERE id IN", doomed.persons)
+    _run_in(cursor, "UPDATE event SET detail = NULL, salt = NULL WHERE seq IN", doomed.events)
     change.about(*doomed.persons, *doomed.questions)
+    return _delete_once(cursor, doomed) + sum(
+        _run_in(cursor, f"DELETE FROM {table} WHERE {column} IN", values)
+        for table, column, values in (
+            ("apart", "picture", pictures),
+            ("apart", "person", doomed.persons),
+            ("vector", "picture", pictures),
+            ("picture", "id", pictures),
+            ("question", "id", doomed.questions),
+            ("person", "id", doomed.persons),
+        )
+    )
 
 
 def _family(cursor: Cursor, person: str) -> list[str]:
@@ -133,7 +139,7 @@ def _about(cursor: Cursor, subjects: Iterable[str]) -> Details:
     """Return the events about any of these: number -> detail."""
     sql = (
         "SELECT event.seq, detail FROM event JOIN about ON about.seq = event.seq "
-        f"WHERE kind NOT IN ('{"', '".join(FORGETTING)}') AND about.subject IN"
+        f"WHERE kind NOT IN ({STAY}) AND about.subject IN"
     )
     return dict(_in(cursor, sql, subjects))
 
@@ -194,21 +200,33 @@ def _copies(cursor: Cursor, about: Details) -> tuple[tuple[int, str, str], ...]:
     )
 
 
-def _delete_once(cursor: Cursor, doomed: Doomed) -> None:
+def _delete_once(cursor: Cursor, doomed: Doomed) -> int:
     """Delete the kept answers to requests in which a person or a name stands."""
-    words = {*doomed.persons, *(name for _, name in doomed.names),
-             *(json.dumps(name)[1:-1] for _, name in doomed.names)}  # fmt: skip
+    words = {*doomed.persons, *(one.id for one in doomed.pictures)}
+    for _, name in doomed.names:
+        words |= {name, json.dumps(name)[1:-1]}
     keys = [
-        (key,)
+        key
         for key, request, response in cursor.rows("SELECT key, request, response FROM once")
         if any(word in request or word in response for word in words)
     ]
-    cursor.many("DELETE FROM once WHERE key = ?", keys)
+    return _run_in(cursor, "DELETE FROM once WHERE key IN", keys)
 
 
-def _in(cursor: Cursor, sql: str, values: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+def _in(cursor: Cursor, sql: str, values: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
     """Give the rows of a query that ends with ``IN``, for however many values."""
+    for part in _parts(values):
+        yield from cursor.rows(f"{sql} ({', '.join('?' * len(part))})", *part)
+
+
+def _run_in(cursor: Cursor, sql: str, values: Iterable[Any]) -> int:
+    """Run a statement that ends with ``IN``, for however many values; return the rows touched."""
+    return sum(
+        cursor.run(f"{sql} ({', '.join('?' * len(part))})", *part) for part in _parts(values)
+    )
+
+
+def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
     wanted = list(values)
     for start in range(0, len(wanted), STEP):
-        part = wanted[start : start + STEP]
-        yield from cursor.rows(f"{sql} ({', '.join('?' * len(part))})", *part)
+        yield wanted[start : start + STEP]

@@ -101,8 +101,8 @@ def vector_pieces(data: bytes) -> list[tuple[str, bytes]]:
 
 def file_pieces(content: bytes) -> list[tuple[str, bytes]]:
     """Return pieces of a picture file, past what every file of its kind begins with."""
-    if len(content) < 2 * PIECE:
-        return [("picture", content)]
+    if len(content) < 2 * PIECE:  # no picture, and too little to be told from anything else
+        return [("picture", content)] if len(set(content)) >= VARIED else []
     start = content.rfind(SAID) + 16
     return _spread("picture", content, list(range(start, len(content) - PIECE + 1, WORD)))
 
