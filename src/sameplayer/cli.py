@@ -14,6 +14,7 @@ from sameplayer.commands import (
     data,
     encoder,
     gallery,
+    gallery_ask,
     gallery_people,
     log,
     maps,
@@ -61,7 +62,7 @@ GROUP_WORDS = {
     "gallery": "Who is this? A lasting gallery of known players, honest about the unknown."
 }
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
-    "gallery": {**gallery.VERBS, **gallery_people.VERBS},
+    "gallery": {**gallery.VERBS, "ask": gallery_ask.ask, **gallery_people.VERBS},
 }
 
 
