@@ -12,6 +12,7 @@ import tyro
 
 from sameplayer.commands import data, encoder, log, maps, numbers, ranking, robustness, training
 from sameplayer.commands import export as exporting
+from sameplayer.commands import open_set as opening
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -29,6 +30,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "fuse": ranking.fuse,
     "submit": ranking.submit,
     "compare": training.compare,
+    "open-set": opening.open_set,
     "robustness": robustness.robustness,
     "robustness-numbers": robustness.robustness_numbers,
     "same": encoder.same,
