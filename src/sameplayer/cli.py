@@ -25,6 +25,7 @@ from sameplayer.commands import (
     training,
 )
 from sameplayer.commands import export as exporting
+from sameplayer.commands import open_set as opening
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -42,6 +43,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "fuse": ranking.fuse,
     "submit": ranking.submit,
     "compare": training.compare,
+    "open-set": opening.open_set,
     "robustness": robustness.robustness,
     "robustness-numbers": robustness.robustness_numbers,
     "same": encoder.same,

@@ -108,6 +108,9 @@ CREATE TABLE token (
 
 CHANGED = ("person", "question", "picture")  # tables whose rows an event changes and undo restores
 
+# Tables that hold something of a person, all of whose old bytes go when one is forgotten.
+ERASED = ("person", "question", "picture", "vector", "apart", "event", "about", "once")
+
 
 def statements(types: dict[str, str]) -> list[str]:
     """Return the statements that make the tables, with a database's names of types."""
