@@ -10,7 +10,17 @@ from typing import Any
 
 import tyro
 
-from sameplayer.commands import data, encoder, log, maps, numbers, ranking, robustness, training
+from sameplayer.commands import (
+    data,
+    encoder,
+    log,
+    maps,
+    numbers,
+    ranking,
+    robustness,
+    serve,
+    training,
+)
 from sameplayer.commands import export as exporting
 from sameplayer.errors import SameplayerError, SettingError
 
@@ -42,6 +52,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "jersey": numbers.jersey,
     "log": log.log,
     "log-export": log.log_export,
+    "serve": serve.serve,
     "demo": training.demo,
 }
 
