@@ -40,9 +40,14 @@ class Gallery:
     """
 
     def __init__(
-        self, folder: str | Path, database: Database, encoder: Encoder | None = None
+        self,
+        folder: str | Path,
+        database: Database,
+        encoder: Encoder | None = None,
+        device: str = "cpu",
     ) -> None:
         self.folder = Path(folder)
+        self._device = device
         self.database = database
         self.files = PictureFiles(self.folder / "pictures")
         self.index = Index(database)
@@ -69,7 +74,7 @@ class Gallery:
         if self._encoder is None:
             from sameplayer.encoder.encoder import load_encoder
 
-            self._encoder = self._own(load_encoder(self.settings.encoder))
+            self._encoder = self._own(load_encoder(self.settings.encoder, device=self._device))
         return self._encoder
 
     @contextmanager
@@ -196,10 +201,13 @@ def create_gallery(
     return open_gallery(folder, own)
 
 
-def open_gallery(folder: str | Path, encoder: Encoder | str | Path | None = None) -> Gallery:
+def open_gallery(
+    folder: str | Path, encoder: Encoder | str | Path | None = None, *, device: str = "cpu"
+) -> Gallery:
     """Open a gallery.
 
     encoder    None: the one it was made with, loaded when needed
+    device     where the encoder is loaded: auto, cpu, cuda, cuda:N or mps
 
     Raises MissingFile, DataError for what is no gallery, RankingError for another encoder.
     """
@@ -209,8 +217,9 @@ def open_gallery(folder: str | Path, encoder: Encoder | str | Path | None = None
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
-    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
-    return Gallery(folder, SqliteDatabase(Path(folder) / FILE), own)
+    if isinstance(encoder, (str, Path)):
+        encoder = load_encoder(encoder, device=device)
+    return Gallery(folder, SqliteDatabase(Path(folder) / FILE), encoder, device)
 
 
 def find_person(cursor: Cursor, who: str) -> Person:

@@ -48,10 +48,10 @@ def persons_told(gallery: Gallery, state: str | None, after: str | None, most: i
             if found is None:
                 raise MissingFile(f"No person {after!r} in this gallery; take next of a page.")
             last = found
+        states = ("active", "restricted") if state is None else (state, state)
         rows = cursor.rows(
-            f"SELECT {PERSON} FROM person WHERE (name, id) > (?, ?) AND state <> 'removed' "
-            "AND state <> 'merged' AND (? IS NULL OR state = ?) ORDER BY name, id LIMIT ?",
-            *last, state, state, most + 1,
+            f"SELECT {PERSON} FROM person WHERE (name, id) > (?, ?) AND state IN (?, ?) "
+            "ORDER BY name, id LIMIT ?", *last, *states, most + 1,
         )  # fmt: skip
     shown = [Person(*row) for row in rows[:most]]
     following = shown[-1].id if len(rows) > most else None
