@@ -13,6 +13,7 @@ STAGES = (
     "pilot",
     "gallery",
     "commands",
+    "pilot", "gallery", "serve", "commands",
 )  # fmt: skip
 HEADING = "## Every file\n\n"
 COLUMN, WIDTH = 32, 112
