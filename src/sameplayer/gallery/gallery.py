@@ -219,7 +219,6 @@ def open_gallery(
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
-<<<<<<< HEAD
     if isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=device)
     return Gallery(folder, open_database(Path(folder)), encoder, device)
@@ -228,16 +227,6 @@ def open_gallery(
 def lasting_name(encoder: str | Path) -> str:
     """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
     return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
-=======
-<<<<<<< HEAD
-    if isinstance(encoder, (str, Path)):
-        encoder = load_encoder(encoder, device=device)
-    return Gallery(folder, SqliteDatabase(Path(folder) / FILE), encoder, device)
-=======
-    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
-    return Gallery(folder, open_database(Path(folder)), own)
->>>>>>> store
->>>>>>> people
 
 
 def find_person(cursor: Cursor, who: str) -> Person:
