@@ -14,6 +14,7 @@ from sameplayer.commands import (
     data,
     encoder,
     gallery,
+    gallery_ask,
     gallery_people,
     log,
     maps,
@@ -21,9 +22,11 @@ from sameplayer.commands import (
     pilot,
     ranking,
     robustness,
+    serve,
     training,
 )
 from sameplayer.commands import export as exporting
+from sameplayer.commands import open_set as opening
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -41,6 +44,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "fuse": ranking.fuse,
     "submit": ranking.submit,
     "compare": training.compare,
+    "open-set": opening.open_set,
     "robustness": robustness.robustness,
     "robustness-numbers": robustness.robustness_numbers,
     "same": encoder.same,
@@ -55,13 +59,14 @@ VERBS: dict[str, Callable[..., Any]] = {
     "log": log.log,
     "log-export": log.log_export,
     "pilot": pilot.pilot,
+    "serve": serve.serve,
     "demo": training.demo,
 }
 GROUP_WORDS = {
     "gallery": "Who is this? A lasting gallery of known players, honest about the unknown."
 }
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
-    "gallery": {**gallery.VERBS, **gallery_people.VERBS},
+    "gallery": {**gallery.VERBS, "ask": gallery_ask.ask, **gallery_people.VERBS},
 }
 
 

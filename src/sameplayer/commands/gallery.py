@@ -1,9 +1,8 @@
-"""The verbs of a gallery: make one, enrol, ask, calibrate."""
+"""The verbs of a gallery: make one, fill it, calibrate it."""
 
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -12,27 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sameplayer.commands.shared import DATA, RUN, USUAL, Compute, Data, Reading, bar
+from sameplayer.commands.shared import RUN, USUAL, Compute, Data, Reading, bar
 from sameplayer.encoder.presets import DEFAULT
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from sameplayer.gallery.gallery import Gallery
-    from sameplayer.gallery.records import Answer
 
 Club = tyro.conf.Positional[
     Annotated[Path, tyro.conf.arg(metavar="GALLERY", help="Folder of a gallery.")]
 ]
-Asked = tyro.conf.Positional[
-    Annotated[
-        tuple[Path, ...],
-        tyro.conf.arg(metavar="PICTURE [PICTURE ...]", help=f"Pictures of players. Or: {DATA}"),
-    ]
-]
 UNITS = {"d": 1, "w": 7, "y": 365}
-TABLES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -63,22 +52,6 @@ class Who(By):
         return open_gallery(gallery, self.encoder, device=self.device)
 
 
-@dataclass(frozen=True)
-class Counted:
-    """Which of the gallery's pictures count."""
-
-    team: str | None = None
-    """Pictures of this team only."""
-    game: str | None = None
-    """Pictures of this game only."""
-    camera: str | None = None
-    """Pictures of this camera only."""
-    since: str | None = None
-    """Pictures taken on this day or later (2026-01-31)."""
-    until: str | None = None
-    """Pictures taken on this day or earlier."""
-
-
 def create(
     gallery: Club,
     purpose: str,
@@ -89,6 +62,7 @@ def create(
     keep_pictures: bool = True,
     audit_reads: bool = True,
     known: float = 0.5,
+    store: str | None = None,
     who: By = By(),
 ) -> None:
     """Make an empty gallery of known players.
@@ -103,13 +77,14 @@ def create(
             the gallery cannot get another encoder.
         audit_reads: Write an event for every answer too.
         known: Share of the players asked about who are enrolled; it can be set for each question.
+        store: postgresql://... for a server with many users; left out: one file in the folder.
     """
     from sameplayer.gallery.gallery import create_gallery
 
     made = create_gallery(
         gallery, encoder, purpose=purpose, retention=days(retention), basis=basis,
         require_basis=require_basis, keep_pictures=keep_pictures, audit_reads=audit_reads,
-        known=known, actor=who.actor,
+        known=known, store=store, actor=who.actor,
     )  # fmt: skip
     with made:
         print(f"{gallery}: an empty gallery for {purpose!r}, encoder {made.settings.fingerprint}")
@@ -151,44 +126,6 @@ def enrol(
         f"{count} {what}" for what, count in counts.items() if count or what == "added"
     )
     print(f"{len(crops)} pictures: {told}; {len(made.created)} new persons")
-
-
-def ask(
-    gallery: Club,
-    pictures: Asked,
-    track: bool = False,
-    top: int = 5,
-    known: float | None = None,
-    keep: bool = False,
-    json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
-    counted: Counted = Counted(),
-    reading: Reading = Reading(),
-    who: Who = Who(),
-) -> None:
-    """Say who players are: the likeliest persons, how surely, and that it is nobody we know.
-
-    Args:
-        track: All pictures show one person; of a table: those of one sequence and person do.
-        top: Persons to name, at most.
-        known: Share of the players asked about who are enrolled; left out: the gallery's.
-        keep: Keep the pictures as questions, for a person's word.
-        json_file: Write the answers to this file.
-    """
-    from sameplayer.files import write_text
-    from sameplayer.gallery.asking import ask as asking
-    from sameplayer.gallery.records import Where
-
-    where = Where(**asdict(counted))
-    answers = []
-    with who.open(gallery) as opened:
-        for name, shown in _queries(pictures, track, reading):
-            answer = asking(
-                opened, shown, actor=who.actor, where=where, top=top, known=known, keep=keep
-            )
-            answers.append({"asked": name, **asdict(answer)})
-            print("\n".join(lines_of(name, answer)))
-    if json_file is not None:
-        write_text(json_file, json.dumps(answers, indent=1))
 
 
 def calibrate(
@@ -286,56 +223,9 @@ def days(text: str | None) -> int | None:
     return int(number) * UNITS[unit]
 
 
-def lines_of(name: str, answer: Answer) -> list[str]:
-    """Return an answer as lines of text."""
-    sure = "uncalibrated" if answer.nobody is None else f"nobody we know {share(answer.nobody)}"
-    kept = f", question {answer.question}" if answer.question else ""
-    lines = [f"{name}: {sure}, of {answer.persons} persons{kept}"]
-    for place, one in enumerate(answer.candidates, start=1):
-        chance = "" if one.probability is None else f"{share(one.probability):>8}"
-        lines.append(
-            f"  {place}. {one.name:<30}{chance}  similarity {one.similarity:.3f}, "
-            f"{one.pictures} pictures"
-        )
-    return lines
-
-
-def share(probability: float) -> str:
-    """Return a probability as a text that is never surer than it is."""
-    if 0.0005 <= probability <= 0.9995:
-        return f"{100 * probability:.1f} %"
-    return "under 0.1 %" if probability < 0.5 else "over 99.9 %"
-
-
-def _queries(
-    pictures: tuple[Path, ...], track: bool, reading: Reading
-) -> list[tuple[str, list[np.ndarray]]]:
-    """Return the name and the pictures of each player that is asked about."""
-    from sameplayer.data.images import decode
-    from sameplayer.data.tracks import track_keys
-
-    if not pictures:
-        raise DataError("No picture is given; expected one or more.")
-    first = pictures[0]
-    if len(pictures) > 1 or not (first.is_dir() or first.suffix.lower() in TABLES):
-        shown = [(str(path), [decode(path)]) for path in pictures]
-        return [(f"{len(shown)} pictures", [one for _, [one] in shown])] if track else shown
-    crops = reading.read(first)
-    by = [name for name in ("sequence", "person") if crops.table[name].notna().any()]
-    keys = track_keys(crops.table, by) if track and by else list(range(len(crops)))
-    groups: dict[int, list[int]] = {}
-    for row, key in enumerate(keys):
-        groups.setdefault(int(key), []).append(row)
-    return [
-        (str(crops.table["image"].iat[rows[0]]), [crops.read(row) for row in rows])
-        for rows in groups.values()
-    ]
-
-
 VERBS: dict[str, Callable[..., Any]] = {
     "create": create,
     "enrol": enrol,
-    "ask": ask,
     "calibrate": calibrate,
     "persons": persons,
     "settings": settings,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sameplayer.commands.gallery import Club, Who, lines_of
+from sameplayer.commands.gallery import Club, Who
+from sameplayer.commands.gallery_ask import lines_of
 from sameplayer.commands.shared import console
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from sameplayer.data.crops import Crops
 
 TRACK = ("sequence", "camera", "track")  # where the table has them; with the person, a track
-ACROSS = 10  # persons with several tracks from which on questions go from one track to another
+ACROSS = 0.25  # share of persons with several tracks from which on questions go across tracks
 Counts = tuple[int, int]  # fewest and most pictures
 GALLERIES = 150  # drawn for a fit
 SEARCHES = 24  # of enrolled persons, and of others, in each of them
@@ -38,10 +38,10 @@ class Person:
 class People:
     """The persons of a table, and whether questions go from one track of a person to another.
 
-    Pictures of one track are more alike than those of two. Where ACROSS persons or more have
-    several tracks, the pictures that ask and those that are enrolled are of different tracks, and
-    whoever has one track only is never asked about while enrolled. Else they are different
-    pictures.
+    Pictures of one track are more alike than those of two. Where a quarter of the persons with
+    several pictures, or more, have several tracks, the pictures that ask and those that are
+    enrolled are of different tracks, and whoever has one track only is never asked about while
+    enrolled. Else they are different pictures.
     """
 
     persons: tuple[Person, ...]
@@ -96,8 +96,8 @@ def people_of(crops: Crops) -> People:
         own = keys[rows]
         tracks = tuple(rows[own == key] for key in dict.fromkeys(own))
         persons.append(Person(code, tracks, int(scopes[rows[0]])))
-    several = sum(len(person.tracks) > 1 for person in persons)
-    return People(tuple(persons), several >= ACROSS)
+    several = [len(person.tracks) > 1 for person in persons if len(person.rows) > 1]
+    return People(tuple(persons), any(several) and sum(several) >= ACROSS * len(several))
 
 
 @dataclass(frozen=True, eq=False)
