@@ -219,14 +219,9 @@ def open_gallery(
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
-<<<<<<< HEAD
     if isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=device)
-    return Gallery(folder, SqliteDatabase(Path(folder) / FILE), encoder, device)
-=======
-    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
-    return Gallery(folder, open_database(Path(folder)), own)
->>>>>>> store
+    return Gallery(folder, open_database(Path(folder)), encoder, device)
 
 
 def find_person(cursor: Cursor, who: str) -> Person:
