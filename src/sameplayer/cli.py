@@ -22,6 +22,7 @@ from sameplayer.commands import (
     pilot,
     ranking,
     robustness,
+    serve,
     training,
 )
 from sameplayer.commands import export as exporting
@@ -58,6 +59,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "log": log.log,
     "log-export": log.log_export,
     "pilot": pilot.pilot,
+    "serve": serve.serve,
     "demo": training.demo,
 }
 GROUP_WORDS = {

@@ -183,7 +183,7 @@ def create_gallery(
     from sameplayer.encoder.encoder import load_encoder
 
     own = encoder if isinstance(encoder, Kind) else load_encoder(encoder)
-    named = "" if isinstance(encoder, Kind) else str(encoder)
+    named = "" if isinstance(encoder, Kind) else lasting_name(encoder)
     settings = check_settings(
         Settings(
             secrets.token_hex(8), named, own.fingerprint(), own.row_width, purpose, retention,
@@ -222,6 +222,11 @@ def open_gallery(
     if isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=device)
     return Gallery(folder, open_database(Path(folder)), encoder, device)
+
+
+def lasting_name(encoder: str | Path) -> str:
+    """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
+    return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
 
 
 def find_person(cursor: Cursor, who: str) -> Person:

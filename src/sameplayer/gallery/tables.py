@@ -37,6 +37,7 @@ CREATE TABLE person (
   pictures {integer} NOT NULL DEFAULT 0,
   mean {bytes}
 );
+CREATE INDEX person_changed ON person(revision, id, state, pictures);
 CREATE UNIQUE INDEX person_name ON person(name) WHERE state <> 'removed';
 CREATE TABLE question (
   id TEXT PRIMARY KEY,
