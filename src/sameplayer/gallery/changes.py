@@ -24,7 +24,6 @@ from sameplayer.gallery.lookups import (
     check_expected,
     kept_of,
     question_of,
-    the_same_kept,
     unmerged,
     waiting,
 )
@@ -38,15 +37,14 @@ def confirm(
 ) -> Event:
     """Say who the pictures of a question show: the person gets them, and they stay there.
 
-    A picture that the person has already is dropped. An earlier word that it is not the person is
-    taken back: the last word counts.
+    An earlier word that it is not the person is taken back: the last word counts.
     """
     with gallery.change(actor, "confirm") as change:
         waiting(change.cursor, question, expected)
         found = find_person(change.cursor, person)
         _refuse_restricted(found)
         _give(change, question, found.id)
-        return change.done()
+        return change.done(person=found.id)
 
 
 def confirm_new(
@@ -66,7 +64,7 @@ def confirm_new(
         waiting(change.cursor, question, expected)
         key = add_person(gallery, change, _free_name(gallery, change, name), consent)
         _give(change, question, key)
-        change.done()
+        change.done(person=key)
         return find_person(change.cursor, key)
 
 
@@ -124,7 +122,7 @@ def merge(
         for one in (stays, goes):
             _refuse_restricted(one)
         _refuse_apart(change, stays.id, goes.id)
-        for key, _ in kept_of(cursor, "person", goes.id):
+        for key in kept_of(cursor, "person", goes.id):
             change.set("picture", key, person=stays.id)
         for (key,) in cursor.rows("SELECT picture FROM apart WHERE person = ?", goes.id):
             change.part(key, stays.id, True)
@@ -151,7 +149,7 @@ def split(
         check_expected(cursor, expected, found.id)
         _refuse_restricted(found)
         chosen = _chosen(pictures)
-        kept = {key for key, _ in kept_of(cursor, "person", found.id)}
+        kept = set(kept_of(cursor, "person", found.id))
         for key in chosen - kept:
             raise MissingFile(f"No picture {key!r} of person {found.id!r}; expected one of theirs.")
         if chosen == kept:
@@ -236,18 +234,9 @@ def _answer(
 
 def _give(change: Change, question: str, person: str) -> None:
     """Make the pictures of a question a person's."""
-    cursor, held = change.cursor, set()
-    for key, digest in kept_of(cursor, "question", question):
-        there = the_same_kept(cursor, digest, person)
-        if there is not None or digest in held:
-            change.set("picture", key, state="removed")
-        else:
-            change.set("picture", key, person=person, question=None, pinned_by=change.actor)
-            change.part(key, person, False)
-        if there is not None:
-            change.set("picture", there, pinned_by=change.actor)
-            change.rest_on("picture", there, person=person)
-        held.add(digest)
+    for key in kept_of(change.cursor, "question", question):
+        change.set("picture", key, person=person, question=None, pinned_by=change.actor)
+        change.part(key, person, False)
     change.set("question", question, state="answered")
     refresh_mean(change, person)
 
@@ -255,7 +244,7 @@ def _give(change: Change, question: str, person: str) -> None:
 def _reject_question(change: Change, question: str, person: Person, expected: Expected) -> None:
     waiting(change.cursor, question, expected)
     said = [change.part(key, person.id, True)
-            for key, _ in kept_of(change.cursor, "question", question)]  # fmt: skip
+            for key in kept_of(change.cursor, "question", question)]  # fmt: skip
     if not any(said):
         raise DataError(f"Somebody said already that question {question} is not {person.id!r}.")
     change.set("question", question, state="open")

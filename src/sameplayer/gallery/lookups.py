@@ -75,10 +75,10 @@ def unmerged(cursor: Cursor, who: str) -> Person:
     return person
 
 
-def kept_of(cursor: Cursor, owner: str, key: str) -> list[tuple[str, str]]:
-    """Return (id, digest) of the pictures kept of a person or a question (``owner``), by id."""
-    sql = f"SELECT id, digest FROM picture WHERE {owner} = ? AND state = 'kept' ORDER BY id"
-    return [(str(row[0]), str(row[1])) for row in cursor.rows(sql, key)]
+def kept_of(cursor: Cursor, owner: str, key: str) -> list[str]:
+    """Return ids of the pictures that are kept of a person or a question (``owner``), in order."""
+    sql = f"SELECT id FROM picture WHERE {owner} = ? AND state = 'kept' ORDER BY id"
+    return [str(row[0]) for row in cursor.rows(sql, key)]
 
 
 def question_of(cursor: Cursor, what: str) -> str | None:
@@ -87,26 +87,6 @@ def question_of(cursor: Cursor, what: str) -> str | None:
         return what
     row = cursor.one("SELECT question FROM picture WHERE id = ? AND state = 'kept'", what)
     return None if row is None else row[0]
-
-
-def the_same_kept(cursor: Cursor, digest: str, person: str) -> str | None:
-    """Return the person's picture of the same pixels, if any.
-
-    Raises DataError where another person has it, or where it was forgotten.
-    """
-    if cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", digest):
-        raise DataError("A picture was forgotten and must not come back; nothing was changed.")
-    rows = cursor.rows(
-        "SELECT id, person FROM picture WHERE digest = ? AND state = 'kept' "
-        "AND person IS NOT NULL", digest,
-    )  # fmt: skip
-    for key, owner in rows:
-        if owner != person:
-            raise DataError(
-                f"Person {owner!r} has the same picture, {key}; nothing was changed. Say first "
-                "that it does not show that person."
-            )
-    return rows[0][0] if rows else None
 
 
 def _by(cursor: Cursor, revision: int) -> str:
