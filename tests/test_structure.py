@@ -17,14 +17,14 @@ import sameplayer
 SOURCE = Path(sameplayer.__file__).parent
 STAGES = (
     "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "gallery",
+    "pilot", "gallery", "serve",
 )  # fmt: skip
 PUBLIC = {
-    "Crops", "Embeddings", "Encoder", "Explanation", "Match", "NumberReading", "PlayerLog",
-    "RankConfig", "Ranking", "Scores", "TrainConfig", "__version__", "check_crops", "embed",
-    "evaluate", "explain", "fuse", "identify_players", "load_embeddings", "load_encoder",
-    "rank", "read_crops", "read_jersey_number", "read_source", "rerank", "same",
-    "split_by_person", "train",
+    "Crops", "Embeddings", "Encoder", "Explanation", "Gallery", "Match", "NumberReading",
+    "PlayerLog", "RankConfig", "Ranking", "Scores", "TrainConfig", "__version__", "check_crops",
+    "create_gallery", "embed", "evaluate", "explain", "fuse", "identify_players",
+    "load_embeddings", "load_encoder", "open_gallery", "rank", "read_crops",
+    "read_jersey_number", "read_source", "rerank", "same", "split_by_person", "train",
 }  # fmt: skip
 
 

@@ -13,6 +13,9 @@ from .encoder.matching import Match as Match
 from .encoder.matching import same as same
 from .evaluation.scores import Scores as Scores
 from .evaluation.scores import evaluate as evaluate
+from .gallery.gallery import Gallery as Gallery
+from .gallery.gallery import create_gallery as create_gallery
+from .gallery.gallery import open_gallery as open_gallery
 from .identity.match import identify_players as identify_players
 from .identity.player_log import PlayerLog as PlayerLog
 from .maps.score_cam import Explanation as Explanation

@@ -10,8 +10,23 @@ from typing import Any
 
 import tyro
 
-from sameplayer.commands import data, encoder, log, maps, numbers, ranking, robustness, training
+from sameplayer.commands import (
+    data,
+    encoder,
+    gallery,
+    gallery_ask,
+    gallery_people,
+    log,
+    maps,
+    numbers,
+    pilot,
+    ranking,
+    robustness,
+    serve,
+    training,
+)
 from sameplayer.commands import export as exporting
+from sameplayer.commands import open_set as opening
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -29,6 +44,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "fuse": ranking.fuse,
     "submit": ranking.submit,
     "compare": training.compare,
+    "open-set": opening.open_set,
     "robustness": robustness.robustness,
     "robustness-numbers": robustness.robustness_numbers,
     "same": encoder.same,
@@ -42,7 +58,15 @@ VERBS: dict[str, Callable[..., Any]] = {
     "jersey": numbers.jersey,
     "log": log.log,
     "log-export": log.log_export,
+    "pilot": pilot.pilot,
+    "serve": serve.serve,
     "demo": training.demo,
+}
+GROUP_WORDS = {
+    "gallery": "Who is this? A lasting gallery of known players, honest about the unknown."
+}
+GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
+    "gallery": {**gallery.VERBS, "ask": gallery_ask.ask, **gallery_people.VERBS},
 }
 
 
@@ -78,25 +102,44 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else ""
-    verbs = {name: _only_named(function) for name, function in VERBS.items()}
-    if verb in VERBS:  # the flags of the other verbs need not be worked out
-        verbs[verb] = training.train_for(arguments) if verb == "train" else VERBS[verb]
+    if verb in GROUPS:
+        words, flags = GROUP_WORDS[verb], tyro.conf.FlagCreatePairsOff
+        return _run_one(GROUPS[verb], {}, arguments[1:], f"sameplayer {verb}", words, flags)
+    words = "Tells which pictures show the same player, and why."
+    flags = tyro.conf.FlagConversionOff
+    return _run_one(VERBS, GROUP_WORDS, arguments, "sameplayer", words, flags)
+
+
+def _run_one(
+    verbs: dict[str, Callable[..., Any]],
+    others: dict[str, str],
+    arguments: list[str],
+    prog: str,
+    words: str,
+    flags: Any,
+) -> int:
+    """Run one of some verbs; the flags of the other verbs need not be worked out."""
+    verb = arguments[0] if arguments else ""
+    listed = {name: function.__doc__ or "" for name, function in verbs.items()} | others
+    known = {name: _only_named(text) for name, text in listed.items()}
+    if verb in verbs:
+        known[verb] = training.train_for(arguments) if verb == "train" else verbs[verb]
     result = tyro.extras.subcommand_cli_from_dict(
-        verbs,
+        known,
         args=arguments,
-        prog="sameplayer",
-        description="Tells which pictures show the same player, and why.",
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagConversionOff),
+        prog=prog,
+        description=words,
+        config=(tyro.conf.OmitArgPrefixes, flags),
     )
     return result if isinstance(result, int) else 0
 
 
-def _only_named(function: Callable[..., Any]) -> Callable[[], None]:
+def _only_named(words: str) -> Callable[..., Any]:
     """Return a verb without arguments, for the list of verbs."""
 
     def named() -> None: ...
 
-    named.__doc__ = (function.__doc__ or "").split("\n\n")[0]
+    named.__doc__ = words.split("\n\n")[0]
     return named
 
 

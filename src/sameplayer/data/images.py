@@ -34,14 +34,18 @@ def decode(path: Path) -> Picture:
     DataError for what is no picture, is cut short, or has over ``MAX_PIXELS`` pixels by its
     header, before anything is decoded.
     """
-    content = _read_bytes(path)
-    refuse_pixels(str(path), *_header_size(path, content))
+    return decode_content(str(path), _read_bytes(path))
+
+
+def decode_content(name: str, content: bytes) -> Picture:
+    """Decode the bytes of a picture file like ``decode``; errors call it ``name``."""
+    refuse_pixels(name, *header_size(name, content))
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise _damaged(path) from error
+        raise _damaged(name) from error
     if pixels is None:
-        raise _damaged(path)
+        raise _damaged(name)
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
@@ -118,28 +122,28 @@ def _read_bytes(path: Path) -> bytes:
     return content
 
 
-def _header_size(path: Path, content: bytes) -> tuple[int, int]:
-    """Return (width, height) as the header says.
+def header_size(name: str, content: bytes) -> tuple[int, int]:
+    """Return (width, height) as the header says; DataError for what is no picture.
 
     The readers are asked one by one, since ``Image.open`` has a bound of its own that would have
     to be changed for the whole process.
     """
     Image.init()
-    for name in FORMATS:
-        reader, accepts = Image.OPEN.get(name, (None, None))
+    for kind in FORMATS:
+        reader, accepts = Image.OPEN.get(kind, (None, None))
         if reader is None or accepts is None or accepts(content[:16]) is not True:
             continue
         try:
             with reader(BytesIO(content), "") as picture:
                 width, height = picture.size
         except Image.DecompressionBombError as error:
-            raise DataError(f"{path}: {error} At most {MAX_PIXELS:,} are decoded.") from error
+            raise DataError(f"{name}: {error} At most {MAX_PIXELS:,} are decoded.") from error
         except Exception as error:  # every reader has errors of its own
-            raise _damaged(path) from error
+            raise _damaged(name) from error
         return width, height
     expected = "JPEG, PNG, BMP, WebP or TIFF"
-    raise DataError(f"{path}: not a picture that can be decoded (expected {expected}).")
+    raise DataError(f"{name}: not a picture that can be decoded (expected {expected}).")
 
 
-def _damaged(path: Path) -> DataError:
-    return DataError(f"{path}: truncated or damaged; copy or export the file again.")
+def _damaged(name: str) -> DataError:
+    return DataError(f"{name}: truncated or damaged; copy or export the file again.")

@@ -10,6 +10,12 @@ from .naming import LogScores as LogScores
 from .naming import NamingScores as NamingScores
 from .naming import score_log as score_log
 from .naming import score_names as score_names
+from .open_set import GalleryScores as GalleryScores
+from .open_set import Measured as Measured
+from .open_set import OpenSetScores as OpenSetScores
+from .open_set import measure_open_set as measure_open_set
+from .open_set_config import OpenSetConfig as OpenSetConfig
+from .open_set_page import write_open_set as write_open_set
 from .protocols import PROTOCOLS as PROTOCOLS
 from .protocols import MatchRanks as MatchRanks
 from .report import write_report as write_report

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.enrolment import new_pictures
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.index import EVERYTHING, Means, conditions_of
+from sameplayer.gallery.questions import keep_question
 from sameplayer.gallery.records import Answer, Candidate, NewPicture, Rest, Where
-from sameplayer.gallery.rows import add_picture, unit_mean
+from sameplayer.gallery.rows import unit_mean
 
 TOP = 5  # candidates of an answer
 SHOWN = 3  # pictures of a candidate that an answer rests on
@@ -43,7 +44,7 @@ def ask(
     """
     if not pictures:
         raise DataError("No picture to ask about; expected one or more of one person.")
-    made = new_pictures(gallery, pictures, keep=keep)
+    made = new_pictures(gallery, pictures, keep=keep and gallery.settings.keep_pictures)
     return ask_ready(gallery, made, actor=actor, where=where, top=top, known=known, keep=keep)
 
 
@@ -62,7 +63,7 @@ def ask_ready(
     answer = ask_vectors(gallery, vectors, actor=actor, where=where, top=top, known=known)
     if not keep:
         return answer
-    return keep_question(gallery, pictures, answer, actor)
+    return replace(answer, question=keep_question(gallery, pictures, actor))
 
 
 def ask_vectors(
@@ -103,7 +104,9 @@ def answer_vectors(
     similarities = means.similarities(query)
     allowed = _allowed(means, without)
     chances, nobody = _chances(gallery, similarities, means.pictures, allowed, len(rows), share)
-    order = similarities if chances is None else chances
+    order = similarities.astype(np.float64)
+    if chances is not None:  # of equal chances the more alike comes first
+        order = chances + 1e-12 * order
     best = _first(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
     candidates = []
     with gallery.database.read() as cursor:
@@ -117,27 +120,6 @@ def answer_vectors(
                 )
             )  # fmt: skip
     return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
-
-
-def keep_question(
-    gallery: Gallery, pictures: Sequence[NewPicture], answer: Answer, actor: str
-) -> Answer:
-    """Keep pictures of an unknown person until somebody says who it is."""
-    key = secrets.token_hex(8)
-    with gallery.change(actor, "question") as change:
-        contents = {secrets.token_hex(16): one for one in pictures}
-        files = {name: one.content for name, one in contents.items() if one.content is not None}
-        journal = gallery.files.journal(files) if files else None
-        gallery.files.write(files)
-        change.add("question", key, state="open", asked=change.at)
-        for name, one in contents.items():
-            add_picture(change, name, one, question=key)
-        change.done()
-    if journal is not None:
-        journal.unlink(missing_ok=True)
-    return Answer(
-        answer.candidates, answer.nobody, answer.pictures, answer.persons, answer.known, key
-    )
 
 
 def _chances(
@@ -162,7 +144,7 @@ def _chances(
         known,
     )  # fmt: skip
     chances[allowed] = found.persons
-    return chances, found.nobody
+    return chances, float(found.nobody)
 
 
 def _allowed(means: Means, without: Collection[str]) -> np.ndarray:

@@ -41,9 +41,14 @@ class Gallery:
     """
 
     def __init__(
-        self, folder: str | Path, database: Database, encoder: Encoder | None = None
+        self,
+        folder: str | Path,
+        database: Database,
+        encoder: Encoder | None = None,
+        device: str = "cpu",
     ) -> None:
         self.folder = Path(folder)
+        self._device = device
         self.database = database
         self.files = PictureFiles(self.folder / "pictures")
         self.index = Index(database)
@@ -70,7 +75,7 @@ class Gallery:
         if self._encoder is None:
             from sameplayer.encoder.encoder import load_encoder
 
-            self._encoder = self._own(load_encoder(self.settings.encoder))
+            self._encoder = self._own(load_encoder(self.settings.encoder, device=self._device))
         return self._encoder
 
     @contextmanager
@@ -120,6 +125,10 @@ class Gallery:
     def digest(self, kind: str, content: bytes) -> str:
         """Return the keyed digest of a name or of pixels: nothing can be guessed from it."""
         return hmac.new(self._key, kind.encode() + b"\0" + content, hashlib.sha256).hexdigest()
+
+    def secret(self, purpose: str) -> bytes:
+        """Return a key for one purpose, made from the gallery's."""
+        return hmac.new(self._key, b"key\0" + purpose.encode(), hashlib.sha256).digest()
 
     def check_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """Return (n, d) float32 unit rows; RankingError for what this gallery cannot compare."""
@@ -178,7 +187,7 @@ def create_gallery(
     from sameplayer.encoder.encoder import load_encoder
 
     own = encoder if isinstance(encoder, Kind) else load_encoder(encoder)
-    named = "" if isinstance(encoder, Kind) else str(encoder)
+    named = "" if isinstance(encoder, Kind) else lasting_name(encoder)
     settings = check_settings(
         Settings(
             secrets.token_hex(8), named, own.fingerprint(), own.row_width, purpose, retention,
@@ -196,10 +205,13 @@ def create_gallery(
     return open_gallery(folder, own)
 
 
-def open_gallery(folder: str | Path, encoder: Encoder | str | Path | None = None) -> Gallery:
+def open_gallery(
+    folder: str | Path, encoder: Encoder | str | Path | None = None, *, device: str = "cpu"
+) -> Gallery:
     """Open a gallery.
 
     encoder    None: the one it was made with, loaded when needed
+    device     where the encoder is loaded: auto, cpu, cuda, cuda:N or mps
 
     Raises MissingFile, DataError for what is no gallery, RankingError for another encoder.
     """
@@ -209,8 +221,14 @@ def open_gallery(folder: str | Path, encoder: Encoder | str | Path | None = None
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
-    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
-    return Gallery(folder, open_database(Path(folder)), own)
+    if isinstance(encoder, (str, Path)):
+        encoder = load_encoder(encoder, device=device)
+    return Gallery(folder, open_database(Path(folder)), encoder, device)
+
+
+def lasting_name(encoder: str | Path) -> str:
+    """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
+    return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
 
 
 def find_person(cursor: Cursor, who: str) -> Person:

@@ -12,6 +12,10 @@ from .fusion import dissimilarity as dissimilarity
 from .fusion import fuse as fuse
 from .fusion import fuse_rankings as fuse_rankings
 from .fusion import similarity as similarity
+from .likelihood import Likelihood as Likelihood
+from .likelihood import Posterior as Posterior
+from .likelihood import fit_likelihood as fit_likelihood
+from .likelihood import posterior as posterior
 from .numbers import with_numbers as with_numbers
 from .prepared import PreparedGallery as PreparedGallery
 from .prepared import rank_one_by_one as rank_one_by_one

@@ -1,0 +1,272 @@
+"""The verbs by which people correct a gallery, and by which persons leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from sameplayer.commands.gallery import Club, Who
+from sameplayer.commands.gallery_ask import lines_of
+from sameplayer.commands.shared import console
+
+if TYPE_CHECKING:
+    from sameplayer.gallery.history import Event
+
+
+PersonId = tyro.conf.Positional[
+    Annotated[str, tyro.conf.arg(metavar="PERSON", help="Name or id of a person.")]
+]
+Question = tyro.conf.Positional[
+    Annotated[str, tyro.conf.arg(metavar="QUESTION", help="Id of a question, see review.")]
+]
+Ids = tyro.conf.Positional[
+    Annotated[tuple[str, ...], tyro.conf.arg(metavar="PICTURE [...]", help="Ids of pictures.")]
+]
+Name = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="NAME", help="The new name.")]]
+
+
+def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
+    """Show what is known of a person: facts and pictures."""
+    with who.open(gallery) as opened:
+        found = opened.person(person)
+        pictures = opened.pictures(found.id)
+        opened.note(who.actor, "show", found.id)
+        for name in ("id", "name", "state", "team", "basis", "consent", "expires", "created"):
+            print(f"{name:<10}{getattr(found, name)}")
+        for one in pictures:
+            facts = (
+                one.taken,
+                one.game,
+                one.camera,
+                one.track,
+                "pinned" if one.pinned_by else None,
+            )
+            print(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
+    print(f"{len(pictures)} pictures")
+
+
+def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Who()) -> None:
+    """List the questions that wait for a person's word, those that tell most first.
+
+    Args:
+        band: likely, unsure or unknown; left out: all.
+        most: Questions to list, at most.
+    """
+    from sameplayer.gallery.review import queue
+
+    with who.open(gallery) as opened:
+        items = queue(opened, band=band, most=most)
+    for one in items:
+        print("\n".join(lines_of(f"{one.band}, question {one.question}", one.answer)))
+    print(f"{len(items)} questions")
+
+
+def confirm(gallery: Club, question: Question, person: PersonId, who: Who = Who()) -> None:
+    """Say that a question shows a person: the pictures are the person's from now on."""
+    from sameplayer.gallery.changes import confirm as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, question, person, actor=who.actor))
+
+
+def confirm_new(gallery: Club, question: Question, name: Name, who: Who = Who()) -> None:
+    """Say that a question shows somebody new."""
+    from sameplayer.gallery.changes import confirm_new as change
+
+    with who.open(gallery) as opened:
+        made = change(opened, question, name, actor=who.actor)
+    print(f"{made.id}  {made.name}")
+
+
+def reject(gallery: Club, picture: Question, person: PersonId, who: Who = Who()) -> None:
+    """Say that a question, or a picture by its id, does not show a person."""
+    from sameplayer.gallery.changes import reject as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, picture, person, actor=who.actor))
+
+
+def nobody(gallery: Club, question: Question, who: Who = Who()) -> None:
+    """Say that a question shows nobody we know."""
+    from sameplayer.gallery.changes import nobody as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, question, actor=who.actor))
+
+
+def merge(gallery: Club, into: PersonId, other: PersonId, who: Who = Who()) -> None:
+    """Say that two persons are one: the first keeps name and id; undo takes it back exactly."""
+    from sameplayer.gallery.changes import merge as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, into, other, actor=who.actor))
+
+
+def split(gallery: Club, person: PersonId, name: Name, pictures: Ids, who: Who = Who()) -> None:
+    """Say that some of a person's pictures show somebody new."""
+    from sameplayer.gallery.changes import split as change
+
+    with who.open(gallery) as opened:
+        made = change(opened, person, pictures, name, actor=who.actor)
+    print(f"{made.id}  {made.name}")
+
+
+def rename(gallery: Club, person: PersonId, name: Name, who: Who = Who()) -> None:
+    """Give a person another name."""
+    from sameplayer.gallery.changes import rename as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, person, name, actor=who.actor))
+
+
+def restrict(gallery: Club, person: PersonId, off: bool = False, who: Who = Who()) -> None:
+    """Keep a person, but never name them in an answer.
+
+    Args:
+        off: Take that back.
+    """
+    from sameplayer.gallery.changes import restrict as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, person, not off, actor=who.actor))
+
+
+def undo(gallery: Club, event: int | None = None, who: Who = Who()) -> None:
+    """Take back what was done last, or an event by its number.
+
+    Args:
+        event: Number of the event, see history.
+    """
+    from sameplayer.gallery.undo import undo as change
+
+    with who.open(gallery) as opened:
+        _told(change(opened, event, actor=who.actor))
+
+
+def history(gallery: Club, person: str | None = None, most: int = 50, who: Who = Who()) -> None:
+    """List what was done, the newest first.
+
+    Args:
+        person: Name or id; left out: everything.
+        most: Events to list, at most.
+    """
+    from sameplayer.gallery.undo import history as listed
+
+    with who.open(gallery) as opened:
+        subject = None if person is None else opened.person(person).id
+        for event in listed(opened, subject, most=most):
+            _told(event)
+
+
+def forget(
+    gallery: Club, person: PersonId, reason: str = "", yes: bool = False, who: Who = Who()
+) -> int:
+    """Remove every byte of a person, look for what is left, and keep a receipt without a name.
+
+    Args:
+        reason: Why, in words that name nobody.
+        yes: Do not ask again.
+    """
+    from sameplayer.gallery.forget import forget as remove
+
+    with who.open(gallery) as opened:
+        if not yes and not _asked_again(f"Forget {person!r} for good? There is no undo. [y/N] "):
+            print("nothing was changed")
+            return 0
+        print(remove(opened, person, actor=who.actor, reason=reason))
+    return 0
+
+
+def readmit(gallery: Club, name: Name, basis: str, who: Who = Who()) -> None:
+    """Let a name that was forgotten come again.
+
+    Args:
+        basis: Why the person may be kept now, in words.
+    """
+    from sameplayer.gallery.forget import readmit as allow
+
+    with who.open(gallery) as opened:
+        _told(allow(opened, name, actor=who.actor, basis=basis))
+
+
+def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
+    """Forget everyone whose time is over: retention, or the day that their consent ends.
+
+    Args:
+        dry_run: List them only.
+    """
+    from sameplayer.gallery.sweep import due
+    from sameplayer.gallery.sweep import sweep as clean
+
+    with who.open(gallery) as opened:
+        if dry_run:
+            found = due(opened)
+            for person, why in found:
+                print(f"{person.id}  {person.name}: {why}")
+            print(f"{len(found)} to forget")
+            return
+        receipts = clean(opened, actor=who.actor)
+        for receipt in receipts:
+            print(receipt)
+        print(f"{len(receipts)} forgotten")
+
+
+def export(gallery: Club, person: PersonId, out: Path, who: Who = Who()) -> None:
+    """Write all that is kept of a person into one file: facts, pictures, vectors, events.
+
+    Args:
+        out: File to write (.zip).
+    """
+    from sameplayer.gallery.export import export_person
+
+    with who.open(gallery) as opened:
+        export_person(opened, person, out, actor=who.actor)
+    print(out)
+
+
+def audit(gallery: Club, head: str | None = None, who: Who = Who()) -> int:
+    """Check the chain of events, the record and the pictures; 1 where something is wrong.
+
+    Args:
+        head: A head that you kept, as this command printed it: it must still be in the chain.
+    """
+    from sameplayer.gallery.audit import verify
+
+    with who.open(gallery) as opened:
+        found = verify(opened, head) if head is not None else verify(opened)
+    print(found)
+    return 1 if found.wrong else 0
+
+
+def _told(event: Event) -> None:
+    undone = "" if event.undone_by is None else f"  undone by {event.undone_by}"
+    about = " ".join(event.subjects)
+    print(f"{event.seq:>6}  {event.at}  {event.actor}  {event.kind}  {about}{undone}")
+
+
+def _asked_again(words: str) -> bool:
+    return console.input(words).strip().lower() in ("y", "yes")
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "show": show,
+    "review": review,
+    "confirm": confirm,
+    "confirm-new": confirm_new,
+    "reject": reject,
+    "nobody": nobody,
+    "merge": merge,
+    "split": split,
+    "rename": rename,
+    "restrict": restrict,
+    "undo": undo,
+    "history": history,
+    "forget": forget,
+    "readmit": readmit,
+    "sweep": sweep,
+    "export": export,
+    "audit": audit,
+}

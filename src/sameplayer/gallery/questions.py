@@ -1,0 +1,55 @@
+"""Pictures of an unknown player, kept until somebody says who it is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.rows import add_picture
+
+
+def keep_question(gallery: Gallery, pictures: Sequence[NewPicture], actor: str) -> str | None:
+    """Keep pictures of one unknown person; return the question's id.
+
+    Pictures that the gallery has already are not kept twice: where all of them belong to one open
+    question, that one is returned. Pictures of somebody who was forgotten are not kept; None where
+    nothing is left.
+    """
+    with gallery.change(actor, "question") as change:
+        new = {one.digest: one for one in pictures if _is_new(change.cursor, one.digest)}
+        if not new:
+            return _waiting(change.cursor, pictures)
+        key = secrets.token_hex(8)
+        named = {secrets.token_hex(16): one for one in new.values()}
+        files = {name: one.content for name, one in named.items() if one.content is not None}
+        journal = gallery.files.journal(files) if files else None
+        gallery.files.write(files)
+        change.add("question", key, state="open", asked=change.at)
+        for name, one in named.items():
+            add_picture(change, name, one, question=key)
+        change.done()
+    if journal is not None:
+        journal.unlink(missing_ok=True)
+    return key
+
+
+def _is_new(cursor: Cursor, digest: str) -> bool:
+    held = cursor.one("SELECT 1 FROM picture WHERE digest = ? AND state = 'kept'", digest)
+    return held is None and not cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", digest)
+
+
+def _waiting(cursor: Cursor, pictures: Sequence[NewPicture]) -> str | None:
+    """Return the open question that all of these pictures belong to."""
+    found = {
+        row[0]
+        for one in pictures
+        for row in cursor.rows(
+            "SELECT picture.question FROM picture JOIN question ON question.id = picture.question "
+            "WHERE picture.digest = ? AND picture.state = 'kept' AND question.state = 'open'",
+            one.digest,
+        )
+    }
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,14 @@
+from .config import PilotConfig as PilotConfig
+from .figures import report as report
+from .folder import Pilot as Pilot
+from .folder import is_pilot as is_pilot
+from .folder import load_pilot as load_pilot
+from .footage import crops_of_videos as crops_of_videos
+from .known import answer_from_file as answer_from_file
+from .known import answer_from_table as answer_from_table
+from .make import make_pilot as make_pilot
+from .page import Links as Links
+from .page import answer as answer
+from .page import question as question
+from .page import render_question as render_question
+from .page import render_report as render_report

@@ -1,0 +1,99 @@
+"""The application: the API and the pages over the galleries of one server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
+
+from sameplayer._version import __version__
+from sameplayer.errors import SameplayerError
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.serve import api_ask, api_read
+from sameplayer.serve.guard import Outside
+from sameplayer.serve.limits import Limits
+from sameplayer.serve.problems import as_refused, body_of, invalid
+from sameplayer.serve.service import Service
+
+USUAL = Limits()
+ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
+
+Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors say what, where,
+what was expected and found, and what to do."""
+
+
+def create_app(
+    galleries: Mapping[str, Gallery],
+    *,
+    limits: Limits = USUAL,
+    owner_tokens: Iterable[str] = (),
+) -> FastAPI:
+    """Return the application, for any ASGI server.
+
+    galleries       open galleries, by the label that people see
+    owner_tokens    tokens that may do everything in all of them, beside those in the galleries
+
+    It closes the galleries when it ends. Raises ConfigError for two copies of one gallery.
+    """
+    service = Service(galleries, limits, owner_tokens)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="sameplayer", version=__version__, description=ABOUT, lifespan=lifespan,
+        docs_url=None, redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        form_limits={"max_files": limits.crops + 1, "max_fields": 64, "max_part_size": 10_000},
+    )  # fmt: skip
+    app.state.service = service
+    app.include_router(api_read.router)
+    app.include_router(api_ask.router)
+    _add_health(app, service)
+    for kind in (HTTPException, SameplayerError, RequestValidationError, Exception):
+        app.add_exception_handler(kind, _answer_error)
+    app.add_middleware(Outside, limits=limits, service=service)
+    return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    service: Service = request.app.state.service
+    refused = (
+        invalid(error.errors())
+        if isinstance(error, RequestValidationError)
+        else as_refused(error, service.hidden)
+    )
+    return JSONResponse(body_of(refused), refused.status_code, refused.headers)
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> PlainTextResponse:
+        """The process answers."""
+        return PlainTextResponse("ok\n")
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> PlainTextResponse:
+        """Every gallery can be read."""
+        await service.run(service.look)
+        return PlainTextResponse("ok\n")
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> PlainTextResponse:
+        """What is counted, for Prometheus: no names, no ids."""
+        gauges = {
+            "requests_inside": ("Requests that are worked on.",
+                                sum(one.inside for one in service.gates.values())),
+            "requests_waiting": ("Requests that wait for their turn.",
+                                 sum(one.waiting for one in service.gates.values())),
+            "galleries": ("Galleries that are served.", len(service.galleries)),
+        }  # fmt: skip
+        return PlainTextResponse(
+            service.metrics.text(gauges), media_type="text/plain; version=0.0.4"
+        )

@@ -1,0 +1,200 @@
+"""What every request passes: who asks, how often, in whose turn, how large and how slow."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.params import Form
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sameplayer.serve.limits import Limits
+from sameplayer.serve.problems import Refused
+from sameplayer.serve.service import Caller, Service, unknown_token
+
+R = TypeVar("R")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a route needs: a scope of its caller, and a turn among the heavy or the light ones."""
+
+    scope: str
+    heavy: bool = False
+
+
+def needs(scope: str, heavy: bool = False) -> Callable[[Callable[..., R]], Callable[..., Any]]:
+    """Declare what a route needs; its function, an ordinary one, runs in the server's threads."""
+
+    def declare(function: Callable[..., R]) -> Callable[..., Coroutine[Any, Any, R]]:
+        @functools.wraps(function)
+        async def threaded(**values: Any) -> R:
+            caller: Caller = values["caller"]
+            return await caller.service.run(function, **values)
+
+        threaded.needs = Needs(scope, heavy)  # type: ignore[attr-defined]
+        return threaded
+
+    return declare
+
+
+class GuardedRoute(APIRoute):
+    """A route whose caller is known, allowed and in turn before anything of the body is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+        asked: Needs = self.endpoint.needs  # type: ignore[attr-defined]
+
+        async def guarded(request: Request) -> Response:
+            service: Service = request.app.state.service
+            text = bearer(request)
+            await admit(request, service, text, asked.scope)
+            if self.body_field is not None:
+                refuse_kind(request, isinstance(self.body_field.field_info, Form))
+            async with service.gates[asked.heavy].through():
+                return await answer(request)
+
+        return guarded
+
+
+def refuse_kind(request: Request, form: bool) -> None:
+    """Refuse (415) a body of another kind than the route takes: a form with files, or JSON."""
+    expected = "multipart/form-data" if form else "application/json"
+    found = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if found != expected:
+        raise Refused(415, "a body of another kind", where="header Content-Type",
+                      expected=expected, found=found, do="send it as that")  # fmt: skip
+
+
+async def admit(request: Request, service: Service, text: str, scope: str) -> Caller:
+    """Return the caller, kept in the request; Refused (401, 403, 404, 429) otherwise."""
+    address = request.client.host if request.client else "unknown"
+    refuse_often(service.failures.wait(address))
+    try:
+        caller = await service.run(service.caller, text, request.path_params.get("gallery"))
+    except Refused as error:
+        if error.status_code == 401:
+            service.failures.take(address)
+        raise
+    refuse_often(service.rates.wait(caller.token.id))
+    service.rates.take(caller.token.id)
+    if not caller.token.allows(scope):
+        raise Refused(
+            403, f"this token may not do that; it needs the scope {scope!r}", where="token",
+            expected=scope, found=" ".join(caller.token.scopes), do="use a token with that scope",
+        )  # fmt: skip
+    request.state.caller = caller
+    return caller
+
+
+def refuse_often(seconds: float) -> None:
+    """Refuse a caller who comes too often."""
+    if seconds > 0:
+        raise Refused(
+            429, "too many requests", expected="fewer requests a second",
+            do=f"wait {seconds:.0f} s", headers={"Retry-After": str(max(1, round(seconds)))},
+        )  # fmt: skip
+
+
+def bearer(request: Request) -> str:
+    """Return the token of a request's head; Refused (401) for a head of another kind."""
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    if kind and kind.lower() != "bearer":
+        raise unknown_token(f"a head of the kind {kind[:20]}")
+    return text.strip()
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+Called = Annotated[Caller, Depends(_caller)]
+
+
+class Outside:
+    """Around the application: bounds of size and time, safe headers, and what is counted."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, service: Service) -> None:
+        self.app, self.limits, self.service = app, limits, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 500
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _with_headers(message["headers"], scope)
+            await asyncio.wait_for(send(message), self.limits.send_seconds)
+
+        try:
+            await self.app(scope, _bounded(scope, receive, self.limits), told)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.service.metrics.add(scope["method"], route, status, time.perf_counter() - start)
+
+
+def _with_headers(given: Any, scope: Scope) -> list[tuple[bytes, bytes]]:
+    there = {name.lower() for name, _ in given}
+    added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    return [*given, *(one for one in added if one[0] not in there)]
+
+
+def _bounded(scope: Scope, receive: Receive, limits: Limits) -> Receive:
+    """Return ``receive`` that refuses a body which is too large or comes too slowly."""
+    read, until, whole = 0, 0.0, False
+    heads = dict(scope["headers"])
+
+    async def bounded() -> Message:
+        nonlocal read, until, whole
+        if whole:
+            return await receive()
+        declared = heads.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > limits.body_bytes:
+            raise too_large(limits)
+        until = until or time.monotonic() + limits.body_seconds
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            raise Refused(
+                408, "the request came too slowly", where="body",
+                expected=f"all of it within {limits.body_seconds:g} s", do="send it again",
+                headers={"Connection": "close"},
+            ) from None  # fmt: skip
+        read += len(message.get("body", b""))
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
+        if read > limits.body_bytes:
+            raise too_large(limits)
+        return message
+
+    return bounded
+
+
+def too_large(limits: Limits) -> Refused:
+    """Return the answer to a body that is too large."""
+    return Refused(
+        413, "the request is too large", where="body",
+        expected=f"at most {limits.body_bytes:,} bytes", do="send fewer or smaller pictures",
+        headers={"Connection": "close"},
+    )  # fmt: skip

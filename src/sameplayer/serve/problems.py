@@ -1,0 +1,98 @@
+"""What went wrong, as the JSON of the API: what, where, expected, found, and what to do."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from sameplayer.errors import ConfigError, MissingFile, SameplayerError, WeightsError
+
+logger = logging.getLogger("sameplayer.serve")
+LONGEST = 200  # letters of what was found that are said back
+KINDS = {
+    400: "bad request", 401: "not allowed without a token", 403: "not allowed", 404: "not found",
+    405: "method not allowed", 408: "too slow", 409: "changed meanwhile", 413: "too large",
+    415: "unsupported kind", 422: "not as expected", 428: "revision missing",
+    429: "too many requests", 500: "failed", 503: "busy",
+}  # fmt: skip
+
+
+class Refused(HTTPException):
+    """A request that is answered with an error: its status, and the parts of the message."""
+
+    def __init__(
+        self,
+        status: int,
+        what: str,
+        *,
+        where: str = "",
+        expected: str = "",
+        found: str = "",
+        do: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, what, headers)
+        self.said = {"what": what, "where": where, "expected": expected,
+                     "found": found[:LONGEST], "do": do}  # fmt: skip
+
+
+def body_of(refused: Refused) -> dict[str, Any]:
+    """Return the JSON of an error."""
+    kind = KINDS.get(refused.status_code, "failed")
+    return {"error": {"status": refused.status_code, "kind": kind, **refused.said}}
+
+
+def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
+    """Return what a caller is told of any error: never a traceback, a path or another's name.
+
+    hide    texts, such as folders, and what stands in their place
+    """
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, HTTPException):
+        return Refused(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+    if isinstance(error, SameplayerError):
+        return _of_ours(error, hide or {})
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    logger.error("%s in %s", type(error).__name__, [f"{one.name}:{one.lineno}" for one in last])
+    return Refused(500, "the server failed; it is our mistake", do="send the time of it to whoever "
+                   "runs the server")  # fmt: skip
+
+
+def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
+    said = str(error)
+    for text, instead in sorted(hide.items(), key=lambda one: -len(one[0])):
+        said = said.replace(text, instead)
+    if _of_database(error):
+        return Refused(503, said, do="send it again later", headers={"Retry-After": "5"})
+    if type(error).__name__ == "Stale":
+        return Refused(409, said, do="look again, then decide")
+    if isinstance(error, MissingFile):
+        return Refused(404, said)
+    if isinstance(error, WeightsError) or (type(error) is ConfigError):
+        logger.error("%s", said)
+    return Refused(422, said)
+
+
+def _of_database(error: SameplayerError) -> bool:
+    cause = error.__cause__
+    names = ("OperationalError", "DatabaseError", "InterfaceError")
+    return cause is not None and type(cause).__name__ in names
+
+
+def invalid(errors: Any) -> Refused:
+    """Return the answer to a request whose parts are not of the declared form."""
+    first = dict(next(iter(errors), {}))
+    where = ".".join(str(one) for one in first.get("loc", ()))
+    found = first.get("input")
+    status = 400 if first.get("type") == "json_invalid" else 422
+    return Refused(
+        status, "the request is not of the expected form", where=where,
+        expected=str(first.get("msg", "")),
+        found=f"{type(found).__name__} {found}" if isinstance(found, (str, int, float)) else
+        type(found).__name__,
+        do="see /docs or /openapi.json",
+    )  # fmt: skip

@@ -1,0 +1,140 @@
+"""The server: where it listens, for whom, and how long it waits for slow callers."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sameplayer.errors import ConfigError, DataError, MissingFile
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.serve.limits import Limits
+from sameplayer.serve.tokens import any_token
+
+SHORTEST = 20  # letters of a token in a file
+STOPPING = 10  # seconds for requests to end when the server is stopped
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def owner_tokens(
+    host: str, galleries: Sequence[Gallery], file: Path | None
+) -> tuple[list[str], str | None]:
+    """Return the tokens that are good for all galleries, and one made for this run, if it was.
+
+    One is made where nobody could use the server otherwise, and only this machine reaches it.
+    Raises ConfigError for an address that others reach while no token exists.
+    """
+    if file is not None:
+        return [read_token(file)], None
+    without = [one for one in galleries if not any_token(one)]
+    if not without:
+        return [], None
+    if not is_loopback(host):
+        raise ConfigError(
+            f"Others reach {host}, but {len(without)} of the galleries have no token; expected one "
+            "in each, or a file with a token for all. Make one with: sameplayer gallery token"
+        )
+    made = secrets.token_urlsafe(32)
+    return [made], made
+
+
+def read_token(file: Path) -> str:
+    """Return the token of a file; MissingFile, DataError for an empty, short or open one."""
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        raise MissingFile(f"{file}: no such file; expected one that holds a token.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read as text ({error}).") from error
+    if len(text) < SHORTEST or len(text.split()) != 1:
+        raise DataError(
+            f"{file}: holds no token; expected one line of {SHORTEST} letters or more, such as "
+            "python -c 'import secrets; print(secrets.token_urlsafe(32))' prints."
+        )
+    if mode & 0o077:
+        raise DataError(f"{file}: others may read it; expected chmod 600.")
+    return text
+
+
+def make_server(app: Any, host: str, port: int, limits: Limits) -> uvicorn.Server:
+    """Return a server that is not started; it keeps no log of addresses."""
+    config = uvicorn.Config(
+        app, host=host, port=port, http=patient(limits.header_seconds), ws="none",
+        log_level="warning", access_log=False, server_header=False, proxy_headers=False,
+        timeout_keep_alive=10, timeout_graceful_shutdown=STOPPING, backlog=256, loop="asyncio",
+        limit_concurrency=2 * limits.waiting,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+def patient(seconds: float) -> type[H11Protocol]:
+    """Return uvicorn's protocol with a bound on how long the head of a request may take."""
+
+    class Patient(H11Protocol):
+        _late: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            between = self.cycle is None or self.cycle.response_complete
+            if between and self.timeout_keep_alive_task is None:
+                self._wait()
+            else:
+                self._no_more_wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._no_more_wait()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            if self._late is None:
+                self._late = self.loop.call_later(seconds, self.transport.close)
+
+        def _no_more_wait(self) -> None:
+            if self._late is not None:
+                self._late.cancel()
+                self._late = None
+
+    return Patient
+
+
+def serve(server: uvicorn.Server, started: Callable[[], None]) -> None:
+    """Run until it is stopped; call ``started`` once it listens.
+
+    Raises DataError where the address cannot be listened on.
+    """
+
+    async def run() -> None:
+        task = asyncio.create_task(server.serve())
+        while not server.started and not task.done():
+            await asyncio.sleep(0.02)
+        if server.started:
+            started()
+        await task
+
+    try:
+        asyncio.run(run())
+    except SystemExit:
+        raise DataError(
+            f"{server.config.host}:{server.config.port} cannot be listened on: another program "
+            "does, or the address is not this machine's. Give another port."
+        ) from None

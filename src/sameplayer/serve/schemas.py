@@ -1,0 +1,239 @@
+"""What the API takes and gives, as the records of the gallery are told in JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Hex16 = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][0-9:.+Z-]{0,30})?$")]
+Row = Annotated[list[float], Field(min_length=1, max_length=8192)]
+
+
+class Given(BaseModel):
+    """What a caller sends: nothing that is not declared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    status: int
+    kind: str
+    what: str
+    where: str
+    expected: str
+    found: str
+    do: str
+
+
+class Problems(BaseModel):
+    """The body of every error."""
+
+    error: Problem
+
+
+class GalleryOut(BaseModel):
+    """A gallery: ``known`` is the share of enrolled players among those asked about."""
+
+    id: str
+    label: str
+    purpose: str
+    encoder: str = Field(description="fingerprint of the encoder; vectors of another are refused")
+    width: int = Field(description="numbers of a vector")
+    persons: int
+    pictures: int
+    questions: int = Field(description="questions that wait for a word")
+    calibrated: bool
+    known: float
+    retention: int | None = Field(description="days")
+    created: str
+
+
+class PersonOut(BaseModel):
+    """A person; ``revision`` is what If-Match takes."""
+
+    id: str
+    name: str
+    state: str
+    team: str | None
+    basis: str | None
+    consent: str | None
+    expires: str | None
+    created: str
+    revision: int
+    pictures: int
+
+
+class PersonsOut(BaseModel):
+    """A page of persons by name; ``next`` goes into ``after`` for the next page."""
+
+    persons: list[PersonOut]
+    next: str | None
+
+
+class PictureOut(BaseModel):
+    """A picture's facts; ``shown``: its pixels are kept too."""
+
+    id: str
+    shown: bool
+    high: int
+    wide: int
+    quality: float
+    track: str | None
+    team: str | None
+    game: str | None
+    camera: str | None
+    taken: str | None
+    added: str
+    pinned_by: str | None
+
+
+class PicturesOut(BaseModel):
+    """A page of a person's pictures by date."""
+
+    pictures: list[PictureOut]
+    all: int
+
+
+class RestOut(BaseModel):
+    """A picture that an answer rests on."""
+
+    picture: str
+    taken: str | None
+    similarity: float
+
+
+class CandidateOut(BaseModel):
+    """A person who may be it; no probability in a gallery that is not calibrated."""
+
+    person: str
+    name: str
+    similarity: float
+    probability: float | None
+    pictures: int
+    rests_on: list[RestOut]
+
+
+class AnswerOut(BaseModel):
+    """Who it is: ``nobody`` is the probability that it is nobody of the gallery."""
+
+    candidates: list[CandidateOut]
+    nobody: float | None
+    calibrated: bool
+    pictures: int
+    persons: int
+    known: float
+    question: str | None
+
+
+class AnswersOut(BaseModel):
+    """One answer for a track; else one for each picture, in their order."""
+
+    answers: list[AnswerOut]
+
+
+class WhereIn(Given):
+    """Which pictures of the gallery count; left out: all."""
+
+    team: Word | None = None
+    game: Word | None = None
+    camera: Word | None = None
+    since: Day | None = None
+    until: Day | None = None
+
+
+class AskIn(Given):
+    """How to ask."""
+
+    track: bool = Field(False, description="all are of one person")
+    where: WhereIn = WhereIn()
+    top: int = Field(5, ge=1, le=100)
+    known: float | None = Field(None, gt=0, lt=1)
+    keep: bool = Field(False, description="keep as questions for a person's word")
+
+
+class AskVectorsIn(AskIn):
+    """Unit vectors of the gallery's encoder."""
+
+    vectors: list[Row]
+
+
+class AskBase64In(AskIn):
+    """Pictures in base64: JPEG, PNG or WebP files."""
+
+    pictures: list[str]
+
+
+class FactsIn(Given):
+    """What is known of pictures."""
+
+    track: Word | None = None
+    team: Word | None = None
+    game: Word | None = None
+    camera: Word | None = None
+    taken: Day | None = None
+
+
+class EnrolIn(Given):
+    """Who it is, and why the person may be kept."""
+
+    name: Name
+    facts: FactsIn = FactsIn()
+    basis: Word | None = None
+    consent: Word | None = None
+    expires: Day | None = None
+
+
+class EnrolVectorsIn(EnrolIn):
+    """Unit vectors of the gallery's encoder."""
+
+    vectors: list[Row]
+
+
+class EnrolBase64In(EnrolIn):
+    """Pictures in base64: JPEG, PNG or WebP files."""
+
+    pictures: list[str]
+
+
+class EnrolledOut(BaseModel):
+    """What came of an enrolment; ``person`` is None where nothing was added or known."""
+
+    added: int
+    there: int
+    elsewhere: int
+    rejected: int
+    suppressed: int
+    person: str | None
+    created: bool
+
+
+class EventOut(BaseModel):
+    """Something that was done."""
+
+    seq: int
+    at: str
+    actor: str
+    kind: str
+    subjects: list[str]
+    undone_by: int | None
+    forgotten: bool = Field(description="its detail was deleted with a person")
+
+
+class EventsOut(BaseModel):
+    """Events, the newest first; ``next`` goes into ``before`` for the next page."""
+
+    events: list[EventOut]
+    next: int | None
+
+
+def told(kind: type[BaseModel], record: Any, **more: Any) -> Any:
+    """Return a record of the gallery as a model: its fields of the same names, and more."""
+    names = kind.model_fields.keys() - more.keys()
+    return kind(**{name: getattr(record, name) for name in names}, **more)

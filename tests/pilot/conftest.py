@@ -1,0 +1,37 @@
+"""A pilot on a small drawn league, looked at by its colours."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sameplayer.data.crops import Crops
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.pilot import Pilot, PilotConfig, load_pilot, make_pilot
+
+CONFIG = PilotConfig(encoder="colour", pairs=120)
+
+
+@pytest.fixture(scope="session")
+def colour() -> Encoder:
+    return load_encoder("colour", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def named(league: Crops) -> Crops:
+    """The pictures of which the table says whom they show."""
+    return league.where(league.persons() >= 0)
+
+
+@pytest.fixture(scope="session")
+def made(named: Crops, colour: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    return make_pilot(named, colour, tmp_path_factory.mktemp("pilot") / "PILOT", CONFIG)
+
+
+@pytest.fixture
+def pilot(made: Pilot, tmp_path: Path) -> Pilot:
+    """An own copy, with no answers."""
+    shutil.copytree(made.folder, tmp_path / "PILOT")
+    return load_pilot(tmp_path / "PILOT")
