@@ -16,6 +16,7 @@ from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.metrics import Metrics
 from sameplayer.serve.problems import Refused
+from sameplayer.serve.sessions import recently_asked, sessions
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.serve.turns import Buckets, Gate
 
@@ -70,6 +71,8 @@ class Service:
         self.failures = Buckets(0.5, limits.failures)
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
+        self.sessions = sessions()
+        self.asked = recently_asked()
         self.hidden = {str(one.folder): "the gallery" for one in self.galleries.values()}
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
