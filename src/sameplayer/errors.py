@@ -2,7 +2,8 @@
 
     SameplayerError             everything below; the command line prints it and exits with 2
     ├── DataError               a folder, table, picture or name is not as expected
-    │   └── MissingFile         there is no file or folder of this name
+    │   ├── MissingFile         there is no file or folder of this name
+    │   └── Stale               what is to be changed was changed since it was looked at
     ├── WeightsError            weights, checkpoints or presets cannot be loaded
     ├── ConfigError             a setting is unknown or out of range
     │   ├── SettingError        one setting: its name, what was found, what is expected
@@ -32,6 +33,10 @@ class DataError(SameplayerError):
 
 class MissingFile(DataError):  # noqa: N818
     """There is no file or folder of this name."""
+
+
+class Stale(DataError):  # noqa: N818
+    """What is to be changed was changed since it was looked at; nothing was done."""
 
 
 class WeightsError(SameplayerError):

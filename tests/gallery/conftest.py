@@ -1,8 +1,8 @@
-"""A small gallery: three persons with four rows each, and a way to make more."""
+"""A small gallery, in SQLite and in PostgreSQL: three persons with four rows each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.records import NewPicture
+from tests.gallery.postgres_server import Server, running
 
 NAMES = ("Ann", "Bea", "Cleo")
 
@@ -46,9 +47,32 @@ def pictures(encoder: Encoder) -> Pictures:
     return make
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server that nobody else uses."""
+    with running() as found:
+        if found is None:
+            pytest.skip("no PostgreSQL: apt-get install postgresql")
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> str | None:
+    """What ``create_gallery`` takes as its store; a test for one of them alone says so with
+
+    @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+    """
+    if request.param == "sqlite":
+        return None
+    return request.getfixturevalue("server").connection()
+
+
 @pytest.fixture
-def gallery(tmp_path: Path, encoder: Encoder, pictures: Pictures) -> Gallery:
+def gallery(
+    tmp_path: Path, encoder: Encoder, pictures: Pictures, store: str | None
+) -> Iterator[Gallery]:
     """Ann, Bea and Cleo are persons 0, 1 and 2 of ``pictures``."""
-    made = create_gallery(tmp_path / "club", encoder, purpose="test", actor="me")
+    made = create_gallery(tmp_path / "club", encoder, purpose="test", actor="me", store=store)
     enrol_pictures(made, {name: pictures(at) for at, name in enumerate(NAMES)}, actor="me")
-    return made
+    yield made
+    made.close()

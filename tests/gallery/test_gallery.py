@@ -62,6 +62,7 @@ def test_another_encoder_is_refused(gallery) -> None:
         ask_vectors(gallery, np.ones((1, 5), np.float32), actor="me")
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_what_is_no_gallery_is_refused(gallery: Gallery, tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="no such folder"):
         open_gallery(tmp_path / "none")

@@ -62,6 +62,7 @@ def create(
     keep_pictures: bool = True,
     audit_reads: bool = True,
     known: float = 0.5,
+    store: str | None = None,
     who: By = By(),
 ) -> None:
     """Make an empty gallery of known players.
@@ -76,13 +77,14 @@ def create(
             the gallery cannot get another encoder.
         audit_reads: Write an event for every answer too.
         known: Share of the players asked about who are enrolled; it can be set for each question.
+        store: postgresql://... for a server with many users; left out: one file in the folder.
     """
     from sameplayer.gallery.gallery import create_gallery
 
     made = create_gallery(
         gallery, encoder, purpose=purpose, retention=days(retention), basis=basis,
         require_basis=require_basis, keep_pictures=keep_pictures, audit_reads=audit_reads,
-        known=known, actor=who.actor,
+        known=known, store=store, actor=who.actor,
     )  # fmt: skip
     with made:
         print(f"{gallery}: an empty gallery for {purpose!r}, encoder {made.settings.fingerprint}")

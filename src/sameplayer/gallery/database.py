@@ -59,6 +59,9 @@ class Database(Protocol):
     def files(self) -> list[Path]:
         """Return the files in which rows lie, as far as this machine can see them."""
 
+    def remains(self) -> list[str]:
+        """Return where ``erase`` leaves bytes that were deleted, in words; nothing: nowhere."""
+
     def problems(self) -> list[str]:
         """Return what the database itself finds wrong with its files."""
 
@@ -87,10 +90,17 @@ class SqliteCursor:
 
 
 class SqliteDatabase:
-    """One file: write-ahead log, every commit on the disk, deleted bytes overwritten."""
+    """One file: write-ahead log, every commit on the disk, deleted bytes overwritten.
 
-    def __init__(self, path: str | Path, *, create: bool = False) -> None:
+    create      make the file, which must be new
+    patience    seconds to wait for another writer, or for readers when bytes are erased
+    """
+
+    def __init__(
+        self, path: str | Path, *, create: bool = False, patience: float = PATIENCE
+    ) -> None:
         self.path = Path(path)
+        self.patience = patience
         self.name = str(self.path)
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
@@ -123,22 +133,30 @@ class SqliteDatabase:
     def erase(self) -> None:
         with self._told():
             connection = self._connection()
-            until = time.monotonic() + PATIENCE
+            until = time.monotonic() + self.patience
             while True:
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
                     return
                 if time.monotonic() > until:
                     raise DataError(
-                        f"{self.path}: another program reads the gallery since {PATIENCE:.0f} s; "
-                        "deleted bytes stay in the file until it ends. End it and run the same "
-                        "command again."
+                        f"{self.path}: another program reads the gallery since "
+<<<<<<< HEAD
+                        f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. "
+                        "End it and run the same command again."
+=======
+                        f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. End "
+                        "it and run the same command again."
+>>>>>>> store
                     )
                 time.sleep(0.02)
 
     def files(self) -> list[Path]:
         names = (self.path.name, self.path.name + "-wal", self.path.name + "-journal")
         return [self.path.with_name(name) for name in names if self.path.with_name(name).exists()]
+
+    def remains(self) -> list[str]:
+        return []
 
     def problems(self) -> list[str]:
         with self.read() as cursor:
@@ -174,7 +192,7 @@ class SqliteDatabase:
         if kept is not None and kept[0] == os.getpid():
             return kept[1]
         connection = sqlite3.connect(
-            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
         )
         for pragma in ("secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
@@ -210,19 +228,19 @@ class SqliteDatabase:
         try:
             yield
         except sqlite3.Error as error:
-            raise DataError(f"{self.path}: {_meaning(error)} ({error}).") from error
+            raise DataError(f"{self.path}: {_meaning(error, self.patience)} ({error}).") from error
 
 
-def _meaning(error: sqlite3.Error) -> str:
+def _meaning(error: sqlite3.Error, patience: float) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     for start, meaning in MEANINGS.items():
         if name.startswith(start):
-            return meaning
+            return meaning.format(patience=patience)
     return "the gallery cannot be read or written"
 
 
 MEANINGS = {
-    "SQLITE_BUSY": f"locked by another program for {PATIENCE:.0f} s; nothing was changed. End it "
+    "SQLITE_BUSY": "locked by another program for {patience:.0f} s; nothing was changed. End it "
     "or try again",
     "SQLITE_READONLY": "read-only; nothing was changed. Give yourself the right to write there",
     "SQLITE_CANTOPEN": "cannot be opened; a folder that may be written to is expected",

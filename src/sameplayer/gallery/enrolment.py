@@ -118,7 +118,8 @@ def enrol_pictures(
         gallery.files.write(contents)
         for name, key, one in to_add:
             if name not in result.persons:
-                result.persons[name] = _person(gallery, change, name, consent, result)
+                result.persons[name] = add_person(gallery, change, name, consent)
+                result.created.append(name)
             add_picture(change, key, one, person=result.persons[name])
         for key in sorted({result.persons[name] for name, _, _ in to_add}):
             refresh_mean(change, key)
@@ -210,11 +211,15 @@ def _verdict(cursor: Cursor, digest: str, person: Person | None) -> str:
     """Return which count of ``Enrolled`` a picture belongs to."""
     if cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", digest):
         return "suppressed"
-    for key, owner in cursor.rows(
-        "SELECT id, person FROM picture WHERE digest = ? AND state = 'kept'", digest
-    ):
+    # Who took a picture out of a person stands in its row: it does not come back there.
+    for key, owner, state in cursor.rows(
+        "SELECT id, person, state FROM picture WHERE digest = ? "
+        "AND (state = 'kept' OR pinned_by IS NOT NULL) ORDER BY state, person IS NULL", digest,
+    ):  # fmt: skip
         if person is not None and owner == person.id:
-            return "there"
+            return "there" if state == "kept" else "rejected"
+        if state == "removed":
+            continue
         apart = "SELECT 1 FROM apart WHERE picture = ? AND person = ?"
         if person is not None and cursor.one(apart, key, person.id):
             return "rejected"
@@ -238,7 +243,8 @@ def _there(cursor: Cursor, name: str) -> Person | None:
     return None if found is None else find_person(cursor, found[0])
 
 
-def _person(gallery: Gallery, change: Change, name: str, consent: Consent, result: _Sorting) -> str:
+def add_person(gallery: Gallery, change: Change, name: str, consent: Consent = NO_CONSENT) -> str:
+    """Add a person, and return the id; DataError where a legal basis is needed and not given."""
     basis = consent.basis or gallery.settings.basis
     if gallery.settings.require_basis and not basis:
         raise DataError(
@@ -250,7 +256,6 @@ def _person(gallery: Gallery, change: Change, name: str, consent: Consent, resul
         "person", key, name=name, state="active", basis=basis, consent=consent.consent,
         expires=consent.expires, created=change.at,
     )  # fmt: skip
-    result.created.append(name)
     return key
 
 

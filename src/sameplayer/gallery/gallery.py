@@ -18,11 +18,12 @@ import numpy as np
 
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
 from sameplayer.files import whole_folder
-from sameplayer.gallery.database import FILE, Cursor, Database, SqliteDatabase
+from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.history import Change, Event, iso, note
 from sameplayer.gallery.index import Index
 from sameplayer.gallery.pictures import PictureFiles
 from sameplayer.gallery.records import Kept, Person, Settings
+from sameplayer.gallery.stores import new_database, open_database
 
 if TYPE_CHECKING:
     from sameplayer.encoder.encoder import Encoder
@@ -111,10 +112,9 @@ class Gallery:
     def persons(self, state: str | None = None) -> list[Person]:
         """Return persons by name: all, or those of a state."""
         with self.database.read() as cursor:
-            rows = cursor.rows(
-                f"SELECT {PERSON} FROM person WHERE (? IS NULL OR state = ?) ORDER BY name, id",
-                state, state,
-            )  # fmt: skip
+            chosen = "" if state is None else "WHERE state = ? "
+            sql = f"SELECT {PERSON} FROM person {chosen}ORDER BY name, id"
+            rows = cursor.rows(sql, *([] if state is None else [state]))
             return [Person(*row) for row in rows]
 
     def pictures(self, person: str) -> list[Kept]:
@@ -165,6 +165,7 @@ def create_gallery(
     keep_pictures: bool = True,
     audit_reads: bool = True,
     known: float = 0.5,
+    store: str | None = None,
     actor: str = "",
 ) -> Gallery:
     """Make an empty gallery in a new or empty folder, and return it open.
@@ -172,6 +173,8 @@ def create_gallery(
     encoder      what ``load_encoder`` takes, or an Encoder, whose folder or name then has to be
                  given when the gallery is opened
     retention    days that a person is kept after the last picture came; None: for ever
+    store        connection string of a PostgreSQL database, in which a schema is made; None: a
+                 SQLite file in the folder
     The other arguments are those of ``Settings``.
 
     Raises SettingError, DataError for a folder that holds files or cannot be written.
@@ -180,7 +183,7 @@ def create_gallery(
     from sameplayer.encoder.encoder import load_encoder
 
     own = encoder if isinstance(encoder, Kind) else load_encoder(encoder)
-    named = "" if isinstance(encoder, Kind) else str(encoder)
+    named = "" if isinstance(encoder, Kind) else lasting_name(encoder)
     settings = check_settings(
         Settings(
             secrets.token_hex(8), named, own.fingerprint(), own.row_width, purpose, retention,
@@ -192,12 +195,11 @@ def create_gallery(
         key = partial / KEY
         key.touch(mode=0o600)
         key.write_text(secrets.token_hex(32))
-        database = SqliteDatabase(partial / FILE, create=True)
-        with database.write() as cursor:
-            write_settings(cursor, settings)
-            Change(cursor, actor, "create").done(purpose=purpose, encoder=settings.fingerprint)
-        database.erase()
-        database.close()
+        with new_database(partial, store, settings.id) as database:
+            with database.write() as cursor:
+                write_settings(cursor, settings)
+                Change(cursor, actor, "create").done(purpose=purpose, encoder=settings.fingerprint)
+            database.erase()
     return open_gallery(folder, own)
 
 
@@ -217,9 +219,25 @@ def open_gallery(
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
+<<<<<<< HEAD
+    if isinstance(encoder, (str, Path)):
+        encoder = load_encoder(encoder, device=device)
+    return Gallery(folder, open_database(Path(folder)), encoder, device)
+
+
+def lasting_name(encoder: str | Path) -> str:
+    """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
+    return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
+=======
+<<<<<<< HEAD
     if isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=device)
     return Gallery(folder, SqliteDatabase(Path(folder) / FILE), encoder, device)
+=======
+    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
+    return Gallery(folder, open_database(Path(folder)), own)
+>>>>>>> store
+>>>>>>> people
 
 
 def find_person(cursor: Cursor, who: str) -> Person:

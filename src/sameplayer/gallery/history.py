@@ -22,6 +22,7 @@ from sameplayer.gallery.tables import CHANGED
 
 START = "0" * 64
 BACKWARDS = timedelta(minutes=5)  # a clock may be set back by so much
+WATCHED = {"person": ("name",), "question": (), "picture": ("person", "question")}
 COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
 
 
@@ -98,18 +99,24 @@ class Change:
         marks = ", ".join("?" * len(row))
         self.cursor.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
         self._changed.append([table, key, "state", "removed", row["state"]])
+        self.rest_on(table, key, **{name: row[name] for name in WATCHED[table] if name in row})
         if table != "picture":
             self.about(key)
 
-    def part(self, picture: str, person: str, apart: bool) -> None:
-        """Say that a picture does not show a person, or take that back."""
+    def rest_on(self, table: str, key: str, **values: Any) -> None:
+        """Remember cells that the event rests on: to undo one, they must be as they are now."""
+        self._changed += [[table, key, name, value, value] for name, value in values.items()]
+
+    def part(self, picture: str, person: str, apart: bool) -> bool:
+        """Say that a picture does not show a person, or take that back; tell whether it is new."""
         held = self.cursor.one(
             "SELECT 1 FROM apart WHERE picture = ? AND person = ?", picture, person
         )
         if apart == (held is not None):
-            return
+            return False
         set_apart(self.cursor, picture, person, apart)
         self._changed.append(["apart", picture, person, not apart, apart])
+        return True
 
     def done(self, **facts: Any) -> Event:
         """Write the event: the facts given, and every change; return it."""

@@ -4,32 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 
 from sameplayer.data.latest import Latest
 from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.records import Where
+from sameplayer.gallery.rows import unit_mean
 
-BLOCK = 4096  # persons that are held, and read, together
+BLOCK = 1024  # persons that are held, and read, together
+PICTURES = 4096  # pictures that are read together
 FILTERS = 8  # filters whose means are kept
 EVERYTHING = Where()
 
 
+class Read(NamedTuple):
+    """A person as the record has it now; no mean: not one to answer with."""
+
+    id: str
+    name: str
+    live: bool
+    pictures: int
+    mean: np.ndarray | None
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Some persons: ids, names, revisions, how many pictures each has, unit means (n, d)."""
+    """Some persons: ids, names, how many pictures each has (n,), unit means (n, d)."""
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
-    revisions: np.ndarray
     pictures: np.ndarray
     means: np.ndarray
 
-    def same_as(self, live: dict[str, int]) -> bool:
-        """Tell whether every person is still there, unchanged."""
-        return all(live.get(key) == old for key, old in zip(self.ids, self.revisions, strict=True))
+    def edited(self, changed: dict[str, Read]) -> Block:
+        """Return the block with some of its persons as they are now, or gone."""
+        ids, names = list(self.ids), list(self.names)
+        pictures, means = self.pictures.copy(), self.means.copy()
+        gone = []
+        for key, person in changed.items():
+            row = self.ids.index(key)
+            if person.mean is None:
+                gone.append(row)
+            else:
+                names[row], pictures[row], means[row] = person.name, person.pictures, person.mean
+        for row in sorted(gone, reverse=True):
+            del ids[row], names[row]
+        if gone:
+            pictures, means = np.delete(pictures, gone), np.delete(means, gone, axis=0)
+        return Block(tuple(ids), tuple(names), pictures, means)
+
+    def extended(self, other: Block) -> Block:
+        """Return the persons of both."""
+        return Block(
+            self.ids + other.ids, self.names + other.names,
+            np.concatenate([self.pictures, other.pictures]),
+            np.concatenate([self.means, other.means]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +76,7 @@ class Means:
     def __len__(self) -> int:
         return sum(len(block.ids) for block in self.blocks)
 
-    @property
+    @cached_property
     def pictures(self) -> np.ndarray:
         """(n,) how many pictures each person has."""
         return np.concatenate([np.zeros(0, np.int64), *(one.pictures for one in self.blocks)])
@@ -66,25 +100,83 @@ class Index:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = Lock()
-        self._means = Means((), -1)
-        self._filtered: Latest[Means] = Latest(FILTERS)
+        self._all = Held(EVERYTHING)
+        self._filtered: Latest[Held] = Latest(FILTERS)
 
     def means(self, where: Where = EVERYTHING) -> Means:
         """Return what the record says now, of the pictures that count."""
-        with self._lock, self._database.read() as cursor:
+        held = self._all
+        if where != EVERYTHING:
+            held = self._filtered.get(where, lambda: Held(where))
+        return held.means(self._database)
+
+
+class Held:
+    """The means of one filter. What was given out never changes: a change makes new blocks."""
+
+    def __init__(self, where: Where) -> None:
+        self._where = where
+        self._lock = Lock()
+        self._forget()
+
+    def means(self, database: Database) -> Means:
+        """Return the means as they are now."""
+        with self._lock, database.read() as cursor:
             changed = _changed(cursor)
             if changed != self._means.changed:
-                self._means = _renewed(cursor, self._means, changed)
-                self._filtered = Latest(FILTERS)
-            means, filtered = self._means, self._filtered
-        if where == EVERYTHING:
-            return means
-        return filtered.get(where, lambda: self._some(where))
+                try:
+                    self._renew(cursor, changed)
+                except BaseException:
+                    self._forget()
+                    raise
+            return self._means
 
-    def _some(self, where: Where) -> Means:
-        with self._database.read() as cursor:
-            return _of_pictures(cursor, where)
+    def _forget(self) -> None:
+        self._means = Means((), -1)
+        self._place: dict[str, int] = {}  # the block of every live person; NOWHERE: in none
+
+    def _renew(self, cursor: Cursor, changed: int) -> None:
+        blocks = list(self._means.blocks)
+        read = _read_all if self._where == EVERYTHING else _read_some
+        for persons in read(cursor, self._means.changed, self._where):
+            self._put(blocks, persons)
+        count = cursor.one(f"SELECT COUNT(*) FROM person WHERE {LIVE}")
+        if count is None or count[0] != len(self._place):  # a row was deleted: its person forgotten
+            live = {row[0] for row in cursor.rows(f"SELECT id FROM person WHERE {LIVE}")}
+            gone = [key for key in self._place if key not in live]
+            self._put(blocks, [Read(key, "", False, 0, None) for key in gone])
+        self._means = Means(tuple(blocks), changed)
+
+    def _put(self, blocks: list[Block], persons: Iterable[Read]) -> None:
+        """Put persons where they were; new ones at the end."""
+        edits: dict[int, dict[str, Read]] = {}
+        fresh = []
+        for one in persons:
+            at = self._place.get(one.id, NOWHERE)
+            if at != NOWHERE:
+                edits.setdefault(at, {})[one.id] = one
+            elif one.mean is not None:
+                fresh.append(one)
+            if not one.live:
+                self._place.pop(one.id, None)
+            elif one.mean is None:
+                self._place[one.id] = NOWHERE
+        for at, changed in edits.items():
+            blocks[at] = blocks[at].edited(changed)
+        while fresh:
+            if not blocks or len(blocks[-1].ids) >= BLOCK:
+                blocks.append(_block(fresh[:BLOCK]))
+                added, fresh = fresh[:BLOCK], fresh[BLOCK:]
+            else:
+                room = BLOCK - len(blocks[-1].ids)
+                added, fresh = fresh[:room], fresh[room:]
+                blocks[-1] = blocks[-1].extended(_block(added))
+            self._place.update(dict.fromkeys((one.id for one in added), len(blocks) - 1))
+
+
+NOWHERE = -1
+LIVE = "state = 'active' AND pictures > 0"
+AFTER = "FROM person WHERE (revision, id) > (?, ?) ORDER BY revision, id LIMIT ?"
 
 
 def _changed(cursor: Cursor) -> int:
@@ -92,67 +184,78 @@ def _changed(cursor: Cursor) -> int:
     return 0 if found is None else int(found[0])
 
 
-def _renewed(cursor: Cursor, old: Means, changed: int) -> Means:
-    """Return the means as they are now, with the blocks that did not change."""
-    live: dict[str, int] = dict(
-        cursor.rows("SELECT id, revision FROM person WHERE state = 'active' AND pictures > 0")
-    )
-    kept = [block for block in old.blocks if len(block.ids) == BLOCK and block.same_as(live)]
-    held = {key for block in kept for key in block.ids}
-    wanted = sorted(live.keys() - held)
-    return Means((*kept, *_read(cursor, wanted, bool(held))), changed)
-
-
-def _read(cursor: Cursor, wanted: list[str], some: bool) -> Iterator[Block]:
-    """Read persons by id, in blocks; ``some``: they are few of all."""
-    columns = "SELECT id, name, revision, pictures, mean FROM person WHERE "
-    for start in range(0, len(wanted), BLOCK):
-        part = wanted[start : start + BLOCK]
-        if some:
-            rows = []
-            for at in range(0, len(part), 500):
-                few = part[at : at + 500]
-                rows += cursor.rows(f"{columns} id IN ({', '.join('?' * len(few))})", *few)
-        else:
-            rows = cursor.rows(
-                f"{columns} state = 'active' AND pictures > 0 AND id >= ? AND id <= ?",
-                part[0], part[-1],
-            )  # fmt: skip
-        yield _block(rows)
-
-
-def _block(rows: list[tuple[str, str, int, int, bytes]]) -> Block:
-    ids, names, revisions, pictures, means = zip(*rows, strict=True)
+def _block(persons: list[Read]) -> Block:
     return Block(
-        ids, names, np.array(revisions), np.array(pictures),
-        np.frombuffer(b"".join(means), np.float32).reshape(len(rows), -1),
+        tuple(one.id for one in persons), tuple(one.name for one in persons),
+        np.array([one.pictures for one in persons]),
+        np.stack([one.mean for one in persons if one.mean is not None]),
     )  # fmt: skip
 
 
-def _of_pictures(cursor: Cursor, where: Where) -> Means:
-    """Return the means of the pictures that count, read in steps."""
-    sums: dict[str, np.ndarray] = {}
-    counts: dict[str, int] = {}
-    names: dict[str, str] = {}
-    conditions, values = conditions_of(where)
-    last = ("", "")
+def _read_all(cursor: Cursor, since: int, _: Where) -> Iterator[list[Read]]:
+    """Read the persons that changed after an event, in steps."""
+    last = (since + 1, "")
     while True:
-        rows = cursor.rows(
-            "SELECT picture.person, picture.id, person.name, vector.data FROM picture "
-            "JOIN vector ON vector.picture = picture.id JOIN person ON person.id = picture.person "
-            "WHERE person.state = 'active' AND picture.state = 'kept' "
-            f"AND (picture.person, picture.id) > (?, ?) {conditions} "
-            "ORDER BY picture.person, picture.id LIMIT ?", *last, *values, BLOCK,
-        )  # fmt: skip
-        for person, _, name, data in rows:
-            row = np.frombuffer(data, np.float32).astype(np.float64)
-            sums[person] = sums[person] + row if person in sums else row
-            counts[person] = counts.get(person, 0) + 1
-            names[person] = name
+        sql = f"SELECT revision, id, name, state, pictures, mean {AFTER}"
+        rows = cursor.rows(sql, *last, BLOCK)
+        yield [
+            Read(key, name, True, pictures, np.frombuffer(mean, np.float32))
+            if state == "active" and pictures
+            else Read(key, name, False, 0, None)
+            for _, key, name, state, pictures, mean in rows
+        ]
         if len(rows) < BLOCK:
-            break
+            return
         last = rows[-1][:2]
-    return Means(tuple(_blocks(sums, counts, names)), _changed(cursor))
+
+
+def _read_some(cursor: Cursor, since: int, where: Where) -> Iterator[list[Read]]:
+    """Like ``_read_all``, with the means of the pictures that count."""
+    last = (since + 1, "")
+    while True:
+        rows = cursor.rows(f"SELECT revision, id, name, state, pictures {AFTER}", *last, BLOCK)
+        dead = [row for row in rows if row[3] != "active" or not row[4]]
+        yield [Read(row[1], row[2], False, 0, None) for row in dead]
+        for part in _parts([row for row in rows if row[3] == "active" and row[4]]):
+            found = _of_pictures(cursor, [row[1] for row in part], where)
+            yield [Read(row[1], row[2], True, *found.get(row[1], (0, None))) for row in part]
+        if len(rows) < BLOCK:
+            return
+        last = rows[-1][:2]
+
+
+def _parts(rows: list[tuple]) -> Iterator[list[tuple]]:
+    """Give persons in parts of few pictures, as the last column counts them."""
+    part: list[tuple] = []
+    pictures = 0
+    for row in rows:
+        part.append(row)
+        pictures += row[4]
+        if pictures >= PICTURES:
+            yield part
+            part, pictures = [], 0
+    if part:
+        yield part
+
+
+def _of_pictures(
+    cursor: Cursor, persons: list[str], where: Where
+) -> dict[str, tuple[int, np.ndarray]]:
+    """Return how many pictures of each person count, and their unit mean."""
+    conditions, values = conditions_of(where)
+    rows = cursor.rows(
+        "SELECT picture.person, vector.data FROM picture "
+        "JOIN vector ON vector.picture = picture.id WHERE picture.state = 'kept' "
+        f"AND picture.person IN ({', '.join('?' * len(persons))}) {conditions} "
+        "ORDER BY picture.person, picture.id", *persons, *values,
+    )  # fmt: skip
+    found: dict[str, list[bytes]] = {}
+    for person, data in rows:
+        found.setdefault(person, []).append(data)
+    return {
+        person: (len(data), unit_mean(np.frombuffer(b"".join(data), np.float32), len(data)))
+        for person, data in found.items()
+    }
 
 
 def conditions_of(where: Where) -> tuple[str, list[str]]:
@@ -163,17 +266,3 @@ def conditions_of(where: Where) -> tuple[str, list[str]]:
     values = (team, game, camera, since, None if until is None else until + "~")
     chosen = [(word, value) for word, value in zip(words, values, strict=True) if value is not None]
     return "".join(f" AND picture.{word}" for word, _ in chosen), [one for _, one in chosen]
-
-
-def _blocks(
-    sums: dict[str, np.ndarray], counts: dict[str, int], names: dict[str, str]
-) -> Iterable[Block]:
-    ids = sorted(sums)
-    for start in range(0, len(ids), BLOCK):
-        part = ids[start : start + BLOCK]
-        means = np.stack([sums[key] for key in part])
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
-        yield Block(
-            tuple(part), tuple(names[key] for key in part), np.zeros(len(part), np.int64),
-            np.array([counts[key] for key in part]), means.astype(np.float32),
-        )  # fmt: skip

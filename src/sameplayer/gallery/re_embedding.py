@@ -14,7 +14,7 @@ from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
 from sameplayer.files import whole_folder
 from sameplayer.gallery.database import FILE, Cursor, SqliteDatabase
-from sameplayer.gallery.gallery import KEY, Gallery, write_settings
+from sameplayer.gallery.gallery import KEY, Gallery, lasting_name, write_settings
 from sameplayer.gallery.history import Change
 from sameplayer.gallery.rows import refresh_mean
 
@@ -41,7 +41,7 @@ def re_embed(
     where one of them cannot be read.
     """
     own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
-    named = "" if isinstance(encoder, Encoder) else str(encoder)
+    named = "" if isinstance(encoder, Encoder) else lasting_name(encoder)
     with gallery.change(actor, "re-embed") as change, whole_folder(out) as partial:
         ids = _with_files(gallery, change.cursor)
         shutil.copy2(gallery.folder / KEY, partial / KEY)

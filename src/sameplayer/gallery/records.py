@@ -129,7 +129,7 @@ class Enrolled:
     added        pictures that are new
     there        pictures that the person had already
     elsewhere    pictures that another person or question has; they stay there
-    rejected     pictures of which somebody said that they do not show the person
+    rejected     pictures of which somebody said that they do not show the person, or took out
     suppressed   pictures or names that were forgotten, and must not come back
     persons      ids of the persons that got pictures, by name
     created      names of persons that are new

@@ -37,6 +37,7 @@ CREATE TABLE person (
   pictures {integer} NOT NULL DEFAULT 0,
   mean {bytes}
 );
+CREATE INDEX person_changed ON person(revision, id, state, pictures);
 CREATE UNIQUE INDEX person_name ON person(name) WHERE state <> 'removed';
 CREATE TABLE question (
   id TEXT PRIMARY KEY,
@@ -107,6 +108,9 @@ CREATE TABLE token (
 """
 
 CHANGED = ("person", "question", "picture")  # tables whose rows an event changes and undo restores
+
+# Tables that hold something of a person, all of whose old bytes go when one is forgotten.
+ERASED = ("person", "question", "picture", "vector", "apart", "event", "about", "once")
 
 
 def statements(types: dict[str, str]) -> list[str]:

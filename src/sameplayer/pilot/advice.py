@@ -39,11 +39,11 @@ def advice(pilot: Pilot, drawn: Drawn) -> list[str]:
 
 def notes(pilot: Pilot, known: Told) -> list[str]:
     """Return what whoever reads the figures must know of them."""
-    facts = pilot.facts
+    facts, unsure = pilot.facts, unsure_of(pilot, known)
     said = [
-        f"{known.unsure} of {known.asked} pairs could not be told; they are left out, as if they "
+        f"{unsure} of {known.asked} pairs could not be told; they are left out, as if they "
         "were like the others."
-        if known.unsure
+        if unsure
         else "",
         f"{known.changed} pairs were answered in two ways; the last answer counts."
         if known.changed
@@ -71,11 +71,19 @@ def notes(pilot: Pilot, known: Told) -> list[str]:
 def _compared(
     drawn: Drawn, name: str, rate: str, places: tuple[int, int], title: str, words: str
 ) -> str:
-    worse, better = (drawn.get((name, place)) for place in places)
+    worse, better = (drawn.get((name, place), {}).get(rate) for place in places)
     if worse is None or better is None:
         return f"{title}: not known, too few answers."
-    likely = float((worse[rate] > better[rate]).mean())
-    shown = [f"{100 * np.median(one[rate]):.1f} %" for one in (worse, better)]
+    likely = float((worse > better).mean())
+    shown = [f"{100 * np.median(one):.1f} %" for one in (worse, better)]
     if likely < SURE:
         return f"{title}: no difference measured ({shown[0]} and {shown[1]})."
     return f"{title}: {words.format(*shown)}."
+
+
+def unsure_of(pilot: Pilot, known: Told) -> int:
+    """Return how many pairs people could not tell and nothing else tells."""
+    return sum(
+        answer == "unsure" and known.labels[pilot.places[pair]] < 0
+        for pair, answer in known.answers.items()
+    )

@@ -13,7 +13,7 @@ import numpy as np
 from sameplayer.pilot.curve import likeliest
 from sameplayer.pilot.estimate import Strata
 from sameplayer.pilot.folder import Pilot
-from sameplayer.pilot.told import Told, counts, follows
+from sameplayer.pilot.told import Told, counts
 
 LEAST_MISSED = 0.05  # a share of missed matches below it is measured against this
 DOUBT = 0.1  # of a match is always left, over the answers of a stratum
@@ -24,15 +24,14 @@ def next_pair(pilot: Pilot, told: Told, leave: Collection[str] = ()) -> str | No
 
     leave    pairs that are not to be asked now, such as those that somebody else is looking at
     """
-    if told.asked >= pilot.config.pairs:
+    left = told.left.copy()
+    left[[pilot.places[pair] for pair in leave if pair in pilot.places]] = False
+    if told.asked >= pilot.config.pairs or not left.any():
         return None
-    left = ~pilot.pairs["pair"].isin({*told.answers, *leave}).to_numpy()
-    left &= ~np.fromiter(follows(pilot, told), bool, len(left))
-    if not left.any():
-        return None
-    strata = pilot.population.strata(counts(pilot, told.labels))
-    worth = gains(strata, _tried(pilot, told), pilot.config.false_matches)
     stratum = pilot.pairs["stratum"].to_numpy()
+    strata = pilot.population.strata(counts(pilot, told.labels))
+    tried = np.bincount(stratum[_tried(pilot, told)], minlength=len(strata.starts))
+    worth = gains(strata, tried, pilot.config.false_matches)
     open_ = np.unique(stratum[left])
     best = open_[np.argmax(worth[open_])]
     return str(pilot.pairs["pair"].iat[int(np.flatnonzero(left & (stratum == best))[0])])
@@ -67,7 +66,7 @@ def importance(strata: Strata, wanted: float) -> np.ndarray:
 
 
 def _tried(pilot: Pilot, told: Told) -> np.ndarray:
-    """Return (H,) how many pairs of each stratum have an answer or need none."""
-    done = pilot.pairs["pair"].isin({*told.answers, *told.labels}).to_numpy()
-    stratum = pilot.pairs["stratum"].to_numpy()
-    return np.bincount(stratum[done], minlength=len(pilot.population.starts))
+    """Return for each pair whether it has an answer or, before one that has, needs none."""
+    answered = np.zeros(len(told.labels), bool)
+    answered[[pilot.places[pair] for pair in told.answers]] = True
+    return answered | (told.labels >= 0)

@@ -9,6 +9,7 @@ surely empty.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,10 +33,23 @@ class Counts:
     answered: np.ndarray
     matches: np.ndarray
 
+    @cached_property
+    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What gives the bends (H - 2, H), the level (H,) and the slope (H,) of a curve.
+
+        A bend is a change of slope, over the root of the distance in which it comes about.
+        """
+        size = len(self.place)
+        gaps = np.maximum(np.diff(self.place), 1e-3)
+        slopes = (np.eye(size)[1:] - np.eye(size)[:-1]) / gaps[:, None]
+        bends = np.diff(slopes, axis=0) / np.sqrt((gaps[1:] + gaps[:-1]) / 2)[:, None]
+        slope = slopes.mean(axis=0) if size > 1 else np.zeros(size)
+        return bends, np.full(size, 1 / size), slope
+
 
 def likeliest(counts: Counts, roughness: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Return the log-odds (H,) of the mode for one roughness, and their covariance (H, H)."""
-    precision = _precision(counts.place, roughness)
+    precision = _precision(counts, roughness)
     odds = np.zeros(len(counts.place))
     for _ in range(50):
         share = _share(odds)
@@ -81,37 +95,24 @@ def _choose(
 
 def _log_density(counts: Counts, odds: np.ndarray, rough: np.ndarray) -> np.ndarray:
     """Return (C,) the log posterior density of curves (C, H) and their roughness (C,)."""
-    bends, level, slope = _parts(counts.place)
+    bends, level, slope = counts.parts
     count = len(bends)
     told = odds @ counts.matches - np.logaddexp(0, odds) @ counts.answered
     bent = ((odds @ bends.T) ** 2).sum(axis=1) / rough**2 / 2 + count * np.log(rough)
     line = ((odds @ level) / WIDE) ** 2 / 2 + ((odds @ slope) / STEEP) ** 2 / 2
-    falls = (np.diff(odds, axis=1) < 0).any(axis=1)
+    falls = (odds[:, 1:] < odds[:, :-1]).any(axis=1)
     density: np.ndarray = told - bent - line - (rough / ROUGHEST) ** 2 / 2
     return np.where(falls, -np.inf, density)
 
 
-def _precision(place: np.ndarray, roughness: float) -> np.ndarray:
-    bends, level, slope = _parts(place)
+def _precision(counts: Counts, roughness: float) -> np.ndarray:
+    bends, level, slope = counts.parts
     found: np.ndarray = (
         bends.T @ bends / roughness**2
         + np.outer(level, level) / WIDE**2
         + np.outer(slope, slope) / STEEP**2
     )
-    return found + 1e-9 * np.eye(len(place))
-
-
-def _parts(place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what gives the bends (H - 2, H), the level (H,) and the slope (H,) of a curve.
-
-    A bend is a change of slope, over the root of the distance in which it comes about.
-    """
-    size = len(place)
-    gaps = np.maximum(np.diff(place), 1e-3)
-    slopes = (np.eye(size)[1:] - np.eye(size)[:-1]) / gaps[:, None]
-    bends = np.diff(slopes, axis=0) / np.sqrt((gaps[1:] + gaps[:-1]) / 2)[:, None]
-    slope = slopes.mean(axis=0) if size > 1 else np.zeros(size)
-    return bends, np.full(size, 1 / size), slope
+    return found + 1e-9 * np.eye(len(counts.place))
 
 
 def _share(odds: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer.files import write_text
-from sameplayer.pilot.advice import advice, notes
+from sameplayer.pilot.advice import advice, notes, unsure_of
 from sameplayer.pilot.estimate import Rates, draw_rates
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.more import more_answers
@@ -20,7 +20,6 @@ from sameplayer.pilot.population import KITS
 from sameplayer.pilot.told import Told, counts, told
 
 LEAST = 10  # answers of each kind below which no number is given
-LEAST_IN_GROUP = 5
 WANTED = (0.1, 0.01, 0.001)
 POINTS = 60  # of the curve
 THIRDS = ("lowest third", "middle third", "highest third")
@@ -35,8 +34,12 @@ def report(pilot: Pilot, *, more: bool = True) -> dict[str, Any]:
     Where too few were answered there is no figure but the counts. Raises DataError for a damaged
     answers file.
     """
-    known = told(pilot)
-    found: dict[str, Any] = {"answers": _answers(known), "facts": pilot.facts}
+    return figures(pilot, told(pilot), more=more)
+
+
+def figures(pilot: Pilot, known: Told, *, more: bool = True) -> dict[str, Any]:
+    """Return the figures of ``report`` from what some people told."""
+    found: dict[str, Any] = {"answers": _answers(pilot, known), "facts": pilot.facts}
     tallied = counts(pilot, known.labels)
     short = _short(tallied)
     if short:
@@ -75,17 +78,13 @@ def interval(draws: np.ndarray) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
-def _answers(known: Told) -> dict[str, int]:
-    labels = list(known.labels.values())
+def _answers(pilot: Pilot, known: Told) -> dict[str, int]:
+    same, other = (int((known.labels == label).sum()) for label in (1, 0))
+    sure = sum(answer != "unsure" for answer in known.answers.values())
     return {
-        "asked": known.asked,
-        "same": sum(labels),
-        "other": len(labels) - sum(labels),
-        "unsure": known.unsure,
-        "followed": known.followed,
-        "changed": known.changed,
-        "against": len(known.against),
-    }
+        "asked": known.asked, "same": same, "other": other, "unsure": unsure_of(pilot, known),
+        "followed": same + other - sure, "changed": known.changed, "against": len(known.against),
+    }  # fmt: skip
 
 
 def _short(tallied: np.ndarray) -> str | None:
@@ -130,11 +129,14 @@ def _groups(
             }  # fmt: skip
             if not entry["pairs"]:
                 continue
-            if min(same, every - same) >= LEAST_IN_GROUP:
+            enough = {"missed": same >= LEAST, "false": every - same >= LEAST}
+            if any(enough.values()):
                 rates = draw_rates(strata)
+                both = {"missed": rates.missed, "false": rates.false}
                 at = rates.at(threshold)
-                drawn[name, place] = {"missed": rates.missed[:, at], "false": rates.false[:, at]}
-                entry |= {kind: interval(values) for kind, values in drawn[name, place].items()}
+                own = {kind: both[kind][:, at] for kind in both if enough[kind]}
+                drawn[name, place] = own
+                entry |= {kind: interval(values) for kind, values in own.items()}
             found.append(entry)
     return found, drawn
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,22 @@ class Pilot:
     differ: np.ndarray
     facts: dict[str, Any]
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Pair -> its place in the table."""
+        return {str(pair): place for place, pair in enumerate(self.pairs["pair"])}
+
+    @cached_property
+    def tracks(self) -> list[tuple[int, int]]:
+        """The two tracks of each pair of the table."""
+        columns = self.pairs[["first_track", "second_track"]].to_numpy()
+        return [(int(one), int(other)) for one, other in columns]
+
+    @cached_property
+    def apart(self) -> frozenset[tuple[int, int]]:
+        """The tracks known to differ, the smaller of two first."""
+        return frozenset((int(one), int(other)) for one, other in self.differ)
+
     def picture(self, name: str) -> bytes:
         """Return the JPEG of one picture. Raises DataError for no picture of this pilot."""
         if name not in set(self.pairs["first"]) | set(self.pairs["second"]):
@@ -72,12 +89,11 @@ class Pilot:
 
     def row(self, pair: str) -> pd.Series:
         """Return the row of a pair. Raises DataError for one that is not there."""
-        found = self.pairs.index[self.pairs["pair"] == pair]
-        if not len(found):
+        if pair not in self.places:
             raise DataError(
                 f"{self.folder}: no pair {pair[:40]!r}; expected one that this pilot asks about."
             )
-        return self.pairs.loc[found[0]]
+        return self.pairs.iloc[self.places[pair]]
 
 
 def is_pilot(folder: str | Path) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,22 +66,39 @@ def make_pilot(
     pictures = measure(
         crops, encoder, config, kept=out / WORK / "measured.safetensors", progress=progress
     )
+    facts: dict[str, Any] = {"fingerprint": encoder.fingerprint(), "data": digest(crops)}
+    facts |= {"source": crops.root.name, "of_pictures": len(crops)}
+    pilot = draw_pilot(pictures, out, config, facts)
+    _write_pictures(pictures, pilot.pairs, out / PICTURES)
+    save_pilot(pilot)
+    return pilot
+
+
+def draw_pilot(
+    pictures: Pictures, folder: Path, config: PilotConfig, facts: dict[str, Any]
+) -> Pilot:
+    """Return a pilot of some pictures; nothing is written.
+
+    facts    what is recorded of the encoder and the footage beside that of the pictures
+
+    Raises DataError where there is no pair to ask about.
+    """
     pairs = pictures.pairs()
     population = count_pairs(pairs)
     drawn = draw_pairs(pairs, population, reserve(config), config.seed)
+    known = {
+        "sameplayer": __version__,
+        **facts,
+        "pictures": len(pictures.row),
+        "tracked": pictures.tracked,
+        "tracks": len(np.unique(pictures.track)),
+        "kits": pictures.kits,
+        "pairs": len(pairs),
+        "known": int(pairs.differ.sum()),
+    }
     names = _names(len(pictures.row), config.seed)
     table = _table(pictures, pairs, population, drawn, names)
-    _write_pictures(pictures, table, names, out / PICTURES)
-    facts = {
-        "sameplayer": __version__, "fingerprint": encoder.fingerprint(), "data": digest(crops),
-        "source": crops.root.name, "pictures": len(pictures.row), "of_pictures": len(crops),
-        "tracked": pictures.tracked, "tracks": len(np.unique(pictures.track)),
-        "kits": pictures.kits, "pairs": len(pairs), "known": int(pairs.differ.sum()),
-        **_typical(pictures),
-    }  # fmt: skip
-    pilot = Pilot(out, config, table, population, _differ(pictures), facts)
-    save_pilot(pilot)
-    return pilot
+    return Pilot(folder, config, table, population, _differ(pictures), known)
 
 
 def _refuse_other(pilot: Pilot, crops: Crops, encoder: Encoder, config: PilotConfig) -> None:
@@ -155,26 +173,17 @@ def _differ(pictures: Pictures) -> np.ndarray:
     return np.unique(np.sort(tracks, axis=1), axis=0).astype(np.int64).reshape(-1, 2)
 
 
-def _typical(pictures: Pictures) -> dict[str, float]:
-    return {
-        "height_px": float(np.median(pictures.height)),
-        "sharpness": float(np.median(pictures.sharp)),
-    }
-
-
-def _write_pictures(
-    pictures: Pictures, table: pd.DataFrame, names: list[str], folder: Path
-) -> None:
+def _write_pictures(pictures: Pictures, table: pd.DataFrame, folder: Path) -> None:
     """Write the crops of the drawn pairs that are not there yet."""
-    wanted = set(table["first"]) | set(table["second"])
-    for place, name in enumerate(names):
+    places = {int(row): place for place, row in enumerate(pictures.row)}
+    wanted = {
+        str(name): places[int(row)]
+        for side in ("first", "second")
+        for name, row in zip(table[side], table[f"{side}_row"], strict=True)
+    }
+    for name, place in sorted(wanted.items(), key=lambda one: one[1]):
         path = folder / f"{name}.jpg"
-        if name in wanted and not path.is_file():
+        if not path.is_file():
             content = encode_picture(pictures.crops.read(place), ".jpg", 92)
             with whole_file(path) as partial:
                 partial.write_bytes(content)
-
-
-def with_settings(pilot: Pilot, **changed: object) -> Pilot:
-    """Return the pilot with other settings of FREE; nothing is written."""
-    return replace(pilot, config=replace(pilot.config, **changed))  # type: ignore[arg-type]

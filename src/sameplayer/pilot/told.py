@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,16 +15,18 @@ from sameplayer.pilot.population import KITS, THIRDS
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What people said of a pilot's pairs.
+    """What people said of p drawn pairs.
 
     answers    pair -> its last answer, in the order in which pairs were first answered
-    labels     pair -> whether it shows one person: answered, or following from answers
+    labels     (p,) int: 1 of one person, 0 of two, answered or following from answers; -1 unknown
+    left       (p,) bool: neither answered nor following from answers
     changed    pairs that were answered in two ways, by one person or by two
     against    pairs whose answer contradicts what follows from those before
     """
 
     answers: dict[str, str]
-    labels: dict[str, bool]
+    labels: np.ndarray
+    left: np.ndarray
     changed: int
     against: tuple[str, ...]
 
@@ -33,23 +35,11 @@ class Told:
         """How many pairs were answered, "unsure" among them."""
         return len(self.answers)
 
-    @property
-    def unsure(self) -> int:
-        """How many pairs people could not tell and nothing else tells."""
-        return sum(answer == "unsure" and pair not in self.labels
-                   for pair, answer in self.answers.items())  # fmt: skip
-
-    @property
-    def followed(self) -> int:
-        """How many labels follow from answers to other pairs."""
-        return sum(self.answers.get(pair, "unsure") == "unsure" for pair in self.labels)
-
 
 def told(pilot: Pilot) -> Told:
     """Return what answers.csv says. Raises DataError for a file that is no such."""
     path = pilot.folder / FILE
-    rows = read_answers(path, pilot.pairs["pair"]) if path.exists() else []
-    return told_by(pilot, rows)
+    return told_by(pilot, read_answers(path, pilot.places) if path.exists() else [])
 
 
 def told_by(pilot: Pilot, rows: Sequence[Answer]) -> Told:
@@ -65,50 +55,34 @@ def told_by(pilot: Pilot, rows: Sequence[Answer]) -> Told:
         if {answers.get(pair, answer), answer} == {"yes", "no"}:
             changed.add(pair)
         answers[pair] = answer
-    tracks: dict[str, tuple[int, int]] = dict(zip(pilot.pairs["pair"], _tracks(pilot), strict=True))
-    known = Deduced(map(tuple, pilot.differ.tolist()))
-    against = tuple(
-        pair for pair, answer in answers.items()
-        if answer != "unsure" and not known.add(*tracks[pair], same=answer == "yes")
-    )  # fmt: skip
-    labels = {}
-    for pair, met in zip(pilot.pairs["pair"], _met(pilot, answers), strict=True):
-        given = answers.get(pair, "unsure")
-        label = known.same(*tracks[pair]) if given == "unsure" and met else None
-        if given != "unsure" or label is not None:
-            labels[pair] = given == "yes" if given != "unsure" else bool(label)
-    return Told(answers, labels, len(changed), against)
+    known, against = Deduced(pilot.apart), []
+    given = np.full(len(pilot.places), -1)
+    answered = np.zeros(len(given), bool)
+    for pair, answer in answers.items():
+        place = pilot.places[pair]
+        answered[place] = True
+        if answer != "unsure":
+            given[place] = answer == "yes"
+            if not known.add(*pilot.tracks[place], same=answer == "yes"):
+                against.append(pair)
+    follows = [known.same(*pair) for pair in pilot.tracks]
+    follow = np.array([-1 if one is None else int(one) for one in follows])
+    labels = np.where(given >= 0, given, np.where(_met(pilot, answered), follow, -1))
+    left = ~answered & (follow < 0)
+    return Told(answers, labels, left, len(changed), tuple(against))
 
 
-def counts(pilot: Pilot, labels: dict[str, bool]) -> np.ndarray:
+def counts(pilot: Pilot, labels: np.ndarray) -> np.ndarray:
     """Return (H, 3, 3, 3, 2): labels by stratum, height, sharpness, kit; of one person, of two."""
     found = np.zeros((len(pilot.population.starts), THIRDS, THIRDS, len(KITS), 2), np.int64)
-    table = pilot.pairs[pilot.pairs["pair"].isin(labels)]
-    where = [table[name].to_numpy() for name in ("stratum", "height", "sharp", "kit")]
-    other = np.array([not labels[pair] for pair in table["pair"]], int)
-    np.add.at(found, (*where, other), 1)
+    known = labels >= 0
+    where = [pilot.pairs[name].to_numpy()[known] for name in ("stratum", "height", "sharp", "kit")]
+    np.add.at(found, (*where, 1 - labels[known]), 1)
     return found
 
 
-def follows(pilot: Pilot, told: Told) -> Iterable[bool]:
-    """Yield for each pair whether its answer follows from those that were given."""
-    known = Deduced(map(tuple, pilot.differ.tolist()))
-    tracks = _tracks(pilot)
-    places = {pair: place for place, pair in enumerate(pilot.pairs["pair"])}
-    for pair, answer in told.answers.items():
-        if answer != "unsure":
-            known.add(*tracks[places[pair]], same=answer == "yes")
-    return (known.same(*pair) is not None for pair in tracks)
-
-
-def _tracks(pilot: Pilot) -> list[tuple[int, int]]:
-    columns = pilot.pairs[["first_track", "second_track"]].to_numpy().tolist()
-    return [(int(one), int(other)) for one, other in columns]
-
-
-def _met(pilot: Pilot, answers: dict[str, str]) -> np.ndarray:
+def _met(pilot: Pilot, answered: np.ndarray) -> np.ndarray:
     """Return for each pair whether it stands before an answered one of its stratum."""
-    answered = pilot.pairs["pair"].isin(answers).to_numpy()
     rank, stratum = pilot.pairs["rank"].to_numpy(), pilot.pairs["stratum"].to_numpy()
     last = np.full(int(stratum.max()) + 1, -1)
     np.maximum.at(last, stratum[answered], rank[answered])

@@ -30,7 +30,7 @@ from sameplayer.ranking.people import People, Searches, draw_galleries, people_o
 from sameplayer.ranking.search_loss import fit_weights, join_rows
 
 FEWEST_PERSONS = 10
-PULL = 1e-3  # on the weights of a fit to 100 persons; for fewer it is stronger
+PULL = 1e-4  # on the weights of a fit to 100 persons; for fewer it is stronger
 
 
 @dataclass(frozen=True)
