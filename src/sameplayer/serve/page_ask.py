@@ -118,9 +118,7 @@ def named(page: Page, answer: Answer) -> dict[str, Any]:
 
 def _nameless(answer: Answer) -> Answer:
     """Names are looked up when they are shown: nothing of a forgotten person is held."""
-    return replace(
-        answer, candidates=tuple(replace(one, name="") for one in answer.candidates)
-    )
+    return replace(answer, candidates=tuple(replace(one, name="") for one in answer.candidates))
 
 
 def _picture(page: Page, key: str, group: int, at: int) -> NewPicture:

@@ -7,7 +7,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from sameplayer.serve.guard import needs, refuse_often
 from sameplayer.serve.pages import (
-    COOKIE, By, Shown, go, page_router, refuse_other_sites, templates,
+    COOKIE,
+    By,
+    Shown,
+    go,
+    page_router,
+    refuse_other_sites,
+    templates,
 )  # fmt: skip
 from sameplayer.serve.service import Service
 from sameplayer.serve.sessions import LOGGED_IN, Session

@@ -26,6 +26,7 @@ templates = Environment(
     autoescape=select_autoescape(["j2"]),
     trim_blocks=True,
     lstrip_blocks=True,
+    extensions=["jinja2.ext.loopcontrols"],
 )
 templates.filters["percent"] = lambda share: f"{100 * share:.1f} %"
 templates.filters["day"] = lambda moment: (moment or "")[:10]

@@ -108,6 +108,10 @@ class Service:
             return list(self.galleries.values())
         return [one for one in self.galleries.values() if find_token(one, text) is not None]
 
+    def dropped(self, gallery: str) -> None:
+        """Drop what memory holds of a gallery from which somebody was forgotten."""
+        self.asked.clear(lambda one: one.gallery == gallery)
+
     def look(self) -> None:
         """Read a row of every gallery; raise what prevents it."""
         for one in self.galleries.values():
