@@ -3,8 +3,8 @@
     python benchmarks/gallery/pilot.py SHARED [--seeds 20] [--answers 300] [--encoder person]
 
 Each footage is looked at once. For every seed a pilot draws its pairs and gets its answers from the
-labels; each figure of its report is compared with the same share counted over all pairs. Printed: how
-often the 95 % interval holds the full value, by kind of figure, and how wide it is.
+labels; each figure of its report is compared with the same share counted over all pairs. Printed:
+how often the 95 % interval holds the full value, by kind of figure, and how wide it is.
 """
 
 from __future__ import annotations

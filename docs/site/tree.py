@@ -10,9 +10,6 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "sameplayer"
 STAGES = (
     "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "pilot",
-    "gallery",
-    "commands",
     "pilot", "gallery", "serve", "commands",
 )  # fmt: skip
 HEADING = "## Every file\n\n"

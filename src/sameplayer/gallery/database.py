@@ -141,13 +141,8 @@ class SqliteDatabase:
                 if time.monotonic() > until:
                     raise DataError(
                         f"{self.path}: another program reads the gallery since "
-<<<<<<< HEAD
                         f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. "
                         "End it and run the same command again."
-=======
-                        f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. End "
-                        "it and run the same command again."
->>>>>>> store
                     )
                 time.sleep(0.02)
 

@@ -126,6 +126,10 @@ class Gallery:
         """Return the keyed digest of a name or of pixels: nothing can be guessed from it."""
         return hmac.new(self._key, kind.encode() + b"\0" + content, hashlib.sha256).hexdigest()
 
+    def secret(self, purpose: str) -> bytes:
+        """Return a key for one purpose, made from the gallery's."""
+        return hmac.new(self._key, b"key\0" + purpose.encode(), hashlib.sha256).digest()
+
     def check_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """Return (n, d) float32 unit rows; RankingError for what this gallery cannot compare."""
         rows = np.atleast_2d(np.asarray(vectors))
@@ -219,7 +223,6 @@ def open_gallery(
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
-<<<<<<< HEAD
     if isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=device)
     return Gallery(folder, open_database(Path(folder)), encoder, device)
@@ -228,16 +231,6 @@ def open_gallery(
 def lasting_name(encoder: str | Path) -> str:
     """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
     return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
-=======
-<<<<<<< HEAD
-    if isinstance(encoder, (str, Path)):
-        encoder = load_encoder(encoder, device=device)
-    return Gallery(folder, SqliteDatabase(Path(folder) / FILE), encoder, device)
-=======
-    own = load_encoder(encoder) if isinstance(encoder, (str, Path)) else encoder
-    return Gallery(folder, open_database(Path(folder)), own)
->>>>>>> store
->>>>>>> people
 
 
 def find_person(cursor: Cursor, who: str) -> Person:
