@@ -3,8 +3,10 @@
     python benchmarks/real/crops.py SHARED OUT
     python benchmarks/gallery/number_gain.py OUT
 
+(with ``PYTHONPATH=benchmarks``)
+
 Galleries of half of the persons, three pictures each, half of the questions about somebody else;
-With ``person`` and the reader ``shirt``, and ``PYTHONPATH=benchmarks``. Volleyball: the ratio of appearance is fitted to half of the
+by ``person`` and the reader ``shirt``. Volleyball: the ratio of appearance is fitted to half of the
 persons, the others are scored. Soccer across cameras has too few persons for that: there it is
 fitted to the same persons within one camera, which flatters appearance if anything. Told is the
 mean of -log of the probability that the truth got, and what number readings gain in it, with the
