@@ -126,6 +126,10 @@ class Gallery:
         """Return the keyed digest of a name or of pixels: nothing can be guessed from it."""
         return hmac.new(self._key, kind.encode() + b"\0" + content, hashlib.sha256).hexdigest()
 
+    def secret(self, purpose: str) -> bytes:
+        """Return a key for one purpose, made from the gallery's."""
+        return hmac.new(self._key, b"key\0" + purpose.encode(), hashlib.sha256).digest()
+
     def check_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """Return (n, d) float32 unit rows; RankingError for what this gallery cannot compare."""
         rows = np.atleast_2d(np.asarray(vectors))

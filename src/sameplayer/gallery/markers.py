@@ -1,0 +1,106 @@
+"""Deletions that are not finished: a file for each, with fingerprints only, until the receipt."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sameplayer.errors import DataError
+from sameplayer.files import write_text
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.enrolment import name_hash
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.residue import MARKER
+from sameplayer.gallery.traces import Traces, read_traces
+
+
+@dataclass(frozen=True, eq=False)
+class Marker:
+    """A deletion that has no receipt yet.
+
+    key       id of the person, or of the deletion
+    event     number of the event that deleted the rows
+    names     keyed hashes of the person's names
+    counts    what was deleted
+    notes     what the receipt will say besides
+    traces    what to look for
+    """
+
+    key: str
+    event: int
+    names: tuple[str, ...]
+    counts: dict[str, int]
+    notes: tuple[str, ...]
+    traces: Traces
+
+    def path(self, gallery: Gallery) -> Path:
+        """Return the file of the marker."""
+        return gallery.folder / f"{MARKER}{self.key}.json"
+
+
+def keep_marker(gallery: Gallery, marker: Marker) -> None:
+    """Write the file of a deletion: before its transaction ends."""
+    facts = {
+        "key": marker.key, "event": marker.event, "names": marker.names,
+        "counts": marker.counts, "notes": marker.notes, **marker.traces.record(),
+    }  # fmt: skip
+    write_text(marker.path(gallery), json.dumps(facts))
+
+
+def unfinished(gallery: Gallery, cursor: Cursor) -> list[Marker]:
+    """Return the deletions that were done and have no receipt."""
+    found = [_read(gallery, path) for path in sorted(gallery.folder.glob(f"{MARKER}*.json"))]
+    return [one for one in found if one is not None and _stands(cursor, one)]
+
+
+def pending_marker(gallery: Gallery, who: str) -> Marker | None:
+    """Return the unfinished deletion of a person, by id or by a name that was the person's."""
+    with gallery.database.read() as cursor:
+        for marker in unfinished(gallery, cursor):
+            if marker.key == who or name_hash(gallery, who) in marker.names:
+                return marker
+    return None
+
+
+def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
+    """Remove markers of deletions that never came to be or are finished, and half-written ones.
+
+    Call it within ``Gallery.change``: another deletion may be on its way otherwise.
+    """
+    standing = {one.path(gallery) for one in unfinished(gallery, cursor)}
+    for path in gallery.folder.glob(f"{MARKER}*"):
+        if path not in standing:
+            path.unlink(missing_ok=True)
+
+
+def has_receipt(cursor: Cursor, key: str) -> bool:
+    """Tell whether a deletion is finished."""
+    return _event(cursor, key, "receipt") is not None
+
+
+def _stands(cursor: Cursor, marker: Marker) -> bool:
+    deleted = _event(cursor, marker.key, "forget") == marker.event
+    return deleted and not has_receipt(cursor, marker.key)
+
+
+def _event(cursor: Cursor, key: str, kind: str) -> int | None:
+    found = cursor.one(
+        "SELECT event.seq FROM about JOIN event ON event.seq = about.seq "
+        "WHERE about.subject = ? AND event.kind = ?", key, kind,
+    )  # fmt: skip
+    return None if found is None else int(found[0])
+
+
+def _read(gallery: Gallery, path: Path) -> Marker | None:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        traces = read_traces(gallery.secret("traces"), facts, path)
+        return Marker(
+            facts["key"], facts["event"], tuple(facts["names"]), facts["counts"],
+            tuple(facts["notes"]), traces,
+        )  # fmt: skip
+    except FileNotFoundError:  # it was finished at this moment
+        return None
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: damaged ({error}); restore it from a copy.") from error

@@ -1,0 +1,190 @@
+"""Forgetting whose time is over: by the day a person must go, by retention, after removal."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+
+from sameplayer.errors import DataError
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.erasure import Doomed, doomed_persons, doomed_pictures
+from sameplayer.gallery.forget import Receipt, erase, finish
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.history import BACKWARDS, event_of, iso
+from sameplayer.gallery.history import COLUMNS as EVENT
+from sameplayer.gallery.markers import unfinished
+from sameplayer.gallery.records import Person, check_day
+
+REMOVED = 30  # days that what was taken out can still be brought back by undo
+WITHOUT = "removed"  # the state of persons and pictures that were taken out
+
+
+@dataclass(frozen=True)
+class Loose:
+    """Pictures to delete that are nobody's any more, and why."""
+
+    pictures: tuple[str, ...]
+    why: str
+
+
+def due(gallery: Gallery, now: datetime | None = None) -> list[tuple[Person, str]]:
+    """Return the persons whose time is over, each with the reason in words.
+
+    now    the moment that counts; None: the clock's
+
+    Raises DataError for a moment before the last event: nobody is forgotten by a wrong clock.
+    """
+    with gallery.database.read() as cursor:
+        moment = _moment(cursor, now)
+        return list(_persons(cursor, gallery.settings.retention, moment))
+
+
+def loose(gallery: Gallery, now: datetime | None = None) -> list[Loose]:
+    """Return the pictures whose time is over though no person's is: removed ones, old questions."""
+    with gallery.database.read() as cursor:
+        return list(_loose(cursor, gallery.settings.retention, _moment(cursor, now)))
+
+
+def sweep(
+    gallery: Gallery, *, actor: str, dry_run: bool = False, now: datetime | None = None
+) -> list[Receipt]:
+    """Forget everyone and everything whose time is over; finish what was stopped.
+
+    dry_run    delete nothing: the receipts say what would be deleted
+
+    Persons who were removed, and pictures, may come back by enrolling; others may not, see
+    ``readmit``.
+    """
+    persons, pictures = due(gallery, now), loose(gallery, now)
+    if dry_run:
+        with gallery.database.read() as cursor:
+            return [_planned(doomed_persons(cursor, one.id), one.id) for one, _ in persons] + [
+                _planned(doomed_pictures(cursor, one.pictures), "") for one in pictures
+            ]
+    with gallery.database.read() as cursor:
+        stopped = unfinished(gallery, cursor)
+    receipts = [finish(gallery, marker, actor) for marker in stopped]
+    for person, why in persons:
+        receipts.append(_forget_person(gallery, person, why, actor))
+    for one in pictures:
+        receipts.append(_forget_pictures(gallery, one, actor))
+    return receipts
+
+
+def _forget_person(gallery: Gallery, person: Person, why: str, actor: str) -> Receipt:
+    def collect(cursor: Cursor) -> tuple[str, Doomed]:
+        return person.id, doomed_persons(cursor, person.id)
+
+    return erase(
+        gallery, collect, actor=actor, facts={"reason": why}, keep_out=person.state != WITHOUT
+    )
+
+
+def _forget_pictures(gallery: Gallery, found: Loose, actor: str) -> Receipt:
+    def collect(cursor: Cursor) -> tuple[str, Doomed]:
+        return secrets.token_hex(8), doomed_pictures(cursor, found.pictures)
+
+    return erase(gallery, collect, actor=actor, facts={"reason": found.why}, keep_out=False)
+
+
+def _planned(doomed: Doomed, key: str) -> Receipt:
+    return Receipt(
+        key, len(doomed.persons), len(doomed.pictures), 0, len(doomed.events), 0,
+        tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies), 0, "", 0, 0,
+        ("not done: this is what would be deleted",),
+    )  # fmt: skip
+
+
+def _moment(cursor: Cursor, now: datetime | None) -> datetime:
+    moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
+    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
+    if found is not None and moment < datetime.fromisoformat(found[0]) - BACKWARDS:
+        raise DataError(
+            f"The clock says {iso(moment)}, but the gallery's last event is of {found[0]}; "
+            "nothing was forgotten. Set the clock."
+        )
+    return moment
+
+
+def _persons(
+    cursor: Cursor, retention: int | None, now: datetime
+) -> Iterator[tuple[Person, str]]:
+    columns = ", ".join(f"person.{one.name}" for one in fields(Person))
+    rows = cursor.rows(
+        f"SELECT {columns}, MAX(picture.added), event.at FROM person "
+        "LEFT JOIN picture ON picture.person = person.id AND picture.state = 'kept' "
+        "LEFT JOIN event ON event.seq = person.revision "
+        f"WHERE person.state <> 'merged' GROUP BY {columns}, event.at "
+        "ORDER BY person.name, person.id"
+    )
+    for row in rows:
+        person = Person(*row[:-2])
+        why = _why(person, row[-2] or person.created, row[-1] or person.created, retention, now)
+        if why is not None:
+            yield person, why
+
+
+def _why(
+    person: Person, last: str, changed: str, retention: int | None, now: datetime
+) -> str | None:
+    """Return why a person must go; None: not yet."""
+    if person.state == WITHOUT:
+        return f"removed over {REMOVED} days ago" if _over(changed, REMOVED, now) else None
+    day = check_day(f"expires of {person.id}", person.expires)
+    if day is not None and now.date() > date.fromisoformat(day):
+        return f"to be kept until {day}"
+    if retention is not None and _over(last, retention, now):
+        return f"no new picture for over {retention} days"
+    return None
+
+
+def _loose(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[Loose]:
+    gone = [
+        row[0]
+        for row in cursor.rows(
+            "SELECT picture.id, picture.person, picture.question, picture.added FROM picture "
+            "LEFT JOIN person ON person.id = picture.person WHERE picture.state = 'removed' "
+            "AND COALESCE(person.state, '') <> 'removed' ORDER BY picture.id"
+        )
+        if _over(_removed(cursor, *row), REMOVED, now)
+    ]
+    if gone:
+        yield Loose(tuple(gone), f"pictures removed over {REMOVED} days ago")
+    if retention is None:
+        return
+    old = [
+        key
+        for key, asked in cursor.rows(
+            "SELECT picture.id, question.asked FROM picture "
+            "JOIN question ON question.id = picture.question "
+            "WHERE picture.person IS NULL AND picture.state <> 'removed' ORDER BY picture.id"
+        )
+        if _over(asked, retention, now)
+    ]
+    if old:
+        yield Loose(tuple(old), f"questions asked over {retention} days ago")
+
+
+def _removed(
+    cursor: Cursor, picture: str, person: str | None, question: str | None, added: str
+) -> str:
+    """Return when a picture was removed, as the events say; at the latest, where they forgot."""
+    rows = cursor.rows(
+        f"SELECT {', '.join(f'event.{name}' for name in EVENT.split(', '))} FROM event "
+        "JOIN about ON about.seq = event.seq WHERE about.subject IN (?, ?) "
+        "AND event.kind NOT IN ('ask', 'show', 'list', 'export') ORDER BY event.seq DESC",
+        person or "", question or "",
+    )  # fmt: skip
+    for event in map(event_of, rows):
+        if event.detail is None:
+            return event.at
+        for table, key, column, *values in event.detail.get("changed", ()):
+            if (table, key, column) == ("picture", picture, "state") and WITHOUT in values:
+                return event.at
+    return added
+
+
+def _over(at: str, days: int, now: datetime) -> bool:
+    return now - datetime.fromisoformat(at) > timedelta(days=days)
