@@ -15,7 +15,7 @@ FINAL = {
     "settings": "set the setting again",
     "calibrate": "calibrate again",
     "forget": "what was forgotten is gone",
-    "sweep": "what was forgotten is gone",
+    "readmit": "forget whoever came since",
 }
 
 
