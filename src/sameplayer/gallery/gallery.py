@@ -263,7 +263,7 @@ def read_settings(cursor: Cursor, folder: Path) -> Settings:
     try:
         kept = {name: json.loads(value) for name, value in cursor.rows("SELECT * FROM setting")}
         return check_settings(Settings(**kept))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, SettingError) as error:
         raise DataError(f"{folder}: its settings are damaged ({error}); restore a copy.") from error
 
 
