@@ -7,19 +7,22 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.serve import api_ask, api_read
+from sameplayer.serve import api_ask, api_read, page_ask, page_home
 from sameplayer.serve.guard import Outside
 from sameplayer.serve.limits import Limits
+from sameplayer.serve.pages import templates
 from sameplayer.serve.problems import as_refused, body_of, invalid
 from sameplayer.serve.service import Service
 
 USUAL = Limits()
+ROUTERS = (api_read.router, api_ask.router, page_home.doors, page_home.router, page_ask.router)
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
 Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors say what, where,
@@ -53,8 +56,9 @@ def create_app(
         form_limits={"max_files": limits.crops + 1, "max_fields": 64, "max_part_size": 10_000},
     )  # fmt: skip
     app.state.service = service
-    app.include_router(api_read.router)
-    app.include_router(api_ask.router)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(packages=[("sameplayer.serve", "static")]), "static")
     _add_health(app, service)
     for kind in (HTTPException, SameplayerError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
@@ -69,7 +73,10 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         if isinstance(error, RequestValidationError)
         else as_refused(error, service.hidden)
     )
-    return JSONResponse(body_of(refused), refused.status_code, refused.headers)
+    if request.url.path.startswith("/v1"):
+        return JSONResponse(body_of(refused), refused.status_code, refused.headers)
+    text = templates.get_template("error.html.j2").render(said=body_of(refused)["error"], back="/")
+    return HTMLResponse(text, refused.status_code, refused.headers)
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

@@ -21,7 +21,7 @@ from sameplayer.serve.service import Caller, Service, unknown_token
 
 R = TypeVar("R")
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'self'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -95,7 +95,7 @@ async def admit(request: Request, service: Service, text: str, scope: str) -> Ca
         raise
     refuse_often(service.rates.wait(caller.token.id))
     service.rates.take(caller.token.id)
-    if not caller.token.allows(scope):
+    if scope and not caller.token.allows(scope):
         raise Refused(
             403, f"this token may not do that; it needs the scope {scope!r}", where="token",
             expected=scope, found=" ".join(caller.token.scopes), do="use a token with that scope",

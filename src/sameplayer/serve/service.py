@@ -16,6 +16,7 @@ from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.metrics import Metrics
 from sameplayer.serve.problems import Refused
+from sameplayer.serve.sessions import recently_asked, sessions
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.serve.turns import Buckets, Gate
 
@@ -70,6 +71,8 @@ class Service:
         self.failures = Buckets(0.5, limits.failures)
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
+        self.sessions = sessions()
+        self.asked = recently_asked()
         self.hidden = {str(one.folder): "the gallery" for one in self.galleries.values()}
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -104,6 +107,10 @@ class Service:
         if self._is_owner(text):
             return list(self.galleries.values())
         return [one for one in self.galleries.values() if find_token(one, text) is not None]
+
+    def dropped(self, gallery: str) -> None:
+        """Drop what memory holds of a gallery from which somebody was forgotten."""
+        self.asked.clear(lambda one: one.gallery == gallery)
 
     def look(self) -> None:
         """Read a row of every gallery; raise what prevents it."""

@@ -101,3 +101,13 @@ def answer_told(answer: Answer) -> AnswerOut:
 def event_told(event: Event) -> EventOut:
     """Return an event without its detail, in which names may stand."""
     return told(EventOut, event, subjects=list(event.subjects), forgotten=event.detail is None)
+
+
+def names_of(gallery: Gallery, keys: list[str]) -> dict[str, str]:
+    """Return the names of persons by id, of those who are there now."""
+    if not keys:
+        return {}
+    marks = ", ".join("?" * len(keys))
+    sql = f"SELECT id, name FROM person WHERE state <> 'removed' AND id IN ({marks})"
+    with gallery.database.read() as cursor:
+        return dict(cursor.rows(sql, *keys))

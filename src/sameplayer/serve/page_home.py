@@ -1,0 +1,76 @@
+"""Login, logout, and the list of galleries."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from sameplayer.serve.guard import needs, refuse_often
+from sameplayer.serve.pages import (
+    COOKIE,
+    By,
+    Shown,
+    go,
+    page_router,
+    refuse_other_sites,
+    templates,
+)  # fmt: skip
+from sameplayer.serve.service import Service
+from sameplayer.serve.sessions import LOGGED_IN, Session
+from sameplayer.serve.telling import gallery_told
+
+router = page_router("")
+doors = APIRouter(include_in_schema=False)
+
+
+@doors.get("/login")
+async def login_page(request: Request) -> Response:
+    """The page that asks for a token."""
+    return HTMLResponse(templates.get_template("login.html.j2").render(wrong=False, here=""))
+
+
+@doors.post("/login")
+async def login(request: Request) -> Response:
+    """Take a token, and remember the browser by a cookie that no script can read."""
+    service: Service = request.app.state.service
+    refuse_other_sites(request)
+    address = request.client.host if request.client else "unknown"
+    refuse_often(service.failures.wait(address))
+    async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
+        text = str(form.get("token", "")).strip()
+    if not await service.run(service.open_to, text):
+        service.failures.take(address)
+        shown = templates.get_template("login.html.j2").render(wrong=True, here="")
+        return HTMLResponse(shown, 401)
+    answer = go("/")
+    answer.set_cookie(
+        COOKIE, service.sessions.add(Session(text)), max_age=int(LOGGED_IN), httponly=True,
+        samesite="strict", secure=request.url.scheme == "https",
+    )  # fmt: skip
+    return answer
+
+
+@router.post("/logout")
+@needs("")
+def logout(caller: By, page: Shown) -> Response:
+    """Forget the login."""
+    caller.service.sessions.remove(page.request.cookies.get(COOKIE, ""))
+    answer = go("/login")
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.get("/")
+@needs("")
+def home(caller: By, page: Shown) -> Response:
+    """The galleries that one may see; the only one at once."""
+    own = caller.service.open_to(page.session.token)
+    if len(own) == 1:
+        return go(f"/g/{own[0].settings.id}/{_first(caller)}")
+    labels = caller.service.labels
+    shown = [gallery_told(one, labels[one.settings.id]) for one in own]
+    return page.show("home.html.j2", galleries=shown, first=_first(caller))
+
+
+def _first(caller: By) -> str:
+    return "ask" if caller.token.allows("answer") else "persons"

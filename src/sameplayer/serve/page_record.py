@@ -1,0 +1,109 @@
+"""History with undo, export, and forgetting a person."""
+
+from __future__ import annotations
+
+from fastapi.responses import Response
+
+from sameplayer.errors import SameplayerError
+from sameplayer.gallery import undo as undoing
+from sameplayer.gallery.forget import forget
+from sameplayer.serve.api_correct import exported
+from sameplayer.serve.guard import needs
+from sameplayer.serve.page_review import revision_of
+from sameplayer.serve.pages import By, Page, Shown, go, page_router
+from sameplayer.serve.problems import as_refused
+from sameplayer.serve.telling import names_of, person_by_id
+from sameplayer.serve.tokens import list_tokens
+
+router = page_router()
+LISTED = 50  # events of a page
+WORDS = {
+    "ask": "asked who somebody is", "look": "looked at a person", "enrol": "enrolled pictures",
+    "question": "kept pictures as a question", "confirm": "said who it is",
+    "reject": "said who it is not", "nobody": "said that it is nobody of the gallery",
+    "skip": "left a question for later", "merge": "merged two persons",
+    "split": "split a person", "rename": "renamed a person", "restrict": "changed a restriction",
+    "remove": "took pictures out", "undo": "took back", "redo": "did again",
+    "forget": "forgot a person", "receipt": "wrote the receipt of it", "export": "exported a person",
+    "create": "made the gallery", "settings": "changed settings", "calibrate": "calibrated",
+    "token": "changed tokens",
+}  # fmt: skip
+
+
+@router.get("/history")
+@needs("read")
+def history(caller: By, page: Shown) -> Response:
+    """What was done, the newest first."""
+    return _history(page)
+
+
+@router.post("/undo")
+@needs("correct")
+def undo(caller: By, page: Shown) -> Response:
+    """Take an event back."""
+    try:
+        done = undoing.undo(caller.gallery, revision_of(page, "seq"), actor=caller.actor)
+    except SameplayerError as error:
+        return _history(page, as_refused(error, caller.service.hidden).said["what"], 409)
+    return go(f"{page.here}/{_back(page)}?done={done.seq}")
+
+
+@router.post("/export/{person}")
+@needs("admin")
+def export(caller: By, page: Shown, person: str) -> Response:
+    """Everything of one person, as a zip."""
+    named = f'attachment; filename="person-{person_by_id(caller.gallery, person).id}.zip"'
+    return Response(
+        exported(caller, person), media_type="application/zip",
+        headers={"Content-Disposition": named},
+    )  # fmt: skip
+
+
+@router.get("/forget/{person}")
+@needs("admin")
+def forget_page(caller: By, page: Shown, person: str) -> Response:
+    """What would go, and the question whether it shall."""
+    return page.show("forget.html.j2", person=person_by_id(caller.gallery, person))
+
+
+@router.post("/forget/{person}")
+@needs("admin")
+def forget_now(caller: By, page: Shown, person: str) -> Response:
+    """Forget, once the name was typed."""
+    found = person_by_id(caller.gallery, person)
+    typed = " ".join(page.one("name").split())
+    if typed != found.name or found.id != person:
+        return page.show("forget.html.j2", 422, person=found, notice="That is not the name.")
+    if found.revision != revision_of(page, "revision"):
+        words = "Somebody changed this person meanwhile. Look again, then decide."
+        return page.show("forget.html.j2", 409, person=found, notice=words)
+    receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
+    caller.service.dropped(caller.gallery.settings.id)
+    return page.show("receipt.html.j2", receipt=receipt)
+
+
+def _back(page: Page) -> str:
+    """Return the page of the gallery that an undo came from: never another address."""
+    back = page.one("back")
+    parts = back.split("/")
+    if parts[0] == "persons" and len(parts) == 2 and parts[1].isalnum():
+        return back
+    return back if back in ("review", "history") else "history"
+
+
+def _history(page: Page, notice: str = "", status: int = 200) -> Response:
+    gallery, asked = page.caller.gallery, page.request.query_params
+    person, before = asked.get("person"), asked.get("before", "")
+    if person is not None:
+        person = person_by_id(gallery, person).id
+    last = int(before) if before.isdigit() and len(before) < 16 else None
+    found = undoing.history(gallery, person, LISTED + 1, last)
+    shown = found[:LISTED]
+    rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
+    subjects = sorted({key for one in shown for key in one.subjects})
+    labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
+    labels["token owner"] = "whoever runs the server"
+    return page.show(
+        "history.html.j2", status, rows=rows, names=names_of(gallery, subjects), labels=labels,
+        person=person, before=shown[-1].seq if len(found) > LISTED else None, notice=notice,
+    )  # fmt: skip

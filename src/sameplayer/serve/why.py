@@ -1,0 +1,74 @@
+"""Why two pictures are alike: where, as a map over both, and the numbers that are read in them."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from sameplayer.data.encode import encode_picture
+from sameplayer.data.images import Picture, decode_content
+from sameplayer.errors import SameplayerError
+from sameplayer.serve.service import Caller
+
+CLUSTERS = 32  # groups of channels that are scored for a map
+SIDE = 320  # pixels of the longer side of a map that is shown
+
+
+@dataclass(frozen=True)
+class Why:
+    """What is shown: four pictures as data addresses, the similarity, and what was read."""
+
+    pictures: tuple[str, ...] = ()
+    similarity: float | None = None
+    no_map: str = ""
+    numbers: tuple[str, ...] = ()
+    no_numbers: str = ""
+
+
+def why_of(caller: Caller, first: bytes, second: bytes) -> Why:
+    """Explain two pictures; what cannot be told says why, and takes nothing else with it."""
+    a, b = decode_content("the picture", first), decode_content("the picture", second)
+    with caller.service.encoder_turn:
+        return Why(**_map(caller, a, b), **_numbers(a, b))
+
+
+def _map(caller: Caller, a: Picture, b: Picture) -> dict[str, Any]:
+    from sameplayer.maps.overlay import overlay
+    from sameplayer.maps.score_cam import explain
+
+    try:
+        why = explain(caller.gallery.encoder, a, b, clusters=CLUSTERS)
+    except SameplayerError as error:
+        return {"no_map": str(error)}
+    except Exception as error:  # an optional part must not take the page with it
+        return {"no_map": f"the map failed ({type(error).__name__})"}
+    shown = (a, overlay(a, why.map_a), overlay(b, why.map_b), b)
+    return {"pictures": tuple(map(_address, shown)), "similarity": why.similarity}
+
+
+def _numbers(a: Picture, b: Picture) -> dict[str, Any]:
+    from sameplayer.numbers.reading import read_jersey_number
+
+    try:
+        read = read_jersey_number([a, b])
+    except SameplayerError as error:
+        return {"no_numbers": str(error)}
+    except Exception as error:  # an optional part must not take the page with it
+        return {"no_numbers": f"reading failed ({type(error).__name__})"}
+    return {
+        "numbers": tuple(
+            "no number seen" if one.number is None else f"{one.number} ({one.probability:.2f})"
+            for one in read
+        )
+    }
+
+
+def _address(picture: Picture) -> str:
+    import cv2
+
+    scale = SIDE / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    shown = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC if scale > 1 else
+                       cv2.INTER_AREA)  # fmt: skip
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_picture(shown, '.jpg', 88)).decode()}"
