@@ -10,7 +10,7 @@ from sameplayer.errors import SameplayerError, Stale
 from sameplayer.gallery import changes
 from sameplayer.gallery.review import counts, duplicates, queue
 from sameplayer.serve.guard import needs
-from sameplayer.serve.pages import BANDS, By, Page, Shown, go, page_router
+from sameplayer.serve.pages import BANDS, By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
 from sameplayer.serve.questions import waiting_question
 from sameplayer.serve.telling import picture_bytes
@@ -106,9 +106,3 @@ def _said(page: Page, question: str) -> int:
     if what in ("nobody", "skip"):
         return getattr(changes, what)(gallery, question, **how).seq
     raise SameplayerError("The form says nothing that is known; open the page again.")
-
-
-def revision_of(page: Page, name: str) -> int:
-    """Return a revision that the form carries; one that nobody can have seen where it is none."""
-    said = page.one(name)
-    return int(said) if said.isdigit() and len(said) < 16 else -1
