@@ -11,7 +11,7 @@ demo: setup
 	$(BIN)/sameplayer demo --out sameplayer-demo
 
 test: check
-	sh tests/browser.sh
+	sh tests/system.sh
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 check: setup

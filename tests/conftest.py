@@ -18,6 +18,7 @@ from hypothesis import settings
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
+from tests.postgres_server import Server, running
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -45,6 +46,15 @@ def _is_local(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server that nobody else uses."""
+    with running() as found:
+        if found is None:
+            pytest.skip("no PostgreSQL: apt-get install postgresql")
+        yield found
 
 
 @pytest.fixture(scope="session")

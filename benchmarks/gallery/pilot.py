@@ -2,9 +2,9 @@
 
     python benchmarks/gallery/pilot.py SHARED [--seeds 20] [--answers 300] [--encoder person]
 
-Each footage is looked at once. For every seed a pilot draws its pairs and gets its answers from the
-labels; each figure of its report is compared with the same share counted over all pairs. Printed:
-how often the 95 % interval holds the full value, by kind of figure, and how wide it is.
+Each footage is looked at once. For every seed a pilot draws its pairs and gets its answers from
+the labels; each figure of its report is compared with the same share counted over all pairs.
+Printed: how often the 95 % interval holds the full value, by kind of figure, and how wide it is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def compared(pictures: Pictures, crops: Crops, config: PilotConfig, seeds: int) 
             found.setdefault(figure[0], []).append(figure)
     seconds = (time.perf_counter() - begun) / seeds
     lines = [f"{truth}, {seconds:.1f} s a pilot", f"{'figure':<28}{'full %':>8}{'held %':>8}"
-             f"{'of':>6}{'half width':>12}{'off by':>9}"]  # fmt: skip
+             f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}"]  # fmt: skip
     for kind, figures_ in found.items():
         full = np.array([one[1] for one in figures_])
         low, middle, high = np.array([one[2] for one in figures_]).T
@@ -90,6 +90,7 @@ def compared(pictures: Pictures, crops: Crops, config: PilotConfig, seeds: int) 
         lines.append(
             f"{kind:<28}{100 * full.mean():>8.2f}{100 * held:>8.0f}{len(full):>6}"
             f"{50 * (high - low).mean():>12.2f}{100 * np.abs(middle - full).mean():>9.2f}"
+            f"{100 * (middle - full).mean():>8.2f}"
         )
     return "\n".join(lines)
 

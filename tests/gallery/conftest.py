@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.errors import DataError
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, create_gallery
+from sameplayer.gallery.postgres import PostgresDatabase
 from sameplayer.gallery.records import NewPicture
-from tests.gallery.postgres_server import Server, running
 
 NAMES = ("Ann", "Bea", "Cleo")
 
@@ -47,15 +49,6 @@ def pictures(encoder: Encoder) -> Pictures:
     return make
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """A PostgreSQL server that nobody else uses."""
-    with running() as found:
-        if found is None:
-            pytest.skip("no PostgreSQL: apt-get install postgresql")
-        yield found
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest) -> str | None:
     """What ``create_gallery`` takes as its store; a test for one of them alone says so with
@@ -75,4 +68,7 @@ def gallery(
     made = create_gallery(tmp_path / "club", encoder, purpose="test", actor="me", store=store)
     enrol_pictures(made, {name: pictures(at) for at, name in enumerate(NAMES)}, actor="me")
     yield made
+    if isinstance(made.database, PostgresDatabase):
+        with suppress(DataError):  # a test may have removed it
+            made.database.drop()
     made.close()

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.gallery import database
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget, readmit
 from sameplayer.gallery.gallery import open_gallery
 from sameplayer.gallery.history import broken_links, events
 from sameplayer.gallery.records import NewPicture
+
+sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 def _everything(folder: Path) -> bytes:
@@ -50,6 +51,7 @@ def told(gallery, pictures):
     return person, rows, needles
 
 
+@sqlite_alone
 def test_no_byte_of_a_forgotten_person_is_left(gallery, told) -> None:
     person, _, needles = told
     ask_vectors(gallery, np.stack([one.vector for one in told[1]]), actor="me")
@@ -103,10 +105,9 @@ def test_a_name_comes_back_when_it_is_readmitted(gallery, told, pictures) -> Non
         assert events(cursor, event.subjects[0])[0].detail is None
 
 
-def test_with_a_reader_it_fails_and_the_same_call_finishes_it(
-    gallery, told, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.1)
+@sqlite_alone
+def test_with_a_reader_it_fails_and_the_same_call_finishes_it(gallery, told) -> None:
+    gallery.database.patience = 0.1
     person, _, needles = told
     reader = sqlite3.connect(gallery.folder / "gallery.sqlite")
     reader.execute("BEGIN")
@@ -129,6 +130,7 @@ def test_with_a_reader_it_fails_and_the_same_call_finishes_it(
         forget(gallery, "Dörte Müller", actor="me")
 
 
+@sqlite_alone
 def test_a_copy_in_the_folder_is_found_and_named(gallery, told) -> None:
     gallery.database.erase()
     copy = gallery.folder / "backup.sqlite"

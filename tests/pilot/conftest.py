@@ -10,6 +10,7 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.pilot import Pilot, PilotConfig, load_pilot, make_pilot
+from tests.evaluation.conftest import browser as browser
 
 CONFIG = PilotConfig(encoder="colour", pairs=120)
 

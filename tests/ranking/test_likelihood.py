@@ -58,6 +58,7 @@ def test_stated_probabilities_hold_for_persons_never_seen(
         persons, nobody = bayes(ratio, known)
         first = posterior(fitted, one.similarities[0], asked, one.person_pictures, known)
         assert first.persons == pytest.approx(persons[0])
+        assert type(first.nobody) is float
         mated = one.mate >= 0
         weight = np.where(mated, known / mated.sum(), (1 - known) / (~mated).sum()) / galleries
         right = persons.argmax(axis=1) == one.mate

@@ -11,7 +11,7 @@ import tyro
 
 from sameplayer.commands.log import stages
 from sameplayer.commands.shared import Reading, bar
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, SettingError
 from sameplayer.pilot.config import PilotConfig
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def _crops(
                 folder=out / WORK,
                 progress=lambda done, whole: tell("finding people", done, whole),
             )
+    if boxes is not None:
+        raise SettingError("boxes", str(boxes), "none, since crops have theirs; they are of videos")
     if len(footage) > 1:
         raise DataError(f"{len(footage)} given; expected one folder or table of crops, or videos.")
     return reading.read(footage[0])

@@ -64,7 +64,7 @@ class GalleryScores:
     def title(self) -> str:
         """How many are enrolled, and what asks."""
         asks = "crops" if self.asked == 1 else f"tracks of {self.asked}"
-        return f"{self.size:g} enrolled, {asks}"
+        return f"{self.size:.3g} enrolled, {asks}"
 
     def shown(self) -> dict[str, str]:
         """Return name -> the score in words; shares in per cent, with 95 % intervals."""

@@ -13,7 +13,7 @@ from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.enrolment import new_pictures
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.index import EVERYTHING, Means, conditions_of
-from sameplayer.gallery.questions import keep_question
+from sameplayer.gallery.questions import keep_question, stated
 from sameplayer.gallery.records import Answer, Candidate, NewPicture, Rest, Where
 from sameplayer.gallery.rows import unit_mean
 
@@ -63,7 +63,7 @@ def ask_ready(
     answer = ask_vectors(gallery, vectors, actor=actor, where=where, top=top, known=known)
     if not keep:
         return answer
-    return replace(answer, question=keep_question(gallery, pictures, actor))
+    return replace(answer, question=keep_question(gallery, pictures, actor, stated(answer)))
 
 
 def ask_vectors(
@@ -96,8 +96,12 @@ def answer_vectors(
     top: int = TOP,
     known: float | None = None,
     without: Collection[str] = (),
+    shown: int = SHOWN,
 ) -> Answer:
-    """Answer without writing to the audit log: for the machine's own use."""
+    """Answer without writing to the audit log: for the machine's own use.
+
+    shown    pictures of a candidate to name, at most
+    """
     share = gallery.settings.known if known is None else known
     query = unit_mean(rows, len(rows))
     means = gallery.index.means(where)
@@ -116,7 +120,7 @@ def answer_vectors(
                 Candidate(
                     person, name, float(similarities[row]),
                     None if chances is None else float(chances[row]),
-                    int(means.pictures[row]), _rests_on(cursor, person, query, where),
+                    int(means.pictures[row]), _rests_on(cursor, person, query, where, shown),
                 )
             )  # fmt: skip
     return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
@@ -163,7 +167,11 @@ def _first(values: np.ndarray, count: int) -> np.ndarray:
     return largest[np.lexsort((largest, -values[largest]))]
 
 
-def _rests_on(cursor: Cursor, person: str, query: np.ndarray, where: Where) -> tuple[Rest, ...]:
+def _rests_on(
+    cursor: Cursor, person: str, query: np.ndarray, where: Where, shown: int
+) -> tuple[Rest, ...]:
+    if shown == 0:
+        return ()
     conditions, values = conditions_of(where)
     rows = cursor.rows(
         "SELECT picture.id, picture.taken, vector.data FROM picture "
@@ -177,5 +185,5 @@ def _rests_on(cursor: Cursor, person: str, query: np.ndarray, where: Where) -> t
     similarities = vectors @ query
     return tuple(
         Rest(rows[row][0], rows[row][1], float(similarities[row]))
-        for row in _first(similarities, min(SHOWN, len(rows)))
+        for row in _first(similarities, min(shown, len(rows)))
     )

@@ -16,21 +16,22 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.gallery.enrolment import NO_CONSENT, add_person, clean_name, is_suppressed
+from sameplayer.gallery.enrolment import NO_CONSENT, add_person, clean_name
 from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.history import Change, Event
 from sameplayer.gallery.lookups import (
     Expected,
     check_expected,
+    free_name,
     kept_of,
     question_of,
-    the_same_kept,
+    refuse_apart,
+    refuse_restricted,
     unmerged,
     waiting,
 )
 from sameplayer.gallery.records import Consent, Person
 from sameplayer.gallery.rows import refresh_mean
-from sameplayer.gallery.touched import in_words, last_touch
 
 
 def confirm(
@@ -38,15 +39,14 @@ def confirm(
 ) -> Event:
     """Say who the pictures of a question show: the person gets them, and they stay there.
 
-    A picture that the person has already is dropped. An earlier word that it is not the person is
-    taken back: the last word counts.
+    An earlier word that it is not the person is taken back: the last word counts.
     """
     with gallery.change(actor, "confirm") as change:
         waiting(change.cursor, question, expected)
         found = find_person(change.cursor, person)
-        _refuse_restricted(found)
+        refuse_restricted(found)
         _give(change, question, found.id)
-        return change.done()
+        return change.done(person=found.id)
 
 
 def confirm_new(
@@ -64,9 +64,9 @@ def confirm_new(
     """
     with gallery.change(actor, "confirm") as change:
         waiting(change.cursor, question, expected)
-        key = add_person(gallery, change, _free_name(gallery, change, name), consent)
+        key = add_person(gallery, change, free_name(gallery, change.cursor, name), consent)
         _give(change, question, key)
-        change.done()
+        change.done(person=key)
         return find_person(change.cursor, key)
 
 
@@ -122,9 +122,9 @@ def merge(
             raise SettingError("expected", expected, "a revision of each of the two, by id")
         check_expected(cursor, expected, stays.id)
         for one in (stays, goes):
-            _refuse_restricted(one)
-        _refuse_apart(change, stays.id, goes.id)
-        for key, _ in kept_of(cursor, "person", goes.id):
+            refuse_restricted(one)
+        refuse_apart(change.cursor, stays.id, goes.id)
+        for key in kept_of(cursor, "person", goes.id):
             change.set("picture", key, person=stays.id)
         for (key,) in cursor.rows("SELECT picture FROM apart WHERE person = ?", goes.id):
             change.part(key, stays.id, True)
@@ -149,14 +149,14 @@ def split(
         cursor = change.cursor
         found = unmerged(cursor, person)
         check_expected(cursor, expected, found.id)
-        _refuse_restricted(found)
+        refuse_restricted(found)
         chosen = _chosen(pictures)
-        kept = {key for key, _ in kept_of(cursor, "person", found.id)}
+        kept = set(kept_of(cursor, "person", found.id))
         for key in chosen - kept:
             raise MissingFile(f"No picture {key!r} of person {found.id!r}; expected one of theirs.")
         if chosen == kept:
             raise DataError("These are all pictures of the person; rename the person instead.")
-        key = add_person(gallery, change, _free_name(gallery, change, name), consent)
+        key = add_person(gallery, change, free_name(gallery, change.cursor, name), consent)
         for one in sorted(chosen):
             change.set("picture", one, person=key, pinned_by=actor)
             change.part(one, found.id, True)
@@ -176,7 +176,7 @@ def rename(
         check_expected(change.cursor, expected, found.id)
         if clean_name(name) == found.name:
             raise DataError(f"Person {found.id!r} has this name already; expected another.")
-        change.set("person", found.id, name=_free_name(gallery, change, name, found.id))
+        change.set("person", found.id, name=free_name(gallery, change.cursor, name, found.id))
         return change.done()
 
 
@@ -236,18 +236,9 @@ def _answer(
 
 def _give(change: Change, question: str, person: str) -> None:
     """Make the pictures of a question a person's."""
-    cursor, held = change.cursor, set()
-    for key, digest in kept_of(cursor, "question", question):
-        there = the_same_kept(cursor, digest, person)
-        if there is not None or digest in held:
-            change.set("picture", key, state="removed")
-        else:
-            change.set("picture", key, person=person, question=None, pinned_by=change.actor)
-            change.part(key, person, False)
-        if there is not None:
-            change.set("picture", there, pinned_by=change.actor)
-            change.rest_on("picture", there, person=person)
-        held.add(digest)
+    for key in kept_of(change.cursor, "question", question):
+        change.set("picture", key, person=person, question=None, pinned_by=change.actor)
+        change.part(key, person, False)
     change.set("question", question, state="answered")
     refresh_mean(change, person)
 
@@ -255,7 +246,7 @@ def _give(change: Change, question: str, person: str) -> None:
 def _reject_question(change: Change, question: str, person: Person, expected: Expected) -> None:
     waiting(change.cursor, question, expected)
     said = [change.part(key, person.id, True)
-            for key, _ in kept_of(change.cursor, "question", question)]  # fmt: skip
+            for key in kept_of(change.cursor, "question", question)]  # fmt: skip
     if not any(said):
         raise DataError(f"Somebody said already that question {question} is not {person.id!r}.")
     change.set("question", question, state="open")
@@ -282,45 +273,3 @@ def _chosen(pictures: Sequence[str]) -> set[str]:
     if isinstance(pictures, str) or not pictures:
         raise DataError("No pictures chosen; expected the ids of one or more.")
     return set(pictures)
-
-
-def _free_name(gallery: Gallery, change: Change, name: str, own: str = "") -> str:
-    """Return a clean name; DataError where somebody has it, in whatever case of letters."""
-    cleaned = clean_name(name)
-    if is_suppressed(gallery, change.cursor, cleaned):
-        raise DataError("This name was forgotten and must not come back; nothing was changed.")
-    wanted = cleaned.casefold()
-    for key, there in change.cursor.rows("SELECT id, name FROM person WHERE state <> 'removed'"):
-        if there.casefold() == wanted and key != own:
-            raise DataError(
-                f"There is a person {there!r} already, {key}; nothing was changed. Choose that "
-                "person, or give the new one a name of its own."
-            )
-    return cleaned
-
-
-def _refuse_restricted(person: Person) -> None:
-    if person.state == "restricted":
-        raise DataError(
-            f"Person {person.id!r} is restricted: kept, and not used; nothing was changed. Lift "
-            "the restriction first."
-        )
-
-
-def _refuse_apart(change: Change, stays: str, goes: str) -> None:
-    sql = (
-        "SELECT apart.picture, apart.person FROM apart JOIN picture ON picture.id = apart.picture "
-        "WHERE picture.state = 'kept' AND picture.person = ? AND apart.person = ?"
-    )
-    cursor = change.cursor
-    row = cursor.one(sql, stays, goes) or cursor.one(sql, goes, stays)
-    if row is None:
-        return
-    said = last_touch(
-        cursor, (stays, goes), 0, lambda cell: list(cell[:3]) == ["apart", *row] and cell[4]
-    )
-    words = "" if said is None else f" in {in_words(said)}"
-    raise DataError(
-        f"Somebody said that picture {row[0]} of one does not show the other{words}; nothing was "
-        "changed. Undo that, or take the picture out first."
-    )

@@ -189,12 +189,13 @@ def _mentions(detail: str | None, pictures: set[str]) -> bool:
 
 
 def _copies(cursor: Cursor, about: Details) -> tuple[tuple[int, str, str], ...]:
-    """Return the exports of these persons, and those of the whole log."""
+    """Return the exports of these persons, and the copies of the whole gallery."""
     rows = cursor.rows(
-        "SELECT seq, at, detail, subjects FROM event WHERE kind = 'export' ORDER BY seq"
+        "SELECT seq, at, detail, subjects FROM event WHERE kind IN ('export', 're-embed') "
+        "ORDER BY seq"
     )
     return tuple(
-        (seq, at, json.loads(detail).get("place", "") if detail else "")
+        (seq, at, " ".join(json.loads(detail or "{}").get("copies", ())))
         for seq, at, detail, subjects in rows
         if seq in about or subjects == "[]"
     )

@@ -180,7 +180,7 @@ def finish(
             f"finished: {error}"
         ) from error
     erased = time.perf_counter()
-    gallery.index.means()  # what is held in memory goes too
+    gallery.index.let_go()
     residue = look_for(gallery, marker.traces)
     if residue.places:
         raise DataError(_left(gallery, marker, residue))
@@ -192,7 +192,7 @@ def finish(
     return Receipt(
         marker.key, marker.counts["persons"], marker.counts["pictures"], marker.counts["rows"],
         marker.counts["events"], residue.bytes_found, copies, residue.files, head,
-        seconds, searched, (*marker.notes, *residue.notes),
+        seconds, searched, (*marker.notes, *residue.notes, *gallery.database.remains()),
     )  # fmt: skip
 
 

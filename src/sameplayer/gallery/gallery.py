@@ -199,11 +199,9 @@ def create_gallery(
         key = partial / KEY
         key.touch(mode=0o600)
         key.write_text(secrets.token_hex(32))
-        with new_database(partial, store, settings.id) as database:
-            with database.write() as cursor:
-                write_settings(cursor, settings)
-                Change(cursor, actor, "create").done(purpose=purpose, encoder=settings.fingerprint)
-            database.erase()
+        with new_database(partial, store, settings.id) as made, made.write() as cursor:
+            write_settings(cursor, settings)
+            Change(cursor, actor, "create").done(purpose=purpose, encoder=settings.fingerprint)
     return open_gallery(folder, own)
 
 
@@ -265,7 +263,7 @@ def read_settings(cursor: Cursor, folder: Path) -> Settings:
     try:
         kept = {name: json.loads(value) for name, value in cursor.rows("SELECT * FROM setting")}
         return check_settings(Settings(**kept))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, SettingError) as error:
         raise DataError(f"{folder}: its settings are damaged ({error}); restore a copy.") from error
 
 

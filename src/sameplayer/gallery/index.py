@@ -110,6 +110,12 @@ class Index:
             held = self._filtered.get(where, lambda: Held(where))
         return held.means(self._database)
 
+    def let_go(self) -> None:
+        """Hold nobody any more who is not in the record."""
+        self._filtered = Latest(FILTERS)
+        if self._all.loaded:
+            self._all.means(self._database)
+
 
 class Held:
     """The means of one filter. What was given out never changes: a change makes new blocks."""
@@ -118,6 +124,11 @@ class Held:
         self._where = where
         self._lock = Lock()
         self._forget()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the means were read before."""
+        return self._means.changed >= 0
 
     def means(self, database: Database) -> Means:
         """Return the means as they are now."""

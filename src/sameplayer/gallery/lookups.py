@@ -1,4 +1,4 @@
-"""What is there, and whether it is still as it was seen."""
+"""What a change needs to know first: what is there, as it was seen, and what forbids it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from sameplayer.errors import DataError, MissingFile, Stale
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.gallery import PERSON
+from sameplayer.gallery.enrolment import clean_name, is_suppressed
+from sameplayer.gallery.gallery import PERSON, Gallery
 from sameplayer.gallery.records import Person
-from sameplayer.gallery.touched import event_at, in_words
+from sameplayer.gallery.touched import event_at, in_words, last_touch
 
 WAITING = ("open", "skipped")  # states of a question that nobody has answered
 Expected = int | Mapping[str, int] | None
@@ -75,10 +76,10 @@ def unmerged(cursor: Cursor, who: str) -> Person:
     return person
 
 
-def kept_of(cursor: Cursor, owner: str, key: str) -> list[tuple[str, str]]:
-    """Return (id, digest) of the pictures kept of a person or a question (``owner``), by id."""
-    sql = f"SELECT id, digest FROM picture WHERE {owner} = ? AND state = 'kept' ORDER BY id"
-    return [(str(row[0]), str(row[1])) for row in cursor.rows(sql, key)]
+def kept_of(cursor: Cursor, owner: str, key: str) -> list[str]:
+    """Return ids of the pictures that are kept of a person or a question (``owner``), in order."""
+    sql = f"SELECT id FROM picture WHERE {owner} = ? AND state = 'kept' ORDER BY id"
+    return [str(row[0]) for row in cursor.rows(sql, key)]
 
 
 def question_of(cursor: Cursor, what: str) -> str | None:
@@ -89,24 +90,47 @@ def question_of(cursor: Cursor, what: str) -> str | None:
     return None if row is None else row[0]
 
 
-def the_same_kept(cursor: Cursor, digest: str, person: str) -> str | None:
-    """Return the person's picture of the same pixels, if any.
-
-    Raises DataError where another person has it, or where it was forgotten.
-    """
-    if cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", digest):
-        raise DataError("A picture was forgotten and must not come back; nothing was changed.")
-    rows = cursor.rows(
-        "SELECT id, person FROM picture WHERE digest = ? AND state = 'kept' "
-        "AND person IS NOT NULL", digest,
-    )  # fmt: skip
-    for key, owner in rows:
-        if owner != person:
+def free_name(gallery: Gallery, cursor: Cursor, name: str, own: str = "") -> str:
+    """Return a clean name; DataError where somebody has it, in whatever case of letters."""
+    cleaned = clean_name(name)
+    if is_suppressed(gallery, cursor, cleaned):
+        raise DataError("This name was forgotten and must not come back; nothing was changed.")
+    wanted = cleaned.casefold()
+    for key, there in cursor.rows("SELECT id, name FROM person WHERE state <> 'removed'"):
+        if there.casefold() == wanted and key != own:
             raise DataError(
-                f"Person {owner!r} has the same picture, {key}; nothing was changed. Say first "
-                "that it does not show that person."
+                f"There is a person {there!r} already, {key}; nothing was changed. Choose that "
+                "person, or give the new one a name of its own."
             )
-    return rows[0][0] if rows else None
+    return cleaned
+
+
+def refuse_restricted(person: Person) -> None:
+    """Raise DataError for a person who is restricted."""
+    if person.state == "restricted":
+        raise DataError(
+            f"Person {person.id!r} is restricted: kept, and not used; nothing was changed. Lift "
+            "the restriction first."
+        )
+
+
+def refuse_apart(cursor: Cursor, stays: str, goes: str) -> None:
+    """Raise DataError where a picture of one of two persons was said not to show the other."""
+    sql = (
+        "SELECT apart.picture, apart.person FROM apart JOIN picture ON picture.id = apart.picture "
+        "WHERE picture.state = 'kept' AND picture.person = ? AND apart.person = ?"
+    )
+    row = cursor.one(sql, stays, goes) or cursor.one(sql, goes, stays)
+    if row is None:
+        return
+    said = last_touch(
+        cursor, (stays, goes), 0, lambda cell: list(cell[:3]) == ["apart", *row] and cell[4]
+    )
+    words = "" if said is None else f" in {in_words(said)}"
+    raise DataError(
+        f"Somebody said that picture {row[0]} of one does not show the other{words}; nothing was "
+        "changed. Undo that, or take the picture out first."
+    )
 
 
 def _by(cursor: Cursor, revision: int) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.enrolment import name_hash
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.history import Event
 from sameplayer.gallery.lookups import WAITING
 from sameplayer.gallery.touched import Cell, cells_of, in_words, last_touch
@@ -61,7 +63,7 @@ def plan_of(event: Event) -> Plan:
     return plan
 
 
-def obstacle(cursor: Cursor, event: Event) -> str | None:
+def obstacle(gallery: Gallery, cursor: Cursor, event: Event) -> str | None:
     """Return why an event's cells cannot be put back now, naming what to undo first; None: fine."""
     plan = plan_of(event)
     later = last_touch(cursor, event.subjects, event.seq, lambda cell: _is_of(plan, cell))
@@ -69,8 +71,8 @@ def obstacle(cursor: Cursor, event: Event) -> str | None:
         return f"{in_words(later)} changed the same since; undo that first"
     if any(not _as_left(cursor, plan, row) for row in plan.after):
         return "what it changed is not as it left it"
-    then = _Then(cursor, plan)
-    for check in (_owners, _left_behind, _names, _twice, _said_apart, _restricted):
+    then = _Then(gallery, cursor, plan)
+    for check in (_owners, _left_behind, _forgotten, _names, _twice, _said_apart, _restricted):
         found = check(then, event)
         if found is not None:
             later = last_touch(cursor, found.subjects, 0, found.is_of)
@@ -95,8 +97,8 @@ def _as_left(cursor: Cursor, plan: Plan, row: Key) -> bool:
 class _Then:
     """The rows as they would be after the undo."""
 
-    def __init__(self, cursor: Cursor, plan: Plan) -> None:
-        self.cursor, self.plan = cursor, plan
+    def __init__(self, gallery: Gallery, cursor: Cursor, plan: Plan) -> None:
+        self.gallery, self.cursor, self.plan = gallery, cursor, plan
         self._rows: dict[Key, dict[str, Any]] = {}
 
     def row(self, table: str, key: str) -> dict[str, Any]:
@@ -178,17 +180,29 @@ def _names(then: _Then, event: Event) -> Obstacle | None:
 def _twice(then: _Then, event: Event) -> Obstacle | None:
     """A picture that comes back is not there a second time."""
     for key, row in then.kept():
-        if then.plan.before["picture", key].get("state") is None or row["person"] is None:
+        if then.plan.before["picture", key].get("state") is None:
             continue
         others = then.cursor.rows(
-            "SELECT id, person FROM picture WHERE digest = ? AND state = 'kept' "
-            "AND person IS NOT NULL AND id <> ?", row["digest"], key,
+            "SELECT id, COALESCE(person, question) FROM picture "
+            "WHERE digest = ? AND state = 'kept' AND id <> ?", row["digest"], key,
         )  # fmt: skip
         for other, owner in others:
             if other not in then.keys("picture"):
                 return Obstacle(
                     f"the same picture came again, {other}", (owner,), (("picture", other),)
                 )
+    return None
+
+
+def _forgotten(then: _Then, event: Event) -> Obstacle | None:
+    """What was forgotten does not come back: no picture, and no name."""
+    rows = [then.row("person", key) for key in then.keys("person")]
+    names = {name_hash(then.gallery, row["name"]) for row in rows if row["state"] != "removed"}
+    digests = {row["digest"] for key, row in then.kept()
+               if "state" in then.plan.before["picture", key]}  # fmt: skip
+    for one in names | digests:
+        if then.cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", one):
+            return Obstacle("what it would bring back was forgotten since", (), ())
     return None
 
 

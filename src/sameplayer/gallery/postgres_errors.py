@@ -31,6 +31,7 @@ STATES = {
 WORDS = {
     "password": STATES["28"],
     "pg_hba.conf": "the server does not let this role in from here",
+    "not permitted to log in": "the server does not let this role in",
     "too many": STATES["53300"],
     "remaining connection slots": STATES["53300"],
     "starting up": STATES["57P03"],
@@ -48,7 +49,7 @@ def meaning(error: Any, patience: float) -> str:
     """
     said = (error.diag.message_primary or str(error)).strip().rstrip(".")
     said = " ".join(said.split())
-    state = error.sqlstate or ""
+    state = error.sqlstate or ("22" if type(error).__name__ == "DataError" else "")
     for start, meant in STATES.items():
         if state.startswith(start):
             return f"{meant.format(patience=patience)} ({said})"

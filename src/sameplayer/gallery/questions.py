@@ -7,12 +7,25 @@ from collections.abc import Sequence
 
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.history import canonical
+from sameplayer.gallery.records import Answer, NewPicture
 from sameplayer.gallery.rows import add_picture
 
 
-def keep_question(gallery: Gallery, pictures: Sequence[NewPicture], actor: str) -> str | None:
+def stated(answer: Answer) -> str | None:
+    """Return the probabilities of an answer, as text to keep; None where it had none."""
+    if answer.nobody is None:
+        return None
+    persons = {one.person: one.probability for one in answer.candidates}
+    return canonical({"nobody": answer.nobody, "persons": persons})
+
+
+def keep_question(
+    gallery: Gallery, pictures: Sequence[NewPicture], actor: str, said: str | None = None
+) -> str | None:
     """Keep pictures of one unknown person; return the question's id.
+
+    said    what was answered, see ``stated``
 
     Pictures that the gallery has already are not kept twice: where all of them belong to one open
     question, that one is returned. Pictures of somebody who was forgotten are not kept; None where
@@ -27,7 +40,7 @@ def keep_question(gallery: Gallery, pictures: Sequence[NewPicture], actor: str) 
         files = {name: one.content for name, one in named.items() if one.content is not None}
         journal = gallery.files.journal(files) if files else None
         gallery.files.write(files)
-        change.add("question", key, state="open", asked=change.at)
+        change.add("question", key, state="open", asked=change.at, answer=said)
         for name, one in named.items():
             add_picture(change, name, one, question=key)
         change.done()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
+
+from sameplayer.errors import SettingError
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,9 @@ class Consent:
     consent: str | None = None
     expires: str | None = None
 
+    def __post_init__(self) -> None:
+        check_day("expires", self.expires)
+
 
 @dataclass(frozen=True)
 class Enrolled:
@@ -216,3 +222,15 @@ class Answer:
     persons: int
     known: float
     question: str | None = None
+
+
+def check_day(name: str, day: str | None) -> str | None:
+    """Return an ISO date as it is; SettingError for what is none."""
+    if day is not None:
+        try:
+            if date.fromisoformat(day).isoformat() == day:
+                return day
+        except ValueError:
+            pass
+        raise SettingError(name, repr(day), "a day such as 2026-12-31")
+    return None

@@ -76,6 +76,7 @@ def new_database(folder: Path, store: str | None, key: str) -> Iterator[Database
         database = SqliteDatabase(folder / FILE, create=True)
         try:
             yield database
+            database.erase()  # all in one file, which may be moved
         finally:
             database.close()
         return

@@ -108,9 +108,7 @@ def _moment(cursor: Cursor, now: datetime | None) -> datetime:
     return moment
 
 
-def _persons(
-    cursor: Cursor, retention: int | None, now: datetime
-) -> Iterator[tuple[Person, str]]:
+def _persons(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[tuple[Person, str]]:
     columns = ", ".join(f"person.{one.name}" for one in fields(Person))
     rows = cursor.rows(
         f"SELECT {columns}, MAX(picture.added), event.at FROM person "

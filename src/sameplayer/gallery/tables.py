@@ -38,6 +38,7 @@ CREATE TABLE person (
   mean {bytes}
 );
 CREATE INDEX person_changed ON person(revision, id, state, pictures);
+CREATE INDEX person_merged ON person(merged_into);
 CREATE UNIQUE INDEX person_name ON person(name) WHERE state <> 'removed';
 CREATE TABLE question (
   id TEXT PRIMARY KEY,
@@ -87,6 +88,7 @@ CREATE TABLE event (
   hash TEXT NOT NULL,
   undone_by {integer}
 );
+CREATE INDEX event_copy ON event(seq) WHERE kind IN ('export', 're-embed');
 CREATE TABLE about (
   subject TEXT NOT NULL,
   seq {integer} NOT NULL REFERENCES event(seq),

@@ -15,7 +15,7 @@ FINAL = {
     "settings": "set the setting again",
     "calibrate": "calibrate again",
     "forget": "what was forgotten is gone",
-    "sweep": "what was forgotten is gone",
+    "readmit": "forget whoever came since",
 }
 
 
@@ -35,7 +35,7 @@ def undo(gallery: Gallery, seq: int | None = None, *, actor: str) -> Event:
             raise MissingFile(
                 f"No event {seq} in this gallery." if seq else "Nothing was changed yet."
             )
-        reason = _why_not(change.cursor, event)
+        reason = _why_not(gallery, change.cursor, event)
         if reason is not None:
             raise DataError(f"{_first_up(in_words(event))} cannot be undone: {reason}.")
         change.kind = "redo" if event.kind == "undo" else "undo"
@@ -48,7 +48,7 @@ def undo(gallery: Gallery, seq: int | None = None, *, actor: str) -> Event:
 def undoable(gallery: Gallery, event: Event) -> str | None:
     """Return why an event cannot be undone now; None: it can."""
     with gallery.database.read() as cursor:
-        return _why_not(cursor, event)
+        return _why_not(gallery, cursor, event)
 
 
 def history(
@@ -75,7 +75,7 @@ def _last(cursor: Cursor) -> Event | None:
     return None if row is None else event_of(row)
 
 
-def _why_not(cursor: Cursor, event: Event) -> str | None:
+def _why_not(gallery: Gallery, cursor: Cursor, event: Event) -> str | None:
     if event.kind in FINAL:
         return FINAL[event.kind]
     if event.undone_by is not None:
@@ -86,7 +86,7 @@ def _why_not(cursor: Cursor, event: Event) -> str | None:
         return f"it did event {event.detail['of']} again; undo that one"
     if not event.detail.get("changed"):
         return "it changed nothing"
-    return obstacle(cursor, event)
+    return obstacle(gallery, cursor, event)
 
 
 def _put_back(change: Change, plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """Which pair to ask about next: the one whose answer narrows the rates most.
 
 The variance of both error rates is a sum over strata (Neyman, 1934); the next question goes where
-one answer takes the most of it away, each rate measured against its own size.
+one answer takes the most of it away, each rate measured by how far off it may be.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sameplayer.pilot.estimate import Strata
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.told import Told, counts
 
-LEAST_MISSED = 0.05  # a share of missed matches below it is measured against this
+OFF = 0.5  # of the wanted false match rate: how far off that rate may be
 DOUBT = 0.1  # of a match is always left, over the answers of a stratum
 
 
@@ -31,23 +31,24 @@ def next_pair(pilot: Pilot, told: Told, leave: Collection[str] = ()) -> str | No
     stratum = pilot.pairs["stratum"].to_numpy()
     strata = pilot.population.strata(counts(pilot, told.labels))
     tried = np.bincount(stratum[_tried(pilot, told)], minlength=len(strata.starts))
-    worth = gains(strata, tried, pilot.config.false_matches)
+    worth = gains(strata, tried, pilot.config.false_matches, pilot.config.within)
     open_ = np.unique(stratum[left])
     best = open_[np.argmax(worth[open_])]
     return str(pilot.pairs["pair"].iat[int(np.flatnonzero(left & (stratum == best))[0])])
 
 
-def gains(strata: Strata, tried: np.ndarray, wanted: float) -> np.ndarray:
+def gains(strata: Strata, tried: np.ndarray, wanted: float, within: float) -> np.ndarray:
     """Return (H,) how much variance one more answer of each stratum takes away.
 
     tried     (H,) answers there were, "unsure" ones too
     wanted    false match rate that sets the threshold
+    within    how far off the share of missed matches may be
     """
-    worth = importance(strata, wanted)
+    worth = importance(strata, wanted, within)
     return np.where(tried == 0, np.inf, worth**2 / np.maximum(tried * (tried + 1), 1))
 
 
-def importance(strata: Strata, wanted: float) -> np.ndarray:
+def importance(strata: Strata, wanted: float, within: float) -> np.ndarray:
     """Return (H,) by which the answers are best shared among the strata, ``Neyman``'s weights."""
     odds, _ = likeliest(strata.counts)
     floor = DOUBT / (strata.answered + 10)
@@ -59,8 +60,8 @@ def importance(strata: Strata, wanted: float) -> np.ndarray:
     first = int(np.argmax(above <= wanted)) if (above <= wanted).any() else len(sizes) - 1
     over = np.arange(len(sizes)) >= first
     missed, false = same[~over].sum() / same.sum(), other_known[over].sum() / other_known.sum()
-    to_missed = (~over - missed) / same.sum() / max(missed, LEAST_MISSED)
-    to_false = (over - false) / other_known.sum() / max(false, wanted)
+    to_missed = (~over - missed) / same.sum() / within
+    to_false = (over - false) / other_known.sum() / (OFF * wanted)
     found: np.ndarray = sizes * np.sqrt(share * (1 - share)) * np.hypot(to_missed, to_false)
     return found
 

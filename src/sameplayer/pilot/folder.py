@@ -31,6 +31,10 @@ RECORD, PAIRS, POPULATION, PICTURES, WORK = (
 )  # fmt: skip
 OWN = {RECORD, PAIRS, POPULATION, PICTURES, WORK, "answers.csv", "report.html", "report.json"}
 ARRAYS = "sameplayer pilot 1"
+FACTS: dict[str, type] = {
+    "fingerprint": str, "data": str, "source": str, "pictures": int, "of_pictures": int,
+    "tracked": bool, "tracks": int, "kits": str, "pairs": int, "known": int,
+}  # fmt: skip
 COLUMNS = {
     "pair": str, "first": str, "second": str, "similarity": float, "stratum": int, "rank": int,
     "of": int, "height": int, "sharp": int, "kit": int, "first_row": int, "second_row": int,
@@ -176,6 +180,11 @@ def _record(path: Path) -> dict[str, Any]:
     parts = ("settings", "facts", "files")
     if not good or not all(isinstance(record.get(name), dict) for name in parts):
         raise DataError(f"{path}: no record of a pilot of format {FORMAT}.")
+    wrong = [name for name, kind in FACTS.items() if type(record["facts"].get(name)) is not kind]
+    if wrong:
+        raise DataError(
+            f"{path}: the fact {wrong[0]!r} is not there as a {FACTS[wrong[0]].__name__}."
+        )
     if set(record["files"]) != {PAIRS, POPULATION}:
         raise DataError(f"{path}: names other files than a pilot has.")
     return record

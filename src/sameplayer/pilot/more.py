@@ -26,7 +26,7 @@ def more_answers(pilot: Pilot, tallied: np.ndarray, threshold: float) -> dict[st
     strata, config = pilot.population.strata(tallied), pilot.config
     rates = draw_rates(strata, DRAWS)
     now = _half_width(rates.missed[:, rates.at(threshold)])
-    weights = importance(strata, config.false_matches)
+    weights = importance(strata, config.false_matches, config.within)
     found = []
     if now > config.within:
         for count in TRIED:

@@ -20,6 +20,7 @@ FINEST = 22  # strata, at most
 SMALLEST = 10  # pairs of a stratum
 STRATUM_SHARE = 0.35  # of the questions may come from one stratum, at most
 THIRDS = 3
+GOLDEN = (5**0.5 - 1) / 2
 KITS = ("different kits", "same kit", "kits not known")
 
 
@@ -140,15 +141,18 @@ def draw_pairs(pairs: Pairs, population: Population, most: int, seed: int) -> li
 def _balanced(cell: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a random order (k,) of which every beginning has its share of each cell.
 
-    The members of a cell of c get the random places (0 + u) / c, (1 + u) / c and so on.
+    The members stand side by side by cell, and are taken in steps of the golden section round from
+    a random one, the sequence whose beginnings spread most evenly (Weyl, 1916). Each is as likely
+    as any other to be among the first so many.
     """
     shuffled = rng.permutation(len(cell))
     order = shuffled[np.argsort(cell[shuffled], kind="stable")]
-    sizes = np.bincount(cell)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    rank = np.arange(len(cell)) - starts[cell[order]]
-    place = (rank + rng.random(len(sizes))[cell[order]]) / sizes[cell[order]]
-    return order[np.argsort(place, kind="stable")]
+    steps = (rng.random() + GOLDEN * np.arange(len(cell))) % 1
+    places = (steps * len(cell)).astype(np.int64)
+    _, first = np.unique(places, return_index=True)
+    met = places[np.sort(first)]
+    rest = np.setdiff1d(np.arange(len(cell)), met)
+    return order[np.concatenate([met, rng.permutation(rest)])]
 
 
 def _thirds(values: np.ndarray) -> np.ndarray:

@@ -179,7 +179,8 @@ def posterior(
         return Posterior(np.zeros(0), 1.0)
     level = likelihood.query_level(similarities, query_pictures, person_pictures)
     ratio = likelihood.log_ratio(similarities, query_pictures, person_pictures, level)
-    return Posterior(*bayes(ratio, known))
+    persons, nobody = bayes(ratio, known)
+    return Posterior(persons, float(nobody))
 
 
 def bayes(log_ratio: np.ndarray, known: float) -> tuple[np.ndarray, Any]:

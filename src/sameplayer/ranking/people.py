@@ -109,6 +109,7 @@ class Searches:
     person_pictures    (N,) int64: how many pictures of each person are enrolled
     mate               (m,) int64: which of the N is the one who is asked about; -1: none of them
     person             (m,) int64: who is asked about, the same number in all searches of a table
+    query_rows, person_rows    m and N arrays: the rows of the table that ask, and are enrolled
     """
 
     similarities: np.ndarray
@@ -116,6 +117,8 @@ class Searches:
     person_pictures: np.ndarray
     mate: np.ndarray
     person: np.ndarray
+    query_rows: tuple[np.ndarray, ...]
+    person_rows: tuple[np.ndarray, ...]
 
 
 def draw_searches(
@@ -163,6 +166,8 @@ def draw_searches(
         np.array(list(map(len, gallery))),
         np.array(mate),
         np.array(who),
+        tuple(queries),
+        tuple(gallery),
     )
 
 

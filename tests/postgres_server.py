@@ -40,9 +40,9 @@ class Server:
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options,
                   "start")  # fmt: skip
 
-    def stop(self) -> None:
-        """Stop it at once; clients lose their connections."""
-        self._run("pg_ctl", "-D", self.data, "-w", "-m", "fast", "stop")
+    def stop(self, how: str = "fast") -> None:
+        """Stop it; clients lose their connections."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", how, "stop")
 
     def connection(self, user: str = "club") -> str:
         """Return the connection string of a role."""
@@ -73,6 +73,6 @@ def running() -> Iterator[Server | None]:
         try:
             yield server
         finally:
-            server.stop()
+            server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

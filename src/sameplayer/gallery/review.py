@@ -1,0 +1,82 @@
+"""What waits for a person's word: open questions, the most informative first, in three bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from sameplayer.data.latest import Latest
+from sameplayer.errors import SettingError
+from sameplayer.gallery.asking import answer_vectors
+from sameplayer.gallery.doubts import Odd as Odd
+from sameplayer.gallery.doubts import Pair as Pair
+from sameplayer.gallery.doubts import duplicates as duplicates
+from sameplayer.gallery.doubts import odd_pictures as odd_pictures
+from sameplayer.gallery.gallery import Gallery, pictures_of
+from sameplayer.gallery.judging import BANDS, Judged, judge, read_waiting
+from sameplayer.gallery.records import Answer, Kept
+from sameplayer.gallery.reliability import Reliability as Reliability
+from sameplayer.gallery.reliability import Stated as Stated
+from sameplayer.gallery.reliability import reliability as reliability
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question that waits.
+
+    question       its id
+    revision       to be given as ``expected`` with the word of it
+    band           likely, unsure or unknown
+    answer         what the gallery says now, without those whom people ruled out
+    pictures       whom it is about
+    information    how much a word of it tells; larger is more
+    skipped        somebody left it for later
+    """
+
+    question: str
+    revision: int
+    band: str
+    answer: Answer
+    pictures: tuple[Kept, ...]
+    information: float
+    skipped: bool
+
+
+def queue(gallery: Gallery, band: str | None = None, most: int = 50, offset: int = 0) -> list[Item]:
+    """Return questions that wait, the most informative first, those left for later last.
+
+    band      one of BANDS; None: all
+    offset    how many to leave out, to read on
+    """
+    if band is not None and band not in BANDS:
+        raise SettingError("band", repr(band), ", ".join(BANDS))
+    found = [one for one in _judged(gallery) if band in (None, one.band)]
+    items = []
+    for one in found[offset : offset + most]:
+        for asked in read_waiting(gallery, [one.key]):  # none where it was answered since
+            with gallery.database.read() as cursor:
+                pictures = tuple(pictures_of(cursor, "question", asked.key))
+            answer = answer_vectors(gallery, asked.rows, without=asked.without)
+            items.append(
+                Item(
+                    one.key, asked.revision, one.band, answer, pictures, one.information,
+                    asked.skipped,
+                )
+            )  # fmt: skip
+    return items
+
+
+def counts(gallery: Gallery) -> dict[str, int]:
+    """Return how many questions wait in each band."""
+    found = [one.band for one in _judged(gallery)]
+    return {band: found.count(band) for band in BANDS}
+
+
+_JUDGED: WeakKeyDictionary[Gallery, Latest[list[Judged]]] = WeakKeyDictionary()
+
+
+def _judged(gallery: Gallery) -> list[Judged]:
+    """Return all questions that wait, in order; made anew once something changed."""
+    latest = _JUDGED.setdefault(gallery, Latest(1))
+    now = (gallery.index.means().changed, str(gallery.settings))
+    return latest.get(now, lambda: judge(gallery))

@@ -1,0 +1,50 @@
+"""A pilot agrees with the full evaluation of all pairs, on real players and on a drawn league."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.pilot import PilotConfig
+from sameplayer.pilot.figures import figures
+from sameplayer.pilot.known import answers_by, labels_of
+from sameplayer.pilot.make import draw_pilot
+from sameplayer.pilot.pictures import measure
+from sameplayer.pilot.told import told_by
+
+SEEDS = 3
+
+
+def agreement(crops: Crops, encoder: Encoder, config: PilotConfig) -> list[bool]:
+    """Whether each rate of each seed's report holds the one counted over all pairs."""
+    pictures = measure(crops, encoder, config)
+    pairs, persons = pictures.pairs(), crops.persons()[pictures.row]
+    same = persons[pairs.first] == persons[pairs.second]
+    held = []
+    for seed in range(SEEDS):
+        facts = {"of_pictures": len(crops), "source": ""}
+        pilot = draw_pilot(pictures, Path("nowhere"), replace(config, seed=seed), facts)
+        answers = answers_by(pilot, labels_of(pilot, crops))
+        found = figures(pilot, told_by(pilot, answers), more=False)
+        overall = found["overall"]
+        alike = pairs.similarity >= overall["threshold"]
+        for name, full in (("missed", (~alike[same]).mean()), ("false", alike[~same].mean())):
+            low, middle, high = overall[name]
+            held.append(bool(low <= full <= high) or abs(middle - full) < 5e-4)
+    return held
+
+
+def test_on_real_volleyball_players(volleyball: Path) -> None:
+    crops = read_source(volleyball / "data_reid", scope="sequence").of_split("test")
+    held = agreement(crops, load_encoder("person", device="cpu"), PilotConfig(pairs=150))
+    assert np.mean(held) >= 0.66
+
+
+def test_on_a_drawn_league(named: Crops, colour: Encoder) -> None:
+    config = PilotConfig(encoder="colour", false_matches=0.05)
+    assert np.mean(agreement(named, colour, config)) >= 0.66
