@@ -29,6 +29,7 @@ def address(club: Gallery) -> Iterator[str]:
 def opened(browser: Browser, address: str, **how) -> Page:
     """Return a page that is logged in; whatever it complains of is kept in ``complaints``."""
     page = browser.new_context(**how).new_page()
+    page.set_default_timeout(8000)
     page.complaints = []  # type: ignore[attr-defined]
     page.on("console", lambda said: page.complaints.append(said.text)
             if "status of 4" not in said.text else None)  # fmt: skip
@@ -160,10 +161,119 @@ def test_no_page_is_wider_than_a_phone(browser: Browser, address, club, league, 
     page.set_input_files("input[type=file]", files_of(league, 3))
     page.click("button:text('Ask')")
     pages = [page.url, *(f"{here}/{one}" for one in (
-        "ask", "persons", f"persons/{bo}", f"persons/{ada}/merge/{bo}"))]  # fmt: skip
+        "ask", "persons", f"persons/{bo}", f"persons/{ada}/merge/{bo}", "review", "alike",
+        "history", f"forget/{bo}"))]  # fmt: skip
     for one in pages:
         page.goto(one)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 360, (one, wide)
     assert page.complaints == []
     page.context.close()
+
+
+def test_a_question_is_answered_by_a_key_and_that_is_undone_by_one(
+    browser: Browser, address: str, club: Gallery
+) -> None:
+    page = opened(browser, address)
+    page.click("nav >> text=Review")
+    waiting = page.locator(".bands b").nth(0)
+    assert waiting.inner_text() == "6"
+    first = page.inner_text(".candidate >> nth=0 >> b")
+    question = page.get_attribute(".question", "data-question")
+    before = club.person(first).pictures
+    page.keyboard.press("y")
+    page.wait_for_selector(".toast")
+    assert waiting.inner_text() == "5"
+    assert club.person(first).pictures == before + 2
+    page.keyboard.press("u")
+    page.wait_for_selector(f"[data-question='{question}']")
+    assert club.person(first).pictures == before
+    second = page.inner_text(".candidate >> nth=1 >> b")
+    held = club.person(second).pictures
+    page.keyboard.press("2")
+    page.wait_for_function("document.querySelector('.bands b').textContent === '5'")
+    assert club.person(second).pictures == held + 2
+    page.keyboard.press("s")
+    page.wait_for_selector(".toast")
+    page.keyboard.press("0")
+    page.wait_for_function("document.querySelector('.bands b').textContent === '4'")
+    page.keyboard.press("n")
+    page.wait_for_selector(".toast")
+    page.keyboard.press("?")
+    assert page.is_visible(".keys dl")
+    page.keyboard.press("/")
+    page.keyboard.type("Yan")
+    page.keyboard.press("Enter")
+    assert page.input_value("[aria-label='Another name']") == "Yan"
+    page.click("button:text('Somebody new')")
+    page.wait_for_function("document.querySelector('.bands b').textContent === '3'")
+    assert club.person("Yan").pictures == 2
+    page.keyboard.press("m")
+    page.wait_for_url("**/merge/**")
+    kinds = [page.url.split("/")[-2], page.locator(".both h2").count()]
+    assert kinds == ["merge", 2]
+    assert page.complaints == []
+    page.context.close()
+
+
+def test_the_review_works_without_scripts_and_a_stale_word_is_refused(
+    page: Page, club: Gallery
+) -> None:
+    page.click("nav >> text=Review")
+    question = page.get_attribute(".question", "data-question") or ""
+    changes.nobody(club, question, actor="somebody")
+    page.click("button:has-text('Nobody we know')")
+    assert "Somebody changed this meanwhile" in page.inner_text(".notice")
+    assert page.get_attribute(".question", "data-question") != question
+    assert page.inner_text(".bands b >> nth=0") == "5"
+    page.click("button:has-text('Later')")
+    page.click("button:has-text('Not') >> nth=0")
+    assert page.inner_text(".bands b >> nth=0") == "5"
+
+
+def test_why_is_shown_on_demand(page: Page, club: Gallery, league: Crops) -> None:
+    page.set_input_files("input[type=file]", files_of(league, 1))
+    page.click("button:text('Ask')")
+    assert page.locator(".reasons").count() == 0
+    page.click(".why a >> nth=0")
+    page.wait_for_selector(".reasons")
+    words = page.inner_text(".reasons")
+    assert "No map" in words  # the encoder of colours has no places to show
+    assert "number" in words.lower()
+
+
+def test_history_undoes_what_can_be_undone(page: Page, club: Gallery) -> None:
+    changes.rename(club, "Flo", "Florence", actor="coach")
+    page.click("nav >> text=History")
+    assert "coach renamed a person" in page.inner_text(".events li >> nth=0")
+    page.click(".events li >> nth=0 >> text=Undo")
+    assert club.person("Flo").pictures == 3
+    assert "took back" in page.inner_text(".events li >> nth=0")
+    assert "undone by" in page.inner_text(".events li >> nth=1")
+
+
+def test_a_person_is_exported_and_is_forgotten_once_the_name_is_typed(
+    page: Page, club: Gallery
+) -> None:
+    page.click("nav >> text=Persons")
+    page.click(".person >> text=Bo")
+    with page.expect_download() as waiting:
+        page.click("button:text('Export')")
+    assert Path(waiting.value.path()).read_bytes().startswith(b"PK")
+    page.click("text=Forget…")
+    page.fill("#name", "Bob")
+    page.click("text=Forget for good")
+    assert "not the name" in page.inner_text(".notice")
+    page.fill("#name", "Bo")
+    page.click("text=Forget for good")
+    assert page.inner_text("h1") == "Forgotten"
+    assert "downloaded-by-token" in page.inner_text("main")
+    assert [one.name for one in club.persons("active")] == ["Ada", "Cy", "Dee", "Eli", "Flo"]
+
+
+def test_persons_who_are_alike_are_shown_in_pairs(page: Page, club: Gallery) -> None:
+    page.click("nav >> text=Review")
+    page.click("text=Alike")
+    assert page.locator(".pairs li").count() == 15
+    page.click(".pairs li >> nth=0 >> text=Compare")
+    assert page.locator(".both h2").count() == 2

@@ -42,8 +42,7 @@ def one(caller: By, page: Shown, question: str) -> Response:
 @needs("correct")
 def say(caller: By, page: Shown, question: str) -> Response:
     """Take a word; a page that is no longer right is told so, and nothing is changed."""
-    band = page.one("band")
-    band = band if band in BANDS else None
+    band = next((one for one in BANDS if one == page.one("band")), None)
     try:
         done = _said(page, question)
     except Stale:
