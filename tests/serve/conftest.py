@@ -14,9 +14,15 @@ from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.app import create_app
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.tokens import make_token
+from tests.evaluation.conftest import browser  # noqa: F401
 from tests.gallery.conftest import encoder, gallery, pictures  # noqa: F401
 
 Client = Callable[..., TestClient]
+
+
+@pytest.fixture
+def store() -> None:
+    """SQLite: what the server does is the same with both."""
 
 
 @pytest.fixture

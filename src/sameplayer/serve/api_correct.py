@@ -281,7 +281,8 @@ def exported(caller: Caller, person: str) -> bytes:
     """Return the zip of a person; nothing of it stays on the server's disk."""
     found = person_by_id(caller.gallery, person)
     with tempfile.TemporaryDirectory(prefix="sameplayer-") as folder:
-        path = Path(folder) / "person.zip"
+        # The name stands in the receipt of a later forgetting, so that the copy can be found.
+        path = Path(folder) / f"downloaded-by-token-{caller.token.id}.zip"
         export_person(caller.gallery, found.id, path, actor=caller.actor)
         return path.read_bytes()
 

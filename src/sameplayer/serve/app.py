@@ -14,7 +14,16 @@ from starlette.exceptions import HTTPException
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.serve import api_ask, api_read, page_ask, page_home
+from sameplayer.serve import (
+    api_ask,
+    api_correct,
+    api_read,
+    page_ask,
+    page_home,
+    page_person,
+    page_record,
+    page_review,
+)
 from sameplayer.serve.guard import Outside
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.pages import templates
@@ -22,7 +31,10 @@ from sameplayer.serve.problems import as_refused, body_of, invalid
 from sameplayer.serve.service import Service
 
 USUAL = Limits()
-ROUTERS = (api_read.router, api_ask.router, page_home.doors, page_home.router, page_ask.router)
+ROUTERS = (
+    api_read.router, api_ask.router, api_correct.router, page_home.doors, page_home.router,
+    page_ask.router, page_person.router, page_review.router, page_record.router,
+)  # fmt: skip
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
 Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors say what, where,

@@ -14,8 +14,7 @@ from sameplayer.gallery.asking import answer_vectors
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.records import Candidate, Person
 from sameplayer.serve.guard import needs
-from sameplayer.serve.page_review import revision_of
-from sameplayer.serve.pages import By, Page, Shown, go, page_router
+from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import Refused, as_refused
 from sameplayer.serve.telling import person_by_id, persons_told, picture_bytes
 

@@ -9,8 +9,7 @@ from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
 from sameplayer.serve.api_correct import exported
 from sameplayer.serve.guard import needs
-from sameplayer.serve.page_review import revision_of
-from sameplayer.serve.pages import By, Page, Shown, go, page_router
+from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
 from sameplayer.serve.telling import names_of, person_by_id
 from sameplayer.serve.tokens import list_tokens
@@ -24,8 +23,9 @@ WORDS = {
     "skip": "left a question for later", "merge": "merged two persons",
     "split": "split a person", "rename": "renamed a person", "restrict": "changed a restriction",
     "remove": "took pictures out", "undo": "took back", "redo": "did again",
-    "forget": "forgot a person", "receipt": "wrote the receipt of it", "export": "exported a person",
-    "create": "made the gallery", "settings": "changed settings", "calibrate": "calibrated",
+    "forget": "forgot a person", "receipt": "wrote the receipt of it",
+    "export": "exported a person", "create": "made the gallery", "settings": "changed settings",
+    "calibrate": "calibrated",
     "token": "changed tokens",
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from sameplayer.errors import SameplayerError, Stale
 from sameplayer.gallery import changes
 from sameplayer.gallery.review import counts, duplicates, queue
 from sameplayer.serve.guard import needs
-from sameplayer.serve.pages import BANDS, By, Page, Shown, go, page_router
+from sameplayer.serve.pages import BANDS, By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
 from sameplayer.serve.questions import waiting_question
 from sameplayer.serve.telling import picture_bytes
@@ -42,8 +42,7 @@ def one(caller: By, page: Shown, question: str) -> Response:
 @needs("correct")
 def say(caller: By, page: Shown, question: str) -> Response:
     """Take a word; a page that is no longer right is told so, and nothing is changed."""
-    band = page.one("band")
-    band = band if band in BANDS else None
+    band = next((one for one in BANDS if one == page.one("band")), None)
     try:
         done = _said(page, question)
     except Stale:
@@ -106,9 +105,3 @@ def _said(page: Page, question: str) -> int:
     if what in ("nobody", "skip"):
         return getattr(changes, what)(gallery, question, **how).seq
     raise SameplayerError("The form says nothing that is known; open the page again.")
-
-
-def revision_of(page: Page, name: str) -> int:
-    """Return a revision that the form carries; one that nobody can have seen where it is none."""
-    said = page.one(name)
-    return int(said) if said.isdigit() and len(said) < 16 else -1

@@ -96,6 +96,12 @@ class Page:
         return HTMLResponse(text, status)
 
 
+def revision_of(page: Page, name: str) -> int:
+    """Return a revision that the form carries; one that nobody can have seen where it is none."""
+    said = page.one(name)
+    return int(said) if said.isdigit() and len(said) < 16 else -1
+
+
 def go(address: str) -> Response:
     """Send the browser on to a page, after a form."""
     return RedirectResponse(address, 303)

@@ -66,9 +66,10 @@ def _numbers(a: Picture, b: Picture) -> dict[str, Any]:
 
 def _address(picture: Picture) -> str:
     import cv2
+    import numpy as np
 
     scale = SIDE / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    shown = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC if scale > 1 else
-                       cv2.INTER_AREA)  # fmt: skip
+    way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    shown = np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
     return f"data:image/jpeg;base64,{base64.b64encode(encode_picture(shown, '.jpg', 88)).decode()}"

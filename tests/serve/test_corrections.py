@@ -1,0 +1,128 @@
+"""Corrections over the API: each names the revision that was seen, and can be undone."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from sameplayer.errors import MissingFile
+from sameplayer.gallery.asking import ask_ready
+from tests.serve.test_api import error
+
+
+@pytest.fixture
+def question(gallery, pictures) -> str:
+    """Pictures of Bea that wait for a word."""
+    found = ask_ready(gallery, pictures(1, 2, seed=5), actor="me", keep=True).question
+    assert found is not None
+    return found
+
+
+def seen(revision: int) -> dict[str, str]:
+    return {"If-Match": f'"{revision}"'}
+
+
+def test_the_queue_is_answered_by_revision_and_a_second_word_is_refused(
+    client, address, gallery, question
+) -> None:
+    one = client("read", "correct")
+    listed = one.get(f"{address}/questions").json()
+    (item,) = listed["questions"]
+    assert sum(listed["counts"].values()) == 1
+    assert item["question"] == question
+    assert item["answer"]["candidates"][0]["name"] == "Bea"
+    there = f"{address}/questions/{question}"
+    body = {"person": gallery.person("Bea").id}
+    error(one.post(f"{there}/confirm", json=body), 428)
+    error(one.post(f"{there}/confirm", json=body, headers=seen(item["revision"] - 1)), 409)
+    assert gallery.person("Bea").pictures == 4
+    done = one.post(f"{there}/confirm", json=body, headers=seen(item["revision"]))
+    assert done.json()["kind"] == "confirm"
+    assert gallery.person("Bea").pictures == 6
+    error(one.post(f"{there}/nobody", headers=seen(item["revision"])), 409)
+    assert one.get(there).json()["state"] == "answered"
+    undone = one.post(f"{address}/events/{done.json()['seq']}/undo")
+    assert undone.json()["kind"] == "undo"
+    assert gallery.person("Bea").pictures == 4
+
+
+@pytest.mark.parametrize(
+    ("word", "body", "state"),
+    [("nobody", None, "nobody"), ("skip", None, "skipped"), ("confirm-new", "name", "answered"),
+     ("reject", "person", "open")],
+)  # fmt: skip
+def test_every_word_does_what_it_says(client, address, gallery, question, word, body, state):
+    one = client("read", "correct")
+    revision = one.get(f"{address}/questions/{question}").json()["revision"]
+    sent = {"name": {"name": "Dora"}, "person": {"person": gallery.person("Bea").id}}.get(body)
+    response = one.post(
+        f"{address}/questions/{question}/{word}", headers=seen(revision),
+        **({} if sent is None else {"json": sent}),
+    )  # fmt: skip
+    assert response.status_code == 200, response.text
+    now = one.get(f"{address}/questions/{question}").json()
+    assert now["state"] == state
+    if word == "reject":
+        assert "Bea" not in [one["name"] for one in now["answer"]["candidates"]]
+    if word == "confirm-new":
+        assert gallery.person("Dora").pictures == 2
+
+
+def test_persons_are_renamed_restricted_split_and_merged(client, address, gallery) -> None:
+    one = client("read", "correct")
+    ann, bea = gallery.person("Ann"), gallery.person("Bea")
+    there = f"{address}/persons/{ann.id}"
+    renamed = one.post(f"{there}/rename", json={"name": "Anna"}, headers=seen(ann.revision)).json()
+    error(one.post(f"{there}/rename", json={"name": "Anne"}, headers=seen(ann.revision)), 409)
+    error(one.post(f"{there}/rename", json={"name": "Bea"}, headers=seen(renamed["seq"])), 422)
+    moved = [kept.id for kept in gallery.pictures(ann.id)[:2]]
+    made = one.post(
+        f"{there}/split", json={"pictures": moved, "name": "Dora"}, headers=seen(renamed["seq"])
+    ).json()
+    assert (made["name"], made["pictures"]) == ("Dora", 2)
+    body = {"other": bea.id, "expected_other": bea.revision - 1}
+    revision = gallery.person("Anna").revision
+    error(one.post(f"{there}/merge", json=body, headers=seen(revision)), 409)
+    body["expected_other"] = bea.revision
+    merged = one.post(f"{there}/merge", json=body, headers=seen(revision)).json()
+    assert gallery.person("Bea").id == ann.id
+    assert one.get(f"{address}/persons/{bea.id}").json()["id"] == ann.id
+    one.post(f"{address}/events/{merged['seq']}/undo")
+    assert gallery.person("Bea").pictures == 4
+    revision = gallery.person("Bea").revision
+    one.post(f"{address}/persons/{bea.id}/restrict", json={"on": True}, headers=seen(revision))
+    assert gallery.person("Bea").state == "restricted"
+
+
+def test_a_person_is_exported_and_forgotten_by_an_admin_alone(
+    client, address, gallery, pictures
+) -> None:
+    bea = gallery.person("Bea")
+    there = f"{address}/persons/{bea.id}"
+    error(client("read", "answer", "correct").post(f"{there}/export"), 403)
+    admin = client("admin")
+    zipped = zipfile.ZipFile(io.BytesIO(admin.post(f"{there}/export").content))
+    assert zipped.testzip() is None
+    assert any(name.endswith(".json") for name in zipped.namelist())
+    revision = gallery.person("Bea").revision
+    error(admin.post(f"{there}/forget", json={}, headers=seen(revision - 1)), 409)
+    receipt = admin.post(f"{there}/forget", json={"reason": "asked"}, headers=seen(revision)).json()
+    assert (receipt["pictures"], receipt["bytes_found"]) == (4, 0)
+    assert "downloaded-by-token" in receipt["copies"][0]
+    with pytest.raises(MissingFile):
+        gallery.person("Bea")
+    error(admin.get(there), 404)
+    rows = [pictures(1, 1)[0].vector.tolist()]
+    again = admin.post(f"{address}/ask/vectors", json={"vectors": rows})
+    assert "Bea" not in again.text
+    assert "Bea" not in json.dumps(admin.get(f"{address}/events").json())
+
+
+def test_an_id_of_another_gallery_is_not_found(client, address, gallery) -> None:
+    one, other = client("read", "correct"), "0123456789abcdef"
+    for path, body in (("questions/{}/nobody", None), ("persons/{}/rename", {"name": "X"})):
+        error(one.post(f"{address}/{path.format(other)}", json=body, headers=seen(1)), 404)
+    error(one.post(f"{address}/events/999999/undo"), 404)
