@@ -39,9 +39,7 @@ def bomb(wide: int = 14_000, high: int = 14_000) -> bytes:
     row = bytes(1 + 3 * wide)
     data = b"".join(squeezed.compress(row) for _ in range(high)) + squeezed.flush()
     head = struct.pack(">IIBBBBB", wide, high, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def test_no_request_of_the_schema_breaks_the_server_or_the_schema(app, gallery) -> None:
