@@ -36,5 +36,4 @@ from .records import Settings as Settings
 from .records import Where as Where
 from .review import Item as Item
 from .review import queue as queue
-from .undo import history as history
 from .undo import undoable as undoable
