@@ -12,6 +12,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.serve.club import TOKEN, draw_club, rows_by_person, running  # noqa: E402
+
 from sameplayer.data.sources import read_source  # noqa: E402
 from sameplayer.data.synthetic import draw_league  # noqa: E402
 from sameplayer.encoder.embed import embed  # noqa: E402
@@ -19,7 +21,6 @@ from sameplayer.encoder.encoder import load_encoder  # noqa: E402
 from sameplayer.gallery import changes  # noqa: E402
 from sameplayer.gallery.calibration import calibrate  # noqa: E402
 from sameplayer.gallery.gallery import Gallery, open_gallery  # noqa: E402
-from tests.serve.club import TOKEN, draw_club, rows_by_person, running  # noqa: E402
 
 OUT = ROOT / "docs" / "pictures"
 
@@ -32,7 +33,7 @@ def make(folder: Path) -> tuple[Gallery, list[Path]]:
                                      frames=6))  # fmt: skip
     encoder = load_encoder("person")
     club = draw_club(folder / "club", encoder, league)
-    labelled = others.subset([row for rows in rows_by_person(others) for row in rows])
+    labelled = others.where([row for rows in rows_by_person(others) for row in rows])
     calibrate(club, embed(encoder, labelled), "coach")
     changes.rename(club, "Flo", "Florence", actor="coach")
     club.close()
@@ -56,10 +57,12 @@ def shoot(page: Page, address: str, here: str, club: Gallery, files: list[Path],
     page.goto(f"{here}/review")
     page.keyboard.press("s")
     page.wait_for_selector(".toast")
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=OUT / f"serve-review{name}.png")
     page.goto(f"{here}/persons")
     page.screenshot(path=OUT / f"serve-persons{name}.png")
     page.goto(f"{here}/persons/{club.person('Cy').id}")
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=OUT / f"serve-person{name}.png")
     page.goto(f"{here}/persons/{club.person('Cy').id}/merge/{club.person('Dee').id}")
     page.screenshot(path=OUT / f"serve-merge{name}.png")
