@@ -14,7 +14,7 @@ from sameplayer.serve.limits import Limits
 Clubs = tyro.conf.Positional[
     Annotated[
         tuple[Path, ...],
-        tyro.conf.arg(metavar="CLUB [CLUB ...]", help="Folders of galleries."),
+        tyro.conf.arg(metavar="CLUB [CLUB ...]", help="Folders of galleries; of a pilot."),
     ]
 ]
 USUAL = Limits()
@@ -39,6 +39,7 @@ def serve(
     for module in ("fastapi", "uvicorn", "python_multipart"):
         import_extra(module, "serve", "Serving a gallery")
     from sameplayer.gallery.gallery import open_gallery
+    from sameplayer.pilot.folder import RECORD, load_pilot
     from sameplayer.serve import run
     from sameplayer.serve.app import create_app
 
@@ -46,17 +47,23 @@ def serve(
         raise DataError("No gallery is given; expected the folder of one, or several.")
     if not 0 <= port <= 65535:
         raise SettingError("port", port, "a number from 0 to 65535")
-    labels = _labels(clubs)
+    pilots = [folder for folder in clubs if (folder / RECORD).is_file()]
+    if len(pilots) > 1:
+        raise DataError(f"{pilots[1]}: a second pilot; expected one at a time. Serve it alone.")
+    pilot = load_pilot(pilots[0]) if pilots else None
+    labels = _labels(tuple(folder for folder in clubs if folder not in pilots))
     galleries = {label: open_gallery(folder) for label, folder in labels.items()}
-    tokens, made = run.owner_tokens(host, list(galleries.values()), token_file)
-    app = create_app(galleries, limits=limits, owner_tokens=tokens)
+    tokens, made = run.owner_tokens(host, list(galleries.values()), token_file, bool(pilots))
+    app = create_app(galleries, limits=limits, owner_tokens=tokens, pilot=pilot)
     server = run.make_server(app, host, port, limits)
 
     def started() -> None:
         (own, *_) = server.servers[0].sockets[0].getsockname()[1:2]
         shown = f"[{host}]" if ":" in host else host
-        print(f"page: http://{shown}:{own}/", flush=True)
-        if made is not None:
+        if made is None:
+            print(f"page: http://{shown}:{own}/", flush=True)
+        else:  # what stands behind # never leaves the browser
+            print(f"page: http://{shown}:{own}/login#{made}", flush=True)
             print(f"token for this run: {made}", flush=True)
             print("Make lasting ones with: sameplayer gallery token", file=sys.stderr)
 

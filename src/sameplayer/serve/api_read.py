@@ -40,7 +40,7 @@ JPEG: dict[int | str, dict[str, Any]] = {
 
 def api_router() -> APIRouter:
     """Return a router whose routes all want a token, and tell errors alike."""
-    statuses = (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
+    statuses = (400, 401, 403, 404, 408, 409, 413, 415, 422, 428, 429, 503)
     return APIRouter(
         prefix="/v1", route_class=GuardedRoute, redirect_slashes=False,
         dependencies=[Security(HTTPBearer(auto_error=False, description="a token of the gallery"))],

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.pilot.folder import Pilot
 from sameplayer.serve import (
     api_ask,
     api_correct,
@@ -21,6 +22,7 @@ from sameplayer.serve import (
     page_ask,
     page_home,
     page_person,
+    page_pilot,
     page_record,
     page_review,
 )
@@ -34,6 +36,7 @@ USUAL = Limits()
 ROUTERS = (
     api_read.router, api_ask.router, api_correct.router, page_home.doors, page_home.router,
     page_ask.router, page_person.router, page_review.router, page_record.router,
+    page_pilot.router,
 )  # fmt: skip
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
@@ -46,15 +49,17 @@ def create_app(
     *,
     limits: Limits = USUAL,
     owner_tokens: Iterable[str] = (),
+    pilot: Pilot | None = None,
 ) -> FastAPI:
     """Return the application, for any ASGI server.
 
     galleries       open galleries, by the label that people see
     owner_tokens    tokens that may do everything in all of them, beside those in the galleries
+    pilot           a pilot whose questions are asked beside them, or instead
 
     It closes the galleries when it ends. Raises ConfigError for two copies of one gallery.
     """
-    service = Service(galleries, limits, owner_tokens)
+    service = Service(galleries, limits, owner_tokens, pilot)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -38,7 +38,8 @@ async def login(request: Request) -> Response:
     refuse_often(service.failures.wait(address))
     async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
         text = str(form.get("token", "")).strip()
-    if not await service.run(service.open_to, text):
+    own = await service.run(service.open_to, text)
+    if not own and not service.is_owner(text):
         service.failures.take(address)
         shown = templates.get_template("login.html.j2").render(wrong=True, here="")
         return HTMLResponse(shown, 401)
@@ -65,6 +66,8 @@ def logout(caller: By, page: Shown) -> Response:
 def home(caller: By, page: Shown) -> Response:
     """The galleries that one may see; the only one at once."""
     own = caller.service.open_to(page.session.token)
+    if not own and caller.service.pilot is not None:
+        return go("/pilot")
     if len(own) == 1:
         return go(f"/g/{own[0].settings.id}/{_first(caller)}")
     labels = caller.service.labels

@@ -32,7 +32,7 @@ def is_loopback(host: str) -> bool:
 
 
 def owner_tokens(
-    host: str, galleries: Sequence[Gallery], file: Path | None
+    host: str, galleries: Sequence[Gallery], file: Path | None, pilot: bool = False
 ) -> tuple[list[str], str | None]:
     """Return the tokens that are good for all galleries, and one made for this run, if it was.
 
@@ -42,15 +42,22 @@ def owner_tokens(
     if file is not None:
         return [read_token(file)], None
     without = [one for one in galleries if not any_token(one)]
-    if not without:
+    if not without and not pilot:
         return [], None
     if not is_loopback(host):
         raise ConfigError(
-            f"Others reach {host}, but {len(without)} of the galleries have no token; expected one "
-            "in each, or a file with a token for all. Make one with: sameplayer gallery token"
+            f"Others reach {host}, but {_those(len(without), pilot)} no token; expected one in "
+            "each gallery, or a file with a token for all. Make one with: sameplayer gallery token"
         )
     made = secrets.token_urlsafe(32)
     return [made], made
+
+
+def _those(galleries: int, pilot: bool) -> str:
+    words = f"{galleries} of the galleries" if galleries else ""
+    return " and ".join([one for one in (words, "the pilot" if pilot else "") if one]) + (
+        " has" if pilot and not galleries else " have"
+    )
 
 
 def read_token(file: Path) -> str:

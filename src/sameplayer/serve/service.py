@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.metrics import Metrics
 from sameplayer.serve.problems import Refused
@@ -50,7 +51,11 @@ class Service:
     """Everything that requests share."""
 
     def __init__(
-        self, galleries: Mapping[str, Gallery], limits: Limits, owner_tokens: Iterable[str] = ()
+        self,
+        galleries: Mapping[str, Gallery],
+        limits: Limits,
+        owner_tokens: Iterable[str] = (),
+        pilot: Pilot | None = None,
     ) -> None:
         """Take galleries by the label that people see, and tokens that are good for all of them."""
         self.galleries = {one.settings.id: one for one in galleries.values()}
@@ -60,7 +65,8 @@ class Service:
                 "Two of the galleries are copies of each other; expected each once. Serve one, or "
                 "serve the copy by itself."
             )
-        self.limits = limits
+        self.limits, self.pilot = limits, pilot
+        self.pilot_turn = threading.Lock()
         self._owners = [hash_of(text) for text in owner_tokens]
         self.pool = ThreadPoolExecutor(limits.light + limits.heavy, "serve")
         self.gates = {
@@ -74,6 +80,8 @@ class Service:
         self.sessions = sessions()
         self.asked = recently_asked()
         self.hidden = {str(one.folder): "the gallery" for one in self.galleries.values()}
+        if pilot is not None:
+            self.hidden[str(pilot.folder)] = "the pilot"
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in one of the server's threads, which keep their connections."""
@@ -82,7 +90,7 @@ class Service:
 
     def caller(self, text: str, gallery: str | None) -> Caller:
         """Return who has this token; Refused (401, 404) where it is not good for the gallery."""
-        if self._is_owner(text):
+        if self.is_owner(text):
             if gallery is not None and gallery not in self.galleries:
                 raise no_gallery()
             return Caller(self, OWNER, None if gallery is None else self.galleries[gallery])
@@ -97,6 +105,11 @@ class Service:
             raise no_gallery()
         raise unknown_token("no such token, or it counts no more" if text else "no token")
 
+    def is_owner(self, text: str) -> bool:
+        """Tell whether a token is good for everything that is served."""
+        given = hash_of(text)
+        return any([hmac.compare_digest(given, one) for one in self._owners])  # noqa: C419
+
     def holds(self, gallery: Gallery, key: str) -> bool:
         """Tell whether a token that counted a moment ago is one of this gallery."""
         with gallery.database.read() as cursor:
@@ -104,7 +117,7 @@ class Service:
 
     def open_to(self, text: str) -> list[Gallery]:
         """Return the galleries that a token is good for."""
-        if self._is_owner(text):
+        if self.is_owner(text):
             return list(self.galleries.values())
         return [one for one in self.galleries.values() if find_token(one, text) is not None]
 
@@ -123,10 +136,6 @@ class Service:
         self.pool.shutdown(wait=True, cancel_futures=True)
         for one in self.galleries.values():
             one.close()
-
-    def _is_owner(self, text: str) -> bool:
-        given = hash_of(text)
-        return any([hmac.compare_digest(given, one) for one in self._owners])  # noqa: C419
 
 
 def unknown_token(found: str) -> Refused:

@@ -1,0 +1,73 @@
+"""The pages of a pilot: same or not, and the report of it."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi.responses import HTMLResponse, Response
+
+from sameplayer.pilot.figures import report
+from sameplayer.pilot.folder import Pilot
+from sameplayer.pilot.page import Links, answer, question, render_question, render_report
+from sameplayer.serve.guard import HEADERS, needs
+from sameplayer.serve.pages import By, Page, Shown, go, page_router
+from sameplayer.serve.problems import Refused
+
+router = page_router("/pilot")
+
+
+@router.get("")
+@needs("correct")
+def ask(caller: By, page: Shown) -> Response:
+    """The pair whose answer tells most now."""
+    pilot = _pilot(caller)
+    with caller.service.pilot_turn:
+        pair = question(pilot)
+    links = _links(page)
+    return _shown(render_question(pilot, pair, links), links)
+
+
+@router.post("/answer")
+@needs("correct")
+def take(caller: By, page: Shown) -> Response:
+    """Keep an answer, and ask the next."""
+    with caller.service.pilot_turn:
+        answer(_pilot(caller), page.one("pair"), page.one("answer"))
+    return go("/pilot")
+
+
+@router.get("/report")
+@needs("correct", heavy=True)
+def told(caller: By, page: Shown) -> Response:
+    """What to expect on this footage."""
+    pilot, links = _pilot(caller), _links(page)
+    return _shown(render_report(pilot, report(pilot), links), links)
+
+
+@router.get("/pictures/{name}.jpg")
+@needs("correct")
+def picture(caller: By, page: Shown, name: str) -> Response:
+    """A picture of the pilot."""
+    return Response(_pilot(caller).picture(name), media_type="image/jpeg")
+
+
+def _pilot(caller: By) -> Pilot:
+    found = caller.service.pilot
+    if found is None:
+        raise Refused(404, "no pilot is served here")
+    return found
+
+
+def _links(page: Page) -> Links:
+    return Links(
+        answer="/pilot/answer", report="/pilot/report", question="/pilot",
+        picture=lambda name: f"/pilot/pictures/{name}.jpg",
+        hidden=(("word", page.session.word),), nonce=secrets.token_urlsafe(16),
+    )  # fmt: skip
+
+
+def _shown(text: str, links: Links) -> Response:
+    """Return a page whose own style and script carry the nonce that the policy names."""
+    own = f"; style-src 'nonce-{links.nonce}'; script-src 'nonce-{links.nonce}'"
+    policy = HEADERS["Content-Security-Policy"] + own
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy})
