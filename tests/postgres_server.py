@@ -48,6 +48,11 @@ class Server:
         """Return the connection string of a role."""
         return f"host={self.folder} dbname=postgres user={user}"
 
+    def variables(self, database: str) -> dict[str, str]:
+        """Make a database, and return the environment in which it is found without an address."""
+        self._run("createdb", "--host", self.folder, "--username", "club", database)
+        return {"PGHOST": str(self.folder), "PGUSER": "club"}
+
     def _run(self, name: str, *arguments: str | Path) -> None:
         done = subprocess.run(
             [self._binaries / name, *arguments], stdin=subprocess.DEVNULL, cwd=self.folder,

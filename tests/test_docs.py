@@ -59,8 +59,12 @@ def test_snippets_run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if "postgresql:///" in page.read_text():
+        for name, value in request.getfixturevalue("server").variables("clubs").items():
+            monkeypatch.setenv(name, value)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     made = {name for _, text in _snippets(page) for name in re.findall(r"--out (\S+)", text)}
     for item in folder.iterdir():

@@ -9,6 +9,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
+from sameplayer.encoder.encoder import load_encoder
 from sameplayer.gallery.gallery import open_gallery
 
 
@@ -64,8 +65,9 @@ def test_another_encoder_from_the_pictures(
     club: Path, persons: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["gallery", "enrol", str(club), str(persons)]) == 0
-    new = tmp_path / "NEW"
-    assert main(["gallery", "re-embed", str(club), "--out", str(new), "--encoder", "person"]) == 0
+    new, other = tmp_path / "NEW", tmp_path / "encoder"
+    load_encoder("colour").with_views(mirror=True).save(other)
+    assert main(["gallery", "re-embed", str(club), "--out", str(new), "--encoder", str(other)]) == 0
     with open_gallery(club) as old, open_gallery(new) as made:
         assert made.settings.fingerprint != old.settings.fingerprint
         assert [one.id for one in made.persons()] == [one.id for one in old.persons()]

@@ -120,6 +120,9 @@ def measure(folder: Path, rows: int, each: int, rounds: int) -> tuple[Times, dic
             "ask of one game in 40, cold", lambda query, w=one: answer_vectors(gallery, query, w), 1
         )
     timed("ask of one game in 40, warm", lambda query: answer_vectors(gallery, query, where[2]))
+    began = time.perf_counter()
+    gallery.database.erase()
+    times["erase what was deleted"] = [1e3 * (time.perf_counter() - began)]
     size = len(gallery.index.means()) * width * 4
     gallery.close()
     return times, {"persons": persons, "size": size, "speed": memory_speed(), "memory": memory}

@@ -240,4 +240,4 @@ def test_the_verb_prints_and_writes(
     assert record["galleries"][0]["enrolled"] == 3
     assert "split</th><td>test" in (tmp_path / "a.html").read_text()
     assert main([*command, "--known", "2"]) == 2
-    assert "--prior is 2.0" in capsys.readouterr().err
+    assert "--known is 2.0" in capsys.readouterr().err

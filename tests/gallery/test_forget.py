@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.gallery.asking import ask_vectors
+from sameplayer.gallery.asking import ask_ready, ask_vectors
+from sameplayer.gallery.audit import verify
+from sameplayer.gallery.changes import confirm, merge, rename, split
+from sameplayer.gallery.database import SqliteDatabase
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget, readmit
-from sameplayer.gallery.gallery import open_gallery
+from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.history import broken_links, events
 from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.undo import undo
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -107,8 +111,9 @@ def test_a_name_comes_back_when_it_is_readmitted(gallery, told, pictures) -> Non
 
 @sqlite_alone
 def test_with_a_reader_it_fails_and_the_same_call_finishes_it(gallery, told) -> None:
-    gallery.database.patience = 0.1
     person, _, needles = told
+    gallery.close()
+    gallery = Gallery(gallery.folder, SqliteDatabase(gallery.database.path, patience=0.1))
     reader = sqlite3.connect(gallery.folder / "gallery.sqlite")
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM person").fetchone()
@@ -160,3 +165,113 @@ def test_names_of_others_that_contain_the_name_are_no_residue(gallery, pictures)
     }
     assert notes <= set(receipt.notes)
     assert gallery.person("Jo Anna").pictures == 4
+
+
+def test_who_was_merged_into_a_person_goes_too(gallery, pictures) -> None:
+    enrol_pictures(gallery, {"Dora": pictures(7), "Dorothea": pictures(7, seed=1)}, actor="me")
+    other = gallery.person("Dorothea").id
+    merge(gallery, "Dora", "Dorothea", actor="me")
+    receipt = forget(gallery, "Dorothea", actor="me")
+    assert (receipt.persons, receipt.pictures, receipt.bytes_found) == (2, 8, 0)
+    with gallery.database.read() as cursor:
+        assert cursor.one("SELECT 1 FROM person WHERE id = ?", other) is None
+    again = enrol_pictures(gallery, {"Dorothea": pictures(7, seed=2)}, actor="me")
+    assert again.suppressed == 4
+    with pytest.raises(DataError, match="was forgotten with a person"):
+        undo(gallery, 3, actor="me")
+
+
+def test_a_question_that_was_answered_goes_with_its_person(gallery, pictures) -> None:
+    answer = ask_ready(gallery, pictures(0, seed=4), actor="me", keep=True)
+    confirm(gallery, answer.question, "Ann", actor="me")
+    open_one = ask_ready(gallery, pictures(9), actor="me", keep=True).question
+    assert forget(gallery, "Ann", actor="me").pictures == 8
+    with gallery.database.read() as cursor:
+        assert [row[0] for row in cursor.rows("SELECT id FROM question")] == [open_one]
+        assert all(one.detail is None for one in events(cursor, answer.question)
+                   if one.kind not in ("forget", "receipt"))  # fmt: skip
+    assert verify(gallery).wrong == ()
+
+
+def test_events_about_who_had_a_picture_before_name_it_no_longer(gallery) -> None:
+    moved = [one.id for one in gallery.pictures(gallery.person("Ann").id)[:2]]
+    new = split(gallery, "Ann", moved, "Anton", actor="me")
+    assert forget(gallery, new.id, actor="me").pictures == 2
+    assert gallery.person("Ann").pictures == 2
+    with gallery.database.read() as cursor:
+        rows = cursor.rows("SELECT detail FROM event WHERE detail IS NOT NULL")
+    assert not [key for key in moved for row in rows if key in row[0]]
+    assert verify(gallery).wrong == ()
+
+
+def test_a_name_that_somebody_else_has_now_is_not_kept_out(gallery, pictures) -> None:
+    rename(gallery, "Ann", "Dora", actor="me")
+    rename(gallery, "Bea", "Ann", actor="me")
+    receipt = forget(gallery, "Dora", actor="me")
+    assert "somebody else has a name of this person: it is not kept out" in receipt.notes
+    assert enrol_pictures(gallery, {"Ann": pictures(1, seed=6)}, actor="me").added == 4
+    assert enrol_pictures(gallery, {"Dora": pictures(0, seed=6)}, actor="me").suppressed == 4
+
+
+def test_there_is_no_undo(gallery) -> None:
+    forget(gallery, "Ann", actor="me")
+    with pytest.raises(DataError, match="what was forgotten is gone"):
+        undo(gallery, actor="me")
+    with pytest.raises(MissingFile):
+        forget(gallery, "Ann", actor="me")
+
+
+def test_kept_answers_to_requests_go_where_they_name_the_person(gallery) -> None:
+    rows = [("a", "hash", '{"name": "Ann"}', "x"), ("b", "hash", '{"name": "Bea"}', "x")]
+    with gallery.database.write() as cursor:
+        cursor.many("INSERT INTO once (key, request, response, at) VALUES (?, ?, ?, ?)", rows)
+    forget(gallery, "Ann", actor="me")
+    with gallery.database.read() as cursor:
+        assert [row[0] for row in cursor.rows("SELECT key FROM once")] == ["b"]
+
+
+def test_a_stop_after_the_rows_are_gone_is_finished(gallery, told, monkeypatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gallery.files, "remove", stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(gallery, "Dörte Müller", actor="me")
+    report = verify(gallery)
+    assert (report.wrong, len(report.unfinished)) == ((), 1)
+    assert any(needle in _everything(gallery.folder) for needle in told[2])
+    assert forget(gallery, "Dörte Müller", actor="me").bytes_found == 0
+    assert not [needle for needle in told[2] if needle in _everything(gallery.folder)]
+    assert verify(gallery).unfinished == ()
+
+
+def test_a_deletion_that_never_came_to_be_leaves_no_marker(gallery, told, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sameplayer.gallery.forget.Change.done", fail)
+        with pytest.raises(RuntimeError):
+            forget(gallery, told[0], actor="me")
+    assert gallery.person(told[0]).pictures == 4
+    assert verify(gallery).unfinished == ()
+    assert forget(gallery, told[0], actor="me").bytes_found == 0
+    assert not list(gallery.folder.glob("forget-*"))
+
+
+@sqlite_alone
+def test_a_long_life_leaves_nothing_in_unused_parts_of_pages(gallery, pictures) -> None:
+    """Pages are split and joined again and again: what moved must not stay where it was."""
+    rng = np.random.default_rng(0)
+    there: list[str] = []
+    for step in range(60):
+        name = f"Quirin {step:03d} {'x' * int(rng.integers(1, 150))}"
+        made = pictures(100 + step, int(rng.integers(1, 6)), content=None)
+        enrol_pictures(gallery, {name: made}, actor="me")
+        there.append(name)
+        if len(there) > 12:
+            gone = there.pop(int(rng.integers(len(there))))
+            assert forget(gallery, gone, actor="me").bytes_found == 0
+            content = (gallery.folder / "gallery.sqlite").read_bytes()
+            assert gone[:10].encode() not in content

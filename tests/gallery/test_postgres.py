@@ -149,6 +149,33 @@ def test_a_read_only_server_is_told(server: Server, database: PostgresDatabase) 
                 cursor.run("UPDATE latest SET changed = 0")
 
 
+def test_a_role_without_special_rights_keeps_a_gallery(
+    tmp_path: Path, encoder, pictures, server: Server, store: str
+) -> None:
+    with _role(server, "LOGIN") as role:
+        with _sql(server) as sql:
+            sql.execute(f"GRANT CREATE ON DATABASE postgres TO {role}")
+        own = server.connection(role)
+        with create_gallery(tmp_path / "own", encoder, purpose="test", store=own) as gallery:
+            enrol_pictures(gallery, {"Ann": pictures(0)}, actor="me")
+            gallery.database.erase()
+            assert gallery.database.files() == []
+            assert gallery.database.problems() == []
+            with _sql(server) as sql:
+                sql.execute(f"GRANT pg_checkpoint TO {role}")
+                sql.execute(f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {role}")
+                sql.execute(f"ALTER ROLE {role} SET wal_recycle = off")
+            gallery.close()
+            assert len(gallery.database.remains()) == 2  # the server's setting counts, not this
+            with _sql(server) as sql:
+                sql.execute(f"ALTER ROLE {role} RESET wal_recycle")
+            gallery.close()
+            with _log_removed(server):
+                assert len(gallery.database.remains()) == 1
+            gallery.database.erase()
+            assert ask_vectors(gallery, pictures(0)[0].vector[None], actor="me").persons == 1
+
+
 @contextmanager
 def _role(server: Server, settings: str) -> Iterator[str]:
     with _sql(server) as sql:
@@ -243,21 +270,26 @@ def test_where_the_log_is_not_recycled_no_byte_stays_at_all(
 ) -> None:
     vector = pictures(51)[1]
     enrol_pictures(gallery, {"Ottilie Wildermuth": [vector]}, actor="me")
+    _delete(database, "Ottilie Wildermuth")
+    with _log_removed(server):
+        database.erase()
+        assert len(database.remains()) == 1  # backups
+        everything = _bytes_of([path for path in server.data.rglob("*") if path.is_file()])
+    assert b"Ottilie Wildermuth" not in everything
+    assert vector.vector.tobytes()[64:128] not in everything
+
+
+@contextmanager
+def _log_removed(server: Server) -> Iterator[None]:
     with _sql(server) as sql:
         sql.execute("ALTER SYSTEM SET wal_recycle = off")
         sql.execute("SELECT pg_reload_conf()")
         sql.execute("SELECT pg_sleep(0.2)")
         try:
-            _delete(database, "Ottilie Wildermuth")
-            database.close()
-            database.erase()
-            assert len(database.remains()) == 1  # backups
-            everything = _bytes_of([path for path in server.data.rglob("*") if path.is_file()])
+            yield
         finally:
             sql.execute("ALTER SYSTEM RESET wal_recycle")
             sql.execute("SELECT pg_reload_conf()")
-    assert b"Ottilie Wildermuth" not in everything
-    assert vector.vector.tobytes()[64:128] not in everything
 
 
 def _delete(database: PostgresDatabase, name: str) -> None:

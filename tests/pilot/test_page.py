@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -70,6 +71,13 @@ def test_the_report_of_a_league_holds_figures_and_says_what_it_does_not_know(
     page = render_report(pilot, found)
     assert "http" not in page
     assert "Threshold for a wanted error" in page
+
+
+def test_pairs_that_could_not_be_told_are_counted_and_named(pilot: Pilot) -> None:
+    answer(pilot, str(question(pilot)), "unsure")
+    found = report(pilot)
+    assert json.loads(json.dumps(found))["answers"]["unsure"] == 1
+    assert "1 of 1 pairs could not be told" in found["notes"][0]
 
 
 def test_an_unknown_pair_or_answer_is_refused_and_nothing_is_kept(pilot: Pilot) -> None:

@@ -153,17 +153,19 @@ def re_embed(
     gallery: Club,
     out: Path,
     encoder: Annotated[str, tyro.conf.arg(help=RUN + USUAL)] = DEFAULT,
+    store: str | None = None,
     who: By = By(),
 ) -> None:
     """Make a gallery anew, with another encoder, from the pictures it keeps; whole or not at all.
 
     Args:
-        out: New folder. The old gallery stays; forget it when the new one is right.
+        out: New folder. The old gallery stays; delete it when the new one is right.
+        store: postgresql://... for a server with many users; left out: one file in the folder.
     """
     from sameplayer.gallery.re_embedding import re_embed as again
 
     with Who(who.by).open(gallery) as opened, bar("embedding") as advance:
-        count = again(opened, out, encoder, actor=who.actor, progress=advance)
+        count = again(opened, out, encoder, actor=who.actor, store=store, progress=advance)
     print(f"{out}: {count} pictures, embedded anew; calibrate it before you trust its numbers")
 
 

@@ -202,16 +202,36 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
     from sameplayer.gallery.sweep import sweep as clean
 
     with who.open(gallery) as opened:
-        if dry_run:
-            found = due(opened)
-            for person, why in found:
-                print(f"{person.id}  {person.name}: {why}")
-            print(f"{len(found)} to forget")
-            return
-        receipts = clean(opened, actor=who.actor)
+        for person, why in due(opened) if dry_run else ():
+            print(f"{person.id}  {person.name}: {why}")
+        receipts = clean(opened, actor=who.actor, dry_run=dry_run)
         for receipt in receipts:
-            print(receipt)
-        print(f"{len(receipts)} forgotten")
+            if not dry_run:
+                print(receipt)
+        pictures = sum(one.pictures for one in receipts)
+        print(f"{len(receipts)} {'due' if dry_run else 'forgotten'}, with {pictures} pictures")
+
+
+def policy(
+    gallery: Club,
+    person: PersonId,
+    basis: str | None = None,
+    consent: str | None = None,
+    expires: str | None = None,
+    who: Who = Who(),
+) -> None:
+    """Set why, and how long, a person may be kept; an empty text takes one away.
+
+    Args:
+        basis: Legal basis, in words.
+        consent: Where the consent is recorded, and of which date.
+        expires: Day after which the person must go (2026-12-31).
+    """
+    from sameplayer.gallery.policy import set_policy
+
+    facts = {"basis": basis, "consent": consent, "expires": expires}
+    with who.open(gallery) as opened:
+        _told(set_policy(opened, person, actor=who.actor, **facts))
 
 
 def export(gallery: Club, person: PersonId, out: Path, who: Who = Who()) -> None:
@@ -227,16 +247,21 @@ def export(gallery: Club, person: PersonId, out: Path, who: Who = Who()) -> None
     print(out)
 
 
-def audit(gallery: Club, head: str | None = None, who: Who = Who()) -> int:
+def audit(
+    gallery: Club, head: str | None = None, events: Path | None = None, who: Who = Who()
+) -> int:
     """Check the chain of events, the record and the pictures; 1 where something is wrong.
 
     Args:
         head: A head that you kept, as this command printed it: it must still be in the chain.
+        events: Write all events to this file (.csv or .json), without what they say in detail.
     """
-    from sameplayer.gallery.audit import verify
+    from sameplayer.gallery.audit import verify, write_events
 
     with who.open(gallery) as opened:
-        found = verify(opened, head) if head is not None else verify(opened)
+        if events is not None:
+            write_events(opened, events, actor=who.actor)
+        found = verify(opened, head)
     print(found)
     return 1 if found.wrong else 0
 
@@ -267,6 +292,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "forget": forget,
     "readmit": readmit,
     "sweep": sweep,
+    "policy": policy,
     "export": export,
     "audit": audit,
 }

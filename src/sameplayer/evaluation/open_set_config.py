@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sameplayer.encoder.calibration import check_prior
+from sameplayer.encoder.calibration import is_number
 from sameplayer.errors import SettingError
 
 
@@ -32,7 +32,8 @@ class OpenSetConfig:
 
     def __post_init__(self) -> None:
         """Raise SettingError for what is out of range."""
-        check_prior(self.known)
+        if not is_number(self.known) or not 0 < self.known < 1:
+            raise SettingError("known", self.known, "a share over 0 and below 1")
         for name in ("pictures", "draws", "resamples"):
             if getattr(self, name) < 1:
                 raise SettingError(name, getattr(self, name), "1 or more")

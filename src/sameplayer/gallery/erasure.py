@@ -11,6 +11,7 @@ from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.history import Change
 
 STEP = 500  # values that one statement names
+Details = dict[int, "str | None"]  # of events, by their number
 STAY = "'forget', 'receipt'"  # kinds of events that hold ids and counts only
 
 
@@ -53,10 +54,16 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
     hashes    further subjects of events about the person: keyed hashes of the name
     """
     persons = _family(cursor, person)
-    pictures = tuple(_pictures(cursor, "person", persons))
-    questions = _left_alone(cursor, {one.question for one in pictures if one.question}, pictures)
+    about = _about(cursor, (*persons, *hashes))
+    answered = _answered(cursor, about)
+    pictures = (
+        *_pictures(cursor, "picture.person", persons),
+        *_pictures(cursor, "picture.person IS NULL AND picture.question", answered),
+    )
+    asked = {*answered, *(one.question for one in pictures if one.question is not None)}
+    questions = _left_alone(cursor, asked, pictures)
+    about |= _about(cursor, questions)
     rows = list(_in(cursor, "SELECT id, name, mean FROM person WHERE id IN", persons))
-    about = _about(cursor, (*persons, *questions, *hashes))
     names = {(str(row[0]), str(row[1])) for row in rows} | _former_names(about, set(persons))
     return Doomed(
         tuple(persons), pictures, questions, tuple(sorted(names)),
@@ -67,7 +74,7 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
 
 def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> Doomed:
     """Return all that is kept about pictures, and about questions that have no others."""
-    pictures = tuple(_pictures(cursor, "id", list(keys)))
+    pictures = tuple(_pictures(cursor, "picture.id", list(keys)))
     questions = _left_alone(cursor, {one.question for one in pictures if one.question}, pictures)
     holders = {row[0] for row in _in(
         cursor, "SELECT person FROM picture WHERE id IN", [one.id for one in pictures]
@@ -112,10 +119,17 @@ def _family(cursor: Cursor, person: str) -> list[str]:
     return found
 
 
+def _answered(cursor: Cursor, about: Details) -> list[str]:
+    """Return the questions whose last word is one of these events: that it is the person."""
+    keys = {str(key) for table, key, *_ in _changes(about) if table == "question"}
+    sql = "SELECT id, revision FROM question WHERE state = 'answered' AND id IN"
+    return sorted(key for key, revision in _in(cursor, sql, keys) if revision in about)
+
+
 def _pictures(cursor: Cursor, column: str, keys: Iterable[str]) -> Iterator[DoomedPicture]:
     sql = (
         "SELECT picture.id, digest, file, question, data FROM picture "
-        f"LEFT JOIN vector ON vector.picture = picture.id WHERE picture.{column} IN"
+        f"LEFT JOIN vector ON vector.picture = picture.id WHERE {column} IN"
     )
     for key, digest, file, question, data in _in(cursor, sql, keys):
         yield DoomedPicture(key, digest, file is not None, question, data or b"")
@@ -130,9 +144,6 @@ def _left_alone(
         cursor, "SELECT id, question FROM picture WHERE question IN", questions
     ) if row[0] not in ids}  # fmt: skip
     return tuple(sorted(questions - others))
-
-
-Details = dict[int, "str | None"]
 
 
 def _about(cursor: Cursor, subjects: Iterable[str]) -> Details:

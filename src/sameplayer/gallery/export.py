@@ -47,7 +47,8 @@ def export_person(gallery: Gallery, person: str, path: str | Path, *, actor: str
         pictures = pictures_of(cursor, "person", found.id)
         facts = _facts(gallery, cursor, found, pictures)
         vectors = _vectors(cursor, found.id, {one.id for one in pictures})
-    if found.name.casefold() in path.name.casefold():
+    # A number stands in any date, and says nothing by itself.
+    if not found.name.isdigit() and found.name.casefold() in path.name.casefold():
         raise DataError(
             f"{path}: the file's name would stand in the record. Choose one without the person's "
             f"name, such as {found.id}.zip."

@@ -215,13 +215,13 @@ def open_gallery(
 
     Raises MissingFile, DataError for what is no gallery, RankingError for another encoder.
     """
-    from sameplayer.encoder.encoder import load_encoder
-
     if not Path(folder).is_dir():
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
     if isinstance(encoder, (str, Path)):
+        from sameplayer.encoder.encoder import load_encoder
+
         encoder = load_encoder(encoder, device=device)
     return Gallery(folder, open_database(Path(folder)), encoder, device)
 

@@ -22,7 +22,6 @@ from sameplayer.gallery.tables import CHANGED
 
 START = "0" * 64
 BACKWARDS = timedelta(minutes=5)  # a clock may be set back by so much
-WATCHED = {"person": ("name",), "question": (), "picture": ("person", "question")}
 COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
 
 
@@ -99,13 +98,8 @@ class Change:
         marks = ", ".join("?" * len(row))
         self.cursor.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
         self._changed.append([table, key, "state", "removed", row["state"]])
-        self.rest_on(table, key, **{name: row[name] for name in WATCHED[table] if name in row})
         if table != "picture":
             self.about(key)
-
-    def rest_on(self, table: str, key: str, **values: Any) -> None:
-        """Remember cells that the event rests on: to undo one, they must be as they are now."""
-        self._changed += [[table, key, name, value, value] for name, value in values.items()]
 
     def part(self, picture: str, person: str, apart: bool) -> bool:
         """Say that a picture does not show a person, or take that back; tell whether it is new."""

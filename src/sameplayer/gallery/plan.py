@@ -85,6 +85,8 @@ def _is_of(plan: Plan, cell: Cell) -> bool:
     table, key, name = cell[:3]
     if table == "apart":
         return (key, name) in plan.apart
+    if plan.before.get((table, key), {}).get("state") == "removed":
+        return True  # the event added the row: whatever changed in it since changed what it added
     return name in plan.after.get((table, key), ())
 
 
@@ -172,8 +174,8 @@ def _names(then: _Then, event: Event) -> Obstacle | None:
         for (other,) in others:
             now = then.row("person", other)
             if now["state"] != "removed" and now["name"] == row["name"]:
-                where = ("person", other, "name")
-                return Obstacle(f"person {other} has the name now", (other,), (where,))
+                where = (("person", other, "name"), ("person", other, "state"))
+                return Obstacle(f"person {other} has the name now", (other,), where)
     return None
 
 

@@ -238,7 +238,9 @@ WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)),
 all_of AS (SELECT oid FROM own UNION SELECT reltoastrelid FROM own WHERE reltoastrelid <> 0
 UNION SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT reltoastrelid FROM own))
 SELECT pg_relation_filepath(oid) FROM all_of WHERE pg_relation_filepath(oid) IS NOT NULL"""
-REMAINS = """SELECT current_setting('wal_recycle') = 'off'
+# What a role or a session sets of it does not count: the server itself clears the log.
+REMAINS = """SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'wal_recycle' AND setting = 'off'
+AND source IN ('configuration file', 'command line'))
 AND has_function_privilege('pg_switch_wal()', 'EXECUTE') AND EXISTS (SELECT 1 FROM pg_roles
 WHERE rolname IN ('pg_checkpoint', current_user) AND (pg_has_role(oid, 'USAGE') AND
 rolname = 'pg_checkpoint' OR rolsuper)), current_setting('archive_mode'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +14,11 @@ from sameplayer.data.images import decode
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
 from sameplayer.files import whole_folder
-from sameplayer.gallery.database import FILE, Cursor, SqliteDatabase
+from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import KEY, Gallery, lasting_name, write_settings
 from sameplayer.gallery.history import Change
 from sameplayer.gallery.rows import refresh_mean
+from sameplayer.gallery.stores import new_database
 
 COPIED = ("question", "picture", "apart", "event", "about", "suppressed", "once", "token")
 BATCH = 256
@@ -29,6 +31,7 @@ def re_embed(
     encoder: Encoder | str | Path,
     *,
     actor: str,
+    store: str | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Write a new gallery of the same persons, pictures and history; return how many pictures.
@@ -36,22 +39,22 @@ def re_embed(
     out        new or empty folder; the gallery itself stays as it is, and its record says that
                there is a copy
     encoder    what ``load_encoder`` takes
+    store      where the new record lies, as in ``create_gallery``
 
     The new gallery is not calibrated. Raises DataError for a gallery that keeps no pictures, and
     where one of them cannot be read.
     """
     own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
     named = "" if isinstance(encoder, Encoder) else lasting_name(encoder)
+    settings = replace(
+        gallery.settings, id=secrets.token_hex(8), encoder=named, fingerprint=own.fingerprint(),
+        width=own.row_width, likelihood=None,
+    )  # fmt: skip
     with gallery.change(actor, "re-embed") as change, whole_folder(out) as partial:
         ids = _with_files(gallery, change.cursor)
         shutil.copy2(gallery.folder / KEY, partial / KEY)
-        database = SqliteDatabase(partial / FILE, create=True)
-        with database.write() as cursor:
+        with new_database(partial, store, settings.id) as made, made.write() as cursor:
             _copy_rows(change.cursor, cursor)
-            settings = replace(
-                gallery.settings, encoder=named, fingerprint=own.fingerprint(),
-                width=own.row_width, likelihood=None,
-            )  # fmt: skip
             write_settings(cursor, settings)
             for start in range(0, len(ids), BATCH):
                 part = ids[start : start + BATCH]
@@ -59,8 +62,6 @@ def re_embed(
                 if progress is not None:
                     progress(start + len(part), len(ids))
             _new_means(cursor, actor, settings.fingerprint)
-        database.erase()
-        database.close()
         change.done(copies=[str(out)], encoder=settings.fingerprint)
     return len(ids)
 

@@ -95,8 +95,7 @@ def name_pieces(person: str, name: str) -> list[tuple[str, bytes]]:
 def vector_pieces(data: bytes) -> list[tuple[str, bytes]]:
     """Return pieces of a vector's bytes that stand in no other vector by chance."""
     words = np.frombuffer(data, np.uint32)
-    full = np.flatnonzero(words[:-1] & words[1:]) if len(words) > 1 else np.zeros(0, np.int64)
-    return _spread("vector", data, [int(at) * 4 for at in full])
+    return _spread("vector", data, 4 * np.flatnonzero((words[:-1] != 0) & (words[1:] != 0)))
 
 
 def file_pieces(content: bytes) -> list[tuple[str, bytes]]:
@@ -104,7 +103,7 @@ def file_pieces(content: bytes) -> list[tuple[str, bytes]]:
     if len(content) < 2 * PIECE:  # no picture, and too little to be told from anything else
         return [("picture", content)] if len(set(content)) >= VARIED else []
     start = content.rfind(SAID) + 16
-    return _spread("picture", content, list(range(start, len(content) - PIECE + 1, WORD)))
+    return _spread("picture", content, np.arange(start, len(content), WORD))
 
 
 def search(traces: Traces, files: Iterable[Path]) -> Iterator[Place]:
@@ -198,12 +197,11 @@ def _candidates(
             yield first + WORD * int(one), int(found[one])
 
 
-def _spread(what: str, data: bytes, starts: list[int]) -> list[tuple[str, bytes]]:
+def _spread(what: str, data: bytes, starts: np.ndarray) -> list[tuple[str, bytes]]:
     """Return some pieces that begin at ``starts``, over all of the data."""
-    fit = [at for at in starts if at + PIECE <= len(data)]
     pieces = []
-    for part in np.array_split(np.array(fit, np.int64), PIECES):
-        for at in part[:PIECES]:
+    for part in np.array_split(starts[starts + PIECE <= len(data)], PIECES):
+        for at in part[:PIECES].tolist():
             piece = data[at : at + PIECE]
             if len(set(piece)) >= VARIED:
                 pieces.append((what, piece))

@@ -84,6 +84,6 @@ def _compared(
 def unsure_of(pilot: Pilot, known: Told) -> int:
     """Return how many pairs people could not tell and nothing else tells."""
     return sum(
-        answer == "unsure" and known.labels[pilot.places[pair]] < 0
+        answer == "unsure" and int(known.labels[pilot.places[pair]]) < 0
         for pair, answer in known.answers.items()
     )
