@@ -33,7 +33,9 @@ def address(gallery: Gallery) -> str:  # noqa: F811
 
 @pytest.fixture
 def app(gallery: Gallery) -> FastAPI:  # noqa: F811
-    return create_app({"club": gallery}, limits=Limits(), owner_tokens=["owner-of-the-tests"])
+    return create_app(
+        {"club": gallery}, limits=Limits(failures=1000), owner_tokens=["owner-of-the-tests"]
+    )
 
 
 @pytest.fixture

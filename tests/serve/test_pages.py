@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
@@ -41,6 +41,12 @@ def opened(browser: Browser, address: str, **how) -> Page:
     page.fill("#token", TOKEN)
     page.click("button:text('Log in')")
     return page
+
+
+def press(page: Page, key: str) -> None:
+    """Press a key once the page's script listens."""
+    page.wait_for_load_state("load")
+    page.keyboard.press(key)
 
 
 @pytest.fixture(params=[True, False], ids=["scripts", "no scripts"])
@@ -181,34 +187,34 @@ def test_a_question_is_answered_by_a_key_and_that_is_undone_by_one(
     first = page.inner_text(".candidate >> nth=0 >> b")
     question = page.get_attribute(".question", "data-question")
     before = club.person(first).pictures
-    page.keyboard.press("y")
+    press(page, "y")
     page.wait_for_selector(".toast")
     assert waiting.inner_text() == "5"
     assert club.person(first).pictures == before + 2
-    page.keyboard.press("u")
+    press(page, "u")
     page.wait_for_selector(f"[data-question='{question}']")
     assert club.person(first).pictures == before
     second = page.inner_text(".candidate >> nth=1 >> b")
     held = club.person(second).pictures
-    page.keyboard.press("2")
-    page.wait_for_function("document.querySelector('.bands b').textContent === '5'")
+    press(page, "2")
+    expect(waiting).to_have_text("5")
     assert club.person(second).pictures == held + 2
-    page.keyboard.press("s")
+    press(page, "s")
     page.wait_for_selector(".toast")
-    page.keyboard.press("0")
-    page.wait_for_function("document.querySelector('.bands b').textContent === '4'")
-    page.keyboard.press("n")
+    press(page, "0")
+    expect(waiting).to_have_text("4")
+    press(page, "n")
     page.wait_for_selector(".toast")
-    page.keyboard.press("?")
+    press(page, "?")
     assert page.is_visible(".keys dl")
-    page.keyboard.press("/")
+    press(page, "/")
     page.keyboard.type("Yan")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     assert page.input_value("[aria-label='Another name']") == "Yan"
     page.click("button:text('Somebody new')")
-    page.wait_for_function("document.querySelector('.bands b').textContent === '3'")
+    expect(waiting).to_have_text("3")
     assert club.person("Yan").pictures == 2
-    page.keyboard.press("m")
+    press(page, "m")
     page.wait_for_url("**/merge/**")
     kinds = [page.url.split("/")[-2], page.locator(".both h2").count()]
     assert kinds == ["merge", 2]
