@@ -22,6 +22,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # The same command on a smaller scale; the full one takes minutes.
 SMALLER = {
     "sameplayer demo": "sameplayer demo --persons 12 --epochs 1",
+    "sameplayer embed LEAGUE --split training --out rows.safetensors": (
+        "sameplayer embed colour LEAGUE --split training --out rows.safetensors"
+    ),
+    'sameplayer gallery create CLUB --encoder person --purpose "match analysis 2026" '
+    "--retention 365d": "sameplayer gallery create CLUB --encoder colour --purpose test",
+    "sameplayer open-set LEAGUE --split all --enrolled 5 20 --draws 4 --report open-set.html": (
+        "sameplayer open-set colour LEAGUE --split all --enrolled 5 20 --report open-set.html"
+    ),
     "sameplayer synth-match MATCH": "sameplayer synth-match MATCH --seconds 3 --players 4",
     "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1",
 }
