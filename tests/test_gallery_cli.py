@@ -11,6 +11,7 @@ from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.gallery.gallery import open_gallery
+from sameplayer.serve.tokens import find_token
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,21 @@ def test_another_encoder_from_the_pictures(
         assert [one.id for one in made.pictures(first)] == [one.id for one in old.pictures(first)]
         assert made.files.read(made.pictures(first)[0].id)
     assert main(["gallery", "ask", str(new), str(persons)]) == 0
+
+
+def test_a_token_is_made_listed_and_revoked(club: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = ["gallery", "token", str(club), "--label", "phone", "--scopes", "read", "answer"]
+    capsys.readouterr()
+    assert main(made) == 0
+    text = capsys.readouterr().out.strip()
+    with open_gallery(club) as opened:
+        found = find_token(opened, text)
+    assert found is not None
+    assert found.scopes == ("read", "answer")
+    assert main(["gallery", "revoke", str(club), text]) == 0
+    assert main(["gallery", "tokens", str(club)]) == 0
+    assert "phone  read answer  revoked" in capsys.readouterr().out
+    assert main([*made[:-1], "all"]) == 2
 
 
 def test_a_gallery_without_pictures_cannot_be_embedded_anew(

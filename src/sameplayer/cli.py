@@ -16,6 +16,7 @@ from sameplayer.commands import (
     gallery,
     gallery_ask,
     gallery_people,
+    gallery_tokens,
     log,
     maps,
     numbers,
@@ -66,7 +67,12 @@ GROUP_WORDS = {
     "gallery": "Who is this? A lasting gallery of known players, honest about the unknown."
 }
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
-    "gallery": {**gallery.VERBS, "ask": gallery_ask.ask, **gallery_people.VERBS},
+    "gallery": {
+        **gallery.VERBS,
+        "ask": gallery_ask.ask,
+        **gallery_people.VERBS,
+        **gallery_tokens.VERBS,
+    },
 }
 
 
