@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check docs bench setup lock clean
+.PHONY: demo test check types docs bench setup lock clean
 
 demo: setup
 	rm -rf sameplayer-demo
@@ -17,9 +17,11 @@ test: check
 check: setup
 	$(BIN)/ruff format --no-cache --check src tests benchmarks docs recipes
 	$(BIN)/ruff check --no-cache src tests benchmarks docs recipes
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) docs
+	$(MAKE) --jobs 2 types docs
+
+types: setup
+	$(BIN)/mypy
 
 # The site; a warning is an error (not with --quiet, which drops warnings before they count).
 docs: setup

@@ -25,6 +25,14 @@ settings.load_profile("repeatable")
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 
+LONG = ("test_snippets_run", "test_killed_at_ten_random_moments", "test_ctrl_c", "test_onnx_reader")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no process works on one alone at the end."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def offline() -> Iterator[None]:
     """No test needs a network: whoever connects to another machine fails."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.cli import VERBS, main
+from sameplayer.cli import GROUPS, VERBS, main
 from sameplayer.commands import training
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
@@ -27,11 +27,15 @@ SMALLER = {
     ),
     'sameplayer gallery create CLUB --encoder person --purpose "match analysis 2026" '
     "--retention 365d": "sameplayer gallery create CLUB --encoder colour --purpose test",
+    "sameplayer evaluate crops.csv --report report.html": (
+        "sameplayer evaluate RUN_A crops.csv --report report.html"
+    ),
     "sameplayer open-set LEAGUE --split all --enrolled 5 20 --draws 4 --report open-set.html": (
         "sameplayer open-set colour LEAGUE --split all --enrolled 5 20 --report open-set.html"
     ),
     "sameplayer synth-match MATCH": "sameplayer synth-match MATCH --seconds 3 --players 4",
-    "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1",
+    "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1 "
+    "--preset small",
 }
 ELSEWHERE = ("pip ", "make ", "git ")
 
@@ -124,6 +128,9 @@ def test_commands_that_are_only_shown_are_parsed(
 
     for verb, function in VERBS.items():
         monkeypatch.setitem(VERBS, verb, instead_of(verb, function))
+    for group, verbs in GROUPS.items():
+        for verb, function in verbs.items():
+            monkeypatch.setitem(verbs, verb, instead_of(group, function))
     monkeypatch.setattr(training, "train_for", lambda _: VERBS["train"])
     for line in _commands(page):
         command = re.sub(r"\[.*?\]|SEED\b", lambda found: "1" * (found[0] == "SEED"), line)

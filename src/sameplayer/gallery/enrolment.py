@@ -114,8 +114,7 @@ def enrol_pictures(
     with gallery.change(actor, "enrol") as change:
         result, to_add = _sorted_out(gallery, change.cursor, ready)
         contents = {key: one.content for _, key, one in to_add if one.content is not None}
-        journal = gallery.files.journal(contents) if contents else None
-        gallery.files.write(contents)
+        change.journals += gallery.files.add(contents)
         for name, key, one in to_add:
             if name not in result.persons:
                 result.persons[name] = add_person(gallery, change, name, consent)
@@ -125,8 +124,6 @@ def enrol_pictures(
             refresh_mean(change, key)
         if to_add:
             change.done()
-    if journal is not None:
-        journal.unlink(missing_ok=True)
     return result.frozen()
 
 

@@ -83,7 +83,10 @@ class Gallery:
         """Give one event in the making, alone with the record; end it with ``Change.done``."""
         with self.database.write() as cursor:
             self.files.settle(cursor)
-            yield Change(cursor, actor, kind)
+            change = Change(cursor, actor, kind)
+            yield change
+        for journal in change.journals:
+            journal.unlink(missing_ok=True)
 
     def note(self, actor: str, kind: str, *subjects: str, **facts: Any) -> Event | None:
         """Write that somebody read something, where the gallery keeps such events."""

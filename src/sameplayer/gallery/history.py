@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sameplayer.errors import DataError
@@ -70,6 +71,7 @@ class Change:
         self._previous = head.hash
         self._changed: list[list[Any]] = []
         self._subjects: dict[str, None] = {}
+        self.journals: list[Path] = []  # of files that belong to rows of this change
 
     def about(self, *ids: str) -> None:
         """Name persons and questions that the event is about."""

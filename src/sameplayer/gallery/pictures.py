@@ -42,6 +42,14 @@ class PictureFiles:
         write_text(path, "\n".join(pictures))
         return path
 
+    def add(self, contents: Mapping[str, bytes]) -> list[Path]:
+        """Write files whose rows come in the same change; return journals, for ``Change``."""
+        if not contents:
+            return []
+        journal = self.journal(contents)
+        self.write(contents)
+        return [journal]
+
     def write(self, contents: Mapping[str, bytes]) -> None:
         """Write files to the disk; DataError where that fails, and then none of them stays."""
         try:

@@ -38,14 +38,11 @@ def keep_question(
         key = secrets.token_hex(8)
         named = {secrets.token_hex(16): one for one in new.values()}
         files = {name: one.content for name, one in named.items() if one.content is not None}
-        journal = gallery.files.journal(files) if files else None
-        gallery.files.write(files)
+        change.journals += gallery.files.add(files)
         change.add("question", key, state="open", asked=change.at, answer=said)
         for name, one in named.items():
             add_picture(change, name, one, question=key)
         change.done()
-    if journal is not None:
-        journal.unlink(missing_ok=True)
     return key
 
 
