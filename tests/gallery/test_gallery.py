@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
-from sameplayer.gallery.asking import ask_vectors
+from sameplayer.gallery.asking import ask_vectors, reordered
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.records import Where
+from sameplayer.ranking.rerank import k_reciprocal
 
 
 def _rows(pictures) -> np.ndarray:
@@ -74,3 +76,24 @@ def test_what_is_no_gallery_is_refused(gallery: Gallery, tmp_path: Path) -> None
     (gallery.folder / "gallery.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(DataError, match="no SQLite file"):
         open_gallery(gallery.folder)
+
+
+def test_reranking_orders_the_pictures_and_leaves_the_candidates(gallery, pictures) -> None:
+    asked = _rows(pictures(1, 2, seed=9))
+    answer = ask_vectors(gallery, asked, actor="me")
+    again = reordered(gallery, answer, asked, most=4)
+    query = asked.mean(axis=0) / np.linalg.norm(asked.mean(axis=0))
+    kept = [one for who in answer.candidates for one in gallery.pictures(who.person)]
+    with gallery.database.read() as cursor:
+        sql = "SELECT data FROM vector WHERE picture = ?"
+        data = [cursor.one(sql, one.id)[0] for one in kept]
+    vectors = np.stack([np.frombuffer(one, np.float32) for one in data])
+    distance = dict(
+        zip([one.id for one in kept], k_reciprocal(query[None], vectors)[0], strict=True)
+    )
+    for old, new in zip(answer.candidates, again.candidates, strict=True):
+        assert replace(new, rests_on=()) == replace(old, rests_on=())
+        shown = [distance[one.picture] for one in new.rests_on]
+        assert len(shown) == 4
+        assert all(np.diff(shown) > -1e-5)
+        assert {one.picture for one in old.rests_on} <= {one.picture for one in new.rests_on}

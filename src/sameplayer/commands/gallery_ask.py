@@ -50,6 +50,7 @@ def ask(
     top: int = 5,
     known: float | None = None,
     keep: bool = False,
+    rerank: bool = False,
     json_file: Annotated[Path | None, tyro.conf.arg(name="json")] = None,
     counted: Counted = Counted(),
     reading: Reading = Reading(),
@@ -62,6 +63,7 @@ def ask(
         top: Persons to name, at most.
         known: Share of the players asked about who are enrolled; left out: the gallery's.
         keep: Keep the pictures as questions, for a person's word.
+        rerank: Choose the pictures that an answer rests on by k-reciprocal re-ranking.
         json_file: Write the answers to this file.
     """
     from sameplayer.files import write_text
@@ -73,7 +75,14 @@ def ask(
     with who.open(gallery) as opened:
         for name, shown in _queries(pictures, track, reading):
             answer = asking(
-                opened, shown, actor=who.actor, where=where, top=top, known=known, keep=keep
+                opened,
+                shown,
+                actor=who.actor,
+                where=where,
+                top=top,
+                known=known,
+                keep=keep,
+                rerank=rerank,
             )
             answers.append({"asked": name, **asdict(answer)})
             print("\n".join(lines_of(name, answer)))

@@ -31,6 +31,7 @@ def ask(
     top: int = TOP,
     known: float | None = None,
     keep: bool = False,
+    rerank: bool = False,
 ) -> Answer:
     """Say whose pictures these are: of one person, such as a crop or the crops of a track.
 
@@ -39,13 +40,18 @@ def ask(
     top         candidates to name, at most
     known       share of the players asked about who are enrolled; None: the gallery's
     keep        keep the pictures as a question, for a person's word
+    rerank      choose and order the pictures that the answer rests on by k-reciprocal re-ranking
+                among the candidates' pictures; candidates and probabilities stay as they are
 
     Raises DataError for no picture, RankingError for another encoder.
     """
     if not pictures:
         raise DataError("No picture to ask about; expected one or more of one person.")
     made = new_pictures(gallery, pictures, keep=keep and gallery.settings.keep_pictures)
-    return ask_ready(gallery, made, actor=actor, where=where, top=top, known=known, keep=keep)
+    answer = ask_ready(gallery, made, actor=actor, where=where, top=top, known=known, keep=keep)
+    if not rerank:
+        return answer
+    return reordered(gallery, answer, np.stack([one.vector for one in made]), where)
 
 
 def ask_ready(
@@ -167,11 +173,56 @@ def _first(values: np.ndarray, count: int) -> np.ndarray:
     return largest[np.lexsort((largest, -values[largest]))]
 
 
+def reordered(
+    gallery: Gallery, answer: Answer, rows: np.ndarray, where: Where = EVERYTHING, most: int = SHOWN
+) -> Answer:
+    """Return an answer whose pictures are chosen and ordered by k-reciprocal re-ranking.
+
+    rows    (n, d) unit rows that were asked about
+
+    The candidates' pictures that count, their newest ``LOOKED_AT``, are the gallery that is
+    re-ranked; a person whose pictures are each other's neighbours shows those before lone ones.
+    """
+    from sameplayer.ranking.rerank import k_reciprocal
+
+    query = unit_mean(rows, len(rows))
+    with gallery.database.read() as cursor:
+        looked = [_looked_at(cursor, one.person, where, len(query)) for one in answer.candidates]
+    owner = np.repeat(np.arange(len(looked)), [len(facts) for facts, _ in looked])
+    if not len(owner):
+        return answer
+    vectors = np.concatenate([found for _, found in looked])
+    distance = k_reciprocal(query[None], vectors)[0]
+    candidates = [
+        replace(one, rests_on=_chosen(facts, found @ query, -distance[owner == at], most))
+        for at, (one, (facts, found)) in enumerate(zip(answer.candidates, looked, strict=True))
+    ]
+    return replace(answer, candidates=tuple(candidates))
+
+
 def _rests_on(
-    cursor: Cursor, person: str, query: np.ndarray, where: Where, shown: int
+    cursor: Cursor, person: str, query: np.ndarray, where: Where, most: int
 ) -> tuple[Rest, ...]:
-    if shown == 0:
+    if most == 0:
         return ()
+    facts, vectors = _looked_at(cursor, person, where, len(query))
+    similarities = vectors @ query
+    return _chosen(facts, similarities, similarities, most)
+
+
+def _chosen(
+    facts: Sequence[tuple[str, str | None]], similarities: np.ndarray, order: np.ndarray, most: int
+) -> tuple[Rest, ...]:
+    """Return the pictures (id, date) whose ``order`` is largest."""
+    return tuple(
+        Rest(*facts[row], float(similarities[row])) for row in _first(order, min(most, len(facts)))
+    )
+
+
+def _looked_at(
+    cursor: Cursor, person: str, where: Where, width: int
+) -> tuple[list[tuple[str, str | None]], np.ndarray]:
+    """Return (id, date) and row of a person's newest pictures that count."""
     conditions, values = conditions_of(where)
     rows = cursor.rows(
         "SELECT picture.id, picture.taken, vector.data FROM picture "
@@ -179,11 +230,5 @@ def _rests_on(
         f"AND picture.state = 'kept' {conditions} ORDER BY picture.added DESC, picture.id LIMIT ?",
         person, *values, LOOKED_AT,
     )  # fmt: skip
-    if not rows:
-        return ()
-    vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(len(rows), -1)
-    similarities = vectors @ query
-    return tuple(
-        Rest(rows[row][0], rows[row][1], float(similarities[row]))
-        for row in _first(similarities, min(shown, len(rows)))
-    )
+    vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
+    return [row[:2] for row in rows], vectors.reshape(len(rows), width)
