@@ -215,7 +215,8 @@ def _chosen(
 ) -> tuple[Rest, ...]:
     """Return the pictures (id, date) whose ``order`` is largest."""
     return tuple(
-        Rest(*facts[row], float(similarities[row])) for row in _first(order, min(most, len(facts)))
+        Rest(facts[row][0], facts[row][1], float(similarities[row]))
+        for row in _first(order, min(most, len(facts)))
     )
 
 
