@@ -65,7 +65,7 @@ def ask_ready(
     keep: bool = False,
 ) -> Answer:
     """Like ``ask``, of pictures that are embedded already."""
-    vectors = gallery.check_vectors(np.stack([one.vector for one in pictures]))
+    vectors = np.stack([one.vector for one in pictures])
     answer = ask_vectors(gallery, vectors, actor=actor, where=where, top=top, known=known)
     if not keep:
         return answer
@@ -111,9 +111,9 @@ def answer_vectors(
     share = gallery.settings.known if known is None else known
     query = unit_mean(rows, len(rows))
     means = gallery.index.means(where)
-    similarities = means.similarities(query)
+    similarities, counts = means.similarities(query), means.pictures
     allowed = _allowed(means, without)
-    chances, nobody = _chances(gallery, similarities, means.pictures, allowed, len(rows), share)
+    chances, nobody = _chances(gallery, similarities, counts, allowed, len(rows), share)
     order = similarities.astype(np.float64)
     if chances is not None:  # of equal chances the more alike comes first
         order = chances + 1e-12 * order
@@ -126,7 +126,7 @@ def answer_vectors(
                 Candidate(
                     person, name, float(similarities[row]),
                     None if chances is None else float(chances[row]),
-                    int(means.pictures[row]), _rests_on(cursor, person, query, where, shown),
+                    int(counts[row]), _rests_on(cursor, person, query, where, shown),
                 )
             )  # fmt: skip
     return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
