@@ -97,3 +97,9 @@ def test_reranking_orders_the_pictures_and_leaves_the_candidates(gallery, pictur
         assert len(shown) == 4
         assert all(np.diff(shown) > -1e-5)
         assert {one.picture for one in old.rests_on} <= {one.picture for one in new.rests_on}
+
+
+def test_settings_of_two_programs_are_both_kept(gallery: Gallery, encoder: Encoder) -> None:
+    with open_gallery(gallery.folder, encoder) as other:
+        other.set("me", known=0.9)
+    assert gallery.set("me", purpose="another").known == 0.9

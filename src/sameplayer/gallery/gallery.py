@@ -97,8 +97,9 @@ class Gallery:
 
     def set(self, actor: str, **changes: Any) -> Settings:
         """Change settings, such as ``known`` or ``retention``, as an event."""
-        changed = check_settings(replace(self.settings, **changes))
         with self.change(actor, "settings") as change:
+            kept = read_settings(change.cursor, self.folder)  # another program may have set some
+            changed = check_settings(replace(kept, **changes))
             write_settings(change.cursor, changed)
             change.done(names=sorted(changes))
         self.settings = changed
