@@ -17,7 +17,7 @@ import sameplayer
 SOURCE = Path(sameplayer.__file__).parent
 STAGES = (
     "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "pilot", "gallery", "serve",
+    "pilot", "gallery", "scale", "serve",
 )  # fmt: skip
 PUBLIC = {
     "Crops", "Embeddings", "Encoder", "Explanation", "Gallery", "Match", "NumberReading",

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "sameplayer"
 STAGES = (
     "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "pilot", "gallery", "serve", "commands",
+    "pilot", "gallery", "scale", "serve", "commands",
 )  # fmt: skip
 HEADING = "## Every file\n\n"
 COLUMN, WIDTH = 32, 112
