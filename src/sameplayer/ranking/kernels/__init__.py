@@ -3,6 +3,7 @@
     neighbours.py    similarities to distances, the nearest of each row
     sets.py          reciprocal neighbours, and the sets that they grow to
     sparse.py        sparse rows of those sets: weights, means, transposition, Jaccard distances
+    top.py           lists that grow block by block, and the top M of a re-ranking
     one_query.py     one new query against a prepared gallery
 
 Nothing is checked in here: a row number out of range reads or writes foreign memory. The callers

@@ -14,20 +14,20 @@ LANES = 32
 
 
 @njit(cache=True)
-def _distance(rows, lengths, i, j, lanes):
-    """Return the squared distance of two rows; ``lanes`` (LANES,) is scratch."""
+def squared_distance(rows, lengths, i, others, other_lengths, j, lanes):
+    """Return the squared distance of rows[i] and others[j]; ``lanes`` (LANES,) is scratch."""
     width = rows.shape[1]
     whole = width - width % LANES
     lanes[:] = 0
     for start in range(0, whole, LANES):
         for lane in range(LANES):
-            lanes[lane] += rows[i, start + lane] * rows[j, start + lane]
+            lanes[lane] += rows[i, start + lane] * others[j, start + lane]
     total = np.float32(0)
     for lane in range(LANES):
         total += lanes[lane]
     for c in range(whole, width):
-        total += rows[i, c] * rows[j, c]
-    return max(lengths[i] + lengths[j] - np.float32(2) * total, np.float32(0))
+        total += rows[i, c] * others[j, c]
+    return max(lengths[i] + other_lengths[j] - np.float32(2) * total, np.float32(0))
 
 
 @njit(cache=True)
@@ -45,7 +45,9 @@ def weigh(i, members, count, found, out):
                 value = found.values[i, b]
                 break
         if value < 0:
-            value = _distance(found.rows, found.lengths, i, j, lanes) ** 2 / found.farthest[i]
+            rows, lengths = found.rows, found.lengths
+            squared = squared_distance(rows, lengths, i, rows, lengths, j, lanes)
+            value = squared**2 / found.farthest[i]
         out[a] = np.exp(-value)
         total += out[a]
     for a in range(count):

@@ -1,0 +1,229 @@
+"""The nearest of each row kept while blocks of rows come and go, and the top M of a re-ranking.
+
+A list that is not full yet ends in -1 with the value infinity. Of equal values the lower row number
+stands first, whatever the blocks, as long as they come in ascending order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from sameplayer.ranking.kernels import Sets, Sparse
+from sameplayer.ranking.kernels.sets import expand, widest
+from sameplayer.ranking.kernels.sparse import LANES, squared_distance
+
+_MAX = {"nnan", "ninf", "nsz"}  # distances are finite: lets the search for the extremes use SIMD
+
+
+@njit(cache=True, fastmath=_MAX)
+def _measured(similar, length, others, line):
+    """Write squared distances, squared again, of a row of similarities; return both extremes."""
+    low, high = np.float32(3e38), np.float32(0)
+    for c in range(len(line)):
+        value = max(length + others[c] - np.float32(2) * similar[c], np.float32(0))
+        line[c] = value * value
+    for c in range(len(line)):
+        low = min(low, line[c])
+        high = max(high, line[c])
+    return low, high
+
+
+@njit(cache=True)
+def _put(number, value, near, values):
+    """Put a number into a list at its place by value, behind equal ones."""
+    slot = len(values) - 1
+    while slot > 0 and values[slot - 1] > value:
+        values[slot], near[slot] = values[slot - 1], near[slot - 1]
+        slot -= 1
+    values[slot], near[slot] = value, number
+
+
+@njit(cache=True, nogil=True)
+def take_tile(similar, lengths, others, row, column, kept, asked, offered):
+    """Take a tile (a, b) of similarities into the lists of its rows.
+
+    lengths, others    (a,) and (b,) squared lengths of its rows and columns
+    row, column        numbers of the first row and the first column among all rows
+    kept               Nearest of its rows
+    asked              (a,) whether a row keeps ``direct``; offered: (b,) what may stand in there
+    """
+    line = np.empty(similar.shape[1], np.float32)
+    for r in range(similar.shape[0]):
+        low, high = _measured(similar[r], lengths[r], others, line)
+        kept.farthest[r] = max(kept.farthest[r], high)
+        near, values = kept.near[r], kept.near_values[r]
+        if low < values[-1]:
+            for c in range(len(line)):
+                if line[c] < values[-1]:
+                    _put(column + c, line[c], near, values)
+        if asked[r] and low < kept.direct_values[r, -1]:
+            near, values = kept.direct[r], kept.direct_values[r]
+            for c in range(len(line)):
+                if line[c] < values[-1] and offered[c] and column + c != row + r:
+                    _put(column + c, line[c], near, values)
+
+
+@njit(cache=True, parallel=True)
+def merge_into(near, values, more, more_values):
+    """Merge lists (b, K) of later blocks into those of earlier ones, in place."""
+    for r in prange(len(near)):
+        for a in range(more.shape[1]):
+            if more_values[r, a] >= values[r, -1]:
+                break
+            _put(more[r, a], more_values[r, a], near[r], values[r])
+
+
+@njit(cache=True, parallel=True)
+def reciprocal_of(lists, first, stop, k):
+    """Return the Sets of the rows first...stop, as ``sets.reciprocal`` gives them for all rows."""
+    k = min(k, lists.shape[1])
+    members = np.full((stop - first, k), -1, np.int32)
+    counts = np.zeros(stop - first, np.int32)
+    for r in prange(stop - first):
+        i = first + r
+        for a in range(k):
+            j = lists[i, a]
+            for b in range(k):
+                if lists[j, b] == i:
+                    members[r, counts[r]] = j
+                    counts[r] += 1
+                    break
+    return Sets(members, counts)
+
+
+@njit(cache=True, parallel=True)
+def expanded(near, half):
+    """Return starts (b + 1,) and columns of the expanded sets of a block.
+
+    near    Sets of the block's rows; half: Sets of all rows
+    """
+    b, most = len(near.members), widest(near, half)
+    starts = np.zeros(b + 1, np.int64)
+    for r in prange(b):
+        starts[r + 1] = expand(r, near, half, np.empty(most, np.int32))
+    starts = np.cumsum(starts)
+    columns = np.empty(starts[b], np.int32)
+    for r in prange(b):
+        scratch = np.empty(most, np.int32)
+        count = expand(r, near, half, scratch)
+        columns[starts[r] : starts[r] + count] = scratch[:count]
+    return starts, columns
+
+
+@njit(cache=True, parallel=True)
+def listed_values(starts, columns, lists, values):
+    """Return (nnz,) the columns' values as the rows' lists (b, K) hold them, or -1."""
+    found = np.full(len(columns), -1, np.float32)
+    for r in prange(len(starts) - 1):
+        for p in range(starts[r], starts[r + 1]):
+            for a in range(lists.shape[1]):
+                if lists[r, a] == columns[p]:
+                    found[p] = values[r, a]
+                    break
+    return found
+
+
+@njit(cache=True, parallel=True)
+def measure_missing(found, starts, columns, farthest, block, lengths, others, other_lengths, first):
+    """Fill the values below 0 of columns first... with distances of block (b, d) and others.
+
+    As ``sparse.weigh`` does: squared twice, divided by the row's farthest.
+    """
+    last = first + len(others)
+    for r in prange(len(starts) - 1):
+        lanes = np.empty(LANES, np.float32)
+        for p in range(starts[r], starts[r + 1]):
+            if found[p] < 0 and first <= columns[p] < last:
+                j = columns[p] - first
+                squared = squared_distance(block, lengths, r, others, other_lengths, j, lanes)
+                found[p] = squared**2 / farthest[r]
+
+
+@njit(cache=True, parallel=True)
+def softened(starts, columns, found):
+    """Return the Sparse of exp(-value), each row divided by its sum."""
+    weights = np.empty(len(found), np.float32)
+    for r in prange(len(starts) - 1):
+        total = np.float32(0)
+        for p in range(starts[r], starts[r + 1]):
+            weights[p] = np.exp(-found[p])
+            total += weights[p]
+        for p in range(starts[r], starts[r + 1]):
+            weights[p] /= total
+    return Sparse(starts, columns, weights)
+
+
+@njit(cache=True)
+def _put_answer(number, distance, direct, ids, distances, directs):
+    """Put an answer at its place by distance, of equal ones by direct distance, then by number."""
+    slot = len(ids) - 1
+    if not _before(distance, direct, number, distances[slot], directs[slot], ids[slot]):
+        return
+    while slot > 0 and _before(
+        distance, direct, number, distances[slot - 1], directs[slot - 1], ids[slot - 1]
+    ):
+        distances[slot], directs[slot] = distances[slot - 1], directs[slot - 1]
+        ids[slot] = ids[slot - 1]
+        slot -= 1
+    distances[slot], directs[slot], ids[slot] = distance, direct, number
+
+
+@njit(cache=True)
+def _before(distance, direct, number, other, other_direct, other_number):
+    if distance != other:
+        return distance < other
+    if direct != other_direct:
+        return direct < other_direct
+    return number < other_number
+
+
+@njit(cache=True, parallel=True)
+def take_block(share, block, of_block, other, by_column, asked, offered, nearest, answers, threads):
+    """Take what a block of gallery rows can add to the top M of a block of queries.
+
+    share        weight of the Jaccard distance
+    block        Measured of the queries; of_block: Sparse of their expanded rows
+    other        Measured of the gallery's block; by_column: Sparse of its rows, transposed
+    asked        (b,) which rows of the block are queries; offered: (n,) which rows are gallery
+    nearest      (b, M) row numbers of the nearest by direct distance, of all blocks; -1: none
+    answers      Answers of the queries, in place
+    threads      how many parts the work is cut into; each holds one line of n values
+
+    Whoever shares no column has the Jaccard distance 1, so that among those the direct distance
+    decides: overlapping rows and the M nearest hold every row of the top M.
+    """
+    b, n = len(block.rows), len(other.rows)
+    for t in prange(threads):
+        shared, touched = np.zeros(n, np.float32), np.empty(n, np.int32)
+        seen, lanes = np.full(n, -1, np.int64), np.empty(LANES, np.float32)
+        for r in range(t * b // threads, (t + 1) * b // threads):
+            if not asked[r]:
+                continue
+            count = 0
+            for p in range(of_block.starts[r], of_block.starts[r + 1]):
+                c = of_block.columns[p]
+                for q in range(by_column.starts[c], by_column.starts[c + 1]):
+                    g = by_column.columns[q]
+                    if seen[g] != r:
+                        seen[g], shared[g], touched[count] = r, np.float32(0), g
+                        count += 1
+                    shared[g] += min(of_block.weights[p], by_column.weights[q])
+            for number in nearest[r]:
+                g = number - other.first
+                if number >= 0 and 0 <= g < n and seen[g] != r:
+                    seen[g], shared[g], touched[count] = r, np.float32(0), g
+                    count += 1
+            for a in range(count):
+                g = touched[a]
+                if offered[g] and other.first + g != block.first + r:
+                    squared = squared_distance(
+                        block.rows, block.lengths, r, other.rows, other.lengths, g, lanes
+                    )
+                    direct = squared**2 / block.farthest[r]
+                    jaccard = np.float32(1) - shared[g] / (np.float32(2) - shared[g])
+                    distance = (np.float32(1) - share) * direct + share * jaccard
+                    _put_answer(
+                        other.first + g, distance, direct,
+                        answers.ids[r], answers.distances[r], answers.directs[r],
+                    )  # fmt: skip
