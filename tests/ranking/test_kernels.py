@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from sameplayer.ranking import hard_weights, k_reciprocal
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import smallest_columns
-from sameplayer.ranking.kernels.sparse import LANES, _distance, mean_rows, transpose
+from sameplayer.ranking.kernels.sparse import LANES, mean_rows, squared_distance, transpose
 from tests.ranking.drawn import Case, cases, shaken
 
 
@@ -81,8 +81,12 @@ def test_sums_are_taken_in_one_order_however_the_loop_is_compiled(width: int) ->
     for part in (*lanes, *product[whole:]):
         total += part
     negated = np.stack([-rows[0], rows[1]])
-    assert _distance(negated, lengths, 0, 1, scratch) == max(-2 * total, np.float32(0))
-    assert _distance(rows, lengths, 0, 1, scratch) == max(2 * total, np.float32(0))
+    assert squared_distance(negated, lengths, 0, negated, lengths, 1, scratch) == max(
+        -2 * total, np.float32(0)
+    )
+    assert squared_distance(rows, lengths, 0, rows, lengths, 1, scratch) == max(
+        2 * total, np.float32(0)
+    )
 
 
 def test_smallest_columns_are_those_of_a_stable_sort() -> None:

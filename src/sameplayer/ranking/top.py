@@ -1,4 +1,4 @@
-"""The k-reciprocal re-ranking with the top M of each query kept: (k + M) numbers a row, no dense row.
+"""The top M of the k-reciprocal re-ranking: (k + M) numbers a row, and no dense row.
 
 The steps are functions of blocks of rows, which ``k_reciprocal_top`` calls in memory and
 ``sameplayer.scale`` from files. They give the distances of ``k_reciprocal``, for every M.
