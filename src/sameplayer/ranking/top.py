@@ -70,13 +70,18 @@ class Block:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def slots(self) -> np.ndarray:
+        """(b,) int32: the number of each query among the block's queries, -1 for other rows."""
+        return np.where(self.asked, np.cumsum(self.asked) - 1, -1).astype(np.int32)
+
 
 class Nearest(NamedTuple):
     """What is known of the neighbours of b rows; lists not full yet end in -1 and infinity.
 
     near, near_values        (b, K) int32 and float32: the nearest of all rows, the row itself
                              included, and their distances
-    direct, direct_values    (b, M) the nearest that may be answers, for rows that are asked
+    direct, direct_values    (q, M) the nearest that may be answers, of the q rows that are asked
     farthest                 (b,) float32 largest distance
 
     Distances are squared Euclidean ones, squared again; ``finished`` divides them.
@@ -119,37 +124,43 @@ def pair_neighbours(block: Block, other: Block, config: TopConfig) -> tuple[Near
     from sameplayer.ranking.kernels.top import take_tile
 
     itself = block.first == other.first
-    found = [_room(len(block), config)] + ([] if itself else [_room(len(other), config)])
+    found = [_room(block, config)] + ([] if itself else [_room(other, config)])
     lengths = [(part.rows**2).sum(axis=1) for part in (block, other)]
+    slots = block.slots, other.slots
     for s in range(0, len(block), TILE):
         for t in range(s if itself else 0, len(other), TILE):
             rows, columns = slice(s, s + TILE), slice(t, t + TILE)
             similar = block.rows[rows] @ other.rows[columns].T
             firsts = block.first + s, other.first + t
-            of_rows = Nearest(*(part[rows] for part in found[0]))
-            take_tile(similar, lengths[0][rows], lengths[1][columns], *firsts, of_rows,
-                      block.asked[rows], other.offered[columns])  # fmt: skip
+            take_tile(similar, lengths[0][rows], lengths[1][columns], *firsts,
+                      _of_rows(found[0], rows), slots[0][rows], other.offered[columns])  # fmt: skip
             if itself and s == t:
                 continue
             turned = np.ascontiguousarray(similar.T)
-            of_columns = Nearest(*(part[columns] for part in found[-1]))
-            take_tile(turned, lengths[1][columns], lengths[0][rows], *firsts[::-1], of_columns,
-                      other.asked[columns], block.offered[rows])  # fmt: skip
+            take_tile(turned, lengths[1][columns], lengths[0][rows], *firsts[::-1],
+                      _of_rows(found[-1], columns), slots[1][columns], block.offered[rows])  # fmt: skip
     return tuple(found)
 
 
-def _room(rows: int, config: TopConfig) -> Nearest:
+def _room(block: Block, config: TopConfig) -> Nearest:
+    near, direct = (len(block), config.count), (int(block.asked.sum()), config.top)
     return Nearest(
-        np.full((rows, config.count), -1, np.int32),
-        np.full((rows, config.count), np.inf, np.float32),
-        np.full((rows, config.top), -1, np.int32),
-        np.full((rows, config.top), np.inf, np.float32),
-        np.zeros(rows, np.float32),
+        np.full(near, -1, np.int32),
+        np.full(near, np.inf, np.float32),
+        np.full(direct, -1, np.int32),
+        np.full(direct, np.inf, np.float32),
+        np.zeros(len(block), np.float32),
     )
 
 
-def finished(parts: Iterable[Nearest], total: int) -> Nearest:
-    """Return the neighbours among all ``total`` rows, from parts in ascending order of blocks.
+def _of_rows(found: Nearest, rows: slice) -> Nearest:
+    """Return what is known of some rows; the lists of queries stay whole."""
+    near, values = found.near[rows], found.near_values[rows]
+    return Nearest(near, values, found.direct, found.direct_values, found.farthest[rows])
+
+
+def finished(block: Block, parts: Iterable[Nearest], total: int) -> Nearest:
+    """Return a block's neighbours among all ``total`` rows, from parts in ascending order.
 
     Distances are divided by the row's largest; K becomes the number of rows where that is less.
     """
@@ -167,7 +178,7 @@ def finished(parts: Iterable[Nearest], total: int) -> Nearest:
         raise RankingError("No neighbours to merge; expected those of one block or more.")
     farthest = np.maximum(merged.farthest, np.float32(1e-12))
     near, values = merged.near[:, :total], merged.near_values[:, :total] / farthest[:, None]
-    direct_values = merged.direct_values / farthest[:, None]
+    direct_values = merged.direct_values / farthest[block.asked, None]
     contiguous = map(np.ascontiguousarray, (near, values, merged.direct, direct_values, farthest))
     return Nearest(*contiguous)
 
@@ -234,9 +245,10 @@ def block_answers(
     from sameplayer.ranking.kernels.sparse import transpose
     from sameplayer.ranking.kernels.top import take_block
 
-    shape = len(block), config.top
+    asked = np.flatnonzero(block.asked)
+    shape = len(asked), config.top
     answers = Answers(np.full(shape, -1, np.int32), *np.full((2, *shape), np.inf, np.float32))
-    if not block.asked.any():
+    if not len(asked):
         return answers
     own = _measured(block, near.farthest)
     share = np.float32(1 - config.lambda_)
@@ -245,7 +257,7 @@ def block_answers(
             continue
         by_column = transpose(sparse, 0, total)
         theirs = _measured(other, np.zeros(0, np.float32))
-        take_block(share, own, expanded, theirs, by_column, block.asked, other.offered,
+        take_block(share, own, expanded, theirs, by_column, asked, other.offered,
                    near.direct, answers, get_num_threads())  # fmt: skip
     return answers
 
@@ -314,8 +326,8 @@ def k_reciprocal_top(
         block_answers(block, part, own, theirs, len(rows), config)
         for (block, own), part in zip(theirs, near, strict=True)
     ]
-    ids = np.concatenate([part.ids for part in answers])[masks[0]]
-    return ids, np.concatenate([part.distances for part in answers])[masks[0]]
+    ids = np.concatenate([part.ids for part in answers])
+    return ids, np.concatenate([part.distances for part in answers])
 
 
 def _mask(mask: np.ndarray | None, count: int, name: str) -> np.ndarray:
@@ -360,4 +372,7 @@ def _all_neighbours(
             if progress is not None:
                 progress(done, len(pairs))
     count, total = len(blocks), sum(map(len, blocks))
-    return [finished((parts[i, j] for j in range(count)), total) for i in range(count)]
+    return [
+        finished(block, (parts[i, j] for j in range(count)), total)
+        for i, block in enumerate(blocks)
+    ]

@@ -46,7 +46,8 @@ def take_tile(similar, lengths, others, row, column, kept, asked, offered):
     lengths, others    (a,) and (b,) squared lengths of its rows and columns
     row, column        numbers of the first row and the first column among all rows
     kept               Nearest of its rows
-    asked              (a,) whether a row keeps ``direct``; offered: (b,) what may stand in there
+    asked              (a,) where a row's list ``direct`` stands, or -1; offered: (b,) bool: what
+                       may stand in there
     """
     line = np.empty(similar.shape[1], np.float32)
     for r in range(similar.shape[0]):
@@ -57,8 +58,9 @@ def take_tile(similar, lengths, others, row, column, kept, asked, offered):
             for c in range(len(line)):
                 if line[c] < values[-1]:
                     _put(column + c, line[c], near, values)
-        if asked[r] and low < kept.direct_values[r, -1]:
-            near, values = kept.direct[r], kept.direct_values[r]
+        q = asked[r]
+        if q >= 0 and low < kept.direct_values[q, -1]:
+            near, values = kept.direct[q], kept.direct_values[q]
             for c in range(len(line)):
                 if line[c] < values[-1] and offered[c] and column + c != row + r:
                     _put(column + c, line[c], near, values)
@@ -185,22 +187,20 @@ def take_block(share, block, of_block, other, by_column, asked, offered, nearest
     share        weight of the Jaccard distance
     block        Measured of the queries; of_block: Sparse of their expanded rows
     other        Measured of the gallery's block; by_column: Sparse of its rows, transposed
-    asked        (b,) which rows of the block are queries; offered: (n,) which rows are gallery
-    nearest      (b, M) row numbers of the nearest by direct distance, of all blocks; -1: none
+    asked        (q,) which rows of the block are queries; offered: (n,) bool: which are gallery
+    nearest      (q, M) row numbers of the nearest by direct distance, of all blocks; -1: none
     answers      Answers of the queries, in place
     threads      how many parts the work is cut into; each holds one line of n values
 
     Whoever shares no column has the Jaccard distance 1, so that among those the direct distance
     decides: overlapping rows and the M nearest hold every row of the top M.
     """
-    b, n = len(block.rows), len(other.rows)
+    count_asked, n = len(asked), len(other.rows)
     for t in prange(threads):
         shared, touched = np.zeros(n, np.float32), np.empty(n, np.int32)
         seen, lanes = np.full(n, -1, np.int64), np.empty(LANES, np.float32)
-        for r in range(t * b // threads, (t + 1) * b // threads):
-            if not asked[r]:
-                continue
-            count = 0
+        for i in range(t * count_asked // threads, (t + 1) * count_asked // threads):
+            r, count = asked[i], 0
             for p in range(of_block.starts[r], of_block.starts[r + 1]):
                 c = of_block.columns[p]
                 for q in range(by_column.starts[c], by_column.starts[c + 1]):
@@ -209,7 +209,7 @@ def take_block(share, block, of_block, other, by_column, asked, offered, nearest
                         seen[g], shared[g], touched[count] = r, np.float32(0), g
                         count += 1
                     shared[g] += min(of_block.weights[p], by_column.weights[q])
-            for number in nearest[r]:
+            for number in nearest[i]:
                 g = number - other.first
                 if number >= 0 and 0 <= g < n and seen[g] != r:
                     seen[g], shared[g], touched[count] = r, np.float32(0), g
@@ -225,5 +225,5 @@ def take_block(share, block, of_block, other, by_column, asked, offered, nearest
                     distance = (np.float32(1) - share) * direct + share * jaccard
                     _put_answer(
                         other.first + g, distance, direct,
-                        answers.ids[r], answers.distances[r], answers.directs[r],
+                        answers.ids[i], answers.distances[i], answers.directs[i],
                     )  # fmt: skip
