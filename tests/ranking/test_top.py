@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.ranking import top as module
+from sameplayer.ranking import blocks, top
 from sameplayer.ranking.rerank import k_reciprocal
 from sameplayer.ranking.top import k_reciprocal_top
 from tests.ranking.drawn import persons
@@ -40,15 +40,16 @@ def dense(rows: np.ndarray, m: int, **settings: float) -> np.ndarray:
     st.sampled_from([3, 7, 512]),
 )  # fmt: skip
 def test_it_is_the_dense_answer_for_every_m_and_every_cut(
-    seed: int, m: int, n: int, top: int, values: tuple[int, int, float], tile: int
+    seed: int, m: int, n: int, most: int, values: tuple[int, int, float], tile: int
 ) -> None:
     rows = exact_rows(seed, m + n)
     asked = np.arange(m + n) < m
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "TILE", tile)
-        ids, distances = k_reciprocal_top(rows, top, *values, asked=asked, offered=~asked)
+        for module in (blocks, top):
+            patch.setattr(module, "TILE", tile)
+        ids, distances = k_reciprocal_top(rows, most, *values, asked=asked, offered=~asked)
     order, sorted_ = dense(rows, m, **dict(zip(("k1", "k2", "lambda_"), values, strict=True)))
-    kept = min(top, n)
+    kept = min(most, n)
     np.testing.assert_array_equal(ids[:, :kept], order[:, :kept])
     np.testing.assert_array_equal(distances[:, :kept], sorted_[:, :kept])
     assert (ids[:, kept:] == -1).all()
