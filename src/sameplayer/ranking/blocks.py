@@ -156,8 +156,10 @@ def _of_rows(found: Nearest, rows: slice) -> Nearest:
     return Nearest(near, values, found.direct, found.direct_values, found.farthest[rows])
 
 
-def finished(block: Block, parts: Iterable[Nearest], total: int) -> Nearest:
+def finished(asked: np.ndarray, parts: Iterable[Nearest], total: int) -> Nearest:
     """Return a block's neighbours among all ``total`` rows, from parts in ascending order.
+
+    asked    (b,) bool: which of its rows are queries
 
     Distances are divided by the row's largest; K becomes the number of rows where that is less.
     """
@@ -175,7 +177,7 @@ def finished(block: Block, parts: Iterable[Nearest], total: int) -> Nearest:
         raise RankingError("No neighbours to merge; expected those of one block or more.")
     farthest = np.maximum(merged.farthest, np.float32(1e-12))
     near, values = merged.near[:, :total], merged.near_values[:, :total] / farthest[:, None]
-    direct_values = merged.direct_values / farthest[block.asked, None]
+    direct_values = merged.direct_values / farthest[asked, None]
     contiguous = map(np.ascontiguousarray, (near, values, merged.direct, direct_values, farthest))
     return Nearest(*contiguous)
 

@@ -55,10 +55,9 @@ def k_reciprocal_top(
     """
     config = TopConfig(k1, k2, lambda_, top)
     rows = unit_rows(rows, "given")
-    masks = [
-        _mask(mask, len(rows), name) for mask, name in ((asked, "asked"), (offered, "offered"))
-    ]
-    blocks = list(_cut(rows, *masks))
+    asked = checked_mask(asked, len(rows), "asked")
+    offered = checked_mask(offered, len(rows), "offered")
+    blocks = list(_cut(rows, asked, offered))
     near = _all_neighbours(blocks, config, progress)
     lists = np.concatenate([part.near for part in near])
     weights = [
@@ -77,7 +76,8 @@ def k_reciprocal_top(
     return ids, np.concatenate([part.distances for part in answers])
 
 
-def _mask(mask: np.ndarray | None, count: int, name: str) -> np.ndarray:
+def checked_mask(mask: np.ndarray | None, count: int, name: str) -> np.ndarray:
+    """Return (count,) bool, all true for None; RankingError for anything else."""
     if mask is None:
         return np.ones(count, bool)
     mask = np.asarray(mask)
@@ -120,6 +120,6 @@ def _all_neighbours(
                 progress(done, len(pairs))
     count, total = len(blocks), sum(map(len, blocks))
     return [
-        finished(block, (parts[i, j] for j in range(count)), total)
+        finished(block.asked, (parts[i, j] for j in range(count)), total)
         for i, block in enumerate(blocks)
     ]

@@ -1,0 +1,11 @@
+from .blocks import Rows as Rows
+from .blocks import write_blocks as write_blocks
+from .embedding import EmbedConfig as EmbedConfig
+from .embedding import embed_blocks as embed_blocks
+from .jobs import Shards as Shards
+from .ranked import Ranked as Ranked
+from .ranked import read_ranked as read_ranked
+from .reranking import rerank_blocks as rerank_blocks
+from .runners import RUNNERS as RUNNERS
+from .runners import Run as Run
+from .store import Store as Store

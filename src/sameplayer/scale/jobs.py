@@ -1,0 +1,168 @@
+"""A job: stages of tasks, each of which makes one whole file out of others.
+
+What is there is not made again: a task is done when its file says that it was made from what its
+inputs hold now, under the same settings. So a run that was killed goes on where it was, and where
+an input changes, only what rests on it is made anew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sameplayer.errors import DataError, SettingError
+from sameplayer.scale.claim import claimed
+from sameplayer.scale.runners import Run, runner_of
+from sameplayer.scale.store import Store
+from sameplayer.scale.tables import digest_of_words
+
+Tell = Callable[[str, int, int], None]  # called with (stage, tasks done, all its tasks)
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to be made.
+
+    stage        what is done
+    key          of which blocks
+    inputs       names of the parts that it reads, in the folder of the results
+    outside      what else decides the result: settings, digests of parts of other folders
+    made_from    digest of all that; empty until the inputs are there
+    """
+
+    stage: str
+    key: tuple[int, ...]
+    inputs: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    made_from: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return part_name(self.stage, *self.key)
+
+
+def part_name(stage: str, *key: int) -> str:
+    """Return the name of the part that a stage makes of these blocks, or of all."""
+    return (
+        f"{stage}/{'-'.join(f'{number:05}' for number in key)}.parquet"
+        if key
+        else f"{stage}.parquet"
+    )
+
+
+class Job(Protocol):
+    """What a runner needs to know of a job; it travels to other processes and machines."""
+
+    @property
+    def store(self) -> Store:
+        """The folder of the results."""
+
+    def stages(self) -> Sequence[Sequence[Task]]:
+        """Return the tasks of each stage; a stage reads what the stages before it made."""
+
+    def open(self) -> Callable[[Task], None]:
+        """Load what the tasks need, once a worker; return the function that makes a file."""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Which part of a run this is, for batch systems: every part runs the same command."""
+
+    shard: str = "1/1"
+    """I/N: do the I-th of N parts, and wait where results of the others are needed."""
+    wait: float = 3600.0
+    """Seconds that a part waits for results of the others."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for a part that is not there."""
+        _ = self.part
+        if not self.wait >= 0:
+            raise SettingError("wait", self.wait, "0 or more seconds")
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """I and N."""
+        expected = "I/N with I from 1 to N, such as 3/16"
+        try:
+            part, parts = map(int, self.shard.split("/"))
+        except ValueError:
+            raise SettingError("shard", repr(self.shard), expected) from None
+        if not 1 <= part <= parts:
+            raise SettingError("shard", repr(self.shard), expected)
+        return part, parts
+
+
+def run_job(
+    job: Job, run: Run = Run(), shards: Shards = Shards(), tell: Tell | None = None
+) -> None:
+    """Make whatever of a job is not made yet.
+
+    Raises DataError where another run works in the folder, where a part is damaged, and where the
+    results of other shards do not come in time; SettingError for settings out of range.
+    """
+    runner = runner_of(run)
+    part, parts = shards.part
+    with claimed(job.store, part, parts):
+        digests: dict[str, str] = {}
+        stages = job.stages()
+        for number, tasks in enumerate(stages):
+            if parts == 1:
+                job.store.sweep(tasks[0].stage)
+            ready = [_ready(job.store, task, digests) for task in tasks]
+            missing = {task for task in ready if not is_done(job.store, task)}
+            own = [task for task in ready[part - 1 :: parts] if task in missing]
+            count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
+            if own:
+                runner(job, own, run, count.one_more)
+            if number + 1 < len(stages):
+                _wait(job.store, missing.difference(own), shards.wait, count)
+
+
+class _Count:
+    """How many tasks of a stage are done, told as it grows."""
+
+    def __init__(self, tell: Tell | None, stage: str, total: int, done: int) -> None:
+        self._tell, self._stage, self._total, self._done = tell, stage, total, done - 1
+        self.one_more()
+
+    def one_more(self) -> None:
+        self._done += 1
+        if self._tell is not None:
+            self._tell(self._stage, self._done, self._total)
+
+
+def is_done(store: Store, task: Task) -> bool:
+    """Say whether a task's file is there, whole, and made from what its inputs hold now."""
+    facts = store.facts(task.name)
+    return facts is not None and facts.made_from == task.made_from
+
+
+def _ready(store: Store, task: Task, digests: dict[str, str]) -> Task:
+    """Return the task with the digest of what it will be made from."""
+    for name in task.inputs:
+        if name not in digests:
+            digests[name] = store.expect(name).digest
+    words = task.stage, str(task.key), *task.outside, *(digests[name] for name in task.inputs)
+    return replace(task, made_from=digest_of_words(*words))
+
+
+def _wait(store: Store, tasks: set[Task], seconds: float, count: _Count) -> None:
+    """Wait for what other shards make; DataError when it does not come in time."""
+    until = time.monotonic() + seconds
+    while tasks:
+        for task in [task for task in tasks if is_done(store, task)]:
+            tasks.remove(task)
+            count.one_more()
+        if tasks and time.monotonic() > until:
+            names = sorted(task.name for task in tasks)
+            raise DataError(
+                f"{store.address}: {len(tasks)} parts of other shards did not come within "
+                f"{seconds:g} s, the first of them {names[0]}. Start the shards that are missing, "
+                "then run this one again: what is finished is kept."
+            )
+        if tasks:
+            time.sleep(min(POLL_S, seconds))

@@ -1,0 +1,97 @@
+"""Arrays as Parquet tables and back: matrices, columns, and rows of different lengths."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+
+class Ragged(NamedTuple):
+    """Rows of different lengths: row i is ``values[starts[i] : starts[i + 1]]``.
+
+    starts    (n + 1,) int64, from 0
+    values    (nnz,)
+    """
+
+    starts: np.ndarray
+    values: np.ndarray
+
+
+Arrays = Mapping[str, np.ndarray | Ragged]  # (n,), (n, k) or Ragged of n rows
+
+
+def to_table(arrays: Arrays) -> pa.Table:
+    """Return a table with a column an array: numbers, lists of k numbers, or lists."""
+    return pa.table({name: _column(array) for name, array in arrays.items()})
+
+
+def _column(array: np.ndarray | Ragged) -> Any:
+    if isinstance(array, Ragged):
+        starts, values = (pa.array(np.ascontiguousarray(part)) for part in array)
+        return pa.LargeListArray.from_arrays(starts, values)
+    if array.ndim == 1:
+        return pa.array(np.ascontiguousarray(array))
+    flat = pa.array(np.ascontiguousarray(array).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+
+def from_table(table: pa.Table) -> dict[str, np.ndarray | Ragged]:
+    """Return the arrays of ``to_table``."""
+    return {name: _array(table.column(name).combine_chunks()) for name in table.column_names}
+
+
+def _array(column: Any) -> np.ndarray | Ragged:
+    if isinstance(column, pa.ChunkedArray):  # of no chunk
+        column = pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    if pa.types.is_fixed_size_list(column.type):
+        flat: np.ndarray = column.flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(len(column), column.type.list_size)
+    if pa.types.is_large_list(column.type):
+        starts = column.offsets.to_numpy()
+        return Ragged(starts - starts[0], column.flatten().to_numpy(zero_copy_only=False))
+    values: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+class Digest:
+    """32 hex digits that tell some columns from any others, however they come in pieces."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, Any] = {}
+
+    def update(self, arrays: Arrays) -> None:
+        """Take further rows."""
+        for name, array in arrays.items():
+            parts = (
+                {f"{name} length": np.diff(array.starts), name: array.values}
+                if isinstance(array, Ragged)
+                else {name: array}
+            )
+            for key, part in parts.items():
+                kind = f"{key} {part.dtype.str} {part.shape[1:]}"
+                column = self._columns.setdefault(kind, hashlib.blake2b(digest_size=16))
+                column.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+
+    def hexdigest(self) -> str:
+        """Return the digits for all rows so far."""
+        words = (f"{kind} {column.hexdigest()}" for kind, column in self._columns.items())
+        return digest_of_words(*words)
+
+
+def digest_of(arrays: Arrays) -> str:
+    """Return 32 hex digits that tell these columns from any others."""
+    digest = Digest()
+    digest.update(arrays)
+    return digest.hexdigest()
+
+
+def digest_of_words(*words: str) -> str:
+    """Return 32 hex digits that tell these words from any others."""
+    digest = hashlib.blake2b(digest_size=16)
+    for word in words:
+        digest.update(f"{len(word)} {word}".encode())
+    return digest.hexdigest()
