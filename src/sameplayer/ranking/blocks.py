@@ -16,36 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sameplayer.errors import RankingError, SettingError
-from sameplayer.ranking.config import K1, K2, LAMBDAS, MOST_NEIGHBOURS, check_settings
+from sameplayer.errors import RankingError
+from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.kernels import Sparse
 
 TILE = 512  # rows; similarities are computed in squares, so that blocks of any size give equal bits
-
-
-@dataclass(frozen=True)
-class TopConfig:
-    """Settings of a re-ranking whose first answers are kept."""
-
-    k1: int = K1
-    """Neighbours in the reciprocal sets."""
-    k2: int = K2
-    """Neighbours over which a row is averaged."""
-    lambda_: float = LAMBDAS["k-reciprocal"]
-    """Weight of the direct distance beside the Jaccard distance, 0 to 1."""
-    top: int = 100
-    """Answers kept for each query."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a value out of range."""
-        check_settings(self.k1, self.k2, self.lambda_)
-        if not 1 <= self.top <= MOST_NEIGHBOURS:
-            raise SettingError("top", self.top, "a whole number, 1 or more")
-
-    @property
-    def count(self) -> int:
-        """How many neighbours of each row are kept."""
-        return max(self.k1 + 1, self.k2)
 
 
 @dataclass(frozen=True, eq=False)

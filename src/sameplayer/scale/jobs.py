@@ -61,6 +61,9 @@ class Job(Protocol):
     def store(self) -> Store:
         """The folder of the results."""
 
+    def begin(self) -> None:
+        """Write what stands beside the results; DataError where the folder is another run's."""
+
     def stages(self) -> Sequence[Sequence[Task]]:
         """Return the tasks of each stage; a stage reads what the stages before it made."""
 
@@ -108,6 +111,7 @@ def run_job(
     part, parts = shards.part
     with claimed(job.store, part, parts):
         digests: dict[str, str] = {}
+        job.begin()
         stages = job.stages()
         for number, tasks in enumerate(stages):
             if parts == 1:

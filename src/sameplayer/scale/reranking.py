@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sameplayer.errors import RankingError
 from sameplayer.ranking.blocks import (
     TILE,
     Block,
     Nearest,
-    TopConfig,
     block_answers,
     block_means,
     block_weights,
@@ -31,10 +31,11 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
+from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.threads import one_thread_a_product
 from sameplayer.ranking.top import checked_mask
-from sameplayer.scale.blocks import Rows, cut, keep_manifest
+from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.jobs import Shards, Task, Tell, part_name, run_job
 from sameplayer.scale.parts import (
     nearest_columns,
@@ -44,6 +45,7 @@ from sameplayer.scale.parts import (
     stacked,
 )
 from sameplayer.scale.ranked import RANKED, Ranked, read_ranked, write_ranked
+from sameplayer.scale.rows import Rows, read_table
 from sameplayer.scale.runners import Run
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
@@ -65,6 +67,10 @@ class RerankJob:
     offered: np.ndarray = field(repr=False)
     edges: tuple[int, ...]
     config: TopConfig
+
+    def begin(self) -> None:
+        facts = {"encoder": self.rows.encoder, "rows": len(self.rows), "edges": self.edges}
+        keep_manifest(self.store, "ranking", facts | asdict(self.config))
 
     def stages(self) -> Sequence[Sequence[Task]]:
         blocks = range(len(self.edges) - 1)
@@ -234,7 +240,27 @@ def rerank_blocks(
     usual = max(USUAL_ROWS, -(-len(rows) // MOST_BLOCKS))
     edges = cut(len(rows), blocks, TILE, usual)
     store = Store(out)
-    facts = {"encoder": rows.encoder, "rows": len(rows), "edges": edges, **asdict(config)}
-    keep_manifest(store, "ranking", facts)
     run_job(RerankJob(store, rows, asked, offered, edges, config), run, shards, tell)
     return read_ranked(store)
+
+
+def masks_of(rows: Rows, every_row: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return (N,) bool each: which rows are queries, and which may be answers.
+
+    Where the crop table has queries, they ask for its gallery rows; otherwise, and with
+    ``every_row``, every row asks for all others. Raises RankingError where rows are neither query
+    nor gallery: they would be neighbours of the others and change the result.
+    """
+    role = read_table(rows.store).table["role"]
+    asked = (role == "query").fillna(False).to_numpy(bool)
+    offered = role.isin(("gallery", "distractor")).to_numpy(bool)
+    if every_row or not asked.any():
+        return np.ones(len(rows), bool), np.ones(len(rows), bool)
+    other = np.flatnonzero(~(asked | offered))
+    if len(other) or not offered.any():
+        raise RankingError(
+            f"{rows.store.address}: {len(other)} rows are neither query nor gallery, and "
+            f"{offered.sum()} are gallery; expected one or the other, and some of each. Embed one "
+            "split, or ask with every row."
+        )
+    return asked, offered
