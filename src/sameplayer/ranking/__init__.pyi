@@ -1,5 +1,6 @@
 from .config import RankConfig as RankConfig
 from .config import Search as Search
+from .config import TopConfig as TopConfig
 from .distance import squared_euclidean as squared_euclidean
 from .expansion import augment_gallery as augment_gallery
 from .expansion import expand_queries as expand_queries
