@@ -54,6 +54,11 @@ class SettingError(ConfigError):
         end = "" if expected.endswith(("?", ".")) else "."
         self.name, self.rest = name, f"is {found}; expected {expected}{end}"
         super().__init__(f"{name} {self.rest}")
+        self._given = name, found, expected
+
+    def __reduce__(self) -> tuple[Any, ...]:  # errors come from other processes
+        name, found, expected = self._given
+        return SettingError, (name, str(found), expected)
 
 
 class MissingExtra(ConfigError):  # noqa: N818

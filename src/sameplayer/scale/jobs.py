@@ -107,9 +107,8 @@ def run_job(
     Raises DataError where another run works in the folder, where a part is damaged, and where the
     results of other shards do not come in time; SettingError for settings out of range.
     """
-    runner = runner_of(run)
     part, parts = shards.part
-    with claimed(job.store, part, parts):
+    with claimed(job.store, part, parts), runner_of(run)(job, run) as make:
         digests: dict[str, str] = {}
         job.begin()
         stages = job.stages()
@@ -121,7 +120,7 @@ def run_job(
             own = [task for task in ready[part - 1 :: parts] if task in missing]
             count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
             if own:
-                runner(job, own, run, count.one_more)
+                make(own, count.one_more)
             if number + 1 < len(stages):
                 _wait(job.store, missing.difference(own), shards.wait, count)
 

@@ -8,15 +8,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from multiprocessing import connection
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import SettingError
+from sameplayer.scale.crew import Bench, Crew, Done, LostError, Worker
 
 if TYPE_CHECKING:
     from sameplayer.scale.jobs import Job, Task
@@ -45,80 +45,102 @@ class Run:
                 raise SettingError(name, value, f"{least} or more")
 
 
-Runner = Callable[["Job", Sequence["Task"], Run, Callable[[], None]], None]
+Make = Callable[[Sequence["Task"], Done], None]
+Runner = Callable[["Job", Run], AbstractContextManager[Make]]
 
 
-def run_local(job: Job, tasks: Sequence[Task], run: Run, done: Callable[[], None]) -> None:
-    """Run the tasks of a stage in processes on this machine, or in this one for one worker."""
-    workers = min(run.workers or os.cpu_count() or 1, len(tasks))
-    if workers == 1:
+@contextmanager
+def run_local(job: Job, run: Run) -> Iterator[Make]:
+    """Give a function that makes files in processes on this machine, which stay for all stages.
+
+    With one worker, and for a stage of one task, the work is done in this process.
+    """
+    most = run.workers or os.cpu_count() or 1
+    crew = _Processes(job, run, most)
+    here = Bench(job)
+
+    def make(tasks: Sequence[Task], done: Done) -> None:
+        if min(most, len(tasks)) > 1:
+            crew.make(tasks, done)
+            return
         with limited_threads(run.threads):
-            work = job.open()
             for task in tasks:
-                work(task)
+                here.work(task)
                 done()
-        return
-    attempts = dict.fromkeys(tasks, 0)
-    while attempts:
-        lost = _run_in_pool(job, list(attempts), workers, run.threads, attempts.pop, done)
-        for task in lost & set(attempts):
-            attempts[task] += 1
-            if attempts[task] > run.retries:
-                raise died(task, attempts[task])
 
-
-def died(task: Task, times: int) -> DataError:
-    """Return the error for a task whose workers died."""
-    return DataError(
-        f"{task.name}: its worker died {times} times. It may have run out of memory: use fewer "
-        "workers or smaller blocks. What is finished is kept; run the same command again."
-    )
-
-
-def _run_in_pool(
-    job: Job,
-    tasks: Sequence[Task],
-    workers: int,
-    threads: int,
-    finished: Callable[[Task], object],
-    done: Callable[[], None],
-) -> set[Task]:
-    """Run tasks until all are finished or a worker dies; return those that were then lost."""
-    spawn = multiprocessing.get_context("spawn")
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, spawn, _open, (job, threads, os.getpid()))
     try:
-        waiting: dict[Future[None], Task] = {pool.submit(_work, task): task for task in tasks}
-        while waiting:
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                try:
-                    future.result()
-                except BrokenProcessPool:
-                    return set(waiting.values())
-                task = waiting.pop(future)
-                finished(task)
-                done()
-        return set()
+        yield make
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - before:
-            process.terminate()
+        crew.end()
 
 
-_WORK: Callable[[Task], None]
+class _Processes(Crew):
+    """Workers that are processes on this machine."""
+
+    def __init__(self, job: Job, run: Run, most: int) -> None:
+        super().__init__(run.retries)
+        self._job, self._threads, self._most = job, run.threads, most
+
+    def hire(self, wanted: int) -> list[Worker]:
+        room = self._most - self.size
+        return [_Process(self._job, self._threads) for _ in range(min(wanted, room))]
+
+    def wait(self, busy: Sequence[Worker]) -> list[Worker]:
+        signs = {sign: worker for worker in busy for sign in worker.signs}  # type: ignore[attr-defined]
+        return list({signs[sign]: None for sign in connection.wait(list(signs))})
 
 
-def _open(job: Job, threads: int, parent: int) -> None:
-    """Start a worker: load once what its tasks need."""
-    global _WORK
+class _Process(Worker):
+    """A process that gets tasks and tells errors through a pipe."""
+
+    def __init__(self, job: Job, threads: int) -> None:
+        spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+        self._pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(theirs, threads, os.getpid()))
+        self._job = job
+        self._process.start()
+        theirs.close()
+        self.signs = self._pipe, self._process.sentinel
+
+    def open(self) -> None:
+        self._send(self._job)
+
+    def give(self, task: Task) -> None:
+        self._send(task)
+
+    def _send(self, what: Job | Task) -> None:
+        try:
+            self._pipe.send(what)
+        except OSError as error:
+            raise LostError from error
+
+    def result(self) -> Exception | None:
+        try:
+            if self._pipe.poll():
+                answer: Exception | None = self._pipe.recv()
+                return answer
+        except (EOFError, OSError) as error:
+            raise LostError from error
+        raise LostError
+
+    def end(self) -> None:
+        self._pipe.close()
+        self._process.kill()
+        self._process.join()
+
+
+def _serve(pipe: connection.Connection, threads: int, parent: int) -> None:
+    """Work in a process of its own until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _keep_to(threads)
-    _WORK = job.open()
-
-
-def _work(task: Task) -> None:
-    _WORK(task)
+    keep_to(threads)  # before the job comes, which may load libraries that read it once
+    try:
+        bench = Bench(pipe.recv())
+        pipe.send(bench.do(None))
+        while True:
+            pipe.send(bench.do(pipe.recv()))
+    except (EOFError, OSError):  # the parent is gone
+        return
 
 
 def _end_with(parent: int) -> None:
@@ -128,9 +150,9 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _keep_to(threads: int) -> None:
+def keep_to(threads: int) -> None:
     """Keep this process to so many threads, in libraries loaded now or later."""
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(threads)
     threadpool_limits(threads)
 
@@ -152,18 +174,21 @@ def limited_threads(threads: int) -> Iterator[None]:
             set_num_threads(before[1])
 
 
-def run_ray(job: Job, tasks: Sequence[Task], run: Run, done: Callable[[], None]) -> None:
-    """Run the tasks of a stage in actors of a Ray cluster, see ``ray_runner``."""
-    from sameplayer.scale.ray_runner import run_actors
+@contextmanager
+def run_ray(job: Job, run: Run) -> Iterator[Make]:
+    """Give a function that makes files in actors of a Ray cluster, see ``ray_runner``."""
+    from sameplayer.scale.ray_runner import actors
 
-    run_actors(job, tasks, run, done)
+    with actors(job, run) as make:
+        yield make
 
 
 RUNNERS: dict[str, Runner] = {"local": run_local, "ray": run_ray}
-"""Name -> f(job, tasks of one stage, run, done), where done() is called for each finished task.
+"""Name -> context of a function f(tasks of one stage, done), which is called for each stage.
 
-Put an own one in. It calls ``job.open()`` once a worker, and what that returns once a task; the
-task is finished when the call returns. It may call twice for one task: the files are equal.
+Put an own one in. ``done()`` is called for each finished task. A worker calls ``job.open()`` once,
+and what that returns once a task; the task is finished when the call returns. Two workers may do
+the same task: the files are equal.
 """
 
 
