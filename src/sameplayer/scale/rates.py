@@ -59,7 +59,9 @@ def read_rates(path: str | Path) -> dict[int, Rates]:
     """
     path = Path(path)
     try:
-        return {int(columns): _rates(found) for columns, found in json.loads(path.read_text()).items()}
+        return {
+            int(columns): _rates(found) for columns, found in json.loads(path.read_text()).items()
+        }
     except FileNotFoundError:
         raise MissingFile(
             f"{path}: no such file; make it with: python benchmarks/scale/rates.py --json {path}"
