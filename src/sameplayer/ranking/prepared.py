@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -18,11 +17,9 @@ from safetensors.numpy import save_file
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
 from sameplayer.files import whole_file
+from sameplayer.ranking.asking import Asking
 from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
 from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.kernels import Lists
-from sameplayer.ranking.kernels.one_query import insert_query, one_query_jaccard
-from sameplayer.ranking.kernels.sets import reciprocal
 from sameplayer.ranking.neighbours import find_gallery_neighbours
 from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows, refuse_empty
 
@@ -63,10 +60,7 @@ class PreparedGallery:
         self.embeddings = embeddings
         self.k1, self.k2, self.lambda_ = settings
         self.lists, self.values, self.farthest = lists, values, farthest
-        rows = unit_rows(embeddings.vectors, "gallery")
-        self._rows = np.concatenate([np.zeros_like(rows[:1]), rows])
-        self._lengths = (self._rows**2).sum(axis=1)
-        self._lock = Lock()
+        self._asking = Asking(embeddings.vectors, (lists, values, farthest), settings)
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -77,13 +71,13 @@ class PreparedGallery:
         Raises RankingError for features that are not finite or of another width.
         """
         query = unit_rows(query, "query")
-        if query.shape[1] != self._rows.shape[1]:
+        width = self.embeddings.vectors.shape[1]
+        if query.shape[1] != width:
             raise RankingError(
-                f"The query features have {query.shape[1]} columns, the gallery "
-                f"{self._rows.shape[1]}. Embed both with the same encoder."
+                f"The query features have {query.shape[1]} columns, the gallery {width}. Embed "
+                "both with the same encoder."
             )
-        with self._lock:
-            return np.stack([self._answer(row) for row in query])
+        return self._asking.distances(query)
 
     def save(self, path: str | Path) -> None:
         """Write lists and settings (.safetensors); the embeddings themselves lie beside it."""
@@ -115,33 +109,6 @@ class PreparedGallery:
         prepared = cls.__new__(cls)
         prepared._set(embeddings, settings, parts["lists"], parts["values"], parts["farthest"])
         return prepared
-
-    def _answer(self, query: np.ndarray) -> np.ndarray:
-        rows, lengths = self._rows, self._lengths
-        rows[0] = query
-        lengths[0] = (query**2).sum()
-        raw = np.maximum(lengths[0] + lengths - 2 * (rows @ query), 0) ** 2
-        top = max(raw.max(), np.float32(1e-12))
-        direct = raw / top
-        count = min(max(self.k1 + 1, self.k2), len(rows))
-        of_query = np.argsort(direct, kind="stable")[:count]
-        lists, values, farthest = insert_query(
-            self.lists, self.values, self.farthest, raw[1:], count
-        )
-        found = Lists(
-            rows,
-            lengths,
-            np.concatenate([of_query[None].astype(np.int32), lists]),
-            np.concatenate([direct[of_query][None], values]),
-            np.append(top, farthest),
-        )
-        near = reciprocal(found.lists, self.k1 + 1)
-        half = reciprocal(found.lists, round(self.k1 / 2) + 1)
-        averaged = found.lists[:, : self.k2] if self.k2 > 1 else np.arange(len(rows))[:, None]
-        averaged = np.ascontiguousarray(averaged, np.int32)
-        jaccard = one_query_jaccard(found, near, half, averaged)
-        share = np.float32(self.lambda_)
-        return (1 - share) * jaccard + share * direct[1:]
 
 
 def rank_one_by_one(
