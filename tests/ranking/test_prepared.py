@@ -28,6 +28,30 @@ def test_a_prepared_gallery_answers_as_if_the_query_were_the_only_one(case: Case
     np.testing.assert_allclose(distance, np.stack(alone), atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", ["float16", "int8"])
+@settings(max_examples=25)
+@given(case=cases())
+def test_small_rows_find_the_same_neighbours(rows: str, case: Case) -> None:
+    query, gallery, k1, k2, _ = shaken(case)
+    exact = PreparedGallery(embedded(gallery), k1, k2, 0.0).distances(query)
+    small = PreparedGallery(embedded(gallery), k1, k2, 0.0, rows=rows).distances(query)
+    # Without a share of the direct distance only neighbours and their exact distances count.
+    np.testing.assert_allclose(small, exact, atol=1e-5)
+
+
+def test_small_rows_keep_direct_distances_within_their_rounding(golden: Path) -> None:
+    data = np.load(golden / "rerank.npz")
+    gallery = embedded(data["gallery"])
+    exact = PreparedGallery(gallery, lambda_=1.0).distances(data["query"])
+    off = {}
+    for rows in ("float16", "int8"):
+        small = PreparedGallery(gallery, lambda_=1.0, rows=rows).distances(data["query"])
+        off[rows] = np.abs(small - exact).max()
+    assert off["float16"] < off["int8"] < 0.03
+    with pytest.raises(SettingError, match="rows is 'int4'; expected one of float32"):
+        PreparedGallery(gallery, rows="int4")
+
+
 @pytest.mark.parametrize("case", ["20_6_0.3", "15_4_0.5", "20_1_0.3", "7_3_0.0"])
 def test_prepared_gallery_on_the_golden_queries(golden: Path, case: str) -> None:
     data = np.load(golden / "rerank.npz")

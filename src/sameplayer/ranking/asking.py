@@ -7,8 +7,9 @@ from threading import Lock
 import numpy as np
 
 from sameplayer.ranking.distance import squared_lengths
-from sameplayer.ranking.kernels import Sets, entering
+from sameplayer.ranking.kernels import Sets, entering, small
 from sameplayer.ranking.kernels.one_query import Asked, Fixed, Room, one_query_jaccard
+from sameplayer.ranking.small_rows import small_rows
 
 
 class Asking:
@@ -17,6 +18,8 @@ class Asking:
     vectors      (n, d) float32 features of the gallery
     neighbours   lists (n, K), values (n, K) and farthest (n,) of a prepared gallery
     settings     k1, k2 and lambda
+    rows         "float32": as they are; "float16" or "int8": a small copy is looked through, and
+                 the exact rows only where it may matter, wherever they lie
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class Asking:
         vectors: np.ndarray,
         neighbours: tuple[np.ndarray, np.ndarray, np.ndarray],
         settings: tuple[int, int, float],
+        rows: str = "float32",
     ) -> None:
         k1, k2, self._lambda = settings
         lists, values, farthest = neighbours
@@ -33,6 +37,7 @@ class Asking:
         last = values[:, -1] if self._grown == lists.shape[1] else np.full(n, np.inf, np.float32)
         lengths = squared_lengths(vectors)
         scale = (1 / np.maximum(np.sqrt(lengths), 1e-12)).astype(np.float32)
+        self._small = small_rows(vectors, scale, rows)
         starts, listed_by = _listed_by(lists, k2)
         self._fixed = Fixed(
             np.ascontiguousarray(vectors), scale, lengths * scale**2, lists, values,
@@ -53,8 +58,7 @@ class Asking:
     def _answer(self, query: np.ndarray, result: np.ndarray) -> None:
         fixed, room = self._fixed, self._room
         raw, n = room.raw, len(room.raw)
-        np.matmul(fixed.rows, query, out=raw)
-        entering.to_raw(raw, query @ query, fixed.lengths, fixed.scale)
+        self._measure(query)
         numbers = np.full(self._grown, n, np.int32)
         values = np.full(self._grown, np.inf, np.float32)
         values[0] = 0  # the query itself is the nearest
@@ -63,7 +67,9 @@ class Asking:
         lists, of_lists = entering.enter(entered, fixed, room, self._grown)
         lists[-1], of_lists[-1] = numbers, values
         self._number += 1
-        asked = Asked(self._number, np.float32(top), lists, of_lists, self._k2)
+        asked = Asked(
+            self._number, query, query @ query, np.float32(top), lists, of_lists, self._k2
+        )
         share = np.float32(1 - self._lambda)
         np.multiply(raw, np.float32(self._lambda) / asked.top, out=result)
         result += share
@@ -71,6 +77,22 @@ class Asking:
             one_query_jaccard(fixed, room, asked, share, result)
         finally:
             entering.leave(entered, room)
+
+    def _measure(self, query: np.ndarray) -> None:
+        """Write the query's distances into raw: all, or those that matter, from the exact rows."""
+        fixed, raw, length = self._fixed, self._room.raw, query @ query
+        if self._small is None:
+            np.matmul(fixed.rows, query, out=raw)
+            entering.to_raw(raw, length, fixed.lengths, fixed.scale)
+            return
+        lost = np.float32(self._small.products(query, raw))
+        entered, count = self._room.entered, min(self._grown - 1, len(raw))
+        error = self._small.error
+        found = small.doubtful(
+            raw, length, fixed.lengths, error, lost, fixed.last, fixed.farthest, count, entered
+        )
+        again = fixed.rows, fixed.scale, fixed.lengths, query, length, raw
+        small.look_again(entered[:found], *again)
 
 
 def _listed_by(lists: np.ndarray, k2: int) -> tuple[np.ndarray, np.ndarray]:

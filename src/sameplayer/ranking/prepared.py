@@ -32,6 +32,9 @@ class PreparedGallery:
 
     embeddings     the gallery, n rows
     k1, k2, lambda_    as in ``k_reciprocal``, and so are search and progress
+    rows               "float32", or "float16" and "int8": a query looks through a small copy of the
+                       rows, and at the exact ones where they may matter: the neighbours stay, the
+                       direct distances of other rows are off by the rounding of the small ones
     """
 
     def __init__(
@@ -42,25 +45,25 @@ class PreparedGallery:
         lambda_: float = LAMBDAS["k-reciprocal"],
         *,
         search: Search | None = None,
+        rows: str = "float32",
         progress: Progress | None = None,
     ) -> None:
         check_settings(k1, k2, lambda_)
         count = max(k1 + 1, k2)
         found = find_gallery_neighbours(embeddings.vectors, count, search, progress=progress).all
-        self._set(embeddings, (k1, k2, lambda_), found.lists, found.values, found.farthest)
+        self._set(embeddings, (k1, k2, lambda_), (found.lists, found.values, found.farthest), rows)
 
     def _set(
         self,
         embeddings: Embeddings,
         settings: tuple[int, int, float],
-        lists: np.ndarray,
-        values: np.ndarray,
-        farthest: np.ndarray,
+        neighbours: tuple[np.ndarray, np.ndarray, np.ndarray],
+        rows: str,
     ) -> None:
         self.embeddings = embeddings
         self.k1, self.k2, self.lambda_ = settings
-        self.lists, self.values, self.farthest = lists, values, farthest
-        self._asking = Asking(embeddings.vectors, (lists, values, farthest), settings)
+        self.lists, self.values, self.farthest = neighbours
+        self._asking = Asking(embeddings.vectors, neighbours, settings, rows)
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -93,8 +96,10 @@ class PreparedGallery:
             save_file(parts, partial, header)
 
     @classmethod
-    def load(cls, path: str | Path, embeddings: Embeddings) -> PreparedGallery:
-        """Load what was prepared for exactly these embeddings.
+    def load(
+        cls, path: str | Path, embeddings: Embeddings, *, rows: str = "float32"
+    ) -> PreparedGallery:
+        """Load what was prepared for exactly these embeddings; lists are read where they are used.
 
         Raises MissingFile, DataError for a foreign or damaged file, RankingError for other
         embeddings.
@@ -107,7 +112,8 @@ class PreparedGallery:
         settings = _settings(Path(path), header)
         _check_lists(Path(path), parts, len(embeddings), max(settings[0] + 1, settings[1]))
         prepared = cls.__new__(cls)
-        prepared._set(embeddings, settings, parts["lists"], parts["values"], parts["farthest"])
+        neighbours = parts["lists"], parts["values"], parts["farthest"]
+        prepared._set(embeddings, settings, neighbours, rows)
         return prepared
 
 

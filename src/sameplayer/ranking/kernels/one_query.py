@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from sameplayer.ranking.kernels import Sets
+from sameplayer.ranking.kernels.entering import product
 from sameplayer.ranking.kernels.sets import expand, widest
 from sameplayer.ranking.kernels.sparse import LANES
 
@@ -65,13 +66,16 @@ class Room(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One query: its number from 1, the farthest gallery row, and the lists that it changed.
+    """One query: its number from 1, its unit row (d,), the farthest gallery row, and the lists
+    that it changed.
 
     lists, values    (e + 1, K) of the rows that it entered, and last its own
     k2               rows that are averaged
     """
 
     number: int
+    query: np.ndarray
+    length: np.float32
     top: np.float32
     lists: np.ndarray
     values: np.ndarray
@@ -139,24 +143,19 @@ def _expanded(i, fixed, room, asked, out):
 
 
 @njit(cache=True)
-def _distance(i, j, fixed, room, lanes):
+def _distance(i, j, fixed, asked, lanes):
     """Return the distance of two rows, of which one may be the query."""
-    n = len(room.raw)
+    n = len(fixed.lists)
+    if i == j:
+        return np.float32(0)
     if i == n or j == n:
-        return room.raw[min(i, j)] if i != j else np.float32(0)
-    width = fixed.rows.shape[1]
-    whole = width - width % LANES
-    lanes[:] = 0
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] += fixed.rows[i, start + lane] * fixed.rows[j, start + lane]
-    total = np.float32(0)
-    for lane in range(LANES):
-        total += lanes[lane]
-    for c in range(whole, width):
-        total += fixed.rows[i, c] * fixed.rows[j, c]
-    similar = total * fixed.scale[i] * fixed.scale[j]
-    value = max(fixed.lengths[i] + fixed.lengths[j] - np.float32(2) * similar, np.float32(0))
+        g = min(i, j)
+        length = asked.length
+        similar = product(fixed.rows[g], asked.query, lanes) * fixed.scale[g]
+    else:
+        g, length = i, fixed.lengths[j]
+        similar = product(fixed.rows[i], fixed.rows[j], lanes) * fixed.scale[i] * fixed.scale[j]
+    value = max(fixed.lengths[g] + length - np.float32(2) * similar, np.float32(0))
     return value * value
 
 
@@ -175,7 +174,7 @@ def _weigh(i, members, count, fixed, room, asked, out):
                 value = values[b]
                 break
         if value < 0:
-            value = _distance(i, j, fixed, room, lanes)
+            value = _distance(i, j, fixed, asked, lanes)
         out[a] = np.exp(-value / top)
         total += out[a]
     for a in range(count):
