@@ -24,3 +24,4 @@ from .ranking import rank as rank
 from .rerank import RERANKERS as RERANKERS
 from .rerank import hard_weights as hard_weights
 from .rerank import k_reciprocal as k_reciprocal
+from .streaming import prepare_file as prepare_file
