@@ -78,6 +78,7 @@ def embed_timed(
 ) -> tuple[Embeddings, EmbedTime]:
     """Embed like ``embed``; return also how long it took and waited for pictures."""
     check_batch_size(batch_size)
+    encoder.computed_in(precision)  # before anything is read
     if len(crops) == 0:
         raise DataError(f"{crops.root}: no crops to embed; expected at least one row.")
 
@@ -93,5 +94,5 @@ def embed_timed(
             progress(min(len(rows) * batch_size, len(crops)), len(crops))
     taken = EmbedTime(len(crops), time.perf_counter() - began, sum(waits), waits[0])
     facts = {"architecture": encoder.spec.architecture, "weights": encoder.spec.weights}
-    facts["precision"] = precision
+    facts |= {"precision": encoder.computed_in(precision), "engine": encoder.engine}
     return Embeddings(np.concatenate(rows), crops, encoder.fingerprint(), facts), taken
