@@ -36,17 +36,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def channels_last(model: nn.Module, device: torch.device) -> Iterator[None]:
     """Lay out the weights of convolutions as a CPU likes them; the same weights again at the end.
 
-    On a CPU the network of ``person`` is up to 1.7 times as fast by it. The weights themselves are
-    put back, since a training goes on with their layout.
+    ``person`` is 1.3 times as fast by it in fp32, 1.5 times in bf16. The weights themselves are put
+    back, since a training goes on with their layout.
     """
     kept: list[tuple[Tensor, Tensor]] = []
     if device.type == "cpu":
         for layer in model.modules():
-            if isinstance(layer, nn.Conv2d) and max(layer.kernel_size) > 1:
+            if isinstance(layer, nn.Conv2d):
                 kept.append((layer.weight, layer.weight.data))
     try:
         for weight, plain in kept:
-            weight.data = plain.contiguous(memory_format=torch.channels_last)
+            weight.data = plain.to(memory_format=torch.channels_last)
         yield
     finally:
         for weight, plain in kept:
