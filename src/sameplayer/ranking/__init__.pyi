@@ -25,5 +25,5 @@ from .ranking import rank as rank
 from .rerank import RERANKERS as RERANKERS
 from .rerank import hard_weights as hard_weights
 from .rerank import k_reciprocal as k_reciprocal
-from .top import k_reciprocal_top as k_reciprocal_top
 from .streaming import prepare_file as prepare_file
+from .top import k_reciprocal_top as k_reciprocal_top

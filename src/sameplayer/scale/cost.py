@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking.blocks import TILE, TopConfig
+from sameplayer.ranking.blocks import TILE
+from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.rates import Rates
 from sameplayer.scale.reranking import MOST_BLOCKS, USUAL_ROWS
 
@@ -260,7 +261,7 @@ def weights_stage(size: Size, rates: Rates) -> Stage:
 
 
 def means_stage(size: Size, rates: Rates) -> Stage:
-    """Return the cost of the means: every task holds the weights of all rows, twice while joined."""
+    """Return the cost of the means: each task holds all weights, twice while joined."""
     count, rows = size.count, size.rows
     all_weights = sparse_bytes(rows, size.nonzeros) + 8.0 * rows
     read = count * sparse_bytes(rows, size.nonzeros) + nearest_bytes(size, rows)
