@@ -93,7 +93,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(
 def test_losses_negatives_and_averages_resume_to_the_same_bits(
     league: Crops, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    config = replace(QUICK, save_minutes=0.0, epochs=3, **change)
+    config = replace(QUICK, save_minutes=0.0, epochs=2, **change)
     train(league, tmp_path / "whole", config)
     with pytest.raises(KeyboardInterrupt):
         train(league, tmp_path / "cut", config, progress=stop_at(2, 3))
