@@ -32,6 +32,7 @@ from sameplayer.ranking.blocks import (
     pair_neighbours,
 )
 from sameplayer.ranking.config import TopConfig
+from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.threads import one_thread_a_product
 from sameplayer.ranking.top import checked_mask
@@ -114,7 +115,7 @@ class RerankJob:
     def block(self, number: int) -> Block:
         """Return a block with its rows."""
         first, stop = self.edges[number], self.edges[number + 1]
-        rows = np.ascontiguousarray(self.rows.read(first, stop))
+        rows = unit_rows(self.rows.read(first, stop), "embedded")
         return Block(first, rows, self.asked[first:stop], self.offered[first:stop])
 
     def blocks(self) -> Iterator[Block]:
