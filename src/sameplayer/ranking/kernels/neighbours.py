@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numba import get_num_threads, njit, prange
 
-_MAX = {"nnan", "ninf", "nsz"}  # similarities are finite: lets minima and maxima use SIMD
 _CHUNK = 32  # values that are looked at one by one only where one of them is near enough
 _STRIP = 256  # columns whose limits and maxima stay in the first cache
 
@@ -49,7 +48,27 @@ def _insert(numbers, values, number, value):
     numbers[slot] = number
 
 
-@njit(cache=True, parallel=True, fastmath=_MAX)
+@njit(cache=True)
+def _any_new(row, others, length, limit, top):
+    """Return whether one of these distances is nearer than limit or farther than top."""
+    found = False
+    for a in range(len(row)):
+        value = (length + others[a]) - np.float32(2) * row[a]
+        found |= (value < limit) | (value > top)
+    return found
+
+
+@njit(cache=True)
+def _any_new_of_columns(row, others, length, limits, tops):
+    """The same, with a limit and a top for each column."""
+    found = False
+    for a in range(len(row)):
+        value = (length + others[a]) - np.float32(2) * row[a]
+        found |= (value < limits[a]) | (value > tops[a])
+    return found
+
+
+@njit(cache=True, parallel=True)
 def along_rows(tile, start, begin, lengths, held, farthest):
     """Offer rows start... the rows begin... as neighbours, in rising order.
 
@@ -65,21 +84,17 @@ def along_rows(tile, start, begin, lengths, held, farthest):
         for c in range(skip, tile.shape[1], _CHUNK):
             row = tile[r, c : c + _CHUNK]
             others = lengths[begin + c : begin + c + len(row)]
-            low, high = np.float32(np.inf), np.float32(0)
-            for a in range(len(row)):
-                value = (length + others[a]) - np.float32(2) * row[a]
-                low, high = min(low, value), max(high, value)
-            top = max(top, high)
-            if low < limit:
+            if _any_new(row, others, length, limit, top):
                 for a in range(len(row)):
                     value = max((length + others[a]) - np.float32(2) * row[a], np.float32(0))
+                    top = max(top, value)
                     if value < limit:
                         _insert(numbers, values, begin + c + a - held.first, value)
                         limit = values[-1]
         farthest[i] = top
 
 
-@njit(cache=True, parallel=True, fastmath=_MAX)
+@njit(cache=True, parallel=True)
 def along_columns(tile, start, begin, lengths, held, farthest):
     """Offer rows begin... the rows start... as neighbours; otherwise as ``along_rows``."""
     skip, above = max(held.first - begin, 0), max(held.first - start, 0)
@@ -96,14 +111,10 @@ def along_columns(tile, start, begin, lengths, held, farthest):
                 row = tile[r, c + b : min(c + b + _CHUNK, c + size)]
                 others = lengths[j + b : j + b + len(row)]
                 limit, top = limits[b : b + len(row)], tops[b : b + len(row)]
-                hits = 0
-                for a in range(len(row)):
-                    value = (length + others[a]) - np.float32(2) * row[a]
-                    top[a] = max(top[a], value)
-                    hits += value < limit[a]
-                if hits:
+                if _any_new_of_columns(row, others, length, limit, top):
                     for a in range(len(row)):
                         value = max((length + others[a]) - np.float32(2) * row[a], np.float32(0))
+                        top[a] = max(top[a], value)
                         if value < limit[a]:
                             place = j + b + a - held.first
                             number = start + r - held.first
@@ -112,7 +123,7 @@ def along_columns(tile, start, begin, lengths, held, farthest):
         farthest[j : j + size] = tops
 
 
-@njit(cache=True, parallel=True, fastmath=_MAX)
+@njit(cache=True, parallel=True)
 def copy_distances(tile, start, begin, lengths, first, direct):
     """Write the squared distances of rows start... to rows begin... into direct.
 
