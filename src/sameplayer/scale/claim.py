@@ -18,7 +18,8 @@ from sameplayer.scale.store import Store
 
 BEAT_S = 10.0
 GONE_S = 60.0  # after so long without a word a run counts as dead
-SETTLE_S = 2.0  # storage elsewhere shows by then who else wrote
+SETTLE_S = 2.0  # a claim that another began to write is to be seen by then
+_HELD: set[str] = set()  # tokens of this process; storage that fails may keep a claim that ended
 
 
 @contextmanager
@@ -37,19 +38,31 @@ def claimed(store: Store, part: int = 1, parts: int = 1) -> Iterator[None]:
     """
     name, token = f"running/{part}-of-{parts}.json", secrets.token_hex(8)
     _check_others(store, name, parts)
-    _take(store, name, token)
+    _HELD.add(token)
+    try:
+        _take(store, name, token)
+        with _told(store, name, token):
+            _check_others(store, name, parts)  # that started at the same moment
+            yield
+    finally:
+        _HELD.discard(token)
+        with suppress(SameplayerError):
+            found = _read(store, name)
+            if found is not None and found["token"] == token:
+                store.remove(name)
+
+
+@contextmanager
+def _told(store: Store, name: str, token: str) -> Iterator[None]:
+    """Say again and again that the run is at work."""
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(store, name, token, stop), daemon=True)
     beat.start()
     try:
-        _check_others(store, name, parts)  # that started at the same moment
         yield
     finally:
         stop.set()
         beat.join()
-        with suppress(SameplayerError):
-            if _is_ours(_read(store, name), token):
-                store.remove(name)
 
 
 def _check_others(store: Store, name: str, parts: int) -> None:
@@ -63,7 +76,12 @@ def _check_others(store: Store, name: str, parts: int) -> None:
 
 def _take(store: Store, name: str, token: str) -> None:
     """Write the claim; DataError where another run holds it, or wrote it at the same moment."""
+    if store.local is not None and store.write_new(name, _words(token)):
+        return
     old = _read(store, name)
+    if old is None and store.local is not None:  # another is writing it, or it is damaged
+        time.sleep(SETTLE_S)
+        old = _read(store, name)
     if old is not None and _works(old):
         raise DataError(_busy(store, old))
     if store.local is not None:
@@ -110,6 +128,8 @@ def _read(store: Store, name: str) -> dict[str, Any] | None:
 
 def _works(found: dict[str, Any]) -> bool:
     """Say whether the run of a claim is at work, as far as can be told from here."""
+    if found["process"] == os.getpid() and found["host"] == socket.gethostname():
+        return found["token"] in _HELD
     if found["host"] == socket.gethostname() and os.name == "posix":
         return _alive(found["process"], found["started"])
     return time.time() - found["time"] < GONE_S

@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,8 +50,8 @@ class Storage:
     DataError for what a disk says.
     """
 
-    def __init__(self, address: str, patience: Patience) -> None:
-        self.address, self.patience = address, patience
+    def __init__(self, address: str, patience: Patience | None) -> None:
+        self.address, self.patience = address, patience or PATIENCE
         self._fs, root = _open(address)
         self._root = root.rstrip("/")
         self.local = root if _is_local(self._fs) else None
@@ -85,8 +86,8 @@ class Storage:
 
     def open(self, name: str, *, sure: bool = False) -> _Ranges:
         """Return a file elsewhere as one that is read piece by piece."""
-        size = self._ask(lambda: self._fs.size(self.path(name)), name, sure=sure)
-        return _Ranges(lambda start, stop: self._range(name, start, stop), int(size))
+        size = int(self._ask(lambda: self._fs.size(self.path(name)), name, sure=sure))
+        return _Ranges(lambda start, stop: self._range(name, start, stop), size)
 
     def _range(self, name: str, start: int, stop: int) -> bytes:
         def request() -> bytes:
@@ -98,35 +99,36 @@ class Storage:
         return self._ask(request, name, sure=True)
 
     def write(self, source: Path, name: str) -> None:
-        """Copy a local file to storage elsewhere; made twice, it leaves the same."""
-        self._ask(lambda: self._put(source, self.path(name)), name, sure=True)
+        """Copy a local file to storage elsewhere; whatever is done twice leaves the same."""
+        if _protocols(self._fs) & WHOLE_PUTS:
+            self._put(source, name)
+        else:
+            moved = f"{name}.{secrets.token_hex(8)}{PARTIAL}"
+            folder = self.path(name).rpartition("/")[0]
+            self._ask(lambda: self._fs.makedirs(folder, exist_ok=True), name)
+            self._put(source, moved)
+            with suppress(MissingFile):  # it was moved, and the answer was lost
+                self._ask(lambda: self._fs.mv(self.path(moved), self.path(name)), name)
+            if self._size(name) != source.stat().st_size:
+                raise NoAnswer(f"{self.place(name)}: the storage did not take it as a whole.")
         self._written.add(name)
 
-    def _put(self, source: Path, path: str) -> None:
-        if not _protocols(self._fs) & WHOLE_PUTS:
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            moved = f"{path}.{secrets.token_hex(8)}{PARTIAL}"
-            self._fs.put_file(str(source), moved)
-            self._check(source, moved)
-            self._fs.mv(moved, path)
-        else:
-            self._fs.put_file(str(source), path)
-        self._check(source, path)
-
-    def _check(self, source: Path, path: str) -> None:
-        """Raise OSError where less was written than came: the upload was cut short."""
+    def _put(self, source: Path, name: str) -> None:
+        """Upload a file until it is there as a whole."""
         expected = source.stat().st_size
         for seconds in self.pauses():
-            try:
-                self._fs.invalidate_cache()
-                found = self._fs.size(path)
-                break
-            except FileNotFoundError:  # late
-                time.sleep(seconds)
-        else:
-            raise OSError("what was written is not there")
-        if found != expected:
-            raise OSError(f"{found} of {expected} bytes were written")
+            self._ask(lambda: self._fs.put_file(str(source), self.path(name)), name)
+            found = self._size(name)
+            if found == expected:
+                return
+            time.sleep(seconds)
+        raise NoAnswer(
+            f"{self.place(name)}: the storage took {found} of {expected} bytes, again and again. "
+            "What is finished is kept; run the same command again."
+        )
+
+    def _size(self, name: str) -> int:
+        return int(self._ask(lambda: self._fs.size(self.path(name)), name, sure=True))
 
     def remove(self, name: str) -> None:
         self._written.discard(name)
