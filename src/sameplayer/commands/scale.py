@@ -27,6 +27,7 @@ Embeddings = tyro.conf.Positional[
         ),
     ]
 ]
+OTHERS = "this part is done; other parts are still to come"
 
 
 @contextmanager
@@ -67,6 +68,9 @@ def embed(
         rows = embed_blocks(
             encoder, crops, out, compute, blocks=blocks, run=run, shards=shards, tell=tell
         )
+    if rows is None:
+        print(f"{out}: {OTHERS}")
+        return
     print(f"{out}: {len(rows)} rows in {len(rows.digests)} blocks, encoder {rows.encoder}")
 
 
@@ -99,6 +103,9 @@ def numbers(
             reader, crops, out, choice.settings(reader), threshold=choice.threshold,
             temperature=choice.temperature, blocks=blocks, run=run, shards=shards, tell=tell,
         )  # fmt: skip
+    if read is None:
+        print(f"{out}: {OTHERS}")
+        return
     if table is not None:
         write_crops(read, table)
     found = int(read.table["read_number"].notna().sum())

@@ -119,7 +119,7 @@ def embed_blocks(
     run: Run = Run(),
     shards: Shards = Shards(),
     tell: Tell | None = None,
-) -> Rows:
+) -> Rows | None:
     """Embed a crop table into a folder of blocks; what is there already is not made again.
 
     encoder    a name or path as ``load_encoder`` takes it, which every worker can load
@@ -131,6 +131,7 @@ def embed_blocks(
 
     ``rows/`` then holds a Parquet file a block with the column ``vector``, and ``crops.parquet``
     the table. A picture that changed since (by time and size) is embedded again with its block.
+    Returns the rows, or None where other shards still work on theirs.
 
     Raises DataError for pictures that cannot be read and for a folder of another run, WeightsError
     where a worker has no weights, SettingError for a setting out of range.
@@ -144,8 +145,7 @@ def embed_blocks(
     edges = _edges(crops, blocks, config.batch_size)
     facts = {"encoder": fingerprint, "rows": len(crops), **settings}
     job = EmbedJob(Store(out), edges, facts, crops, str(encoder), config)
-    run_job(job, run, shards, tell)
-    return Rows.of(job.store)
+    return Rows.of(job.store) if run_job(job, run, shards, tell) else None
 
 
 @dataclass(frozen=True)
@@ -192,14 +192,15 @@ def number_blocks(
     run: Run = Run(),
     shards: Shards = Shards(),
     tell: Tell | None = None,
-) -> Crops:
+) -> Crops | None:
     """Read the shirt number of each picture into a folder of blocks; otherwise as ``embed_blocks``.
 
     reader, settings    as ``make_reader`` takes them
     threshold           name a number only from this probability on
     temperature         over 1: lower probabilities
 
-    Returns the crops with the columns of ``sameplayer jersey``.
+    Returns the crops with the columns of ``sameplayer jersey``, or None where other shards still
+    work on theirs.
     """
     from sameplayer.numbers.readers import ReaderSettings
     from sameplayer.numbers.tables import READ
@@ -210,7 +211,8 @@ def number_blocks(
     facts = {"reader": reader, "file": file, "version": __version__, "threshold": threshold}
     facts |= {"temperature": temperature, "settings": str(asdict(settings)), "rows": len(crops)}
     job = NumbersJob(Store(out), edges, facts, crops, reader, settings, threshold, temperature)
-    run_job(job, run, shards, tell)
+    if not run_job(job, run, shards, tell):
+        return None
     parts = [job.store.read_part(part_name(NUMBERS, b)) for b in range(len(edges) - 1)]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in READ}
     columns[READ[0]] = np.array([number or None for number in columns[READ[0]]], object)

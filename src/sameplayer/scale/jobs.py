@@ -8,13 +8,14 @@ an input changes, only what rests on it is made anew.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import DataError, SameplayerError, SettingError
 from sameplayer.scale.claim import claimed
-from sameplayer.scale.runners import Run, runner_of
+from sameplayer.scale.runners import Make, Run, runner_of
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of_words
 
@@ -101,28 +102,70 @@ class Shards:
 
 def run_job(
     job: Job, run: Run = Run(), shards: Shards = Shards(), tell: Tell | None = None
-) -> None:
+) -> bool:
     """Make whatever of a job is not made yet.
+
+    Returns whether all of it is made now: a shard does not wait for the others' part of a job of
+    one stage.
 
     Raises DataError where another run works in the folder, where a part is damaged, and where the
     results of other shards do not come in time; SettingError for settings out of range.
     """
     part, parts = shards.part
-    with claimed(job.store, part, parts), runner_of(run)(job, run) as make:
-        digests: dict[str, str] = {}
+    with claimed(job.store, part, parts):
         job.begin()
         stages = job.stages()
-        for number, tasks in enumerate(stages):
-            if parts == 1:
-                job.store.sweep(tasks[0].stage)
-            ready = [_ready(job.store, task, digests) for task in tasks]
-            missing = {task for task in ready if not is_done(job.store, task)}
-            own = [task for task in ready[part - 1 :: parts] if task in missing]
-            count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
-            if own:
-                make(own, count.one_more)
-            if number + 1 < len(stages):
-                _wait(job.store, missing.difference(own), shards.wait, count)
+        folders = {_folder(tasks[0]) for tasks in stages}
+        with _swept(job.store, folders, alone=parts == 1), runner_of(run)(job, run) as make:
+            others = _run_stages(job, stages, make, shards, tell)
+    return all(is_done(job.store, task) for task in others)
+
+
+def _run_stages(
+    job: Job, stages: Sequence[Sequence[Task]], make: Make, shards: Shards, tell: Tell | None
+) -> set[Task]:
+    """Make what is missing, stage by stage; return what others still make in the last one."""
+    digests: dict[str, str] = {}
+    others: set[Task] = set()
+    part, parts = shards.part
+    for tasks in stages:
+        ready = [_ready(job.store, task, digests) for task in tasks]
+        missing = {task for task in ready if not is_done(job.store, task)}
+        own = [task for task in ready[part - 1 :: parts] if task in missing]
+        count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
+        if own:
+            make(own, count.one_more)
+        for task in own:  # a runner's word is not enough
+            job.store.expect(task.name, task.made_from)
+        others = missing.difference(own)
+        if len(stages) > 1:
+            _wait(job.store, others, shards.wait, count)
+    return others
+
+
+@contextmanager
+def _swept(store: Store, folders: set[str], *, alone: bool) -> Iterator[None]:
+    """Remove what killed runs left half-written, and at the end what this one left.
+
+    alone    nobody else writes there: else what is young stays
+    """
+    settings = {"old_s": 0.0} if alone else {}
+
+    def sweep() -> None:
+        for folder in sorted(folders | {".", "running"}):
+            store.sweep(folder, **settings)
+
+    sweep()
+    try:
+        yield
+    except BaseException:
+        with suppress(SameplayerError):
+            sweep()
+        raise
+
+
+def _folder(task: Task) -> str:
+    return task.name.rpartition("/")[0] or "."
 
 
 class _Count:

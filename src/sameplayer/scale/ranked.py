@@ -42,7 +42,8 @@ def read_ranked(folder: str | Path | Store) -> Ranked:
     store = folder if isinstance(folder, Store) else Store(folder)
     name = part_name(RANKED)
     try:
-        return Ranked(**store.read_part(name))
+        part = store.read_part(name)
+        return Ranked(part["row"], part["neighbours"], part["distances"])
     except MissingFile:
         raise MissingFile(
             f"{store.place(name)}: no such file; make it with: sameplayer scale rerank EMBEDDINGS "

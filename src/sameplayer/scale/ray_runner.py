@@ -17,7 +17,8 @@ from sameplayer._version import __version__
 from sameplayer.errors import ConfigError, DataError, SameplayerError, SettingError, import_extra
 from sameplayer.scale.crew import Bench, Crew, LostError, Worker
 from sameplayer.scale.runners import Make, Run, keep_to
-from sameplayer.scale.store import PARTIAL, Store
+from sameplayer.scale.storage import PARTIAL
+from sameplayer.scale.store import Store
 
 if TYPE_CHECKING:
     from sameplayer.scale.jobs import Job, Task

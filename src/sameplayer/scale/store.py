@@ -12,23 +12,22 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
 
-from sameplayer.errors import ConfigError, DataError, MissingFile
-from sameplayer.scale.tables import Arrays, Digest, digest_of, from_table, to_table
+from sameplayer.errors import DataError, MissingFile, SameplayerError
+from sameplayer.scale.storage import PARTIAL, NoAnswer, Patience, Storage
+from sameplayer.scale.tables import Arrays, Digest, digest_of_columns, from_table, to_table
 
 KEY = b"sameplayer"
-WHOLE_PUTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "memory"}
-PARTIAL = ".partial"
-
-T = TypeVar("T")
+OLD_S = 3600.0
+"""Seconds after which nobody writes to a half-written file any more."""
 
 
 @dataclass(frozen=True)
@@ -45,44 +44,46 @@ class Facts:
     rows: int
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How storage that answers late is waited for."""
+class Part(dict[str, Any]):
+    """A part's arrays, np.ndarray or Ragged, by their names; DataError for one that is not there.
 
-    attempts: int = 5
-    """How often a request that fails is made again."""
-    first_s: float = 0.2
-    """Seconds before the second attempt; each further one waits twice as long."""
+    place    the address of its file
+    """
+
+    def __init__(self, arrays: Arrays, place: str) -> None:
+        super().__init__(arrays)
+        self.place = place
+
+    def __missing__(self, name: str) -> Any:
+        raise DataError(
+            f"{self.place}: holds {', '.join(self)}; expected {name}. It is the file of another "
+            "stage: remove it and run the same command again."
+        )
 
 
 class Store:
     """A folder by its address: a path, or what fsspec knows, such as s3://bucket/folder."""
 
-    def __init__(self, address: str | Path, patience: Patience = Patience()) -> None:
+    def __init__(self, address: str | Path, patience: Patience | None = None) -> None:
         self.address = str(address)
-        self._patience = patience
-        self._fs, self._root = _open(self.address)
-        self.local = self._root if _is_local(self._fs) else None
+        self._storage = Storage(self.address, patience)
+        self.local = self._storage.local
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.address, self._patience)
+        return Store, (self.address, self._storage.patience)
 
-    def exists(self, name: str) -> bool:
-        return bool(self._patiently(lambda: self._fs.exists(self._path(name)), name))
+    def place(self, name: str) -> str:
+        """Return the full address of a name, for messages."""
+        return self._storage.place(name)
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder of this one, sorted; none where it is not."""
-        try:
-            found = self._patiently(lambda: self._fs.ls(self._path(folder), detail=False), folder)
-        except MissingFile:
-            return []
-        return sorted(f"{folder}/{Path(path).name}".removeprefix("./") for path in found)
+        return self._storage.names(folder)
 
     def read_text(self, name: str) -> str | None:
         """Return a text file, or None where there is none."""
         try:
-            content: bytes = self._patiently(lambda: self._fs.cat_file(self._path(name)), name)
-            return content.decode("utf-8")
+            return self._storage.read(name).decode("utf-8")
         except MissingFile:
             return None
         except UnicodeDecodeError as error:
@@ -93,18 +94,35 @@ class Store:
         with self.whole(name) as path:
             path.write_text(text, encoding="utf-8")
 
-    def sweep(self, folder: str) -> None:
-        """Remove what killed writers left half-written in a folder of this one."""
+    def write_new(self, name: str, text: str) -> bool:
+        """Write a small text file where there is none, on a disk; say whether it was written.
+
+        Of several that do so at the same time, one is told yes. The others may find it empty for a
+        moment.
+        """
+        path = Path(self._storage.path(name))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise DataError(
+                f"{self.place(name)}: cannot be written ({error.strerror or error})."
+            ) from error
+        return True
+
+    def sweep(self, folder: str, old_s: float = OLD_S) -> None:
+        """Remove what killed writers left half-written in a folder of this one, and is so old."""
         for name in self.names(folder):
-            if name.endswith(PARTIAL):
+            if name.endswith(PARTIAL) and (old_s <= 0 or self._storage.age(name) > old_s):
                 self.remove(name)
 
     def remove(self, name: str) -> None:
         """Remove a file; nothing happens where there is none."""
-        try:
-            self._patiently(lambda: self._fs.rm_file(self._path(name)), name)
-        except MissingFile:
-            return
+        with suppress(MissingFile):
+            self._storage.remove(name)
 
     @contextmanager
     def whole(self, name: str) -> Iterator[Path]:
@@ -112,7 +130,7 @@ class Store:
 
         Raises DataError where it cannot be written; nothing stays then.
         """
-        path = self._path(name)
+        path = self._storage.path(name)
         beside = Path(path).parent if self.local is not None else None
         partial = None
         try:
@@ -125,7 +143,7 @@ class Store:
             if beside is not None:
                 partial.replace(path)
             else:
-                self._patiently(lambda: self._put(partial, path), name)
+                self._storage.write(partial, name)
         except OSError as error:
             said = error.strerror or str(error)
             raise DataError(f"{self.place(name)}: cannot be written ({said}).") from error
@@ -137,27 +155,15 @@ class Store:
     def at_hand(self, name: str) -> Iterator[Path]:
         """Give a local path to read a file from; MissingFile where there is none."""
         if self.local is not None:
-            if not self.exists(name):
+            path = Path(self._storage.path(name))
+            if not path.exists():
                 raise MissingFile(f"{self.place(name)}: no such file.")
-            yield Path(self._path(name))
+            yield path
             return
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / Path(name).name
-            copy.write_bytes(self._patiently(lambda: self._fs.cat_file(self._path(name)), name))
+            copy.write_bytes(self._storage.read(name, sure=True))
             yield copy
-
-    def _put(self, partial: Path, path: str) -> None:
-        """Copy a local file to where it belongs; a put that is made twice leaves the same."""
-        protocols = (
-            {self._fs.protocol} if isinstance(self._fs.protocol, str) else {*self._fs.protocol}
-        )
-        self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        if protocols & WHOLE_PUTS:
-            self._fs.put_file(str(partial), path)
-            return
-        moved = f"{path}.{secrets.token_hex(8)}{PARTIAL}"
-        self._fs.put_file(str(partial), moved)
-        self._fs.mv(moved, path)
 
     def write_part(self, name: str, arrays: Arrays, made_from: str) -> Facts:
         """Write arrays of equally many rows as a Parquet file; return what it says of itself."""
@@ -187,7 +193,7 @@ class Store:
                     )  # fmt: skip
                     writer.write_table(table, row_group_size=max(table.num_rows, 1))
                 facts = Facts(made_from, digest.hexdigest(), rows)
-                words = json.dumps({"made_from": facts.made_from, "digest": facts.digest})
+                words = json.dumps({"made_from": made_from, "columns": digest.columns()})
                 if writer is not None:
                     writer.add_key_value_metadata({KEY: words.encode()})
             finally:
@@ -204,97 +210,84 @@ class Store:
                 return facts
             made_from, digest = json.loads(self.read_text(f"{name}.from") or '["", ""]')
             return Facts(made_from if digest == facts.digest else "", facts.digest, facts.rows)
-        except (MissingFile, DataError, ValueError):
+        except NoAnswer:
+            raise
+        except (DataError, ValueError):
             return None
 
-    def expect(self, name: str) -> Facts:
-        """Return what a part says of itself, which must be there: storage may show it late."""
-        for attempt in range(self._patience.attempts):
-            facts = self.facts(name)
-            if facts is not None:
-                return facts
-            time.sleep(self._patience.first_s * 2**attempt if self.local is None else 0)
-        with self._opened(name) as file:  # says what is wrong with it
-            return _facts(file)
+    def expect(self, name: str, made_from: str | None = None) -> Facts:
+        """Return what a part says of itself, which must be there: storage may show it late.
 
-    def read_part(self, name: str, columns: list[str] | None = None) -> dict[str, Any]:
-        """Return a part's arrays (np.ndarray or Ragged), or those of some columns.
+        made_from    of which it must have been made; None: of anything
+
+        Raises MissingFile, and DataError for what is cut short, foreign, or made from other inputs.
+        """
+        for seconds in self._storage.pauses():
+            facts = self.facts(name)
+            if facts is not None and made_from in (None, facts.made_from):
+                return facts
+            time.sleep(seconds)
+        with self._opened(name) as file:  # says what is wrong with it
+            facts = _facts(file)
+        if made_from is None:
+            return facts
+        raise DataError(f"{self.place(name)}: was made from other inputs than it should be now.")
+
+    def read_part(self, name: str, columns: list[str] | None = None) -> Part:
+        """Return a part's arrays, or those of some columns. Storage may show it late.
 
         Raises MissingFile, and DataError for one that is cut short, damaged or foreign.
         """
-        with self._opened(name) as file:
-            facts, arrays = _facts(file), from_table(file.read(columns))
-        if columns is None and digest_of(arrays) != facts.digest:
+        with self._opened(name, sure=True) as file:
+            arrays = from_table(file.read(columns))
+            same = _same(_words(file)["columns"], arrays, whole=columns is None)
+        if not same:
             raise DataError(
                 f"{self.place(name)}: damaged: its content is not what was written. Remove this "
                 "file and run the same command again."
             )
-        return arrays
+        return Part(arrays, self.place(name))
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[parquet.ParquetFile]:
-        def opened() -> Any:
-            return self._fs.open(self._path(name), "rb")
-
-        with self._patiently(opened, name) as raw:
-            try:
-                yield parquet.ParquetFile(pa.PythonFile(raw, mode="r"))
-            except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    f"{self.place(name)}: cut short, damaged or not ours ({error}). Remove this "
-                    "file and run the same command again."
-                ) from error
-
-    def place(self, name: str) -> str:
-        """Return the full address of a name, for messages."""
-        return f"{self.address.rstrip('/')}/{name}"
-
-    def _path(self, name: str) -> str:
-        return f"{self._root.rstrip('/')}/{name}"
-
-    def _patiently(self, request: Callable[[], T], name: str) -> T:
-        """Make a request, and again where storage elsewhere fails for a while."""
-        attempts = 1 if self.local is not None else self._patience.attempts
-        for attempt in range(attempts):
-            try:
-                return request()
-            except FileNotFoundError:
-                raise MissingFile(f"{self.place(name)}: no such file.") from None
-            except Exception as error:  # each kind of storage has errors of its own
-                if attempt + 1 == attempts:
-                    raise DataError(
-                        f"{self.place(name)}: the storage did not answer {attempts} times "
-                        f"({type(error).__name__}: {error}). What is finished is kept; run the "
-                        "same command again."
-                    ) from error
-                time.sleep(self._patience.first_s * 2**attempt)
-        raise AssertionError("not reached")
+    def _opened(self, name: str, *, sure: bool = False) -> Iterator[parquet.ParquetFile]:
+        try:
+            with ExitStack() as open_files:
+                source: Any = self._storage.path(name)
+                if self.local is None:
+                    raw = self._storage.open(name, sure=sure)
+                    source = open_files.enter_context(pa.PythonFile(raw, mode="r"))
+                file = parquet.ParquetFile(source)
+                yield open_files.enter_context(file)
+        except FileNotFoundError:
+            raise MissingFile(f"{self.place(name)}: no such file.") from None
+        except SameplayerError:
+            raise
+        except Exception as error:  # a damaged file fails in many ways
+            raise DataError(
+                f"{self.place(name)}: cut short, damaged or not ours ({error}). Remove this "
+                "file and run the same command again."
+            ) from error
 
 
 def _facts(file: parquet.ParquetFile) -> Facts:
-    words = json.loads((file.metadata.metadata or {})[KEY])
-    return Facts(str(words["made_from"]), str(words["digest"]), file.metadata.num_rows)
+    words = _words(file)
+    digest = digest_of_columns(words["columns"])
+    return Facts(str(words["made_from"]), digest, file.metadata.num_rows)
+
+
+def _words(file: parquet.ParquetFile) -> dict[str, Any]:
+    return dict(json.loads((file.metadata.metadata or {})[KEY]))
+
+
+def _same(columns: dict[str, str], arrays: Arrays, *, whole: bool) -> bool:
+    """Say whether these are the columns that were written, or with ``whole=False`` some of them."""
+    digest = Digest()
+    digest.update(arrays)
+    found = digest.columns()
+    return found == columns if whole else found.items() <= columns.items()
 
 
 def _new_file(folder: Path | None, name: str) -> Path:
     """Return a name that nobody else writes to, not even another attempt at the same file."""
     folder = Path(tempfile.gettempdir()) if folder is None else folder
     return folder / f"{name}.{secrets.token_hex(8)}{PARTIAL}"
-
-
-def _open(address: str) -> tuple[Any, str]:
-    import fsspec
-
-    try:
-        fs, root = fsspec.core.url_to_fs(address)
-    except ImportError as error:
-        raise ConfigError(f"{address}: this kind of storage needs a package ({error}).") from error
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{address}: no address that fsspec knows ({error}).") from error
-    return fs, str(root)
-
-
-def _is_local(fs: Any) -> bool:
-    from fsspec.implementations.local import LocalFileSystem
-
-    return isinstance(fs, LocalFileSystem)

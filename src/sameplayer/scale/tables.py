@@ -78,10 +78,13 @@ class Digest:
                 column = self._columns.setdefault(kind, hashlib.blake2b(digest_size=16))
                 column.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
 
+    def columns(self) -> dict[str, str]:
+        """Return the digits of each column for all rows so far, by its name and type."""
+        return {kind: column.hexdigest() for kind, column in self._columns.items()}
+
     def hexdigest(self) -> str:
         """Return the digits for all rows so far."""
-        words = (f"{kind} {column.hexdigest()}" for kind, column in self._columns.items())
-        return digest_of_words(*words)
+        return digest_of_columns(self.columns())
 
 
 def digest_of(arrays: Arrays) -> str:
@@ -89,6 +92,11 @@ def digest_of(arrays: Arrays) -> str:
     digest = Digest()
     digest.update(arrays)
     return digest.hexdigest()
+
+
+def digest_of_columns(columns: Mapping[str, str]) -> str:
+    """Return the digits of all columns from those of each."""
+    return digest_of_words(*(f"{kind} {digits}" for kind, digits in columns.items()))
 
 
 def digest_of_words(*words: str) -> str:
