@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 
 from sameplayer.errors import SettingError
 
@@ -186,7 +186,7 @@ def _shards(tasks: Sequence[Pair], machines: int) -> Iterable[Sequence[Pair]]:
 
 def _runs(tasks: Sequence[Pair], machines: int) -> Iterable[Sequence[Pair]]:
     cuts = [machine * len(tasks) // machines for machine in range(machines + 1)]
-    return (tasks[first:stop] for first, stop in zip(cuts, cuts[1:], strict=False))
+    return (tasks[first:stop] for first, stop in pairwise(cuts))
 
 
 ORDERS: dict[str, Callable[[int, int], list[Pair]]] = {
