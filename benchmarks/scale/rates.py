@@ -48,10 +48,10 @@ from sameplayer.ranking.kernels.neighbours import start_threads
 from sameplayer.ranking.kernels.sets import reciprocal
 from sameplayer.ranking.kernels.sparse import transpose
 from sameplayer.ranking.kernels.top import measure_missing, take_tile
-from sameplayer.scale.cost import list_steps
 from sameplayer.scale.parts import nearest_columns
 from sameplayer.scale.rates import Rates, write_rates
 from sameplayer.scale.runners import limited_threads
+from sameplayer.scale.stage_cost import list_steps
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
 

@@ -1,217 +1,166 @@
-"""What a re-ranking over blocks costs: operations, memory, traffic, files, time and money.
-
-Each stage is a ``Stage``: formulas of the ``Size`` of the work and of ``Rates`` that were measured
-on one core. ``describe`` in ``cost_table`` prints them for a ``Fleet``.
-"""
+"""What a re-ranking over blocks costs on some machines, as a table: see ``describe``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import replace
 
 from sameplayer.errors import SettingError
+<<<<<<< HEAD
 from sameplayer.ranking.blocks import TILE
 from sameplayer.ranking.config import TopConfig
+=======
+from sameplayer.ranking.config import MOST_NEIGHBOURS
+>>>>>>> cost
 from sameplayer.scale.rates import Rates
-from sameplayer.scale.reranking import MOST_BLOCKS, USUAL_ROWS
+from sameplayer.scale.stage_cost import STAGES, Stage
+from sameplayer.scale.traffic import ring_traffic, stored_traffic, striped_traffic
+from sameplayer.scale.workload import Fleet, Size, rows_bytes
 
-ON_DISK = 1.02  # bytes of a file a byte of arrays: what Parquet says of lists; measured
-ENCODERS = {"person": "person", "vit-b16": "vit_b16", "vit-l14": "vit_l14"}
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """The machines, which are alike, and what an hour costs."""
-
-    machines: int = 16
-    """How many."""
-    cores: int = 16
-    """Cores a machine; each is a worker of one thread, as far as the memory goes."""
-    gigabits: float = 10.0
-    """Gigabits a second of each machine's link."""
-    storage: float = 100.0
-    """Gigabits a second that the shared storage gives to all machines together."""
-    memory: float = 64.0
-    """GB of memory a machine."""
-    price: float = 0.05
-    """Price of a core for an hour, in whatever currency."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a value out of range."""
-        for name in ("machines", "cores"):
-            if getattr(self, name) < 1:
-                raise SettingError(name, getattr(self, name), "1 or more")
-        for name in ("gigabits", "storage", "memory"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise SettingError(name, getattr(self, name), "a number above 0")
-        if not 0 <= self.price < float("inf"):
-            raise SettingError("price", self.price, "0 or more")
-
-    @property
-    def bytes_a_second(self) -> float:
-        """What all machines together can read from the storage, or write to it, a second."""
-        return min(self.machines * self.gigabits, self.storage) * 1e9 / 8
+GROUP = 4  # blocks of a stripe, in the line that says what another order would save
+COLUMNS = (
+    f"{'stage':<8}{'tasks':>9}{'operations':>12}{'core hours':>13}{'workers':>9}{'time':>11}"
+    f"{'read GB':>12}{'kept GB':>12}{'worker GB':>11}  rests on"
+)
 
 
-@dataclass(frozen=True)
-class Size:
-    """The work: a data set against itself, every row a query and an answer."""
+def stages_of(size: Size, rates: Rates) -> dict[str, Stage]:
+    """Return what each stage takes.
 
-    rows: int
-    """Crops."""
-    columns: int = 512
-    """Numbers of a feature."""
-    blocks: int | None = None
-    """Blocks of rows; None: as many as ``rerank_blocks`` takes."""
-    k1: int = TopConfig.k1
-    """As in ``TopConfig``, with k2 and top."""
-    k2: int = TopConfig.k2
-    """Rows that are averaged."""
-    top: int = TopConfig.top
-    """Answers kept for each query."""
-    nonzeros: float = 50.0
-    """Mean non-zeros of a row's weights: 20 for clear persons of 20 pictures."""
-    averaged: float = 50.0
-    """Mean non-zeros of a row after the mean over k2 rows."""
-    missing: float = 0.3
-    """Share of a row's expanded neighbours that its own list does not hold."""
-    encoder: str = "person"
-    """What embeds the crops, one of ENCODERS."""
-    picture: float = 8000.0
-    """Bytes of a crop's picture file."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a value out of range."""
-        TopConfig(self.k1, self.k2, TopConfig.lambda_, self.top)
-        for name in ("rows", "columns"):
-            if getattr(self, name) < 1:
-                raise SettingError(name, getattr(self, name), "1 or more")
-        if self.blocks is not None and not 1 <= self.blocks <= -(-self.rows // TILE):
-            raise SettingError("blocks", self.blocks, f"1 to {-(-self.rows // TILE)}")
-        if self.encoder not in ENCODERS:
-            raise SettingError("encoder", repr(self.encoder), f"one of {', '.join(ENCODERS)}")
-
-    @property
-    def count(self) -> int:
-        """Blocks."""
-        usual = max(USUAL_ROWS, -(-self.rows // MOST_BLOCKS))
-        return self.blocks or -(-self.rows // usual)
-
-    @property
-    def block(self) -> float:
-        """Rows a block."""
-        return self.rows / self.count
-
-    @property
-    def listed(self) -> int:
-        """Neighbours kept of a row."""
-        return max(self.k1 + 1, self.k2)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What one stage takes; bytes and seconds are those of all its tasks together.
-
-    tasks         files to be made
-    operations    floating-point operations of products and distances
-    computed      seconds of one core
-    longest       seconds of one core of the longest task
-    read          bytes read from the storage
-    written       bytes written to it, which stay
-    memory        bytes of a worker
-    rests         the rates behind ``computed``
+    Raises SettingError for rows of another number of columns than those that were measured.
     """
-
-    name: str
-    tasks: int
-    operations: float
-    computed: float
-    longest: float
-    read: float
-    written: float
-    memory: float
-    rests: tuple[str, ...]
-
-    def workers(self, fleet: Fleet) -> int:
-        """Return how many work on one machine: a core each, as far as the memory goes."""
-        return min(fleet.cores, int(fleet.memory * 1e9 // self.memory))
-
-    def seconds(self, fleet: Fleet) -> float:
-        """Return the time: Graham's bound for tasks in any order, and the traffic.
-
-        Infinite where no worker fits a machine.
-        """
-        workers = self.workers(fleet) * fleet.machines
-        if workers == 0:
-            return float("inf")
-        busy = min(workers, self.tasks)
-        return (
-            self.computed / busy
-            + self.longest * (1 - 1 / busy)
-            + max(self.read, self.written) / fleet.bytes_a_second
-        )
+    if size.columns != rates.columns:
+        raise SettingError("columns", size.columns, f"{rates.columns}, as the rates were measured")
+    return {name: stage(size, rates) for name, stage in STAGES.items()}
 
 
-def rows_bytes(size: Size, rows: float) -> float:
-    """Return the bytes of so many rows of features."""
-    return 4.0 * rows * size.columns
+def most_rows(size: Size, fleet: Fleet, rates: Rates) -> int:
+    """Return the most rows, in blocks of as many as here, with which a worker fits a machine."""
+    block = max(1, round(size.block))
+
+    def fits(rows: int) -> bool:
+        larger = replace(size, rows=rows, blocks=-(-rows // block))
+        return all(stage.workers(fleet) for stage in stages_of(larger, rates).values())
+
+    least, most = 0, MOST_NEIGHBOURS
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if fits(middle) else (least, middle - 1)
+    return least
 
 
-def nearest_bytes(size: Size, rows: float) -> float:
-    """Return the bytes of so many rows' lists: k1 + 1 and M neighbours, and the farthest."""
-    return rows * (8.0 * (size.listed + size.top) + 4)
+def price_of(seconds: float, fleet: Fleet, rows: int) -> tuple[float, float]:
+    """Return the price of all machines for so long: of the whole, and of a million crops."""
+    whole = seconds / 3600 * fleet.machines * fleet.cores * fleet.price
+    return whole, whole / rows * 1e6
 
 
-def sparse_bytes(rows: float, nonzeros: float) -> float:
-    """Return the bytes of so many sparse rows: a column and a weight a non-zero."""
-    return 8.0 * rows * nonzeros
+def describe(size: Size, fleet: Fleet, rates: Rates) -> str:
+    """Return a table of what each stage takes, the traffic, the money, and where it ends.
 
-
-def answers_bytes(size: Size, rows: float) -> float:
-    """Return the bytes of so many rows' answers: a number and a distance each."""
-    return rows * (8.0 * size.top + 8)
-
-
-def list_operations(size: Size) -> float:
-    """Return the operations of all similarities: each pair of rows once, tiles of a block whole."""
-    return float(size.columns) * size.rows * (size.rows + TILE)
-
-
-def list_steps(rows: float, length: int) -> float:
-    """Return the steps of one row in a list of some length, while so many rows come in a row.
-
-    A tile with a row that is near enough is gone through again; a row that comes in moves half of
-    the list. That the c-th of rows in random order belongs to the nearest L has the probability
-    L / c.
+    Each line names the rates that it rests on. Raises SettingError as ``stages_of`` does.
     """
-    tiles = np.arange(1, -(-rows // TILE) + 1)
-    gone_through = TILE * float((1 - np.exp(-length / tiles)).sum())
-    return gone_through + length * length / 2 * (1 + np.log(max(rows / length, 1.0)))
+    stages = stages_of(size, rates)
+    lines = [
+        f"{size.rows:,} rows x {size.columns} in {size.count} blocks; k1 {size.k1}, k2 {size.k2}, "
+        f"top {size.top}",
+        f"assumed: {size.nonzeros:g} non-zeros a row, {size.averaged:g} after the mean, "
+        f"{size.picture / 1e3:g} kB a picture",
+        f"assumed: {fleet.machines} machines of {fleet.cores} cores and {fleet.memory:g} GB, "
+        f"{fleet.gigabits:g} Gbit/s each; storage {fleet.storage:g} Gbit/s; "
+        f"{fleet.price:g} a core hour",
+        "measured on one core: "
+        + ", ".join(_rate(name, rates) for name in _rests(stages))
+        + f"; a process {rates.process / 1e9:.2f} GB",
+        "",
+        COLUMNS,
+        *(_line(stage, fleet) for stage in stages.values()),
+        "",
+        *_traffic_lines(size, fleet),
+        *_money_lines(stages, size, fleet),
+        *_limit_lines(stages, size, fleet, rates),
+    ]
+    return "\n".join(lines)
 
 
-def embed_stage(size: Size, rates: Rates) -> Stage:
-    """Return the cost of embedding: crops a second and core."""
-    field = ENCODERS[size.encoder]
-    rate = getattr(rates, field)
-    tasks = -(-size.rows // 4096)
-    return Stage("embed", tasks, 0.0, size.rows / rate, min(size.rows, 4096) / rate,
-                 size.picture * size.rows, rows_bytes(size, size.rows) * ON_DISK,
-                 rates.process + 2e9, (field,))  # fmt: skip
+def _rests(stages: dict[str, Stage]) -> list[str]:
+    return list(dict.fromkeys(name for stage in stages.values() for name in stage.rests))
 
 
-def lists_stage(size: Size, rates: Rates) -> Stage:
-    """Return the cost of the lists: N^2 d operations, and every block read once a block.
+def _rate(name: str, rates: Rates) -> str:
+    return f"{name} {getattr(rates, name):.3g}/s"
 
-    A worker holds two blocks, and the lists of both twice while they are written.
-    """
-    count, block = size.count, size.block
-    read, written = count * rows_bytes(size, size.rows), count * nearest_bytes(size, size.rows)
-    steps = sum(list_steps(block, length) for length in (size.listed, size.top))
-    compute = list_operations(size) / rates.product + size.rows * (
-        (size.rows + TILE) / rates.scanned + count * steps / rates.moved
+
+def _line(stage: Stage, fleet: Fleet) -> str:
+    return (
+        f"{stage.name:<8}{stage.tasks:>9,}{stage.operations:>12.2g}"
+        f"{stage.computed / 3600:>13,.1f}{stage.workers(fleet) * fleet.machines:>9,}"
+        f"{duration(stage.seconds(fleet)):>11}{stage.read / 1e9:>12,.0f}"
+        f"{stage.written / 1e9:>12,.1f}{stage.memory / 1e9:>11.1f}  {', '.join(stage.rests)}"
     )
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: 12 s, 3.4 min, 5.6 h, 7.8 d, 9.0 years; never where infinite."""
+    if seconds == float("inf"):
+        return "never"
+    for unit, length, most in (("s", 1, 100), ("min", 60, 6000), ("h", 3600, 360_000),
+                               ("d", 86_400, 63e6)):  # fmt: skip
+        if seconds < most:
+            return f"{seconds / length:.{0 if unit == 's' else 1}f} {unit}"
+    return f"{seconds / 31_557_600:,.1f} years"
+
+
+def _traffic_lines(size: Size, fleet: Fleet) -> list[str]:
+    """Return what the rows that meet in lists cost to move: by formula alone, no rate."""
+    block = round(rows_bytes(size, size.block))
+    sizes = [block] * size.count
+    stored = stored_traffic(sizes) / 1e9
+    striped = striped_traffic(sizes, GROUP) / 1e9
+    share = round(rows_bytes(size, size.rows) / fleet.machines)
+    moved = ring_traffic([share] * fleet.machines)
+    link = fleet.gigabits / 8
+    return [
+        "rows that travel so that each meets each (formulas, no rate):",
+        f"  from storage, each task its own two blocks: {stored:,.0f} GB, "
+        f"{stored / fleet.machines:,.0f} into a machine; two blocks a worker",
+        f"  from storage, one machine in stripes of {GROUP} with {GROUP + 2} blocks kept: "
+        f"{striped:,.0f} GB",
+        f"  round a ring: {sum(moved.taken) / 1e9:,.0f} GB, {moved.taken[0] / 1e9:,.1f} into a "
+        f"machine and out of it, {duration(moved.taken[0] / 1e9 / link)} of its link; "
+        f"{2 * share / 1e9:,.1f} GB a machine",
+        f"  broadcast: the same bytes; {rows_bytes(size, size.rows) / 1e9:,.1f} GB a machine",
+    ]
+
+
+def _money_lines(stages: dict[str, Stage], size: Size, fleet: Fleet) -> list[str]:
+    embed = stages["embed"].seconds(fleet)
+    rerank = sum(one.seconds(fleet) for one in stages.values()) - embed
+    lines = []
+    for what, seconds in ((f"embed with {size.encoder}", embed), ("re-rank", rerank)):
+        if seconds == float("inf"):
+            lines.append(f"{what}: cannot run on these machines, see below")
+            continue
+        whole, million = price_of(seconds, fleet, size.rows)
+        lines.append(
+            f"{what}: {duration(seconds)} of all machines, price {whole:,.2f}, {million:,.4f} a "
+            f"million crops (the times above, {fleet.price:g} a core hour assumed)"
+        )
+    return lines
+
+
+def _limit_lines(stages: dict[str, Stage], size: Size, fleet: Fleet, rates: Rates) -> list[str]:
+    lines = [
+        f"{stage.name}: a worker needs {stage.memory / 1e9:,.0f} GB; a machine has "
+        f"{fleet.memory:g}: it cannot run (formula of memory, rate process)"
+        for stage in stages.values()
+        if not stage.workers(fleet)
+    ]
+    most = most_rows(size, fleet, rates)
+    lines.append(
+        f"blocks of {round(size.block):,} rows fit these machines up to {most:,} rows "
+        "(formula of memory, rate process)"
+    )
+<<<<<<< HEAD
     files = read / rates.read + written / rates.written
     tasks = count * (count + 1) // 2
     sides = 2 if count > 1 else 1
@@ -333,3 +282,6 @@ STAGES: dict[str, Callable[[Size, Rates], Stage]] = {
     "answers": answers_stage,
     "ranked": ranked_stage,
 }
+=======
+    return lines
+>>>>>>> cost

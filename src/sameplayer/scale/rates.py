@@ -86,3 +86,48 @@ def write_rates(path: str | Path, rates: Mapping[int, Rates]) -> None:
     """Write rates as JSON, for ``read_rates``."""
     found = {str(columns): asdict(one) for columns, one in rates.items()}
     Path(path).write_text(json.dumps(found, indent=2) + "\n")
+
+
+RATES: dict[int, Rates] = {
+    256: Rates(
+        columns=256,
+        nonzeros=23.02,
+        person=19.91,
+        vit_b16=1.705,
+        vit_l14=0.3404,
+        product=7.061e10,
+        scanned=4.759e08,
+        moved=8.018e08,
+        merged=6.951e05,
+        halves=3.385e06,
+        weights=5.862e04,
+        looked=5.645e08,
+        means=1.227e06,
+        answers=1.048e04,
+        turned=4.953e08,
+        read=2.159e08,
+        written=2.639e08,
+        process=1.06e09,
+    ),
+    512: Rates(
+        columns=512,
+        nonzeros=23.02,
+        person=19.91,
+        vit_b16=1.705,
+        vit_l14=0.3404,
+        product=7.061e10,
+        scanned=4.759e08,
+        moved=8.018e08,
+        merged=6.951e05,
+        halves=3.385e06,
+        weights=5.862e04,
+        looked=5.645e08,
+        means=1.227e06,
+        answers=1.048e04,
+        turned=4.953e08,
+        read=2.159e08,
+        written=2.639e08,
+        process=1.06e09,
+    ),
+}
+"""Number of columns -> rates of one core of a server of 2024: AMD EPYC 9004, AVX-512."""
