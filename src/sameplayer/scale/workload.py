@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking.blocks import TILE, TopConfig
+from sameplayer.ranking.blocks import TILE
+from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.reranking import MOST_BLOCKS, USUAL_ROWS
 
 ENCODERS = {"person": "person", "vit-b16": "vit_b16", "vit-l14": "vit_l14"}  # -> field of Rates
