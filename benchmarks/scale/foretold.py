@@ -23,7 +23,7 @@ from rates import drawn
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.ranking.blocks import TopConfig
+from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.blocks import write_blocks
 from sameplayer.scale.rates import read_rates
 from sameplayer.scale.reranking import rerank_blocks
