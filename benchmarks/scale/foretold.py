@@ -1,10 +1,11 @@
 """What ``scale/cost.py`` foretells beside what ``rerank_blocks`` really takes, stage by stage.
 
-python benchmarks/scale/foretold.py RATES.json [--rows 20000 40000] [--columns 256] [--blocks N ...]
+python benchmarks/scale/foretold.py RATES.json [--rows 20480 40960] [--columns 256] [--blocks N ...]
 
 One worker of one thread in a process of its own. Seconds are the processor's; bytes are those of
 the files; memory is the most that the process held in a stage (Linux alone tells). Each size runs
-with each number of blocks.
+with each number of blocks. Embeddings and ranking are cut alike, as long as blocks are of whole
+tiles of 512 rows: a part that lies across an edge is read for both sides.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def line(stage: Stage, seconds: float, kept: float, memory: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rates", type=Path)
-    parser.add_argument("--rows", type=int, nargs="+", default=[20000, 40000])
+    parser.add_argument("--rows", type=int, nargs="+", default=[20480, 40960])
     parser.add_argument("--columns", type=int, default=256)
     parser.add_argument("--blocks", type=int, nargs="+", default=[2, 4])
     options = parser.parse_args()
