@@ -26,9 +26,9 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.blocks import write_blocks
+from sameplayer.scale.config import Run
 from sameplayer.scale.rates import read_rates
 from sameplayer.scale.reranking import rerank_blocks
-from sameplayer.scale.runners import Run
 from sameplayer.scale.stage_cost import STAGES, Stage
 from sameplayer.scale.workload import Size
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,9 +15,11 @@ from sameplayer.commands.numbers import ReaderChoice, ReaderThenData
 from sameplayer.commands.shared import EVERY_ROW, ReadingSplit, RunThenData, console
 from sameplayer.errors import SettingError
 from sameplayer.ranking.config import TopConfig
-from sameplayer.scale.embedding import EmbedConfig
-from sameplayer.scale.jobs import Shards, Tell
-from sameplayer.scale.runners import Run
+from sameplayer.scale.config import EmbedConfig, Run, Shards
+from sameplayer.scale.workload import Fleet, Size
+
+if TYPE_CHECKING:
+    from sameplayer.scale.jobs import Tell
 
 Embeddings = tyro.conf.Positional[
     Annotated[
@@ -156,9 +159,28 @@ def join(embeddings: Embeddings, out: Path) -> None:
     print(f"{out}: {len(rows)} rows, encoder {rows.fingerprint}")
 
 
+def cost(
+    rows: tyro.conf.Positional[int],
+    size: Size = Size(),
+    fleet: Fleet = Fleet(),
+    rates: Path | None = None,
+) -> None:
+    """Print what embedding and re-ranking so many crops takes: time, memory, traffic, money.
+
+    Args:
+        rows: How many crops.
+        rates: Rates of your machine, as benchmarks/scale/rates.py saved them; None: those shipped.
+    """
+    from sameplayer.scale.cost import describe
+    from sameplayer.scale.rates import rates_for
+
+    print(describe(replace(size, rows=rows), fleet, rates_for(size.columns, rates)))
+
+
 VERBS: dict[str, Callable[..., None]] = {
     "embed": embed,
     "numbers": numbers,
     "rerank": rerank,
     "join": join,
+    "cost": cost,
 }

@@ -1,7 +1,8 @@
-from .embedding import EmbedConfig as EmbedConfig
+from .config import EmbedConfig as EmbedConfig
+from .config import Run as Run
+from .config import Shards as Shards
 from .embedding import embed_blocks as embed_blocks
 from .embedding import number_blocks as number_blocks
-from .jobs import Shards as Shards
 from .ranked import Ranked as Ranked
 from .ranked import read_ranked as read_ranked
 from .reranking import rerank_blocks as rerank_blocks
@@ -9,5 +10,4 @@ from .rows import Rows as Rows
 from .rows import read_embeddings as read_embeddings
 from .rows import write_blocks as write_blocks
 from .runners import RUNNERS as RUNNERS
-from .runners import Run as Run
 from .store import Store as Store

@@ -16,9 +16,9 @@ from sameplayer.data.latest import file_version
 from sameplayer.data.video import frame_name
 from sameplayer.errors import DataError
 from sameplayer.scale.blocks import cut, keep_manifest
-from sameplayer.scale.jobs import Shards, Task, Tell, part_name, run_job
+from sameplayer.scale.config import EmbedConfig, Run, Shards
+from sameplayer.scale.jobs import Task, Tell, part_name, run_job
 from sameplayer.scale.rows import EMBEDDINGS, ROWS, USUAL_ROWS, Rows, read_table, write_table
-from sameplayer.scale.runners import Run
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of_words
 
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
 NUMBERS = "numbers"
 NUMBER_BATCH = 64  # pictures; blocks begin at its multiples
-
-
-@dataclass(frozen=True)
-class EmbedConfig:
-    """How crops are embedded."""
-
-    device: str = "auto"
-    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
-    batch_size: int = 64
-    """Pictures in one pass of the network."""
-    precision: str = "fp32"
-    """Number format of the pass."""
 
 
 @dataclass(frozen=True)

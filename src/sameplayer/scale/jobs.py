@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sameplayer.errors import DataError, SameplayerError, SettingError
+from sameplayer.errors import DataError, SameplayerError
 from sameplayer.scale.claim import claimed
-from sameplayer.scale.runners import Make, Run, runner_of
+from sameplayer.scale.config import Run, Shards
+from sameplayer.scale.runners import Make, runner_of
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of_words
 
@@ -70,34 +71,6 @@ class Job(Protocol):
 
     def open(self) -> Callable[[Task], None]:
         """Load what the tasks need, once a worker; return the function that makes a file."""
-
-
-@dataclass(frozen=True)
-class Shards:
-    """Which part of a run this is, for batch systems: every part runs the same command."""
-
-    shard: str = "1/1"
-    """I/N: do the I-th of N parts, and wait where results of the others are needed."""
-    wait: float = 3600.0
-    """Seconds that a part waits for results of the others."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a part that is not there."""
-        _ = self.part
-        if not self.wait >= 0:
-            raise SettingError("wait", self.wait, "0 or more seconds")
-
-    @property
-    def part(self) -> tuple[int, int]:
-        """I and N."""
-        expected = "I/N with I from 1 to N, such as 3/16"
-        try:
-            part, parts = map(int, self.shard.split("/"))
-        except ValueError:
-            raise SettingError("shard", repr(self.shard), expected) from None
-        if not 1 <= part <= parts:
-            raise SettingError("shard", repr(self.shard), expected)
-        return part, parts
 
 
 def run_job(

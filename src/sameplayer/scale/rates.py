@@ -52,6 +52,15 @@ class Rates:
     """Bytes of memory of a worker before it has read anything."""
 
 
+def rates_for(columns: int, path: str | Path | None = None) -> Rates:
+    """Return the rates for rows of so many columns, or of the nearest number that was measured.
+
+    path    what ``benchmarks/scale/rates.py`` saved; None: RATES
+    """
+    measured = RATES if path is None else read_rates(path)
+    return measured[min(measured, key=lambda known: abs(known - columns))]
+
+
 def read_rates(path: str | Path) -> dict[int, Rates]:
     """Read what ``benchmarks/scale/rates.py`` saved: number of columns -> Rates.
 

@@ -37,7 +37,8 @@ from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.threads import one_thread_a_product
 from sameplayer.ranking.top import checked_mask
 from sameplayer.scale.blocks import cut, keep_manifest
-from sameplayer.scale.jobs import Shards, Task, Tell, part_name, run_job
+from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
+from sameplayer.scale.jobs import Task, Tell, part_name, run_job
 from sameplayer.scale.parts import (
     nearest_columns,
     nearest_of,
@@ -47,11 +48,8 @@ from sameplayer.scale.parts import (
 )
 from sameplayer.scale.ranked import RANKED, Ranked, read_ranked, write_ranked
 from sameplayer.scale.rows import Rows, read_table
-from sameplayer.scale.runners import Run
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
-
-USUAL_ROWS, MOST_BLOCKS = 16384, 16  # each block is multiplied with each: lists grow with both
 
 
 @dataclass(frozen=True)
@@ -238,7 +236,7 @@ def rerank_blocks(
     rows = embeddings if isinstance(embeddings, Rows) else Rows.of(Store(embeddings))
     asked = checked_mask(asked, len(rows), "asked")
     offered = checked_mask(offered, len(rows), "offered")
-    usual = max(USUAL_ROWS, -(-len(rows) // MOST_BLOCKS))
+    usual = max(RANK_ROWS, -(-len(rows) // MOST_BLOCKS))
     edges = cut(len(rows), blocks, TILE, usual)
     store = Store(out)
     run_job(RerankJob(store, rows, asked, offered, edges, config), run, shards, tell)

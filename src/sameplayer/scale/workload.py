@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 from sameplayer.errors import SettingError
 from sameplayer.ranking.blocks import TILE
 from sameplayer.ranking.config import TopConfig
-from sameplayer.scale.reranking import MOST_BLOCKS, USUAL_ROWS
+from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS
 
 ENCODERS = {"person": "person", "vit-b16": "vit_b16", "vit-l14": "vit_l14"}  # -> field of Rates
 
@@ -50,7 +53,7 @@ class Fleet:
 class Size:
     """The work: a data set against itself, every row a query and an answer."""
 
-    rows: int
+    rows: Annotated[int, tyro.conf.Suppress] = 1_000_000
     """Crops."""
     columns: int = 512
     """Numbers of a feature."""
@@ -87,7 +90,7 @@ class Size:
     @property
     def count(self) -> int:
         """Blocks."""
-        usual = max(USUAL_ROWS, -(-self.rows // MOST_BLOCKS))
+        usual = max(RANK_ROWS, -(-self.rows // MOST_BLOCKS))
         return self.blocks or -(-self.rows // usual)
 
     @property
