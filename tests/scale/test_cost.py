@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.ranking.blocks import TILE
-from sameplayer.ranking.config import TopConfig
+from sameplayer.ranking.config import TILE, TopConfig
 from sameplayer.scale import Run, Store, rerank_blocks, write_blocks
 from sameplayer.scale.cost import describe, duration, most_rows, price_of, stages_of
 from sameplayer.scale.parts import sparse_of

@@ -17,10 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sameplayer.errors import RankingError
-from sameplayer.ranking.config import TopConfig
+from sameplayer.ranking.config import TILE, TopConfig
 from sameplayer.ranking.kernels import Sparse
-
-TILE = 512  # rows; similarities are computed in squares, so that blocks of any size give equal bits
 
 
 @dataclass(frozen=True, eq=False)

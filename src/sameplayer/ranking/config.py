@@ -13,6 +13,7 @@ from sameplayer.errors import SettingError
 
 K1, K2 = 20, 6
 LAMBDAS = {"k-reciprocal": 0.3, "hard": 0.5}
+TILE = 512  # rows; similarities over blocks come in such squares: blocks of any size, equal bits
 MOST_NEIGHBOURS = 2**31 - 2  # lists hold 32-bit numbers
 
 Progress = Callable[[int, int], None]  # called with (rows done, all rows)

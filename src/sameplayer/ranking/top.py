@@ -10,7 +10,6 @@ import numpy as np
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking.blocks import (
-    TILE,
     Block,
     Nearest,
     block_answers,
@@ -20,7 +19,7 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.config import K1, K2, Progress, TopConfig
+from sameplayer.ranking.config import K1, K2, TILE, Progress, TopConfig
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.threads import one_thread_a_product
 

@@ -21,7 +21,6 @@ import numpy as np
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking.blocks import (
-    TILE,
     Block,
     Nearest,
     block_answers,
@@ -31,7 +30,7 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.config import TopConfig
+from sameplayer.ranking.config import TILE, TopConfig
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.threads import one_thread_a_product

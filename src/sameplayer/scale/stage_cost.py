@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sameplayer.ranking.blocks import TILE
+from sameplayer.ranking.config import TILE
 from sameplayer.scale.rates import Rates
 from sameplayer.scale.workload import (
     ENCODERS,

@@ -8,8 +8,7 @@ from typing import Annotated
 import tyro
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking.blocks import TILE
-from sameplayer.ranking.config import TopConfig
+from sameplayer.ranking.config import TILE, TopConfig
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS
 
 ENCODERS = {"person": "person", "vit-b16": "vit_b16", "vit-l14": "vit_l14"}  # -> field of Rates
