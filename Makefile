@@ -12,6 +12,7 @@ demo: setup
 
 test: check
 	sh tests/system.sh
+	$(BIN)/python -m compileall -q src tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 check: setup

@@ -2,10 +2,13 @@
 
 python benchmarks/ranking.py [--quick] [--scale] [--json FILE] [--device cuda]
 python benchmarks/ranking.py --approximate
+python benchmarks/ranking.py --turns M N WIDTH | --million ROWS | --small SHARED
+python benchmarks/ranking.py --one-query ROWS WIDTH [--rows int8] | --streaming ROWS WIDTH
 
 Prints time, ratio, peak memory above the imports (of a process of its own) and the largest
 difference. --scale adds galleries of 1,000 to 100,000 rows, ours alone; --quick is for a look.
---approximate says instead what an index loses of 21 neighbours and of each first ten.
+--approximate says instead what an index loses of 21 neighbours and of each first ten. The options
+of the last two lines say how far one machine goes, see one_machine.py.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import one_machine
 import pandas as pd
 import plain
 
@@ -159,8 +163,16 @@ def main() -> None:
     parser.add_argument("--approximate", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--turns", type=int, nargs=3, metavar=("M", "N", "WIDTH"))
+    parser.add_argument("--million", type=int, metavar="ROWS")
+    parser.add_argument("--one-query", type=int, nargs=2, metavar=("ROWS", "WIDTH"))
+    parser.add_argument("--rows", default="float32", choices=("float32", "float16", "int8"))
+    parser.add_argument("--streaming", type=int, nargs=2, metavar=("ROWS", "WIDTH"))
+    parser.add_argument("--small", type=Path, metavar="SHARED")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}")
+    if parts_of_one_machine(options):
+        return
     if options.approximate:
         approximate(40, 1000 if options.quick else 10_000, 256)
         return
@@ -173,6 +185,22 @@ def main() -> None:
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"machine": platform.machine(), "device": options.device, "rows": rows}, file)
+
+
+def parts_of_one_machine(options: argparse.Namespace) -> bool:
+    """Print what was asked for, with how busy the machine is; return whether anything was."""
+    works = {
+        "turns": lambda asked: one_machine.turns(features, *asked, rounds=7),
+        "million": lambda asked: one_machine.million(features, asked),
+        "one_query": lambda asked: one_machine.one_query(features, *asked, options.rows),
+        "streaming": lambda asked: one_machine.streaming(features, *asked),
+        "small": lambda asked: one_machine.small(features, asked),
+    }
+    asked = [name for name in works if getattr(options, name) is not None]
+    for name in asked:
+        works[name](getattr(options, name))
+        print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    return bool(asked)
 
 
 def measure(m: int, n: int, width: int, small: tuple[int, int], device: str) -> list[dict]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.cli import GROUPS, VERBS, main
-from sameplayer.commands import training
+from sameplayer.commands import demo, training
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
@@ -36,7 +36,13 @@ SMALLER = {
     "sameplayer synth-match MATCH": "sameplayer synth-match MATCH --seconds 3 --players 4",
     "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1 "
     "--preset small",
+    "sameplayer train DRAWN/clips --pairs-from tracks --track-gap 10 --pairs 8 --epochs 1 "
+    "--validate none --out FOOTAGE": "sameplayer train DRAWN/clips --pairs-from tracks "
+    "--track-gap 10 --pairs 8 --epochs 1 --validate none --out FOOTAGE --preset small",
 }
+# Where a page leaves the size of pictures to the preset, a training takes small ones.
+SMALL = ["--height", "64", "--width", "32"]
+SMALL_CONFIG = ('TrainConfig(preset="small"', 'TrainConfig(preset="small", height=64, width=32')
 ELSEWHERE = ("pip ", "make ", "git ")
 
 
@@ -54,9 +60,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
     shutil.copy(crops.path(0), out / "crop.jpeg")
     shutil.copy(golden / "tiny-vit.pth", out / "checkpoint.pth")
     shutil.copy(golden / "tiny-vit.json", out / "checkpoint.json")
-    settings = ["--preset", "small", "--pairs", "16", "--epochs", "1", "--validate", "none"]
-    for name in ("RUN_A", "RUN_B"):
-        assert main(["train", str(out / "LEAGUE"), "--out", str(out / name), *settings]) == 0
+    settings = ["--preset", "small", "--pairs", "16", "--epochs", "1", "--validate", "none", *SMALL]
+    assert main(["train", str(out / "LEAGUE"), "--out", str(out / "RUN_A"), *settings]) == 0
+    shutil.copytree(out / "RUN_A", out / "RUN_B")
     return out
 
 
@@ -77,6 +83,7 @@ def test_snippets_run(
     if "postgresql:///" in page.read_text():
         for name, value in request.getfixturevalue("server").variables("clubs").items():
             monkeypatch.setenv(name, value)
+    monkeypatch.setattr(demo, "FRAMES", 4)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     made = {name for _, text in _snippets(page) for name in re.findall(r"--out (\S+)", text)}
     for item in folder.iterdir():
@@ -84,7 +91,7 @@ def test_snippets_run(
             (tmp_path / item.name).symlink_to(item)
     for kind, text in _snippets(page):
         if kind.startswith("python"):
-            exec(compile(text, str(page), "exec"), {})
+            exec(compile(text.replace(*SMALL_CONFIG), str(page), "exec"), {})
         elif kind.startswith("sh"):
             for line in text.splitlines():
                 _run(line, kind, capsys)
@@ -96,6 +103,8 @@ def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
         return
     words = shlex.split(SMALLER.get(command, command))
     assert words[0] == "sameplayer", line
+    if "--preset" in words and "--height" not in words:
+        words += SMALL
     code = main(words[1:])
     said = capsys.readouterr().err
     if kind == "sh no-network":

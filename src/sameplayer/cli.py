@@ -23,6 +23,7 @@ from sameplayer.commands import (
     pilot,
     ranking,
     robustness,
+    scale,
     serve,
     training,
 )
@@ -64,7 +65,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "demo": training.demo,
 }
 GROUP_WORDS = {
-    "gallery": "Who is this? A lasting gallery of known players, honest about the unknown."
+    "gallery": "Who is this? A lasting gallery of known players, honest about the unknown.",
+    "scale": "Embed, read numbers and re-rank in blocks, on many cores or machines.",
 }
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     "gallery": {
@@ -73,6 +75,7 @@ GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
         **gallery_people.VERBS,
         **gallery_tokens.VERBS,
     },
+    "scale": scale.VERBS,
 }
 
 

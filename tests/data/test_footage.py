@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
@@ -66,6 +66,7 @@ def test_tracks_differ_where_one_frame_of_one_camera_shows_both() -> None:
         min_size=1, max_size=40,
     )
 )  # fmt: skip
+@settings(max_examples=40)
 def test_no_pair_is_known_that_was_never_seen_at_once(rows: list[Row]) -> None:
     crops = footage(rows)
     numbers = as_tracks(crops).persons()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.check import check_crops
@@ -23,6 +23,7 @@ def table_of(persons: list[str | None], **columns: object) -> Crops:
     return Crops(pd.DataFrame({"image": images, "person": persons, **columns}), Path())
 
 
+@settings(max_examples=30)
 @given(
     counts=st.lists(st.integers(1, 9), min_size=3, max_size=60),
     folds=st.integers(2, 5),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.encoder.embed import embed
+from sameplayer.data.images import Picture
+from sameplayer.encoder.embed import embed, embed_timed
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import DataError, SettingError
 
@@ -49,3 +52,23 @@ def test_nothing_to_embed_and_a_batch_of_none_are_refused(league: Crops) -> None
         embed(encoder, league, batch_size=0)
     with pytest.raises(SettingError, match="precision is 'fp16'"):
         embed(encoder, league.where(np.arange(2)), precision="fp16")
+
+
+def test_the_time_waited_for_pictures_is_told(
+    league: Crops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, few = create_encoder("small", pretrained=False), league.where(np.arange(8))
+    rows, quick = embed_timed(encoder, few, batch_size=4)
+    np.testing.assert_array_equal(rows.vectors, embed(encoder, few, batch_size=4).vectors)
+    read = Crops.read
+
+    def slowly(crops: Crops, row: int) -> Picture:
+        time.sleep(0.1)
+        return read(crops, row)
+
+    monkeypatch.setattr(Crops, "read", slowly)
+    _, slow = embed_timed(encoder, few, batch_size=4)
+    assert slow.crops == quick.crops == len(few)
+    assert 0.1 < slow.first_s <= slow.waited_s <= slow.seconds
+    assert 0 <= quick.waited <= 1
+    assert f"{len(few)} crops in" in str(slow)

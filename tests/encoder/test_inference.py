@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.encoder.inference import evaluating, inference, read_picture
@@ -64,3 +65,15 @@ def test_bfloat16_is_near_and_not_equal() -> None:
 def test_what_is_no_picture_is_refused(picture: object) -> None:
     with pytest.raises(ConfigError, match="A picture must be"):
         read_picture(picture)
+
+
+def test_the_weights_of_a_training_are_put_back_as_they_were() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1))
+    weight = network[0].weight
+    place = weight.data_ptr()
+    with inference(network, torch.device("cpu")):
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+        assert weight.data_ptr() != place
+    assert network[0].weight is weight
+    assert weight.data_ptr() == place
+    assert weight.is_contiguous()

@@ -73,7 +73,7 @@ def test_what_needs_the_torch_network_says_that_a_file_has_none(file: Path) -> N
 
 def test_other_number_formats_and_devices_are_refused(file: Path) -> None:
     loaded = load_encoder(file)
-    with pytest.raises(SettingError, match="precision is 'bf16'; expected fp32"):
+    with pytest.raises(SettingError, match="precision is 'bf16'; expected one of fp32 with"):
         loaded.embed(drawn_pictures(30, 20), precision="bf16")
     with pytest.raises(SettingError, match="device is cuda:7"):
         load_encoder(file, device="cuda:7")

@@ -7,7 +7,8 @@ import plain
 import pytest
 from hypothesis import given, settings
 
-from sameplayer.ranking import hard_weights, k_reciprocal
+import sameplayer.ranking.sparse_on_device as sparse_on_device
+from sameplayer.ranking import Search, hard_weights, k_reciprocal
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import smallest_columns
 from sameplayer.ranking.kernels.sparse import LANES, mean_rows, squared_distance, transpose
@@ -18,6 +19,25 @@ from tests.ranking.drawn import Case, cases, shaken
 @given(cases())
 def test_sparse_k_reciprocal_is_the_dense_one(case: Case) -> None:
     np.testing.assert_allclose(k_reciprocal(*case), plain.k_reciprocal(*case), atol=1e-5)
+
+
+@settings(max_examples=20)
+@given(cases())
+def test_torch_finds_the_same_sets_weights_and_distances(case: Case) -> None:
+    query, gallery, *rest = shaken(case)
+    torch_cpu = k_reciprocal(query, gallery, *rest, search=Search(device="cpu:0"))
+    np.testing.assert_allclose(torch_cpu, k_reciprocal(query, gallery, *rest), atol=1e-5)
+
+
+def test_torch_takes_many_rows_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.repeat(np.random.default_rng(1).normal(size=(30, 16)), 10, axis=0)
+    rows += np.random.default_rng(2).normal(size=rows.shape)
+    both = rows[::10].astype(np.float32), np.delete(rows, np.s_[::10], axis=0).astype(np.float32)
+    whole = k_reciprocal(*both)
+    for terms in (1000, 100_000):
+        monkeypatch.setattr(sparse_on_device, "_TERMS", terms)
+        steps = k_reciprocal(*both, search=Search(device="cpu:0"))
+        np.testing.assert_allclose(steps, whole, atol=1e-5)
 
 
 @settings(max_examples=60)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sameplayer.errors import SettingError
 from sameplayer.ranking import Search, hard_weights, k_reciprocal
@@ -37,6 +40,30 @@ def test_lists_are_those_of_all_distances_sorted() -> None:
     np.testing.assert_allclose(alone.all.values, np.sort(twice[5:, 5:], 1)[:, :7], atol=1e-5)
 
 
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 2))
+def test_of_equal_distances_the_lower_number_is_first_in_tiles_of_any_size(
+    seed: int, side: int, threads: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    m, total = int(rng.integers(1, 9)), int(rng.integers(10, 60))
+    rows = rng.choice((-0.5, 0.5), (total, 4)).astype(np.float32)  # products are exact
+    rows[rng.random(total) < 0.1] = 0
+    squared = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(min(threads, before))
+        search = Search(memory_gb=4 * side**2 / 1e9)
+        both = find_neighbours_of_both(rows[:m], rows[m:], (7, 6), search)
+    finally:
+        numba.set_num_threads(before)
+    np.testing.assert_array_equal(both.all.lists, np.argsort(squared, 1, kind="stable")[:, :7])
+    within = np.argsort(squared[m:, m:], 1, kind="stable")[:, :6]
+    np.testing.assert_array_equal(both.own, within)
+    np.testing.assert_array_equal(both.direct, squared[:m, m:])
+    np.testing.assert_array_equal(both.all.farthest, squared.max(axis=1))
+
+
 def test_small_blocks_and_torch_find_the_same_neighbours(golden: Path) -> None:
     data = np.load(golden / "rerank.npz")
     for method in (k_reciprocal, hard_weights):
@@ -55,7 +82,7 @@ def test_a_device_that_is_none_is_refused() -> None:
 def test_memory_and_progress_are_obeyed(golden: Path) -> None:
     data = np.load(golden / "rerank.npz")
     told: list[tuple[int, int]] = []
-    search = Search(memory_gb=100 * 360 * 4 / 1e9)
+    search = Search(memory_gb=100 * 100 * 4 / 1e9)
     find_neighbours(
         data["query"], data["gallery"], 5, search, progress=lambda *step: told.append(step)
     )

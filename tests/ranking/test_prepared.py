@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, MissingFile, RankingError, SameplayerError, SettingError
-from sameplayer.ranking import PreparedGallery, RankConfig, rank, rank_one_by_one
+from sameplayer.ranking import PreparedGallery, RankConfig, Search, rank, rank_one_by_one
+from sameplayer.ranking.streaming import prepare_file
 from tests.ranking.drawn import Case, cases, embedded, persons, shaken
 
 
@@ -26,6 +27,30 @@ def test_a_prepared_gallery_answers_as_if_the_query_were_the_only_one(case: Case
     distance = PreparedGallery(embedded(gallery), *rest).distances(query)
     alone = [plain.k_reciprocal(row[None], gallery, *rest)[0] for row in query]
     np.testing.assert_allclose(distance, np.stack(alone), atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", ["float16", "int8"])
+@settings(max_examples=25)
+@given(case=cases())
+def test_small_rows_find_the_same_neighbours(rows: str, case: Case) -> None:
+    query, gallery, k1, k2, _ = shaken(case)
+    exact = PreparedGallery(embedded(gallery), k1, k2, 0.0).distances(query)
+    small = PreparedGallery(embedded(gallery), k1, k2, 0.0, rows=rows).distances(query)
+    # Without a share of the direct distance only neighbours and their exact distances count.
+    np.testing.assert_allclose(small, exact, atol=1e-5)
+
+
+def test_small_rows_keep_direct_distances_within_their_rounding(golden: Path) -> None:
+    data = np.load(golden / "rerank.npz")
+    gallery = embedded(data["gallery"])
+    exact = PreparedGallery(gallery, lambda_=1.0).distances(data["query"])
+    off = {}
+    for rows in ("float16", "int8"):
+        small = PreparedGallery(gallery, lambda_=1.0, rows=rows).distances(data["query"])
+        off[rows] = np.abs(small - exact).max()
+    assert off["float16"] < off["int8"] < 0.03
+    with pytest.raises(SettingError, match="rows is 'int4'; expected one of float32"):
+        PreparedGallery(gallery, rows="int4")
 
 
 @pytest.mark.parametrize("case", ["20_6_0.3", "15_4_0.5", "20_1_0.3", "7_3_0.0"])
@@ -158,3 +183,62 @@ def contents(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     with safe_open(path, framework="numpy") as file:
         parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return dict(file.metadata()), parts
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "embeddings.safetensors"])
+def test_a_gallery_prepared_from_a_file_is_that_of_memory(tmp_path: Path, name: str) -> None:
+    gallery = persons(count=30)
+    if name.endswith("npy"):
+        np.save(tmp_path / name, gallery.vectors)
+    else:
+        gallery.save(tmp_path / name)
+    told: list[tuple[int, int]] = []
+    search = Search(memory_gb=4 * 40**2 / 1e9)
+    prepare_file(
+        tmp_path / name, tmp_path / "streamed", 7, 3, search=search,
+        progress=lambda *step: told.append(step),
+    )  # fmt: skip
+    PreparedGallery(gallery, 7, 3, search=search).save(tmp_path / "whole")
+    assert told == [(40, 150), (80, 150), (120, 150), (150, 150)]
+    header, parts = contents(tmp_path / "streamed")
+    expected_header, expected = contents(tmp_path / "whole")
+    assert header == expected_header
+    for part, array in expected.items():
+        np.testing.assert_array_equal(parts[part], array)
+    np.save(tmp_path / "mapped.npy", gallery.vectors)
+    mapped = replace(gallery, vectors=np.load(tmp_path / "mapped.npy", mmap_mode="r"))
+    query = persons(count=3, seed=2).vectors
+    answers = [
+        PreparedGallery.load(tmp_path / "streamed", rows).distances(query)
+        for rows in (mapped, gallery)
+    ]
+    np.testing.assert_array_equal(*answers)
+    small = PreparedGallery.load(tmp_path / "streamed", mapped, rows="int8").distances(query)
+    np.testing.assert_allclose(small, answers[0], atol=5e-3)
+
+
+def test_files_that_hold_no_rows_are_refused(tmp_path: Path) -> None:
+    rows = persons().vectors
+    np.save(tmp_path / "good.npy", rows)
+    content = (tmp_path / "good.npy").read_bytes()
+    np.save(tmp_path / "flat.npy", rows[0])
+    np.save(tmp_path / "whole.npy", rows.astype(int))
+    np.save(tmp_path / "columns.npy", np.asfortranarray(rows))
+    (tmp_path / "cut.npy").write_bytes(content[:-5])
+    (tmp_path / "nothing.npy").write_bytes(b"")
+    (tmp_path / "nothing.safetensors").write_bytes(b"x" * 40)
+    save_file({"rows": rows}, tmp_path / "other.safetensors")
+    for bad in ("flat.npy", "whole.npy", "columns.npy", "cut.npy", "nothing.npy",
+                "nothing.safetensors", "other.safetensors"):  # fmt: skip
+        with pytest.raises(DataError, match=bad):
+            prepare_file(tmp_path / bad, tmp_path / "out")
+    with pytest.raises(MissingFile, match="no such file"):
+        prepare_file(tmp_path / "nowhere.npy", tmp_path / "out")
+    with pytest.raises(SettingError, match="exact one on the CPU"):
+        prepare_file(tmp_path / "good.npy", tmp_path / "out", search=Search(approximate=True))
+    broken = rows.copy()
+    broken[41, 2] = np.nan
+    np.save(tmp_path / "broken.npy", broken)
+    with pytest.raises(RankingError, match=r"rows \[41\]"):
+        prepare_file(tmp_path / "broken.npy", tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.ranking.blocks import TopConfig
+from sameplayer.ranking.config import TopConfig
 from sameplayer.scale import Run, rerank_blocks, write_blocks
 from tests.ranking.drawn import embedded
 from tests.scale.faulty import FaultyFileSystem, FaultyObjects

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.ranking.blocks import TopConfig
+from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.top import k_reciprocal_top
 from sameplayer.scale import Rows, Run, rerank_blocks, write_blocks
 from tests.ranking.drawn import embedded
@@ -16,19 +16,15 @@ ROWS = 3700  # of 512 a tile: up to eight blocks
 
 
 @pytest.fixture(scope="module")
-def vectors() -> np.ndarray:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     rng = np.random.default_rng(4)
     centres = np.repeat(rng.normal(size=(ROWS // 10, 24)), 10, axis=0)
-    return embedded(centres + 0.8 * rng.normal(size=centres.shape)).vectors
-
-
-@pytest.fixture(scope="module")
-def rows(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    return write_blocks(embedded(vectors), tmp_path_factory.mktemp("scale") / "rows", 3)
+    drawn = embedded(centres + 0.8 * rng.normal(size=centres.shape))
+    return write_blocks(drawn, tmp_path_factory.mktemp("scale") / "rows", 3)
 
 
 def test_1_2_and_7_blocks_give_equal_bytes_and_the_ranking_in_memory(
-    rows: Rows, vectors: np.ndarray, tmp_path: Path
+    rows: Rows, tmp_path: Path
 ) -> None:
     files = []
     for blocks in (1, 2, 7):
@@ -37,6 +33,6 @@ def test_1_2_and_7_blocks_give_equal_bytes_and_the_ranking_in_memory(
         files.append((out / "ranked.parquet").read_bytes())
         assert len(list((out / "lists").iterdir())) == blocks * (blocks + 1) // 2
     assert files[0] == files[1] == files[2]
-    ids, distances = k_reciprocal_top(vectors, 30)
+    ids, distances = k_reciprocal_top(rows.read(0, ROWS), 30)
     np.testing.assert_array_equal(ranked.neighbours, ids)
     np.testing.assert_array_equal(ranked.distances, distances)

@@ -65,7 +65,7 @@ def test_storage_that_never_answers_gives_a_clear_error_soon(
     rows = write_blocks(few, "faulty://rows", 3)
     faulty.silent = True
     begin = time.monotonic()
-    with pytest.raises(DataError, match=r"faulty://out/manifest.json: the storage failed 8 times"):
+    with pytest.raises(DataError, match=r"faulty://out/running: the storage failed 8 times"):
         rerank_blocks(rows, "faulty://out", TOP, blocks=3, run=ONE)
     faulty.silent = False
     told: list[str] = []

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,69 +11,9 @@ import torch.distributed
 from sameplayer.errors import SettingError
 from sameplayer.training.info_nce import backward
 from sameplayer.training.processes import join_processes
+from tests.training.forked import apart, learn, train_and_count
 from tests.training.small_runs import epochs_of, record
 from tests.training.test_info_nce import criterion, erased_images, gradients, of_persons, tower
-
-ROOT = Path(__file__).parents[2]
-LEARN = """
-import sys
-import torch
-from sameplayer.training.info_nce import backward
-from sameplayer.training.processes import join_processes, sum_gradients
-from tests.training.test_info_nce import (
-    PAIRS, criterion, erased_images, gradients, of_persons, tower
-)
-
-chunk, folder, name, bucket = sys.argv[1:]
-with join_processes("cpu") as process:
-    model, loss = tower(), criterion(name)
-    images, share = erased_images(), PAIRS // process.world
-    mine = torch.arange(process.rank * share, (process.rank + 1) * share)
-    images = images[torch.cat([mine, mine + PAIRS])]
-    outcome = backward(model, images, of_persons(loss), chunk=int(chunk) or None, model=model)
-    sum_gradients(model, loss, int(bucket))
-    torch.save([outcome.loss, *gradients(model, loss)], f"{folder}/{process.rank}.pt")
-"""
-TRAIN = """
-import sys
-from dataclasses import replace
-from sameplayer.data.sources import read_source
-from sameplayer.training import plan, train as module
-from tests.training.small_runs import QUICK
-
-calls, embed = [], plan.embed
-def counted(*arguments):
-    calls.append(1)
-    return embed(*arguments)
-plan.embed = counted
-config = replace(QUICK, pairs=6, negatives="nearest", patience=9)
-encoder = module.train(read_source(sys.argv[1]), sys.argv[2], config)
-import os
-print(os.environ["RANK"], len(calls), encoder.fingerprint())
-"""
-
-
-def two_processes(script: str, *arguments: str) -> list[str]:
-    """Run a script in two processes that know each other; return what they print."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    shared |= {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, *arguments],
-            env={**os.environ, **shared, "RANK": str(i), "LOCAL_RANK": str(i), "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i in range(2)
-    ]
-    printed = [process.communicate(timeout=240) for process in started]
-    assert [process.returncode for process in started] == [0, 0], printed
-    return [out for out, _ in printed]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +25,7 @@ def test_two_processes_give_the_gradients_of_one_big_batch(
     model, loss = tower(), criterion(name)
     whole = backward(model, erased_images(), of_persons(loss))
     expected = gradients(model, loss)
-    two_processes(LEARN, str(chunk), str(tmp_path), name, str(bucket))
+    apart(learn, chunk or None, tmp_path, name, bucket, processes=2)
     for rank in range(2):
         value, *rest = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         assert value == pytest.approx(whole.loss, abs=1e-5)
@@ -99,8 +35,8 @@ def test_two_processes_give_the_gradients_of_one_big_batch(
 
 def test_two_processes_leave_one_run_and_embed_once(tmp_path: Path, league_folder: Path) -> None:
     run = tmp_path / "run"
-    first, second = (out.split() for out in two_processes(TRAIN, str(league_folder), str(run)))
-    assert (first[:2], second[:2]) == (["0", "2"], ["1", "0"])
+    first, second = apart(train_and_count, league_folder, run, processes=2)
+    assert (first[:2], second[:2]) == (("0", 2), ("1", 0))
     assert first[2] == second[2]
     assert record(run)["pairs"] == 6
     assert len(epochs_of(run)) == 3

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +20,11 @@ from sameplayer.training.loop import Step, Trainer
 from sameplayer.training.record import read_run
 from sameplayer.training.state import save_state
 from sameplayer.training.train import train
+from tests.training.forked import apart, kill_often
 from tests.training.small_runs import QUICK, digest, epochs_of, record, stop_at, weights
 
 SMALL = replace(QUICK, epochs=3, augment="2023", cache_gb=0.001)
 KILLS = 10
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -72,49 +70,10 @@ def test_stopped_before_an_epoch_is_scored_it_is_scored_later(
     assert epochs_of(tmp_path / "run") == epochs_of(whole)
 
 
-KILLER = """
-import os, random, signal, sys, time
-from dataclasses import replace
-from pathlib import Path
-from sameplayer.data.sources import read_source
-from sameplayer.training.train import train
-from tests.training.small_runs import QUICK
-
-data, folder, kills = sys.argv[1:]
-crops = read_source(data)
-config = replace(QUICK, epochs=25, validate="none", save_minutes=0.0)
-draw = random.Random(3)
-
-def start(out, config, resume=False):
-    process = os.fork()
-    if process == 0:
-        train(crops, out, config, resume=resume)
-        os._exit(0)
-    return process
-
-assert os.waitpid(start(f"{folder}/never", replace(config, save_minutes=9.0)), 0)[1] == 0
-out, resume = f"{folder}/killed", False
-state = Path(out) / "state.pt"
-for _ in range(int(kills)):
-    before = state.stat().st_mtime_ns if state.exists() else 0
-    process = start(out, config, resume)
-    while not (state.exists() and state.stat().st_mtime_ns != before):
-        time.sleep(0.005)
-    time.sleep(draw.uniform(0, 0.2))
-    os.kill(process, signal.SIGKILL)
-    ended = os.waitpid(process, 0)[1]
-    assert ended == signal.SIGKILL, f"ended with {ended} before it was killed"
-    resume = True
-assert os.waitpid(start(out, config, True), 0)[1] == 0
-"""
-
-
 def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(
     league_folder: Path, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", KILLER, str(league_folder), str(tmp_path), str(KILLS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
+    apart(kill_often, league_folder, tmp_path, KILLS)
     assert weights(tmp_path / "killed") == weights(tmp_path / "never")
     for part in ("last", "best"):
         assert load_encoder(tmp_path / "killed" / part)
@@ -134,7 +93,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(
 def test_losses_negatives_and_averages_resume_to_the_same_bits(
     league: Crops, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    config = replace(QUICK, save_minutes=0.0, epochs=3, **change)
+    config = replace(QUICK, save_minutes=0.0, epochs=2, **change)
     train(league, tmp_path / "whole", config)
     with pytest.raises(KeyboardInterrupt):
         train(league, tmp_path / "cut", config, progress=stop_at(2, 3))

@@ -7,15 +7,22 @@ from typing import Annotated
 
 import tyro
 
-from sameplayer.commands.shared import RUN, USUAL
+from sameplayer.commands.shared import EVERY_ROW, RUN, USUAL, ReadingSplit
 from sameplayer.encoder.presets import DEFAULT
+from sameplayer.errors import SameplayerError
 
 READER = "shirt"  # as ``numbers.readers`` names it, which help does not import
 WHAT = f"{RUN} {READER}: the shirt-number reader.{USUAL}"
 Source = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[RUN]", help=WHAT)]]
 
 
-def export(run: Source = DEFAULT, *, out: Path) -> None:
+def export(
+    run: Source = DEFAULT,
+    *,
+    out: Path,
+    int8: Path | None = None,
+    reading: ReadingSplit = EVERY_ROW,
+) -> None:
     """Write an encoder, or the shirt-number reader, as one ONNX file.
 
     An encoder's takes pictures of any size and gives unit rows; the reader's gives probabilities
@@ -24,14 +31,24 @@ def export(run: Source = DEFAULT, *, out: Path) -> None:
 
     Args:
         out: File to write (.onnx).
+        int8: Compute in int8, with ranges of these crops: a folder or table of pictures like
+            those you will embed, but not those on which you score. Encoders only.
     """
     if run == READER:
+        if int8 is not None:
+            raise SameplayerError("--int8 is for encoders; the shirt-number reader has no int8.")
         from sameplayer.numbers.onnx_export import export_reader
         from sameplayer.numbers.shirt import ShirtReader
 
         print(export_reader(ShirtReader(), out))
         return
     from sameplayer.encoder.encoder import load_encoder
+
+    if int8 is not None:
+        from sameplayer.encoder.onnx_int8 import export_int8
+
+        print(export_int8(load_encoder(run), reading.read(int8), out))
+        return
     from sameplayer.encoder.onnx_export import export_encoder
 
     print(export_encoder(load_encoder(run), out))

@@ -14,6 +14,7 @@ from sameplayer.errors import DataError, SameplayerError
 
 if TYPE_CHECKING:
     from sameplayer.numbers.reader import NumberReader
+    from sameplayer.numbers.readers import ReaderSettings
     from sameplayer.numbers.reading import NumberReading
 
 
@@ -49,11 +50,11 @@ class ReaderChoice:
     device: str = "auto"
     """Where a network runs: auto, cpu, cuda, cuda:N or mps."""
 
-    def make(self, name: str) -> NumberReader:
-        """Return the reader of this name."""
+    def settings(self, name: str) -> ReaderSettings:
+        """Return what the reader of this name is made with."""
         from sameplayer.encoder.device import pick_device
         from sameplayer.numbers.reader import NUMBERS
-        from sameplayer.numbers.readers import ReaderSettings, make_reader
+        from sameplayer.numbers.readers import ReaderSettings
         from sameplayer.numbers.tables import read_roster
 
         numbers = NUMBERS if self.roster is None else read_roster(self.roster)
@@ -61,7 +62,13 @@ class ReaderChoice:
             device = "cpu"
         else:  # an ONNX file's runtime may not know the GPU that torch knows
             device = self.device if name.endswith(".onnx") else str(pick_device(self.device))
-        return make_reader(name, ReaderSettings(self.model, self.weights, numbers, device))
+        return ReaderSettings(self.model, self.weights, numbers, device)
+
+    def make(self, name: str) -> NumberReader:
+        """Return the reader of this name."""
+        from sameplayer.numbers.readers import make_reader
+
+        return make_reader(name, self.settings(name))
 
 
 def jersey(

@@ -154,8 +154,10 @@ class Compute:
     """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
     batch_size: int = 64
     """Pictures in one pass of the network."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the pass."""
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    """Number format of the pass; a file of int8 computes in int8."""
+    engine: Literal["torch", "onnxruntime", "openvino"] | None = None
+    """What runs the network; None: torch, and onnxruntime for an ONNX file."""
     mirror: bool | None = None
     """Embed the mirrored picture too, for twice the work; None: as the encoder is set."""
     colour: float | None = None
@@ -165,7 +167,7 @@ class Compute:
         """Return the encoder of a run, on the device."""
         from sameplayer.encoder.encoder import load_encoder
 
-        encoder = load_encoder(run, device=self.device)
+        encoder = load_encoder(run, device=self.device, engine=self.engine)
         if self.mirror is None and self.colour is None:
             return encoder
         return encoder.with_views(mirror=self.mirror, colour=self.colour)

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
+from sameplayer.encoder.ahead import batches_ahead
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.inference import check_batch_size
 from sameplayer.errors import DataError
+
+
+@dataclass(frozen=True)
+class EmbedTime:
+    """What embedding took.
+
+    crops        how many
+    seconds      from the first read to the last row
+    waited_s     of these, those in which the network had no pictures to work on
+    first_s      of these, those before the first batch, which nothing can hide
+    """
+
+    crops: int
+    seconds: float
+    waited_s: float
+    first_s: float
+
+    @property
+    def waited(self) -> float:
+        """Share of the time that went into waiting for pictures, from 0 to 1."""
+        return self.waited_s / self.seconds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.crops} crops in {self.seconds:.1f} s, {self.crops / self.seconds:.1f} a "
+            f"second; {100 * self.waited:.2f} % of the time waited for pictures"
+        )
 
 
 def embed(
@@ -26,34 +54,45 @@ def embed(
 ) -> Embeddings:
     """Embed every row of a crop table, on the encoder's device.
 
-    batch_size    pictures a pass
-    precision     "fp32"; "bf16": faster on a GPU, features differ by about a hundredth
+    batch_size    pictures a pass; three batches more are read and decoded ahead, fitted into the
+                  network's input, which is all the memory that pictures take
+    precision     "fp32"; "bf16": faster where the processor or GPU can multiply it, features
+                  differ by about a hundredth
     progress      called with (done, all)
 
     Raises DataError at the first picture that cannot be read (``check_crops`` lists them all) and
     for a table without rows, SettingError for another precision or batch size.
     """
+    return embed_timed(
+        encoder, crops, batch_size=batch_size, precision=precision, progress=progress
+    )[0]
+
+
+def embed_timed(
+    encoder: Encoder,
+    crops: Crops,
+    *,
+    batch_size: int = 64,
+    precision: str = "fp32",
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Embeddings, EmbedTime]:
+    """Embed like ``embed``; return also how long it took and waited for pictures."""
     check_batch_size(batch_size)
+    encoder.computed_in(precision)  # before anything is read
     if len(crops) == 0:
         raise DataError(f"{crops.root}: no crops to embed; expected at least one row.")
-    rows = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = _submit(pool, encoder, crops, 0, batch_size)
-        for start in range(0, len(crops), batch_size):
-            batch = [job.result() for job in waiting]
-            waiting = _submit(pool, encoder, crops, start + batch_size, batch_size)
-            rows.append(encoder.unit_rows(batch, precision))
-            if progress is not None:
-                progress(start + len(batch), len(crops))
-    facts = {"architecture": encoder.spec.architecture, "weights": encoder.spec.weights}
-    facts["precision"] = precision
-    return Embeddings(np.concatenate(rows), crops, encoder.fingerprint(), facts)
 
-
-def _submit(
-    pool: ThreadPoolExecutor, encoder: Encoder, crops: Crops, start: int, count: int
-) -> list[Future[Picture]]:
     def prepare(row: int) -> Picture:
         return encoder.prepare(crops.read(row))
 
-    return [pool.submit(prepare, row) for row in range(start, min(start + count, len(crops)))]
+    began = time.perf_counter()
+    rows: list[np.ndarray] = []
+    waits: list[float] = []
+    for batch in batches_ahead(prepare, len(crops), batch_size, waits):
+        rows.append(encoder.unit_rows(batch, precision))
+        if progress is not None:
+            progress(min(len(rows) * batch_size, len(crops)), len(crops))
+    taken = EmbedTime(len(crops), time.perf_counter() - began, sum(waits), waits[0])
+    facts = {"architecture": encoder.spec.architecture, "weights": encoder.spec.weights}
+    facts |= {"precision": encoder.computed_in(precision), "engine": encoder.engine}
+    return Embeddings(np.concatenate(rows), crops, encoder.fingerprint(), facts), taken

@@ -27,20 +27,21 @@ from sameplayer.encoder.build import (
 )
 from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.device import pick_device
-from sameplayer.encoder.inference import check_batch_size, inference, read_picture
+from sameplayer.encoder.engines import FP32, TORCH, computed_in, pick_engine
+from sameplayer.encoder.inference import check_batch_size, inference, passes, read_picture
 from sameplayer.encoder.own import ColourNetwork
 from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
+from sameplayer.encoder.places import refuse_path
 from sameplayer.encoder.presets import COLOUR, DEFAULT, SMALL, find_preset_or_timm
 from sameplayer.encoder.saved import LOG_SCALE, Saved, fingerprint_of, load_saved, write_saved
 from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, pretrained_model, shipped_model
-from sameplayer.errors import ConfigError, MissingFile
-
-CPU_PASS = 16  # pictures a pass on a CPU, where more take four times as long each
-ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx", ".json")
+from sameplayer.errors import ConfigError
 
 
 class Encoder:
     """An image tower: pictures in, unit-length feature rows out."""
+
+    engine = TORCH
 
     def __init__(
         self, model: nn.Module, spec: EncoderSpec, log_scale: float = INITIAL_LOG_SCALE
@@ -187,13 +188,15 @@ class Encoder:
 
     def unit_rows(self, prepared: Sequence[Picture], precision: str = "fp32") -> np.ndarray:
         """Return unit rows (b, d) float32 of prepared pictures (h, w, 3) uint8: one batch."""
-        at_once = CPU_PASS if self.device.type == "cpu" else len(prepared)
         rows = []
         with inference(self.model, self.device, precision):
-            for start in range(0, len(prepared), max(at_once, 1)):
-                part = np.stack(prepared[start : start + at_once])
+            for part in passes(prepared, self.device):
                 rows.append(self.rows(self.normalise(torch.from_numpy(part))).cpu().numpy())
         return np.concatenate(rows)
+
+    def computed_in(self, precision: str = FP32) -> str:
+        """Return the number format of rows for a precision; SettingError for one it cannot."""
+        return computed_in(self.engine, precision)
 
     def embed(
         self,
@@ -203,10 +206,9 @@ class Encoder:
     ) -> np.ndarray:
         """Return unit rows (n, d) float32 of pictures: paths or uint8 RGB arrays (h, w, 3).
 
-        They are computed on the encoder's device, in ``precision`` "fp32" or "bf16".
-
-        Raises DataError for a picture that cannot be read, ConfigError for an array of another
-        kind, SettingError for another precision or batch size.
+        They are computed on the encoder's device, in ``precision`` "fp32" or "bf16". Raises
+        DataError for a picture that cannot be read, ConfigError for an array of another kind,
+        SettingError for another precision or batch size.
         """
         check_batch_size(batch_size)
         rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
@@ -222,9 +224,8 @@ class Encoder:
     def save(self, folder: str | Path, **facts: Any) -> None:
         """Write ``model.safetensors``, which holds everything, and ``encoder.json`` to read.
 
-        Each appears whole or not at all, so being killed between the two does no harm.
-
-        Raises WeightsError when the disk is full or the folder cannot be written.
+        Each appears whole or not at all, so being killed between the two does no harm. Raises
+        WeightsError when the disk is full or the folder cannot be written.
         """
         spec = replace(self.spec, facts={**self.spec.facts, **facts})
         state = self.model.state_dict()
@@ -232,7 +233,11 @@ class Encoder:
 
 
 def load_encoder(
-    source: str | Path = DEFAULT, *, device: str = "cpu", build: Build | None = None
+    source: str | Path = DEFAULT,
+    *,
+    device: str = "cpu",
+    build: Build | None = None,
+    engine: str | None = None,
 ) -> Encoder:
     """Load an encoder from a preset's or timm's name, a run folder, or a saved encoder.
 
@@ -243,23 +248,22 @@ def load_encoder(
     device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
     build     for a saved network of your own, see ``Encoder.of``: the function from its
               EncoderSpec to the module, whose weights are then filled in; a .onnx file needs none
+    engine    a name of ``ENGINES``; None: torch, and onnxruntime for a .onnx file
 
     Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
-    for a device that is not there, WeightsError for a damaged encoder, and saying how to bring
-    weights when there is no network.
+    for a device that is not there or an engine that does not run the source, WeightsError for a
+    damaged encoder, and saying how to bring weights when there is no network.
     """
     where, path = pick_device(device), Path(source)
-    if path.suffix == ".onnx" and path.is_file():
+    is_file = path.suffix == ".onnx" and path.is_file()
+    runner = pick_engine(engine, str(source), is_file)
+    if is_file:
         from sameplayer.encoder.onnx_encoder import OnnxEncoder  # here, since it is an Encoder
 
-        return OnnxEncoder(path, device)
+        return OnnxEncoder(path, device, runner)
     if path.exists():
         return Encoder(*load_saved(path, build)).to(where)
-    if any(sign in str(source) for sign in "/\\") or path.suffix in ENDINGS:
-        raise MissingFile(
-            f"{source}: no such folder or file; expected a run folder, a saved encoder, or the "
-            "name of a preset or timm model."
-        )
+    refuse_path(path)
     if build is not None:
         raise ConfigError(f"{source}: build is for a saved encoder; expected its folder or file.")
     return create_encoder(str(source), pretrained=True).to(where)

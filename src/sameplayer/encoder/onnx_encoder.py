@@ -1,11 +1,11 @@
-"""An encoder that an ONNX file holds: it embeds by onnxruntime, without its torch network."""
+"""An encoder that an ONNX file holds: it embeds by a runtime, without its torch network."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,10 @@ from sameplayer.encoder.calibration import is_number
 from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.engines import FILE_ENGINE, FP32, computed_in, pick_engine
+from sameplayer.encoder.inference import passes
 from sameplayer.encoder.onnx_file import GraphFile, read_graph_file
+from sameplayer.encoder.openvino_session import OpenVinoSession, openvino_device
 from sameplayer.errors import ConfigError, SettingError, WeightsError, import_extra
 
 INPUT, OUTPUT = "pictures", "rows"
@@ -31,22 +34,28 @@ class OnnxEncoder(Encoder):
     torch network, such as training, maps, soups or other views, raises WeightsError.
     """
 
-    def __init__(self, path: str | Path, device: str = "cpu") -> None:
+    def __init__(self, path: str | Path, device: str = "cpu", engine: str = FILE_ENGINE) -> None:
         self.path = Path(path)
+        self.engine = pick_engine(engine, str(path), is_file=True)
         file = read_graph_file(self.path, "encoder")
         self.spec, scale = _spec(self.path, file.record)
         self.log_scale = nn.Parameter(torch.tensor(scale))
         self._fingerprint = str(file.record["fingerprint"])
         self._width = int(file.record["columns"])
-        self._open(file, onnx_device(device))
+        self._stored = str(file.record.get("precision", FP32))
+        self._open(file, self._place(device))
+
+    def _place(self, device: str) -> torch.device:
+        return onnx_device(device) if self.engine == FILE_ENGINE else openvino_device(device)
 
     def _open(self, file: GraphFile, device: torch.device) -> None:
-        self._session = open_session(file.content, device, str(self.path))
+        size = (self.spec.height, self.spec.width)
+        self._session = SESSIONS[self.engine](file.content, size, device, str(self.path))
         self._device = device
-        (out,) = self._session.get_outputs()
-        if list(out.shape[1:]) != [self._width]:
+        columns = self._session.columns()
+        if columns != [self._width]:
             raise WeightsError(
-                f"{self.path}: gives rows of shape {out.shape}; its record says {self._width} "
+                f"{self.path}: gives rows of {columns} columns; its record says {self._width} "
                 "columns."
             )
 
@@ -67,18 +76,20 @@ class OnnxEncoder(Encoder):
         return self._width - (COLOURS if self.spec.colour else 0)
 
     def to(self, device: str | torch.device) -> Encoder:
-        """Run on another device, of those that this onnxruntime knows, and return self."""
-        where = onnx_device(str(device))
+        """Run on another device, of those that the engine knows, and return self."""
+        where = self._place(str(device))
         if where != self._device:
             self._open(read_graph_file(self.path, "encoder"), where)
         return self
 
     def unit_rows(self, prepared: Sequence[Picture], precision: str = "fp32") -> np.ndarray:
         """Return unit rows (b, d) float32 of prepared pictures (h, w, 3) uint8: one batch."""
-        if precision != "fp32":
-            expected = "fp32; an ONNX file computes in the number format that it was written with"
-            raise SettingError("precision", repr(precision), expected)
-        return run_session(self._session, np.stack(prepared), str(self.path))
+        kind, parts = self.computed_in(precision), passes(prepared, self._device)
+        return np.concatenate([self._session.run(part, kind) for part in parts])
+
+    def computed_in(self, precision: str = FP32) -> str:
+        """Return the number format of rows for a precision; SettingError for one it cannot."""
+        return computed_in(self.engine, precision, self._stored)
 
     def fingerprint(self) -> str:
         """Return that of the encoder which was exported: 16 hex digits."""
@@ -86,6 +97,38 @@ class OnnxEncoder(Encoder):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnnxEncoder:
         return self  # nothing in it changes but the device
+
+
+class RuntimeSession:
+    """A checked graph that onnxruntime runs, whatever the pictures' size."""
+
+    def __init__(
+        self, content: bytes, size: tuple[int, int], device: torch.device, what: str
+    ) -> None:
+        self._session, self._what = open_session(content, device, what), what
+
+    def columns(self) -> list[Any]:
+        """Return the sides of a row that the graph gives, without the first."""
+        (out,) = self._session.get_outputs()
+        return list(out.shape[1:])
+
+    def run(self, pictures: np.ndarray, precision: str = FP32) -> np.ndarray:
+        """Return rows float32 of pictures uint8 (n, h, w, 3)."""
+        return run_session(self._session, pictures, self._what)
+
+
+class Session(Protocol):
+    """What runs an ONNX file."""
+
+    def columns(self) -> list[Any]: ...
+    def run(self, pictures: np.ndarray, precision: str) -> np.ndarray: ...
+
+
+# (bytes of a checked file, height and width of its input, device, its name) -> what runs it
+SESSIONS: dict[str, Callable[[bytes, tuple[int, int], torch.device, str], Session]] = {
+    "onnxruntime": RuntimeSession,
+    "openvino": OpenVinoSession,
+}
 
 
 def onnx_device(name: str) -> torch.device:

@@ -76,23 +76,34 @@ def export_encoder(encoder: Encoder, out: str | Path) -> ExportedFile:
     exported, is over 2 GiB, differs too much, or is an ONNX file itself, and where the file cannot
     be written; SettingError for a fit that the graph does not know.
     """
-    own = _on_cpu(encoder)
     check_name(out)
-    record = {
+    content = encoder_content(encoder)
+    own = _on_cpu(encoder)
+    pictures = drawn_pictures(own.spec.height, own.spec.width)
+    difference = largest_difference(content, pictures, lambda one: own.embed([one]))
+    refuse_difference(encoder.spec.architecture, difference, TOLERANCE)
+    write_graph(out, content)
+    return ExportedFile(Path(out), len(content), encoder.row_width, len(pictures), difference)
+
+
+def encoder_content(encoder: Encoder) -> bytes:
+    """Return a signed ONNX model of an encoder, not yet compared with it."""
+    own = _on_cpu(encoder)
+    example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
+    record = encoder_record(encoder)
+    with evaluating(own.model):
+        return graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
+
+
+def encoder_record(encoder: Encoder) -> dict[str, Any]:
+    """Return what a file says of the encoder in it."""
+    return {
         "kind": "encoder",
         "fingerprint": encoder.fingerprint(),
         "columns": encoder.row_width,
         "log_scale": encoder.log_scale.item(),
         **asdict(encoder.spec),
     }
-    example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
-    with evaluating(own.model):
-        content = graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
-    pictures = drawn_pictures(own.spec.height, own.spec.width)
-    difference = largest_difference(content, pictures, lambda one: own.embed([one]))
-    refuse_difference(encoder.spec.architecture, difference, TOLERANCE)
-    write_graph(out, content)
-    return ExportedFile(Path(out), len(content), encoder.row_width, len(pictures), difference)
 
 
 class EncoderGraph(nn.Module):
@@ -144,7 +155,7 @@ def graph_bytes(module: nn.Module, example: Tensor, record: Mapping[str, Any], w
         )
     free = torch.export.Dim.DYNAMIC
     try:
-        with _silence(), torch.no_grad():
+        with silence(), torch.no_grad():
             program: Any = torch.onnx.export(
                 module.eval(),
                 (example,),
@@ -155,7 +166,7 @@ def graph_bytes(module: nn.Module, example: Tensor, record: Mapping[str, Any], w
                 dynamic_shapes=({0: free, 1: free, 2: free},),
                 verbose=False,
             )
-        return _signed(program.model_proto, record)
+        return sign_model(program.model_proto, record)
     except Exception as error:  # torch's tracer and exporter raise whatever a network meets
         lines = str(error).strip().splitlines() or [""]
         raise WeightsError(
@@ -163,7 +174,7 @@ def graph_bytes(module: nn.Module, example: Tensor, record: Mapping[str, Any], w
         ) from error
 
 
-def _signed(model: Any, record: Mapping[str, Any]) -> bytes:
+def sign_model(model: Any, record: Mapping[str, Any]) -> bytes:
     """Return a model's bytes with our record, and without what the tracer noted about our code."""
     graph = model.graph
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
@@ -232,7 +243,7 @@ def _on_cpu(encoder: Encoder) -> Encoder:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep the exporter's progress and warnings from the user's terminal."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -9,9 +9,20 @@ import os
 from pathlib import Path
 
 from sameplayer.encoder.presets import COLOUR, SMALL, Preset
+from sameplayer.errors import MissingFile
 
 WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
 SHIPPED = Path(__file__).with_name("weights")
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx", ".json")
+
+
+def refuse_path(source: Path) -> None:
+    """Raise MissingFile for what is written like a path; names of presets and timm are not."""
+    if len(source.parts) > 1 or "\\" in str(source) or source.suffix in ENDINGS:
+        raise MissingFile(
+            f"{source}: no such folder or file; expected a run folder, a saved encoder, or the "
+            "name of a preset or timm model."
+        )
 
 
 def local_weights(architecture: str) -> Path | None:

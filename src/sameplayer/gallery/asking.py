@@ -47,7 +47,7 @@ def ask(
     """
     if not pictures:
         raise DataError("No picture to ask about; expected one or more of one person.")
-    made = new_pictures(gallery, pictures, keep=keep and gallery.settings.keep_pictures)
+    made = new_pictures(gallery, pictures, keep=keep and gallery.renewed().keep_pictures)
     answer = ask_ready(gallery, made, actor=actor, where=where, top=top, known=known, keep=keep)
     if not rerank:
         return answer
@@ -108,9 +108,9 @@ def answer_vectors(
 
     shown    pictures of a candidate to name, at most
     """
-    share = gallery.settings.known if known is None else known
     query = unit_mean(rows, len(rows))
-    means = gallery.index.means(where)
+    means = gallery.means(where)
+    share = gallery.settings.known if known is None else known
     similarities, counts = means.similarities(query), means.pictures
     allowed = _allowed(means, without)
     chances, nobody = _chances(gallery, similarities, counts, allowed, len(rows), share)

@@ -45,7 +45,7 @@ def duplicates(gallery: Gallery, most: int = 20) -> list[Pair]:
     Left out are pairs of whom somebody said that a picture of one does not show the other, and
     persons who are restricted. Takes n^2 d products; memory does not grow with n^2.
     """
-    means = gallery.index.means()
+    means = gallery.means()
     place = _places(means)
     with gallery.database.read() as cursor:
         apart = cursor.rows(
@@ -88,7 +88,7 @@ def odd_pictures(gallery: Gallery, most: int = 50) -> list[Odd]:
     Left out are pictures that people pinned, the only pictures of persons, and other persons of
     whom somebody said that the picture does not show them. Takes rows x persons x d products.
     """
-    means = gallery.index.means()
+    means = gallery.means()
     place = _places(means)
     ids = [key for block in means.blocks for key in block.ids]
     with gallery.database.read() as cursor:

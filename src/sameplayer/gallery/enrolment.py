@@ -79,7 +79,7 @@ def new_pictures(
     """
     if not pictures:
         return []
-    kept = gallery.settings.keep_pictures if keep is None else keep
+    kept = gallery.renewed().keep_pictures if keep is None else keep
     vectors = gallery.check_vectors(gallery.encoder.embed(list(pictures)))
     return [
         NewPicture(

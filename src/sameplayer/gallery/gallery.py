@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
+from sameplayer.errors import DataError, MissingFile, RankingError
 from sameplayer.files import whole_folder
 from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.history import Change, Event, iso, note
-from sameplayer.gallery.index import Index
+from sameplayer.gallery.index import EVERYTHING, Index, Means, last_change
 from sameplayer.gallery.pictures import PictureFiles
-from sameplayer.gallery.records import Kept, Person, Settings
+from sameplayer.gallery.records import Kept, Person, Settings, Where
+from sameplayer.gallery.settings import check_settings, read_settings, write_settings
 from sameplayer.gallery.stores import new_database, open_database
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Gallery:
         self.files = PictureFiles(self.folder / "pictures")
         self.index = Index(database)
         self._key = _read_key(self.folder / KEY)
-        self.settings = self._read_settings()
+        self._settings: tuple[int, Settings] | None = None  # as of which event, and what they were
+        self.renewed()
         self._encoder = None if encoder is None else self._own(encoder)
 
     def __enter__(self) -> Gallery:
@@ -78,11 +79,29 @@ class Gallery:
             self._encoder = self._own(load_encoder(self.settings.encoder, device=self._device))
         return self._encoder
 
+    def means(self, where: Where = EVERYTHING) -> Means:
+        """Return the mean rows as the record has them now; the settings are as new as they."""
+        means = self.index.means(where)
+        if self._settings is None or means.changed != self._settings[0]:
+            self.renewed()
+        return means
+
+    @property
+    def settings(self) -> Settings:
+        """What holds for the whole gallery, as of the last answer or change made here."""
+        return self.renewed() if self._settings is None else self._settings[1]
+
+    def renewed(self) -> Settings:
+        """Return the settings, read again where anything changed: other programs may set some."""
+        with self.database.read() as cursor:
+            return self._renewed(cursor)
+
     @contextmanager
     def change(self, actor: str, kind: str) -> Iterator[Change]:
         """Give one event in the making, alone with the record; end it with ``Change.done``."""
         with self.database.write() as cursor:
             self.files.settle(cursor)
+            self._renewed(cursor)
             change = Change(cursor, actor, kind)
             yield change
         for journal in change.journals:
@@ -102,7 +121,7 @@ class Gallery:
             changed = check_settings(replace(kept, **changes))
             write_settings(change.cursor, changed)
             change.done(names=sorted(changes))
-        self.settings = changed
+        self._settings = (change.seq, changed)
         return changed
 
     def person(self, who: str) -> Person:
@@ -157,9 +176,11 @@ class Gallery:
             )
         return encoder
 
-    def _read_settings(self) -> Settings:
-        with self.database.read() as cursor:
-            return read_settings(cursor, self.folder)
+    def _renewed(self, cursor: Cursor) -> Settings:
+        changed, held = last_change(cursor), self._settings
+        if held is None or held[0] != changed:
+            self._settings = held = changed, read_settings(cursor, self.folder)
+        return held[1]
 
 
 def create_gallery(
@@ -253,37 +274,6 @@ def pictures_of(cursor: Cursor, column: str, key: str) -> list[Kept]:
         "ORDER BY COALESCE(taken, ''), added, id"
     )
     return [Kept(*row) for row in cursor.rows(sql, key)]
-
-
-def write_settings(cursor: Cursor, settings: Settings) -> None:
-    """Keep all settings."""
-    cursor.run("DELETE FROM setting")
-    rows = [(name, json.dumps(value)) for name, value in asdict(settings).items()]
-    cursor.many("INSERT INTO setting (name, value) VALUES (?, ?)", rows)
-
-
-def read_settings(cursor: Cursor, folder: Path) -> Settings:
-    """Return the settings; DataError where one is missing or unknown."""
-    try:
-        kept = {name: json.loads(value) for name, value in cursor.rows("SELECT * FROM setting")}
-        return check_settings(Settings(**kept))
-    except (TypeError, ValueError, SettingError) as error:
-        raise DataError(f"{folder}: its settings are damaged ({error}); restore a copy.") from error
-
-
-def check_settings(settings: Settings) -> Settings:
-    """Return settings that hold together; SettingError names the one that does not."""
-    from sameplayer.encoder.calibration import check_prior
-
-    if not settings.purpose.strip():
-        raise SettingError("purpose", "empty", "what the gallery is for, in words")
-    if settings.retention is not None and settings.retention < 1:
-        raise SettingError("retention", settings.retention, "days, 1 or more")
-    try:
-        check_prior(settings.known)
-    except SettingError as error:
-        raise SettingError("known", settings.known, "a share over 0 and below 1") from error
-    return settings
 
 
 def _read_key(path: Path) -> bytes:

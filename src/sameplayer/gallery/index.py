@@ -133,7 +133,7 @@ class Held:
     def means(self, database: Database) -> Means:
         """Return the means as they are now."""
         with self._lock, database.read() as cursor:
-            changed = _changed(cursor)
+            changed = last_change(cursor)
             if changed != self._means.changed:
                 try:
                     self._renew(cursor, changed)
@@ -190,7 +190,8 @@ LIVE = "state = 'active' AND pictures > 0"
 AFTER = "FROM person WHERE (revision, id) > (?, ?) ORDER BY revision, id LIMIT ?"
 
 
-def _changed(cursor: Cursor) -> int:
+def last_change(cursor: Cursor) -> int:
+    """Return the number of the last event that changed what answers rest on."""
     found = cursor.one("SELECT changed FROM latest")
     return 0 if found is None else int(found[0])
 

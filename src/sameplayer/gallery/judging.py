@@ -69,7 +69,7 @@ def judge(gallery: Gallery) -> list[Judged]:
     with gallery.database.read() as cursor:
         keys = [row[0] for row in cursor.rows(
             f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id")]  # fmt: skip
-    means = gallery.index.means()
+    means = gallery.means()
     verdicts = _verdicts(gallery, means)
     found = []
     step = min(STEP, max(1, CELLS // max(len(means), 1)))

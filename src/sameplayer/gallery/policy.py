@@ -31,7 +31,7 @@ def set_policy(
     values = {name: value or None for name, value in given.items() if value is not None}
     if not values:
         raise SettingError("policy", "empty", "basis, consent or expires")
-    if gallery.settings.require_basis and values.get("basis", "kept") is None:
+    if gallery.renewed().require_basis and values.get("basis", "kept") is None:
         raise SettingError("basis", "empty", "a legal basis: this gallery keeps nobody without")
     with gallery.change(actor, "policy") as change:
         key = find_person(change.cursor, person).id

@@ -15,9 +15,10 @@ from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
 from sameplayer.files import whole_folder
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.gallery import KEY, Gallery, lasting_name, write_settings
+from sameplayer.gallery.gallery import KEY, Gallery, lasting_name
 from sameplayer.gallery.history import Change
 from sameplayer.gallery.rows import refresh_mean
+from sameplayer.gallery.settings import write_settings
 from sameplayer.gallery.stores import new_database
 
 COPIED = ("question", "picture", "apart", "event", "about", "suppressed", "once", "token")

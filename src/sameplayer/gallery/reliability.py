@@ -87,7 +87,7 @@ def reliability(gallery: Gallery, seed: int = 0) -> Reliability:
     if told:
         values = np.array([bool(one.known) for one in told], float)
         known = (float(values.mean()), _share_interval(values, [one.who for one in told]))
-    assumed, waiting = gallery.settings.known, int(row[0]) if row else 0
+    assumed, waiting = gallery.renewed().known, int(row[0]) if row else 0
     warnings = (
         *_warn_off("the likeliest person", best_off, len(said)),
         *_warn_off("nobody", nobody_off, len(told)),

@@ -78,5 +78,5 @@ _JUDGED: WeakKeyDictionary[Gallery, Latest[list[Judged]]] = WeakKeyDictionary()
 def _judged(gallery: Gallery) -> list[Judged]:
     """Return all questions that wait, in order; made anew once something changed."""
     latest = _JUDGED.setdefault(gallery, Latest(1))
-    now = (gallery.index.means().changed, str(gallery.settings))
+    now = (gallery.means().changed, str(gallery.settings))
     return latest.get(now, lambda: judge(gallery))

@@ -36,15 +36,16 @@ def due(gallery: Gallery, now: datetime | None = None) -> list[tuple[Person, str
 
     Raises DataError for a moment before the last event: nobody is forgotten by a wrong clock.
     """
+    days = gallery.renewed().retention
     with gallery.database.read() as cursor:
-        moment = _moment(cursor, now)
-        return list(_persons(cursor, gallery.settings.retention, moment))
+        return list(_persons(cursor, days, _moment(cursor, now)))
 
 
 def loose(gallery: Gallery, now: datetime | None = None) -> list[Loose]:
     """Return the pictures whose time is over though no person's is: removed ones, old questions."""
+    days = gallery.renewed().retention
     with gallery.database.read() as cursor:
-        return list(_loose(cursor, gallery.settings.retention, _moment(cursor, now)))
+        return list(_loose(cursor, days, _moment(cursor, now)))
 
 
 def sweep(

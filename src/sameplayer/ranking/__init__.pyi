@@ -1,5 +1,6 @@
 from .config import RankConfig as RankConfig
 from .config import Search as Search
+from .config import TopConfig as TopConfig
 from .distance import squared_euclidean as squared_euclidean
 from .expansion import augment_gallery as augment_gallery
 from .expansion import expand_queries as expand_queries
@@ -24,4 +25,5 @@ from .ranking import rank as rank
 from .rerank import RERANKERS as RERANKERS
 from .rerank import hard_weights as hard_weights
 from .rerank import k_reciprocal as k_reciprocal
+from .streaming import prepare_file as prepare_file
 from .top import k_reciprocal_top as k_reciprocal_top

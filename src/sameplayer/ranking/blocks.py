@@ -16,36 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sameplayer.errors import RankingError, SettingError
-from sameplayer.ranking.config import K1, K2, LAMBDAS, MOST_NEIGHBOURS, check_settings
+from sameplayer.errors import RankingError
+from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.kernels import Sparse
 
 TILE = 512  # rows; similarities are computed in squares, so that blocks of any size give equal bits
-
-
-@dataclass(frozen=True)
-class TopConfig:
-    """Settings of a re-ranking whose first answers are kept."""
-
-    k1: int = K1
-    """Neighbours in the reciprocal sets."""
-    k2: int = K2
-    """Neighbours over which a row is averaged."""
-    lambda_: float = LAMBDAS["k-reciprocal"]
-    """Weight of the direct distance beside the Jaccard distance, 0 to 1."""
-    top: int = 100
-    """Answers kept for each query."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a value out of range."""
-        check_settings(self.k1, self.k2, self.lambda_)
-        if not 1 <= self.top <= MOST_NEIGHBOURS:
-            raise SettingError("top", self.top, "a whole number, 1 or more")
-
-    @property
-    def count(self) -> int:
-        """How many neighbours of each row are kept."""
-        return max(self.k1 + 1, self.k2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +55,7 @@ class Nearest(NamedTuple):
     direct, direct_values    (q, M) the nearest that may be answers, of the q rows that are asked
     farthest                 (b,) float32 largest distance
 
-    Distances are squared Euclidean ones, squared again; ``finished`` divides them.
+    Distances are squared Euclidean ones; ``finished`` squares and divides them.
     """
 
     near: np.ndarray
@@ -117,7 +92,7 @@ def pair_neighbours(block: Block, other: Block, config: TopConfig) -> tuple[Near
     Each similarity is computed once. For a block with itself there is one result. ``other`` is the
     block itself or a later one.
     """
-    from sameplayer.ranking.kernels.top import take_tile
+    from sameplayer.ranking.kernels.top import take_columns, take_rows
 
     itself = block.first == other.first
     found = [_room(block, config)] + ([] if itself else [_room(other, config)])
@@ -126,16 +101,12 @@ def pair_neighbours(block: Block, other: Block, config: TopConfig) -> tuple[Near
     for s in range(0, len(block), TILE):
         for t in range(s if itself else 0, len(other), TILE):
             rows, columns = slice(s, s + TILE), slice(t, t + TILE)
-            similar = block.rows[rows] @ other.rows[columns].T
-            firsts = block.first + s, other.first + t
-            take_tile(similar, lengths[0][rows], lengths[1][columns], *firsts,
-                      _of_rows(found[0], rows), slots[0][rows], other.offered[columns])  # fmt: skip
-            if itself and s == t:
-                continue
-            turned = np.ascontiguousarray(similar.T)
-            of_columns = _of_rows(found[-1], columns)
-            take_tile(turned, lengths[1][columns], lengths[0][rows], *firsts[::-1], of_columns,
-                      slots[1][columns], block.offered[rows])  # fmt: skip
+            tile = block.rows[rows] @ other.rows[columns].T
+            of_tile = lengths[0][rows], lengths[1][columns], block.first + s, other.first + t
+            own, theirs = _of_rows(found[0], rows), _of_rows(found[-1], columns)
+            take_rows(tile, *of_tile, own, slots[0][rows], other.offered[columns])
+            if not (itself and s == t):
+                take_columns(tile, *of_tile, theirs, slots[1][columns], block.offered[rows])
     return tuple(found)
 
 
@@ -161,7 +132,8 @@ def finished(asked: np.ndarray, parts: Iterable[Nearest], total: int) -> Nearest
 
     asked    (b,) bool: which of its rows are queries
 
-    Distances are divided by the row's largest; K becomes the number of rows where that is less.
+    Distances are squared again and divided by the row's largest; K becomes the number of rows
+    where that is less.
     """
     from sameplayer.ranking.kernels.top import merge_into
 
@@ -175,9 +147,9 @@ def finished(asked: np.ndarray, parts: Iterable[Nearest], total: int) -> Nearest
         np.maximum(merged.farthest, part.farthest, out=merged.farthest)
     if merged is None:
         raise RankingError("No neighbours to merge; expected those of one block or more.")
-    farthest = np.maximum(merged.farthest, np.float32(1e-12))
-    near, values = merged.near[:, :total], merged.near_values[:, :total] / farthest[:, None]
-    direct_values = merged.direct_values / farthest[asked, None]
+    farthest = np.maximum(merged.farthest**2, np.float32(1e-12))
+    near, values = merged.near[:, :total], merged.near_values[:, :total] ** 2 / farthest[:, None]
+    direct_values = merged.direct_values**2 / farthest[asked, None]
     contiguous = map(np.ascontiguousarray, (near, values, merged.direct, direct_values, farthest))
     return Nearest(*contiguous)
 

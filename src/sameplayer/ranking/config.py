@@ -91,6 +91,31 @@ class RankConfig:
         return facts | ({"effort": self.effort} if self.approximate else {})
 
 
+@dataclass(frozen=True)
+class TopConfig:
+    """Settings of a re-ranking whose first answers are kept."""
+
+    k1: int = K1
+    """Neighbours in the reciprocal sets."""
+    k2: int = K2
+    """Neighbours over which a row is averaged."""
+    lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = LAMBDAS["k-reciprocal"]
+    """Weight of the direct distance beside the Jaccard distance, 0 to 1."""
+    top: int = 100
+    """Answers kept for each query."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for a value out of range."""
+        check_settings(self.k1, self.k2, self.lambda_)
+        if not 1 <= self.top <= MOST_NEIGHBOURS:
+            raise SettingError("top", self.top, "a whole number, 1 or more")
+
+    @property
+    def count(self) -> int:
+        """How many neighbours of each row are kept."""
+        return max(self.k1 + 1, self.k2)
+
+
 def check_settings(k1: int, k2: int, lambda_: float) -> None:
     """Raise SettingError for neighbour counts below 1 and a weight outside 0 to 1."""
     _check_count("k1", k1)

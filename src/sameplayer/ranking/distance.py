@@ -30,24 +30,51 @@ def squared_euclidean(
 
 def unit_pair(query: np.ndarray, gallery: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return both as ``unit_rows``; RankingError where their numbers of columns differ."""
-    query, gallery = unit_rows(query, "query"), unit_rows(gallery, "gallery")
+    rows = unit_stack(query, gallery)
+    return rows[: len(query)], rows[len(query) :]
+
+
+def unit_stack(query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Return the ``unit_rows`` of both as one array (m + n, d), the queries first."""
+    query, gallery = _matrix(query, "query"), _matrix(gallery, "gallery")
     if query.shape[1] != gallery.shape[1]:
+        for part, what in ((query, "query"), (gallery, "gallery")):
+            unit_rows(part, what)  # NaN is the first thing to say
         raise RankingError(
             f"Query features have {query.shape[1]} columns, gallery features {gallery.shape[1]}; "
             "expected the same number. Embed both with the same encoder."
         )
-    return query, gallery
+    rows = np.empty((len(query) + len(gallery), query.shape[1]), np.float32)
+    _unit_into(query, rows[: len(query)], "query")
+    _unit_into(gallery, rows[len(query) :], "gallery")
+    return rows
 
 
-def unit_rows(features: np.ndarray, what: str) -> np.ndarray:
+def unit_rows(features: np.ndarray, what: str, first: int = 0) -> np.ndarray:
     """Return float32 rows of length 1; rows of zeros stay zero.
 
     features    (n, d) numbers of any kind, with at least one row
     what        the word for them in the RankingError for NaN, infinite, too large, empty or
                 misshaped ones
+    first       the number of the first row, as an error names it
     """
+    features = _matrix(features, what)
+    rows = np.empty(features.shape, np.float32)
+    _unit_into(features, rows, what, first)
+    return rows
+
+
+def squared_lengths(rows: np.ndarray) -> np.ndarray:
+    """Return (n,) float32 squared lengths of rows (n, d), without a second array of their size."""
+    lengths: np.ndarray = np.einsum("nd,nd->n", rows, rows)
+    return lengths
+
+
+def _matrix(features: np.ndarray, what: str) -> np.ndarray:
     try:
-        features = np.asarray(features, np.float32)
+        features = np.asarray(features)
+        if features.dtype.kind not in "fiub":
+            features = np.asarray(features, np.float32)
     except (TypeError, ValueError) as error:
         raise RankingError(f"The {what} features are no array of numbers ({error}).") from error
     if features.ndim != 2 or len(features) == 0:
@@ -55,14 +82,34 @@ def unit_rows(features: np.ndarray, what: str) -> np.ndarray:
             f"The {what} features have shape {features.shape}; expected (rows, columns) with at "
             "least one row."
         )
-    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if len(bad):
+    return features
+
+
+_BLOCK = 256  # rows that stay in the cache while they are looked at, measured and divided
+
+
+def _unit_into(features: np.ndarray, out: np.ndarray, what: str, first: int = 0) -> None:
+    for start in range(0, len(features), _BLOCK):
+        part = out[start : start + _BLOCK]
+        with np.errstate(over="ignore", invalid="ignore"):
+            part[:] = features[start : start + _BLOCK]
+            lengths = np.sqrt(np.einsum("nd,nd->n", part, part))
+        if not np.isfinite(lengths).all():
+            _refuse(features[start:], lengths, what, first + start)
+        part /= np.maximum(lengths, 1e-12)[:, None]
+
+
+def _refuse(features: np.ndarray, lengths: np.ndarray, what: str, first: int) -> None:
+    """Raise RankingError; ``first`` is the number of the first of these features."""
+    bad = []
+    for start in range(0, len(features), _BLOCK):
+        part = np.asarray(features[start : start + _BLOCK], np.float32)
+        bad += (first + start + np.flatnonzero(~np.isfinite(part).all(axis=1))).tolist()
+        if len(bad) >= 10:
+            break
+    if bad:
         raise RankingError(f"The {what} features hold NaN or infinite values in rows {bad[:10]}.")
-    with np.errstate(over="ignore"):
-        lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all():
-        row = int(np.flatnonzero(~np.isfinite(lengths))[0])
-        raise RankingError(
-            f"The {what} features in row {row} are too large for 32 bits; scale them down."
-        )
-    return features / np.maximum(lengths, 1e-12)
+    row = first + int(np.flatnonzero(~np.isfinite(lengths))[0])
+    raise RankingError(
+        f"The {what} features in row {row} are too large for 32 bits; scale them down."
+    )

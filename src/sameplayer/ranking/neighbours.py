@@ -1,7 +1,8 @@
 """Neighbour lists over queries and gallery together: exact in blocks on CPU or GPU, or approximate.
 
-The similarities of all N = m + n rows take 2 N^2 d operations, which is the floor of every
-re-ranking that follows; the N x N matrix itself is never held.
+The similarities of all N = m + n rows take 2 N^2 d operations, or half of them where each pair is
+multiplied once; that is the floor of every re-ranking that follows. The N x N matrix itself is
+never held.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.ranking.config import Progress, Search
-from sameplayer.ranking.distance import unit_pair, unit_rows
+from sameplayer.ranking.distance import squared_lengths, unit_rows, unit_stack
 from sameplayer.ranking.kernels import Lists
-from sameplayer.ranking.kernels.neighbours import block_neighbours, start_threads
+from sameplayer.ranking.kernels.neighbours import start_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def find_neighbours(
 
     Distances are squared Euclidean ones, squared again and divided by the largest of their row.
     """
-    rows = np.concatenate(unit_pair(query, gallery))
+    rows = unit_stack(query, gallery)
     return _fill(_room(rows, len(query), count, 0, 2, True), search or Search(), progress)
 
 
@@ -68,7 +69,7 @@ def find_neighbours_of_both(
 
     Distances are squared Euclidean ones. Otherwise as ``find_neighbours``.
     """
-    rows = np.concatenate(unit_pair(query, gallery))
+    rows = unit_stack(query, gallery)
     return _fill(_room(rows, len(query), *counts, 1, False), search or Search(), progress)
 
 
@@ -93,7 +94,7 @@ def _room(rows: np.ndarray, m: int, count: int, own: int, power: int, divide: bo
     count, own = min(count, total), min(own, total - m)
     lists = Lists(
         rows,
-        (rows**2).sum(axis=1),
+        squared_lengths(rows),
         np.empty((total, count), np.int32),
         np.empty((total, count), np.float32),
         np.empty(total, np.float32),
@@ -104,9 +105,14 @@ def _room(rows: np.ndarray, m: int, count: int, own: int, power: int, divide: bo
 
 def _fill(found: Neighbours, search: Search, progress: Progress | None) -> Neighbours:
     start_threads()
+    if search.device == "cpu" and not search.approximate:
+        from sameplayer.ranking.tiles import fill_by_tiles
+
+        fill_by_tiles(found, search.memory_gb, progress)
+        return found
     total = len(found.all.rows)
     size = max(1, min(total, int(search.memory_gb * 1e9 / (4 * total))))
-    fill = _filler(found, search, size)
+    fill = _filler(found, search)
     for start in range(0, total, size):
         stop = min(start + size, total)
         fill(start, stop)
@@ -118,29 +124,11 @@ def _fill(found: Neighbours, search: Search, progress: Progress | None) -> Neigh
 Filler = Callable[[int, int], None]  # fills the rows from the first number up to the second
 
 
-def _filler(found: Neighbours, search: Search, size: int) -> Filler:
+def _filler(found: Neighbours, search: Search) -> Filler:
     if search.approximate:
         from sameplayer.ranking.approximate import approximate_filler
 
         return approximate_filler(found, search.effort)
-    if search.device == "cpu":
-        return _cpu_filler(found, size)
     from sameplayer.ranking.on_device import device_filler
 
     return device_filler(found, search.device)
-
-
-def _cpu_filler(found: Neighbours, size: int) -> Filler:
-    m, rows = len(found.direct), found.all.rows
-    buffer = np.empty((size, len(rows)), np.float32)
-
-    def fill(start: int, stop: int) -> None:
-        block = np.matmul(rows[start:stop], rows.T, out=buffer[: stop - start])
-        block_neighbours(
-            block, start, found.all.lengths, found.power, found.divide, found.all.lists,
-            found.all.values, found.all.farthest, m, found.own,
-        )  # fmt: skip
-        if start < m:
-            found.direct[start:stop] = block[: m - start, m:]
-
-    return fill

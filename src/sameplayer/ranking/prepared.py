@@ -7,27 +7,20 @@ neighbourhood; answers of the two therefore differ a little where queries resemb
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
+from sameplayer.errors import RankingError, SettingError
 from sameplayer.files import whole_file
+from sameplayer.ranking.asking import Asking
 from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
 from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.kernels import Lists
-from sameplayer.ranking.kernels.one_query import insert_query, one_query_jaccard
-from sameplayer.ranking.kernels.sets import reciprocal
 from sameplayer.ranking.neighbours import find_gallery_neighbours
+from sameplayer.ranking.prepared_file import blocks_of, digest_of, header_of, read_lists
 from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows, refuse_empty
-
-_FORMAT = "sameplayer prepared gallery 1"
-_KEYS = ("format", "vectors", "k1", "k2", "lambda")
 
 
 class PreparedGallery:
@@ -35,6 +28,9 @@ class PreparedGallery:
 
     embeddings     the gallery, n rows
     k1, k2, lambda_    as in ``k_reciprocal``, and so are search and progress
+    rows               "float32", or "float16" and "int8": a query looks through a small copy of the
+                       rows, and at the exact ones where they may matter: the neighbours stay, the
+                       direct distances of other rows are off by the rounding of the small ones
     """
 
     def __init__(
@@ -45,28 +41,25 @@ class PreparedGallery:
         lambda_: float = LAMBDAS["k-reciprocal"],
         *,
         search: Search | None = None,
+        rows: str = "float32",
         progress: Progress | None = None,
     ) -> None:
         check_settings(k1, k2, lambda_)
         count = max(k1 + 1, k2)
         found = find_gallery_neighbours(embeddings.vectors, count, search, progress=progress).all
-        self._set(embeddings, (k1, k2, lambda_), found.lists, found.values, found.farthest)
+        self._set(embeddings, (k1, k2, lambda_), (found.lists, found.values, found.farthest), rows)
 
     def _set(
         self,
         embeddings: Embeddings,
         settings: tuple[int, int, float],
-        lists: np.ndarray,
-        values: np.ndarray,
-        farthest: np.ndarray,
+        neighbours: tuple[np.ndarray, np.ndarray, np.ndarray],
+        rows: str,
     ) -> None:
         self.embeddings = embeddings
         self.k1, self.k2, self.lambda_ = settings
-        self.lists, self.values, self.farthest = lists, values, farthest
-        rows = unit_rows(embeddings.vectors, "gallery")
-        self._rows = np.concatenate([np.zeros_like(rows[:1]), rows])
-        self._lengths = (self._rows**2).sum(axis=1)
-        self._lock = Lock()
+        self.lists, self.values, self.farthest = neighbours
+        self._asking = Asking(embeddings.vectors, neighbours, settings, rows)
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -77,71 +70,42 @@ class PreparedGallery:
         Raises RankingError for features that are not finite or of another width.
         """
         query = unit_rows(query, "query")
-        if query.shape[1] != self._rows.shape[1]:
+        width = self.embeddings.vectors.shape[1]
+        if query.shape[1] != width:
             raise RankingError(
-                f"The query features have {query.shape[1]} columns, the gallery "
-                f"{self._rows.shape[1]}. Embed both with the same encoder."
+                f"The query features have {query.shape[1]} columns, the gallery {width}. Embed "
+                "both with the same encoder."
             )
-        with self._lock:
-            return np.stack([self._answer(row) for row in query])
+        return self._asking.distances(query)
 
     def save(self, path: str | Path) -> None:
         """Write lists and settings (.safetensors); the embeddings themselves lie beside it."""
-        header = {
-            "format": _FORMAT,
-            "vectors": _digest(self.embeddings),
-            "k1": str(self.k1),
-            "k2": str(self.k2),
-            "lambda": repr(float(self.lambda_)),
-        }
+        settings = self.k1, self.k2, self.lambda_
+        header = header_of(digest_of(blocks_of(self.embeddings.vectors)), settings)
         parts = {"lists": self.lists, "values": self.values, "farthest": self.farthest}
         with whole_file(path) as partial:
             save_file(parts, partial, header)
 
     @classmethod
-    def load(cls, path: str | Path, embeddings: Embeddings) -> PreparedGallery:
-        """Load what was prepared for exactly these embeddings.
+    def load(
+        cls, path: str | Path, embeddings: Embeddings, *, rows: str = "float32"
+    ) -> PreparedGallery:
+        """Load what was prepared for exactly these embeddings; lists stay in the file, mapped.
+
+        embeddings    their vectors may be mapped too (``np.load(..., mmap_mode="r")``)
 
         Raises MissingFile, DataError for a foreign or damaged file, RankingError for other
         embeddings.
         """
-        header, parts = _read(Path(path))
         if len(embeddings) == 0:
             raise RankingError(f"{path}: no embeddings to answer with; expected the gallery's.")
-        if header["vectors"] != _digest(embeddings):
+        digest = digest_of(blocks_of(embeddings.vectors))
+        found = read_lists(Path(path), digest, len(embeddings))
+        if found is None:
             raise RankingError(f"{path}: prepared for other embeddings; prepare the gallery again.")
-        settings = _settings(Path(path), header)
-        _check_lists(Path(path), parts, len(embeddings), max(settings[0] + 1, settings[1]))
         prepared = cls.__new__(cls)
-        prepared._set(embeddings, settings, parts["lists"], parts["values"], parts["farthest"])
+        prepared._set(embeddings, *found, rows)
         return prepared
-
-    def _answer(self, query: np.ndarray) -> np.ndarray:
-        rows, lengths = self._rows, self._lengths
-        rows[0] = query
-        lengths[0] = (query**2).sum()
-        raw = np.maximum(lengths[0] + lengths - 2 * (rows @ query), 0) ** 2
-        top = max(raw.max(), np.float32(1e-12))
-        direct = raw / top
-        count = min(max(self.k1 + 1, self.k2), len(rows))
-        of_query = np.argsort(direct, kind="stable")[:count]
-        lists, values, farthest = insert_query(
-            self.lists, self.values, self.farthest, raw[1:], count
-        )
-        found = Lists(
-            rows,
-            lengths,
-            np.concatenate([of_query[None].astype(np.int32), lists]),
-            np.concatenate([direct[of_query][None], values]),
-            np.append(top, farthest),
-        )
-        near = reciprocal(found.lists, self.k1 + 1)
-        half = reciprocal(found.lists, round(self.k1 / 2) + 1)
-        averaged = found.lists[:, : self.k2] if self.k2 > 1 else np.arange(len(rows))[:, None]
-        averaged = np.ascontiguousarray(averaged, np.int32)
-        jaccard = one_query_jaccard(found, near, half, averaged)
-        share = np.float32(self.lambda_)
-        return (1 - share) * jaccard + share * direct[1:]
 
 
 def rank_one_by_one(
@@ -171,64 +135,3 @@ def rank_one_by_one(
     name = "k-reciprocal, one by one"
     facts = {**embeddings.facts, **config.facts(), "rerank": name}
     return Ranking(distance, queries.crops, gallery.crops, name, queries.fingerprint, facts)
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise MissingFile(f"{path}: no such file; prepare the gallery and save it there.") from None
-    except (OSError, SafetensorError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: not a prepared gallery ({error}).") from error
-    complete = set(parts) == {"lists", "values", "farthest"} and set(_KEYS) <= set(header)
-    if header.get("format") != _FORMAT or not complete:
-        raise DataError(
-            f"{path}: expected format {_FORMAT!r}, found {header.get('format')!r} with "
-            f"{', '.join(sorted(parts)) or 'no arrays'}. Prepare the gallery again."
-        )
-    return header, parts
-
-
-def _settings(path: Path, header: dict[str, str]) -> tuple[int, int, float]:
-    try:
-        settings = int(header["k1"]), int(header["k2"]), float(header["lambda"])
-        check_settings(*settings)
-    except (ValueError, SettingError) as error:
-        raise DataError(f"{path}: damaged settings ({error}) Prepare the gallery again.") from error
-    return settings
-
-
-def _check_lists(path: Path, parts: dict[str, np.ndarray], n: int, count: int) -> None:
-    """Compiled code follows these row numbers without looking: refuse whatever is not one."""
-    shape = n, min(count, n)
-    expected: dict[str, tuple[tuple[int, ...], type]] = {
-        "lists": (shape, np.int32),
-        "values": (shape, np.float32),
-        "farthest": ((n,), np.float32),
-    }
-    for name, (size, kind) in expected.items():
-        part = parts[name]
-        if part.shape != size or part.dtype != kind:
-            raise DataError(
-                f"{path}: {name} are {part.dtype} of shape {part.shape}; expected "
-                f"{np.dtype(kind)} of shape {size}. Prepare the gallery again."
-            )
-    lists, values, farthest = (parts[name] for name in expected)
-    if lists.min() < 0 or lists.max() >= n:
-        raise DataError(
-            f"{path}: lists hold row numbers from {lists.min()} to {lists.max()}; expected 0 to "
-            f"{n - 1}. The file is damaged; prepare the gallery again."
-        )
-    good = np.isfinite(values).all() and np.isfinite(farthest).all()
-    if not good or values.min() < 0 or farthest.min() <= 0 or (np.diff(values, axis=1) < 0).any():
-        raise DataError(
-            f"{path}: distances that are not finite, not sorted or below 0. The file is damaged; "
-            "prepare the gallery again."
-        )
-
-
-def _digest(embeddings: Embeddings) -> str:
-    content = np.ascontiguousarray(embeddings.vectors)
-    return hashlib.blake2b(content.tobytes(), digest_size=16).hexdigest()

@@ -51,6 +51,11 @@ def k_reciprocal(
 
     check_settings(k1, k2, lambda_)
     found = find_neighbours(query, gallery, max(k1 + 1, k2), search, progress=progress)
+    if search is not None and search.device != "cpu":
+        from sameplayer.ranking.sparse_on_device import jaccard_on_device
+
+        jaccard_on_device(found, k1, k2, 1 - lambda_, search.device)
+        return found.direct
     m, total = found.direct.shape[0], len(found.all.rows)
     near = sets.reciprocal(found.all.lists, k1 + 1)
     half = sets.reciprocal(found.all.lists, round(k1 / 2) + 1)

@@ -13,7 +13,6 @@ from sameplayer.ranking.blocks import (
     TILE,
     Block,
     Nearest,
-    TopConfig,
     block_answers,
     block_means,
     block_weights,
@@ -21,7 +20,7 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.config import K1, K2, Progress
+from sameplayer.ranking.config import K1, K2, Progress, TopConfig
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.threads import one_thread_a_product
 

@@ -3,83 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sameplayer._version import __version__
+from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.latest import file_version
 from sameplayer.data.video import frame_name
 from sameplayer.errors import DataError
-from sameplayer.scale.blocks import (
-    EMBEDDINGS,
-    USUAL_ROWS,
-    Rows,
-    cut,
-    keep_manifest,
-    write_table,
-)
-from sameplayer.scale.jobs import Shards, Task, Tell, run_job
-from sameplayer.scale.runners import Run
+from sameplayer.scale.blocks import cut, keep_manifest
+from sameplayer.scale.config import EmbedConfig, Run, Shards
+from sameplayer.scale.jobs import Task, Tell, part_name, run_job
+from sameplayer.scale.rows import EMBEDDINGS, ROWS, USUAL_ROWS, Rows, read_table, write_table
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of_words
 
+if TYPE_CHECKING:
+    from sameplayer.numbers.readers import ReaderSettings
 
-@dataclass(frozen=True)
-class EmbedConfig:
-    """How crops are embedded."""
-
-    blocks: int | None = None
-    """How many blocks; None: 4,096 crops each."""
-    device: str = "auto"
-    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
-    batch_size: int = 64
-    """Pictures in one pass of the network."""
-    precision: str = "fp32"
-    """Number format of the pass."""
+NUMBERS = "numbers"
+NUMBER_BATCH = 64  # pictures; blocks begin at its multiples
 
 
 @dataclass(frozen=True)
-class EmbedJob:
-    """Embed a crop table with an encoder; one stage, a task a block."""
+class CropsJob:
+    """One stage over a crop table, a task a block; the table lies beside the results.
+
+    edges    where blocks begin, and the number of rows at the end
+    facts    what the folder says of itself: another run's folder is refused
+    """
 
     store: Store
-    crops: Crops
-    encoder: str
-    fingerprint: str
     edges: tuple[int, ...]
-    config: EmbedConfig
+    facts: dict[str, Any]
+    crops: Crops | None
+
+    def begin(self) -> None:
+        keep_manifest(self.store, self._kind, {**self.facts, "edges": self.edges})
+        if self.crops is not None:
+            write_table(self.store, self.crops)
 
     def stages(self) -> Sequence[Sequence[Task]]:
-        settings = self.fingerprint, self.config.precision, str(self.config.batch_size)
+        settings = [f"{name} {value}" for name, value in self.facts.items()]
+        blocks = range(len(self.edges) - 1)
         return [
             [
-                Task("rows", (number,), (), (*settings, pictures_digest(self._part(number))))
-                for number in range(len(self.edges) - 1)
+                Task(self._stage, (b,), (), (*settings, pictures_digest(self.part(b))))
+                for b in blocks
             ]
         ]
 
-    def _part(self, number: int) -> Crops:
-        return self.crops.where(np.arange(self.edges[number], self.edges[number + 1]))
+    def part(self, number: int) -> Crops:
+        """Return the crops of a block."""
+        return read_table(self.store, self.edges[number], self.edges[number + 1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the table behind: workers read their blocks of it."""
+        return type(self), tuple({**vars(self), "crops": None}.values())
+
+    _kind = _stage = ""
+
+
+@dataclass(frozen=True)
+class EmbedJob(CropsJob):
+    """Embed a crop table with an encoder."""
+
+    encoder: str
+    config: EmbedConfig
+
+    _kind, _stage = EMBEDDINGS, ROWS
 
     def open(self) -> Callable[[Task], None]:
         from sameplayer.encoder.embed import embed
         from sameplayer.encoder.encoder import load_encoder
 
         encoder = load_encoder(self.encoder, device=self.config.device)
-        if encoder.fingerprint() != self.fingerprint:
+        if encoder.fingerprint() != self.facts["encoder"]:
             raise DataError(
                 f"{self.encoder}: this worker has encoder {encoder.fingerprint()}; expected "
-                f"{self.fingerprint}. Bring the same weights to every machine."
+                f"{self.facts['encoder']}. Bring the same weights to every machine."
             )
+        config = self.config
 
         def work(task: Task) -> None:
-            part = self._part(task.key[0])
-            settings: dict[str, Any] = {"batch_size": self.config.batch_size}
-            rows = embed(encoder, part, precision=self.config.precision, **settings).vectors
-            self.store.write_part(task.name, {"vector": rows}, task.made_from)
+            part = self.part(*task.key)
+            found = embed(encoder, part, batch_size=config.batch_size, precision=config.precision)
+            self.store.write_part(task.name, {"vector": found.vectors}, task.made_from)
 
         return work
 
@@ -90,20 +103,23 @@ def embed_blocks(
     out: str | Path,
     config: EmbedConfig = EmbedConfig(),
     *,
+    blocks: int | None = None,
     run: Run = Run(),
     shards: Shards = Shards(),
     tell: Tell | None = None,
-) -> Rows:
+) -> Rows | None:
     """Embed a crop table into a folder of blocks; what is there already is not made again.
 
     encoder    a name or path as ``load_encoder`` takes it, which every worker can load
     crops      the table; workers read its pictures by their paths
     out        folder or fsspec address
+    blocks     how many; None: of 4,096 crops each. The rows are equal to the byte
     run        who does the work; shards: which part of it is done here
     tell       called with (stage, blocks done, all blocks)
 
     ``rows/`` then holds a Parquet file a block with the column ``vector``, and ``crops.parquet``
-    the table. The bytes do not depend on the number of blocks or workers.
+    the table. A picture that changed since (by time and size) is embedded again with its block.
+    Returns the rows, or None where other shards still work on theirs.
 
     Raises DataError for pictures that cannot be read and for a folder of another run, WeightsError
     where a worker has no weights, SettingError for a setting out of range.
@@ -112,30 +128,100 @@ def embed_blocks(
     from sameplayer.encoder.inference import check_batch_size
 
     check_batch_size(config.batch_size)
-    if len(crops) == 0:
-        raise DataError(f"{crops.root}: no crops to embed; expected at least one row.")
     fingerprint = load_encoder(encoder).fingerprint()
-    edges = cut(len(crops), config.blocks, config.batch_size, USUAL_ROWS)
-    store = Store(out)
-    facts = {"encoder": fingerprint, "precision": config.precision, "rows": len(crops)}
-    facts |= {"batch_size": config.batch_size, "edges": edges}
-    keep_manifest(store, EMBEDDINGS, facts)
-    write_table(store, crops)
-    crops = replace(crops, root=crops.root.resolve())
-    job = EmbedJob(store, crops, str(encoder), fingerprint, edges, config)
-    run_job(job, run, shards, tell)
-    return Rows.of(store)
+    settings = {"precision": config.precision, "batch_size": config.batch_size}
+    edges = _edges(crops, blocks, config.batch_size)
+    facts = {"encoder": fingerprint, "rows": len(crops), **settings}
+    job = EmbedJob(Store(out), edges, facts, crops, str(encoder), config)
+    return Rows.of(job.store) if run_job(job, run, shards, tell) else None
+
+
+@dataclass(frozen=True)
+class NumbersJob(CropsJob):
+    """Read the shirt numbers of a crop table, each picture alone."""
+
+    reader: str
+    settings: ReaderSettings
+    threshold: float
+    temperature: float
+
+    _kind = _stage = NUMBERS
+
+    def open(self) -> Callable[[Task], None]:
+        from sameplayer.numbers.readers import make_reader
+        from sameplayer.numbers.tables import READ, read_numbers
+
+        reader = make_reader(self.reader, self.settings)
+
+        def work(task: Task) -> None:
+            readings, _ = read_numbers(
+                self.part(*task.key), reader, threshold=self.threshold,
+                temperature=self.temperature,
+            )  # fmt: skip
+            columns = (
+                np.array([one.number or "" for one in readings], "U8"),
+                np.array([round(one.probability, 4) for one in readings]),
+                np.array([one.frames for one in readings]),
+            )
+            self.store.write_part(task.name, dict(zip(READ, columns, strict=True)), task.made_from)
+
+        return work
+
+
+def number_blocks(
+    reader: str,
+    crops: Crops,
+    out: str | Path,
+    settings: ReaderSettings | None = None,
+    *,
+    threshold: float = 0.5,
+    temperature: float = 1.0,
+    blocks: int | None = None,
+    run: Run = Run(),
+    shards: Shards = Shards(),
+    tell: Tell | None = None,
+) -> Crops | None:
+    """Read the shirt number of each picture into a folder of blocks; otherwise as ``embed_blocks``.
+
+    reader, settings    as ``make_reader`` takes them
+    threshold           name a number only from this probability on
+    temperature         over 1: lower probabilities
+
+    Returns the crops with the columns of ``sameplayer jersey``, or None where other shards still
+    work on theirs.
+    """
+    from sameplayer.numbers.readers import ReaderSettings
+    from sameplayer.numbers.tables import READ
+
+    settings = settings or ReaderSettings()
+    edges = _edges(crops, blocks, NUMBER_BATCH)
+    file = file_version(Path(reader))[1:] if reader.endswith(".onnx") else ()
+    facts = {"reader": reader, "file": file, "version": __version__, "threshold": threshold}
+    facts |= {"temperature": temperature, "settings": str(asdict(settings)), "rows": len(crops)}
+    job = NumbersJob(Store(out), edges, facts, crops, reader, settings, threshold, temperature)
+    if not run_job(job, run, shards, tell):
+        return None
+    parts = [job.store.read_part(part_name(NUMBERS, b)) for b in range(len(edges) - 1)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in READ}
+    columns[READ[0]] = np.array([number or None for number in columns[READ[0]]], object)
+    return replace(crops, table=crops.table.assign(**columns))
+
+
+def _edges(crops: Crops, blocks: int | None, grain: int) -> tuple[int, ...]:
+    if len(crops) == 0:
+        raise DataError(f"{crops.root}: no crops; expected at least one row.")
+    return cut(len(crops), blocks, grain, USUAL_ROWS)
 
 
 def pictures_digest(crops: Crops) -> str:
-    """Return a digest of which pictures and boxes these are, and of which version each file is."""
-    versions: dict[Path, tuple[str, int, int]] = {}
-    words = []
-    for row in range(len(crops)):
-        path = crops.path(row)
-        frame = frame_name(path)
-        file = path if frame is None else frame[0]
-        if file not in versions:
-            versions[file] = file_version(file)
-        words.append(f"{crops.table['image'].iat[row]} {crops.box(row)} {versions[file][1:]}")
-    return digest_of_words(*words)
+    """Return a digest of which pictures and boxes these are, and of which version each file is.
+
+    Raises MissingFile for a picture that is not there.
+    """
+    table = crops.table
+    images, versions = table["image"].tolist(), {}
+    for image in dict.fromkeys(images):
+        frame = frame_name(crops.root / image)
+        versions[image] = file_version(crops.root / image if frame is None else frame[0])[1:]
+    boxes = table[list(BOX)].to_numpy(np.float64, na_value=np.nan)
+    return digest_of_words("\n".join(images), str(list(versions.values())), boxes.tobytes().hex())

@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sameplayer.errors import DataError, SameplayerError, SettingError
+from sameplayer.errors import DataError, SameplayerError
 from sameplayer.scale.claim import claimed
-from sameplayer.scale.runners import Run, runner_of
+from sameplayer.scale.config import Run, Shards
+from sameplayer.scale.runners import Make, runner_of
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of_words
 
@@ -62,39 +63,14 @@ class Job(Protocol):
     def store(self) -> Store:
         """The folder of the results."""
 
+    def begin(self) -> None:
+        """Write what stands beside the results; DataError where the folder is another run's."""
+
     def stages(self) -> Sequence[Sequence[Task]]:
         """Return the tasks of each stage; a stage reads what the stages before it made."""
 
     def open(self) -> Callable[[Task], None]:
         """Load what the tasks need, once a worker; return the function that makes a file."""
-
-
-@dataclass(frozen=True)
-class Shards:
-    """Which part of a run this is, for batch systems: every part runs the same command."""
-
-    shard: str = "1/1"
-    """I/N: do the I-th of N parts, and wait where results of the others are needed."""
-    wait: float = 3600.0
-    """Seconds that a part waits for results of the others."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a part that is not there."""
-        _ = self.part
-        if not self.wait >= 0:
-            raise SettingError("wait", self.wait, "0 or more seconds")
-
-    @property
-    def part(self) -> tuple[int, int]:
-        """I and N."""
-        expected = "I/N with I from 1 to N, such as 3/16"
-        try:
-            part, parts = map(int, self.shard.split("/"))
-        except ValueError:
-            raise SettingError("shard", repr(self.shard), expected) from None
-        if not 1 <= part <= parts:
-            raise SettingError("shard", repr(self.shard), expected)
-        return part, parts
 
 
 def run_job(
@@ -109,27 +85,35 @@ def run_job(
     results of other shards do not come in time; SettingError for settings out of range.
     """
     part, parts = shards.part
-    stages = job.stages()
-    with (
-        claimed(job.store, part, parts),
-        _swept(job.store, {_folder(tasks[0]) for tasks in stages}, alone=parts == 1),
-        runner_of(run)(job, run) as make,
-    ):
-        digests: dict[str, str] = {}
-        others: set[Task] = set()
-        for tasks in stages:
-            ready = [_ready(job.store, task, digests) for task in tasks]
-            missing = {task for task in ready if not is_done(job.store, task)}
-            own = [task for task in ready[part - 1 :: parts] if task in missing]
-            count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
-            if own:
-                make(own, count.one_more)
-            for task in own:  # a runner's word is not enough
-                job.store.expect(task.name, task.made_from)
-            others = missing.difference(own)
-            if len(stages) > 1:
-                _wait(job.store, others, shards.wait, count)
+    with claimed(job.store, part, parts):
+        job.begin()
+        stages = job.stages()
+        folders = {_folder(tasks[0]) for tasks in stages}
+        with _swept(job.store, folders, alone=parts == 1), runner_of(run)(job, run) as make:
+            others = _run_stages(job, stages, make, shards, tell)
     return all(is_done(job.store, task) for task in others)
+
+
+def _run_stages(
+    job: Job, stages: Sequence[Sequence[Task]], make: Make, shards: Shards, tell: Tell | None
+) -> set[Task]:
+    """Make what is missing, stage by stage; return what others still make in the last one."""
+    digests: dict[str, str] = {}
+    others: set[Task] = set()
+    part, parts = shards.part
+    for tasks in stages:
+        ready = [_ready(job.store, task, digests) for task in tasks]
+        missing = {task for task in ready if not is_done(job.store, task)}
+        own = [task for task in ready[part - 1 :: parts] if task in missing]
+        count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
+        if own:
+            make(own, count.one_more)
+        for task in own:  # a runner's word is not enough
+            job.store.expect(task.name, task.made_from)
+        others = missing.difference(own)
+        if len(stages) > 1:
+            _wait(job.store, others, shards.wait, count)
+    return others
 
 
 @contextmanager

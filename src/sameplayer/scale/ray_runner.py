@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from sameplayer._version import __version__
 from sameplayer.errors import ConfigError, DataError, SameplayerError, SettingError, import_extra
+from sameplayer.scale.config import Run
 from sameplayer.scale.crew import Bench, Crew, LostError, Worker
-from sameplayer.scale.runners import Make, Run, keep_to
+from sameplayer.scale.runners import Make, keep_to
 from sameplayer.scale.storage import PARTIAL
 from sameplayer.scale.store import Store
 

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sameplayer.errors import RankingError
 from sameplayer.ranking.blocks import (
     TILE,
     Block,
     Nearest,
-    TopConfig,
     block_answers,
     block_means,
     block_weights,
@@ -31,11 +31,14 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
+from sameplayer.ranking.config import TopConfig
+from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.threads import one_thread_a_product
 from sameplayer.ranking.top import checked_mask
-from sameplayer.scale.blocks import Rows, cut, keep_manifest
-from sameplayer.scale.jobs import Shards, Task, Tell, part_name, run_job
+from sameplayer.scale.blocks import cut, keep_manifest
+from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
+from sameplayer.scale.jobs import Task, Tell, part_name, run_job
 from sameplayer.scale.parts import (
     nearest_columns,
     nearest_of,
@@ -44,11 +47,9 @@ from sameplayer.scale.parts import (
     stacked,
 )
 from sameplayer.scale.ranked import RANKED, Ranked, read_ranked, write_ranked
-from sameplayer.scale.runners import Run
+from sameplayer.scale.rows import Rows, read_table
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
-
-USUAL_ROWS, MOST_BLOCKS = 16384, 16  # each block is multiplied with each: lists grow with both
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class RerankJob:
     offered: np.ndarray = field(repr=False)
     edges: tuple[int, ...]
     config: TopConfig
+
+    def begin(self) -> None:
+        facts = {"encoder": self.rows.encoder, "rows": len(self.rows), "edges": self.edges}
+        keep_manifest(self.store, "ranking", facts | asdict(self.config))
 
     def stages(self) -> Sequence[Sequence[Task]]:
         blocks = range(len(self.edges) - 1)
@@ -108,7 +113,7 @@ class RerankJob:
     def block(self, number: int) -> Block:
         """Return a block with its rows."""
         first, stop = self.edges[number], self.edges[number + 1]
-        rows = np.ascontiguousarray(self.rows.read(first, stop))
+        rows = unit_rows(self.rows.read(first, stop), "embedded")
         return Block(first, rows, self.asked[first:stop], self.offered[first:stop])
 
     def blocks(self) -> Iterator[Block]:
@@ -231,10 +236,30 @@ def rerank_blocks(
     rows = embeddings if isinstance(embeddings, Rows) else Rows.of(Store(embeddings))
     asked = checked_mask(asked, len(rows), "asked")
     offered = checked_mask(offered, len(rows), "offered")
-    usual = max(USUAL_ROWS, -(-len(rows) // MOST_BLOCKS))
+    usual = max(RANK_ROWS, -(-len(rows) // MOST_BLOCKS))
     edges = cut(len(rows), blocks, TILE, usual)
     store = Store(out)
-    facts = {"encoder": rows.encoder, "rows": len(rows), "edges": edges, **asdict(config)}
-    keep_manifest(store, "ranking", facts)
     run_job(RerankJob(store, rows, asked, offered, edges, config), run, shards, tell)
     return read_ranked(store)
+
+
+def masks_of(rows: Rows, every_row: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return (N,) bool each: which rows are queries, and which may be answers.
+
+    Where the crop table has queries, they ask for its gallery rows; otherwise, and with
+    ``every_row``, every row asks for all others. Raises RankingError where rows are neither query
+    nor gallery: they would be neighbours of the others and change the result.
+    """
+    role = read_table(rows.store).table["role"]
+    asked = (role == "query").fillna(False).to_numpy(bool)
+    offered = role.isin(("gallery", "distractor")).to_numpy(bool)
+    if every_row or not asked.any():
+        return np.ones(len(rows), bool), np.ones(len(rows), bool)
+    other = np.flatnonzero(~(asked | offered))
+    if len(other) or not offered.any():
+        raise RankingError(
+            f"{rows.store.address}: {len(other)} rows are neither query nor gallery, and "
+            f"{offered.sum()} are gallery; expected one or the other, and some of each. Embed one "
+            "split, or ask with every row."
+        )
+    return asked, offered

@@ -9,42 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
 from sameplayer.errors import SettingError
+from sameplayer.scale.config import Run
 from sameplayer.scale.crew import Bench, Crew, Done, LostError, Worker
 
 if TYPE_CHECKING:
     from sameplayer.scale.jobs import Job, Task
 
 START = "spawn"  # how processes start: a fork of a process with threads may hang
-
-
-@dataclass(frozen=True)
-class Run:
-    """Who does the work."""
-
-    runner: str = "local"
-    """local: processes on this machine; ray: actors, on all machines of a Ray cluster."""
-    workers: int | None = None
-    """How many work beside each other; None: one a core (with Ray: all cores but one)."""
-    threads: int = 1
-    """Threads of each worker. Results are equal to the byte for equal threads."""
-    retries: int = 3
-    """How often a task is given out again when its worker dies."""
-    ray_address: str | None = None
-    """Address of a Ray cluster; None: the one that runs here, or else one is started."""
-
-    def __post_init__(self) -> None:
-        """Raise SettingError for a value out of range."""
-        for name, least in (("workers", 1), ("threads", 1), ("retries", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise SettingError(name, value, f"{least} or more")
 
 
 Make = Callable[[Sequence["Task"], Done], None]

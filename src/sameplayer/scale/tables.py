@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+WORD = "U8"  # of columns that hold text
+
 
 class Ragged(NamedTuple):
     """Rows of different lengths: row i is ``values[starts[i] : starts[i + 1]]``.
@@ -54,7 +56,7 @@ def _array(column: Any) -> np.ndarray | Ragged:
         starts = column.offsets.to_numpy()
         return Ragged(starts - starts[0], column.flatten().to_numpy(zero_copy_only=False))
     values: np.ndarray = column.to_numpy(zero_copy_only=False)
-    return values
+    return values.astype(WORD) if values.dtype == object else values
 
 
 class Digest:

@@ -78,7 +78,7 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
     if not 0 <= group < len(tracks):
         raise gone()
     kept = tracks[group][0]
-    if not caller.gallery.settings.keep_pictures:
+    if not caller.gallery.renewed().keep_pictures:
         kept = tuple(replace(one, content=None) for one in kept)
     question = keep_question(caller.gallery, kept, caller.actor)
     if question is None:

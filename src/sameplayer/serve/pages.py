@@ -87,7 +87,7 @@ class Page:
             "word": self.session.word,
             "can": {one: token.allows(one) for one in ("read", "answer", "correct", "admin")},
             "label": "" if gallery is None else self.caller.service.labels[gallery.settings.id],
-            "settings": None if gallery is None else gallery.settings,
+            "settings": None if gallery is None else gallery.renewed(),
             "here": "" if gallery is None else self.here,
             "limits": self.caller.service.limits,
             "done": done_of(self.request),

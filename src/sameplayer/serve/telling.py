@@ -32,7 +32,7 @@ def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
             )
         ]
     persons, pictures, questions = (0 if one is None else int(one[0]) for one in counts)
-    settings = gallery.settings
+    settings = gallery.renewed()
     return told(
         GalleryOut, settings, label=label, encoder=settings.fingerprint, persons=persons,
         pictures=pictures, questions=questions, calibrated=settings.likelihood is not None,

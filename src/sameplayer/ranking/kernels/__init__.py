@@ -4,7 +4,9 @@
     sets.py          reciprocal neighbours, and the sets that they grow to
     sparse.py        sparse rows of those sets: weights, means, transposition, Jaccard distances
     top.py           lists that grow block by block, and the top M of a re-ranking
-    one_query.py     one new query against a prepared gallery
+    entering.py      what one new query changes in a prepared gallery
+    one_query.py     its Jaccard distances
+    small.py         the same from rows of fewer bits
 
 Nothing is checked in here: a row number out of range reads or writes foreign memory. The callers
 check shape, kind and range of everything that comes from outside, once, at the door.

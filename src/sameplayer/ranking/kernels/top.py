@@ -13,20 +13,9 @@ from sameplayer.ranking.kernels import Sets, Sparse
 from sameplayer.ranking.kernels.sets import expand, widest
 from sameplayer.ranking.kernels.sparse import LANES, squared_distance
 
-_MAX = {"nnan", "ninf", "nsz"}  # distances are finite: lets the search for the extremes use SIMD
-
-
-@njit(cache=True, fastmath=_MAX)
-def _measured(similar, length, others, line):
-    """Write squared distances, squared again, of a row of similarities; return both extremes."""
-    low, high = np.float32(3e38), np.float32(0)
-    for c in range(len(line)):
-        value = max(length + others[c] - np.float32(2) * similar[c], np.float32(0))
-        line[c] = value * value
-    for c in range(len(line)):
-        low = min(low, line[c])
-        high = max(high, line[c])
-    return low, high
+_MAX = {"nnan", "ninf", "nsz"}  # similarities are finite: lets minima and maxima use SIMD
+_CHUNK = 64  # values that are looked at one by one only where one of them is near enough
+_EMPTY = np.float32(3e38)  # more than any distance, for a list that is not full
 
 
 @njit(cache=True)
@@ -39,31 +28,87 @@ def _put(number, value, near, values):
     values[slot], near[slot] = value, number
 
 
-@njit(cache=True, nogil=True)
-def take_tile(similar, lengths, others, row, column, kept, asked, offered):
+@njit(cache=True)
+def _offer(number, value, i, q, kept, itself):
+    """Offer a neighbour to row i of ``kept``, and as an answer to query q where that is 0 or more.
+
+    itself    whether neighbour and row are one
+    """
+    if value < kept.near_values[i, -1]:
+        _put(number, value, kept.near[i], kept.near_values[i])
+    if q >= 0 and not itself and value < kept.direct_values[q, -1]:
+        _put(number, value, kept.direct[q], kept.direct_values[q])
+
+
+@njit(cache=True)
+def _limit(i, q, kept):
+    """Return the distance from which on nothing enters a list of row i."""
+    limit = kept.near_values[i, -1]
+    return min(_EMPTY, limit if q < 0 else max(limit, kept.direct_values[q, -1]))
+
+
+@njit(cache=True, nogil=True, fastmath=_MAX)
+def take_rows(tile, lengths, others, row, column, kept, asked, offered):
     """Take a tile (a, b) of similarities into the lists of its rows.
 
     lengths, others    (a,) and (b,) squared lengths of its rows and columns
     row, column        numbers of the first row and the first column among all rows
-    kept               Nearest of its rows
+    kept               Nearest of its rows, with squared distances
     asked              (a,) where a row's list ``direct`` stands, or -1; offered: (b,) bool: what
                        may stand in there
     """
-    line = np.empty(similar.shape[1], np.float32)
-    for r in range(similar.shape[0]):
-        low, high = _measured(similar[r], lengths[r], others, line)
-        kept.farthest[r] = max(kept.farthest[r], high)
-        near, values = kept.near[r], kept.near_values[r]
-        if low < values[-1]:
-            for c in range(len(line)):
-                if line[c] < values[-1]:
-                    _put(column + c, line[c], near, values)
-        q = asked[r]
-        if q >= 0 and low < kept.direct_values[q, -1]:
-            near, values = kept.direct[q], kept.direct_values[q]
-            for c in range(len(line)):
-                if line[c] < values[-1] and offered[c] and column + c != row + r:
-                    _put(column + c, line[c], near, values)
+    for r in range(tile.shape[0]):
+        q, length, top = asked[r], lengths[r], kept.farthest[r]
+        limit = _limit(r, q, kept)
+        for c in range(0, tile.shape[1], _CHUNK):
+            part = tile[r, c : c + _CHUNK]
+            theirs = others[c : c + len(part)]
+            low, high = _EMPTY, np.float32(0)
+            for a in range(len(part)):
+                value = (length + theirs[a]) - np.float32(2) * part[a]
+                low, high = min(low, value), max(high, value)
+            top = max(top, high)
+            if low < limit:
+                for a in range(len(part)):
+                    value = max((length + theirs[a]) - np.float32(2) * part[a], np.float32(0))
+                    if value < limit:
+                        of_query = q if offered[c + a] else -1
+                        number = column + c + a
+                        _offer(number, value, r, of_query, kept, number == row + r)
+                        limit = _limit(r, q, kept)
+        kept.farthest[r] = top
+
+
+@njit(cache=True, nogil=True, fastmath=_MAX)
+def take_columns(tile, lengths, others, row, column, kept, asked, offered):
+    """Take a tile (a, b) of similarities into the lists of its columns, as ``take_rows``.
+
+    kept, asked    of the columns; offered: (a,) bool, of the rows
+    """
+    width = tile.shape[1]
+    limits = np.empty(width, np.float32)
+    for c in range(width):
+        limits[c] = _limit(c, asked[c], kept)
+    for r in range(tile.shape[0]):
+        for c in range(width):  # a pass of its own, which is faster than both in one
+            value = (lengths[r] + others[c]) - np.float32(2) * tile[r, c]
+            kept.farthest[c] = max(kept.farthest[c], value)
+    for r in range(tile.shape[0]):
+        for c in range(0, width, _CHUNK):
+            part = tile[r, c : c + _CHUNK]
+            theirs, limit = others[c : c + len(part)], limits[c : c + len(part)]
+            below = np.float32(0)
+            for a in range(len(part)):
+                value = (lengths[r] + theirs[a]) - np.float32(2) * part[a]
+                below = min(below, value - limit[a])
+            if below < 0:
+                for a in range(len(part)):
+                    value = max((lengths[r] + theirs[a]) - np.float32(2) * part[a], np.float32(0))
+                    if value < limit[a]:
+                        of_query = asked[c + a] if offered[r] else -1
+                        itself = row + r == column + c + a
+                        _offer(row + r, value, c + a, of_query, kept, itself)
+                        limit[a] = _limit(c + a, asked[c + a], kept)
 
 
 @njit(cache=True, parallel=True)

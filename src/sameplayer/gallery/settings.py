@@ -1,0 +1,42 @@
+"""The settings of a gallery as its record keeps them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from sameplayer.errors import DataError, SettingError
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.records import Settings
+
+
+def write_settings(cursor: Cursor, settings: Settings) -> None:
+    """Keep all settings."""
+    cursor.run("DELETE FROM setting")
+    rows = [(name, json.dumps(value)) for name, value in asdict(settings).items()]
+    cursor.many("INSERT INTO setting (name, value) VALUES (?, ?)", rows)
+
+
+def read_settings(cursor: Cursor, folder: Path) -> Settings:
+    """Return the settings; DataError where one is missing or unknown."""
+    try:
+        kept = {name: json.loads(value) for name, value in cursor.rows("SELECT * FROM setting")}
+        return check_settings(Settings(**kept))
+    except (TypeError, ValueError, SettingError) as error:
+        raise DataError(f"{folder}: its settings are damaged ({error}); restore a copy.") from error
+
+
+def check_settings(settings: Settings) -> Settings:
+    """Return settings that hold together; SettingError names the one that does not."""
+    from sameplayer.encoder.calibration import check_prior
+
+    if not settings.purpose.strip():
+        raise SettingError("purpose", "empty", "what the gallery is for, in words")
+    if settings.retention is not None and settings.retention < 1:
+        raise SettingError("retention", settings.retention, "days, 1 or more")
+    try:
+        check_prior(settings.known)
+    except SettingError as error:
+        raise SettingError("known", settings.known, "a share over 0 and below 1") from error
+    return settings

@@ -1,0 +1,72 @@
+"""Settings of a run over blocks, stated once: who works, on which part, how crops are embedded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sameplayer.errors import SettingError
+
+RANK_ROWS, MOST_BLOCKS = 16384, 16  # each block meets each: the lists on disk grow with both
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who does the work."""
+
+    runner: str = "local"
+    """local: processes on this machine; ray: actors, on all machines of a Ray cluster."""
+    workers: int | None = None
+    """How many work beside each other; None: one a core (with Ray: all cores but one)."""
+    threads: int = 1
+    """Threads of each worker. Results are equal to the byte for equal threads."""
+    retries: int = 3
+    """How often a task is given out again when its worker dies."""
+    ray_address: str | None = None
+    """Address of a Ray cluster; None: the one that runs here, or else one is started."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for a value out of range."""
+        for name, least in (("workers", 1), ("threads", 1), ("retries", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SettingError(name, value, f"{least} or more")
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Which part of a run this is, for batch systems: every part runs the same command."""
+
+    shard: str = "1/1"
+    """I/N: do the I-th of N parts, and wait where results of the others are needed."""
+    wait: float = 3600.0
+    """Seconds that a part waits for results of the others."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for a part that is not there."""
+        _ = self.part
+        if not self.wait >= 0:
+            raise SettingError("wait", self.wait, "0 or more seconds")
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """I and N."""
+        expected = "I/N with I from 1 to N, such as 3/16"
+        try:
+            part, parts = map(int, self.shard.split("/"))
+        except ValueError:
+            raise SettingError("shard", repr(self.shard), expected) from None
+        if not 1 <= part <= parts:
+            raise SettingError("shard", repr(self.shard), expected)
+        return part, parts
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """How crops are embedded."""
+
+    device: str = "auto"
+    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
+    batch_size: int = 64
+    """Pictures in one pass of the network."""
+    precision: str = "fp32"
+    """Number format of the pass."""
