@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
@@ -20,6 +20,8 @@ from sameplayer.scale.crew import Bench, Crew, Done, LostError, Worker
 
 if TYPE_CHECKING:
     from sameplayer.scale.jobs import Job, Task
+
+START = "spawn"  # how processes start: a fork of a process with threads may hang
 
 
 Make = Callable[[Sequence["Task"], Done], None]
@@ -71,9 +73,9 @@ class _Process(Worker):
     """A process that gets tasks and tells errors through a pipe."""
 
     def __init__(self, job: Job, threads: int) -> None:
-        spawn = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-        self._pipe, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, threads, os.getpid()))
+        start: Any = multiprocessing.get_context(START)
+        self._pipe, theirs = start.Pipe()
+        self._process = start.Process(target=_serve, args=(theirs, threads, os.getpid()))
         self._job = job
         self._process.start()
         theirs.close()
