@@ -73,7 +73,7 @@ def read_rates(path: str | Path) -> dict[int, Rates]:
         }
     except FileNotFoundError:
         raise MissingFile(
-            f"{path}: no such file; make it with: python benchmarks/scale/rates.py --json {path}"
+            f"{path}: no such file; benchmarks/scale/rates.py of the repository writes one."
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise DataError(
