@@ -35,8 +35,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from onnx_speed import encoder_named, rank_agreement
+from onnx_speed import encoder_named
 from PIL import Image
+from scipy.stats import kendalltau
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -118,6 +119,13 @@ class Cast(nn.Module):
         return self.inner(images.bfloat16()).float()
 
 
+class Tried(Encoder):
+    """A network whose weights are no plain tensors any more."""
+
+    def fingerprint(self) -> str:
+        return "0" * 16
+
+
 def offered(encoder: Encoder) -> dict[str, Way]:
     return {"torch fp32": Way(encoder), "torch bf16": Way(encoder, "bf16")}
 
@@ -127,7 +135,7 @@ def tried(encoder: Encoder, compiled: bool) -> dict[str, Way]:
     from torch.ao.quantization import quantize_dynamic
 
     def other(model: nn.Module) -> Way:
-        return Way(Encoder(model, encoder.spec, encoder.log_scale.item()))
+        return Way(Tried(model, encoder.spec, encoder.log_scale.item()))
 
     ways = {"[torch, weights cast to bf16]": other(Cast(encoder.model))}
     if compiled:
@@ -176,7 +184,8 @@ def speed(options: argparse.Namespace) -> None:
     high, wide = (np.median([few.read(row).shape[side] for row in range(len(few))])
                   for side in (0, 1))  # fmt: skip
     print(f"{len(few)} crops, the median {high:.0f} x {wide:.0f}; {machine()}")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as own:
+        folder = options.files or own
         for name in options.encoders:
             for threads in options.threads:
                 print(f"\n{name}, {threads} threads, load {os.getloadavg()[0]:.1f}")
@@ -273,6 +282,16 @@ def compared(ways: dict[str, Way], crops: Crops) -> None:
               flush=True)  # fmt: skip
 
 
+def rank_agreement(rows: np.ndarray, other: np.ndarray, crops: Crops) -> list[float]:
+    """Return Kendall's tau of each query's similarities to the gallery of its scope."""
+    roles, scopes = crops.table["role"].to_numpy(), crops.scopes()
+    taus = []
+    for query in np.flatnonzero(roles == "query"):
+        gallery = np.flatnonzero((roles == "gallery") & (scopes == scopes[query]))
+        taus.append(kendalltau(rows[gallery] @ rows[query], other[gallery] @ other[query])[0])
+    return taus
+
+
 def waiting(options: argparse.Namespace) -> None:
     encoder = load_encoder(options.encoder, engine=options.engine)
     print(f"{options.encoder}, {torch.get_num_threads()} threads, {machine()}")
@@ -340,6 +359,7 @@ def main() -> None:
     made[speed].add_argument("--pictures", type=int, default=64)
     made[speed].add_argument("--ways", nargs="+", help="only those whose name holds one of these")
     made[speed].add_argument("--compile", action="store_true")
+    made[speed].add_argument("--files", type=Path, help="folder of exported files, to keep them")
     made[quality].add_argument("calibrating", type=Path)
     made[quality].add_argument("encoder")
     made[quality].add_argument("scored", type=Path, nargs="+")

@@ -1,13 +1,11 @@
-"""An ONNX file beside torch: speed, size, and what int8 does to the ranking of real crops.
+"""An ONNX file beside torch: speed and size. ``embedding.py`` has the other engines, and int8.
 
 Run: python benchmarks/onnx_speed.py speed ENCODER [batch ...]   # a preset; no weights: random ones
-     python benchmarks/onnx_speed.py int8 ENCODER DATA_REID
      python benchmarks/onnx_speed.py reader CROPS [CROPS ...]    # the shirt-number reader
 Speeds alternate between torch and the file in one process, pictures fitted by OpenCV for both, so
 that a busy machine slows both alike; the ratio is the median of the rounds', with the least and the
-largest. With one thread the processor's time counts, with more the wall's. int8 is calibrated on
-every fourth picture of the training split and scored on the test split, within sequences. The
-reader's speed is that of pictures one by one, as they come, of 60 drawn from all tables.
+largest. With one thread the processor's time counts, with more the wall's. The reader's speed is
+that of pictures one by one, as they come, of 60 drawn from all tables.
 """
 
 from __future__ import annotations
@@ -15,29 +13,21 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 import torch
-from onnxruntime import quantization
-from scipy.stats import kendalltau
 
-from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
-from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.onnx_encoder import INPUT, OUTPUT, run_session
 from sameplayer.encoder.onnx_export import drawn_pictures, export_encoder
 from sameplayer.encoder.presets import PRESETS
-from sameplayer.evaluation.scores import evaluate
 from sameplayer.numbers.onnx_export import export_reader
 from sameplayer.numbers.onnx_reader import OnnxReader
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.shirt import ShirtReader
-from sameplayer.ranking.ranking import rank
 
 ROUNDS = 9
 PASS = 16
@@ -86,92 +76,6 @@ def side_by_side(both: tuple[Encoder, Encoder], batch: int, clock: Callable[[], 
         f"{torch_ms:>10.1f}{onnx_ms:>10.1f}{np.median(ratios):>8.2f}"
         f"  {ratios.min():.2f}-{ratios.max():.2f}"
     )
-
-
-class Calibrating(quantization.CalibrationDataReader):
-    """Passes of real pictures, for the ranges of what the network computes."""
-
-    def __init__(self, pictures: np.ndarray) -> None:
-        self.passes: Iterator[np.ndarray] = iter(np.array_split(pictures, len(pictures) // 4))
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        found = next(self.passes, None)
-        return None if found is None else {INPUT: found}
-
-
-def int8(name: str, data: Path) -> None:
-    encoder, crops = encoder_named(name), read_source(data, None, "sequence")
-    train, test = (fitted(encoder, crops.of_split(split)) for split in ("training", "test"))
-    kinds = {"weights and values, ranges of real pictures": static, "weights alone": dynamic}
-    with tempfile.TemporaryDirectory() as folder:
-        plain, small = Path(folder) / "encoder.onnx", Path(folder) / "int8.onnx"
-        export_encoder(encoder, plain)
-        rows, least = timed(plain, test)
-        scored = crops.of_split("test")
-        print(f"float32: {plain.stat().st_size / 1e6:.2f} MB, mAP {score(rows, scored):.2f}")
-        for what, make in kinds.items():
-            make(plain, small, train[::4])
-            other, _ = timed(small, test)
-            ratio = np.median([timed(plain, test)[1] / timed(small, test)[1] for _ in range(3)])
-            taus = rank_agreement(rows, other, scored)
-            print(
-                f"int8 {what}: {small.stat().st_size / 1e6:.2f} MB, "
-                f"mAP {score(other, scored):.2f}, "
-                f"Kendall's tau {np.mean(taus):.3f} (least of a query {min(taus):.3f}), least "
-                f"cosine {(rows * other).sum(axis=1).min():.3f}, {ratio:.2f} times as fast as "
-                f"float32 ({least / len(test) * 1000:.1f} ms a picture)",
-                flush=True,
-            )
-
-
-def fitted(encoder: Encoder, crops: Crops) -> np.ndarray:
-    return np.stack([encoder.prepare(crops.read(row)) for row in range(len(crops))])
-
-
-def static(plain: Path, out: Path, pictures: np.ndarray) -> None:
-    quantization.quantize_static(
-        plain,
-        out,
-        Calibrating(pictures),
-        per_channel=True,
-        op_types_to_quantize=["Conv", "Gemm", "MatMul"],
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-    )
-
-
-def dynamic(plain: Path, out: Path, _: np.ndarray) -> None:
-    kinds = ["Conv", "Gemm", "MatMul"]
-    quantization.quantize_dynamic(
-        plain, out, op_types_to_quantize=kinds, weight_type=quantization.QuantType.QUInt8
-    )
-
-
-def timed(path: Path, pictures: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the rows of all pictures, and the processor's seconds with one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    session.run([OUTPUT], {INPUT: pictures[:2]})
-    began = time.process_time()
-    parts = [run_session(session, pictures[at : at + PASS], str(path))
-             for at in range(0, len(pictures), PASS)]  # fmt: skip
-    return np.concatenate(parts), time.process_time() - began
-
-
-def score(rows: np.ndarray, crops: Crops) -> float:
-    """Return mAP in per cent."""
-    return 100 * float(evaluate(rank(Embeddings(rows, crops, "0" * 16, {}))).json()["mAP"])
-
-
-def rank_agreement(rows: np.ndarray, other: np.ndarray, crops: Crops) -> list[float]:
-    """Return Kendall's tau of each query's similarities to the gallery of its scope."""
-    roles, scopes = crops.table["role"].to_numpy(), crops.scopes()
-    taus = []
-    for query in np.flatnonzero(roles == "query"):
-        gallery = np.flatnonzero((roles == "gallery") & (scopes == scopes[query]))
-        taus.append(kendalltau(rows[gallery] @ rows[query], other[gallery] @ other[query])[0])
-    return taus
 
 
 def reader(tables: list[Path]) -> None:
@@ -223,7 +127,5 @@ def read_times(readers: tuple[NumberReader, ...], pictures: list[np.ndarray]) ->
 if __name__ == "__main__":
     if sys.argv[1] == "reader":
         reader([Path(word) for word in sys.argv[2:]])
-    elif sys.argv[1] == "speed":
-        speed(sys.argv[2], tuple(map(int, sys.argv[3:])) or (1, 64))
     else:
-        int8(sys.argv[2], Path(sys.argv[3]))
+        speed(sys.argv[2], tuple(map(int, sys.argv[3:])) or (1, 64))
