@@ -82,7 +82,8 @@ def children(process: int) -> list[int]:
     """Return the workers of a run: its children but for Python's tracker of resources."""
     try:
         found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-        return [int(n) for n in found if b"resource_tracker" not in Path(f"/proc/{n}/cmdline").read_bytes()]
+        known = [(int(n), Path(f"/proc/{n}/cmdline").read_bytes()) for n in found]
+        return [n for n, command in known if b"resource_tracker" not in command]
     except OSError:
         return []
 
