@@ -82,10 +82,10 @@ def children(process: int) -> list[int]:
     """Return the workers of a run: its children but for Python's tracker of resources."""
     try:
         found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-        known = [(int(n), Path(f"/proc/{n}/cmdline").read_bytes()) for n in found]
-        return [n for n, command in known if b"resource_tracker" not in command]
+        commands = {int(number): Path(f"/proc/{number}/cmdline").read_bytes() for number in found}
     except OSError:
         return []
+    return [number for number, words in commands.items() if b"resource_tracker" not in words]
 
 
 def main(rows: str, out: str, start: str) -> None:

@@ -59,8 +59,8 @@ def _connected(address: str | None) -> Iterator[Any]:
     except ConnectionError as error:
         if address is not None:
             raise ConfigError(
-                f"ray_address: no Ray cluster answers at {address} ({error}). Start one with: "
-                "ray start --head"
+                f"ray_address: no Ray cluster answers at {address} ({error}). Start one, or "
+                "give the address of one that runs."
             ) from error
         ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
     try:
