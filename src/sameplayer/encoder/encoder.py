@@ -1,7 +1,6 @@
 """Encoder: one image tower with the pre-processing that belongs to it.
 
-The same network embeds queries and gallery. The fingerprint hashes weights and pre-processing, so
-that embeddings know their maker.
+The same network embeds queries and gallery; its fingerprint tells embeddings who made them.
 """
 
 from __future__ import annotations
@@ -202,11 +201,11 @@ class Encoder:
         self,
         pictures: Sequence[str | Path | Picture],
         batch_size: int = 64,
-        precision: str = "fp32",
+        precision: str = FP32,
     ) -> np.ndarray:
         """Return unit rows (n, d) float32 of pictures: paths or uint8 RGB arrays (h, w, 3).
 
-        They are computed on the encoder's device, in ``precision`` "fp32" or "bf16". Raises
+        Computed on the encoder's device, in ``precision`` as ``computed_in`` takes it. Raises
         DataError for a picture that cannot be read, ConfigError for an array of another kind,
         SettingError for another precision or batch size.
         """
@@ -263,7 +262,7 @@ def load_encoder(
         return OnnxEncoder(path, device, runner)
     if path.exists():
         return Encoder(*load_saved(path, build)).to(where)
-    refuse_path(path)
+    refuse_path(source)
     if build is not None:
         raise ConfigError(f"{source}: build is for a saved encoder; expected its folder or file.")
     return create_encoder(str(source), pretrained=True).to(where)

@@ -16,9 +16,9 @@ SHIPPED = Path(__file__).with_name("weights")
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".onnx", ".json")
 
 
-def refuse_path(source: Path) -> None:
+def refuse_path(source: str | Path) -> None:
     """Raise MissingFile for what is written like a path; names of presets and timm are not."""
-    if len(source.parts) > 1 or "\\" in str(source) or source.suffix in ENDINGS:
+    if any(sign in str(source) for sign in "/\\") or Path(source).suffix in ENDINGS:
         raise MissingFile(
             f"{source}: no such folder or file; expected a run folder, a saved encoder, or the "
             "name of a preset or timm model."
