@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test check types docs bench setup lock clean
+.PHONY: demo test check types kernels docs bench setup lock clean
 
 demo: setup
 	rm -rf sameplayer-demo
@@ -19,7 +19,11 @@ check: setup
 	$(BIN)/ruff format --no-cache --check src tests benchmarks docs recipes
 	$(BIN)/ruff check --no-cache src tests benchmarks docs recipes
 	$(BIN)/lint-imports
-	$(MAKE) --jobs 2 types docs
+	$(MAKE) --jobs 2 types docs kernels
+
+# Compiled once here, not by each process of the tests.
+kernels: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.warm
 
 types: setup
 	$(BIN)/mypy
