@@ -19,6 +19,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.ranking import PreparedGallery, k_reciprocal, prepare_file
 from sameplayer.ranking.asking import Asking
+from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.neighbours import find_gallery_neighbours
 from sameplayer.ranking.small_rows import small_rows
 
@@ -150,31 +151,34 @@ def prepare(way: str, folder: Path) -> None:
 
 
 def small(drawn: Drawn, shared: Path) -> None:
-    """What rows of 16 and 8 bits lose where no exact row is looked at, on real and drawn rows."""
+    """What rows of 16 and 8 bits lose where no exact row is looked at, on drawn and real rows."""
     from real.crops import across, cut, soccer_labels, within
 
+    _lost("drawn, 300 x 5,700, 256-d", _drawn_set(*drawn(300, 5700, 256)))
     data, person = shared / "data", load_encoder("person")
     with tempfile.TemporaryDirectory() as folder:
         soccer = cut(soccer_labels(), data / "soccer_two_cameras", Path(folder))
-        matches = read_source(data / "volleyball" / "data_reid", scope="sequence").of_split("test")
-        tests = {"across": across(soccer), "within": within(soccer), "volleyball": matches}
-        sets = {name: embed(person, crops) for name, crops in tests.items()}
-    sets["drawn, 300 x 5,700, 256-d"] = _drawn_set(*drawn(300, 5700, 256))
-    for name, exact in sets.items():
-        lists = find_gallery_neighbours(exact.vectors, COUNT).all.lists
-        scores = _scores(exact)
-        for kind in ("float16", "int8"):
-            rows = small_rows(exact.vectors, np.ones(len(exact), np.float32), kind)
-            assert rows is not None
-            few = replace(exact, vectors=rows.decoded())
-            kept = find_gallery_neighbours(few.vectors, COUNT).all.lists
-            share = np.mean([np.isin(a, b).mean() for a, b in zip(lists, kept, strict=True)])
-            changes = ", ".join(
-                f"{way} {100 * before:.2f} -> {100 * after:.2f}"
-                for (way, before), after in zip(scores.items(), _scores(few).values(), strict=True)
-            )
-            print(f"{name} ({len(exact)} rows), {kind} alone: {share:.3%} of the neighbours; mAP "
-                  f"{changes}", flush=True)  # fmt: skip
+        _lost("soccer, across", embed(person, across(soccer)))
+        _lost("soccer, within", embed(person, within(soccer)))
+    matches = read_source(data / "volleyball" / "data_reid", scope="sequence").of_split("test")
+    _lost("volleyball", embed(person, matches))
+
+
+def _lost(name: str, exact: Embeddings) -> None:
+    lists = find_gallery_neighbours(exact.vectors, COUNT).all.lists
+    scores = _scores(exact)
+    for kind in ("float16", "int8"):
+        rows = small_rows(exact.vectors, np.ones(len(exact), np.float32), kind)
+        assert rows is not None
+        few = replace(exact, vectors=unit_rows(rows.decoded(), "small"))
+        kept = find_gallery_neighbours(few.vectors, COUNT).all.lists
+        share = np.mean([np.isin(a, b).mean() for a, b in zip(lists, kept, strict=True)])
+        changes = ", ".join(
+            f"{way} {100 * scores[way]:.2f} -> {100 * after:.2f}"
+            for way, after in _scores(few).items()
+        )
+        print(f"{name} ({len(exact)} rows), {kind} alone: {share:.3%} of the neighbours; mAP "
+              f"{changes}", flush=True)  # fmt: skip
 
 
 def _scores(embeddings: Embeddings) -> dict[str, float]:

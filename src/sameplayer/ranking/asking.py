@@ -11,6 +11,8 @@ from sameplayer.ranking.kernels import Sets, entering, small
 from sameplayer.ranking.kernels.one_query import Asked, Fixed, Room, one_query_jaccard
 from sameplayer.ranking.small_rows import small_rows
 
+_ALONE = 1 << 24  # numbers that one thread reads before another one on a busy machine has come
+
 
 class Asking:
     """Answers queries one by one; threads may share it, and wait for each other.
@@ -82,7 +84,10 @@ class Asking:
         """Write the query's distances into raw: all, or those that matter, from the exact rows."""
         fixed, raw, length = self._fixed, self._room.raw, query @ query
         if self._small is None:
-            np.matmul(fixed.rows, query, out=raw)
+            if fixed.rows.size <= _ALONE:
+                entering.products(fixed.rows, query, raw)
+            else:
+                np.matmul(fixed.rows, query, out=raw)
             entering.to_raw(raw, length, fixed.lengths, fixed.scale)
             return
         lost = np.float32(self._small.products(query, raw))

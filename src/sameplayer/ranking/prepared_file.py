@@ -19,7 +19,7 @@ from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.ranking.config import check_settings
 
 FORMAT = "sameplayer prepared gallery 1"
-ROOM = 16384  # rows at a time where all are read
+ROOM = 4096  # rows at a time where all are read
 _KEYS = ("format", "vectors", "k1", "k2", "lambda")
 _KINDS = {"I32": np.int32, "F32": np.float32}
 

@@ -30,6 +30,14 @@ def product(a, b, lanes):
 
 
 @njit(cache=True)
+def products(rows, query, out):
+    """Write the products of rows (n, d) with a query (d,), on one thread."""
+    lanes = np.empty(LANES, np.float32)
+    for g in range(len(rows)):
+        out[g] = product(rows[g], query, lanes)
+
+
+@njit(cache=True)
 def listed_by(lists, k):
     """Return starts (n + 1,) and rows: those that list row i among their first k."""
     n, k = len(lists), min(k, lists.shape[1])
