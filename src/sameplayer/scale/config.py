@@ -69,4 +69,6 @@ class EmbedConfig:
     batch_size: int = 64
     """Pictures in one pass of the network."""
     precision: str = "fp32"
-    """Number format of the pass."""
+    """Number format of the pass: fp32, bf16, or int8 with a file of int8."""
+    engine: str | None = None
+    """torch, onnxruntime or openvino; None: torch, and onnxruntime for an ONNX file."""

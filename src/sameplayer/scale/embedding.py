@@ -81,7 +81,7 @@ class EmbedJob(CropsJob):
         from sameplayer.encoder.embed import embed
         from sameplayer.encoder.encoder import load_encoder
 
-        encoder = load_encoder(self.encoder, device=self.config.device)
+        encoder = load_encoder(self.encoder, device=self.config.device, engine=self.config.engine)
         if encoder.fingerprint() != self.facts["encoder"]:
             raise DataError(
                 f"{self.encoder}: this worker has encoder {encoder.fingerprint()}; expected "
@@ -128,8 +128,9 @@ def embed_blocks(
     from sameplayer.encoder.inference import check_batch_size
 
     check_batch_size(config.batch_size)
-    fingerprint = load_encoder(encoder).fingerprint()
-    settings = {"precision": config.precision, "batch_size": config.batch_size}
+    opened = load_encoder(encoder, device=config.device, engine=config.engine)
+    fingerprint, computed = opened.fingerprint(), opened.computed_in(config.precision)
+    settings = {"precision": computed, "engine": opened.engine, "batch_size": config.batch_size}
     edges = _edges(crops, blocks, config.batch_size)
     facts = {"encoder": fingerprint, "rows": len(crops), **settings}
     job = EmbedJob(Store(out), edges, facts, crops, str(encoder), config)
