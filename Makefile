@@ -32,12 +32,17 @@ types: setup
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Half an hour: ratios against plain dense code, and the scaling to 100,000 gallery rows.
+# An hour: ratios against plain dense code and the plain timm loop, and the scaling to 100,000 rows.
 bench: setup
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/check.py
 	$(BIN)/python benchmarks/ranking.py --scale --json benchmarks/ranking.json
+	$(BIN)/python benchmarks/ranking.py --turns 468 8703 1024
+	$(BIN)/python benchmarks/ranking.py --one-query 10000 256
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/embedding.py speed src/sameplayer/data/real/crops.csv person --threads 1
+	$(BIN)/python -m benchmarks.scale.crash --kills 10 --seeds 1
+	$(BIN)/python benchmarks/scale/million.py sameplayer-million --rows 100000
 	$(BIN)/python benchmarks/explain.py --speed
 
 setup: $(VENV)/installed
