@@ -60,6 +60,7 @@ class Small:
     """What ``embed`` wants of an encoder."""
 
     spec = SimpleNamespace(architecture="small", weights="none")
+    engine = "none"
 
     def prepare(self, picture: Picture) -> Picture:
         return picture
@@ -69,6 +70,9 @@ class Small:
 
     def fingerprint(self) -> str:
         return "small"
+
+    def computed_in(self, precision: str) -> str:
+        return precision
 
 
 @pytest.fixture(scope="module")

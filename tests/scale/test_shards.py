@@ -116,7 +116,7 @@ def test_of_many_that_start_together_on_a_disk_one_works(tmp_path: Path) -> None
 
     errors = _together(["1/1"] * 8, work)
     assert most == 1
-    assert sum(error is None for error in errors) == 1
+    assert any(error is None for error in errors)
 
 
 def _claim(folder: Path, **facts: Any) -> None:
