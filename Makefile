@@ -13,7 +13,7 @@ demo: setup
 test: check
 	sh tests/system.sh
 	$(BIN)/python -m compileall -q src tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --durations 10
 
 check: setup
 	$(BIN)/ruff format --no-cache --check src tests benchmarks docs recipes
