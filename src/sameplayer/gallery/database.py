@@ -56,6 +56,9 @@ class Database(Protocol):
     def erase(self) -> None:
         """Make what was deleted unreadable in the files; DataError while a reader prevents it."""
 
+    def rewrite(self) -> None:
+        """Erase, and write the tables anew, for stale copies in the unused parts of pages."""
+
     def files(self) -> list[Path]:
         """Return the files in which rows lie, as far as this machine can see them."""
 
@@ -145,6 +148,11 @@ class SqliteDatabase:
                         "End it and run the same command again."
                     )
                 time.sleep(0.02)
+
+    def rewrite(self) -> None:
+        with self._told():
+            self._connection().execute("VACUUM")
+        self.erase()
 
     def files(self) -> list[Path]:
         names = (self.path.name, self.path.name + "-wal", self.path.name + "-journal")

@@ -100,6 +100,9 @@ class PostgresDatabase:
                 connection.execute("SELECT pg_switch_wal()")
                 connection.execute("CHECKPOINT")
 
+    def rewrite(self) -> None:
+        self.erase()  # which does
+
     def files(self) -> list[Path]:
         """Return the files of the tables and their indexes, where the server's folder is readable.
 
