@@ -18,6 +18,7 @@ import numpy as np
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking.config import TILE, TopConfig
+from sameplayer.ranking.distance import squared_lengths
 from sameplayer.ranking.kernels import Sparse
 
 
@@ -94,7 +95,7 @@ def pair_neighbours(block: Block, other: Block, config: TopConfig) -> tuple[Near
 
     itself = block.first == other.first
     found = [_room(block, config)] + ([] if itself else [_room(other, config)])
-    lengths = [(part.rows**2).sum(axis=1) for part in (block, other)]
+    lengths = [squared_lengths(part.rows) for part in (block, other)]
     slots = block.slots, other.slots
     for s in range(0, len(block), TILE):
         for t in range(s if itself else 0, len(other), TILE):
@@ -173,10 +174,10 @@ def block_weights(
     half = reciprocal(lists, round(config.k1 / 2) + 1)
     starts, columns = expanded(sets, half)
     found = listed_values(starts, columns, near.near, near.near_values)
-    own = block.rows, (block.rows**2).sum(axis=1)
+    own = block.rows, squared_lengths(block.rows)
     if (found < 0).any():
         for other in others:
-            lengths = (other.rows**2).sum(axis=1)
+            lengths = squared_lengths(other.rows)
             measure_missing(
                 found, starts, columns, near.farthest, *own, other.rows, lengths, other.first
             )
@@ -232,17 +233,19 @@ def block_answers(
 
 
 def _measured(block: Block, farthest: np.ndarray) -> Measured:
-    return Measured(block.rows, (block.rows**2).sum(axis=1), farthest, block.first)
+    return Measured(block.rows, squared_lengths(block.rows), farthest, block.first)
 
 
 def joined(parts: Sequence[Sparse]) -> Sparse:
     """Return the rows of several Sparse, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    ends = np.cumsum([0] + [part.starts[-1] for part in parts])
-    starts = [part.starts[1:] + end for part, end in zip(parts, ends, strict=False)]
     return Sparse(
-        np.concatenate([np.zeros(1, np.int64), *starts]),
+        joined_starts([part.starts for part in parts]),
         np.concatenate([part.columns for part in parts]),
         np.concatenate([part.weights for part in parts]),
     )
+
+
+def joined_starts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the starts of rows that stand one after the other, from those of each part."""
+    lengths = np.concatenate([np.diff(starts) for starts in parts])
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

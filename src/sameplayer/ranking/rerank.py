@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sameplayer.errors import RankingError, SettingError
+from sameplayer.ranking.blocks import joined
 from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
 from sameplayer.ranking.distance import squared_euclidean
 from sameplayer.ranking.kernels import Sparse
@@ -200,7 +201,7 @@ def _averaged_in_place(
     from sameplayer.ranking.kernels.sparse import mean_in_place
 
     m, n = len(of_query.starts) - 1, len(own)
-    queries = mean_in_place(lists, 0, k2, _stacked(of_query, of_item), m, n)
+    queries = mean_in_place(lists, 0, k2, joined([of_query, of_item]), m, n)
     return queries, mean_in_place(own, 1, k2, of_item, n, n)
 
 
@@ -212,14 +213,8 @@ def _averaged(
     from sameplayer.ranking.kernels.sparse import mean_rows
 
     m, threads = len(of_query.starts) - 1, get_num_threads()
-    queries = mean_rows(lists[:m], k2, _stacked(of_query, of_item), threads)
+    queries = mean_rows(lists[:m], k2, joined([of_query, of_item]), threads)
     return queries, mean_rows(own, k2, of_item, threads)
-
-
-def _stacked(first: Sparse, second: Sparse) -> Sparse:
-    starts = np.concatenate([first.starts, first.starts[-1] + second.starts[1:]])
-    columns = np.concatenate([first.columns, second.columns])
-    return Sparse(starts, columns, np.ones(len(columns), np.float32))
 
 
 def _row_sums(sparse: Sparse) -> np.ndarray:

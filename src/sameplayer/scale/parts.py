@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.ranking.blocks import Nearest
+from sameplayer.ranking.blocks import Nearest, joined_starts
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.scale.tables import Arrays, Ragged
 
@@ -64,7 +64,5 @@ def stacked(parts: Sequence[dict[str, Any]]) -> Arrays:
 def _stacked(arrays: Sequence[Any]) -> Any:
     if not isinstance(arrays[0], Ragged):
         return np.concatenate(arrays)
-    ends = np.cumsum([0] + [len(array.values) for array in arrays])
-    starts = [array.starts[1:] + end for array, end in zip(arrays, ends, strict=False)]
-    values = np.concatenate([array.values for array in arrays])
-    return Ragged(np.concatenate([np.zeros(1, np.int64), *starts]), values)
+    starts = joined_starts([array.starts for array in arrays])
+    return Ragged(starts, np.concatenate([array.values for array in arrays]))

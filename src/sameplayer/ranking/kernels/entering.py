@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sameplayer.ranking.kernels.neighbours import _insert
+from sameplayer.ranking.kernels.neighbours import insert
 from sameplayer.ranking.kernels.sparse import LANES
 
 _MAX = {"nnan", "ninf", "nsz"}  # distances are finite: lets minima and maxima use SIMD
@@ -86,7 +86,7 @@ def look_over(raw, last, numbers, values, entered):
                     entered[size] = start + a
                     size += 1
                 if part[a] < limit:
-                    _insert(numbers, values, start + a, part[a])
+                    insert(numbers, values, start + a, part[a])
                     limit = values[-1]
     return top, size
 

@@ -37,7 +37,7 @@ def start_threads() -> None:
 
 
 @njit(cache=True)
-def _insert(numbers, values, number, value):
+def insert(numbers, values, number, value):
     """Put one in among the nearest; behind those that are as near."""
     slot = len(values) - 1
     while slot > 0 and values[slot - 1] > value:
@@ -89,7 +89,7 @@ def along_rows(tile, start, begin, lengths, held, farthest):
                     value = max((length + others[a]) - np.float32(2) * row[a], np.float32(0))
                     top = max(top, value)
                     if value < limit:
-                        _insert(numbers, values, begin + c + a - held.first, value)
+                        insert(numbers, values, begin + c + a - held.first, value)
                         limit = values[-1]
         farthest[i] = top
 
@@ -118,7 +118,7 @@ def along_columns(tile, start, begin, lengths, held, farthest):
                         if value < limit[a]:
                             place = j + b + a - held.first
                             number = start + r - held.first
-                            _insert(held.lists[place], held.values[place], number, value)
+                            insert(held.lists[place], held.values[place], number, value)
                             limit[a] = held.values[place, -1]
         farthest[j : j + size] = tops
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from sameplayer.ranking.kernels.entering import product
-from sameplayer.ranking.kernels.neighbours import _insert
+from sameplayer.ranking.kernels.neighbours import insert
 from sameplayer.ranking.kernels.sparse import LANES
 
 _MAX = {"nnan", "ninf", "nsz"}  # distances are finite: lets minima and maxima use SIMD
@@ -69,7 +69,7 @@ def doubtful(similar, length, lengths, error, query_error, last, farthest, count
         doubt = np.float32(2) * (error[g] + query_error)
         far = max(far, value - doubt)
         if value + doubt < nearest[-1]:
-            _insert(spare, nearest, g, value + doubt)
+            insert(spare, nearest, g, value + doubt)
     size = 0
     for g in range(len(similar)):
         value, doubt = similar[g], np.float32(2) * (error[g] + query_error)

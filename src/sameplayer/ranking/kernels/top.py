@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, prange
 
 from sameplayer.ranking.kernels import Sets, Sparse
+from sameplayer.ranking.kernels.neighbours import insert
 from sameplayer.ranking.kernels.sets import expand, widest
 from sameplayer.ranking.kernels.sparse import LANES, squared_distance
 
@@ -19,25 +20,15 @@ _EMPTY = np.float32(3e38)  # more than any distance, for a list that is not full
 
 
 @njit(cache=True)
-def _put(number, value, near, values):
-    """Put a number into a list at its place by value, behind equal ones."""
-    slot = len(values) - 1
-    while slot > 0 and values[slot - 1] > value:
-        values[slot], near[slot] = values[slot - 1], near[slot - 1]
-        slot -= 1
-    values[slot], near[slot] = value, number
-
-
-@njit(cache=True)
 def _offer(number, value, i, q, kept, itself):
     """Offer a neighbour to row i of ``kept``, and as an answer to query q where that is 0 or more.
 
     itself    whether neighbour and row are one
     """
     if value < kept.near_values[i, -1]:
-        _put(number, value, kept.near[i], kept.near_values[i])
+        insert(kept.near[i], kept.near_values[i], number, value)
     if q >= 0 and not itself and value < kept.direct_values[q, -1]:
-        _put(number, value, kept.direct[q], kept.direct_values[q])
+        insert(kept.direct[q], kept.direct_values[q], number, value)
 
 
 @njit(cache=True)
@@ -118,7 +109,7 @@ def merge_into(near, values, more, more_values):
         for a in range(more.shape[1]):
             if more_values[r, a] >= values[r, -1]:
                 break
-            _put(more[r, a], more_values[r, a], near[r], values[r])
+            insert(near[r], values[r], more[r, a], more_values[r, a])
 
 
 @njit(cache=True, parallel=True)
