@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.constructors import PrimitiveConstructorSpec
 
 from sameplayer.encoder.presets import DEFAULT
+from sameplayer.scale.config import EmbedConfig
 
 if TYPE_CHECKING:
     from sameplayer.data.crops import Crops
@@ -147,17 +148,9 @@ HIDDEN = ReadingSplit(split="challenge", scope="set")
 
 
 @dataclass(frozen=True)
-class Compute:
-    """Where and how a network runs."""
+class Compute(EmbedConfig):
+    """Where and how a network runs, and which views of a picture it embeds."""
 
-    device: str = "auto"
-    """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
-    batch_size: int = 64
-    """Pictures in one pass of the network."""
-    precision: Literal["fp32", "bf16", "int8"] = "fp32"
-    """Number format of the pass; a file of int8 computes in int8."""
-    engine: Literal["torch", "onnxruntime", "openvino"] | None = None
-    """What runs the network; None: torch, and onnxruntime for an ONNX file."""
     mirror: bool | None = None
     """Embed the mirrored picture too, for twice the work; None: as the encoder is set."""
     colour: float | None = None

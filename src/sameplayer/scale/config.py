@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sameplayer.errors import SettingError
 
@@ -62,13 +63,13 @@ class Shards:
 
 @dataclass(frozen=True)
 class EmbedConfig:
-    """How crops are embedded."""
+    """Where and how a network runs."""
 
     device: str = "auto"
     """auto: the GPU where there is one; cpu, cuda, cuda:N or mps."""
     batch_size: int = 64
     """Pictures in one pass of the network."""
-    precision: str = "fp32"
-    """Number format of the pass: fp32, bf16, or int8 with a file of int8."""
-    engine: str | None = None
-    """torch, onnxruntime or openvino; None: torch, and onnxruntime for an ONNX file."""
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    """Number format of the pass; a file of int8 computes in int8."""
+    engine: Literal["torch", "onnxruntime", "openvino"] | None = None
+    """What runs the network; None: torch, and onnxruntime for an ONNX file."""
