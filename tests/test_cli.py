@@ -284,6 +284,7 @@ def test_ctrl_c_in_an_epoch_leaves_the_last_finished_one(
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sameplayer.cli", "train", str(league_folder)]
     settings = ["--out", str(out), "--epochs", "300", "--pairs", "6", "--validate", "none"]
+    settings += ["--preset", "small", "--height", "64", "--width", "32"]
     process = subprocess.Popen(
         [*command, *settings],
         stderr=subprocess.PIPE,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import os
 import re
 import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +19,19 @@ from sameplayer.commands import demo, training
 from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
+from sameplayer.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # The same command on a smaller scale; the full one takes minutes.
 SMALLER = {
     "sameplayer demo": "sameplayer demo --persons 12 --epochs 1",
+    "sameplayer presets person colour small --measure True": (
+        "sameplayer presets colour small --measure True"
+    ),
+    "sameplayer synth LEAGUE --persons 30 --seed 7 --clips 1": (
+        "sameplayer synth LEAGUE --persons 6 --seed 7 --clips 1"
+    ),
     "sameplayer embed LEAGUE --split training --out rows.safetensors": (
         "sameplayer embed colour LEAGUE --split training --out rows.safetensors"
     ),
@@ -48,8 +58,19 @@ ELSEWHERE = ("pip ", "make ", "git ")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
-    """What the pages name: LEAGUE, CROPS (a folder a person), RUN_A, RUN_B, a checkpoint."""
-    out = tmp_path_factory.mktemp("docs")
+    """What the pages name, made by the first of the test processes that needs it."""
+    own = tmp_path_factory.getbasetemp()
+    out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "docs"
+    out.mkdir(exist_ok=True)
+    with (out.parent / "docs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (out / "RUN_B").exists():
+            _fill(out, golden)
+    return out
+
+
+def _fill(out: Path, golden: Path) -> None:
+    """LEAGUE, CROPS (a folder for each person), RUN_A, RUN_B, a checkpoint."""
     league = draw_league(out / "LEAGUE", 48, 1, test_persons=6, challenge_persons=6, frames=4)
     crops: Crops = read_source(league)
     for row in range(len(crops)):
@@ -63,7 +84,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
     settings = ["--preset", "small", "--pairs", "16", "--epochs", "1", "--validate", "none", *SMALL]
     assert main(["train", str(out / "LEAGUE"), "--out", str(out / "RUN_A"), *settings]) == 0
     shutil.copytree(out / "RUN_A", out / "RUN_B")
-    return out
 
 
 def _snippets(page: Path) -> list[tuple[str, str]]:
@@ -84,6 +104,7 @@ def test_snippets_run(
         for name, value in request.getfixturevalue("server").variables("clubs").items():
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(demo, "FRAMES", 4)
+    monkeypatch.setattr(demo, "TrainConfig", _small_training)
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     made = {name for _, text in _snippets(page) for name in re.findall(r"--out (\S+)", text)}
     for item in folder.iterdir():
@@ -95,6 +116,11 @@ def test_snippets_run(
         elif kind.startswith("sh"):
             for line in text.splitlines():
                 _run(line, kind, capsys)
+
+
+def _small_training(_: str, **settings: Any) -> TrainConfig:
+    """The demo's training, of the small preset on small pictures."""
+    return TrainConfig("small", height=64, width=32, **settings)
 
 
 def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
