@@ -99,6 +99,7 @@ def test_facts_of_a_sequence_that_are_damaged_are_refused_by_name(
 
 
 def test_facts_of_a_sequence_say_where_frames_are(clip: Path) -> None:
+    (clip / "img1" / "000001.png").write_bytes(b"")  # beside 000001.jpg
     (clip / "img1").rename(clip / "100 %")
     (clip / "seqinfo.ini").write_text("[Sequence]\nname=x\nimDir=100 %\nimExt=.png\n")
     assert boxes(clip, "1,1,2,3,4,5\n").table["image"].tolist() == ["100 %/000001.png"]
@@ -120,3 +121,19 @@ def test_detections_are_read_where_nothing_better_lies_there(clip: Path) -> None
     table = read_source(clip).table
     assert table["person"].isna().tolist() == [True]
     assert table["image"].tolist() == ["img1/000002.jpg"]
+
+
+@pytest.mark.parametrize("name", ["{:06d}.jpg", "{:08d}.jpg", "{}.jpg", "{:06d}.png", "{:08d}.JPG"])
+def test_frames_are_found_by_their_number_however_they_are_written(
+    tmp_path: Path, name: str
+) -> None:
+    for frame in (9, 10):
+        (tmp_path / "img1").mkdir(exist_ok=True)
+        (tmp_path / "img1" / name.format(frame)).write_bytes(b"")
+    (tmp_path / "img1" / "notes.txt").write_text("no frame")
+    (tmp_path / "gt").mkdir()
+    crops = boxes(tmp_path, "9,1,2,3,4,5\n10,1,2,3,4,5\n11,1,2,3,4,5\n")
+    assert list(crops.table["image"][:2]) == [
+        f"img1/{name.format(frame)}" for frame in (9, 10)
+    ]
+    assert crops.table["image"][2] == "img1/000011.jpg"  # told as missing by that name

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
+from sameplayer.data.images import PICTURE_SUFFIXES
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
@@ -63,9 +64,23 @@ def _frames(folder: Path) -> Callable[[int], str] | None:
     """Return how a frame number becomes an image path within the folder."""
     names, suffix = _sequence_facts(folder / "seqinfo.ini")
     if (folder / names).is_dir():
-        return lambda number: f"{names}/{number:06d}{suffix}"
+        files = _numbered(folder / names, suffix)
+        return lambda number: f"{names}/{files.get(number, f'{number:06d}{suffix}')}"
     videos = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in VIDEO_SUFFIXES]
     return (lambda number: f"{videos[0].name}#{number}") if videos else None
+
+
+def _numbered(folder: Path, suffix: str) -> dict[int, str]:
+    """Return the picture of each frame number: 000012.jpg, 00000012.jpg and 12.png are frame 12.
+
+    Of several pictures of one number, the one with the ``suffix`` is taken.
+    """
+    found: dict[int, str] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == suffix, path.name)):
+        known = path.suffix == suffix or path.suffix.lower() in PICTURE_SUFFIXES
+        if known and path.stem.isascii() and path.stem.isdigit():
+            found[int(path.stem)] = path.name
+    return found
 
 
 def _sequence_facts(file: Path) -> tuple[str, str]:
