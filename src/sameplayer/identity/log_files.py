@@ -29,9 +29,10 @@ TABLES = {"appearances": "log.parquet", "boxes": "boxes.parquet", "links": "link
 COLUMNS = {"appearances": APPEARANCES, "boxes": BOXES, "links": LINKS}
 WHOLE = ("appearance", "shot", "first_frame", "last_frame", "frames", "frame")
 REAL = ("start_s", "end_s", "time_s", "left", "top", "width", "height")
-SHARES = ("probability", "second_probability", "score")
+SHARES = ("probability", "second_probability", "could_be_probability", "score")
 TRUTHS = ("sure", "joined")
-ROUNDED = {"start_s": 3, "end_s": 3, "probability": 4, "second_probability": 4}
+ROUNDED = {"start_s": 3, "end_s": 3}
+LATER = ("could_be", "could_be_probability")  # columns that older logs do not have
 
 
 def save_log(log: PlayerLog, folder: str | Path) -> Path:
@@ -176,6 +177,8 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
+    for column in set(LATER) & set(COLUMNS[name]) - set(table.columns):
+        table[column] = None
     missing = [column for column in COLUMNS[name] if list(table.columns).count(column) != 1]
     if missing:
         raise DataError(f"{path}: expected the column {missing[0]!r} once.")

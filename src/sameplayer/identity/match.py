@@ -20,7 +20,7 @@ from sameplayer._version import __version__
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.identity.assemble import assemble
-from sameplayer.identity.confidence import confidence
+from sameplayer.identity.confidence import believed, confidence
 from sameplayer.identity.corrections import (
     Correction,
     check_cameras,
@@ -157,11 +157,13 @@ def identify(
         called={} if roster else asked.called(labels),
     )
     names = name_identities(evidence, labels, tracklets.spans(), naming, asked.blocked)
-    sure = confidence(evidence, labels, blocked=asked.blocked)
+    sure = confidence(evidence, labels, blocked=asked.blocked, called=names.codes())
+    said = asked.said(labels)
+    sure = believed(sure, asked.groups(len(labels)), said)
     facts = {
         **gathered.facts,
         "corrections": len(corrections),
         "roster_sides": names.sides,
         "notes": [*tracklets.notes, *names.remarks],
     }
-    return assemble(gathered, labels, names, sure, facts, config.threshold)
+    return assemble(gathered, labels, names, sure, facts, config.threshold, said)

@@ -69,8 +69,9 @@ class Name:
     identity       "white 7", "white unknown 3", or the roster's name
     name           of the roster, or None
     team, number   None where unknown
-    probability    that the name is right; of the likeliest one where none was sure enough
-    second         the next likeliest name, or None, with its probability
+    probability    that the name is right; without a name or number, that it is none that is known
+    second         the next likeliest name, or None, with its probability; without a name or number
+                   the likeliest. The two probabilities sum to 1 at most
     rests_on       "number", "team", "roster", "correction"
     """
 
@@ -91,6 +92,10 @@ class Names:
     names: tuple[Name, ...]
     sides: dict[str, int]
     remarks: tuple[str, ...]
+
+    def codes(self) -> np.ndarray:
+        """Return (k,) int64: identities of one name, the pieces of one player, share a number."""
+        return np.unique([one.identity for one in self.names], return_inverse=True)[1]
 
 
 def name_identities(
