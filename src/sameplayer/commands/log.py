@@ -61,7 +61,8 @@ class Shown:
     annotate: bool = False
     """Write each video with the boxes and names drawn into it."""
     crops: bool = False
-    """Write the crops of each player as a table, crops.csv, from which train can learn."""
+    """Write the crops of each player with a name or number as a table, crops.csv, for train or
+    gallery enrol."""
     maps: bool = True
     """Show in the page, for some links, what in the two pictures matches."""
 
@@ -230,8 +231,6 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
 
     for name in dict.fromkeys(("mot", *shown.export)):
         export_log(made, name, out)
-    if shown.crops:
-        player_crops(made, out / "crops.csv")
     with bar("cutting out pictures") as advance:
         write_log_page(
             made,
@@ -240,6 +239,8 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
             reader=reader,
             progress=advance,
         )
+    if shown.crops:
+        player_crops(made, out / "crops.csv")
     if shown.annotate:
         with stages() as tell:
             for camera in made.cameras:
