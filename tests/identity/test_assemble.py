@@ -1,4 +1,4 @@
-"""The log of linked and named tracklets: its probabilities fit together, corrections are certain."""
+"""The log of linked and named tracklets: probabilities fit together, corrections are certain."""
 
 from __future__ import annotations
 

@@ -75,13 +75,14 @@ def _strip(row: Any, lanes: dict[str, int], start: float, seconds: float) -> dic
     left = WIDTH * (row.start_s - start) / seconds
     wide = max(NARROWEST, WIDTH * (row.end_s - row.start_s) / seconds)
     likely = "you said so" if _said(row) else percent(row.probability)
+    words = [f"{clock(row.start_s)} to {clock(row.end_s)}", row.camera, likely]
     return {
         "appearance": int(row.appearance),
         "x": f"{min(left, WIDTH - wide):.1f}",
         "wide": f"{wide:.1f}",
         "y": lanes[row.camera] * LANE + 1,
         "sure": bool(row.sure),
-        "words": f"{clock(row.start_s)} to {clock(row.end_s)}, {row.camera}{likely and f', {likely}'}",
+        "words": ", ".join(filter(None, words)),
     }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer._version import __version__
+from sameplayer.data.fingerprints import part_fingerprint
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.identity.assemble import assemble
@@ -101,7 +102,7 @@ def identify_players(
     tell("linking", 0, 1)
     gathered = gather(tracklets, samples, seed=config.seed)
     gathered.facts.update(sameplayer=__version__, settings=asdict(config))
-    gathered.facts.update(encoder=encoder.fingerprint(), reader=name_of(reader))
+    gathered.facts.update(encoder=part_fingerprint(encoder), reader=name_of(reader))
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log

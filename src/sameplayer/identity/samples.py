@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import pixels_of
 from sameplayer.data.video import Video, open_video
@@ -25,7 +27,7 @@ from sameplayer.identity.team import shirt_rows
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.parts import array_fingerprint, part_folder, video_fingerprint
+from sameplayer.tracks.parts import part_folder
 from sameplayer.tracks.tracklets import Tracklets
 
 MOST = 16  # pictures of a tracklet
@@ -97,7 +99,8 @@ def look(
 ) -> Samples:
     """Look at the chosen pictures of all tracklets.
 
-    folder      where parts are kept; a stopped run goes on with them
+    folder      where parts are kept; a stopped run goes on with them. Nothing is kept where the
+                encoder or the reader has no ``fingerprint``, a text or a method that returns one
     progress    called with (done, all) pictures
 
     Raises DataError for a frame that cannot be decoded.
@@ -149,10 +152,11 @@ def _part(
     """Return the samples of these rows, from the folder where they are there."""
     table = tracklets.table.iloc[rows].sort_values("frame", kind="stable")
     boxes = table[["frame", "left", "top", "width", "height"]].to_numpy(float)
-    settings = " ".join([video_fingerprint(camera.video), array_fingerprint(boxes), measure.name])
-    path = None
-    if folder is not None:
+    path, settings = None, ""
+    if folder is not None and measure.fingerprint is not None:
         path = part_folder(Path(folder), camera.name) / f"look-{number:05d}.safetensors"
+        settings = f"{file_fingerprint(camera.video)} {array_fingerprint(boxes)} "
+        settings += measure.fingerprint
     kept = None if path is None else load_arrays(path, settings)
     if kept is None or set(kept) != set(MEASURED):
         kept = measure.all(open_video(camera.video), boxes)
@@ -170,10 +174,11 @@ class _Measure:
     batch: int
     tell: Callable[[int], None]
 
-    @property
-    def name(self) -> str:
-        known = len(self.reader.candidates)
-        return f"{self.encoder.fingerprint()} {name_of(self.reader)} {known}"
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What tells its measures from others'; None where a part of it has no fingerprint."""
+        parts = [part_fingerprint(self.encoder), part_fingerprint(self.reader)]
+        return None if None in parts else " ".join([*map(str, parts), *self.reader.candidates])
 
     def all(self, video: Video, boxes: np.ndarray) -> dict[str, np.ndarray]:
         """Return what is measured of boxes (k, 5): frame, rising, left, top, width, height."""

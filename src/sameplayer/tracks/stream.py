@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.video import Video, open_video
 from sameplayer.data.video_index import open_source
 from sameplayer.errors import DataError, MissingExtra, SettingError
@@ -17,7 +18,7 @@ from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
-from sameplayer.tracks.parts import PartFolder, Seen, array_fingerprint, video_fingerprint
+from sameplayer.tracks.parts import PartFolder, Seen
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
 from sameplayer.tracks.trackers import Tracker, tracker_of
@@ -57,7 +58,9 @@ def find_tracklets(
                 where there are more than one. None: they are found
     tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
                 of the package trackers
-    folder      where parts of a minute are kept; a stopped run goes on with them
+    folder      where parts of a minute are kept; a stopped run goes on with them. A callable is
+                known by its attribute ``fingerprint``, a text that is another wherever its boxes
+                would be; of one without it nothing is kept
     progress    called with seconds of video that are done, and with how many there are
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
@@ -172,13 +175,18 @@ def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
 
 
 def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -> PartFolder:
-    facts: dict[str, object] = {"version": 1, "video": video_fingerprint(camera.video), "fps": fps}
+    """Return where a camera's parts are kept: nowhere for a detector without a fingerprint."""
+    facts: dict[str, object] = {"version": 2, "fps": fps}
     if isinstance(source, Boxes):
         facts["boxes"] = array_fingerprint(source.frame, source.xywh, source.score, source.track)
     else:
-        facts["detector"] = getattr(source, "fingerprint", repr(type(source)))
+        facts["detector"] = part_fingerprint(source)
         facts["tile"] = getattr(source, "tile", None)
-    return PartFolder(None if folder is None else Path(folder), camera.name, facts)
+        folder = None if facts["detector"] is None else folder
+    if folder is None:
+        return PartFolder(None, camera.name, facts)
+    facts["video"] = file_fingerprint(camera.video)
+    return PartFolder(Path(folder), camera.name, facts)
 
 
 def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> list[str]:
