@@ -226,7 +226,7 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
     from sameplayer.evaluation.log_page import write_log_page
     from sameplayer.identity.annotate import annotated_video
     from sameplayer.identity.crops_table import player_crops
-    from sameplayer.identity.export_mot import camera_file
+    from sameplayer.identity.export_mot import camera_files
     from sameplayer.identity.exports import export_log
 
     for name in dict.fromkeys(("mot", *shown.export)):
@@ -245,7 +245,7 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
         with stages() as tell:
             for camera in made.cameras:
                 what = f"drawing into {camera.name}"
-                path = out / "annotated" / camera_file(camera.name, ".mp4")
+                path = out / "annotated" / camera_files(made, ".mp4")[camera.name]
                 annotated_video(
                     made,
                     camera.name,

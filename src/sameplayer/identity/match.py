@@ -20,6 +20,7 @@ from sameplayer._version import __version__
 from sameplayer.data.fingerprints import part_fingerprint
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.errors import SettingError
 from sameplayer.identity.assemble import assemble
 from sameplayer.identity.confidence import believed, confidence
 from sameplayer.identity.corrections import (
@@ -47,7 +48,7 @@ Progress = Callable[[str, float, float], None]
 
 
 def identify_players(
-    videos: Sequence[str | Path],
+    videos: str | Path | Sequence[str | Path],
     boxes: Any = None,
     roster: str | Path | Roster | None = None,
     corrections: str | Path | Sequence[Correction] | None = None,
@@ -64,7 +65,7 @@ def identify_players(
 ) -> PlayerLog:
     """Return who was on screen when, in all videos of a match.
 
-    videos         a file a camera, of one match
+    videos         a file a camera, of one match; one file alone is a match of one camera
     boxes          of the people, as ``find_tracklets`` takes them; None: the detector finds them
     roster         a file (``read_roster``) or Roster; None: people are called "white 7" and so on
     corrections    a file (``read_corrections``) or its rows, which are obeyed
@@ -79,6 +80,7 @@ def identify_players(
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
+    _refuse_types(roster, corrections, config, encoder, reader)
     config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
     line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
@@ -106,6 +108,23 @@ def identify_players(
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
+
+
+def _refuse_types(
+    roster: object, corrections: object, config: object, encoder: object, reader: object
+) -> None:
+    """Refuse what is none of the things that an argument may be, by the argument's name."""
+    path = isinstance(corrections, str | Path)
+    rows = isinstance(corrections, Sequence) and all(isinstance(x, Correction) for x in corrections)
+    for name, given, good, expected in (
+        ("roster", roster, isinstance(roster, str | Path | Roster), "a file, or a Roster"),
+        ("corrections", corrections, path or rows, "a file, or a list of Correction"),
+        ("config", config, isinstance(config, LogConfig), "a LogConfig"),
+        ("encoder", encoder, hasattr(encoder, "embed"), "an Encoder, as load_encoder gives"),
+        ("reader", reader, hasattr(reader, "read"), "a number reader, as make_reader gives"),
+    ):
+        if given is not None and not good:
+            raise SettingError(name, f"of type {type(given).__name__}", expected)
 
 
 def _refuse_strange(

@@ -145,7 +145,10 @@ def name_identities(
         chances[identity], allowed[identity] = 0, False
         chances[identity, row], allowed[identity, row] = 1, True
     teams = np.array([player.team for player in players], dtype=object)
-    chosen = choose(chances, allowed, apart, (moments, teams, naming.players), naming.fixed)
+    crowd = moments, teams, naming.players
+    chosen, best = choose(chances, allowed, apart, crowd, naming.fixed)
+    if not best:
+        remarks.append("Time ran out while names were chosen; others may fit better together.")
     found, kept = _settled(chances, chosen, apart, naming.sure)
     return Names(_named(traits, found, kept, players, naming), sides, tuple(remarks))
 

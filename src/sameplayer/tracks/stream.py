@@ -140,6 +140,11 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes |
         raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
     if boxes is None:
         return None
+    if not isinstance(boxes, str | Path | Boxes):
+        raise SettingError(
+            "boxes", f"of type {type(boxes).__name__}",
+            "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
+        )  # fmt: skip
     video = open_video(camera.video)
     if isinstance(boxes, Boxes):
         if len(boxes) and int(boxes.frame[-1]) > len(video):
