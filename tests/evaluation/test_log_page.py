@@ -387,16 +387,17 @@ def test_a_clear_moment_is_shown_rather_than_a_crossing(log: PlayerLog) -> None:
 def test_somebody_who_is_not_in_the_log_yet_can_be_named_and_nobody_cannot(
     browser: Browser, log: PlayerLog, tmp_path: Path
 ) -> None:
-    second = {4: "blue 21", 7: "somebody new"}
+    second = {4: "=blue 21", 7: "somebody new"}  # what a spreadsheet would run is kept from it
     table = log.appearances.assign(
         second=[second.get(number, "") for number in log.appearances["appearance"]]
     )
     write_log_page(replace(log, appearances=table), tmp_path / "log.html")
     page = browser.new_page()
     page.goto((tmp_path / "log.html").as_uri())
-    page.click("button[data-who='blue 21']")
+    page.click("button[data-who='=blue 21']")
     (row,) = rows_of(page, tmp_path)
-    assert (row[0], row[3]) == ("is", "blue 21")
+    assert ",'=blue 21," in page.input_value("#rows")
+    assert (row[0], row[3]) == ("is", "=blue 21")
     assert page.locator("button[data-who='somebody new']").is_hidden()
     page.close()
 

@@ -7,7 +7,8 @@ from unicodedata import normalize
 
 import pandas as pd
 
-from sameplayer.files import whole_file, write_text
+from sameplayer.data.cells import write_csv
+from sameplayer.files import write_text
 from sameplayer.identity.player_log import PlayerLog
 
 LONGEST = 200  # bytes of a file's name, without its ending
@@ -79,8 +80,7 @@ def export_mot(log: PlayerLog, folder: Path) -> list[Path]:
     names = log.players()[["identity", "name", "team", "number"]]
     names.insert(0, "id", range(1, len(names) + 1))
     path = folder / "tracks" / "names.csv"
-    with whole_file(path) as partial:
-        names.to_csv(partial, index=False)
+    write_csv(names, path)
     return [*paths, path]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.cells import control_character, write_csv
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import whole_file, write_text
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
@@ -50,8 +51,8 @@ def save_log(log: PlayerLog, folder: str | Path) -> Path:
     for name, file in TABLES.items():
         table = _in_order(getattr(log, name), COLUMNS[name])
         _write_parquet(table, folder / file)
-    _write_csv(log.appearances[list(APPEARANCES)].round(ROUNDED), folder / "log.csv")
-    _write_csv(log.players().round(3), folder / "players.csv")
+    write_csv(log.appearances[list(APPEARANCES)].round(ROUNDED), folder / "log.csv")
+    write_csv(log.players().round(3), folder / "players.csv")
     cameras = [
         {"name": one.name, "video": _relative(one.video, folder), "offset_s": one.offset_s}
         for one in log.cameras
@@ -114,11 +115,6 @@ def _write_parquet(table: pd.DataFrame, path: Path) -> None:
             raise DataError(f"{path}: no Parquet holds this ({error}).") from error
 
 
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with whole_file(path) as partial:
-        table.to_csv(partial, index=False)
-
-
 def _relative(video: Path, folder: Path) -> str:
     try:
         return Path(os.path.relpath(video.resolve(), folder.resolve())).as_posix()
@@ -152,7 +148,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 def _is_camera(one: Any) -> bool:
     return (
         isinstance(one, dict)
-        and all(isinstance(one.get(key), str) and one[key].isprintable() for key in _TEXTS)
+        and all(isinstance(one.get(key), str) and not control_character(one[key]) for key in _TEXTS)
         and bool(one["name"])
         and not set(one["name"]) & set("/\\")
         and isinstance(one.get("offset_s"), int | float)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,8 @@ class Naming:
     roster     who plays; None: identities are named by team and number alone
     players    of one team that are on the field at a time, at most
     sure       probability from which a name is given
-    teams      what the first team, the second and the others are called
+    teams      what the first team, the second and the others are called; a team of the roster has
+               its own name once it is known which kit it wears
     sides      roster team -> 0 or 1, the team of the evidence; None: found by the numbers
     fixed      identity -> row of the roster, as corrections say
     called     identity -> name, as corrections say where there is no roster
@@ -132,6 +133,11 @@ def name_identities(
         players = naming.roster.players
         sides, odds = _sides(traits, naming)
         chances = _posterior(traits, players, sides)
+        if odds >= SIDES:
+            worn = {side: team for team, side in sides.items()}
+            first, second, other = naming.teams
+            words = worn.get(0, first), worn.get(1, second), other
+            naming = replace(naming, teams=words)
         if odds < SIDES and naming.sides is None:
             chances[:] = 0
             remarks.append(

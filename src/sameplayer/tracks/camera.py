@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sameplayer.data.cells import control_character
 from sameplayer.errors import DataError, MissingFile, SettingError
 
 LATEST = 1e8  # seconds
@@ -33,9 +34,9 @@ def cameras_of(
     videos     a file a camera; one file alone is a match of one camera
     offsets    seconds, a video; empty: all begin at the same time
 
-    Raises MissingFile, DataError for no video, a folder, two of one name, or a name that holds a
-    character which cannot be printed, SettingError for what are no videos, and for offsets that are
-    not one finite number a video.
+    Raises MissingFile, DataError for no video, a folder, two of one name, or a name with a control
+    character, SettingError for what are no videos, and for offsets that are not one finite number a
+    video.
     """
     paths = [Path(video) for video in _each(videos)]
     offsets = [offsets] if isinstance(offsets, int | float) else list(offsets)
@@ -47,10 +48,10 @@ def cameras_of(
             raise DataError(f"{path}: a folder; expected a video, a file.")
         if not path.is_file():
             raise MissingFile(f"{path}: no such file; expected a video.")
-        if not path.stem.isprintable():
+        if control_character(path.stem) is not None:
             raise DataError(
-                f"{str(path)!r}: the camera would be called {path.stem!r}, with characters that "
-                "cannot be printed. Rename the file."
+                f"{str(path)!r}: a camera is named after its file, and this name holds the control "
+                f"character {control_character(path.stem)!r}. Rename the file."
             )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
