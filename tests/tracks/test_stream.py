@@ -295,3 +295,14 @@ def test_boxes_of_a_detector_without_a_fingerprint_are_not_taken_for_another_s(
     both = found(side, folder=tmp_path, detector=twice)
     assert len(both.table) == 2 * len(once.table)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_given_track_with_a_gap_is_two_tracklets_that_follow_each_other(
+    match: tuple[Camera, ...],
+) -> None:
+    frames = [*range(1, 6), *range(14, 21)]
+    away = boxes_at({frame: [(30.0, 50.0)] for frame in frames}, track=7)
+    whole = boxes_at({frame: [(30.0, 50.0)] for frame in range(1, 21)}, track=7)
+    tracklets = found(match, boxes={"main": whole, "side": away}, cuts={"main": []})
+    assert tracklets.spans()["boxes"].tolist() == [20, 5, 7]
+    assert tracklets.follow.tolist() == [[1, 2]]

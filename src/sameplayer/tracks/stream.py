@@ -18,6 +18,7 @@ from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
+from sameplayer.tracks.gaps import cut_at_gaps
 from sameplayer.tracks.parts import PartFolder, Seen
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
@@ -75,7 +76,7 @@ def find_tracklets(
     _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
     known = [(_boxes_for(boxes, one, cameras), _cuts_for(cuts, one)) for one in cameras]
-    tables, notes, done = [], [], 0.0
+    tables, pairs, notes, done = [], [], [], 0.0
     for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
         video = open_video(camera.video)
 
@@ -88,11 +89,11 @@ def find_tracklets(
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell)
         notes += _notes(camera, video, numbers, seen)
-        shots = _shots(video, seen, own_cuts)
-        ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
-        tables.append(_table(camera, video, seen, shots, ids))
+        table, follow_on = _followed(camera, video, seen, _shots(video, seen, own_cuts), follow)
+        tables.append(table)
+        pairs.append(follow_on)
         done += length
-    return Tracklets(_joined(tables), tuple(cameras), tuple(notes))
+    return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
 
 
 def _finder(detector: str | Detector, tile: Tile) -> Detector:
@@ -253,9 +254,12 @@ def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
     return Boxes(seen.box_frame, xywh, seen.score, seen.track)
 
 
-def _table(
-    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, ids: np.ndarray
-) -> pd.DataFrame:
+def _followed(
+    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, follow: Tracker
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a camera's table of tracklets, and its pairs as in ``Tracklets.follow``."""
+    ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
+    ids, pairs = cut_at_gaps(seen.boxes(), ids, video.times)
     kept = np.flatnonzero(ids >= 0)
     kept = kept[np.lexsort((seen.box_frame[kept], ids[kept]))]
     frame = seen.box_frame[kept]
@@ -263,13 +267,14 @@ def _table(
         ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
         video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
     ]  # fmt: skip
-    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
+    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True))), pairs
 
 
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Number the tracklets of all cameras on from 0."""
+def _joined(tables: Sequence[pd.DataFrame], pairs: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Number the tracklets of all cameras on from 0, those of the pairs too."""
     begin = 0
-    for table in tables:
+    for table, own in zip(tables, pairs, strict=True):
         table["tracklet"] += begin
+        own += begin
         begin = int(table["tracklet"].max()) + 1 if len(table) else begin
     return pd.concat(tables, ignore_index=True)
