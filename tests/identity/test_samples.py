@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.images import Picture
+from sameplayer.data.video import Video
 from sameplayer.encoder.encoder import Encoder, load_encoder
-from sameplayer.identity.samples import look
+from sameplayer.errors import DataError
+from sameplayer.identity.samples import look, unread
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.tracklets import Tracklets
@@ -64,3 +66,25 @@ def test_readings_are_kept_under_the_reader_s_fingerprint(
         for reader in (("7", "a"), ("8", "a"), ("8", "b"))
     ]
     assert [NUMBERS[number] for number in found] == ["7", "7", "8"]
+
+
+def test_a_damaged_frame_costs_its_pictures_and_is_told(
+    tracklets: Tracklets, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Video.read
+
+    def damaged(self: Video, number: int) -> Picture:
+        if number == 3:
+            raise DataError("frame 3 is damaged")
+        return read(self, number)
+
+    monkeypatch.setattr(Video, "read", damaged)
+    for _ in range(2):  # the second time from what is kept
+        seen = look(tracklets, encoder, Reads("7", "a"), folder=tmp_path)
+        assert seen.box.tolist() == [0, 2]
+        assert len(seen.row) == len(seen.clear) == 2
+    (note,) = unread(tracklets, seen)
+    assert "left.mp4: 1 frame is damaged, at 0.3 s; " in note
+    monkeypatch.setattr(Video, "read", lambda *_: damaged(*_[:1], 3))
+    with pytest.raises(DataError, match="no frame in which somebody is can be decoded"):
+        look(tracklets, encoder, Reads("7", "a"))

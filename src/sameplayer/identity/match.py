@@ -9,7 +9,7 @@ goes on with it, and a run with corrections only links and names again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from sameplayer.identity.log_config import LogConfig
 from sameplayer.identity.naming import Naming, name_identities
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.identity.roster import Roster, read_roster
-from sameplayer.identity.samples import look, name_of
+from sameplayer.identity.samples import look, name_of, unread
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.tracks.camera import Camera, cameras_of
@@ -75,8 +75,7 @@ def identify_players(
     encoder, reader, detector    objects in place of those that the config names
     sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
     folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
-    progress       called with what is done ("finding people", "looking at people", "linking"), and
-                   how much of how much
+    progress       called with what is done, such as "linking", and how much of how much
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
@@ -102,6 +101,8 @@ def identify_players(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
     )
     tell("linking", 0, 1)
+    notes = (*tracklets.notes, *unread(tracklets, samples))
+    tracklets = replace(tracklets, notes=notes)
     gathered = gather(tracklets, samples, seed=config.seed)
     gathered.facts.update(sameplayer=__version__, settings=asdict(config))
     gathered.facts.update(encoder=part_fingerprint(encoder), reader=name_of(reader))

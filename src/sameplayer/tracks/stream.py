@@ -59,9 +59,8 @@ def find_tracklets(
                 where there are more than one. None: they are found
     tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
                 of the package trackers
-    folder      where parts of a minute are kept; a stopped run goes on with them. A callable is
-                known by its attribute ``fingerprint``, a text that is another wherever its boxes
-                would be; of one without it nothing is kept
+    folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
+                without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
