@@ -26,13 +26,14 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.data.fingerprints import file_fingerprint
 from sameplayer.data.video import open_video
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.cues import colour_cues
 from sameplayer.tracks.detect import YoloxDetector
 from sameplayer.tracks.geometry import overlaps
-from sameplayer.tracks.parts import PartFolder, Seen, video_fingerprint
+from sameplayer.tracks.parts import PartFolder, Seen
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.tracker import track
 from sameplayer.tracks.trackers import Tracker, UpdatedTracker
@@ -224,7 +225,7 @@ def found_cases(shared: Path, kept: Path | None) -> Iterator[Case]:
 
 def found_boxes(path: Path, tile: int, fps: float, kept: Path | None) -> Seen:
     video, detector = open_video(path), YoloxDetector(tile)
-    facts: dict[str, object] = {"video": video_fingerprint(path), "fps": fps, "tile": tile}
+    facts: dict[str, object] = {"video": file_fingerprint(path), "fps": fps, "tile": tile}
     folder = PartFolder(
         kept and kept / str(tile), path.stem, facts | {"detector": detector.fingerprint}
     )

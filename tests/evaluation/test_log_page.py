@@ -18,7 +18,7 @@ from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, MissingExtra, SettingError
 from sameplayer.evaluation import log_page_links, write_log_page
 from sameplayer.evaluation.log_page_crops import Album
-from sameplayer.evaluation.log_page_rows import axis, clock, player_rows
+from sameplayer.evaluation.log_page_rows import axis, clock, percent, player_rows
 from sameplayer.identity.corrections import Place, located, read_corrections
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.numbers.reader import NUMBERS
@@ -89,6 +89,23 @@ def test_pointing_at_a_strip_tells_when_where_and_how_sure(page: Page) -> None:
     assert page.get_attribute("rect[data-a='4']", "aria-label") == (
         "0:01.7 to 0:02.9, left, 55 %, not sure"
     )
+
+
+def test_what_a_person_said_is_shown_as_said(page: Page) -> None:
+    page.focus("rect[data-a='5']")
+    assert page.inner_text("#tip") == "blue 00: 0:00.5 to 0:01.7, right, you said so"
+    page.click("rect[data-a='5']")
+    assert "You said so" in page.inner_text("#shown")
+
+
+def test_who_somebody_could_be_is_told_apart_from_how_sure_the_identity_is(
+    page: Page, tmp_path: Path
+) -> None:
+    card = page.locator("#unsure ~ .cards .card").nth(1)
+    assert "unknown 2 55 %\nunknown 2 could be red 7: 60 %" in card.inner_text()
+    assert "could be red 7: 60 %" in page.locator("#players ~ .wide").inner_text()
+    card.locator("button[data-who='red 7']").click()
+    assert [(kind, player) for kind, _, _, player in rows_of(page, tmp_path)] == [("is", "red 7")]
 
 
 def test_a_click_shows_the_pictures_of_that_appearance(page: Page) -> None:
@@ -222,7 +239,8 @@ def large_log(tmp_path: Path, players: int = 120, appearances: int = 6000) -> Pl
             "number": [str(one % players) for one in number], "camera": "left", "shot": 0,
             "start_s": number * 0.9, "end_s": number * 0.9 + 4, "first_frame": 1, "last_frame": 9,
             "frames": 3, "probability": 0.9, "sure": number % 9 > 0, "second": "white 1",
-            "second_probability": 0.1, "rests_on": "appearance",
+            "second_probability": 0.1, "could_be": None, "could_be_probability": None,
+            "rests_on": "appearance",
         }
     )  # fmt: skip
     boxes = pd.DataFrame(
@@ -369,16 +387,17 @@ def test_a_clear_moment_is_shown_rather_than_a_crossing(log: PlayerLog) -> None:
 def test_somebody_who_is_not_in_the_log_yet_can_be_named_and_nobody_cannot(
     browser: Browser, log: PlayerLog, tmp_path: Path
 ) -> None:
-    second = {4: "blue 21", 7: "somebody new"}
+    second = {4: "=blue 21", 7: "somebody new"}  # what a spreadsheet would run is kept from it
     table = log.appearances.assign(
         second=[second.get(number, "") for number in log.appearances["appearance"]]
     )
     write_log_page(replace(log, appearances=table), tmp_path / "log.html")
     page = browser.new_page()
     page.goto((tmp_path / "log.html").as_uri())
-    page.click("button[data-who='blue 21']")
+    page.click("button[data-who='=blue 21']")
     (row,) = rows_of(page, tmp_path)
-    assert (row[0], row[3]) == ("is", "blue 21")
+    assert ",'=blue 21," in page.input_value("#rows")
+    assert (row[0], row[3]) == ("is", "=blue 21")
     assert page.locator("button[data-who='somebody new']").is_hidden()
     page.close()
 
@@ -411,3 +430,10 @@ def test_marks_of_the_axis_are_round_and_few(tmp_path: Path) -> None:
     rows = player_rows(log, log.players().assign(place=range(120)), Album(log, 0))
     assert {row["share"] for row in rows} == {"90 %"}
     assert {row["colour"] for row in rows} == {"white"}
+
+
+def test_percentages_of_one_question_are_100_at_most() -> None:
+    for first in np.linspace(0, 1, 201):
+        words = percent(first), percent(1 - first, first)
+        assert sum(int(one.split()[0]) for one in words) <= 100
+    assert percent(None) == ""

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
 from sameplayer.tracks.camera import Camera
 
 SIZE = (160, 96)
@@ -54,7 +54,7 @@ def make_log(folder: Path, frames: int = 30, video: bool = True) -> PlayerLog:
     """Return a log of two cameras, four people and eight appearances, two of which are not sure.
 
     Each person is seen in the first half of both videos and in the second half of the first; every
-    third frame has a box.
+    third frame has a box. A person said who appearance 5 is.
     """
     cameras = (Camera("left", folder / "left.mp4"), Camera("right", folder / "right.mp4", 0.5))
     if video:
@@ -79,7 +79,8 @@ def make_log(folder: Path, frames: int = 30, video: bool = True) -> PlayerLog:
             appearances.append(
                 (number, *who, camera.name, 0, seconds[0], seconds[-1], shown[0], shown[-1],
                  len(shown), 0.97 if sure else 0.55, sure, second, None if second is None else 0.3,
-                 "appearance, number" if who[3] else "appearance")
+                 *(("red 7", 0.6) if number == 7 else (None, None)),
+                 SAID if number == 5 else "appearance, number" if who[3] else "appearance")
             )  # fmt: skip
     links = [
         (0, 1, 6.5, 3.0, 3.0, 0.5, 0.0, True), (1, 2, 1.25, 0.5, 0.25, 0.5, 0.0, True),

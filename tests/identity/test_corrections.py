@@ -10,7 +10,13 @@ import pytest
 
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.identity import Correction, Place, read_corrections
-from sameplayer.identity.corrections import COLUMNS, add_corrections, located, write_corrections
+from sameplayer.identity.corrections import (
+    COLUMNS,
+    add_corrections,
+    check_players,
+    located,
+    write_corrections,
+)
 
 HEAD = ",".join(COLUMNS[:10])
 ONE = Correction("same", Place("left", 3, 20.0, 30.5), Place("right", 9, 1.0, 2.0))
@@ -105,3 +111,17 @@ TWO_HERE = Correction("is", Place("left", 5, 25.0, 33.0), None, "Ana")
 def test_a_place_where_nobody_stands_is_refused(place: Place, message: str) -> None:
     with pytest.raises(DataError, match=message):
         located([Correction("is", place, None, "Ana")], BOXES)
+
+
+def test_a_table_of_corrections_holds_no_formula_and_is_read_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    rows = (Correction("is", Place("=cmd", 1, -3.5, 2.0), player="@Ana", note="+1+1"),)
+    write_corrections(rows, path)
+    assert path.read_text().splitlines()[1] == "is,'=cmd,1,-3.5,2,,,,,'@Ana,,,'+1+1"
+    assert read_corrections(path) == rows
+
+
+def test_a_name_that_steers_a_terminal_is_refused() -> None:
+    rows = [Correction("is", Place("left", 1, 2, 3), player="Ana\x1b[2J")]
+    with pytest.raises(DataError, match=r"row 0: the name .* control character '\\x1b'"):
+        check_players(rows, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
 from sameplayer.errors import DataError, SettingError
+from sameplayer.gallery.enrolment import enrol
+from sameplayer.gallery.gallery import create_gallery
 from sameplayer.identity.crops_table import player_crops
 from sameplayer.identity.player_log import PlayerLog
 from tests.identity.logs import HUES, ODD, empty_log, make_log
@@ -26,16 +29,16 @@ def test_the_table_is_read_back_without_a_problem(log: PlayerLog, tmp_path: Path
     assert crops.scope is None
     assert check_crops(crops) == []
     table = crops.table
-    assert set(table["person"]) == {ODD, "blue 00", "blue unknown 1"}
+    assert set(table["person"]) == {ODD, "blue 00"}
     assert table["number"].dropna().unique().tolist() == ["7", "00"]
-    assert table["sequence"].nunique() == 6
+    assert table["sequence"].nunique() == 5
     assert set(table["role"]) == {"train"}
     assert table["camera"].nunique() == 2
 
 
 def test_each_crop_shows_its_player(log: PlayerLog, tmp_path: Path) -> None:
     crops = player_crops(log, tmp_path / "players.parquet")
-    hues = dict(zip((ODD, "blue 00", "blue unknown 1"), HUES, strict=False))
+    hues = dict(zip((ODD, "blue 00"), HUES, strict=False))
     for row in range(0, len(crops), 4):
         picture = crops.read(row)
         assert picture.shape == (56, 20, 3)
@@ -45,9 +48,18 @@ def test_each_crop_shows_its_player(log: PlayerLog, tmp_path: Path) -> None:
 
 def test_few_crops_are_spread_over_an_appearance(log: PlayerLog, tmp_path: Path) -> None:
     table = player_crops(log, tmp_path / "players.csv", sure_only=False, most=2).table
-    assert len(table) == 16
+    assert len(table) == 12
     assert table[table["sequence"] == "0"]["frame"].tolist() == [1, 13]
-    assert "unknown 2" in set(table["person"])
+    assert set(table["person"]) == {ODD, "blue 00"}
+
+
+def test_unknown_people_of_two_logs_are_never_one_person_of_a_gallery(tmp_path: Path) -> None:
+    gallery = create_gallery(tmp_path / "club", "colour", purpose="analysis")
+    for week in ("week1", "week2"):
+        log = make_log(tmp_path / week)
+        player_crops(log, tmp_path / week / "crops.csv", sure_only=False, most=1)
+        enrol(gallery, read_crops(tmp_path / week / "crops.csv"), actor="test")
+    assert {one.name for one in gallery.persons()} == {ODD, "blue 00"}
 
 
 def test_nothing_to_take_and_no_crops_are_refused(log: PlayerLog, tmp_path: Path) -> None:
@@ -55,4 +67,7 @@ def test_nothing_to_take_and_no_crops_are_refused(log: PlayerLog, tmp_path: Path
         player_crops(empty_log(tmp_path / "e"), tmp_path / "x.csv")
     with pytest.raises(SettingError, match="most is 0"):
         player_crops(log, tmp_path / "x.csv", most=0)
+    unknown = log.appearances.assign(name=None, number=None)
+    with pytest.raises(DataError, match="Nobody in the log has a name or a number"):
+        player_crops(replace(log, appearances=unknown), tmp_path / "x.csv")
     assert not (tmp_path / "x.csv").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Tree
 
@@ -12,7 +13,7 @@ import pytest
 from kloppy import sportscode
 
 from sameplayer.errors import SettingError
-from sameplayer.identity.export_mot import camera_file, identity_ids
+from sameplayer.identity.export_mot import camera_files, identity_ids
 from sameplayer.identity.exports import EXPORTS, export_log
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.tracks.box_files import read_boxes
@@ -171,10 +172,25 @@ def test_letters_that_no_xml_holds_do_not_spoil_it(tmp_path: Path) -> None:
             assert "bell \ufffd" in "".join(Tree.parse(path).getroot().itertext())
 
 
-def test_a_camera_is_no_way_out_of_the_folder() -> None:
-    assert camera_file("../../etc/passwd", ".txt") == "_.._etc_passwd.txt"
-    assert camera_file("Süd 2", ".txt") == "Süd 2.txt"
-    assert camera_file("..", ".txt") == "_.txt"
+def files_of(log: PlayerLog, *names: str) -> list[str]:
+    cameras = tuple(replace(log.cameras[0], name=name) for name in names)
+    return [camera_files(replace(log, cameras=cameras), ".txt")[name] for name in names]
+
+
+def test_a_camera_is_no_way_out_of_the_folder(log: PlayerLog) -> None:
+    assert files_of(log, "../../etc/passwd", "Süd 2", "..") == [
+        "_.._etc_passwd.txt", "Süd 2.txt", "_.txt",
+    ]  # fmt: skip
+
+
+def test_no_two_cameras_write_one_file(log: PlayerLog) -> None:
+    assert files_of(log, "a:b", "a?b", "a_b", "A_B") == [
+        "a_b (3).txt", "a_b (4).txt", "a_b.txt", "A_B (2).txt",
+    ]  # fmt: skip
+    composed, loose = files_of(log, "S\u00fcd", "Su\u0308d")
+    assert (composed, loose) == ("S\u00fcd.txt", "Su\u0308d (2).txt")
+    assert files_of(log, "nul") == ["nul_.txt"]
+    assert len(files_of(log, "\u00fc" * 300)[0].encode()) < 255
 
 
 def test_an_unknown_export_is_refused_with_the_nearest(log: PlayerLog, tmp_path: Path) -> None:

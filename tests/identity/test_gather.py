@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.gather import gather, seen_together
+from sameplayer.identity.gather import FOLLOWED, gather, seen_together
 from sameplayer.identity.samples import EACH_S, MOST, Samples, choose_boxes, cut_out
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
@@ -113,3 +114,16 @@ def test_a_tracklet_that_goes_over_to_somebody_else_is_cut_there() -> None:
     assert len(gathered.tracklets) == 13
     assert gathered.tracklets.spans()["last_frame"].iloc[0] == 20
     assert gathered.tracklets.spans()["first_frame"].iloc[1] == 21
+
+
+def test_tracklets_of_one_given_track_follow_each_other_also_where_one_is_cut() -> None:
+    tracklets = _tracklets(("a", 1, 40, 0), ("a", 1, 40, 300), ("a", 61, 100, 0))
+    persons = np.repeat([0, 1, 2], 40)
+    persons[20:40] = 3  # the first one goes over to somebody else
+    unlike = gather(tracklets, _samples(tracklets, persons))
+    together = replace(tracklets, follow=np.array([[0, 2]]))
+    gathered = gather(together, _samples(tracklets, persons))
+    assert len(gathered.tracklets) == 4
+    assert gathered.tracklets.follow.tolist() == [[1, 3]]
+    assert unlike.evidence.appearance[1, 3] < 0
+    assert gathered.evidence.appearance[1, 3] == gathered.evidence.appearance[3, 1] == FOLLOWED

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
+from sameplayer.identity.exports import export_log
 from sameplayer.identity.log_files import load_log, plain, save_log
 from sameplayer.identity.player_log import PlayerLog
 from tests.identity.logs import ODD, empty_log, make_log
@@ -159,3 +160,20 @@ def test_a_damaged_record_is_refused(folder: Path, change: dict[str, object], sa
     path.write_text("{")
     with pytest.raises(DataError, match="found what is no JSON"):
         load_log(folder)
+
+
+def test_no_table_for_people_holds_a_formula_and_older_logs_are_read(
+    log: PlayerLog, tmp_path: Path
+) -> None:
+    evil = '=HYPERLINK("http://example.org","x")'
+    table = log.appearances.assign(identity=evil, name="@SUM(A1)", second="+1+1", team="-cmd")
+    save_log(replace(log, appearances=table), tmp_path)
+    export_log(load_log(tmp_path), "mot", tmp_path)
+    for name in ("log.csv", "players.csv", "tracks/names.csv"):
+        cells = [cell for row in csv.reader((tmp_path / name).open()) for cell in row]
+        assert f"'{evil}" in cells
+        assert not [one for one in cells if one[:1] in tuple("=+-@") and not one[1:].isdigit()]
+    assert set(load_log(tmp_path).appearances["identity"]) == {evil}
+    older = table.drop(columns=["could_be", "could_be_probability"])
+    older.to_parquet(tmp_path / "log.parquet", index=False)
+    assert load_log(tmp_path).appearances["could_be"].isna().all()

@@ -132,3 +132,11 @@ def test_settings_out_of_range_are_refused_before_anything_is_read(given: dict[s
         replace(LogConfig(), tile="huge")
     with pytest.raises(DataError, match="no such"):
         identify_players([given["videos"][0], "absent.mp4"])
+
+
+@pytest.mark.parametrize("name", ["boxes", "roster", "corrections", "config", "encoder", "reader"])
+def test_an_argument_of_another_type_is_refused_by_its_name(
+    given: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(SettingError, match=f"{name} is of type int; expected"):
+        identify_players(given["videos"][0], **{name: 5})

@@ -50,6 +50,7 @@ def test_sides_that_numbers_do_not_tell_give_no_name_and_say_so() -> None:
     said = _four(["7", None, None, None], [0, 1, None, None])
     names = name_identities(said, ALONE, APART, Naming(ROSTER))
     assert all(name.name is None for name in names.names)
+    assert names.names[1].identity == "team B unknown 1"
     assert "Too few numbers" in names.remarks[0]
     told = name_identities(said, ALONE, APART, Naming(ROSTER, sides=SIDES))
     assert told.names[0].name == "Ana"
@@ -60,7 +61,7 @@ def test_nobody_gets_a_name_for_being_left_over() -> None:
     said = _four(["7", "8", "7", None], [0, 0, 1, 1])
     names = name_identities(said, ALONE, spans([(0, 9)] * 4), Naming(ROSTER, sides=SIDES))
     assert [name.name for name in names.names] == ["Ana", "Bo", "Cleo", None]
-    assert names.names[3].identity == "team B unknown 1"
+    assert names.names[3].identity == "Blues unknown 1"
 
 
 def test_one_player_is_not_in_two_places_the_surer_reading_wins() -> None:

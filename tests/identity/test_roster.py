@@ -52,3 +52,32 @@ def test_no_roster_and_nobody_of_a_name(tmp_path: Path) -> None:
         read_roster(tmp_path / "none.csv")
     with pytest.raises(DataError, match="Did you mean 'Cleo'"):
         read_roster(_written(tmp_path, GOOD)).find("Cloe")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Team;No.;Player\nReds;07;Ana\nReds;8.0;Bo\n",
+        "club\tShirt\tplayer name\nReds\t7\tAna\nReds\t#8\tBo\n",
+        "team,nr,name,role\nReds,7,Ana,goalkeeper\nReds,8,Bo,\nReds,,Cy,Coach\nRef,1,Di,referee\n",
+    ],
+)
+def test_rosters_as_clubs_have_them_are_read(tmp_path: Path, text: str) -> None:
+    players = read_roster(_written(tmp_path, text)).players
+    assert [(one.team, one.number, one.name) for one in players] == [
+        ("Reds", "7", "Ana"), ("Reds", "8", "Bo"),
+    ]  # fmt: skip
+
+
+def test_the_team_may_be_left_out_where_there_is_one(tmp_path: Path) -> None:
+    assert read_roster(_written(tmp_path, "number,name\n7,Ana\n00,Bo\n")).teams == ("roster",)
+
+
+def test_errors_name_the_row_of_the_file_and_columns_as_they_stand_there(tmp_path: Path) -> None:
+    text = "team,number,name,role\nA,,Cy,coach\nA,x,Ana,\n"
+    with pytest.raises(DataError, match="row 1: 'x' is no shirt number"):
+        read_roster(_written(tmp_path, text))
+    with pytest.raises(DataError, match="found Team, Rücken, Player"):
+        read_roster(_written(tmp_path, "Team,Rücken,Player\nA,7,Ana\n"))
+    with pytest.raises(DataError, match=r"row 0: the control character '\\x1b' in 'A\\x1b\[2J'"):
+        read_roster(_written(tmp_path, "team,number,name\nA,7,A\x1b[2J\n"))

@@ -108,13 +108,14 @@ def test_known_numbers_come_from_the_table_or_a_file(tmp_path: Path) -> None:
 
 
 def test_a_roster_is_a_column_or_lines(tmp_path: Path) -> None:
-    table, lines, wrong = (tmp_path / name for name in ("a.csv", "a.txt", "b.csv"))
+    table, lines, wrong = (tmp_path / name for name in ("a.csv", "a.txt", "b.txt"))
     table.write_text("name,number\nx,7\ny,00\n")
     lines.write_text("\ufeff7\n\n 00\n", encoding="utf-8")
     assert read_roster(table) == read_roster(lines) == ("7", "00")
     wrong.write_bytes("number\n7\n".encode("utf-16"))
-    with pytest.raises(DataError, match=r"b\.csv: cannot be read as text in UTF-8"):
+    with pytest.raises(DataError, match=r"b\.txt: cannot be read as text in UTF-8"):
         read_roster(wrong)
+    wrong = tmp_path / "b.csv"
     wrong.write_text("shirt\n7\n")
     with pytest.raises(DataError, match="no column 'number'; found shirt"):
         read_roster(wrong)

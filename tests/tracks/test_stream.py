@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        found(match, folder=tmp_path / "file")
+        found(match, folder=tmp_path / "file", detector=counting()[1])
 
 
 def test_camera_names_cannot_leave_the_folder(tmp_path: Path) -> None:
@@ -281,3 +281,28 @@ def test_a_detector_without_people_gives_no_tracklets(match: tuple[Camera, ...])
 def test_boxes_that_are_none_at_all_are_no_tracklets(match: tuple[Camera, ...]) -> None:
     nothing = Boxes(np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
     assert len(found(match[:1], boxes=nothing)) == 0
+
+
+def test_boxes_of_a_detector_without_a_fingerprint_are_not_taken_for_another_s(
+    match: tuple[Camera, ...], tmp_path: Path
+) -> None:
+    def twice(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        xywh, score = bright_people(picture)
+        return np.concatenate([xywh, xywh + np.array([0, 50, 0, 0])]), np.tile(score, 2)
+
+    side = match[1:]
+    once = found(side, folder=tmp_path)
+    both = found(side, folder=tmp_path, detector=twice)
+    assert len(both.table) == 2 * len(once.table)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_given_track_with_a_gap_is_two_tracklets_that_follow_each_other(
+    match: tuple[Camera, ...],
+) -> None:
+    frames = [*range(1, 6), *range(14, 21)]
+    away = boxes_at({frame: [(30.0, 50.0)] for frame in frames}, track=7)
+    whole = boxes_at({frame: [(30.0, 50.0)] for frame in range(1, 21)}, track=7)
+    tracklets = found(match, boxes={"main": whole, "side": away}, cuts={"main": []})
+    assert tracklets.spans()["boxes"].tolist() == [20, 5, 7]
+    assert tracklets.follow.tolist() == [[1, 2]]

@@ -61,7 +61,8 @@ class Shown:
     annotate: bool = False
     """Write each video with the boxes and names drawn into it."""
     crops: bool = False
-    """Write the crops of each player as a table, crops.csv, from which train can learn."""
+    """Write the crops of each player with a name or number as a table, crops.csv, for train or
+    gallery enrol."""
     maps: bool = True
     """Show in the page, for some links, what in the two pictures matches."""
 
@@ -225,13 +226,11 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
     from sameplayer.evaluation.log_page import write_log_page
     from sameplayer.identity.annotate import annotated_video
     from sameplayer.identity.crops_table import player_crops
-    from sameplayer.identity.export_mot import camera_file
+    from sameplayer.identity.export_mot import camera_files
     from sameplayer.identity.exports import export_log
 
     for name in dict.fromkeys(("mot", *shown.export)):
         export_log(made, name, out)
-    if shown.crops:
-        player_crops(made, out / "crops.csv")
     with bar("cutting out pictures") as advance:
         write_log_page(
             made,
@@ -240,11 +239,13 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
             reader=reader,
             progress=advance,
         )
+    if shown.crops:
+        player_crops(made, out / "crops.csv")
     if shown.annotate:
         with stages() as tell:
             for camera in made.cameras:
                 what = f"drawing into {camera.name}"
-                path = out / "annotated" / camera_file(camera.name, ".mp4")
+                path = out / "annotated" / camera_files(made, ".mp4")[camera.name]
                 annotated_video(
                     made,
                     camera.name,

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.cells import guarded_table, unguarded_table
 from sameplayer.data.columns import BOX, SCOPES, TEXT, frozen, normalised, refuse_gaps
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import Box, read_crop
@@ -223,13 +224,14 @@ def read_crops(path: str | Path) -> Crops:
 def read_csv(path: Path, *, all_text: bool = False) -> pd.DataFrame:
     """Read a CSV in which only the empty cell is missing; columns that name something are text."""
     try:
-        return pd.read_csv(
+        table = pd.read_csv(
             path,
             dtype=str if all_text else dict.fromkeys(TEXT, str),
             keep_default_na=False,
             na_values=[""],
             encoding="utf-8-sig",
         )
+        return unguarded_table(table)
     except (ValueError, OSError, OverflowError) as error:
         raise DataError(f"{path}: cannot be read as a table ({error}).") from error
 
@@ -247,7 +249,7 @@ def write_crops(crops: Crops, path: str | Path) -> None:
             except (OverflowError, TypeError, ValueError) as error:  # of numbers over 64 bits, say
                 raise DataError(f"{path}: no Parquet holds this ({error}); write .csv.") from error
         else:
-            crops.table.to_csv(partial, index=False)
+            guarded_table(crops.table).to_csv(partial, index=False)
         facts = json.dumps({"scope": crops.scope, "root": root}, indent=2)
         write_text(path.with_suffix(".json"), facts + "\n")
 

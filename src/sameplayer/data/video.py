@@ -112,9 +112,10 @@ class Video:
             frame = self._latest.get(number - 1)
             if frame is None:
                 frame = self._find(number - 1)
-            if frame is None or frame.is_corrupt:
+            picture = None if frame is None or frame.is_corrupt else self._picture(frame)
+            if picture is None:
                 raise DataError(f"{self.path}: frame {number} is damaged and cannot be decoded.")
-            return self._picture(frame)
+            return picture
 
     def frames(self, fps: float | None = None) -> Iterator[Frame]:
         """Yield all frames in order, or at most ``fps`` a second, as ``read_frames`` says."""
@@ -127,9 +128,10 @@ class Video:
                 place = known
                 time_s = float(self._index.times[place])
                 part = place if fps is None else int(time_s * fps + 1e-6)
-                if part > last:
+                picture = self._picture(frame) if part > last else None
+                if picture is not None:
                     last = part
-                    yield Frame(place + 1, time_s, self._picture(frame))
+                    yield Frame(place + 1, time_s, picture)
 
     def pick(self, numbers: Iterable[int]) -> Iterator[Frame]:
         """Yield the frames of these rising numbers; those that cannot be decoded are left out.
@@ -143,8 +145,11 @@ class Video:
                 position += 1
             if position == len(wanted):
                 return
+            picture = None
             if wanted[position] == place and not frame.is_corrupt:
-                yield Frame(place + 1, float(self._index.times[place]), self._picture(frame))
+                picture = self._picture(frame)
+            if picture is not None:
+                yield Frame(place + 1, float(self._index.times[place]), picture)
 
     def _decode_from(self, first: int) -> Iterator[tuple[int, Any]]:
         """Yield (place, frame) from a key frame before a place on, with a decoder of its own."""
@@ -230,12 +235,13 @@ class Video:
                 self._place = len(self) - 1
         return None
 
-    def _picture(self, frame: Any) -> Picture:
+    def _picture(self, frame: Any) -> Picture | None:
+        """Return a decoded frame as it is shown, or None where it cannot be turned to RGB."""
         refuse_pixels(str(self.path), frame.width, frame.height)
         try:
             pixels: Picture = frame.to_ndarray(format="rgb24")
-        except (decoder_errors(), ValueError) as error:
-            raise DataError(f"{self.path}: a frame cannot be turned to RGB ({error}).") from error
+        except (decoder_errors(), ValueError):
+            return None
         return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 

@@ -10,7 +10,7 @@ from sameplayer.evaluation.log_page_crops import Album
 from sameplayer.identity.corrections import COLUMNS
 from sameplayer.identity.export_sportscode import hue_of
 from sameplayer.identity.log_files import rows_of, text_or
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.player_log import SAID, PlayerLog
 
 OF_PLAYER = 4  # crops in the table of players
 WIDTH = 1000  # units of a timeline
@@ -61,7 +61,8 @@ def player_rows(log: PlayerLog, players: pd.DataFrame, album: Album) -> list[dic
                 "cameras": one["cameras"],
                 "appearances": one["appearances"],
                 "unsure": int((~own["sure"].astype(bool)).sum()),
-                "share": "" if pd.isna(share) else f"{100 * share:.0f} %",
+                "share": percent(share),
+                "could_be": _could_be(own.iloc[0]),
                 "crops": _spread(crops, OF_PLAYER),
                 "hue": round(360 * hue_of(int(one["place"]))),
                 "strips": [_strip(row, lanes, start, seconds) for row in rows_of(own)],
@@ -73,15 +74,40 @@ def player_rows(log: PlayerLog, players: pd.DataFrame, album: Album) -> list[dic
 def _strip(row: Any, lanes: dict[str, int], start: float, seconds: float) -> dict[str, Any]:
     left = WIDTH * (row.start_s - start) / seconds
     wide = max(NARROWEST, WIDTH * (row.end_s - row.start_s) / seconds)
-    likely = "" if pd.isna(row.probability) else f", {100 * row.probability:.0f} %"
+    likely = "you said so" if _said(row) else percent(row.probability)
+    words = [f"{clock(row.start_s)} to {clock(row.end_s)}", row.camera, likely]
     return {
         "appearance": int(row.appearance),
         "x": f"{min(left, WIDTH - wide):.1f}",
         "wide": f"{wide:.1f}",
         "y": lanes[row.camera] * LANE + 1,
         "sure": bool(row.sure),
-        "words": f"{clock(row.start_s)} to {clock(row.end_s)}, {row.camera}{likely}",
+        "words": ", ".join(filter(None, words)),
     }
+
+
+def percent(share: Any, rest_of: Any = None) -> str:
+    """Return a probability in whole percent, "" where it is missing.
+
+    rest_of    the probability of another answer to the same question: the two percentages sum to
+               100 at most
+    """
+    if pd.isna(share):
+        return ""
+    whole = round(100 * float(share))
+    if rest_of is not None and not pd.isna(rest_of):
+        whole = min(whole, 100 - round(100 * float(rest_of)))
+    return f"{whole} %"
+
+
+def _said(row: Any) -> bool:
+    return text_or(row.rests_on) == SAID
+
+
+def _could_be(row: Any) -> str:
+    """Return which player an appearance's identity could be, with the probability; "" for none."""
+    name = text_or(row.could_be)
+    return f"{name}: {percent(row.could_be_probability)}" if name else ""
 
 
 def _spread(items: list[int], most: int) -> list[int]:
@@ -117,12 +143,15 @@ def unsure_rows(log: PlayerLog) -> list[dict[str, Any]]:
             "when": f"{clock(row.start_s)} to {clock(row.end_s)}, {row.camera}",
             "rests_on": text_or(row.rests_on),
             "names": [
-                (text_or(name), "" if pd.isna(share) else f"{100 * share:.0f} %")
+                (text_or(name), share)
                 for name, share in (
-                    (row.identity, row.probability), (row.second, row.second_probability)
+                    (row.identity, percent(row.probability)),
+                    (row.second, percent(row.second_probability, row.probability)),
                 )
                 if text_or(name)
             ],
+            "could_be": text_or(row.could_be),
+            "could_be_words": _could_be(row),
         }
         for row in rows_of(table)
     ]  # fmt: skip
@@ -157,7 +186,7 @@ def script_data(
     ]
     wanted = {row for number in found for row in album.of(number)} - drawn
     pictures = {row: album.addresses[row] for row in sorted(wanted)}
-    return {"a": found, "i": identities, "p": pictures, "columns": list(COLUMNS)}
+    return {"a": found, "i": identities, "p": pictures, "columns": list(COLUMNS), "said": SAID}
 
 
 def _called(player: Any) -> str:

@@ -91,10 +91,12 @@ def write_events(gallery: Gallery, path: str | Path, *, actor: str) -> int:
         else:
             import pandas as pd
 
+            from sameplayer.data.cells import guarded_table
+
             table = pd.DataFrame(rows, columns=names)
             table["subjects"] = [" ".join(json.loads(one)) for one in table["subjects"]]
             table["undone_by"] = table["undone_by"].astype("Int64")
-            table.to_csv(partial, index=False)
+            guarded_table(table).to_csv(partial, index=False)
     return len(rows)
 
 

@@ -12,7 +12,7 @@ from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.gather import Gathered
 from sameplayer.identity.link import pair_odds
 from sameplayer.identity.naming import Name, Names
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
 
 SHOWN = 60  # pairs of each kind that the log keeps: surest, least sure, likeliest not joined
 BLOCK = 256  # rows of all pairs that are looked through at once
@@ -26,20 +26,24 @@ def assemble(
     sure: Sureness,
     facts: dict[str, Any],
     threshold: float,
+    said: np.ndarray | None = None,
 ) -> PlayerLog:
     """Return the log of tracklets with these identities.
 
     labels    (n,) from 0: the identity of each tracklet
     sure      how sure each tracklet's identity is
+    said      (n,) bool: tracklets whose identity corrections give; None: no corrections
 
-    An appearance is as probable as its identity and, where it has a name, as that. Of two boxes of
-    one person in one frame the surer one stays.
+    An appearance is as probable as its identity and, where it has a name, as that. The second best
+    answers the same question, so that the two sum to 1 at most. Which player an identity without a
+    name could be is another question, and has columns of its own. Of two boxes of one person in
+    one frame the surer one stays.
     """
     tracklets = gathered.tracklets
     appearances = tracklets.spans().reset_index(names="appearance")
     appearances = appearances.rename(columns={"boxes": "frames"})
     named = [names.names[label] for label in labels]
-    given = np.array([one.name is not None or one.number is not None for one in named], bool)
+    given = np.array([_has_name(one) for one in named], bool)
     likely = sure.probability * np.where(given, [one.probability for one in named], 1.0)
     appearances["identity"] = [one.identity for one in named]
     for column in ("name", "team", "number"):
@@ -47,11 +51,15 @@ def assemble(
     appearances["probability"] = np.round(likely, 4)
     appearances["sure"] = likely >= threshold
     second = [_second(names, named[row], sure, row) for row in range(len(named))]
-    appearances["second"] = pd.array([name for name, _ in second], dtype="string")
-    appearances["second_probability"] = np.round([share for _, share in second], 4)
+    could_be = [(None, None) if _has_name(one) else _likeliest(one) for one in named]
+    for column, found in (("second", second), ("could_be", could_be)):
+        appearances[column] = pd.array([name for name, _ in found], dtype="string")
+        shares = np.array([share for _, share in found], float)
+        appearances[f"{column}_probability"] = np.floor(shares * 1e4) / 1e4  # never over the rest
     links = _links(gathered.evidence, labels)
     appearances["rests_on"] = [
-        _rests_on(gathered.evidence, labels, row, one) for row, one in enumerate(named)
+        SAID if said is not None and said[row] else _rests_on(gathered.evidence, labels, row, one)
+        for row, one in enumerate(named)
     ]
     boxes = _one_place(tracklets.table.rename(columns={"tracklet": "appearance"}), labels)
     facts = {**facts, "contradictions": _contradictions(links, named)}
@@ -61,13 +69,23 @@ def assemble(
 
 
 def _second(names: Names, name: Name, sure: Sureness, row: int) -> tuple[str | None, float]:
-    """Return the next best: another identity for the tracklet, or another name for the identity."""
+    """Return the next best: another identity, or for one with a name another name."""
     other = int(sure.second[row])
     elsewhere = float(sure.second_probability[row])
     renamed = name.second_probability * float(sure.probability[row])
-    if name.second is not None and renamed >= elsewhere:
+    if _has_name(name) and name.second is not None and renamed >= elsewhere:
         return name.second, renamed
+    if elsewhere <= 0:
+        return None, 0.0
     return ("somebody new" if other < 0 else names.names[other].identity), elsewhere
+
+
+def _has_name(name: Name) -> bool:
+    return name.name is not None or name.number is not None
+
+
+def _likeliest(name: Name) -> tuple[str | None, float | None]:
+    return name.second, None if name.second is None else name.second_probability
 
 
 def _one_place(boxes: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:

@@ -12,6 +12,8 @@ from scipy.sparse import coo_array
 from sameplayer.errors import DataError
 
 SECONDS = 60.0
+UNLIKELY = 0.1
+"""Probability of a name at which giving it is worth as much as giving none."""
 
 
 def crowds(labels: np.ndarray, presence: pd.DataFrame) -> list[frozenset[int]]:
@@ -34,8 +36,10 @@ def choose(
     apart: np.ndarray,
     crowd: tuple[list[frozenset[int]], np.ndarray, int],
     fixed: Mapping[int, int],
-) -> np.ndarray:
-    """Return (k,) the player of each identity, -1: unknown.
+) -> tuple[np.ndarray, bool]:
+    """Return (k,) the player of each identity, -1: unknown, and whether no choice is better.
+
+    The best choice that was found in SECONDS is not surely the best.
 
     chances    (k, p) probabilities
     allowed    (k, p) bool: the names that may be given
@@ -44,14 +48,15 @@ def choose(
                are on the field at most
     fixed      identity -> player that must be chosen
 
-    The sum of log(probability / smallest allowed one) is as high as can be. Raises DataError where
-    what is fixed cannot hold together.
+    The sum of log(probability / UNLIKELY) over the names that are given is as high as can be.
+    Raises DataError where what is fixed cannot hold together, and where SECONDS were too few to
+    find any choice.
     """
     who, names = np.nonzero(allowed)
     chosen = np.full(len(chances), -1)
     if not len(who):
-        return chosen
-    gain = np.log(np.maximum(chances[who, names], 1e-9) / 0.1)
+        return chosen, True
+    gain = np.log(np.maximum(chances[who, names], 1e-9) / UNLIKELY)
     must = np.array([fixed.get(int(one)) == name for one, name in zip(who, names, strict=True)])
     rows = _one_each(who) + _one_place(who, names, apart)
     limits = [1.0] * len(rows)
@@ -67,6 +72,12 @@ def choose(
         integrality=np.concatenate([np.ones(len(who)), np.zeros(hidden)]),
         options={"time_limit": SECONDS},
     )
+    if done.x is None and (done.status == OUT_OF_TIME or not fixed):  # no names always hold
+        raise DataError(
+            f"No names were found in {SECONDS:g} s for {len(chances)} identities and "
+            f"{chances.shape[1]} players ({done.message}). Split the match into shorter videos, or "
+            "say who some of the players are with corrections."
+        )
     if done.x is None:
         raise DataError(
             "The names that corrections give cannot hold together: somebody would be in two places "
@@ -74,9 +85,10 @@ def choose(
         )
     taken = np.flatnonzero(done.x[: len(who)] > 0.5)
     chosen[who[taken]] = names[taken]
-    return chosen
+    return chosen, done.status == BEST
 
 
+BEST, OUT_OF_TIME = 0, 1  # of scipy's status
 Row = list[tuple[int, float]]
 
 

@@ -10,7 +10,7 @@ curve also knows how many the identity has.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,11 +98,16 @@ def confidence(
     *,
     curve: Confidence = DEFAULT,
     blocked: np.ndarray | None = None,
+    called: np.ndarray | None = None,
 ) -> Sureness:
     """Return how sure the identity of each tracklet is.
 
     labels     (n,) from 0, as ``link`` gives
     blocked    (m, 2) pairs that are surely two persons, as ``link`` had them
+    called     (k,) int64: identities of equal numbers are pieces of one player, and what speaks for
+               one of them is no doubt about the others; None: each is somebody else
+
+    ``probability + second_probability`` is 1 at most.
     """
     odds = support(evidence, labels, blocked).astype(np.float64)
     rows = np.arange(len(labels))
@@ -115,10 +120,30 @@ def confidence(
     margin = np.clip(own - np.maximum(best, -WIDEST), -WIDEST, WIDEST)
     probability = curve.probability(margin, size[labels])
     finite = np.isfinite(best)
-    share = np.exp(others - np.where(finite, best, 0.0)[:, None]).sum(axis=1)
-    follow = np.where(finite, (1 - probability) / np.maximum(share, 1), 0.0)
-    second = np.where(finite & (second < odds.shape[1]), second, -1)
+    shares = np.exp(others - np.where(finite, best, 0.0)[:, None])
+    shares *= ((1 - probability) / np.maximum(shares.sum(axis=1), 1))[:, None]
+    if called is not None:
+        pieces = np.append(called, -1) == called[labels][:, None]
+        probability = probability + (shares * pieces).sum(axis=1)
+        shares[pieces] = 0
+        second = shares.argmax(axis=1)
+    follow = np.where(finite, shares[rows, second], 0.0)
+    second = np.where((follow > 0) & (second < odds.shape[1]), second, -1)
     return Sureness(probability, second, follow, margin, size[labels])
+
+
+def believed(sure: Sureness, groups: np.ndarray, said: np.ndarray) -> Sureness:
+    """Return how sure each identity is once corrections are believed.
+
+    groups    (n,) int64: tracklets of equal numbers were said to be one person, so each is as sure
+              as the surest of them
+    said      (n,) bool: tracklets whose identity was said: they are certain
+    """
+    best = np.zeros(len(groups))
+    np.maximum.at(best, groups, sure.probability)
+    probability = np.where(said, 1.0, best[groups])
+    follow = np.minimum(sure.second_probability, 1 - probability)
+    return replace(sure, probability=probability, second_probability=follow)
 
 
 def fit_confidence(

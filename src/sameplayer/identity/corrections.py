@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.crops import read_csv
+from sameplayer.data.cells import control_character, guarded, read_text_table
 from sameplayer.errors import DataError, MissingFile, did_you_mean
 from sameplayer.files import write_text
 from sameplayer.identity.roster import Roster
@@ -67,7 +67,7 @@ def read_corrections(path: str | Path) -> tuple[Correction, ...]:
     path = Path(path)
     if not path.is_file():
         raise MissingFile(f"{path}: no such corrections; expected a .csv file.")
-    table = read_csv(path, all_text=True)
+    table = read_text_table(path, NEEDED)
     names = [str(name).strip() for name in table.columns]
     missing = [name for name in NEEDED if names.count(name) != 1]
     if missing:
@@ -87,10 +87,8 @@ def write_corrections(corrections: Iterable[Correction], path: str | Path) -> No
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in corrections:
-        writer.writerow(
-            [one.kind, *_cells(one.first), *_cells(one.second), one.player, *one.appearances,
-             one.note]
-        )  # fmt: skip
+        cells = [one.kind, *_cells(one.first), *_cells(one.second), one.player, *one.appearances]
+        writer.writerow(map(guarded, [*cells, one.note]))
     write_text(path, file.getvalue())
 
 
@@ -161,11 +159,17 @@ def check_cameras(corrections: Sequence[Correction], cameras: Sequence[str]) -> 
 def check_players(corrections: Sequence[Correction], roster: Roster | None) -> dict[int, int]:
     """Return the roster's row of each correction of kind ``is``, by the correction's row.
 
-    Raises DataError naming the row for a player who is not on the roster. Without a roster there
-    are none.
+    Raises DataError naming the row for a player who is not on the roster, and for a name with a
+    control character. Without a roster there are no rows.
     """
     found = {}
     for row, one in enumerate(corrections):
+        strange = control_character(one.player)
+        if strange is not None:
+            raise DataError(
+                f"Corrections, row {row}: the name {one.player!r} holds the control character "
+                f"{strange!r}; expected a name on one line."
+            )
         if one.kind == "is" and roster is not None:
             try:
                 found[row] = roster.find(one.player)

@@ -1,4 +1,4 @@
-"""Crops of each player of a log, as a crop table from which an encoder can learn."""
+"""Crops of each known player of a log, as a crop table to train on or to enrol."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from sameplayer.identity.player_log import PlayerLog
 def player_crops(
     log: PlayerLog, out: str | Path, *, sure_only: bool = True, most: int = 16
 ) -> Crops:
-    """Write the crops of each player as a crop table (.csv or .parquet), and return it.
+    """Write the crops of each known player as a crop table (.csv or .parquet), and return it.
+
+    Known is who has a name or a number. "white unknown 3" is somebody else in every log, and may
+    be a player who has a number elsewhere in this one, so such identities are left out.
 
     sure_only    leave out the appearances that are not sure
     most         crops of one appearance, spread over its time
 
     A row a crop: image is a frame of a camera's video such as match.mp4#12, with the box in it;
     person is the identity, within the whole set; sequence an appearance; role "train"; and camera,
-    frame, team, number, game. Where the same person is under two identities, such as "white
-    unknown 3" and "white 7", training would part them: leave those identities out, or give a
-    roster. Raises DataError where no crop is left or the table cannot be written, SettingError.
+    frame, team, number, game. Raises DataError where no crop is left or the table cannot be
+    written, SettingError.
     """
     if most < 1:
         raise SettingError("most", most, "1 or more")
@@ -35,6 +37,12 @@ def player_crops(
     boxes = boxes[boxes["sure"].astype(bool)] if sure_only else boxes
     if not len(boxes):
         raise DataError("The log has no appearance that is sure; expected one or more to take.")
+    boxes = boxes[boxes["name"].notna() | boxes["number"].notna()]
+    if not len(boxes):
+        raise DataError(
+            "Nobody in the log has a name or a number; expected one player or more whose crops can "
+            "be taken. Give a roster, or say who people are with corrections."
+        )
     boxes = boxes.sort_values(["appearance", "frame"], kind="stable", ignore_index=True)
     chosen = boxes.iloc[_spread(boxes["appearance"].to_numpy(), most)]
     folder = out.parent.resolve()

@@ -37,6 +37,24 @@ class Demands:
         """Return identity -> row of the roster, for ``Naming.fixed``."""
         return {int(labels[tracklet]): row for tracklet, row in self.row.items()}
 
+    def groups(self, count: int) -> np.ndarray:
+        """Return (count,) int64: tracklets that are said to be one person have one number."""
+        return grouped(self.joined, count)
+
+    def said(self, labels: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: tracklets whose identity is said.
+
+        Those that ``is`` names, those that are said to be the same person, and identities all of
+        whose tracklets are said to be one person.
+        """
+        groups = self.groups(len(labels))
+        named = np.isin(groups, groups[list(self.player)])
+        pairs = np.unique(np.stack([labels, groups], axis=1), axis=0)
+        one = np.bincount(pairs[:, 0], minlength=int(labels.max(initial=-1)) + 1) == 1
+        several = np.bincount(labels, minlength=len(one)) > 1
+        whole: np.ndarray = (one & several)[labels]
+        return named | whole
+
     def called(self, labels: np.ndarray) -> dict[int, str]:
         """Return identity -> name, for ``Naming.called`` where there is no roster."""
         return {int(labels[tracklet]): name for tracklet, name in self.player.items()}

@@ -13,7 +13,7 @@ import pandas as pd
 from sameplayer.data.video import open_video
 from sameplayer.errors import SameplayerError
 from sameplayer.files import write_text
-from sameplayer.identity.export_mot import boxes_with_identity, camera_file
+from sameplayer.identity.export_mot import boxes_with_identity, camera_files
 from sameplayer.identity.export_sportscode import write_tree, xml_text
 from sameplayer.identity.log_files import text_or
 from sameplayer.identity.player_log import PlayerLog
@@ -31,7 +31,7 @@ def export_cvat(log: PlayerLog, folder: Path) -> list[Path]:
     between two boxes by interpolation.
     """
     boxes = boxes_with_identity(log)
-    paths = []
+    paths, files = [], camera_files(log, ".xml")
     for camera in log.cameras:
         own = boxes[boxes["camera"] == camera.name]
         size, length, _ = video_facts(log, camera)
@@ -40,7 +40,7 @@ def export_cvat(log: PlayerLog, folder: Path) -> list[Path]:
         _add_meta(root, camera, size, length)
         for number, (_, track) in enumerate(own.groupby("appearance", sort=True)):
             _add_track(root, number, track, length)
-        path = folder / "cvat" / camera_file(camera.name, ".xml")
+        path = folder / "cvat" / files[camera.name]
         write_tree(root, path)
         paths.append(path)
     return paths

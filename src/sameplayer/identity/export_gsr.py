@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sameplayer.files import write_text
-from sameplayer.identity.export_mot import boxes_with_identity, camera_file, identity_ids
+from sameplayer.identity.export_mot import boxes_with_identity, camera_files, identity_ids
 from sameplayer.identity.log_files import text_or
 from sameplayer.identity.player_log import PlayerLog
 
@@ -28,7 +28,7 @@ def export_gsr(log: PlayerLog, folder: Path) -> list[Path]:
     ids = identity_ids(log)
     boxes = boxes_with_identity(log)
     teams = boxes["team"].value_counts().index[:2].tolist()
-    paths = []
+    paths, files = [], camera_files(log, ".json")
     for place, camera in enumerate(log.cameras, start=1):
         own = boxes[boxes["camera"] == camera.name].sort_values(["frame", "appearance"])
         sides = _sides(own, teams)
@@ -38,7 +38,7 @@ def export_gsr(log: PlayerLog, folder: Path) -> list[Path]:
             )
             for number, one in enumerate(own.itertuples(index=False), start=1)
         ]
-        path = folder / "gsr" / camera_file(camera.name, ".json")
+        path = folder / "gsr" / files[camera.name]
         write_text(path, json.dumps({"predictions": predictions}, ensure_ascii=False) + "\n")
         paths.append(path)
     return paths

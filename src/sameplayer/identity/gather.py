@@ -28,6 +28,7 @@ FEWEST_WEARERS = 10  # tracklets of a camera for kits to be found in it
 UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
 Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
 UNSEEN = -1.0  # log-odds of appearance for one of whom there is no good picture: stay alone
+FOLLOWED = 4.0  # log-odds of appearance, at least, for two that a given track says are one person
 BLOCK = 512  # rows of a square array that are worked on at once
 MOST_MISSES = 40  # shots without a view after which only views that are known are tried
 FEWEST_S = 1.0  # that two views must share for one to be sought in the other
@@ -72,6 +73,9 @@ def gather(
     rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
     pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
     appearance = _appearance(rows, pictures, looks)
+    first, second = tracklets.follow.T
+    for pair in ((first, second), (second, first)):
+        appearance[pair] = np.maximum(appearance[pair], FOLLOWED)
     views, place = _places(tracklets, appearance, seed)
     number = _numbers(samples, of, len(tracklets))
     evidence = Evidence(appearance, place, apart, number, team, pictures.astype(float))
@@ -221,7 +225,11 @@ def _cut(
         return tracklets
     table = tracklets.table.copy()
     table["tracklet"] = np.cumsum(begins) - 1
-    return Tracklets(table, tracklets.cameras, tracklets.notes)
+    numbers = table["tracklet"].to_numpy()
+    follow = tracklets.follow.copy()  # the last part of one goes on with the first of the next
+    follow[:, 0] = numbers[tracklets.starts[follow[:, 0] + 1] - 1]
+    follow[:, 1] = numbers[tracklets.starts[follow[:, 1]]]
+    return Tracklets(table, tracklets.cameras, tracklets.notes, follow)
 
 
 def _numbers(samples: Samples, of: np.ndarray, count: int) -> np.ndarray:

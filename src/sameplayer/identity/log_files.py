@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.cells import control_character, write_csv
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import whole_file, write_text
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
@@ -29,9 +30,10 @@ TABLES = {"appearances": "log.parquet", "boxes": "boxes.parquet", "links": "link
 COLUMNS = {"appearances": APPEARANCES, "boxes": BOXES, "links": LINKS}
 WHOLE = ("appearance", "shot", "first_frame", "last_frame", "frames", "frame")
 REAL = ("start_s", "end_s", "time_s", "left", "top", "width", "height")
-SHARES = ("probability", "second_probability", "score")
+SHARES = ("probability", "second_probability", "could_be_probability", "score")
 TRUTHS = ("sure", "joined")
-ROUNDED = {"start_s": 3, "end_s": 3, "probability": 4, "second_probability": 4}
+ROUNDED = {"start_s": 3, "end_s": 3}
+LATER = ("could_be", "could_be_probability")  # columns that older logs do not have
 
 
 def save_log(log: PlayerLog, folder: str | Path) -> Path:
@@ -49,8 +51,8 @@ def save_log(log: PlayerLog, folder: str | Path) -> Path:
     for name, file in TABLES.items():
         table = _in_order(getattr(log, name), COLUMNS[name])
         _write_parquet(table, folder / file)
-    _write_csv(log.appearances[list(APPEARANCES)].round(ROUNDED), folder / "log.csv")
-    _write_csv(log.players().round(3), folder / "players.csv")
+    write_csv(log.appearances[list(APPEARANCES)].round(ROUNDED), folder / "log.csv")
+    write_csv(log.players().round(3), folder / "players.csv")
     cameras = [
         {"name": one.name, "video": _relative(one.video, folder), "offset_s": one.offset_s}
         for one in log.cameras
@@ -113,11 +115,6 @@ def _write_parquet(table: pd.DataFrame, path: Path) -> None:
             raise DataError(f"{path}: no Parquet holds this ({error}).") from error
 
 
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    with whole_file(path) as partial:
-        table.to_csv(partial, index=False)
-
-
 def _relative(video: Path, folder: Path) -> str:
     try:
         return Path(os.path.relpath(video.resolve(), folder.resolve())).as_posix()
@@ -151,7 +148,7 @@ def _read_record(path: Path) -> dict[str, Any]:
 def _is_camera(one: Any) -> bool:
     return (
         isinstance(one, dict)
-        and all(isinstance(one.get(key), str) and one[key].isprintable() for key in _TEXTS)
+        and all(isinstance(one.get(key), str) and not control_character(one[key]) for key in _TEXTS)
         and bool(one["name"])
         and not set(one["name"]) & set("/\\")
         and isinstance(one.get("offset_s"), int | float)
@@ -176,6 +173,8 @@ def _read_table(path: Path, name: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
+    for column in set(LATER) & set(COLUMNS[name]) - set(table.columns):
+        table[column] = None
     missing = [column for column in COLUMNS[name] if list(table.columns).count(column) != 1]
     if missing:
         raise DataError(f"{path}: expected the column {missing[0]!r} once.")

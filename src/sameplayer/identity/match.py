@@ -9,7 +9,7 @@ goes on with it, and a run with corrections only links and names again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from sameplayer._version import __version__
+from sameplayer.data.fingerprints import part_fingerprint
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.errors import SettingError
 from sameplayer.identity.assemble import assemble
-from sameplayer.identity.confidence import confidence
+from sameplayer.identity.confidence import believed, confidence
 from sameplayer.identity.corrections import (
     Correction,
     check_cameras,
@@ -35,7 +37,7 @@ from sameplayer.identity.log_config import LogConfig
 from sameplayer.identity.naming import Naming, name_identities
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.identity.roster import Roster, read_roster
-from sameplayer.identity.samples import look, name_of
+from sameplayer.identity.samples import look, name_of, unread
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.tracks.camera import Camera, cameras_of
@@ -46,7 +48,7 @@ Progress = Callable[[str, float, float], None]
 
 
 def identify_players(
-    videos: Sequence[str | Path],
+    videos: str | Path | Sequence[str | Path],
     boxes: Any = None,
     roster: str | Path | Roster | None = None,
     corrections: str | Path | Sequence[Correction] | None = None,
@@ -63,7 +65,7 @@ def identify_players(
 ) -> PlayerLog:
     """Return who was on screen when, in all videos of a match.
 
-    videos         a file a camera, of one match
+    videos         a file a camera, of one match; one file alone is a match of one camera
     boxes          of the people, as ``find_tracklets`` takes them; None: the detector finds them
     roster         a file (``read_roster``) or Roster; None: people are called "white 7" and so on
     corrections    a file (``read_corrections``) or its rows, which are obeyed
@@ -73,11 +75,11 @@ def identify_players(
     encoder, reader, detector    objects in place of those that the config names
     sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
     folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
-    progress       called with what is done ("finding people", "looking at people", "linking"), and
-                   how much of how much
+    progress       called with what is done, such as "linking", and how much of how much
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
+    _refuse_types(roster, corrections, config, encoder, reader)
     config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
     line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
@@ -99,12 +101,31 @@ def identify_players(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
     )
     tell("linking", 0, 1)
+    notes = (*tracklets.notes, *unread(tracklets, samples))
+    tracklets = replace(tracklets, notes=notes)
     gathered = gather(tracklets, samples, seed=config.seed)
     gathered.facts.update(sameplayer=__version__, settings=asdict(config))
-    gathered.facts.update(encoder=encoder.fingerprint(), reader=name_of(reader))
+    gathered.facts.update(encoder=part_fingerprint(encoder), reader=name_of(reader))
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
+
+
+def _refuse_types(
+    roster: object, corrections: object, config: object, encoder: object, reader: object
+) -> None:
+    """Refuse what is none of the things that an argument may be, by the argument's name."""
+    path = isinstance(corrections, str | Path)
+    rows = isinstance(corrections, Sequence) and all(isinstance(x, Correction) for x in corrections)
+    for name, given, good, expected in (
+        ("roster", roster, isinstance(roster, str | Path | Roster), "a file, or a Roster"),
+        ("corrections", corrections, path or rows, "a file, or a list of Correction"),
+        ("config", config, isinstance(config, LogConfig), "a LogConfig"),
+        ("encoder", encoder, hasattr(encoder, "embed"), "an Encoder, as load_encoder gives"),
+        ("reader", reader, hasattr(reader, "read"), "a number reader, as make_reader gives"),
+    ):
+        if given is not None and not good:
+            raise SettingError(name, f"of type {type(given).__name__}", expected)
 
 
 def _refuse_strange(
@@ -157,11 +178,13 @@ def identify(
         called={} if roster else asked.called(labels),
     )
     names = name_identities(evidence, labels, tracklets.spans(), naming, asked.blocked)
-    sure = confidence(evidence, labels, blocked=asked.blocked)
+    sure = confidence(evidence, labels, blocked=asked.blocked, called=names.codes())
+    said = asked.said(labels)
+    sure = believed(sure, asked.groups(len(labels)), said)
     facts = {
         **gathered.facts,
         "corrections": len(corrections),
         "roster_sides": names.sides,
         "notes": [*tracklets.notes, *names.remarks],
     }
-    return assemble(gathered, labels, names, sure, facts, config.threshold)
+    return assemble(gathered, labels, names, sure, facts, config.threshold, said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,8 @@ class Naming:
     roster     who plays; None: identities are named by team and number alone
     players    of one team that are on the field at a time, at most
     sure       probability from which a name is given
-    teams      what the first team, the second and the others are called
+    teams      what the first team, the second and the others are called; a team of the roster has
+               its own name once it is known which kit it wears
     sides      roster team -> 0 or 1, the team of the evidence; None: found by the numbers
     fixed      identity -> row of the roster, as corrections say
     called     identity -> name, as corrections say where there is no roster
@@ -69,8 +70,9 @@ class Name:
     identity       "white 7", "white unknown 3", or the roster's name
     name           of the roster, or None
     team, number   None where unknown
-    probability    that the name is right; of the likeliest one where none was sure enough
-    second         the next likeliest name, or None, with its probability
+    probability    that the name is right; without a name or number, that it is none that is known
+    second         the next likeliest name, or None, with its probability; without a name or number
+                   the likeliest. The two probabilities sum to 1 at most
     rests_on       "number", "team", "roster", "correction"
     """
 
@@ -91,6 +93,10 @@ class Names:
     names: tuple[Name, ...]
     sides: dict[str, int]
     remarks: tuple[str, ...]
+
+    def codes(self) -> np.ndarray:
+        """Return (k,) int64: identities of one name, the pieces of one player, share a number."""
+        return np.unique([one.identity for one in self.names], return_inverse=True)[1]
 
 
 def name_identities(
@@ -127,6 +133,11 @@ def name_identities(
         players = naming.roster.players
         sides, odds = _sides(traits, naming)
         chances = _posterior(traits, players, sides)
+        if odds >= SIDES:
+            worn = {side: team for team, side in sides.items()}
+            first, second, other = naming.teams
+            words = worn.get(0, first), worn.get(1, second), other
+            naming = replace(naming, teams=words)
         if odds < SIDES and naming.sides is None:
             chances[:] = 0
             remarks.append(
@@ -140,7 +151,10 @@ def name_identities(
         chances[identity], allowed[identity] = 0, False
         chances[identity, row], allowed[identity, row] = 1, True
     teams = np.array([player.team for player in players], dtype=object)
-    chosen = choose(chances, allowed, apart, (moments, teams, naming.players), naming.fixed)
+    crowd = moments, teams, naming.players
+    chosen, best = choose(chances, allowed, apart, crowd, naming.fixed)
+    if not best:
+        remarks.append("Time ran out while names were chosen; others may fit better together.")
     found, kept = _settled(chances, chosen, apart, naming.sure)
     return Names(_named(traits, found, kept, players, naming), sides, tuple(remarks))
 

@@ -13,13 +13,15 @@ from sameplayer.tracks.camera import Camera
 APPEARANCES = (
     "appearance", "identity", "name", "team", "number", "camera", "shot", "start_s", "end_s",
     "first_frame", "last_frame", "frames", "probability", "sure", "second", "second_probability",
-    "rests_on",
+    "could_be", "could_be_probability", "rests_on",
 )  # fmt: skip
 BOXES = ("appearance", "camera", "frame", "time_s", "left", "top", "width", "height", "score")
 PLAYERS = (
     "identity", "name", "team", "number", "appearances", "cameras", "on_screen_s", "first_s",
     "last_s",
 )  # fmt: skip
+SAID = "correction"
+"""What the identity of an appearance rests on where a person gave it."""
 LINKS = ("first", "second", "odds", "appearance", "number", "team", "place", "joined")
 
 
@@ -32,7 +34,9 @@ class PlayerLog:
                    missing where unknown; camera, shot; first and last moment in seconds of the
                    match; first and last frame of the video; how many boxes; the probability that
                    the identity is right; whether that is over the threshold (sure); the next best
-                   identity and its probability; what it rests on, in words
+                   identity and its probability, the two sum to 1 at most; for an identity without
+                   a name or number the player whom it could be, and how probable that is for the
+                   whole identity; what it rests on, in words, SAID where a person said it
     boxes          a row a box, BOXES, sorted by appearance, then frame; pixels of the video
     links          a row a pair of appearances, LINKS: their log-odds of being one person, what each
                    evidence adds, and whether they were joined. Not all pairs: the surest and the

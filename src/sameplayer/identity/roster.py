@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
-from sameplayer.data.crops import read_csv
+from sameplayer.data.cells import control_character, read_text_table
 from sameplayer.errors import DataError, MissingFile, did_you_mean
 from sameplayer.numbers.reader import NUMBERS
 
 NEEDED = ("team", "number", "name")
 COLUMNS = (*NEEDED, "colour", "role")
+ALIASES = {
+    "team": ("club", "squad"),
+    "number": ("no", "nr", "num", "#", "shirt", "shirt number", "jersey", "jersey number"),
+    "name": ("player", "player name", "full name"),
+    "colour": ("color", "kit"),
+    "role": ("position",),
+}
+"""Column -> other names that rosters give it; letters' case, dots and dashes do not count."""
+OFFICIALS = ("coach", "referee", "umpire", "official", "trainer", "manager", "staff", "physio",
+             "doctor")  # fmt: skip
+"""Words in a role of somebody who is not on the field to play."""
 LONGEST = 200
 
 
@@ -31,18 +41,28 @@ class Player:
 class Roster:
     """The players of one match, of one team or two; no number twice in a team.
 
+    rows    of the players in the table that was read, for the words of an error; (): as they stand
+
     Raises DataError for an empty roster, a third team, a number that is none, a number twice in a
-    team, or a name twice.
+    team, a name twice, or a control character.
     """
 
     players: tuple[Player, ...]
+    rows: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.players:
             raise DataError("The roster is empty; expected a player a row.")
+        rows = self.rows or range(len(self.players))
         numbers: dict[tuple[str, str], int] = {}
         names: dict[str, int] = {}
-        for row, player in enumerate(self.players):
+        for row, player in zip(rows, self.players, strict=True):
+            strange = control_character("".join(astuple(player)))
+            if strange is not None:
+                raise DataError(
+                    f"Roster, row {row}: the control character {strange!r} in {player.name!r}; "
+                    "expected each cell on one line."
+                )
             if player.number not in NUMBERS:
                 raise DataError(
                     f"Roster, row {row}: {player.number!r} is no shirt number; expected 0 to 99, "
@@ -95,27 +115,57 @@ class Roster:
 
 
 def read_roster(path: str | Path) -> Roster:
-    """Read a table (.csv) with the columns team, number and name; colour and role if it has them.
+    """Read a table (.csv) with the columns number, name and team; colour and role if it has them.
 
-    Cells are stripped of spaces. Raises MissingFile, and DataError naming file and row.
+    Columns go by the names in ALIASES too, cells may be separated by commas, semicolons or tabs,
+    and numbers may be written 07 or 7.0. Without a column team all are of one, called as the file.
+    Rows whose role is one of OFFICIALS, such as a coach's, are left out. Raises MissingFile, and
+    DataError naming file and row, for an Excel file too.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFile(f"{path}: no such roster; expected a .csv file.")
-    table = read_csv(path, all_text=True)
-    table.columns = pd.Index([str(name).strip().lower() for name in table.columns])
-    missing = [name for name in NEEDED if name not in table.columns]
-    if missing or not table.columns.is_unique:
-        raise DataError(
-            f"{path}: a roster needs each of the columns {', '.join(NEEDED)} once; found "
-            f"{', '.join(table.columns)}."
-        )
+    table = read_text_table(path, NEEDED)
+    names = _columns(path, [str(name) for name in table.columns])
+    table = table.set_axis(names, axis=1)
+    if "team" not in names:
+        table["team"] = path.stem
     cells = table.reindex(columns=list(COLUMNS)).fillna("").map(lambda cell: str(cell).strip())
-    rows = [tuple(row) for row in cells.itertuples(index=False)]
-    long = next((row for row, cells in enumerate(rows) if max(map(len, cells)) > LONGEST), None)
-    if long is not None:
-        raise DataError(f"{path}: row {long}: a cell of over {LONGEST} letters; expected a name.")
+    rows = [
+        (row, Player(team, _number(number), name, colour, role))
+        for row, (team, number, name, colour, role) in enumerate(cells.itertuples(index=False))
+        if not any(word in role.lower() for word in OFFICIALS) and any((number, name))
+    ]
+    for row, player in rows:
+        if max(map(len, astuple(player))) > LONGEST:
+            raise DataError(f"{path}: row {row}: a cell of over {LONGEST} letters.")
     try:
-        return Roster(tuple(Player(*row) for row in rows))
+        return Roster(tuple(player for _, player in rows), tuple(row for row, _ in rows))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+
+
+def _columns(path: Path, found: list[str]) -> list[str]:
+    """Return the columns under the names of COLUMNS; others keep theirs."""
+    plain = [re.sub(r"[\s._-]+", " ", name).strip().lower() for name in found]
+    known = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
+    names = [
+        known[one] if one in known and (one in COLUMNS or known[one] not in plain) else one
+        for one in plain
+    ]
+    missing = [name for name in ("number", "name") if name not in names]
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if missing or twice:
+        raise DataError(
+            f"{path}: a roster needs each of the columns {', '.join(NEEDED)} once; found "
+            f"{', '.join(found)}. Rename the columns; team may be left out where there is one."
+        )
+    return names
+
+
+def _number(cell: str) -> str:
+    """Return a shirt number as NUMBERS has it: 07 and 7.0 are 7; anything else as it is."""
+    plain = re.fullmatch(r"#?\s*([0-9]{1,3})(\.0*)?", cell)
+    if plain is None or plain[1] in NUMBERS:
+        return cell if plain is None else plain[1]
+    return str(int(plain[1]))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import pixels_of
 from sameplayer.data.video import Video, open_video
@@ -25,7 +27,7 @@ from sameplayer.identity.team import shirt_rows
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.parts import array_fingerprint, part_folder, video_fingerprint
+from sameplayer.tracks.parts import part_folder
 from sameplayer.tracks.tracklets import Tracklets
 
 MOST = 16  # pictures of a tracklet
@@ -62,6 +64,7 @@ class Samples:
         return Samples(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
+READ = "read"
 MEASURED = tuple(field.name for field in fields(Samples) if field.name != "box")
 
 
@@ -97,13 +100,15 @@ def look(
 ) -> Samples:
     """Look at the chosen pictures of all tracklets.
 
-    folder      where parts are kept; a stopped run goes on with them
+    folder      where parts are kept; a stopped run goes on with them. Nothing is kept where the
+                encoder or the reader has no ``fingerprint``, a text or a method that returns one
     progress    called with (done, all) pictures
 
-    Raises DataError for a frame that cannot be decoded.
+    A frame that is damaged costs its pictures (``unread``). Raises DataError where there are no
+    pictures at all.
     """
     chosen = choose_boxes(tracklets)
-    parts, done = [], 0
+    parts, done = list[Samples](), 0
     for camera in tracklets.cameras:
         own = chosen[tracklets.table["camera"].to_numpy()[chosen] == camera.name]
         minute = ((tracklets.table["time_s"].to_numpy()[own] - camera.offset_s) // PART_S).astype(
@@ -117,10 +122,36 @@ def look(
                     progress(before + count, len(chosen))
 
             measure = _Measure(encoder, reader, batch, tell)
-            parts.append(_part(tracklets, camera, rows, measure, folder, int(number)))
+            part = _part(tracklets, camera, rows, measure, folder, int(number))
+            parts += [] if part is None else [part]
             done += len(rows)
             tell(0, done)
+    if len(chosen) and not parts:
+        raise DataError(
+            f"{tracklets.cameras[0].video}: no frame in which somebody is can be decoded; expected "
+            "a whole video. Copy it again."
+        )
     return joined(parts)
+
+
+def unread(tracklets: Tracklets, samples: Samples) -> list[str]:
+    """Return what to say of each video in which frames were damaged that were to be looked at."""
+    table = tracklets.table.iloc[np.setdiff1d(choose_boxes(tracklets), samples.box)]
+    notes = []
+    for camera in tracklets.cameras:
+        own = table[table["camera"] == camera.name].drop_duplicates("frame")
+        times = own["time_s"] - camera.offset_s
+        if len(own) == 1:
+            notes.append(
+                f"{camera.video}: 1 frame is damaged, at {times.min():.1f} s; its pictures are "
+                "left out."
+            )
+        elif len(own):
+            notes.append(
+                f"{camera.video}: {len(own)} frames are damaged, between {times.min():.1f} and "
+                f"{times.max():.1f} s; their pictures are left out."
+            )
+    return notes
 
 
 def joined(parts: list[Samples]) -> Samples:
@@ -145,20 +176,26 @@ def _part(
     measure: _Measure,
     folder: str | Path | None,
     number: int,
-) -> Samples:
-    """Return the samples of these rows, from the folder where they are there."""
+) -> Samples | None:
+    """Return the samples of these rows, from the folder where they are there.
+
+    None where none of their frames can be decoded.
+    """
     table = tracklets.table.iloc[rows].sort_values("frame", kind="stable")
     boxes = table[["frame", "left", "top", "width", "height"]].to_numpy(float)
-    settings = " ".join([video_fingerprint(camera.video), array_fingerprint(boxes), measure.name])
-    path = None
-    if folder is not None:
+    path, settings = None, ""
+    if folder is not None and measure.fingerprint is not None:
         path = part_folder(Path(folder), camera.name) / f"look-{number:05d}.safetensors"
+        settings = f"{file_fingerprint(camera.video)} {array_fingerprint(boxes)} "
+        settings += measure.fingerprint
     kept = None if path is None else load_arrays(path, settings)
-    if kept is None or set(kept) != set(MEASURED):
+    if kept is None or set(kept) != {*MEASURED, READ}:
         kept = measure.all(open_video(camera.video), boxes)
-        if path is not None:
+        if path is not None and kept is not None:
             save_arrays(path, kept, settings)
-    return Samples(table.index.to_numpy(), *(kept[name] for name in MEASURED))
+    if kept is None:
+        return None
+    return Samples(table.index.to_numpy()[kept[READ]], *(kept[name] for name in MEASURED))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,27 +207,38 @@ class _Measure:
     batch: int
     tell: Callable[[int], None]
 
-    @property
-    def name(self) -> str:
-        known = len(self.reader.candidates)
-        return f"{self.encoder.fingerprint()} {name_of(self.reader)} {known}"
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What tells its measures from others'; None where a part of it has no fingerprint."""
+        parts = [part_fingerprint(self.encoder), part_fingerprint(self.reader)]
+        return None if None in parts else " ".join([*map(str, parts), *self.reader.candidates])
 
-    def all(self, video: Video, boxes: np.ndarray) -> dict[str, np.ndarray]:
-        """Return what is measured of boxes (k, 5): frame, rising, left, top, width, height."""
+    def all(self, video: Video, boxes: np.ndarray) -> dict[str, np.ndarray] | None:
+        """Return what is measured of boxes (k, 5): frame, rising, left, top, width, height.
+
+        READ are the rows of the boxes whose frames are not damaged, which the measures are of.
+        None where all are damaged.
+        """
         waiting: list[Picture] = []
         found: list[tuple[np.ndarray, ...]] = []
-        last, picture = 0, np.zeros((0, 0, 3), np.uint8)
+        read: list[int] = []
+        last, picture = 0, None
         for row, (frame, *box) in enumerate(boxes.tolist()):
             if frame != last:
-                last, picture = int(frame), video.read(int(frame))
-            waiting.append(cut_out(picture, box))
-            if len(waiting) == self.batch or row + 1 == len(boxes):
+                last, picture = int(frame), _read(video, int(frame))
+            if picture is not None:
+                waiting.append(cut_out(picture, box))
+                read.append(row)
+            if waiting and (len(waiting) == self.batch or row + 1 == len(boxes)):
                 found.append(self.some(waiting))
                 waiting = []
                 self.tell(row + 1)
-        return {
+        if not found:
+            return None
+        measured = {
             name: np.concatenate([one[at] for one in found]) for at, name in enumerate(MEASURED)
         }
+        return {**measured, READ: np.array(read, np.int64)}
 
     def some(self, pictures: list[Picture]) -> tuple[np.ndarray, ...]:
         shirts, colours = shirt_rows(pictures)
@@ -201,6 +249,14 @@ class _Measure:
             all_candidates(self.reader, pictures),
             clearness(pictures).astype(np.float32),
         )
+
+
+def _read(video: Video, number: int) -> Picture | None:
+    """Return a frame, or None where it is damaged."""
+    try:
+        return video.read(number)
+    except DataError:
+        return None
 
 
 def name_of(reader: NumberReader) -> str:

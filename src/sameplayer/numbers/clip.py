@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sameplayer.data.fingerprints import array_fingerprint
 from sameplayer.data.images import Picture
 from sameplayer.errors import ConfigError, MissingFile, WeightsError, did_you_mean, import_extra
 from sameplayer.numbers.reader import NUMBERS, check_views, view
@@ -61,6 +62,13 @@ class ClipReader:
         self._model, self._prepare, tokenise = _open_clip(model, weights, device)
         sentences = [[one.format(number) for one in templates] for number in self.candidates]
         self._text = self._encode([*sentences, list(nothing)], tokenise)
+
+    @property
+    def fingerprint(self) -> str:
+        """What its readings depend on: 16 hex digits of the network and the sentences."""
+        state = [*self._model.state_dict().values(), self._text]
+        digits = array_fingerprint(*(one.float().cpu().numpy() for one in state))
+        return f"{self.name} {digits} {' '.join(self._views)}"
 
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Return log-probabilities (n, candidates + 1)."""

@@ -5,6 +5,7 @@ Write such a file with ``export_reader``, or ``sameplayer export shirt --out FIL
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,7 @@ class OnnxReader:
             raise SettingError("batch", batch, "1 or more")
         self.path, self._batch = Path(path), batch
         file = read_graph_file(self.path, KIND)
+        self.fingerprint = f"onnx {hashlib.sha256(file.content).hexdigest()[:16]}"
         self._known, self.calibration = _facts(self.path, file.record)
         self.candidates = self._known if candidates is None else tuple(candidates)
         self.name = f"shirt ({self.path.name})"

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from scipy.special import log_softmax
 
+from sameplayer.data.fingerprints import part_fingerprint
 from sameplayer.data.images import Picture
 from sameplayer.errors import (
     ConfigError,
@@ -56,6 +58,7 @@ class OcrReader:
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self.candidates, self.name = tuple(candidates), "RapidOCR"
         self._certainty, self._views, self._width = certainty, tuple(views), width
+        self.fingerprint = f"RapidOCR {_release('rapidocr')} {certainty} {self._views} {width}"
         self._engine = rapidocr.RapidOCR(
             params={"Global.log_level": "error", "Det.limit_side_len": width}
         )
@@ -92,6 +95,13 @@ class OcrReader:
         return shares / shares.sum()
 
 
+def _release(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a copy that was not installed
+        return "unknown"
+
+
 class BothReaders:
     """Several readers as one: the mean of their log-probabilities, weighted.
 
@@ -105,6 +115,14 @@ class BothReaders:
         self.name = " + ".join(reader.name for reader in readers)
         self._readers = tuple(readers)
         self._weights = np.ones(len(readers)) if weights is None else np.asarray(weights, float)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the readings depend on; None where one of the readers has no fingerprint."""
+        parts = [part_fingerprint(reader) for reader in self._readers]
+        if None in parts:
+            return None
+        return f"{' + '.join(map(str, parts))} weighted {self._weights.tolist()}"
 
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Return log-probabilities (n, candidates + 1)."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import log_softmax
 
+from sameplayer.data.fingerprints import array_fingerprint
 from sameplayer.data.images import Picture
 from sameplayer.errors import DataError, SettingError, WeightsError
 from sameplayer.numbers.canvas import CELL, UNIT, cut, cut_matrix, lay
@@ -76,6 +77,14 @@ class ShirtReader:
         self._device, self._batch = device, batch
         self.network, self.calibration = _load(Path(weights or WEIGHTS), device)
         self._columns = [*(NUMBERS.index(one) for one in self.candidates), len(NUMBERS)]
+
+    @property
+    def fingerprint(self) -> str:
+        """What its readings depend on: 16 hex digits of its weights and calibration."""
+        state = self.network.state_dict().values()
+        return (
+            f"shirt {array_fingerprint(*(one.cpu().numpy() for one in state))} {self.calibration}"
+        )
 
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Return log-probabilities (n, candidates + 1) of pictures uint8 RGB (h, w, 3).

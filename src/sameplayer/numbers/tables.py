@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.cells import read_text_table
 from sameplayer.data.crops import Crops
 from sameplayer.data.tracks import track_keys
 from sameplayer.errors import DataError, MissingFile, SettingError
@@ -111,7 +111,7 @@ def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
         if "number" not in crops.table.columns:
             raise DataError(f"{crops.root}: no column 'number' that holds the true numbers.")
         return crops.table["number"].astype("string").fillna("").tolist()
-    table = _read_text_table(Path(truth))
+    table = _text_table(Path(truth), ("person", "number"))
     if not {"person", "number"} <= set(table.columns):
         raise DataError(
             f"{truth}: expected the columns person and number, found {', '.join(table.columns)}."
@@ -143,7 +143,7 @@ def read_roster(path: str | Path) -> tuple[str, ...]:
     """
     path = Path(path)
     if path.suffix == ".csv":
-        table = _read_text_table(path)
+        table = _text_table(path, ("number",))
         if "number" not in table.columns:
             raise DataError(f"{path}: no column 'number'; found {', '.join(table.columns)}.")
         numbers = table["number"].fillna("").tolist()
@@ -164,9 +164,7 @@ def _read_text(path: Path) -> str:
         raise DataError(f"{path}: cannot be read as text in UTF-8 ({error}).") from error
 
 
-def _read_text_table(path: Path) -> pd.DataFrame:
-    text = _read_text(path)
-    try:
-        return pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, na_values=[""])
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error}).") from error
+def _text_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    if not path.is_file():
+        raise MissingFile(f"{path}: no such file.")
+    return read_text_table(path, columns)

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.cells import unguarded_table, write_csv
 from sameplayer.errors import DataError, MissingFile, SameplayerError
-from sameplayer.files import load_arrays, save_arrays, whole_file, write_text
+from sameplayer.files import load_arrays, save_arrays, write_text
 from sameplayer.pilot.config import PilotConfig
 from sameplayer.pilot.population import STRATUM_SHARE, Population
 
@@ -119,7 +120,7 @@ def load_pilot(folder: str | Path) -> Pilot:
     if arrays is None:
         raise DataError(f"{folder / POPULATION}: cannot be read; expected the pairs' counts.")
     names = [item.name for item in fields(Population)]
-    pairs = pd.read_csv(folder / PAIRS, dtype=COLUMNS, keep_default_na=False)
+    pairs = unguarded_table(pd.read_csv(folder / PAIRS, dtype=COLUMNS, keep_default_na=False))
     population = Population(**{name: arrays[name] for name in names})
     return Pilot(
         folder, _config(folder, record), pairs, population, arrays["differ"], record["facts"]
@@ -132,8 +133,7 @@ def save_pilot(pilot: Pilot) -> None:
     (folder / RECORD).unlink(missing_ok=True)
     population = {item.name: getattr(pilot.population, item.name) for item in fields(Population)}
     save_arrays(folder / POPULATION, {**population, "differ": pilot.differ}, ARRAYS)
-    with whole_file(folder / PAIRS) as partial:
-        pilot.pairs.to_csv(partial, index=False)
+    write_csv(pilot.pairs, folder / PAIRS)
     save_settings(pilot)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,13 +10,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError
 from sameplayer.files import load_arrays, save_arrays
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.cues import CUE
 
 PART_S = 60.0  # seconds of video a part
-END = 1 << 20  # bytes at each end of a video that tell it from others
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,27 +113,3 @@ def part_folder(folder: Path, camera: str) -> Path:
     """Return the folder of a camera's parts: one step below ``folder``, whatever its name."""
     name = quote(camera, safe=" ")
     return folder / (name if name.strip(". ") == name else name.replace(".", "%2E") + "%20")
-
-
-def video_fingerprint(path: Path) -> str:
-    """Return what tells a video from others: its size and a hash of its two ends."""
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
-            digest = hashlib.sha256(file.read(END))
-            file.seek(max(0, size - END))
-            digest.update(file.read(END))
-    except FileNotFoundError:
-        raise MissingFile(f"{path}: no such file; expected a video.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from error
-    return f"{size} {digest.hexdigest()[:16]}"
-
-
-def array_fingerprint(*arrays: np.ndarray) -> str:
-    """Return 16 hex digits of the content of arrays."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(str((array.dtype, array.shape)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]

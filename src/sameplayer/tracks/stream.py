@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.video import Video, open_video
 from sameplayer.data.video_index import open_source
 from sameplayer.errors import DataError, MissingExtra, SettingError
@@ -17,7 +18,8 @@ from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
-from sameplayer.tracks.parts import PartFolder, Seen, array_fingerprint, video_fingerprint
+from sameplayer.tracks.gaps import cut_at_gaps
+from sameplayer.tracks.parts import PartFolder, Seen
 from sameplayer.tracks.scan import sampled_frames, scan
 from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
 from sameplayer.tracks.trackers import Tracker, tracker_of
@@ -57,7 +59,8 @@ def find_tracklets(
                 where there are more than one. None: they are found
     tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
                 of the package trackers
-    folder      where parts of a minute are kept; a stopped run goes on with them
+    folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
+                without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
@@ -72,7 +75,7 @@ def find_tracklets(
     _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
     known = [(_boxes_for(boxes, one, cameras), _cuts_for(cuts, one)) for one in cameras]
-    tables, notes, done = [], [], 0.0
+    tables, pairs, notes, done = [], [], [], 0.0
     for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
         video = open_video(camera.video)
 
@@ -85,11 +88,11 @@ def find_tracklets(
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell)
         notes += _notes(camera, video, numbers, seen)
-        shots = _shots(video, seen, own_cuts)
-        ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
-        tables.append(_table(camera, video, seen, shots, ids))
+        table, follow_on = _followed(camera, video, seen, _shots(video, seen, own_cuts), follow)
+        tables.append(table)
+        pairs.append(follow_on)
         done += length
-    return Tracklets(_joined(tables), tuple(cameras), tuple(notes))
+    return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
 
 
 def _finder(detector: str | Detector, tile: Tile) -> Detector:
@@ -137,6 +140,11 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes |
         raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
     if boxes is None:
         return None
+    if not isinstance(boxes, str | Path | Boxes):
+        raise SettingError(
+            "boxes", f"of type {type(boxes).__name__}",
+            "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
+        )  # fmt: skip
     video = open_video(camera.video)
     if isinstance(boxes, Boxes):
         if len(boxes) and int(boxes.frame[-1]) > len(video):
@@ -172,13 +180,18 @@ def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
 
 
 def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -> PartFolder:
-    facts: dict[str, object] = {"version": 1, "video": video_fingerprint(camera.video), "fps": fps}
+    """Return where a camera's parts are kept: nowhere for a detector without a fingerprint."""
+    facts: dict[str, object] = {"version": 2, "fps": fps}
     if isinstance(source, Boxes):
         facts["boxes"] = array_fingerprint(source.frame, source.xywh, source.score, source.track)
     else:
-        facts["detector"] = getattr(source, "fingerprint", repr(type(source)))
+        facts["detector"] = part_fingerprint(source)
         facts["tile"] = getattr(source, "tile", None)
-    return PartFolder(None if folder is None else Path(folder), camera.name, facts)
+        folder = None if facts["detector"] is None else folder
+    if folder is None:
+        return PartFolder(None, camera.name, facts)
+    facts["video"] = file_fingerprint(camera.video)
+    return PartFolder(Path(folder), camera.name, facts)
 
 
 def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> list[str]:
@@ -240,9 +253,12 @@ def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
     return Boxes(seen.box_frame, xywh, seen.score, seen.track)
 
 
-def _table(
-    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, ids: np.ndarray
-) -> pd.DataFrame:
+def _followed(
+    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, follow: Tracker
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a camera's table of tracklets, and its pairs as in ``Tracklets.follow``."""
+    ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
+    ids, pairs = cut_at_gaps(seen.boxes(), ids, video.times)
     kept = np.flatnonzero(ids >= 0)
     kept = kept[np.lexsort((seen.box_frame[kept], ids[kept]))]
     frame = seen.box_frame[kept]
@@ -250,13 +266,14 @@ def _table(
         ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
         video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
     ]  # fmt: skip
-    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
+    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True))), pairs
 
 
-def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Number the tracklets of all cameras on from 0."""
+def _joined(tables: Sequence[pd.DataFrame], pairs: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Number the tracklets of all cameras on from 0, those of the pairs too."""
     begin = 0
-    for table in tables:
+    for table, own in zip(tables, pairs, strict=True):
         table["tracklet"] += begin
+        own += begin
         begin = int(table["tracklet"].max()) + 1 if len(table) else begin
     return pd.concat(tables, ignore_index=True)

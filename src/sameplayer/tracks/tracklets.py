@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ class Tracklets:
                box is in pixels; a tracklet is in one camera and one shot, with one box a frame
     cameras    of the match
     notes      sentences on what was left out, such as a video that ends early
+    follow     (m, 2) int64: tracklets that follow each other under one track that was given
 
     Raises DataError for a table that is not so.
     """
@@ -31,6 +32,7 @@ class Tracklets:
     table: pd.DataFrame
     cameras: tuple[Camera, ...]
     notes: tuple[str, ...] = ()
+    follow: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     def __post_init__(self) -> None:
         missing = [name for name in TRACKLET_COLUMNS if name not in self.table.columns]
