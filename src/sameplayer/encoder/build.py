@@ -15,7 +15,7 @@ from sameplayer.data.images import FITS
 from sameplayer.data.seeding import seeded
 from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.colour import REGIONS
-from sameplayer.encoder.inference import evaluating
+from sameplayer.encoder.inference import refuse_training_mode
 from sameplayer.encoder.own import OWN
 from sameplayer.encoder.places import WEIGHTS_FOLDER
 from sameplayer.encoder.presets import SMALL
@@ -172,7 +172,7 @@ def check_architecture(spec: EncoderSpec) -> None:
         return
     try:
         with torch.device("meta"):
-            outline = build_model(spec)
+            outline = build_model(spec).eval()
     except Exception as error:  # timm's networks raise whatever they meet in another input size
         raise _refusal(spec, error) from error
     feature_columns(outline, spec)
@@ -181,14 +181,16 @@ def check_architecture(spec: EncoderSpec) -> None:
 def feature_columns(model: nn.Module, spec: EncoderSpec) -> int:
     """Return how many feature columns a network gives: from one pass of a black picture.
 
-    Raises ConfigError where it cannot take the spec's input, or gives no row a picture.
+    Raises ConfigError where it cannot take the spec's input, gives no row a picture, or is in
+    training mode.
     """
+    refuse_training_mode(model)
     state = next(model.parameters(), None)
     device = torch.device("cpu") if state is None else state.device
     dtype = torch.float32 if state is None else state.dtype
     images = torch.zeros(1, 3, spec.height, spec.width, device=device, dtype=dtype)
     try:
-        with evaluating(model), torch.no_grad(), device:
+        with torch.no_grad(), device:
             features: Any = model(images)
     except Exception as error:  # a user's network, or timm's with another input, raises anything
         raise _refusal(spec, error) from error

@@ -27,12 +27,12 @@ from sameplayer.encoder.build import (
 from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.engines import FP32, TORCH, computed_in, pick_engine
-from sameplayer.encoder.inference import check_batch_size, inference, passes, read_picture
+from sameplayer.encoder.inference import check_batch_size, inference, passes, read_picture, settle
 from sameplayer.encoder.own import ColourNetwork
 from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
 from sameplayer.encoder.places import refuse_path
 from sameplayer.encoder.presets import COLOUR, DEFAULT, SMALL, find_preset_or_timm
-from sameplayer.encoder.saved import LOG_SCALE, Saved, fingerprint_of, load_saved, write_saved
+from sameplayer.encoder.saved import LOG_SCALE, KnownFingerprint, Saved, load_saved, write_saved
 from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, pretrained_model, shipped_model
 from sameplayer.errors import ConfigError
 
@@ -49,7 +49,9 @@ class Encoder:
         self.spec = spec
         self.log_scale = nn.Parameter(torch.tensor(float(log_scale)))
         self.log_scale.data = self.log_scale.data.to(self.device)
+        settle(model, self.device)
         self._columns: int | None = None
+        self._known = KnownFingerprint()
 
     @classmethod
     def of(
@@ -113,7 +115,9 @@ class Encoder:
         """Move the weights to a device, named as ``pick_device`` knows it, and return self."""
         where = pick_device(device) if isinstance(device, str) else device
         self.model.to(where)
+        settle(self.model, where)
         self.log_scale.data = self.log_scale.data.to(where)
+        self._known = KnownFingerprint()
         return self
 
     def without_padding(self) -> Encoder:
@@ -217,8 +221,11 @@ class Encoder:
         return np.concatenate(rows)
 
     def fingerprint(self) -> str:
-        """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing."""
-        return fingerprint_of(self.spec, self.model.state_dict())
+        """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing.
+
+        Computed once for weights as they are; a change through ``.data`` is not noticed.
+        """
+        return self._known.of(self.spec, self.model.state_dict())
 
     def save(self, folder: str | Path, **facts: Any) -> None:
         """Write ``model.safetensors``, which holds everything, and ``encoder.json`` to read.

@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from sameplayer._version import __version__
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.inference import evaluating
 from sameplayer.encoder.onnx_encoder import INPUT, OUTPUT, open_session
 from sameplayer.encoder.onnx_file import FORMAT, LARGEST, OPSET, RECORD, UNSIGNED, sign
 from sameplayer.encoder.onnx_fit import GraphFit
@@ -91,8 +90,8 @@ def encoder_content(encoder: Encoder) -> bytes:
     own = _on_cpu(encoder)
     example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
     record = encoder_record(encoder)
-    with evaluating(own.model):
-        return graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
+    own.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
 
 
 def encoder_record(encoder: Encoder) -> dict[str, Any]:
@@ -235,10 +234,8 @@ def write_graph(out: str | Path, content: bytes) -> None:
 
 
 def _on_cpu(encoder: Encoder) -> Encoder:
-    """Return the encoder, or a copy of one that lies elsewhere."""
+    """Return a copy on the CPU: tracing puts other tensors into a network's places for a while."""
     model = encoder.model  # a file's has none, and says so
-    if encoder.device.type == "cpu":
-        return encoder
     return Encoder(copy.deepcopy(model).cpu(), encoder.spec, encoder.log_scale.item())
 
 

@@ -30,7 +30,7 @@ def average_encoders(encoders: Sequence[Encoder]) -> Encoder:
         .to(value.dtype)
         for name, value in states[0].items()
     }
-    model = copy.deepcopy(first.model)
+    model = copy.deepcopy(first.model).train()  # which drops what layers computed from old weights
     model.load_state_dict(mean)
     scale = sum(encoder.log_scale.item() for encoder in encoders) / len(encoders)
     fingerprints = [encoder.fingerprint() for encoder in encoders]

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from sameplayer.data.images import FITS, Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.inference import evaluating, read_picture
+from sameplayer.encoder.inference import own_layers, read_picture, refuse_training_mode
 from sameplayer.errors import ConfigError, did_you_mean
 from sameplayer.maps.coarse import coarse_features, usual_divisor
 from sameplayer.maps.gradients import USUAL, grad_cam, legrad
@@ -78,23 +78,25 @@ def explain(
                   for a ViT of few patches. A network that takes one size only is scored at that
     half          bfloat16, for a GPU
 
-    A black crop gives a map like any other, or zeros. The encoder is left as it was. Raises
-    ConfigError for an unknown method, a setting out of range, a block that is not there, and an
-    encoder without a grid of features.
+    A black crop gives a map like any other, or zeros. The method gets the encoder's weights in
+    layers of their own, so other threads may use the encoder meanwhile. Raises ConfigError for an
+    unknown method, a setting out of range, a block that is not there, an encoder in training mode,
+    and one without a grid of features.
     """
     make = _find_method(method)
+    refuse_training_mode(encoder.model)
+    encoder = Encoder(own_layers(encoder.model), encoder.spec, encoder.log_scale.item())
     settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
     pictures = [read_picture(a), read_picture(b)]
     prepared = torch.from_numpy(np.stack([encoder.prepare(picture) for picture in pictures]))
     images = encoder.normalise(prepared)
-    with evaluating(encoder.model):
-        with torch.no_grad():
-            features = functional.normalize(encoder.features(images).float(), dim=1)
-            rows = encoder.rows(images)
-        maps = [
-            make(encoder, image, target, settings)
-            for image, target in zip(images, features.flip(0), strict=True)
-        ]
+    with torch.no_grad():
+        features = functional.normalize(encoder.features(images).float(), dim=1)
+        rows = encoder.rows(images)
+    maps = [
+        make(encoder, image, target, settings)
+        for image, target in zip(images, features.flip(0), strict=True)
+    ]
     shown = [
         on_picture(found.values, picture, encoder.spec.fit)
         for found, picture in zip(maps, pictures, strict=True)
