@@ -32,9 +32,10 @@ def settle(model: nn.Module, device: torch.device) -> None:
         model.eval()
     order = torch.channels_last if device.type == "cpu" else torch.contiguous_format
     for layer in model.modules():
-        if isinstance(layer, nn.Conv2d) and not is_lazy(layer.weight):
-            if not layer.weight.is_contiguous(memory_format=order):
-                layer.weight.data = layer.weight.data.to(memory_format=order)
+        if not isinstance(layer, nn.Conv2d) or is_lazy(layer.weight):
+            continue
+        if not layer.weight.is_contiguous(memory_format=order):
+            layer.weight.data = layer.weight.data.to(memory_format=order)
 
 
 def unsettle(model: nn.Module) -> None:
