@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.encoder.inference import inference, own_layers, read_picture, settle, unsettle
+from sameplayer.encoder.inference import inference, own_layers, settle, unsettle
 from sameplayer.errors import ConfigError, SettingError
 
 PICTURE = np.random.default_rng(1).integers(0, 255, (80, 40, 3), dtype=np.uint8)
@@ -57,22 +57,6 @@ def test_bfloat16_is_near_and_not_equal() -> None:
         inference(encoder.model, encoder.device, "fp8"),
     ):
         pass
-
-
-@pytest.mark.parametrize(
-    "picture",
-    [
-        np.zeros((10, 10, 3), np.float32),
-        np.zeros((10, 10), np.uint8),
-        np.zeros((10, 10, 4), np.uint8),
-        np.zeros((0, 10, 3), np.uint8),
-        None,
-        7,
-    ],
-)
-def test_what_is_no_picture_is_refused(picture: object) -> None:
-    with pytest.raises(ConfigError, match="A picture must be"):
-        read_picture(picture)
 
 
 def test_weights_lie_as_the_device_likes_and_as_usual_for_training() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import DataError, SettingError, refuse_other_types
 
 
 def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Crops, Crops]:
@@ -18,6 +18,9 @@ def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Cr
     person; where identities hold within a scope only, by scope and person. Raises SettingError
     for a fold that there is not, DataError when there are fewer persons than folds.
     """
+    refuse_other_types(
+        "split_by_person", "Read a folder or file with read_source.", crops=(crops, Crops)
+    )
     if folds < 2:
         raise SettingError("folds", folds, "2 or more")
     if not 0 <= fold < folds:

@@ -200,6 +200,8 @@ def feature_columns(model: nn.Module, spec: EncoderSpec) -> int:
             f"{spec.architecture} gives {shape} for one picture; expected one row of features "
             "(1, d). Choose another network, or pool its output in a module of your own."
         )
+    if not features.shape[1]:
+        raise ConfigError(f"{spec.architecture} gives rows of no features; expected one or more.")
     return int(features.shape[1])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from sameplayer.data.images import Picture
-from sameplayer.data.reading import read_crop
 from sameplayer.encoder.engines import BF16, FP32, TORCH, computed_in
 from sameplayer.errors import ConfigError, SettingError
 
@@ -98,20 +96,3 @@ def check_batch_size(batch_size: int) -> None:
     """Raise SettingError unless a batch holds one picture or more."""
     if batch_size < 1:
         raise SettingError("batch_size", batch_size, "1 or more")
-
-
-def read_picture(picture: str | Path | Picture) -> Picture:
-    """Return a picture that is given as a path or as uint8 RGB (h, w, 3) as the latter.
-
-    Raises DataError for a file that cannot be read, ConfigError for an array of another kind.
-    """
-    if isinstance(picture, (str, Path)):
-        return read_crop(Path(picture))
-    if not isinstance(picture, np.ndarray):
-        raise ConfigError(f"A picture must be a path or an array; found {type(picture).__name__}.")
-    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
-        raise ConfigError(
-            f"A picture must be uint8 RGB of shape (h, w, 3); found {picture.dtype} "
-            f"of shape {picture.shape}."
-        )
-    return picture

@@ -42,7 +42,7 @@ class OnnxReader:
         path: str | Path,
         candidates: Sequence[str] | None = None,
         *,
-        device: str = "cpu",
+        device: str = "auto",
         batch: int = 32,
     ) -> None:
         if batch < 1:

@@ -61,7 +61,7 @@ class OwnParts:
                 "preset is named by preset"
             )
             raise SettingError("weights", config.weights, expected)
-        return load_encoder(config.weights)
+        return load_encoder(config.weights, device="cpu")
 
     def chosen_loss(self, config: TrainConfig) -> str | Loss:
         return config.loss if self.loss is None else self.loss
