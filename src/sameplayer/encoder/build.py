@@ -15,6 +15,7 @@ from sameplayer.data.images import FITS
 from sameplayer.data.seeding import seeded
 from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.colour import REGIONS
+from sameplayer.encoder.hub import hub_if_reached
 from sameplayer.encoder.inference import refuse_training_mode
 from sameplayer.encoder.own import OWN
 from sameplayer.encoder.places import WEIGHTS_FOLDER
@@ -151,11 +152,16 @@ def timm_args(spec: EncoderSpec) -> dict[str, Any]:
 
 def fetch_model(spec: EncoderSpec) -> nn.Module:
     """Build a timm network with its pre-trained weights; WeightsError where they are not there."""
+    reached = True
     try:
-        model: nn.Module = timm.create_model(spec.architecture, pretrained=True, **timm_args(spec))
+        with hub_if_reached() as reached:
+            model: nn.Module = timm.create_model(
+                spec.architecture, pretrained=True, **timm_args(spec)
+            )
     except Exception as error:  # the hub's client, its transport and the file readers all differ
+        why = type(error).__name__ if reached else "the hub gave no answer, and no copy is here"
         raise WeightsError(
-            f"The weights of {spec.architecture} could not be fetched ({type(error).__name__}). "
+            f"The weights of {spec.architecture} could not be fetched ({why}). "
             f"Without a network, put {spec.architecture}.safetensors (or .pth) into a folder and "
             f"set {WEIGHTS_FOLDER} to it, or load the file with load_published()."
         ) from error

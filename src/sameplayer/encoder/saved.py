@@ -25,6 +25,7 @@ from sameplayer.files import whole_file, write_text
 
 WEIGHTS_FILE = "model.safetensors"
 LOG_SCALE = "logit_scale"
+OTHERS = (".pth", ".pt", ".bin", ".ckpt")  # endings of checkpoints that are not ours
 USUAL = {"fit": "letterbox", "colour_region": "box"}  # not hashed, as before there were others
 
 
@@ -132,6 +133,21 @@ def find_saved(path: Path) -> Path:
             "sameplayer.encoder.load_published(path, architecture)."
         )
     return path
+
+
+def is_saved(path: str | Path) -> bool:
+    """Tell whether this is no checkpoint of others: a folder, a name, or a file with our record."""
+    path = Path(path)
+    if not path.is_file() or path.suffix not in (".safetensors", *OTHERS):
+        return True
+    if path.suffix in OTHERS:
+        return False
+    try:
+        with safe_open(path, framework="pt") as opened:
+            ours = "encoder" in (opened.metadata() or {})
+    except Exception:  # a damaged file, of which reading it says more
+        return True
+    return ours or path.with_name("encoder.json").is_file()
 
 
 def read_saved(file: Path) -> Saved:
