@@ -4,6 +4,7 @@
     python benchmarks/embedding.py quality CALIBRATING ENCODER SCORED [SCORED ...] [--split test]
     python benchmarks/embedding.py waiting ENCODER CROPS [CROPS ...] [--video VIDEO]
     python benchmarks/embedding.py peak vit-l14-openai [--device cuda] [--batch 64 256]
+    python benchmarks/embedding.py busy person [--beside 1] [--rounds 3]
 
 ``speed``: all ways in turns, in one run, from files to rows. The plain loop reads with PIL,
 letterboxes into the square, normalises and passes one batch after the other. With one thread the
@@ -17,6 +18,10 @@ ranges of int8 from CALIBRATING, a table with none of the scored persons.
 
 ``peak``: pictures a second of prepared pictures, share of what one large matrix product reaches in
 the same run and format, and memory.
+
+``busy``: seconds for prepared pictures beside processes that keep a core each busy, with one and
+with two threads that wait by spinning, as torch's do unless told otherwise, or without
+(OMP_WAIT_POLICY=PASSIVE, as sameplayer sets it). A new process for every figure, in turns.
 """
 
 from __future__ import annotations
@@ -25,6 +30,8 @@ import argparse
 import copy
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -346,10 +353,48 @@ def peak(options: argparse.Namespace) -> None:
                 )
 
 
+def busy(options: argparse.Namespace) -> None:
+    """Compare ways of waiting, each in processes of its own, beside others that work."""
+    if options.once:
+        encoder = load_encoder(options.encoder)
+        spec = encoder.spec
+        pictures = [np.zeros((spec.height, spec.width, 3), np.uint8)] * PASS * 2
+        encoder.unit_rows(pictures)
+        print(timed(partial(encoder.unit_rows, pictures), "cpu"))
+        return
+    kept = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    ways = {
+        "1 thread": {"OMP_NUM_THREADS": "1"},
+        "2 threads, spinning": {"OMP_NUM_THREADS": "2"},
+        "2 threads, passive": {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"},
+    }
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    again = [sys.executable, __file__, "busy", options.encoder, "--once"]
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
+              for _ in range(options.beside)]  # fmt: skip
+    try:
+        for _ in range(options.rounds):
+            for name, setting in ways.items():
+                made = subprocess.run(again, env=kept | setting, capture_output=True, check=True)
+                spent[name].append(float(made.stdout))
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    print(f"{options.encoder}, {2 * PASS} pictures, {options.beside} busy processes beside, "
+          f"{machine()}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print("| way | seconds | times one thread's |")
+    print("|---|---|---|")
+    for name, taken in spent.items():
+        ratios = np.array(taken) / np.array(spent["1 thread"])
+        print(f"| {name} | {np.median(taken):.2f} | {np.median(ratios):.2f} "
+              f"({ratios.min():.2f}-{ratios.max():.2f}) |")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     modes = parser.add_subparsers(required=True)
-    made = {run: modes.add_parser(run.__name__) for run in (speed, quality, waiting, peak)}
+    made = {run: modes.add_parser(run.__name__) for run in (speed, quality, waiting, peak, busy)}
     for run, one in made.items():
         one.set_defaults(run=run)
         one.add_argument("--rounds", type=int, default=3)
@@ -373,6 +418,9 @@ def main() -> None:
     made[peak].add_argument("encoders", nargs="+")
     made[peak].add_argument("--device", default="cpu")
     made[peak].add_argument("--batch", type=int, nargs="+", default=[PASS])
+    made[busy].add_argument("encoder")
+    made[busy].add_argument("--beside", type=int, default=1)
+    made[busy].add_argument("--once", action="store_true", help="one figure, for the above")
     options = parser.parse_args()
     options.run(options)
 

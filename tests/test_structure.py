@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
@@ -105,6 +106,28 @@ def test_what_needs_no_network_loads_no_torch(code: str, league_folder: Path) ->
     code = f"try:\n {code.replace('LEAGUE', str(league_folder))}{check}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip().splitlines()[-1] == "False False", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "own", "expected"),
+    [
+        ("", {}, "PASSIVE"),
+        ("", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        ("", {"GOMP_SPINCOUNT": "7"}, "None"),
+        ("", {"KMP_BLOCKTIME": "7"}, "None"),
+        ("sys.modules['torch'] = sys;", {}, "None"),  # too late: torch has read it
+    ],
+)
+def test_torch_waits_without_spinning_unless_the_user_chose(
+    before: str, own: dict[str, str], expected: str
+) -> None:
+    chosen = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    plain = {name: value for name, value in os.environ.items() if name not in chosen}
+    code = f"import os, sys; {before} import sameplayer; print(os.environ.get('OMP_WAIT_POLICY'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=plain | own
+    )
+    assert done.stdout.strip() == expected
 
 
 def test_the_architecture_page_lists_every_file(monkeypatch: pytest.MonkeyPatch) -> None:

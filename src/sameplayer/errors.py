@@ -92,3 +92,28 @@ def import_extra(module: str, extra: str, what: str) -> Any:
             f"pip install 'sameplayer[{extra}]', or in a copy of the project "
             f"pip install '.[{extra}]'."
         ) from error
+
+
+def refuse_other_types(
+    call: str, /, advice: str = "", **given: tuple[object, type | tuple[type, ...]]
+) -> None:
+    """Raise ConfigError unless every argument of a function is of a type that it takes.
+
+    call      the function's name
+    advice    a sentence on what to do
+    given     argument -> what was given, and the type or types that it may be
+    """
+    if all(isinstance(value, kinds) for value, kinds in given.values()):
+        return
+    takes = [
+        f"{name}: {' or '.join(kind.__name__ for kind in _as_tuple(kinds))}"
+        for name, (_, kinds) in given.items()
+    ]
+    found = ", ".join(type(value).__name__ for value, _ in given.values())
+    takes_all = ", ".join(takes).replace("NoneType", "None")
+    end = f" {advice}" if advice else ""
+    raise ConfigError(f"{call} takes ({takes_all}); found ({found}).{end}")
+
+
+def _as_tuple(kinds: type | tuple[type, ...]) -> tuple[type, ...]:
+    return kinds if isinstance(kinds, tuple) else (kinds,)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from sameplayer.data.tracks import track_keys
+from sameplayer.data.crops import Crops
+from sameplayer.data.tracks import one_track_each, track_keys
 from sameplayer.errors import SettingError
 
 
@@ -30,3 +34,29 @@ def test_values_that_run_into_each_other_are_not_confused() -> None:
 def test_a_column_that_is_not_there_is_named(by: tuple[str, ...]) -> None:
     with pytest.raises(SettingError, match="expected columns of the table: image"):
         track_keys(pd.DataFrame({"image": ["a"]}), by)
+
+
+def followed(**change: list[object]) -> Crops:
+    """Two persons of two frames each, each seen in one sequence by one camera."""
+    columns: dict[str, list[object]] = {
+        "image": ["a#1", "a#2", "a#1", "a#2"], "person": ["p", "p", "q", "q"],
+        "sequence": ["1", "1", "2", "2"], "camera": ["x"] * 4, "frame": [1, 2, 1, 2],
+    }  # fmt: skip
+    return Crops(pd.DataFrame(columns | change), Path())
+
+
+def test_persons_of_one_track_each_are_told_from_persons_of_several() -> None:
+    assert one_track_each(followed())
+    assert one_track_each(followed(person=["p", "p", "q", None]))
+    several: list[dict[str, list[object]]] = [
+        {"sequence": ["1", "1", "2", "3"]},
+        {"camera": ["x", "y", "x", "x"]},
+        {"track": ["1", "2", "1", "1"]},
+        {"frame": [None] * 4},  # pictures of their own, not of a video
+        {"sequence": [None] * 4},
+        {"person": [None] * 4},
+        {"person": ["p", "q", "r", "s"]},
+    ]
+    for change in several:
+        assert not one_track_each(followed(**change)), change
+    assert not one_track_each(replace(followed(), scope="sequence"))

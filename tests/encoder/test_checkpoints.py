@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 
 from sameplayer.encoder.checkpoints import load_published
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.encoder.inference import evaluating
 from sameplayer.errors import DataError, MissingFile, WeightsError
 
 
@@ -49,18 +48,33 @@ def test_activation_is_recorded_and_changes_features_and_fingerprint(
 
 
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])
-@pytest.mark.parametrize("prefix", ["", "model.", "module.model."])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "model.",
+        "module.model.",
+        "_orig_mod.",
+        "backbone.",
+        "module.encoder.net.",
+        "model.base.",
+    ],
+)
 def test_timm_layout_gives_the_features_it_was_saved_from(
     tmp_path: Path, ending: str, prefix: str
 ) -> None:
     own = create_encoder("test_resnet", pretrained=False, height=64, width=32, seed=7)
-    state = {f"{prefix}{k}": v for k, v in own.model.state_dict().items()}
-    state[f"{prefix}logit_scale"] = torch.tensor(3.0)
+    state = {f"{prefix}{k}": v.contiguous() for k, v in own.model.state_dict().items()}
+    wrapper = prefix if prefix in ("", "model.", "module.model.", "_orig_mod.") else ""
+    state[f"{wrapper}logit_scale"] = torch.tensor(3.0)
+    state["projector.weight"] = torch.zeros(2, 2)  # of what the network was a part of
+    if wrapper == prefix:
+        del state["projector.weight"]
     path = tmp_path / f"timm{ending}"
     (save_file if ending == ".safetensors" else torch.save)(state, path)
     loaded = load_published(path, "test_resnet")
     images = own.normalise(torch.randint(0, 255, (2, 64, 32, 3), dtype=torch.uint8))
-    with evaluating(own.model), evaluating(loaded.model), torch.no_grad():
+    with torch.no_grad():
         rows = own.features(images)
         torch.testing.assert_close(loaded.features(images), rows, rtol=0, atol=0)
     assert rows[0].std() > 0

@@ -1,4 +1,4 @@
-"""Embedding a crop table: as one by one, in the order of its rows, the encoder left as it was."""
+"""Embedding a crop table: as one by one, in the order of its rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from sameplayer.errors import DataError, SettingError
 
 def test_embed_equals_embedding_one_by_one(league: Crops) -> None:
     encoder = create_encoder("small", pretrained=False)
-    encoder.model.train()
     few = league.select("query")
     paths = [few.path(row) for row in range(len(few))]
     seen: list[tuple[int, int]] = []
@@ -24,7 +23,6 @@ def test_embed_equals_embedding_one_by_one(league: Crops) -> None:
     np.testing.assert_allclose(rows, encoder.embed(paths), atol=1e-5)
     assert seen[-1] == (len(few), len(few))
     assert [done for done, _ in seen[:2]] == [3, 6]
-    assert encoder.model.training
 
 
 def test_embed_says_in_its_facts_what_decided_the_rows(league: Crops) -> None:

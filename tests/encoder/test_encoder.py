@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
 from pathlib import Path
@@ -185,3 +186,30 @@ def test_facts_that_json_cannot_hold_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="cannot be written as JSON"):
         own_encoder().save(tmp_path / "enc", when=object())
     assert not (tmp_path / "enc").exists()
+
+
+def test_the_fingerprint_is_computed_once_and_again_after_every_change_of_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = own_encoder()
+    computed: list[str] = []
+    compute = saved_module.fingerprint_of
+    monkeypatch.setattr(
+        saved_module,
+        "fingerprint_of",
+        lambda *given: computed.append(compute(*given)) or computed[-1],
+    )
+    first = encoder.fingerprint()
+    for change in (
+        lambda weight: weight.add_(1),
+        lambda weight: weight.copy_(weight * 2),
+        lambda weight: setattr(weight, "data", weight.data.half()),
+        lambda weight: setattr(weight, "data", weight.data.float() / 3),
+    ):
+        known = encoder.fingerprint()
+        assert known == encoder.fingerprint() == computed[-1]
+        with torch.no_grad():
+            change(next(encoder.model.parameters()))
+        assert encoder.fingerprint() not in {known, first}
+    assert len(computed) == 5
+    assert copy.deepcopy(encoder).fingerprint() == computed[-1]

@@ -13,8 +13,7 @@ A, B = draw_crop(3, 0), draw_crop(3, 4)
 
 
 def images_and_target(encoder: Encoder) -> tuple[torch.Tensor, torch.Tensor]:
-    """The normalised image of A and the unit feature of B, the encoder in evaluation mode."""
-    encoder.model.eval()
+    """The normalised image of A and the unit feature of B."""
     pictures = np.stack([encoder.prepare(crop.picture) for crop in (A, B)])
     images = encoder.normalise(torch.from_numpy(pictures))
     with torch.no_grad():

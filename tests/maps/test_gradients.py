@@ -61,7 +61,6 @@ def test_gradients_are_not_left_behind_in_the_weights() -> None:
 
 def test_a_tower_that_caches_for_evaluation_is_explained_after_it_embedded() -> None:
     encoder = create_encoder("levit_128s", pretrained=False)
-    encoder.model.eval()
     encoder.embed([A.picture])
     assert explain(encoder, A.picture, B.picture, method="grad-cam").map_a.max() > 0
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pytorch_grad_cam import ScoreCAM
+from torch import Tensor
 from torch.nn import functional
 
 from sameplayer.cli import main
@@ -131,13 +132,22 @@ def test_a_map_shows_the_place_that_the_similarity_rests_on() -> None:
         assert share > 0.8 > 4 * area
 
 
-def test_explain_leaves_the_encoder_in_its_mode(small: Encoder) -> None:
-    small.model.train()
-    small.model.norm.eval()
-    explain(small, A.picture, B.picture, method="grad-cam")
-    assert small.model.training
-    assert not small.model.norm.training
-    small.model.train()
+def test_what_a_method_does_to_its_layers_does_not_reach_the_encoder(small: Encoder) -> None:
+    def rough(encoder: Encoder, image: Tensor, target: Tensor, settings: MapSettings) -> ImageMap:
+        encoder.model.train().register_forward_hook(lambda *given: None)
+        assert encoder.model.stem.weight is small.model.stem.weight
+        return ImageMap(np.zeros(image.shape[1:], np.float32))
+
+    explain(small, A.picture, B.picture, method=rough)
+    assert not small.model.training
+    assert not small.model._forward_hooks
+
+
+def test_an_encoder_in_training_mode_is_not_explained() -> None:
+    encoder = create_encoder("small", pretrained=False)
+    encoder.model.train()
+    with pytest.raises(ConfigError, match="training mode"):
+        explain(encoder, A.picture, B.picture, method="random")
 
 
 def test_facts_name_what_decided_the_map(vit: Encoder) -> None:

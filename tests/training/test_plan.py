@@ -145,3 +145,13 @@ def test_every_epoch_draws_anew(league: Crops) -> None:
     assert len(first) == len(second)
     assert any((a != b).any() for a, b in zip(first, second, strict=True))
     np.testing.assert_array_equal(np.stack(first), np.stack(make_plan(league, CONFIG).batches(0)))
+
+
+def test_a_validation_that_means_nothing_is_said(league: Crops) -> None:
+    table = league.table.assign(frame=range(len(league)), sequence=league.table["person"])
+    followed = replace(league, table=table.assign(camera="1"), scope=None)
+    plain = replace(CONFIG, validate="fold", folds=4)
+    assert any("mAP means nothing here" in one for one in make_plan(followed, plain).remarks())
+    seen_twice = replace(followed, table=followed.table.assign(sequence=followed.table["frame"]))
+    for crops, config in ((seen_twice, plain), (followed, replace(plain, validate="none"))):
+        assert not any("means nothing" in one for one in make_plan(crops, config).remarks())

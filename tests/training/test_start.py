@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from sameplayer.data.crops import Crops
@@ -169,3 +170,17 @@ def test_settings_that_do_not_apply_to_an_own_encoder_are_refused(
     with pytest.raises(SettingError, match=next(iter(change))):
         train(league, tmp_path / "run", replace(OPEN, **change), encoder=own_encoder())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["own.pth", "own.safetensors"])
+def test_a_checkpoint_of_others_starts_a_run_of_the_named_preset(name: str, tmp_path: Path) -> None:
+    network = create_encoder("small", pretrained=False, seed=9).model
+    state = {f"backbone.{key}": value.contiguous() for key, value in network.state_dict().items()}
+    path = tmp_path / name
+    (torch.save if name.endswith(".pth") else save_file)(state, path)
+    start = OwnParts().start(TrainConfig(weights=str(path), preset="small"))
+    assert start is not None
+    assert torch.equal(start.model.head.weight, network.head.weight)
+    assert TrainConfig(weights=str(path), preset="small").resolved(start.spec).lr == 2e-3
+    with pytest.raises(SettingError, match=f"preset is None; expected the preset.*{name}"):
+        OwnParts().start(TrainConfig(weights=str(path)))

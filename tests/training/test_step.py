@@ -28,7 +28,6 @@ PERSONS = torch.arange(6)
 
 def learner(**change: Any) -> Learner:
     encoder = create_encoder("small", pretrained=False, height=64, width=32, seed=1)
-    encoder.model.train()
     config = replace(CONFIG, **change)
     return Learner(
         encoder, config.loss, find_augment("none"), 6, config, Process(torch.device("cpu"))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -15,8 +16,9 @@ from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import decode
 from sameplayer.data.reading import Box, pixels_of, read_shared
+from sameplayer.data.sources import as_crops
 from sameplayer.data.video import frame_name
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, refuse_other_types
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,18 @@ class Problem:
 Rows = list[tuple[str, np.ndarray]]  # images, each with its rows
 
 
-def check_crops(crops: Crops, progress: Callable[[int, int], None] | None = None) -> list[Problem]:
+def check_crops(
+    crops: Crops | str | Path, progress: Callable[[int, int], None] | None = None
+) -> list[Problem]:
     """Return everything that is wrong with a table, in the order of its rows.
+
+    crops    Crops, or what ``read_source`` takes
 
     Every picture is decoded once, on all cores; the frames of one video in order. ``progress`` is
     called with (done, all) pictures and frames.
     """
+    refuse_other_types("check_crops", crops=(crops, (Crops, str, Path)))
+    crops = as_crops(crops)
     problems = [*_file_problems(crops, progress), *_table_problems(crops)]
     return sorted(problems, key=lambda problem: (problem.row is None, problem.row or 0))
 

@@ -34,6 +34,7 @@ from sameplayer.data.cells import guarded_table, unguarded_table
 from sameplayer.data.columns import BOX, SCOPES, TEXT, frozen, normalised, refuse_gaps
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import Box, read_crop
+from sameplayer.data.roles import ALIASES, checked_roles, with_usual_columns
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import whole_file, write_text
 
@@ -73,8 +74,8 @@ class Crops:
         return f"Crops({len(self)} pictures, {self.root}, scope {scope}, source {self.source})"
 
     def select(self, *roles: str) -> Crops:
-        """Return the rows of these roles, in order, re-numbered from 0."""
-        return self.where(self._own["role"].isin(roles))
+        """Return the rows of these roles, in order, from 0; DataError for an unknown role."""
+        return self.where(self._own["role"].isin(checked_roles(roles)))
 
     def of_split(self, name: str) -> Crops:
         """Return the rows of one split: training, valid, test or challenge.
@@ -216,6 +217,7 @@ def read_crops(path: str | Path) -> Crops:
         raise DataError(f"{path}: expected a table ending in .csv or .parquet.")
     facts = _side_facts(path.with_suffix(".json"))
     try:
+        table = with_usual_columns(table, path, facts.get("scope"))
         return Crops(table, path.parent / facts.get("root", "."), facts.get("scope"), "table")
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -226,7 +228,7 @@ def read_csv(path: Path, *, all_text: bool = False) -> pd.DataFrame:
     try:
         table = pd.read_csv(
             path,
-            dtype=str if all_text else dict.fromkeys(TEXT, str),
+            dtype=str if all_text else dict.fromkeys((*TEXT, *ALIASES), str),
             keep_default_na=False,
             na_values=[""],
             encoding="utf-8-sig",

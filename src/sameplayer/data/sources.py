@@ -19,7 +19,14 @@ from pathlib import Path
 from sameplayer.data import layouts, mot
 from sameplayer.data.columns import BOX, SCOPES
 from sameplayer.data.crops import Crops, read_crops, read_csv
-from sameplayer.errors import ConfigError, DataError, MissingFile, SettingError, did_you_mean
+from sameplayer.errors import (
+    ConfigError,
+    DataError,
+    MissingFile,
+    SettingError,
+    did_you_mean,
+    refuse_other_types,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,11 @@ class Source:
     read: Callable[[Path], Crops]
 
 
+def as_crops(crops: Crops | str | Path) -> Crops:
+    """Return a table of crops, read with ``read_source`` where a folder or file is named."""
+    return crops if isinstance(crops, Crops) else read_source(crops)
+
+
 def read_source(path: str | Path, source: str | None = None, scope: str | None = None) -> Crops:
     """Read a folder or table of crops.
 
@@ -45,6 +57,7 @@ def read_source(path: str | Path, source: str | None = None, scope: str | None =
     Raises MissingFile, DataError that lists what was looked for when nothing fits, SettingError
     for an unknown scope.
     """
+    refuse_other_types("read_source", path=(path, (str, Path)))
     path = Path(path)
     if scope not in (None, "set", *SCOPES):
         raise SettingError("scope", repr(scope), "set, game or sequence")

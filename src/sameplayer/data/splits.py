@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.errors import DataError, SettingError
+from sameplayer.data.roles import drawn_roles
+from sameplayer.errors import DataError, SettingError, refuse_other_types
 
 
 def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Crops, Crops]:
@@ -18,6 +19,9 @@ def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Cr
     person; where identities hold within a scope only, by scope and person. Raises SettingError
     for a fold that there is not, DataError when there are fewer persons than folds.
     """
+    refuse_other_types(
+        "split_by_person", "Read a folder or file with read_source.", crops=(crops, Crops)
+    )
     if folds < 2:
         raise SettingError("folds", folds, "2 or more")
     if not 0 <= fold < folds:
@@ -43,13 +47,8 @@ def draw_query_gallery(crops: Crops) -> Crops:
     camera is renamed from "3" to "3/query"; a camera that is missing needs nothing.
     """
     table = crops.table
-    persons = pd.Series(crops.persons())
-    order = table["frame"].fillna(0).astype(float).argsort(kind="stable")
-    first = ~persons.iloc[order].duplicated().sort_index().to_numpy() & (persons >= 0).to_numpy()
-    table["role"] = np.where(first, "query", "gallery")
-    cameras = table["camera"].fillna("").groupby(persons.to_numpy()).transform("nunique")
-    alone = first & (cameras == 1).to_numpy() & table["camera"].notna().to_numpy()
-    table.loc[alone, "camera"] = table.loc[alone, "camera"] + "/query"
+    drawn = drawn_roles(crops.persons(), table["frame"], table["camera"])
+    table["role"], table["camera"] = drawn["role"], drawn["camera"]
     return replace(crops, table=table)
 
 

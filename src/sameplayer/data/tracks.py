@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.crops import Crops
 from sameplayer.errors import SettingError
 
 
@@ -27,3 +28,22 @@ def track_keys(table: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
     rows = np.where(alone, np.arange(len(table)), -1)
     named = pd.DataFrame(np.column_stack([codes, rows]))
     return named.groupby(list(named.columns), sort=False).ngroup().to_numpy()
+
+
+def one_track_each(crops: Crops) -> bool:
+    """Tell whether all pictures of each person are one track, so that finding them says nothing.
+
+    A track is what sequence, camera and, where there is one, track name, in a table that knows
+    frames. In a scope of sequences every person has one, and nothing else can be asked.
+    """
+    table, persons = crops.table, crops.persons()
+    by = [name for name in ("sequence", "camera", "track")
+          if name in table and table[name].notna().any()]  # fmt: skip
+    known = persons >= 0
+    if crops.scope == "sequence" or "sequence" not in by or not known.any():
+        return False
+    if table["frame"][known].isna().any():
+        return False
+    tracks = pd.Series(track_keys(table, by)[known]).groupby(persons[known])
+    several = tracks.size() > 1
+    return bool(several.any()) and bool((tracks.nunique()[several] == 1).all())

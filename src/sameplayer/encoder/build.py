@@ -15,7 +15,8 @@ from sameplayer.data.images import FITS
 from sameplayer.data.seeding import seeded
 from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.colour import REGIONS
-from sameplayer.encoder.inference import evaluating
+from sameplayer.encoder.hub import hub_if_reached
+from sameplayer.encoder.inference import refuse_training_mode
 from sameplayer.encoder.own import OWN
 from sameplayer.encoder.places import WEIGHTS_FOLDER
 from sameplayer.encoder.presets import SMALL
@@ -151,11 +152,16 @@ def timm_args(spec: EncoderSpec) -> dict[str, Any]:
 
 def fetch_model(spec: EncoderSpec) -> nn.Module:
     """Build a timm network with its pre-trained weights; WeightsError where they are not there."""
+    reached = True
     try:
-        model: nn.Module = timm.create_model(spec.architecture, pretrained=True, **timm_args(spec))
+        with hub_if_reached() as reached:
+            model: nn.Module = timm.create_model(
+                spec.architecture, pretrained=True, **timm_args(spec)
+            )
     except Exception as error:  # the hub's client, its transport and the file readers all differ
+        why = type(error).__name__ if reached else "the hub gave no answer, and no copy is here"
         raise WeightsError(
-            f"The weights of {spec.architecture} could not be fetched ({type(error).__name__}). "
+            f"The weights of {spec.architecture} could not be fetched ({why}). "
             f"Without a network, put {spec.architecture}.safetensors (or .pth) into a folder and "
             f"set {WEIGHTS_FOLDER} to it, or load the file with load_published()."
         ) from error
@@ -172,7 +178,7 @@ def check_architecture(spec: EncoderSpec) -> None:
         return
     try:
         with torch.device("meta"):
-            outline = build_model(spec)
+            outline = build_model(spec).eval()
     except Exception as error:  # timm's networks raise whatever they meet in another input size
         raise _refusal(spec, error) from error
     feature_columns(outline, spec)
@@ -181,14 +187,16 @@ def check_architecture(spec: EncoderSpec) -> None:
 def feature_columns(model: nn.Module, spec: EncoderSpec) -> int:
     """Return how many feature columns a network gives: from one pass of a black picture.
 
-    Raises ConfigError where it cannot take the spec's input, or gives no row a picture.
+    Raises ConfigError where it cannot take the spec's input, gives no row a picture, or is in
+    training mode.
     """
+    refuse_training_mode(model)
     state = next(model.parameters(), None)
     device = torch.device("cpu") if state is None else state.device
     dtype = torch.float32 if state is None else state.dtype
     images = torch.zeros(1, 3, spec.height, spec.width, device=device, dtype=dtype)
     try:
-        with evaluating(model), torch.no_grad(), device:
+        with torch.no_grad(), device:
             features: Any = model(images)
     except Exception as error:  # a user's network, or timm's with another input, raises anything
         raise _refusal(spec, error) from error
@@ -198,6 +206,8 @@ def feature_columns(model: nn.Module, spec: EncoderSpec) -> int:
             f"{spec.architecture} gives {shape} for one picture; expected one row of features "
             "(1, d). Choose another network, or pool its output in a module of your own."
         )
+    if not features.shape[1]:
+        raise ConfigError(f"{spec.architecture} gives rows of no features; expected one or more.")
     return int(features.shape[1])
 
 

@@ -32,7 +32,7 @@ MOST_PATCHES = 65_536
 log = logging.getLogger(__name__)
 
 
-def load_published(path: str | Path, architecture: str, *, device: str = "cpu") -> Encoder:
+def load_published(path: str | Path, architecture: str, *, device: str = "auto") -> Encoder:
     """Load a checkpoint of the published layouts.
 
     path            .pth (read with ``weights_only``: code in it is refused) or .safetensors

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import Picture
+from sameplayer.data.sources import as_crops
 from sameplayer.encoder.ahead import batches_ahead
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.inference import check_batch_size
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, refuse_other_types
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class EmbedTime:
 
 
 def embed(
-    encoder: Encoder,
-    crops: Crops,
+    encoder: Encoder | str | Path,
+    crops: Crops | str | Path,
     *,
     batch_size: int = 64,
     precision: str = "fp32",
@@ -54,6 +57,8 @@ def embed(
 ) -> Embeddings:
     """Embed every row of a crop table, on the encoder's device.
 
+    encoder       Encoder, or what ``load_encoder`` takes
+    crops         Crops, or what ``read_source`` takes
     batch_size    pictures a pass; three batches more are read and decoded ahead, fitted into the
                   network's input, which is all the memory that pictures take
     precision     "fp32"; "bf16": faster where the processor or GPU can multiply it, features
@@ -69,15 +74,19 @@ def embed(
 
 
 def embed_timed(
-    encoder: Encoder,
-    crops: Crops,
+    encoder: Encoder | str | Path,
+    crops: Crops | str | Path,
     *,
     batch_size: int = 64,
     precision: str = "fp32",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Embeddings, EmbedTime]:
     """Embed like ``embed``; return also how long it took and waited for pictures."""
+    refuse_other_types(
+        "embed", encoder=(encoder, (Encoder, str, Path)), crops=(crops, (Crops, str, Path))
+    )
     check_batch_size(batch_size)
+    encoder, crops = as_encoder(encoder), as_crops(crops)
     encoder.computed_in(precision)  # before anything is read
     if len(crops) == 0:
         raise DataError(f"{crops.root}: no crops to embed; expected at least one row.")

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sameplayer.data.images import FITS, Picture
+from sameplayer.data.shown import Shown, as_picture, check_order, refuse_one_picture
 from sameplayer.encoder.build import (
     Build,
     EncoderSpec,
-    build_model,
     check_architecture,
     feature_columns,
     spec_of,
@@ -27,14 +27,15 @@ from sameplayer.encoder.build import (
 from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.engines import FP32, TORCH, computed_in, pick_engine
-from sameplayer.encoder.inference import check_batch_size, inference, passes, read_picture
+from sameplayer.encoder.inference import check_batch_size, inference, passes, settle
+from sameplayer.encoder.modules import Triple, spec_of_module
 from sameplayer.encoder.own import ColourNetwork
 from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
 from sameplayer.encoder.places import refuse_path
-from sameplayer.encoder.presets import COLOUR, DEFAULT, SMALL, find_preset_or_timm
-from sameplayer.encoder.saved import LOG_SCALE, Saved, fingerprint_of, load_saved, write_saved
-from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, pretrained_model, shipped_model
-from sameplayer.errors import ConfigError
+from sameplayer.encoder.presets import DEFAULT, find_preset_or_timm
+from sameplayer.encoder.saved import KnownFingerprint, Saved, load_saved, write_saved
+from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, weighted_model
+from sameplayer.errors import ConfigError, refuse_other_types
 
 
 class Encoder:
@@ -49,48 +50,43 @@ class Encoder:
         self.spec = spec
         self.log_scale = nn.Parameter(torch.tensor(float(log_scale)))
         self.log_scale.data = self.log_scale.data.to(self.device)
+        settle(model, self.device)
         self._columns: int | None = None
+        self._known = KnownFingerprint()
 
     @classmethod
     def of(
         cls,
         module: nn.Module,
-        height: int,
-        width: int,
-        mean: tuple[float, float, float],
-        std: tuple[float, float, float],
+        height: int | None = None,
+        width: int | None = None,
+        mean: Triple | None = None,
+        std: Triple | None = None,
         name: str = "",
         model_args: dict[str, Any] | None = None,
         fit: str = "letterbox",
     ) -> Encoder:
         """Return an encoder of a network of your own: images (b, 3, h, w) to features (b, d).
 
-        height, width   its input
-        mean, std       of the normalisation, for values in [0, 1], RGB
-        name            the architecture's name in records; empty: the module's class. Names and
-                        weights make the fingerprint, code does not: a changed ``forward`` wants a
-                        new name
+        The module is the encoder's from then on, in evaluation mode. One of timm's says itself what
+        is None here, and is saved under timm's name, so ``load_encoder`` needs no ``build``.
+
+        height, width   its input; mean, std: of the normalisation, for values in [0, 1], RGB
+        name            the architecture's name in records; empty: timm's, or the module's class.
+                        It is hashed, code is not: a changed ``forward`` wants a new name
         model_args      what building it again needs, as JSON can hold it
         fit             how a picture is fitted into the input, a name of ``FITS``
 
         ``save`` writes it like any other; ``load_encoder(path, build=function)`` loads it again,
         where function(spec) returns the module and may look at ``spec.model_args``.
 
-        Raises SettingError for a setting out of range, ConfigError for a network that does not take
-        such images or does not give a row of features for each.
+        Raises SettingError for a setting out of range or missing, ConfigError for a network that
+        gives no row of features for each such image.
         """
-        if LOG_SCALE in module.state_dict():
-            raise ConfigError(
-                f"The module holds a weight named {LOG_SCALE!r}; give it another name."
-            )
-        architecture = name or type(module).__name__
-        args = dict(model_args or {})
-        encoder = cls(
-            module,
-            EncoderSpec(architecture, height, width, mean, std, args, own_module=True, fit=fit),
-        )
-        if not encoder.feature_width:
-            raise ConfigError(f"{architecture} gives rows of no features; expected one or more.")
+        refuse_other_types("Encoder.of", module=(module, nn.Module))
+        spec = spec_of_module(module, height, width, mean, std, name, model_args, fit)
+        encoder = cls(module, spec)
+        encoder._columns = feature_columns(module, spec)
         return encoder
 
     @property
@@ -113,7 +109,9 @@ class Encoder:
         """Move the weights to a device, named as ``pick_device`` knows it, and return self."""
         where = pick_device(device) if isinstance(device, str) else device
         self.model.to(where)
+        settle(self.model, where)
         self.log_scale.data = self.log_scale.data.to(where)
+        self._known = KnownFingerprint()
         return self
 
     def without_padding(self) -> Encoder:
@@ -199,26 +197,35 @@ class Encoder:
 
     def embed(
         self,
-        pictures: Sequence[str | Path | Picture],
+        pictures: Sequence[Shown],
         batch_size: int = 64,
         precision: str = FP32,
+        *,
+        order: str = "rgb",
     ) -> np.ndarray:
-        """Return unit rows (n, d) float32 of pictures: paths or uint8 RGB arrays (h, w, 3).
+        """Return unit rows (n, d) float32 of a list of pictures, each as ``as_picture`` takes it.
 
-        Computed on the encoder's device, in ``precision`` as ``computed_in`` takes it. Raises
-        DataError for a picture that cannot be read, ConfigError for an array of another kind,
-        SettingError for another precision or batch size.
+        Computed on the encoder's device, in ``precision`` as ``computed_in`` takes it. ``order`` is
+        that of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads. Raises DataError
+        for a picture that cannot be read, ConfigError for what is no list of pictures, SettingError
+        for another precision, batch size or order.
         """
         check_batch_size(batch_size)
+        check_order(order)
+        refuse_one_picture(pictures)
         rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
-            batch = [self.prepare(read_picture(p)) for p in pictures[start : start + batch_size]]
+            part = pictures[start : start + batch_size]
+            batch = [self.prepare(as_picture(one, order)) for one in part]
             rows.append(self.unit_rows(batch, precision))
         return np.concatenate(rows)
 
     def fingerprint(self) -> str:
-        """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing."""
-        return fingerprint_of(self.spec, self.model.state_dict())
+        """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing.
+
+        Computed once for weights as they are; a change through ``.data`` is not noticed.
+        """
+        return self._known.of(self.spec, self.model.state_dict())
 
     def save(self, folder: str | Path, **facts: Any) -> None:
         """Write ``model.safetensors``, which holds everything, and ``encoder.json`` to read.
@@ -227,14 +234,13 @@ class Encoder:
         WeightsError when the disk is full or the folder cannot be written.
         """
         spec = replace(self.spec, facts={**self.spec.facts, **facts})
-        state = self.model.state_dict()
-        write_saved(Path(folder), Saved(spec, state, self.log_scale.item()))
+        write_saved(Path(folder), Saved(spec, self.model.state_dict(), self.log_scale.item()))
 
 
 def load_encoder(
     source: str | Path = DEFAULT,
     *,
-    device: str = "cpu",
+    device: str = "auto",
     build: Build | None = None,
     engine: str | None = None,
 ) -> Encoder:
@@ -250,12 +256,12 @@ def load_encoder(
     engine    a name of ``ENGINES``; None: torch, and onnxruntime for a .onnx file
 
     Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
-    for a device that is not there or an engine that does not run the source, WeightsError for a
-    damaged encoder, and saying how to bring weights when there is no network.
+    for a device or engine that does not fit, WeightsError for a damaged encoder and, saying how to
+    bring weights, without a network.
     """
+    refuse_other_types("load_encoder", source=(source, (str, Path)))
     where, path = pick_device(device), Path(source)
-    is_file = path.suffix == ".onnx" and path.is_file()
-    runner = pick_engine(engine, str(source), is_file)
+    runner = pick_engine(engine, str(source), is_file := path.suffix == ".onnx" and path.is_file())
     if is_file:
         from sameplayer.encoder.onnx_encoder import OnnxEncoder  # here, since it is an Encoder
 
@@ -291,10 +297,4 @@ def create_encoder(
     )
     spec = replace(spec, colour=preset.colour, mirror=preset.mirror)
     check_architecture(spec)
-    if spec.architecture in (SMALL, COLOUR):
-        return Encoder(build_model(spec, seed), spec)
-    if not pretrained:
-        return Encoder(build_model(spec, seed), replace(spec, weights=f"random, seed {seed}"))
-    if preset.shipped:
-        return Encoder(*shipped_model(spec, preset.shipped))
-    return Encoder(*pretrained_model(spec, seed))
+    return Encoder(*weighted_model(spec, preset.shipped, pretrained, seed))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
+from sameplayer.data.shown import TAKEN, Shown, is_one_picture
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.presets import DEFAULT
-from sameplayer.errors import DataError, RankingError
+from sameplayer.errors import ConfigError, DataError, RankingError, refuse_other_types
 
 MOST_PAIRS = 200_000
-Shown = str | Path | Picture | Sequence[str | Path | Picture]
+Pictures = Shown | Sequence[Shown]
 
 
 @dataclass(frozen=True)
@@ -37,23 +38,31 @@ class Match:
 
 
 def same(
-    a: Shown, b: Shown, encoder: Encoder | str | Path = DEFAULT, prior: float | None = None
+    a: Pictures,
+    b: Pictures,
+    encoder: Encoder | str | Path = DEFAULT,
+    prior: float | None = None,
+    *,
+    order: str = "rgb",
 ) -> Match:
     """Compare two players.
 
-    a, b       a picture of each: path or uint8 RGB array (h, w, 3); or a list of pictures of one
+    a, b       a picture of each: path, uint8 array (h, w, 3), PIL picture or torch tensor; or a
+               list of pictures of one
     encoder    Encoder, or what ``load_encoder`` takes: a run folder, a saved encoder, a name
+    order      of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
     prior      for the probability: share of pairs of one person among the pairs that you ask
                about; None: the calibration's
 
     Raises DataError for a picture that cannot be read or an empty list, and what ``load_encoder``
     raises.
     """
-    own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
+    refuse_other_types("same", encoder=(encoder, (Encoder, str, Path)))
+    own = as_encoder(encoder)
     lists = [_as_list(a), _as_list(b)]
     if not all(lists):
         raise DataError("No picture of one of the two; expected one or more of each.")
-    rows = own.embed([*lists[0], *lists[1]]).astype(np.float64)
+    rows = own.embed([*lists[0], *lists[1]], order=order).astype(np.float64)
     means = [rows[: len(lists[0])].mean(axis=0), rows[len(lists[0]) :].mean(axis=0)]
     lengths = np.linalg.norm(means[0]) * np.linalg.norm(means[1])
     similarity = float(np.clip(means[0] @ means[1] / max(lengths, 1e-12), -1, 1))
@@ -78,6 +87,7 @@ def calibrate(encoder: Encoder, embeddings: Embeddings, prior: float = 0.5) -> E
 
     Raises RankingError for embeddings of another encoder, DataError for too few pairs.
     """
+    refuse_other_types("calibrate", encoder=(encoder, Encoder), embeddings=(embeddings, Embeddings))
     if embeddings.fingerprint != encoder.fingerprint():
         raise RankingError(
             f"These embeddings were made by encoder {embeddings.fingerprint}, not by "
@@ -137,7 +147,9 @@ def _digest(crops: Crops) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _as_list(shown: Shown) -> list[str | Path | Picture]:
-    if isinstance(shown, (str, Path, np.ndarray)):
+def _as_list(shown: Pictures) -> list[Shown]:
+    if is_one_picture(shown):
         return [shown]
+    if not isinstance(shown, Iterable):
+        raise ConfigError(f"A picture must be {TAKEN}; found {type(shown).__name__}.")
     return list(shown)

@@ -34,7 +34,7 @@ class OnnxEncoder(Encoder):
     torch network, such as training, maps, soups or other views, raises WeightsError.
     """
 
-    def __init__(self, path: str | Path, device: str = "cpu", engine: str = FILE_ENGINE) -> None:
+    def __init__(self, path: str | Path, device: str = "auto", engine: str = FILE_ENGINE) -> None:
         self.path = Path(path)
         self.engine = pick_engine(engine, str(path), is_file=True)
         file = read_graph_file(self.path, "encoder")

@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from sameplayer._version import __version__
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.inference import evaluating
+from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.onnx_encoder import INPUT, OUTPUT, open_session
 from sameplayer.encoder.onnx_file import FORMAT, LARGEST, OPSET, RECORD, UNSIGNED, sign
 from sameplayer.encoder.onnx_fit import GraphFit
 from sameplayer.encoder.padding import patches_to_keep
-from sameplayer.errors import SettingError, WeightsError, import_extra
+from sameplayer.errors import SettingError, WeightsError, import_extra, refuse_other_types
 from sameplayer.files import whole_file
 
 TOLERANCE = 1e-4
@@ -62,7 +62,7 @@ class ExportedFile:
         )
 
 
-def export_encoder(encoder: Encoder, out: str | Path) -> ExportedFile:
+def export_encoder(encoder: Encoder | str | Path, out: str | Path) -> ExportedFile:
     """Write an encoder as one ONNX file, which ``load_encoder`` and onnxruntime read.
 
     Its input ``pictures`` is uint8 RGB (n, h, w, 3), n pictures of one size, whatever it is; its
@@ -76,6 +76,10 @@ def export_encoder(encoder: Encoder, out: str | Path) -> ExportedFile:
     exported, is over 2 GiB, differs too much, or is an ONNX file itself, and where the file cannot
     be written; SettingError for a fit that the graph does not know.
     """
+    refuse_other_types(
+        "export_encoder", encoder=(encoder, (Encoder, str, Path)), out=(out, (str, Path))
+    )
+    encoder = as_encoder(encoder)
     check_name(out)
     content = encoder_content(encoder)
     own = _on_cpu(encoder)
@@ -91,8 +95,8 @@ def encoder_content(encoder: Encoder) -> bytes:
     own = _on_cpu(encoder)
     example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
     record = encoder_record(encoder)
-    with evaluating(own.model):
-        return graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
+    own.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
 
 
 def encoder_record(encoder: Encoder) -> dict[str, Any]:
@@ -235,10 +239,8 @@ def write_graph(out: str | Path, content: bytes) -> None:
 
 
 def _on_cpu(encoder: Encoder) -> Encoder:
-    """Return the encoder, or a copy of one that lies elsewhere."""
+    """Return a copy on the CPU: tracing puts other tensors into a network's places for a while."""
     model = encoder.model  # a file's has none, and says so
-    if encoder.device.type == "cpu":
-        return encoder
     return Encoder(copy.deepcopy(model).cpu(), encoder.spec, encoder.log_scale.item())
 
 

@@ -25,6 +25,7 @@ from sameplayer.files import whole_file, write_text
 
 WEIGHTS_FILE = "model.safetensors"
 LOG_SCALE = "logit_scale"
+OTHERS = (".pth", ".pt", ".bin", ".ckpt")  # endings of checkpoints that are not ours
 USUAL = {"fit": "letterbox", "colour_region": "box"}  # not hashed, as before there were others
 
 
@@ -49,6 +50,32 @@ def fingerprint_of(spec: EncoderSpec, weights: Mapping[str, Tensor]) -> str:
         flat = value.detach().cpu().contiguous().view(-1)
         digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+class KnownFingerprint:
+    """The fingerprint of an encoder, computed again only where its spec or weights changed.
+
+    Weights are the same where torch has counted no change to the same memory. That memory is kept
+    here, so no other weights come to lie in it. A copy knows nothing.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[EncoderSpec, dict[str, Tensor], list[tuple[int, int]], str] | None = None
+
+    def of(self, spec: EncoderSpec, weights: dict[str, Tensor]) -> str:
+        """Return the fingerprint of a spec and the state dict of a network."""
+        if any(value.is_inference() for value in weights.values()):  # torch counts no changes
+            return fingerprint_of(spec, weights)
+        places = [(value.data_ptr(), value._version) for value in weights.values()]
+        known = self._known
+        if known is None or known[0] != spec or list(known[1]) != list(weights) or (
+            known[2] != places
+        ):  # fmt: skip
+            self._known = known = (spec, weights, places, fingerprint_of(spec, weights))
+        return known[3]
+
+    def __reduce__(self) -> tuple[type[KnownFingerprint], tuple[()]]:
+        return KnownFingerprint, ()
 
 
 def write_saved(folder: Path, saved: Saved) -> None:
@@ -106,6 +133,21 @@ def find_saved(path: Path) -> Path:
             "sameplayer.encoder.load_published(path, architecture)."
         )
     return path
+
+
+def is_saved(path: str | Path) -> bool:
+    """Tell whether this is no checkpoint of others: a folder, a name, or a file with our record."""
+    path = Path(path)
+    if not path.is_file() or path.suffix not in (".safetensors", *OTHERS):
+        return True
+    if path.suffix in OTHERS:
+        return False
+    try:
+        with safe_open(path, framework="pt") as opened:
+            ours = "encoder" in (opened.metadata() or {})
+    except Exception:  # a damaged file, of which reading it says more
+        return True
+    return ours or path.with_name("encoder.json").is_file()
 
 
 def read_saved(file: Path) -> Saved:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.errors import WeightsError
+from sameplayer.errors import WeightsError, refuse_other_types
 
 
 def average_encoders(encoders: Sequence[Encoder]) -> Encoder:
@@ -21,6 +21,8 @@ def average_encoders(encoders: Sequence[Encoder]) -> Encoder:
     """
     if len(encoders) < 2:
         raise WeightsError(f"A soup of {len(encoders)} encoders; expected two or more.")
+    for encoder in encoders:
+        refuse_other_types("average_encoders", encoders=(encoder, Encoder))
     first = encoders[0]
     _refuse_other_kinds(encoders)
     states = [encoder.model.state_dict() for encoder in encoders]
@@ -30,7 +32,7 @@ def average_encoders(encoders: Sequence[Encoder]) -> Encoder:
         .to(value.dtype)
         for name, value in states[0].items()
     }
-    model = copy.deepcopy(first.model)
+    model = copy.deepcopy(first.model).train()  # which drops what layers computed from old weights
     model.load_state_dict(mean)
     scale = sum(encoder.log_scale.item() for encoder in encoders) / len(encoders)
     fingerprints = [encoder.fingerprint() for encoder in encoders]

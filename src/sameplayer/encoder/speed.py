@@ -13,7 +13,7 @@ from sameplayer.encoder.presets import PRESETS, find_preset_or_timm
 CROP = (180, 72, 3)  # a player in a broadcast picture
 
 
-def crops_per_second(name: str, *, device: str = "cpu", seconds: float = 2.0) -> float:
+def crops_per_second(name: str, *, device: str = "auto", seconds: float = 2.0) -> float:
     """Return the crops a second that the encoder of a preset or timm name embeds.
 
     Pictures of 180 x 72 are fitted, normalised and embedded in batches of 16, with random weights,

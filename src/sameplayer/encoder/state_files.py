@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,16 @@ from sameplayer.encoder.build import (
     fetch_model,
     load_weights,
 )
+from sameplayer.encoder.presets import COLOUR, SMALL
 from sameplayer.errors import MissingFile, WeightsError
 
 INITIAL_LOG_SCALE = math.log(1 / 0.07)
+# What torch.compile, DataParallel and the 2022 release put before every name.
+WRAPPERS = re.compile(r"^(_orig_mod\.|module\.|model\.)+")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a .safetensors or .pth file; prefixes "module." and "model." go.
+    """Return the tensors of a .safetensors or .pth file; prefixes of wrappers (WRAPPERS) go.
 
     Raises MissingFile, and WeightsError for a damaged file or one with code in it.
     """
@@ -44,14 +48,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
                 "code; refused. Ask its author for a plain state dict or safetensors."
             ) from error
         raise WeightsError(f"{path}: not a checkpoint ({type(error).__name__}).") from error
-    for key in ("state_dict", "model"):
+    for key in ("state_dict", "model", "model_state_dict", "net", "network"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and _is_plain(value) for name, value in state.items()
     ):
         raise WeightsError(f"{path}: expected a plain state dict of tensors.")
-    return {k.removeprefix("module.").removeprefix("model."): v for k, v in state.items()}
+    return {WRAPPERS.sub("", name): value for name, value in state.items()}
 
 
 def fill_model(
@@ -67,7 +71,7 @@ def fill_model(
     try:
         with torch.device("meta"):
             outline = build_model(spec)
-        weights = _fitted(weights, outline)
+        weights = _fitted(_named_as(outline, weights), outline)
     except Exception as error:  # timm converts by shape arithmetic, which fails as it happens to
         raise WeightsError(
             f"{path}: weights of another layout than {spec.architecture} "
@@ -77,6 +81,23 @@ def fill_model(
     model = build_model(spec, seed)
     load_weights(model, weights, path)
     return model, log_scale
+
+
+def weighted_model(
+    spec: EncoderSpec, shipped: str, pretrained: bool, seed: int
+) -> tuple[nn.Module, EncoderSpec, float]:
+    """Return a network with weights, its spec, and the logarithm of the scale.
+
+    shipped    file of its weights in this package, or empty
+
+    Raises WeightsError where pre-trained weights cannot be had.
+    """
+    if spec.architecture in (SMALL, COLOUR):  # of which there are none
+        return build_model(spec, seed), spec, INITIAL_LOG_SCALE
+    if not pretrained:
+        drawn = replace(spec, weights=f"random, seed {seed}")
+        return build_model(spec, seed), drawn, INITIAL_LOG_SCALE
+    return shipped_model(spec, shipped) if shipped else pretrained_model(spec, seed)
 
 
 def pretrained_model(spec: EncoderSpec, seed: int) -> tuple[nn.Module, EncoderSpec, float]:
@@ -114,6 +135,30 @@ def read_log_scale(value: Tensor | None, path: Path) -> float:
     if value.numel() != 1 or not value.is_floating_point() or not math.isfinite(value.item()):
         raise WeightsError(f"{path}: logit_scale is no finite number; expected one.")
     return float(value.item())
+
+
+def _named_as(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights by a network's own names, where those stand behind one common prefix.
+
+    Weights beside that prefix are the head or loss of what the network was a part of: they go. That
+    is done only where the prefix makes most of the network's names out of names that were none.
+    """
+    own = set(model.state_dict())
+    stems = {name[: -len(end)] for name in weights for end in _ends(name) if end in own}
+    found = {
+        stem: {k.removeprefix(stem): v for k, v in weights.items() if k.startswith(stem)}
+        for stem in sorted(stems)
+    }
+    if own & set(weights) or not found:
+        return weights
+    best = max(found.values(), key=lambda named: len(own & set(named)))
+    return best if 2 * len(own & set(best)) > len(own) else weights
+
+
+def _ends(name: str) -> list[str]:
+    """Return what a dotted name is without its first part, its first two parts, and so on."""
+    parts = name.split(".")
+    return [".".join(parts[start:]) for start in range(1, len(parts))]
 
 
 def _image_tower(weights: dict[str, Tensor], spec: EncoderSpec, path: Path) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer.data.crops import identities
-from sameplayer.errors import RankingError
+from sameplayer.errors import RankingError, refuse_other_types
 from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks, Protocol
 from sameplayer.evaluation.resampling import bootstrap_interval, sign_change_p_value
 from sameplayer.ranking.ranking import Ranking
@@ -89,6 +89,9 @@ def evaluate(ranking: Ranking) -> Scores:
 
     Raises RankingError where no query has a match that counts.
     """
+    refuse_other_types(
+        "evaluate", "Rank embeddings first: evaluate(rank(embeddings)).", ranking=(ranking, Ranking)
+    )
     ids, cameras = match_ids(ranking), match_cameras(ranking)
     ranks = MatchRanks(ranking.distance, *ids, *cameras)
     precision = ranks.average_precision()

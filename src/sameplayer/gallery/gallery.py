@@ -45,7 +45,7 @@ class Gallery:
         folder: str | Path,
         database: Database,
         encoder: Encoder | None = None,
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
         self.folder = Path(folder)
         self._device = device
@@ -231,7 +231,7 @@ def create_gallery(
 
 
 def open_gallery(
-    folder: str | Path, encoder: Encoder | str | Path | None = None, *, device: str = "cpu"
+    folder: str | Path, encoder: Encoder | str | Path | None = None, *, device: str = "auto"
 ) -> Gallery:
     """Open a gallery.
 

@@ -22,9 +22,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from sameplayer.data.images import FITS, Picture
+from sameplayer.data.shown import Shown, as_picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.inference import evaluating, read_picture
-from sameplayer.errors import ConfigError, did_you_mean
+from sameplayer.encoder.given import as_encoder
+from sameplayer.encoder.inference import own_layers, refuse_training_mode
+from sameplayer.errors import ConfigError, did_you_mean, refuse_other_types
 from sameplayer.maps.coarse import coarse_features, usual_divisor
 from sameplayer.maps.gradients import USUAL, grad_cam, legrad
 from sameplayer.maps.layers import choose, finished, layer_name, layers_of, on_grid, watched
@@ -50,9 +52,9 @@ class Explanation:
 
 
 def explain(
-    encoder: Encoder,
-    a: str | Path | Picture,
-    b: str | Path | Picture,
+    encoder: Encoder | str | Path,
+    a: Shown,
+    b: Shown,
     *,
     method: str | MapMethod = "score-cam",
     block: int | None = None,
@@ -61,9 +63,11 @@ def explain(
     coarse: int | None = None,
     batch_size: int = 64,
     half: bool = False,
+    order: str = "rgb",
 ) -> Explanation:
-    """Show what in each of two crops, paths or (h, w, 3) uint8 RGB, matches the other.
+    """Show what in each of two crops matches the other: pictures, each as ``as_picture`` takes it.
 
+    encoder       Encoder, or what ``load_encoder`` takes
     method        a name in ``MAPS``: "score-cam"; "grad-cam" or, for ViTs, "legrad": gradients,
                   two passes instead of hundreds; "random", a control. Or a MapMethod of your own
     block         which transformer block or stage, from the front or, negative, from the end; None:
@@ -77,24 +81,28 @@ def explain(
                   docs/explain.md for what it costs; 1: at full size, as published; None: 2, but 1
                   for a ViT of few patches. A network that takes one size only is scored at that
     half          bfloat16, for a GPU
+    order         of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
 
-    A black crop gives a map like any other, or zeros. The encoder is left as it was. Raises
-    ConfigError for an unknown method, a setting out of range, a block that is not there, and an
-    encoder without a grid of features.
+    A black crop gives a map like any other, or zeros. The method gets the encoder's weights in
+    layers of their own, so other threads may use the encoder meanwhile. Raises ConfigError for an
+    unknown method, a setting out of range, a block that is not there, an encoder in training mode,
+    and one without a grid of features.
     """
-    make = _find_method(method)
+    refuse_other_types("explain", encoder=(encoder, (Encoder, str, Path)))
+    make, encoder = _find_method(method), as_encoder(encoder)
+    refuse_training_mode(encoder.model)
+    encoder = Encoder(own_layers(encoder.model), encoder.spec, encoder.log_scale.item())
     settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
-    pictures = [read_picture(a), read_picture(b)]
+    pictures = [as_picture(a, order), as_picture(b, order)]
     prepared = torch.from_numpy(np.stack([encoder.prepare(picture) for picture in pictures]))
     images = encoder.normalise(prepared)
-    with evaluating(encoder.model):
-        with torch.no_grad():
-            features = functional.normalize(encoder.features(images).float(), dim=1)
-            rows = encoder.rows(images)
-        maps = [
-            make(encoder, image, target, settings)
-            for image, target in zip(images, features.flip(0), strict=True)
-        ]
+    with torch.no_grad():
+        features = functional.normalize(encoder.features(images).float(), dim=1)
+        rows = encoder.rows(images)
+    maps = [
+        make(encoder, image, target, settings)
+        for image, target in zip(images, features.flip(0), strict=True)
+    ]
     shown = [
         on_picture(found.values, picture, encoder.spec.fit)
         for found, picture in zip(maps, pictures, strict=True)

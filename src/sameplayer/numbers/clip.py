@@ -52,14 +52,16 @@ class ClipReader:
         templates: Sequence[str] = TEMPLATES,
         nothing: Sequence[str] = NOTHING,
         views: Sequence[str] = ("whole", "torso"),
-        device: str = "cpu",
+        device: str = "auto",
     ) -> None:
         check_views(views)
         if not all("{}" in template for template in templates):
             raise ConfigError("Every template needs {} where the number goes.")
         self.candidates, self.name = tuple(candidates), f"CLIP {model}"
-        self._views, self._device = tuple(views), device
-        self._model, self._prepare, tokenise = _open_clip(model, weights, device)
+        from sameplayer.encoder.device import pick_device  # it imports torch
+
+        self._views, self._device = tuple(views), str(pick_device(device))
+        self._model, self._prepare, tokenise = _open_clip(model, weights, self._device)
         sentences = [[one.format(number) for one in templates] for number in self.candidates]
         self._text = self._encode([*sentences, list(nothing)], tokenise)
 

@@ -43,7 +43,7 @@ class OnnxReader:
         path: str | Path,
         candidates: Sequence[str] | None = None,
         *,
-        device: str = "cpu",
+        device: str = "auto",
         batch: int = 32,
     ) -> None:
         if batch < 1:

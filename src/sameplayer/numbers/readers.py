@@ -148,7 +148,7 @@ class ReaderSettings:
     model: str = CLIP_MODEL
     weights: str | None = "openai"
     candidates: tuple[str, ...] = NUMBERS
-    device: str = "cpu"
+    device: str = "auto"
 
 
 def _clip_reader(settings: ReaderSettings) -> NumberReader:

@@ -16,6 +16,7 @@ from scipy.special import log_softmax, logsumexp
 
 from sameplayer.data.images import Picture
 from sameplayer.data.quality import quality
+from sameplayer.data.shown import Shown, as_pictures
 from sameplayer.errors import DataError, SettingError
 from sameplayer.numbers.reader import NumberReader, view
 from sameplayer.numbers.readers import make_reader
@@ -44,37 +45,44 @@ class NumberReading:
 
 
 def read_jersey_number(
-    pictures: Sequence[Picture],
+    pictures: Sequence[Shown],
     reader: NumberReader | None = None,
     *,
     threshold: float = 0.5,
     temperature: float = 1.0,
+    order: str = "rgb",
 ) -> list[NumberReading]:
-    """Read the number in each picture, uint8 RGB (h, w, 3); below the threshold none is named.
+    """Read the number in each of a list of pictures; below the threshold none is named.
 
+    pictures       each as ``as_picture`` takes it: path, uint8 (h, w, 3), PIL picture or tensor
     reader         None: the package's own, ``ShirtReader``
     temperature    over 1: less sure, see ``fit_temperature``
+    order          of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
     """
+    shown = as_pictures(pictures, order)
     reader = reader or make_reader()
-    rows = tempered(reader.read(pictures), temperature)
+    rows = tempered(reader.read(shown), temperature)
     return [reading(row, reader.candidates, threshold) for row in rows]
 
 
 def read_track_number(
-    pictures: Sequence[Picture],
+    pictures: Sequence[Shown],
     reader: NumberReader | None = None,
     *,
     threshold: float = 0.5,
     temperature: float = 1.0,
+    order: str = "rgb",
 ) -> NumberReading:
     """Read the number of one person from several pictures, see ``combine``.
 
     reader         None: the package's own, ``ShirtReader``
     temperature    over 1: less sure, since frames of a track err together
+    order          of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
     """
+    shown = as_pictures(pictures, order)
     reader = reader or make_reader()
-    rows = reader.read(pictures)
-    combined = tempered(combine(rows, clearness(pictures)), temperature)
+    rows = reader.read(shown)
+    combined = tempered(combine(rows, clearness(shown)), temperature)
     return reading(combined, reader.candidates, threshold, frames=int(_seen(rows).sum()))
 
 

@@ -65,7 +65,7 @@ class ShirtReader:
         candidates: Sequence[str] = NUMBERS,
         *,
         weights: str | Path | None = None,
-        device: str = "cpu",
+        device: str = "auto",
         batch: int = 32,
     ) -> None:
         unknown = [one for one in candidates if one not in NUMBERS]
@@ -74,8 +74,10 @@ class ShirtReader:
         if batch < 1:
             raise SettingError("batch", batch, "1 or more")
         self.candidates, self.name = tuple(candidates), "shirt"
-        self._device, self._batch = device, batch
-        self.network, self.calibration = _load(Path(weights or WEIGHTS), device)
+        from sameplayer.encoder.device import pick_device  # it imports torch
+
+        self._device, self._batch = str(pick_device(device)), batch
+        self.network, self.calibration = _load(Path(weights or WEIGHTS), self._device)
         self._columns = [*(NUMBERS.index(one) for one in self.candidates), len(NUMBERS)]
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.errors import RankingError, SettingError
+from sameplayer.errors import RankingError, SettingError, refuse_other_types
 from sameplayer.ranking.config import Progress, RankConfig
 from sameplayer.ranking.rerank import Reranker, choose
 from sameplayer.ranking.rerank import rerank as rerank_features
@@ -109,6 +110,8 @@ def rank(
     Raises RankingError where there is nothing to rank, or the gallery is another encoder's or of
     another scope; SettingError for an unknown re-ranking.
     """
+    kinds = (Embeddings, NoneType)
+    refuse_other_types("rank", embeddings=(embeddings, Embeddings), gallery=(gallery, kinds))
     queries, items = _parts(embeddings, gallery)
     refuse_empty(queries, items)
     config = choose(rerank)[1]

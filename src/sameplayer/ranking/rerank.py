@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sameplayer.errors import RankingError, SettingError
+from sameplayer.errors import RankingError, SettingError, refuse_other_types
 from sameplayer.ranking.blocks import joined
 from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
 from sameplayer.ranking.distance import squared_euclidean
@@ -160,6 +160,7 @@ def rerank(
     Raises SettingError for an unknown method or a setting out of range, RankingError for features
     that do not fit each other and for an own function that returns no distances of theirs.
     """
+    refuse_other_types("rerank", query=(query, np.ndarray), gallery=(gallery, np.ndarray))
     reranker, config = choose(method)
     more = {"progress": progress} if _takes_progress(reranker) else {}
     distance = reranker(query, gallery, config, **more)

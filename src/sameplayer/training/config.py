@@ -43,7 +43,8 @@ class TrainConfig:
     preset: str | None = None
     """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: person."""
     weights: str | None = None
-    """Start from this saved encoder, run or "person", with its preset's rates; its size stays."""
+    """Start from this saved encoder, run or "person", with its preset's rates; its size stays. Or
+    from a checkpoint of others (.pth, .safetensors) of the architecture that preset names."""
     pretrained: bool = True
     """Start from the preset's pre-trained weights; off: random weights."""
     height: int | None = None

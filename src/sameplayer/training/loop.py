@@ -115,7 +115,6 @@ class Trainer:
         log.info("going on after step %d of %d", self.done, len(self.rates))
 
     def _epoch(self, epoch: int) -> None:
-        self.learner.encoder.model.train()
         first = self.done - epoch * self.per_epoch
         for fed in self.feed.epoch(epoch, self.means, first):
             images = self.learner.images(fed.batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import torch
 from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
@@ -36,10 +36,10 @@ def prepared(encoder: Encoder, config: TrainConfig) -> Encoder:
 
 
 def merged_model(model: nn.Module) -> nn.Module:
-    """Return the plain network: adapters, if any, added into a copy of the weights."""
-    if not hasattr(model, "merge_and_unload"):
-        return model
+    """Return a copy of the network, plain: adapters, if any, are added into its weights."""
     copied: Any = copy.deepcopy(model)
+    if not hasattr(copied, "merge_and_unload"):
+        return cast("nn.Module", copied)
     plain: nn.Module = copied.merge_and_unload()
     return plain
 

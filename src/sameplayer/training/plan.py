@@ -16,6 +16,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.footage import KnownDifferent
 from sameplayer.data.splits import draw_query_gallery, split_by_person
 from sameplayer.data.track_batches import draw_track_batches
+from sameplayer.data.tracks import one_track_each
 from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder
@@ -153,8 +154,8 @@ def person_means(encoder: Encoder, learn: Crops) -> np.ndarray:
 
 
 def _plan_of_persons(crops: Crops, config: TrainConfig) -> Plan:
-    learn, validation = _split(crops, config)
-    return Plan(learn, validation, config, config.pairs or 2, crops.scope)
+    learn, validation, told = _split(crops, config)
+    return Plan(learn, validation, config, config.pairs or 2, crops.scope, told=told)
 
 
 def _plan_of_tracks(crops: Crops, config: TrainConfig) -> Plan:
@@ -167,7 +168,8 @@ def _plan_of_tracks(crops: Crops, config: TrainConfig) -> Plan:
     return Plan(found.learn, validation, config, wanted, crops.scope, found.known, found.told)
 
 
-def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
+def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None, tuple[str, ...]]:
+    """Return the rows to learn from, those to score, and what a user should know of these."""
     training = crops.select("train")
     if len(training) == 0:
         raise DataError(
@@ -179,11 +181,22 @@ def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None]:
         training = replace(crops, table=pd.concat([training.table, tested.table]))
         training = training.where(training.table["person"].notna().to_numpy())
     if config.validate == "none":
-        return training, None
+        return training, None, ()
     if config.validate == "fold":
         learn, held = split_by_person(training, fold=config.fold, folds=config.folds)
-        return learn, draw_query_gallery(held)
-    return training, _labelled(crops, config.validate)
+        return learn, draw_query_gallery(held), _remark(held)
+    validation = _labelled(crops, config.validate)
+    return training, validation, _remark(validation)
+
+
+def _remark(scored: Crops) -> tuple[str, ...]:
+    if not one_track_each(scored):
+        return ()
+    return (
+        "the validation mAP means nothing here: all pictures of each held-out person are one "
+        "track, whose frames look alike. Hold out persons with several tracks, or score rows of "
+        "another match with validate test",
+    )
 
 
 def _labelled(crops: Crops, split: str) -> Crops:

@@ -75,7 +75,6 @@ def find_rate(
     encoder, augment = first_encoder(plan.config, start), own.chosen_augment(plan.config)
     persons = int(plan.learn.persons().max()) + 1
     learner = Learner(encoder, plan.config.loss, augment, persons, plan.config, process)
-    encoder.model.train()
     rates = np.geomspace(low, high, steps)
     with Feed(plan, encoder.prepare, augment, process) as feed:
         losses = _smoothed_losses(learner, feed, rates, progress)

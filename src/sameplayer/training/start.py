@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.data.augment import Augment, PairTransform, find_augment
+from sameplayer.encoder.checkpoints import load_published
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.encoder.presets import DEFAULT, PRESETS
+from sameplayer.encoder.saved import is_saved
 from sameplayer.errors import SettingError
 from sameplayer.training.config import OWN, TrainConfig
 from sameplayer.training.losses import Loss
@@ -61,13 +63,28 @@ class OwnParts:
                 "preset is named by preset"
             )
             raise SettingError("weights", config.weights, expected)
-        return load_encoder(config.weights)
+        if not is_saved(config.weights):
+            return _published(config)
+        return load_encoder(config.weights, device="cpu")
 
     def chosen_loss(self, config: TrainConfig) -> str | Loss:
         return config.loss if self.loss is None else self.loss
 
     def chosen_augment(self, config: TrainConfig) -> Augment:
         return find_augment(self.augment or config.augment or "none")
+
+
+def _published(config: TrainConfig) -> Encoder:
+    """Return an encoder of a checkpoint of others, of the architecture that ``preset`` names."""
+    if config.preset is None:
+        raise SettingError(
+            "preset",
+            None,
+            f"the preset or timm name of {config.weights}, which does not say what it is",
+        )
+    encoder = load_published(str(config.weights), config.preset, device="cpu")
+    facts = {**encoder.spec.facts, "preset": config.preset}
+    return Encoder(encoder.model, replace(encoder.spec, facts=facts), encoder.log_scale.item())
 
 
 def first_encoder(config: TrainConfig, start: Encoder | None) -> Encoder:

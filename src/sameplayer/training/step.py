@@ -13,6 +13,7 @@ from torch import Tensor
 from sameplayer.data.augment import Augment, erase
 from sameplayer.data.loading import PairBatch
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.inference import unsettle
 from sameplayer.errors import TrainingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.info_nce import Outcome, backward
@@ -50,6 +51,7 @@ class Learner:
         if config.pairs_from == "tracks":
             self.loss.refuse_guesses(str(loss))
         model = self.encoder.model
+        unsettle(model)
         self.average = ModelEmaV3(model, config.ema) if config.ema is not None else None
         self.optimiser = make_optimiser(model, self.loss, config, process.device)
         half = config.precision == "fp16"
@@ -105,7 +107,7 @@ class Learner:
         return outcome
 
     def learned(self) -> Encoder:
-        """Return the encoder as it is scored and saved: averaged, adapters merged."""
+        """Return a copy of the encoder as it is scored and saved: averaged, adapters merged."""
         model = self.encoder.model if self.average is None else self.average.module
         return Encoder(merged_model(model), self.encoder.spec, self.encoder.log_scale.item())
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import NoneType
 
 from sameplayer.data.augment import Augment, PairTransform
 from sameplayer.data.crops import Crops
-from sameplayer.encoder.encoder import Encoder
+from sameplayer.data.sources import as_crops
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.errors import refuse_other_types
 from sameplayer.training.board import Board
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.feed import Feed
@@ -23,7 +26,7 @@ from sameplayer.training.step import Learner
 
 
 def train(
-    crops: Crops,
+    crops: Crops | str | Path,
     out: str | Path,
     config: TrainConfig | None = None,
     *,
@@ -31,11 +34,12 @@ def train(
     progress: Callable[[Step], None] | None = None,
     loss: Loss | None = None,
     augment: PairTransform | Augment | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encoder | str | Path | None = None,
 ) -> Encoder:
     """Fine-tune an encoder on the rows with role "train"; return the best epoch's encoder.
 
-    crops     the table; validation uses held-out training persons or its query and gallery rows
+    crops     Crops, or what ``read_source`` takes; validation uses held-out training persons
+              or its query and gallery rows
     out       a new or empty folder, see ``run_folder``; with ``resume`` that of a stopped run
     config    settings; None: the person preset. A batch size left to the preset is lowered to the
               number of persons where there are fewer
@@ -44,13 +48,23 @@ def train(
               scalar. The weights of a torch module learn too and are resumed; it is copied
     augment   an own augmentation: uint8 RGB pictures (h, w, 3) of anchor and positive, and a NumPy
               generator, the only source of chance -> both pictures, of the same shape
-    encoder   an own encoder to start from; it is copied
+    encoder   an own encoder to start from, or what ``load_encoder`` takes; it is copied
 
     The same crops, config, machine type and thread count give the same weights to the bit on the
     CPU, resumed or not. Ctrl-C, a NaN loss (TrainingError) or a full disk leave the last finished
     epoch usable. Raises ConfigError, DataError or TrainingError, before anything is written, where
     settings, table or folder do not fit.
     """
+    refuse_other_types(
+        "train",
+        crops=(crops, (Crops, str, Path)),
+        out=(out, (str, Path)),
+        config=(config, (TrainConfig, NoneType)),
+        encoder=(encoder, (Encoder, str, Path, NoneType)),
+    )
+    crops = as_crops(crops)
+    if encoder is not None and not isinstance(encoder, Encoder):
+        encoder = load_encoder(encoder, device="cpu")
     config = config or TrainConfig()
     config.refuse_wrong_types()
     own = OwnParts(loss, augment, encoder)

@@ -1,0 +1,112 @@
+"""Roles of pictures: which may be asked for, how they are drawn, what other tables call them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.columns import ROLES
+from sameplayer.errors import DataError
+
+# Columns of other tools -> ours; read where ours is not there.
+ALIASES = {
+    "path": "image", "img_path": "image", "image_path": "image", "file_name": "image",
+    "filename": "image", "pid": "person", "person_id": "person", "camid": "camera",
+    "cam_id": "camera", "camera_id": "camera",
+}  # fmt: skip
+# A word in the column ``split`` of a table without roles -> role and split; no role: it is drawn.
+SPLITS = {
+    "train": ("train", "training"), "training": ("train", "training"), "query": ("query", "test"),
+    "probe": ("query", "test"), "gallery": ("gallery", "test"),
+    "distractor": ("distractor", "test"), "test": ("", "test"), "val": ("", "valid"),
+    "valid": ("", "valid"), "validation": ("", "valid"), "challenge": ("", "challenge"),
+}  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the roles; DataError for one that there is not."""
+    unknown = [role for role in roles if not isinstance(role, str) or role not in ROLES]
+    if unknown:
+        found = repr(unknown[0]) if isinstance(unknown[0], str) else type(unknown[0]).__name__
+        raise DataError(
+            f"No role {found}; expected some of {', '.join(ROLES)}. To choose rows by a mask or by "
+            "positions, use where()."
+        )
+    return roles
+
+
+def drawn_roles(persons: np.ndarray, frames: pd.Series, cameras: pd.Series) -> pd.DataFrame:
+    """Return the columns role and camera of pictures: each person's first is the query.
+
+    persons    (n,) integers; -1, where the person is missing, is gallery
+    frames     (n,) decide which is first, where they are known; else the row
+    cameras    (n,) text. That of a query whose person was seen by no other is renamed from "3" to
+               "3/query", since scoring leaves out the pictures that the query's own camera took
+    """
+    people = pd.Series(persons)
+    order = frames.fillna(0).astype(float).argsort(kind="stable")
+    first = ~people.iloc[order].duplicated().sort_index().to_numpy() & (persons >= 0)
+    different = cameras.fillna("").groupby(persons).transform("nunique")
+    alone = first & (different == 1).to_numpy() & cameras.notna().to_numpy()
+    cameras = cameras.mask(pd.Series(alone, cameras.index), cameras + "/query")
+    return pd.DataFrame({"role": np.where(first, "query", "gallery"), "camera": cameras})
+
+
+def with_usual_columns(table: pd.DataFrame, path: Path, scope: str | None = None) -> pd.DataFrame:
+    """Return a table that was read from ``path`` with our columns in place of other tools'.
+
+    Columns of ALIASES get our names. Where no column ``role`` is there, or it is empty, the column
+    ``split`` decides it by SPLITS. A warning says what was done.
+
+    Raises DataError for a word in ``split`` that is not known.
+    """
+    names: dict[str, str] = {}
+    for alias, name in ALIASES.items():
+        if alias in table and name not in table and name not in names.values():
+            names[alias] = name
+    table = table.rename(columns=names)
+    notes = [f"column {alias!r} is read as {name!r}" for alias, name in names.items()]
+    if "split" in table and ("role" not in table or table["role"].isna().all()):
+        table = _with_roles(table, path, scope)
+        notes.append("roles are those that the column 'split' says")
+    if notes:
+        log.warning("%s: %s.", path, "; ".join(notes))
+    return table
+
+
+def _with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFrame:
+    """Return the table with the roles and splits that its column ``split`` says."""
+    table = table.reset_index(drop=True)
+    said = table["split"].astype("string").str.strip().str.lower()
+    unknown = sorted(set(said.dropna()) - set(SPLITS) - {""})
+    if unknown:
+        raise DataError(
+            f"{path}: the column 'split' holds {unknown[0]!r}, and no column 'role' says what its "
+            f"pictures are for; expected one of {', '.join(SPLITS)}, or a column 'role'."
+        )
+    pairs = [SPLITS.get(word, ("gallery", pd.NA)) for word in said.fillna("")]
+    table["role"], table["split"] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    key = [name for name in ("person", scope) if name and name in table]
+    for split in ("test", "valid", "challenge"):
+        rows = np.flatnonzero((table["role"] == "") & (table["split"] == split))
+        part = table.iloc[rows]
+        people = np.full(len(part), -1)
+        if "person" in part:
+            people = part.groupby(key, sort=False).ngroup().fillna(-1).to_numpy(dtype=np.int64)
+        frames = pd.to_numeric(_column(part, "frame"), errors="coerce").reset_index(drop=True)
+        cameras = _column(part, "camera").astype("string").reset_index(drop=True)
+        drawn = drawn_roles(people, frames, cameras)
+        table.loc[rows, "role"] = drawn["role"].to_numpy()
+        if "camera" in table:
+            table["camera"] = table["camera"].astype("string")
+            table.loc[rows, "camera"] = drawn["camera"].to_numpy()
+    return table
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    return table[name] if name in table else pd.Series(pd.NA, table.index, dtype="object")

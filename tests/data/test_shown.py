@@ -1,0 +1,71 @@
+"""Pictures as callers hold them: each kind gives the same pixels, or is refused by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sameplayer.data.shown import Shown, as_picture, as_pictures
+from sameplayer.errors import ConfigError, SettingError
+
+PICTURE = np.random.default_rng(5).integers(0, 255, (9, 4, 3), dtype=np.uint8)
+TENSOR = torch.from_numpy(PICTURE)
+
+
+def test_every_kind_of_picture_gives_the_same_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), PICTURE[:, :, ::-1])
+    kinds: list[Shown] = [
+        path, str(path), PICTURE, Image.fromarray(PICTURE), TENSOR, TENSOR.permute(2, 0, 1),
+        TENSOR.float() / 255, (TENSOR.permute(2, 0, 1) / 255).half(),
+    ]  # fmt: skip
+    for shown in kinds:
+        np.testing.assert_array_equal(as_picture(shown), PICTURE)
+    np.testing.assert_array_equal(as_pictures(np.stack([PICTURE] * 2))[1], PICTURE)
+    grey = Image.fromarray(PICTURE[:, :, 0])
+    np.testing.assert_array_equal(as_picture(grey)[:, :, 2], PICTURE[:, :, 0])
+
+
+def test_bgr_turns_arrays_and_tensors_and_not_what_says_its_own_order(tmp_path: Path) -> None:
+    turned = PICTURE[:, :, ::-1]
+    for shown in (PICTURE, TENSOR, TENSOR.permute(2, 0, 1)):
+        np.testing.assert_array_equal(as_picture(shown, "bgr"), turned)
+    np.testing.assert_array_equal(as_picture(Image.fromarray(PICTURE), "bgr"), PICTURE)
+    with pytest.raises(SettingError, match="order is 'gbr'; expected one of rgb, bgr"):
+        as_picture(PICTURE, "gbr")
+
+
+@pytest.mark.parametrize(
+    ("shown", "words"),
+    [
+        (PICTURE.astype(np.float32), r"found float32 of shape \(9, 4, 3\)"),
+        (PICTURE[:, :, 0], r"found uint8 of shape \(9, 4\)"),
+        (PICTURE[:0], r"found uint8 of shape \(0, 4, 3\)"),
+        (np.zeros((9, 4, 4), np.uint8), r"found uint8 of shape \(9, 4, 4\)"),
+        (TENSOR.float(), "must hold 0 to 1; found .* before it was normalised"),
+        (TENSOR.float() * torch.nan, "must hold 0 to 1"),
+        (TENSOR.int(), "must be uint8 or float; found torch.int32"),
+        (TENSOR[:, :, :2], r"found \(9, 4, 2\)"),
+        (TENSOR[:3], r"found \(3, 4, 3\)\. Both fit"),
+        (None, "A picture must be a path, .* found NoneType"),
+        (7, "found int"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_name(shown: Shown, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        as_picture(shown)
+
+
+@pytest.mark.parametrize(
+    "shown", ["a.png", Path("a.png"), PICTURE, TENSOR, Image.new("RGB", (4, 9))]
+)
+def test_one_picture_is_no_list(shown: Shown) -> None:
+    with pytest.raises(ConfigError, match=r"a list of pictures; found .* write \[picture\]"):
+        as_pictures(shown)
+    with pytest.raises(ConfigError, match="Expected a list of pictures; found int"):
+        as_pictures(3)
