@@ -1,9 +1,10 @@
 """SOURCES: the layouts that users have, each read into one crop table.
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
-one, ``id``. Where a layout has no cameras, none is made up: scoring takes queries to be of camera
-0 and gallery pictures of camera 1. A file persons.csv in the root with a column ``person`` gives
-its other columns, such as game, team and number, to every picture of the persons that it names.
+one, ``id``. Where a layout has no cameras, none is made up: an unknown camera is no query's own.
+Hidden files and folders, such as .ipynb_checkpoints, are left out. A file persons.csv in the root
+with a column ``person`` gives its other columns, such as game, team and number, to every picture of
+the persons that it names.
 
 An own layout is an own entry, tried before the built-in ones:
 
