@@ -96,6 +96,18 @@ def test_hidden_files_and_folders_are_nobodys(
     )
 
 
+def test_a_name_is_one_person_in_whatever_unicode_form(
+    tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    for folder, name in (("query", "José"), ("gallery", "Jose\u0301"), ("gallery", "Bo")):
+        picture(tmp_path / folder / name / "1.png")
+    (tmp_path / "persons.csv").write_text("person,team\nJose\u0301,reds\n", encoding="utf-8")
+    crops = read_source(tmp_path)
+    assert sorted(crops.table["person"]) == ["Bo", "José", "José"]
+    assert (crops.table["team"] == "reds").sum() == 2
+    assert sum(crops.path(row).is_file() for row in range(3)) == 3
+
+
 def test_a_folder_of_hidden_folders_alone_has_no_layout(
     tmp_path: Path, picture: Callable[..., Path]
 ) -> None:

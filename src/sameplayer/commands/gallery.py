@@ -170,9 +170,11 @@ def calibrate(
     The pictures are not kept; they need names, and tracks and teams where they are known.
     """
     from sameplayer.gallery.calibration import calibrate as fit
+    from sameplayer.ranking.likelihood import refuse_few
 
     with who.open(gallery) as opened:
         crops = reading.read(data)
+        refuse_few(crops)
         fitted = fit(opened, Compute(device=who.device).embed(opened.encoder, crops), who.actor)
     print(
         f"{gallery}: calibrated on {fitted.persons} persons: {fitted.same} pairs of one, "

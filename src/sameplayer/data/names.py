@@ -29,10 +29,8 @@ def clean_name(name: str) -> str:
 
     Raises DataError for a name that is empty, over 200 letters long or holds control characters.
     """
-    if name.isascii():
-        cleaned = " ".join(name.split())
-    else:
-        cleaned = " ".join(unicodedata.normalize("NFC", name).translate(STRAY).split())
+    shown = name if name.isascii() else composed(name).translate(STRAY)
+    cleaned = " ".join(shown.split())
     visible = cleaned.translate(JOINERS)
     if not visible.strip() or len(cleaned) > LONGEST or not visible.isprintable():
         raise DataError(
@@ -40,6 +38,11 @@ def clean_name(name: str) -> str:
             "without control characters."
         )
     return cleaned
+
+
+def composed(text: str) -> str:
+    """Return a text with composed letters (NFC), which looks the same."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def name_key(name: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sameplayer.data import layouts, mot
-from sameplayer.data.columns import BOX, SCOPES
+from sameplayer.data.columns import BOX, SCOPES, one_form
 from sameplayer.data.crops import Crops, read_crops, read_csv
 from sameplayer.errors import ConfigError, DataError, MissingFile, SettingError, did_you_mean
 
@@ -99,6 +99,7 @@ def _with_facts(crops: Crops) -> Crops:
     if "person" not in facts.columns or known:
         wrong = f"found {', '.join(sorted(known))}" if known else "found none"
         raise DataError(f"{path}: expected a column 'person' and facts of persons only; {wrong}.")
+    facts["person"] = one_form(facts["person"])
     twice = facts["person"][facts["person"].duplicated()]
     if len(twice):
         raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")

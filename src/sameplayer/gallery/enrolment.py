@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.encode import encode_picture
@@ -20,8 +19,9 @@ from sameplayer.gallery.labelled import facts_of, person_names
 from sameplayer.gallery.names import Register
 from sameplayer.gallery.pictures import KIND
 from sameplayer.gallery.policy import renew_policy
-from sameplayer.gallery.records import COUNTED, Consent, Elsewhere, Enrolled, NewPicture
+from sameplayer.gallery.records import Consent, Enrolled, NewPicture
 from sameplayer.gallery.rows import add_picture, refresh_mean
+from sameplayer.gallery.sorting import Found, Sorting, verdict_of
 
 BATCH = 256  # pictures that are enrolled in one step, whole or not at all
 JPEG_QUALITY = 95
@@ -147,40 +147,6 @@ def enrol_pictures(
     return result.frozen()
 
 
-@dataclass
-class _Sorting:
-    """An ``Enrolled`` in the making."""
-
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
-    persons: dict[str, str] = field(default_factory=dict)
-    created: list[str] = field(default_factory=list)
-    held: list[Elsewhere] = field(default_factory=list)
-    policies: list[str] = field(default_factory=list)
-    earlier: list[str] = field(default_factory=list)
-
-    def count(self, found: _Found, wanted: str, row: int | None = None) -> None:
-        """Count a picture, and keep who has it where that is another."""
-        self.counts[found.verdict] += 1
-        if found.verdict == "elsewhere":
-            self.held.append(Elsewhere(wanted, row, found.person, found.name, found.question))
-
-    def frozen(self) -> Enrolled:
-        return Enrolled(
-            **self.counts, persons=self.persons, created=tuple(self.created),
-            held=tuple(self.held), policies=tuple(self.policies), earlier=tuple(self.earlier),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Which count of ``Enrolled`` a picture belongs to, and who else has it."""
-
-    verdict: str
-    person: str | None = None
-    name: str | None = None
-    question: str | None = None
-
-
 def _by_spelling(pictures: Mapping[str, Sequence[NewPicture]]) -> dict[str, list[NewPicture]]:
     """Return pictures by name, spellings of one name together; refuse what two names claim."""
     first: dict[str, str] = {}
@@ -201,9 +167,9 @@ def _by_spelling(pictures: Mapping[str, Sequence[NewPicture]]) -> dict[str, list
 
 def _sorted_out(
     gallery: Gallery, cursor: Cursor, pictures: Mapping[str, Sequence[NewPicture]]
-) -> tuple[_Sorting, list[tuple[str, str, NewPicture]]]:
+) -> tuple[Sorting, list[tuple[str, str, NewPicture]]]:
     """Return the counts, and the pictures to add as (name, new id, picture)."""
-    result, to_add, seen = _Sorting(), [], set()
+    result, to_add, seen = Sorting(), [], set()
     register = Register(cursor)
     for name, rows in pictures.items():
         if is_kept_out(gallery, cursor, name):
@@ -213,9 +179,9 @@ def _sorted_out(
         if person is not None:
             result.persons[name] = person
         for one in rows:
-            found = _verdict(cursor, one.digest, person)
+            found = verdict_of(cursor, one.digest, person)
             if found.verdict == "added" and one.digest in seen:
-                found = _Found("there")
+                found = Found("there")
             result.count(found, name)
             if found.verdict == "added":
                 seen.add(one.digest)
@@ -223,7 +189,7 @@ def _sorted_out(
     return result, to_add
 
 
-def _renew_policies(change: Change, result: _Sorting, consent: Consent) -> bool:
+def _renew_policies(change: Change, result: Sorting, consent: Consent) -> bool:
     """Give persons who are there what came with this enrolment; tell whether anything changed."""
     if consent == NO_CONSENT:
         return False
@@ -238,12 +204,12 @@ def _known_already(
     gallery: Gallery, digests: Mapping[int, str], names: Mapping[int, str]
 ) -> tuple[Enrolled, list[int]]:
     """Return the counts of pictures that need no embedding, and the rows of all others."""
-    result, fresh = _Sorting(), []
+    result, fresh = Sorting(), []
     with gallery.database.read() as cursor:
         register = Register(cursor)
         for row, digest in digests.items():
             person = register.person(names[row])
-            found = _verdict(cursor, digest, person)
+            found = verdict_of(cursor, digest, person)
             if found.verdict == "added":
                 fresh.append(row)
                 continue
@@ -267,28 +233,6 @@ def _refuse_claimed_twice(
                 f"({crops.path(row).name}) are the same picture, and name {theirs!r} and {mine!r}; "
                 f"nothing of this step was changed{before}. Take out the row that is wrong."
             )
-
-
-def _verdict(cursor: Cursor, digest: str, person: str | None) -> _Found:
-    """Return which count of ``Enrolled`` a picture belongs to that comes for a person."""
-    if cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", digest):
-        return _Found("suppressed")
-    # Who took a picture out of a person stands in its row: it does not come back there.
-    for key, owner, state, question, name in cursor.rows(
-        "SELECT picture.id, picture.person, picture.state, picture.question, person.name "
-        "FROM picture LEFT JOIN person ON person.id = picture.person WHERE digest = ? "
-        "AND (picture.state = 'kept' OR pinned_by IS NOT NULL) "
-        "ORDER BY picture.state, picture.person IS NULL", digest,
-    ):  # fmt: skip
-        if person is not None and owner == person:
-            return _Found("there" if state == "kept" else "rejected")
-        if state == "removed":
-            continue
-        apart = "SELECT 1 FROM apart WHERE picture = ? AND person = ?"
-        if person is not None and cursor.one(apart, key, person):
-            return _Found("rejected")
-        return _Found("elsewhere", owner, name, None if owner else question)
-    return _Found("added")
 
 
 def add_person(gallery: Gallery, change: Change, name: str, consent: Consent = NO_CONSENT) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sameplayer.data.crops import read_csv
+from sameplayer.data.names import composed, is_one_line, name_key
 from sameplayer.errors import DataError, MissingFile, did_you_mean
 from sameplayer.numbers.reader import NUMBERS
 
@@ -32,7 +33,7 @@ class Roster:
     """The players of one match, of one team or two; no number twice in a team.
 
     Raises DataError for an empty roster, a third team, a number that is none, a number twice in a
-    team, or a name twice.
+    team, a name twice, in whatever spelling, or a cell with control characters.
     """
 
     players: tuple[Player, ...]
@@ -48,6 +49,12 @@ class Roster:
                     f"Roster, row {row}: {player.number!r} is no shirt number; expected 0 to 99, "
                     "or 00."
                 )
+            for cell in (player.team, player.name, player.colour, player.role):
+                if not is_one_line(cell):
+                    raise DataError(
+                        f"Roster, row {row}: {cell!r}; expected a text on one line, without "
+                        "control characters."
+                    )
             if not player.team or not player.name:
                 raise DataError(f"Roster, row {row}: no team or no name; expected both.")
             before = numbers.setdefault((player.team, player.number), row)
@@ -56,11 +63,13 @@ class Roster:
                     f"Roster, rows {before} and {row}: number {player.number} twice in the team "
                     f"{player.team!r}; expected each number once in a team."
                 )
-            before = names.setdefault(player.name, row)
+            before = names.setdefault(name_key(player.name), row)
             if before != row:
+                other = self.players[before].name
+                spelt = "" if other == player.name else f", also spelt {other!r}"
                 raise DataError(
-                    f"Roster, rows {before} and {row}: the name {player.name!r} twice; add an "
-                    "initial or the number to tell the two apart."
+                    f"Roster, rows {before} and {row}: the name {player.name!r} twice{spelt}; add "
+                    "an initial or the number to tell the two apart."
                 )
         if len(self.teams) > 2:
             raise DataError(f"The roster has the teams {', '.join(self.teams)}; expected two.")
@@ -81,17 +90,21 @@ class Roster:
         return found
 
     def find(self, who: str) -> int:
-        """Return the row of a player by name, or by "team number".
+        """Return the row of a player by name, in whatever spelling, or by "team number".
 
         Raises DataError, with the nearest name, for one who is not there.
         """
-        known: dict[str, int] = {}
+        rows: dict[str, int] = {}
+        spelt: list[str] = []
         for row, player in enumerate(self.players):
-            known[player.name] = row
-            known.setdefault(f"{player.team} {player.number}", row)
-        if who not in known:
-            raise DataError(f"{who!r} is not on the roster.{did_you_mean(who, known)}")
-        return known[who]
+            rows[name_key(player.name)] = row
+            spelt.append(player.name)
+        for row, player in enumerate(self.players):
+            rows.setdefault(name_key(f"{player.team} {player.number}"), row)
+            spelt.append(f"{player.team} {player.number}")
+        if name_key(who) not in rows:
+            raise DataError(f"{who!r} is not on the roster.{did_you_mean(who, spelt)}")
+        return rows[name_key(who)]
 
 
 def read_roster(path: str | Path) -> Roster:
@@ -110,7 +123,8 @@ def read_roster(path: str | Path) -> Roster:
             f"{path}: a roster needs each of the columns {', '.join(NEEDED)} once; found "
             f"{', '.join(table.columns)}."
         )
-    cells = table.reindex(columns=list(COLUMNS)).fillna("").map(lambda cell: str(cell).strip())
+    cells = table.reindex(columns=list(COLUMNS)).fillna("")
+    cells = cells.map(lambda cell: composed(str(cell)).strip())
     rows = [tuple(row) for row in cells.itertuples(index=False)]
     long = next((row for row, cells in enumerate(rows) if max(map(len, cells)) > LONGEST), None)
     if long is not None:
