@@ -29,6 +29,7 @@ from sameplayer.commands import (
 )
 from sameplayer.commands import export as exporting
 from sameplayer.commands import open_set as opening
+from sameplayer.commands.shared import lines_shown
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -96,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
               file=sys.stderr)  # fmt: skip
         return 2
     except SameplayerError as error:
-        print(f"sameplayer: {error}", file=sys.stderr)
+        print(f"sameplayer: {lines_shown(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush, at exit

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.cells import (
-    control_character,
     guarded,
     read_text_table,
     unguarded,
@@ -50,16 +49,6 @@ def test_a_crop_table_holds_no_formula_and_is_read_back(tmp_path: Path) -> None:
     back = read_crops(tmp_path / "crops.csv").table
     assert back["person"].tolist() == people
     assert back["image"].tolist() == ["=a.jpg", "b.jpg", "c.jpg"]
-
-
-@pytest.mark.parametrize("text", ["a\x1b[2J", "a\nb", "a\x9b", "\u202eevil", "a\u2028b", "\ud800"])
-def test_what_steers_a_terminal_is_found(text: str) -> None:
-    assert control_character(text) in set(text) - set("ab")
-
-
-@pytest.mark.parametrize("text", ["Ana Ødegård", "Screen\u202fRecording", "a\u200cb", "日本", "😀"])
-def test_letters_of_any_script_are_fine(text: str) -> None:
-    assert control_character(text) is None
 
 
 def test_tables_are_read_as_spreadsheets_save_them(tmp_path: Path) -> None:

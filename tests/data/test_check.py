@@ -77,7 +77,7 @@ def people(tmp_path: Path, picture: Callable[..., Path], **columns: object) -> C
         (["1", "1", "1", "1", "1", "2"], [0]),
         (["1", "2", "1", "3", "3", "1"], []),
         ([None] * 6, []),
-        (["1", None, None, None, "0", "0"], [0, 3]),
+        (["1", None, None, None, "0", "0"], []),
         (["0", None, None, None, "1", "0"], []),
     ],
 )

@@ -133,7 +133,5 @@ def test_frames_are_found_by_their_number_however_they_are_written(
     (tmp_path / "img1" / "notes.txt").write_text("no frame")
     (tmp_path / "gt").mkdir()
     crops = boxes(tmp_path, "9,1,2,3,4,5\n10,1,2,3,4,5\n11,1,2,3,4,5\n")
-    assert list(crops.table["image"][:2]) == [
-        f"img1/{name.format(frame)}" for frame in (9, 10)
-    ]
+    assert list(crops.table["image"][:2]) == [f"img1/{name.format(frame)}" for frame in (9, 10)]
     assert crops.table["image"][2] == "img1/000011.jpg"  # told as missing by that name

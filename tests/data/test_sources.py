@@ -57,6 +57,65 @@ def test_a_folder_a_person_gives_queries_and_gallery(
     assert roles == ["query", "gallery", "gallery"] * 2
 
 
+@pytest.mark.parametrize(
+    ("layout", "names"),
+    [
+        ("folder", ["ann/1.png", "ben/1.png"]),
+        ("folder", ["train/ann/1.png", "query/ben/1.png", "gallery/ben/2.png"]),
+        ("synergy", ["set/reid_training/1_1_1.jpeg"]),
+        (
+            "market1501",
+            ["query/0002_c1s1_000301_00.jpg", "bounding_box_test/0002_c2s1_000301_00.jpg"],
+        ),
+        ("soccernet", ["train/a/b/c/1940/5-1940-3-5-Player_team_right-9-014r002_0-775x449.png"]),
+        ("mot", ["one/img1/000001.jpg"]),
+    ],
+)
+def test_hidden_files_and_folders_are_nobodys(
+    tmp_path: Path, picture: Callable[..., Path], layout: str, names: list[str]
+) -> None:
+    for name in names:
+        picture(tmp_path / name)
+        for folder in (".ipynb_checkpoints", "__MACOSX", "@eaDir", ".git"):
+            parts = Path(name).parts
+            for at in range(len(parts)):  # a copy at every depth
+                picture(Path(tmp_path, *parts[:at], folder, *parts[at:]))
+                picture(Path(tmp_path, *parts[:at], folder, parts[-1]))
+        picture(Path(tmp_path, name).with_name("._" + Path(name).name))
+    if layout == "mot":
+        for folder in ("one", ".trash", "one/.trash"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / "boxes.txt").write_text("1,7,1,1,5,5,1\n")
+            (tmp_path / folder / "._boxes.txt").write_text("junk")
+            picture(tmp_path / folder / "img1" / "000001.jpg")
+    crops = read_source(tmp_path)
+    assert crops.source == layout
+    top = tmp_path / "set" if layout == "synergy" else tmp_path
+    assert sorted(str(top / name) for name in crops.table["image"]) == sorted(
+        str(tmp_path / name) for name in names
+    )
+
+
+def test_a_name_is_one_person_in_whatever_unicode_form(
+    tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    for folder, name in (("query", "José"), ("gallery", "Jose\u0301"), ("gallery", "Bo")):
+        picture(tmp_path / folder / name / "1.png")
+    (tmp_path / "persons.csv").write_text("person,team\nJose\u0301,reds\n", encoding="utf-8")
+    crops = read_source(tmp_path)
+    assert sorted(crops.table["person"]) == ["Bo", "José", "José"]
+    assert (crops.table["team"] == "reds").sum() == 2
+    assert sum(crops.path(row).is_file() for row in range(3)) == 3
+
+
+def test_a_folder_of_hidden_folders_alone_has_no_layout(
+    tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    picture(tmp_path / ".ipynb_checkpoints" / "1.png")
+    with pytest.raises(DataError, match="no known layout"):
+        read_source(tmp_path)
+
+
 @pytest.mark.parametrize("content", [None, "readme.txt"])
 def test_a_folder_that_fits_nothing_says_what_was_looked_for(
     tmp_path: Path, content: str | None

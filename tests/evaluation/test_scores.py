@@ -120,6 +120,20 @@ def test_one_camera_alone_is_said_to_be_the_reason_with_what_to_do() -> None:
         assert evaluate(rank(with_cameras(*cameras))).skipped == 0
 
 
+@pytest.mark.parametrize("name", ["0", "1", "-1", "nan", "A"])
+def test_the_name_of_a_camera_decides_nothing(name: str) -> None:
+    """An unknown camera is no query's own, whatever that one is called."""
+    rows = persons(count=3)
+    camera = rows.crops.table["role"].map({"query": name, "gallery": name})
+    camera = camera.where(np.arange(len(camera)) % 3 != 2)  # some of both are unknown
+    some = replace(rows.crops, table=rows.crops.table.assign(camera=camera))
+    scores = evaluate(rank(replace(rows, crops=some))).table()
+    renamed = replace(rows.crops, table=some.table.assign(camera=camera.replace(name, "left")))
+    assert scores == evaluate(rank(replace(rows, crops=renamed))).table()
+    for cameras in ((name, None), (None, name)):
+        assert evaluate(rank(with_cameras(*cameras))).skipped == 0
+
+
 def test_hidden_persons_are_said_to_be_the_reason() -> None:
     rows = persons(count=3)
     table = rows.crops.table.assign(person=None)

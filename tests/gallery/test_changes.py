@@ -21,8 +21,10 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures, name_hash
+from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, open_gallery
+from sameplayer.gallery.kept_out import name_hashes
+from sameplayer.gallery.lookups import kept_of
 from sameplayer.gallery.undo import history, undo
 
 TABLES = ("person", "question", "picture", "apart", "event", "latest, setting")
@@ -82,7 +84,11 @@ def test_a_forgotten_name_or_picture_does_not_come_back_by_a_word(gallery, pictu
     rename(gallery, "Dora", "Anna", actor="eva")
     removed = remove_pictures(gallery, _ids(gallery, "Bea")[:1], actor="eva")
     with gallery.change("me", "forget") as change:
-        for hashed in (name_hash(gallery, "Dora"), pictures(1)[0].digest, pictures(1)[1].digest):
+        for hashed in (
+            name_hashes(gallery, "Dora")[0],
+            pictures(1)[0].digest,
+            pictures(1)[1].digest,
+        ):
             sql = "INSERT INTO suppressed (hash, kind, at) VALUES (?, 'x', ?)"
             change.cursor.run(sql, hashed, change.at)
         change.done()
@@ -218,6 +224,27 @@ def test_pictures_that_people_took_out_do_not_come_back(gallery, pictures) -> No
         confirm(gallery, question, "Bea", actor="eva")
     with pytest.raises(MissingFile, match="No picture"):
         remove_pictures(gallery, gone, actor="eva")
+
+
+def test_some_pictures_of_a_question_are_removed_and_come_back(gallery, pictures) -> None:
+    question = _question(gallery, pictures(1, 3, seed=3))
+    before, seen = _owned(gallery, question), _revision(gallery, question)
+    remove_pictures(gallery, before[:2], actor="eva", expected=seen)
+    assert _owned(gallery, question) == before[2:]
+    with pytest.raises(Stale):  # what was seen is not what is there
+        confirm(gallery, question, "Bea", actor="eva", expected=seen)
+    seen = _revision(gallery, question)
+    undo(gallery, actor="eva")
+    assert _owned(gallery, question) == before
+    with pytest.raises(Stale):
+        confirm(gallery, question, "Bea", actor="eva", expected=seen)
+    confirm(gallery, question, "Bea", actor="eva")
+    assert set(before) <= set(_ids(gallery, "Bea"))
+
+
+def _owned(gallery: Gallery, question: str) -> list[str]:
+    with gallery.database.read() as cursor:
+        return kept_of(cursor, "question", question)
 
 
 def test_what_people_pinned_is_never_moved_by_enrolling(gallery, pictures) -> None:

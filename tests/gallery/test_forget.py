@@ -87,8 +87,9 @@ def test_the_chain_holds_and_says_that_it_was_done(gallery, told) -> None:
 
 def test_forgotten_pictures_and_names_do_not_come_back(gallery, told, pictures) -> None:
     forget(gallery, "Dörte Müller", actor="me")
-    again = enrol_pictures(gallery, {"DÖRTE  müller": told[1], "Eve": told[1]}, actor="me")
-    assert (again.suppressed, again.added) == (8, 0)
+    for name in ("DÖRTE  müller", "Eve"):
+        again = enrol_pictures(gallery, {name: told[1]}, actor="me")
+        assert (again.suppressed, again.added) == (4, 0)
     for name in ("Dörte Müller", "Dörte Meier"):
         assert enrol_pictures(gallery, {name: pictures(5, seed=1)}, actor="me").suppressed == 4
 

@@ -57,6 +57,31 @@ def test_a_filter_counts_only_some_pictures(gallery, pictures) -> None:
     assert (nobody.candidates, nobody.persons) == ((), 0)
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_dates_are_compared_as_dates(gallery, pictures) -> None:
+    taken = ("2026-03-01", "2026-03-01T10:30", "2026-03-01T12:30:00+02:00", "2026-03-02")
+    rows = [replace(one, taken=day) for one, day in zip(pictures(7), taken, strict=True)]
+    made = enrol_pictures(gallery, {"Dora": rows}, actor="me")
+    with gallery.database.write() as cursor:  # as galleries took them once
+        cursor.run("UPDATE picture SET taken = '31.12.2019' WHERE taken = '2026-03-02'")
+
+    def counted(**where: str) -> int:
+        found = ask_vectors(gallery, _rows(rows), actor="me", where=Where(**where))
+        return next((one.pictures for one in found.candidates if one.name == "Dora"), 0)
+
+    assert (made.added, counted()) == (4, 4)
+    assert counted(since="2026-01-31") == 3
+    assert counted(until="2025-12-31") == 0
+    assert counted(since="2026-03-01T11:00") == 1  # known by the day alone
+    assert counted(until="2026-03-01T10:30") == 3
+    for day in ("2026-99-99", "31.01.2026", "yesterday"):
+        for name in ("since", "until"):
+            with pytest.raises(SettingError, match="a day such as"):
+                Where(**{name: day})
+        with pytest.raises(SettingError, match="a day such as"):
+            replace(rows[0], taken=day)
+
+
 def test_another_encoder_is_refused(gallery) -> None:
     with pytest.raises(RankingError, match="made with encoder"):
         open_gallery(gallery.folder, load_encoder("colour").with_views(mirror=True))

@@ -86,9 +86,12 @@ def test_what_was_answered_waits_no_more_and_what_was_left_comes_last(gallery, p
     assert sum(counts(gallery).values()) == 2
     undo(gallery, actor="eva")
     assert sum(counts(gallery).values()) == 3
-    pages = [queue(gallery, most=1, offset=at)[0].question for at in range(3)]
+    pages: list[str] = []
+    rest = queue(gallery, most=1)
+    while rest:
+        pages.append(rest[0].question)
+        rest = queue(gallery, most=1, after=rest[0].place)
     assert pages == [one.question for one in queue(gallery)]
-    assert queue(gallery, offset=3) == []
 
 
 def test_an_empty_gallery_knows_nobody(tmp_path: Path, encoder, pictures) -> None:
@@ -210,6 +213,17 @@ def test_people_who_say_otherwise_are_believed(league) -> None:
     ]
     assert found.best_off[0] < -0.3 < 0.3 < found.nobody_off[0]
     assert "but 50% is assumed" in found.warnings[2]
+
+
+def test_an_answer_counts_when_it_is_undone_and_done_again(league) -> None:
+    one, other, third = _ask_all(league, range(0, 3))
+    for question, name in ((one, "P0"), (other, "P1"), (third, "P2")):
+        confirm(league, question, name, actor="eva")
+    before = reliability(league)
+    undone = undo(league, actor="eva")
+    assert (reliability(league).answered, before.answered) == (2, 3)
+    undo(league, undone.seq, actor="eva")
+    assert reliability(league) == before
 
 
 def test_a_rejected_best_person_counts_and_a_forgotten_answer_does_not(league) -> None:

@@ -24,6 +24,7 @@ def test_a_roster_is_read_with_what_it_has(tmp_path: Path) -> None:
     assert roster.teams == ("Reds", "Blues")
     assert roster.colours == {"Reds": "red"}
     assert roster.find("Bo") == roster.find("Reds 8") == 1
+    assert roster.find("ANA") == roster.find("a\u200bna") == roster.find("reds  7") == 0
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,9 @@ def test_a_roster_is_read_with_what_it_has(tmp_path: Path) -> None:
     [
         ("team,number,name\nA,7,x\nA,7,y\n", "rows 0 and 1: number 7 twice in the team 'A'"),
         ("team,number,name\nA,7,x\nB,7,x\n", "rows 0 and 1: the name 'x' twice"),
+        ("team,number,name\nA,7,José\nB,7,JOSE\u0301\n", "name 'JOSÉ' twice, also spelt 'José'"),
+        ("team,number,name\nA,7,x\x1b[2J\n", r"row 0: the control character '\\x1b' in"),
+        ('team,number,name\nA,7,x\nB,7,"y\nz"\n', "row 1: .*expected each cell on one line"),
         ("team,number,name\nA,x,x\n", "row 0: 'x' is no shirt number"),
         ("team,number,name\nA,100,x\n", "row 0: '100' is no shirt number"),
         ("team,number,name\n,7,x\n", "row 0: no team or no name"),

@@ -124,3 +124,9 @@ def test_queries_of_one_person_from_two_cameras_are_two_questions() -> None:
     rows = with_columns(two_queries_a_person(), camera=["1", "2"] * 36)
     assert len(multi_query(rank(rows)).distance) == 24
     assert len(multi_query(rank(rows), ("person",)).distance) == 12
+
+
+@pytest.mark.parametrize("name", ["0", "-1", "left"])
+def test_an_unknown_camera_is_another_than_every_named_one(name: str) -> None:
+    rows = with_columns(two_queries_a_person(), camera=[name, None] * 36)
+    assert len(multi_query(rank(rows)).distance) == 24

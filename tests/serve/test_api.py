@@ -8,7 +8,10 @@ import json
 import numpy as np
 import pytest
 
-from sameplayer.gallery.asking import ask_vectors
+from sameplayer.gallery.asking import ask_ready, ask_vectors
+from sameplayer.gallery.changes import nobody, remove_pictures, rename, skip
+from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import create_gallery
 from sameplayer.serve.app import create_app
 from sameplayer.serve.limits import Limits
@@ -86,8 +89,11 @@ def test_enrolled_pictures_are_asked_for_and_shown_unstored(client, address, gal
     made = admin.post(f"{address}/enrol", files=files, data={"name": "Dora", "taken": "2026-05-01"})
     assert made.json() == {
         "added": 3, "there": 0, "elsewhere": 0, "rejected": 0, "suppressed": 0,
-        "person": gallery.person("Dora").id, "created": True,
+        "person": gallery.person("Dora").id, "created": True, "held_by": [],
+        "policy_changed": False, "earlier_day_kept": False,
     }  # fmt: skip
+    other = admin.post(f"{address}/enrol", files=files, data={"name": "Eve"}).json()
+    assert (other["elsewhere"], other["held_by"]) == (3, [gallery.person("Dora").id])
     answer = admin.post(f"{address}/ask", files=files[:1]).json()["answers"][0]
     assert answer["candidates"][0]["name"] == "Dora"
     key = answer["candidates"][0]["rests_on"][0]["picture"]
@@ -134,6 +140,75 @@ def test_a_request_that_failed_may_be_sent_again_with_its_key(client, address, g
     assert admin.post(f"{address}/enrol/vectors", json=good, headers=key).json()["added"] == 1
 
 
+def test_pages_lose_nobody_when_rows_before_them_change(client, address, gallery, pictures) -> None:
+    admin = client("admin")
+
+    def page(what: str, after: str | None) -> dict:
+        asked = {"most": 2} if after is None else {"most": 2, "after": after}
+        return admin.get(f"{address}/{what}", params=asked).json()
+
+    enrol_pictures(gallery, {"Dora": pictures(7), "Eve": pictures(8)}, actor="me")
+    first = page("persons", None)
+    rename(gallery, "Bea", "Zoe", actor="me")  # the last one of the page
+    forget(gallery, "Ann", actor="me")
+    second = page("persons", first["next"])
+    third = page("persons", second["next"])
+    seen = [one["name"] for one in second["persons"] + third["persons"]]
+    assert (seen, third["next"]) == (["Cleo", "Dora", "Eve", "Zoe"], None)
+
+    own = f"persons/{gallery.person('Cleo').id}/pictures"
+    first = page(own, None)
+    remove_pictures(gallery, [one["id"] for one in first["pictures"]], actor="me")
+    second = page(own, first["next"])
+    assert [one["taken"] for one in second["pictures"]] == ["2026-01-03", "2026-01-04"]
+    assert (second["all"], second["next"]) == (2, None)
+
+    asked = [ask_ready(gallery, pictures(at, 1, seed=9), actor="me", keep=True).question
+             for at in range(20, 24)]  # fmt: skip
+    first = page("questions", None)
+    for one in first["questions"]:
+        nobody(gallery, one["question"], actor="me")
+    second = page("questions", first["next"])
+    assert second["next"] is None
+    seen = [one["question"] for one in first["questions"] + second["questions"]]
+    assert sorted(seen) == sorted(asked)
+    skip(gallery, seen[-1], actor="me")
+    assert [one["state"] for one in page("questions", None)["questions"]] == ["open", "skipped"]
+
+
+def test_facts_of_several_lines_and_days_of_no_calendar_are_refused(
+    client, address, gallery, pictures
+) -> None:
+    corrects = client("correct", "answer")
+    vectors = rows(pictures(7, 1))
+    for facts in (
+        {"camera": "\x1b]0;owned\x07\x1b[2J"}, {"game": "a\nPlayer 999"}, {"taken": "2026-99-99"},
+    ):  # fmt: skip
+        body = {"name": "Dora", "vectors": vectors, "facts": facts}
+        error(corrects.post(f"{address}/enrol/vectors", json=body), 422)
+    for more in ({"expires": "2026-02-30"}, {"basis": "a\x07"}, {"name": "D\x1bora"}):
+        body = {"name": "Dora", "vectors": vectors, **more}
+        error(corrects.post(f"{address}/enrol/vectors", json=body), 422)
+    body = {"vectors": vectors, "where": {"since": "2026-99-99"}}
+    error(corrects.post(f"{address}/ask/vectors", json=body), 422)
+    assert len(gallery.persons()) == 3
+
+
+def test_some_pictures_of_a_question_can_be_removed(client, address, gallery, pictures) -> None:
+    asked = ask_ready(gallery, pictures(7, 3), actor="me", keep=True).question
+    admin = client("admin")
+    shown = admin.get(f"{address}/questions/{asked}").json()
+    remove_pictures(gallery, [shown["pictures"][0]["id"]], actor="me")
+    stale = {"If-Match": f'"{shown["revision"]}"'}
+    error(admin.post(f"{address}/questions/{asked}/nobody", headers=stale), 409)
+    now = admin.get(f"{address}/questions/{asked}").json()
+    assert [one["id"] for one in now["pictures"]] == [one["id"] for one in shown["pictures"][1:]]
+    assert admin.post(f"{address}/events/{now['revision']}/undo").status_code == 200
+    again = admin.get(f"{address}/questions/{asked}").json()
+    assert again["pictures"] == shown["pictures"]
+    assert again["revision"] > now["revision"]
+
+
 def test_persons_come_by_name_a_page_at_a_time(client, address, gallery) -> None:
     reader = client("read")
     first = reader.get(f"{address}/persons", params={"most": 2}).json()
@@ -146,6 +221,11 @@ def test_persons_come_by_name_a_page_at_a_time(client, address, gallery) -> None
     shown = reader.get(f"{address}/persons/{found['id']}/pictures", params={"most": 3}).json()
     assert (len(shown["pictures"]), shown["all"]) == (3, 4)
     assert shown["pictures"][0]["taken"] == "2026-01-01"
+    assert (first["next"] + shown["next"]).isascii()
+    assert "QmVh" not in first["next"]  # "Bea": names stand in no address
+    for wrong in (shown["next"], first["next"][:-2], "x", found["id"]):
+        said = reader.get(f"{address}/persons", params={"after": wrong})
+        assert "next of" in error(said, 422)["what"]
     error(reader.get(f"{address}/persons/{'0' * 16}"), 404)
     error(reader.get(f"{address}/persons/Bea"), 422)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sameplayer.commands.shared import RUN, USUAL, Compute, Data, Reading, bar
+from sameplayer.commands.shared import RUN, USUAL, Compute, Data, Reading, bar, say
 from sameplayer.encoder.presets import DEFAULT
 from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
+    from sameplayer.data.crops import Crops
     from sameplayer.gallery.gallery import Gallery
+    from sameplayer.gallery.records import Enrolled
 
 Club = tyro.conf.Positional[
     Annotated[Path, tyro.conf.arg(metavar="GALLERY", help="Folder of a gallery.")]
 ]
 UNITS = {"d": 1, "w": 7, "y": 365}
+SHOWN = 10  # of a list, at most
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def create(
     Args:
         purpose: What the gallery is for, in words.
         encoder: Run folder, saved encoder, ONNX file, preset, or name of a timm model.
-        retention: How long a person is kept after the last picture came: 365d, 52w, 2y.
+        retention: How long a person is kept after the last picture came: 365d, 52w, 2y; none, or
+            left out: without limit.
         basis: Legal basis of persons who come without one of their own, in words.
         require_basis: Refuse persons without a legal basis.
         keep_pictures: Keep the pictures beside the vectors; without, nobody can look at them, and
@@ -102,9 +106,9 @@ def enrol(
     """Add labelled pictures to a gallery: each to the person that its row names.
 
     Args:
-        basis: Legal basis for new persons, in words; left out: the gallery's.
+        basis: Legal basis, in words; left out: new persons get the gallery's.
         consent: Where their consent is recorded, and of which date.
-        expires: Day after which they must go (2026-12-31).
+        expires: Day after which they must go (2026-12-31); whoever has an earlier one keeps it.
     """
     from sameplayer.gallery.enrolment import enrol as add
     from sameplayer.gallery.records import Consent
@@ -115,17 +119,44 @@ def enrol(
             opened, crops, actor=who.actor, consent=Consent(basis, consent, expires),
             progress=advance,
         )  # fmt: skip
+    for line in _elsewhere(crops, made):
+        say(line)
     counts = {
         "added": made.added,
         "there already": made.there,
         "with somebody else": made.elsewhere,
         "rejected by a person": made.rejected,
         "forgotten for good": made.suppressed,
+        "without a name left out": made.unnamed,
     }
     told = ", ".join(
         f"{count} {what}" for what, count in counts.items() if count or what == "added"
     )
-    print(f"{len(crops)} pictures: {told}; {len(made.created)} new persons")
+    say(f"{len(crops)} pictures: {told}; {len(made.created)} new persons")
+    if made.policies:
+        say(f"basis, consent or day changed of {len(made.policies)}: {_some(made.policies)}")
+    if made.earlier:
+        say(
+            f"an earlier day stays for {len(made.earlier)}: {_some(made.earlier)}; set a later one "
+            "with: sameplayer gallery policy"
+        )
+
+
+def _elsewhere(crops: Crops, made: Enrolled) -> list[str]:
+    """Return a line for each picture that somebody else has, up to SHOWN of them."""
+    lines = []
+    for one in made.held[:SHOWN]:
+        who = f"{one.name} ({one.person})" if one.person else f"question {one.question}"
+        where = "" if one.row is None else f"row {one.row}, {crops.path(one.row)}: "
+        lines.append(f"{where}came for {one.wanted}, but is with {who} already; it stays there")
+    if len(made.held) > SHOWN:
+        lines.append(f"... and {len(made.held) - SHOWN} more")
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def calibrate(
@@ -139,9 +170,11 @@ def calibrate(
     The pictures are not kept; they need names, and tracks and teams where they are known.
     """
     from sameplayer.gallery.calibration import calibrate as fit
+    from sameplayer.ranking.likelihood import refuse_few
 
     with who.open(gallery) as opened:
         crops = reading.read(data)
+        refuse_few(crops)
         fitted = fit(opened, Compute(device=who.device).embed(opened.encoder, crops), who.actor)
     print(
         f"{gallery}: calibrated on {fitted.persons} persons: {fitted.same} pairs of one, "
@@ -184,44 +217,55 @@ def settings(
 
     Args:
         purpose: What the gallery is for, in words.
-        retention: How long a person is kept after the last picture came: 365d, 52w, 2y.
-        basis: Legal basis of persons who come without one of their own, in words.
+        retention: How long a person is kept after the last picture came: 365d, 52w, 2y; none:
+            without limit.
+        basis: Legal basis of persons who come without one of their own, in words; '': none.
         require_basis: Refuse persons without a legal basis.
         keep_pictures: Keep the pictures that come from now on.
         audit_reads: Write an event for every answer too.
         known: Share of the players asked about who are enrolled.
     """
     given = {
-        "purpose": purpose, "retention": days(retention), "basis": basis,
-        "require_basis": require_basis, "keep_pictures": keep_pictures,
-        "audit_reads": audit_reads, "known": known,
+        "purpose": purpose, "basis": basis, "require_basis": require_basis,
+        "keep_pictures": keep_pictures, "audit_reads": audit_reads, "known": known,
     }  # fmt: skip
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if retention is not None:
+        changes["retention"] = days(retention)
     with who.open(gallery) as opened:
         if changes:
             opened.set(who.actor, **changes)
         for name, value in asdict(opened.settings).items():
-            print(f"{name:<14}{'yes' if name == 'likelihood' and value else value}")
+            say(f"{name:<14}{'yes' if name == 'likelihood' and value else value}")
 
 
 def persons(gallery: Club, who: Who = Who()) -> None:
     """List the persons of a gallery, with their ids."""
+    from sameplayer.gallery.names import Register
+
     with who.open(gallery) as opened:
         found = [one for one in opened.persons() if one.state in ("active", "restricted")]
+        with opened.database.read() as cursor:
+            shared = Register(cursor).shared()
         opened.note(who.actor, "list", count=len(found))
     for one in found:
         word = "" if one.state == "active" else f"  {one.state}"
-        print(f"{one.id}  {one.pictures:>6}  {one.name}{word}")
-    print(f"{len(found)} persons")
+        say(f"{one.id}  {one.pictures:>6}  {one.name}{word}")
+    say(f"{len(found)} persons")
+    for group in shared:
+        say(f"one name in several spellings, to be merged or renamed: {', '.join(group)}")
 
 
 def days(text: str | None) -> int | None:
-    """Return the days that a text such as 365d, 52w or 2y means; None for None."""
-    if text is None:
+    """Return the days that a text such as 365d, 52w or 2y means; None for "none", and for None."""
+    if text is None or text.strip().lower() == "none":
         return None
     number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "d")
-    if not number.isdecimal() or int(number) < 1:
-        raise SettingError("retention", repr(text), "days, weeks or years, such as 365d, 52w or 2y")
+    if not (number.isascii() and number.isdecimal()) or int(number) < 1:
+        raise SettingError(
+            "retention", repr(text), "days, weeks or years, such as 365d, 52w or 2y, or none to "
+            "keep persons without limit",
+        )  # fmt: skip
     return int(number) * UNITS[unit]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from sameplayer.commands.gallery import Club, Who
-from sameplayer.commands.shared import DATA, Reading
+from sameplayer.commands.shared import DATA, Reading, say
 from sameplayer.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def ask(
                 rerank=rerank,
             )
             answers.append({"asked": name, **asdict(answer)})
-            print("\n".join(lines_of(name, answer)))
+            for line in lines_of(name, answer):
+                say(line)
     if json_file is not None:
         write_text(json_file, json.dumps(answers, indent=1))
 

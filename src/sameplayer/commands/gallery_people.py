@@ -10,7 +10,7 @@ import tyro
 
 from sameplayer.commands.gallery import Club, Who
 from sameplayer.commands.gallery_ask import lines_of
-from sameplayer.commands.shared import console
+from sameplayer.commands.shared import console, lines_shown, say
 
 if TYPE_CHECKING:
     from sameplayer.gallery.history import Event
@@ -35,7 +35,7 @@ def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
         pictures = opened.pictures(found.id)
         opened.note(who.actor, "show", found.id)
         for name in ("id", "name", "state", "team", "basis", "consent", "expires", "created"):
-            print(f"{name:<10}{getattr(found, name)}")
+            say(f"{name:<10}{getattr(found, name)}")
         for one in pictures:
             facts = (
                 one.taken,
@@ -44,7 +44,7 @@ def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
                 one.track,
                 "pinned" if one.pinned_by else None,
             )
-            print(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
+            say(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
     print(f"{len(pictures)} pictures")
 
 
@@ -60,7 +60,8 @@ def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Wh
     with who.open(gallery) as opened:
         items = queue(opened, band=band, most=most)
     for one in items:
-        print("\n".join(lines_of(f"{one.band}, question {one.question}", one.answer)))
+        for line in lines_of(f"{one.band}, question {one.question}", one.answer):
+            say(line)
     print(f"{len(items)} questions")
 
 
@@ -78,7 +79,7 @@ def confirm_new(gallery: Club, question: Question, name: Name, who: Who = Who())
 
     with who.open(gallery) as opened:
         made = change(opened, question, name, actor=who.actor)
-    print(f"{made.id}  {made.name}")
+    say(f"{made.id}  {made.name}")
 
 
 def reject(gallery: Club, picture: Question, person: PersonId, who: Who = Who()) -> None:
@@ -111,7 +112,7 @@ def split(gallery: Club, person: PersonId, name: Name, pictures: Ids, who: Who =
 
     with who.open(gallery) as opened:
         made = change(opened, person, pictures, name, actor=who.actor)
-    print(f"{made.id}  {made.name}")
+    say(f"{made.id}  {made.name}")
 
 
 def rename(gallery: Club, person: PersonId, name: Name, who: Who = Who()) -> None:
@@ -176,7 +177,7 @@ def forget(
         if not yes and not _asked_again(f"Forget {person!r} for good? There is no undo. [y/N] "):
             print("nothing was changed")
             return 0
-        print(remove(opened, person, actor=who.actor, reason=reason))
+        print(lines_shown(str(remove(opened, person, actor=who.actor, reason=reason))))
     return 0
 
 
@@ -203,11 +204,11 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
 
     with who.open(gallery) as opened:
         for person, why in due(opened) if dry_run else ():
-            print(f"{person.id}  {person.name}: {why}")
+            say(f"{person.id}  {person.name}: {why}")
         receipts = clean(opened, actor=who.actor, dry_run=dry_run)
         for receipt in receipts:
             if not dry_run:
-                print(receipt)
+                print(lines_shown(str(receipt)))
         pictures = sum(one.pictures for one in receipts)
         print(f"{len(receipts)} {'due' if dry_run else 'forgotten'}, with {pictures} pictures")
 
@@ -262,14 +263,14 @@ def audit(
         if events is not None:
             write_events(opened, events, actor=who.actor)
         found = verify(opened, head)
-    print(found)
+    print(lines_shown(str(found)))
     return 1 if found.wrong else 0
 
 
 def _told(event: Event) -> None:
     undone = "" if event.undone_by is None else f"  undone by {event.undone_by}"
     about = " ".join(event.subjects)
-    print(f"{event.seq:>6}  {event.at}  {event.actor}  {event.kind}  {about}{undone}")
+    say(f"{event.seq:>6}  {event.at}  {event.actor}  {event.kind}  {about}{undone}")
 
 
 def _asked_again(words: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from sameplayer.commands.gallery import Club, Who
+from sameplayer.commands.shared import say
 
 Token = tyro.conf.Positional[
     Annotated[str, tyro.conf.arg(metavar="TOKEN", help="Id of a token, or its whole text.")]
@@ -43,7 +44,7 @@ def tokens(gallery: Club, who: Who = Who()) -> None:
     for one in found:
         over = f"  until {one.expires}" if one.expires else ""
         gone = f"  revoked {one.revoked}" if one.revoked else ""
-        print(f"{one.id}  {one.label}  {' '.join(one.scopes)}{over}{gone}")
+        say(f"{one.id}  {one.label}  {' '.join(one.scopes)}{over}{gone}")
     print(f"{len(found)} tokens")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from sameplayer.commands.shared import bar, console
+from sameplayer.commands.shared import bar, console, lines_shown
 from sameplayer.errors import DataError, SettingError
 from sameplayer.identity.log_config import LogConfig
 
@@ -118,7 +118,7 @@ def log(
         add_corrections(rows, out / "corrections.csv")
     save_log(made, out)
     _write_all(made, out, shown, encoder, reader)
-    print(summary(made))
+    print(lines_shown(summary(made)))
     print(f"page: {out / 'report.html'}")
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.constructors import PrimitiveConstructorSpec
 
+from sameplayer.data.names import is_one_line
 from sameplayer.encoder.presets import DEFAULT
 from sameplayer.scale.config import EmbedConfig
 
@@ -229,3 +230,24 @@ def at_least(count: int, what: str, given: Sequence[object]) -> None:
 
     if len(given) < count:
         raise SameplayerError(f"{len(given)} given; expected {count} or more {what}.")
+
+
+def say(text: str) -> None:
+    """Print one line in which others' words may stand, such as names: see ``one_line``."""
+    print(one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Return a text with control characters, line breaks and marks of direction escaped.
+
+    A terminal obeys the ones and takes the others for lines of its own; names, facts and actors
+    come from files and from other people.
+    """
+    if is_one_line(text):
+        return text
+    return "".join(one if is_one_line(one) else ascii(one)[1:-1] for one in text)
+
+
+def lines_shown(text: str) -> str:
+    """Return a text of several lines, each as ``one_line`` shows it."""
+    return "\n".join(one_line(line) for line in text.split("\n"))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
-from unicodedata import category
 
 import pandas as pd
 
@@ -18,13 +17,6 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 SEPARATORS = (",", ";", "\t")
 EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
-BREAKS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, half letters, ends of lines
-TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of writing direction
-
-
-def control_character(text: str) -> str | None:
-    """Return the first character that ends a line, steers a terminal or turns the text, or None."""
-    return next((one for one in text if one in TURNS or category(one) in BREAKS), None)
 
 
 def guarded(text: str) -> str:

@@ -149,8 +149,8 @@ def _query_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
     table, persons = crops.table, crops.persons()
     role = table["role"].to_numpy(dtype=object)
     in_gallery = (role == "gallery") & (persons >= 0)
-    unknown = pd.Series(np.where(role == "query", "0", "1"))
-    camera = table["camera"].fillna(unknown).to_numpy(dtype=object)
+    camera = pd.factorize(table["camera"])[0]
+    camera[(camera < 0) & (role != "query")] = -2  # an unknown camera is no query's own
     split = pd.factorize(crops.splits())[0]
     person = pd.factorize(pd.MultiIndex.from_arrays([split, persons]))[0]
     seen = pd.factorize(pd.MultiIndex.from_arrays([person, camera]))[0]
@@ -160,7 +160,7 @@ def _query_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
     for row in map(int, np.flatnonzero(alone)):
         text = f"person {table['person'].iat[row]} has no gallery picture"
         if matches[row]:
-            text += f" of another camera than {camera[row]}, the query's own"
+            text += f" of another camera than {table['camera'].iat[row]}, the query's own"
         text += "; the query is left out of the scores."
         yield Problem("query without a match", row, images[row], text)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.names import composed
 from sameplayer.errors import DataError
 
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
@@ -47,6 +48,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
     for name in TEXT:
         if name in table:
             table[name] = _as_text(table[name], root)
+    table["person"] = one_form(table["person"])
     for name in NUMBERS:
         table[name] = _as_numbers(table[name], root)
     table["role"] = table["role"].fillna("gallery")
@@ -70,6 +72,18 @@ def frozen(table: pd.DataFrame) -> pd.DataFrame:
         missing.flags.writeable = values.flags.writeable = False
         table[name] = pd.Series(pd.arrays.FloatingArray(values, missing), table.index, copy=False)
     return table
+
+
+def one_form(names: pd.Series) -> pd.Series:
+    """Return names with composed letters: a folder's name on macOS is the same in a table."""
+    others = {
+        name: composed(name)
+        for name in names.dropna().unique()
+        if composed(name) != name
+    }  # fmt: skip
+    if not others:
+        return names
+    return names.map(lambda name: others.get(name, name), na_action="ignore").astype(names.dtype)
 
 
 def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:

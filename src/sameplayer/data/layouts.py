@@ -14,7 +14,7 @@ from sameplayer.data.images import PICTURE_SUFFIXES
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.errors import DataError
 
-IGNORED = ("thumbs.db", "__macosx")
+IGNORED = ("thumbs.db", "__macosx", "@eadir", "$recycle.bin", "system volume information")
 SYNERGY = "reid_training/, reid_test/query|gallery/, reid_challenge/query|gallery/"
 MARKET = "bounding_box_train/, query/, bounding_box_test/"
 SOCCERNET = (
@@ -27,8 +27,7 @@ def synergy_root(path: Path) -> Path | None:
     """Return the folder that holds reid_training and its like: this one or one inside."""
     if not path.is_dir():
         return None
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and p.name.lower() not in IGNORED)
-    for root in (path, *folders):
+    for root in (path, *folders(path)):
         if any((root / f"reid_{part}").is_dir() for part in ("training", "test", "challenge")):
             return root
     return None
@@ -96,7 +95,11 @@ def read_market(path: Path) -> Crops:
 
 def has_soccernet(path: Path) -> bool:
     parts = ("train", "valid", "test", "challenge")
-    return any(next((path / part).glob("**/*-*-*x*.png"), None) for part in parts)
+    return any(
+        not is_hidden(name, path / part)
+        for part in parts
+        for name in (path / part).glob("**/*-*-*x*.png")
+    )
 
 
 def read_soccernet(path: Path) -> Crops:
@@ -141,8 +144,7 @@ def has_person_folders(path: Path) -> bool:
     return any(
         next(pictures(folder), None) is not None
         for top in tops or [path]
-        for folder in top.iterdir()
-        if folder.is_dir()
+        for folder in folders(top)
     )
 
 
@@ -152,7 +154,7 @@ def read_folder(path: Path) -> Crops:
     named = [name for name in ("train", "query", "gallery") if (path / name).is_dir()]
     for role in named or [""]:
         top = path / role
-        for folder in sorted(p for p in top.iterdir() if p.is_dir()):
+        for folder in folders(top):
             for file in pictures(folder):
                 row = {"image": _relative(file, path), "person": folder.name}
                 row["split"] = "training" if role == "train" else "test"
@@ -162,12 +164,29 @@ def read_folder(path: Path) -> Crops:
 
 
 def pictures(folder: Path, *, deep: bool = False) -> Iterator[Path]:
-    """Yield the picture files of a folder (``deep``: and of those in it) in the order of names."""
+    """Yield the picture files of a folder (``deep``: and of those in it) in the order of names.
+
+    Hidden files, and those in hidden folders, are left out, see ``is_hidden``.
+    """
     if folder.is_dir():
         for file in sorted(folder.rglob("*") if deep else folder.iterdir()):
-            hidden = file.name.startswith(".") or file.name.lower() in IGNORED
-            if file.suffix.lower() in PICTURE_SUFFIXES and not hidden:
+            if file.suffix.lower() in PICTURE_SUFFIXES and not is_hidden(file, folder):
                 yield file
+
+
+def folders(path: Path) -> list[Path]:
+    """Return the folders in a folder, by name; hidden ones are nobody's, see ``is_hidden``."""
+    return sorted(one for one in path.iterdir() if one.is_dir() and not is_hidden(one, path))
+
+
+def is_hidden(path: Path, top: Path) -> bool:
+    """Tell whether a file or folder, or one between it and ``top``, is a program's and no data.
+
+    Jupyter (.ipynb_checkpoints), Git, macOS (._1.jpg), Windows and network drives leave copies and
+    small pictures beside the real ones.
+    """
+    parts = path.relative_to(top).parts
+    return any(part.startswith(".") or part.lower() in IGNORED for part in parts)
 
 
 def _relative(file: Path, root: Path) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import PICTURE_SUFFIXES
+from sameplayer.data.layouts import folders, is_hidden
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
@@ -52,8 +53,9 @@ def read_mot(path: Path) -> Crops:
 def _sequences(path: Path) -> list[tuple[Path, Path]]:
     """Return (sequence folder, file of boxes) of a sequence or a folder of sequences."""
     sequences = []
-    for folder in (path, *sorted(p for p in path.iterdir() if p.is_dir())):
-        texts = [folder / "gt" / "gt.txt", *sorted(folder.glob("*.txt"))]
+    for folder in (path, *folders(path)):
+        loose = [one for one in sorted(folder.glob("*.txt")) if not is_hidden(one, folder)]
+        texts = [folder / "gt" / "gt.txt", *loose]
         texts.append(folder / "det" / "det.txt")
         if _frames(folder) is not None:
             sequences += [(folder, text) for text in texts if text.is_file()][:1]
@@ -64,9 +66,10 @@ def _frames(folder: Path) -> Callable[[int], str] | None:
     """Return how a frame number becomes an image path within the folder."""
     names, suffix = _sequence_facts(folder / "seqinfo.ini")
     if (folder / names).is_dir():
-        files = _numbered(folder / names, suffix)
-        return lambda number: f"{names}/{files.get(number, f'{number:06d}{suffix}')}"
-    videos = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in VIDEO_SUFFIXES]
+        numbered = _numbered(folder / names, suffix)
+        return lambda number: f"{names}/{numbered.get(number, f'{number:06d}{suffix}')}"
+    files = [one for one in sorted(folder.iterdir()) if not is_hidden(one, folder)]
+    videos = [one for one in files if one.suffix.lower() in VIDEO_SUFFIXES]
     return (lambda number: f"{videos[0].name}#{number}") if videos else None
 
 

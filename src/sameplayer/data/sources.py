@@ -1,9 +1,10 @@
 """SOURCES: the layouts that users have, each read into one crop table.
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
-one, ``id``. Where a layout has no cameras, none is made up: scoring takes queries to be of camera
-0 and gallery pictures of camera 1. A file persons.csv in the root with a column ``person`` gives
-its other columns, such as game, team and number, to every picture of the persons that it names.
+one, ``id``. Where a layout has no cameras, none is made up: an unknown camera is no query's own.
+Hidden files and folders, such as .ipynb_checkpoints, are left out. A file persons.csv in the root
+with a column ``person`` gives its other columns, such as game, team and number, to every picture of
+the persons that it names.
 
 An own layout is an own entry, tried before the built-in ones:
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sameplayer.data import layouts, mot
-from sameplayer.data.columns import BOX, SCOPES
+from sameplayer.data.columns import BOX, SCOPES, one_form
 from sameplayer.data.crops import Crops, read_crops, read_csv
 from sameplayer.errors import (
     ConfigError,
@@ -111,6 +112,7 @@ def _with_facts(crops: Crops) -> Crops:
     if "person" not in facts.columns or known:
         wrong = f"found {', '.join(sorted(known))}" if known else "found none"
         raise DataError(f"{path}: expected a column 'person' and facts of persons only; {wrong}.")
+    facts["person"] = one_form(facts["person"])
     twice = facts["person"][facts["person"].duplicated()]
     if len(twice):
         raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sameplayer.data.crops import identities
 from sameplayer.errors import RankingError, refuse_other_types
@@ -85,7 +86,7 @@ class Scores:
 
 
 def evaluate(ranking: Ranking) -> Scores:
-    """Score a ranking by all PROTOCOLS; missing cameras count as 0 for queries, 1 for the gallery.
+    """Score a ranking by all PROTOCOLS; an unknown camera is no query's own.
 
     Raises RankingError where no query has a match that counts.
     """
@@ -97,7 +98,7 @@ def evaluate(ranking: Ranking) -> Scores:
     precision = ranks.average_precision()
     scored = precision[~np.isnan(precision)]
     if len(scored) == 0:
-        raise RankingError(_why_nothing_matches(ranking, *ids, *cameras))
+        raise RankingError(_why_nothing_matches(ranking, *ids))
     return Scores(
         float(scored.mean()),
         ranks.mean_inverse_negative_penalty(),
@@ -125,11 +126,14 @@ def match_ids(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
 
 
 def match_cameras(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
-    """Cameras of queries (m,) and gallery (n,); missing ones count as 0 and as 1."""
-    return (
-        ranking.query.table["camera"].fillna("0").to_numpy(dtype=str),
-        ranking.gallery.table["camera"].fillna("1").to_numpy(dtype=str),
-    )
+    """Cameras of queries (m,) and gallery (n,) as integers: equal numbers are one camera.
+
+    Missing ones are -1 for queries and -2 for the gallery: an unknown camera is no query's own.
+    """
+    query, gallery = ranking.query.table["camera"], ranking.gallery.table["camera"]
+    codes = pd.factorize(pd.concat([query, gallery]))[0].astype(np.int64)
+    asked, held = codes[: len(query)], codes[len(query) :]
+    return asked, np.where(held < 0, -2, held)
 
 
 @dataclass(frozen=True)
@@ -231,19 +235,14 @@ def cmc(
     return ranks.cmc(protocol, top, draws, seed)
 
 
-def _why_nothing_matches(
-    ranking: Ranking,
-    query_ids: np.ndarray,
-    gallery_ids: np.ndarray,
-    query_cameras: np.ndarray,
-    gallery_cameras: np.ndarray,
-) -> str:
+def _why_nothing_matches(ranking: Ranking, query_ids: np.ndarray, gallery_ids: np.ndarray) -> str:
+    cameras = ranking.query.table["camera"].dropna().unique()
     nothing = f"None of the {len(query_ids)} queries has a match, so there is nothing to score: "
     same = (query_ids[:, None] == gallery_ids) & np.isfinite(ranking.distance)
     if same.any():
         return (
             f"{nothing}every gallery picture of a query's person is from the query's own camera "
-            f"({', '.join(sorted(set(query_cameras))[:5])}), and such pictures do not count. "
+            f"({', '.join(sorted(cameras)[:5])}), and such pictures do not count. "
             "Expected several cameras; where the pictures are from different moments of one "
             "camera, leave the column camera empty."
         )

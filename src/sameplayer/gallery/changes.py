@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from sameplayer.data.names import clean_name
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.gallery.enrolment import NO_CONSENT, add_person, clean_name
+from sameplayer.gallery.enrolment import NO_CONSENT, add_person
 from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.history import Change, Event
 from sameplayer.gallery.lookups import (
@@ -30,6 +32,7 @@ from sameplayer.gallery.lookups import (
     unmerged,
     waiting,
 )
+from sameplayer.gallery.policy import earliest, join_policies
 from sameplayer.gallery.records import Consent, Person
 from sameplayer.gallery.rows import refresh_mean
 
@@ -110,6 +113,9 @@ def merge(
 ) -> Event:
     """Say that two persons are one: ``into`` gets the pictures, ``other`` is another name of it.
 
+    Of two days after which they must go, the earlier one holds from now on; legal bases and
+    references to a consent are both kept.
+
     Raises DataError where somebody said of a picture of one that it does not show the other, for a
     person who is restricted or merged already, and for one person given twice.
     """
@@ -128,6 +134,7 @@ def merge(
             change.set("picture", key, person=stays.id)
         for (key,) in cursor.rows("SELECT picture FROM apart WHERE person = ?", goes.id):
             change.part(key, stays.id, True)
+        join_policies(change, stays, goes)
         change.set("person", goes.id, state="merged", merged_into=stays.id)
         for one in (stays, goes):
             refresh_mean(change, one.id)
@@ -144,7 +151,11 @@ def split(
     expected: Expected = None,
     consent: Consent = NO_CONSENT,
 ) -> Person:
-    """Say that some of a person's pictures show another, who is new; return the new person."""
+    """Say that some of a person's pictures show another, who is new; return the new person.
+
+    The new person must go on the day of ``consent`` or on the first person's, whichever is earlier:
+    the pictures came under that one.
+    """
     with gallery.change(actor, "split") as change:
         cursor = change.cursor
         found = unmerged(cursor, person)
@@ -156,7 +167,8 @@ def split(
             raise MissingFile(f"No picture {key!r} of person {found.id!r}; expected one of theirs.")
         if chosen == kept:
             raise DataError("These are all pictures of the person; rename the person instead.")
-        key = add_person(gallery, change, free_name(gallery, change.cursor, name), consent)
+        within = replace(consent, expires=earliest(consent.expires, found.expires))
+        key = add_person(gallery, change, free_name(gallery, change.cursor, name), within)
         for one in sorted(chosen):
             change.set("picture", one, person=key, pinned_by=actor)
             change.part(one, found.id, True)

@@ -10,6 +10,7 @@ import numpy as np
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import KEPT, PERSON, Gallery
 from sameplayer.gallery.index import Means
+from sameplayer.gallery.names import Register
 from sameplayer.gallery.records import Kept, Person
 
 ROWS = 1024  # of a product that are held: with the columns of a block of persons, 16 MB
@@ -42,8 +43,9 @@ class Odd:
 def duplicates(gallery: Gallery, most: int = 20) -> list[Pair]:
     """Return the persons most alike, the most alike first: exact, over all pairs.
 
-    Left out are pairs of whom somebody said that a picture of one does not show the other, and
-    persons who are restricted. Takes n^2 d products; memory does not grow with n^2.
+    Before all others come persons who have one name in different spellings. Left out are pairs of
+    whom somebody said that a picture of one does not show the other, and persons who are
+    restricted. Takes n^2 d products; memory does not grow with n^2.
     """
     means = gallery.means()
     place = _places(means)
@@ -74,12 +76,29 @@ def duplicates(gallery: Gallery, most: int = 20) -> list[Pair]:
         best = np.lexsort((*pairs.T, -values))[:most]
         values, pairs = values[best], pairs[best]
     ids = [key for block in means.blocks for key in block.ids]
-    persons = _persons(gallery, {ids[row] for row in pairs.ravel()})
+    out = set(map(tuple, ruled_out.tolist()))
+    chosen = {pair: one for pair, one in _namesakes(gallery, means, place) if pair not in out}
+    chosen |= {(int(a), int(b)): float(one) for (a, b), one in zip(pairs, values, strict=True)}
+    shown = list(chosen.items())[:most]
+    persons = _persons(gallery, {ids[row] for pair, _ in shown for row in pair})
     return [
-        Pair(persons[ids[b]], persons[ids[a]], float(value))
-        for value, (a, b) in zip(values, pairs, strict=True)
+        Pair(persons[ids[b]], persons[ids[a]], value)
+        for (a, b), value in shown
         if ids[a] in persons and ids[b] in persons
     ]
+
+
+def _namesakes(
+    gallery: Gallery, means: Means, place: dict[str, int]
+) -> Iterator[tuple[tuple[int, int], float]]:
+    """Give rows (later, earlier) and cosine of persons who have one name in several spellings."""
+    with gallery.database.read() as cursor:
+        groups = Register(cursor).shared()
+    for group in groups:
+        rows = sorted(place[key] for key in group if key in place)
+        for row in rows[1:]:
+            one, other = _means_of(means, np.array([row, rows[0]]))
+            yield (row, rows[0]), float(one @ other)
 
 
 def odd_pictures(gallery: Gallery, most: int = 50) -> list[Odd]:

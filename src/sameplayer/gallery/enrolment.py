@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
-import pandas as pd
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.encode import encode_picture
 from sameplayer.data.images import Picture
+from sameplayer.data.names import clean_name, name_key
 from sameplayer.data.quality import quality
 from sameplayer.errors import DataError
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.history import Change
+from sameplayer.gallery.kept_out import is_kept_out
+from sameplayer.gallery.labelled import facts_of, person_names
+from sameplayer.gallery.names import Register
 from sameplayer.gallery.pictures import KIND
-from sameplayer.gallery.records import Consent, Enrolled, NewPicture, Person
-from sameplayer.gallery.rows import FACTS, add_picture, refresh_mean
+from sameplayer.gallery.policy import renew_policy
+from sameplayer.gallery.records import Consent, Enrolled, NewPicture
+from sameplayer.gallery.rows import add_picture, refresh_mean
+from sameplayer.gallery.sorting import Found, Sorting, verdict_of
 
 BATCH = 256  # pictures that are enrolled in one step, whole or not at all
 JPEG_QUALITY = 95
@@ -38,26 +40,36 @@ def enrol(
     """Add labelled pictures: each to the person of its row's name, who is made where new.
 
     crops      with persons; columns sequence (the track), team, game, camera and taken (ISO date)
-               are kept. Where names hold within a game or sequence only, that is put before them
+               are kept. Where names hold within a game or sequence only, that is put before them.
+               Rows without a person are left out and counted
     actor      who does it, for the record
+    consent    of new persons; for those who are there, see ``enrol_pictures``
     progress   called with (done, all) pictures
 
     Pictures go in by steps of ``BATCH``, each whole or not at all; enrolling the same table again
     adds what is missing. What people said is kept: a picture that another person has stays there.
 
-    Raises DataError for pictures without a person, or that cannot be read, before anything changes
-    in their step.
+    Raises DataError, before anything changes, for a table that names nobody, names that stand for
+    nobody in particular, dates that are not ISO and facts that are no single line; and, before
+    anything changes in its step, for a picture that cannot be read or that the table gives to two
+    persons.
     """
-    names = person_names(crops)
-    result = Enrolled()
+    names, facts = person_names(crops), facts_of(crops)
+    result = Enrolled(unnamed=names.count(None))
+    claimed: dict[str, int] = {}
     for start in range(0, len(crops), BATCH):
         rows = range(start, min(start + BATCH, len(crops)))
-        pictures = {row: crops.read(row) for row in rows}
-        known, fresh = _known_already(gallery, pictures, names)
-        made = new_pictures(gallery, [pictures[row] for row in fresh], _facts(crops, fresh))
-        by_name: dict[str, list[NewPicture]] = {}
+        named = {row: name for row in rows if (name := names[row]) is not None}
+        pictures = {row: crops.read(row) for row in named}
+        digests = {row: pixel_digest(gallery, one) for row, one in pictures.items()}
+        _refuse_claimed_twice(crops, names, digests, claimed)
+        known, fresh = _known_already(gallery, digests, named)
+        made = new_pictures(
+            gallery, [pictures[row] for row in fresh], [facts[row] for row in fresh]
+        )
+        by_name: dict[str, list[NewPicture]] = {name: [] for name in named.values()}
         for row, one in zip(fresh, made, strict=True):
-            by_name.setdefault(names[row], []).append(one)
+            by_name[named[row]].append(one)
         added = enrol_pictures(gallery, by_name, actor=actor, consent=consent)
         result = result.plus(known).plus(added)
         if progress is not None:
@@ -107,12 +119,20 @@ def enrol_pictures(
     actor: str,
     consent: Consent = NO_CONSENT,
 ) -> Enrolled:
-    """Add pictures that are embedded already, by the name of their person: all or nothing."""
-    ready = {clean_name(name): rows for name, rows in pictures.items() if len(rows)}
+    """Add pictures that are embedded already, by the name of their person: all or nothing.
+
+    consent    of new persons. Persons who are there, also those named without pictures, take over
+               the texts that are given, and of two days keep the earlier one
+
+    Names that differ in spelling only are one person, under the spelling that came first. Raises
+    DataError for a picture that two of the names claim.
+    """
+    ready = _by_spelling(pictures)
     if not ready:
         return Enrolled()
     with gallery.change(actor, "enrol") as change:
         result, to_add = _sorted_out(gallery, change.cursor, ready)
+        renewed = _renew_policies(change, result, consent)
         contents = {key: one.content for _, key, one in to_add if one.content is not None}
         change.journals += gallery.files.add(contents)
         for name, key, one in to_add:
@@ -122,128 +142,103 @@ def enrol_pictures(
             add_picture(change, key, one, person=result.persons[name])
         for key in sorted({result.persons[name] for name, _, _ in to_add}):
             refresh_mean(change, key)
-        if to_add:
+        if to_add or renewed:
             change.done()
     return result.frozen()
 
 
-def person_names(crops: Crops) -> list[str]:
-    """Return the name of each row's person; DataError where one has none."""
-    table = crops.table
-    missing = np.flatnonzero(table["person"].isna())
-    if len(missing):
-        raise DataError(
-            f"{crops.root}: row {missing[0]} names no person; expected a name for each picture. "
-            "Leave out pictures of nobody, or ask who they are."
-        )
-    names = table["person"].astype(str)
-    if crops.scope is not None:
-        names = table[crops.scope].astype(str) + "/" + names
-    return [clean_name(name) for name in names]
-
-
-def clean_name(name: str) -> str:
-    """Return a name without blanks around it; DataError for one that is empty or no line."""
-    cleaned = " ".join(name.split())
-    if not cleaned or len(cleaned) > 200 or not cleaned.isprintable():
-        raise DataError(f"{name!r} is no name; expected 1 to 200 letters on one line.")
-    return cleaned
-
-
-@dataclass
-class _Sorting:
-    """An ``Enrolled`` in the making."""
-
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(
-        ("added", "there", "elsewhere", "rejected", "suppressed"), 0))  # fmt: skip
-    persons: dict[str, str] = field(default_factory=dict)
-    created: list[str] = field(default_factory=list)
-
-    def frozen(self) -> Enrolled:
-        return Enrolled(**self.counts, persons=self.persons, created=tuple(self.created))
+def _by_spelling(pictures: Mapping[str, Sequence[NewPicture]]) -> dict[str, list[NewPicture]]:
+    """Return pictures by name, spellings of one name together; refuse what two names claim."""
+    first: dict[str, str] = {}
+    ready: dict[str, list[NewPicture]] = {}
+    owner: dict[str, str] = {}
+    for name, rows in pictures.items():
+        shown = clean_name(name)
+        shown = first.setdefault(name_key(shown), shown)
+        ready.setdefault(shown, []).extend(rows)
+        for one in rows:
+            if owner.setdefault(one.digest, shown) != shown:
+                raise DataError(
+                    f"One picture came for both {owner[one.digest]!r} and {shown!r}; nothing was "
+                    "changed. Give it to the one it shows."
+                )
+    return ready
 
 
 def _sorted_out(
     gallery: Gallery, cursor: Cursor, pictures: Mapping[str, Sequence[NewPicture]]
-) -> tuple[_Sorting, list[tuple[str, str, NewPicture]]]:
+) -> tuple[Sorting, list[tuple[str, str, NewPicture]]]:
     """Return the counts, and the pictures to add as (name, new id, picture)."""
-    result, to_add, seen = _Sorting(), [], set()
+    result, to_add, seen = Sorting(), [], set()
+    register = Register(cursor)
     for name, rows in pictures.items():
-        if is_suppressed(gallery, cursor, name):
+        if is_kept_out(gallery, cursor, name):
             result.counts["suppressed"] += len(rows)
             continue
-        person = _there(cursor, name)
+        person = register.person(name)
         if person is not None:
-            result.persons[name] = person.id
+            result.persons[name] = person
         for one in rows:
-            verdict = _verdict(cursor, one.digest, person)
-            if verdict == "added" and one.digest in seen:
-                verdict = "there"
-            result.counts[verdict] += 1
-            if verdict == "added":
+            found = verdict_of(cursor, one.digest, person)
+            if found.verdict == "added" and one.digest in seen:
+                found = Found("there")
+            result.count(found, name)
+            if found.verdict == "added":
                 seen.add(one.digest)
                 to_add.append((name, secrets.token_hex(16), one))
     return result, to_add
 
 
+def _renew_policies(change: Change, result: Sorting, consent: Consent) -> bool:
+    """Give persons who are there what came with this enrolment; tell whether anything changed."""
+    if consent == NO_CONSENT:
+        return False
+    for name, key in result.persons.items():
+        changed, earlier = renew_policy(change, find_person(change.cursor, key), consent)
+        result.policies += [name] if changed else []
+        result.earlier += [name] if earlier else []
+    return bool(result.policies)
+
+
 def _known_already(
-    gallery: Gallery, pictures: Mapping[int, Picture], names: Sequence[str]
+    gallery: Gallery, digests: Mapping[int, str], names: Mapping[int, str]
 ) -> tuple[Enrolled, list[int]]:
     """Return the counts of pictures that need no embedding, and the rows of all others."""
-    result, fresh = _Sorting(), []
+    result, fresh = Sorting(), []
     with gallery.database.read() as cursor:
-        for row, one in pictures.items():
-            person = _there(cursor, names[row])
-            verdict = _verdict(cursor, pixel_digest(gallery, one), person)
-            if verdict == "added":
+        register = Register(cursor)
+        for row, digest in digests.items():
+            person = register.person(names[row])
+            found = verdict_of(cursor, digest, person)
+            if found.verdict == "added":
                 fresh.append(row)
                 continue
-            result.counts[verdict] += 1
+            result.count(found, names[row], row)
             if person is not None:
-                result.persons[names[row]] = person.id
+                result.persons[names[row]] = person
     return result.frozen(), fresh
 
 
-def _verdict(cursor: Cursor, digest: str, person: Person | None) -> str:
-    """Return which count of ``Enrolled`` a picture belongs to."""
-    if cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", digest):
-        return "suppressed"
-    # Who took a picture out of a person stands in its row: it does not come back there.
-    for key, owner, state in cursor.rows(
-        "SELECT id, person, state FROM picture WHERE digest = ? "
-        "AND (state = 'kept' OR pinned_by IS NOT NULL) ORDER BY state, person IS NULL", digest,
-    ):  # fmt: skip
-        if person is not None and owner == person.id:
-            return "there" if state == "kept" else "rejected"
-        if state == "removed":
-            continue
-        apart = "SELECT 1 FROM apart WHERE picture = ? AND person = ?"
-        if person is not None and cursor.one(apart, key, person.id):
-            return "rejected"
-        return "elsewhere"
-    return "added"
-
-
-def is_suppressed(gallery: Gallery, cursor: Cursor, name: str) -> bool:
-    """Tell whether a name was forgotten and must not come back."""
-    found = cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", name_hash(gallery, name))
-    return found is not None
-
-
-def name_hash(gallery: Gallery, name: str) -> str:
-    """Return the keyed hash under which a forgotten name is kept out."""
-    return gallery.digest("name", clean_name(name).casefold().encode())
-
-
-def _there(cursor: Cursor, name: str) -> Person | None:
-    found = cursor.one("SELECT id FROM person WHERE name = ? AND state <> 'removed'", name)
-    return None if found is None else find_person(cursor, found[0])
+def _refuse_claimed_twice(
+    crops: Crops, names: Sequence[str | None], digests: Mapping[int, str], claimed: dict[str, int]
+) -> None:
+    """Raise DataError for a picture that rows of two persons show; ``claimed`` are rows so far."""
+    for row, digest in digests.items():
+        other = claimed.setdefault(digest, row)
+        mine, theirs = names[row] or "", names[other] or ""
+        if name_key(mine) != name_key(theirs):
+            before = "; the steps before it are enrolled" if row >= BATCH else ""
+            raise DataError(
+                f"{crops.root}: row {other} ({crops.path(other).name}) and row {row} "
+                f"({crops.path(row).name}) are the same picture, and name {theirs!r} and {mine!r}; "
+                f"nothing of this step was changed{before}. Take out the row that is wrong."
+            )
 
 
 def add_person(gallery: Gallery, change: Change, name: str, consent: Consent = NO_CONSENT) -> str:
     """Add a person, and return the id; DataError where a legal basis is needed and not given."""
     basis = consent.basis or gallery.settings.basis
-    if gallery.settings.require_basis and not basis:
+    if gallery.settings.require_basis and basis is None:
         raise DataError(
             f"{gallery.folder}: a new person needs a legal basis here; nothing was changed. Give "
             "one with basis."
@@ -254,14 +249,3 @@ def add_person(gallery: Gallery, change: Change, name: str, consent: Consent = N
         expires=consent.expires, created=change.at,
     )  # fmt: skip
     return key
-
-
-def _facts(crops: Crops, rows: Sequence[int]) -> list[dict[str, str | None]]:
-    columns = {"track": "sequence", **{name: name for name in FACTS[1:]}}
-    table = crops.table.iloc[list(rows)]
-    facts: list[dict[str, str | None]] = [{} for _ in rows]
-    for name, column in columns.items():
-        if column in table.columns:
-            for fact, value in zip(facts, table[column], strict=True):
-                fact[name] = None if pd.isna(value) else str(value)
-    return facts

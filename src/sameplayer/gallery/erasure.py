@@ -9,6 +9,7 @@ from typing import Any
 
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.history import Change
+from sameplayer.gallery.names import family
 
 STEP = 500  # values that one statement names
 Details = dict[int, "str | None"]  # of events, by their number
@@ -53,7 +54,7 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
 
     hashes    further subjects of events about the person: keyed hashes of the name
     """
-    persons = _family(cursor, person)
+    persons = family(cursor, person)
     about = _about(cursor, (*persons, *hashes))
     answered = _answered(cursor, about)
     pictures = (
@@ -107,16 +108,6 @@ def delete(change: Change, doomed: Doomed) -> int:
             ("person", "id", doomed.persons),
         )
     )
-
-
-def _family(cursor: Cursor, person: str) -> list[str]:
-    """Return a person's id and those merged into it, directly or not."""
-    found, fresh = [person], [person]
-    while fresh:
-        fresh = [row[0] for row in _in(cursor, "SELECT id FROM person WHERE merged_into IN", fresh)]
-        fresh = [one for one in fresh if one not in found]
-        found += fresh
-    return found
 
 
 def _answered(cursor: Cursor, about: Details) -> list[str]:

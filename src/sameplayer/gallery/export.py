@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sameplayer.data.names import name_key
 from sameplayer.errors import DataError, SettingError
 from sameplayer.files import whole_file
 from sameplayer.gallery.database import Cursor
@@ -48,7 +49,7 @@ def export_person(gallery: Gallery, person: str, path: str | Path, *, actor: str
         facts = _facts(gallery, cursor, found, pictures)
         vectors = _vectors(cursor, found.id, {one.id for one in pictures})
     # A number stands in any date, and says nothing by itself.
-    if not found.name.isdigit() and found.name.casefold() in path.name.casefold():
+    if not found.name.isdigit() and name_key(found.name) in name_key(path.name):
         raise DataError(
             f"{path}: the file's name would stand in the record. Choose one without the person's "
             f"name, such as {found.id}.zip."

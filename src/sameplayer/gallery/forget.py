@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sameplayer.data.names import clean_name, name_key
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.enrolment import clean_name, name_hash
 from sameplayer.gallery.erasure import Doomed, delete, doomed_persons
 from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.history import Change, Event, chain_head
+from sameplayer.gallery.kept_out import name_hashes
 from sameplayer.gallery.markers import (
     Marker,
     has_receipt,
@@ -24,6 +25,7 @@ from sameplayer.gallery.markers import (
     pending_marker,
     settle_markers,
 )
+from sameplayer.gallery.names import person_called
 from sameplayer.gallery.residue import Residue, look_for
 from sameplayer.gallery.traces import (
     SHORT,
@@ -89,7 +91,8 @@ def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Re
 
     The pictures and the names do not come back by enrolling, see ``readmit``.
 
-    Raises MissingFile for nobody, DataError where bytes are left: while another program reads the
+    Raises MissingFile for nobody, DataError where several persons have the name in different
+    spellings (give an id), and where bytes are left: while another program reads the
     gallery they stay in its files. The rows are gone all the same, and the same call finishes it.
     """
     marker = pending_marker(gallery, person)
@@ -111,11 +114,12 @@ def readmit(gallery: Gallery, name: str, *, actor: str, basis: str) -> Event:
     """
     if not basis.strip():
         raise SettingError("basis", "empty", "why the person may be kept now, in words")
-    hashed = name_hash(gallery, name)
+    hashes = name_hashes(gallery, name)
     with gallery.change(actor, "readmit") as change:
-        if not change.cursor.run("DELETE FROM suppressed WHERE hash = ?", hashed):
+        marks = ", ".join("?" * len(hashes))
+        if not change.cursor.run(f"DELETE FROM suppressed WHERE hash IN ({marks})", *hashes):
             raise MissingFile(f"{clean_name(name)!r} is not kept out of this gallery.")
-        change.about(hashed)
+        change.about(hashes[0])
         return change.done(basis=basis)
 
 
@@ -136,7 +140,7 @@ def erase(
         settle_markers(gallery, change.cursor)
         key, doomed = collect(change.cursor)
         traces, notes = _traces(gallery, doomed)
-        names = sorted({name_hash(gallery, name) for _, name in doomed.names})
+        names = sorted({name_hashes(gallery, name)[0] for _, name in doomed.names})
         rows = delete(change, doomed)
         if keep_out:
             notes += _keep_out(gallery, change, doomed)
@@ -213,9 +217,8 @@ def _write_receipt(gallery: Gallery, marker: Marker, actor: str, residue: Residu
 
 
 def _whole_person(gallery: Gallery, cursor: Cursor, who: str) -> tuple[str, Doomed]:
-    person = find_person(cursor, who)
-    hashed = name_hash(gallery, person.name)
-    return person.id, doomed_persons(cursor, person.id, [hashed])
+    person = find_person(cursor, person_called(cursor, who, alone=True) or who)
+    return person.id, doomed_persons(cursor, person.id, name_hashes(gallery, person.name))
 
 
 def _traces(gallery: Gallery, doomed: Doomed) -> tuple[Traces, list[str]]:
@@ -240,14 +243,14 @@ def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
     notes = []
     rows = {one.digest: "picture" for one in doomed.pictures}
     others = {
-        name.casefold()
+        name_key(name)
         for (name,) in change.cursor.rows("SELECT name FROM person WHERE state <> 'removed'")
     }
     for _, name in doomed.names:
-        if name.casefold() in others:
+        if name_key(name) in others:
             notes.append("somebody else has a name of this person: it is not kept out")
         else:
-            rows[name_hash(gallery, name)] = "name"
+            rows[name_hashes(gallery, name)[0]] = "name"
     change.cursor.many(
         "INSERT INTO suppressed (hash, kind, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(hashed, kind, change.at) for hashed, kind in rows.items()],

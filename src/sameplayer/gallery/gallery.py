@@ -20,6 +20,7 @@ from sameplayer.files import whole_folder
 from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.history import Change, Event, iso, note
 from sameplayer.gallery.index import EVERYTHING, Index, Means, last_change
+from sameplayer.gallery.names import person_called
 from sameplayer.gallery.pictures import PictureFiles
 from sameplayer.gallery.records import Kept, Person, Settings, Where
 from sameplayer.gallery.settings import check_settings, read_settings, write_settings
@@ -257,11 +258,13 @@ def lasting_name(encoder: str | Path) -> str:
 
 
 def find_person(cursor: Cursor, who: str) -> Person:
-    """Return a person by id or name, following merges; MissingFile where there is none."""
-    sql = f"SELECT {PERSON} FROM person WHERE (id = ? OR name = ?) AND state <> 'removed'"
-    row = cursor.one(sql + " ORDER BY id = ? DESC", who, who, who)
-    while row is not None and row[2] == "merged":
-        row = cursor.one(f"SELECT {PERSON} FROM person WHERE id = ?", row[3])
+    """Return a person by id or name, in whatever spelling, following merges.
+
+    Raises MissingFile where there is none, DataError where several have the name, see
+    ``person_called``.
+    """
+    key = person_called(cursor, who)
+    row = None if key is None else cursor.one(f"SELECT {PERSON} FROM person WHERE id = ?", key)
     if row is None:
         raise MissingFile(f"No person {who!r} in this gallery; expected a name or an id of one.")
     return Person(*row)

@@ -78,17 +78,22 @@ class Change:
         self._subjects.update(dict.fromkeys(ids))
 
     def set(self, table: str, key: str, **values: Any) -> None:
-        """Set columns of a row of ``CHANGED``, and remember what was there."""
+        """Set columns of a row of ``CHANGED``, and remember what was there.
+
+        Without columns it gets a new revision only: something that belongs to the row changed.
+        """
         names = tuple(values)
         _check_names(table, names)
-        found = self.cursor.one(f"SELECT {', '.join(names)} FROM {table} WHERE id = ?", key)
+        wanted = ", ".join(("id", *names))
+        found = self.cursor.one(f"SELECT {wanted} FROM {table} WHERE id = ?", key)
         if found is None:
             raise DataError(f"No {table} {key!r} in this gallery.")
-        for name, before in zip(names, found, strict=True):
+        for name, before in zip(names, found[1:], strict=True):
             if before != values[name]:
                 self._changed.append([table, key, name, before, values[name]])
-        marks = ", ".join(f"{name} = ?" for name in names)
-        self.cursor.run(f"UPDATE {table} SET {marks} WHERE id = ?", *values.values(), key)
+        if names:
+            marks = ", ".join(f"{name} = ?" for name in names)
+            self.cursor.run(f"UPDATE {table} SET {marks} WHERE id = ?", *values.values(), key)
         self._touch(table, key)
 
     def add(self, table: str, key: str, **values: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 from typing import NamedTuple
@@ -272,9 +272,20 @@ def _of_pictures(
 
 def conditions_of(where: Where) -> tuple[str, list[str]]:
     """Return what a filter adds to a condition on pictures, and its values."""
-    words = ("team = ?", "game = ?", "camera = ?", "taken >= ?", "taken <= ?")
-    # A day that is counted ends with its last moment.
-    team, game, camera, since, until = astuple(where)
-    values = (team, game, camera, since, None if until is None else until + "~")
-    chosen = [(word, value) for word, value in zip(words, values, strict=True) if value is not None]
-    return "".join(f" AND picture.{word}" for word, _ in chosen), [one for _, one in chosen]
+    conditions, values = [], []
+    for name in ("team", "game", "camera"):
+        if getattr(where, name) is not None:
+            conditions.append(f"picture.{name} = ?")
+            values.append(getattr(where, name))
+    if where.since is not None:
+        conditions.append("(picture.taken >= ? OR picture.taken = ?)")
+        values += [where.since, where.since[:10]]  # a picture known by the day alone counts
+    if where.until is not None:
+        # A day that is counted ends with its last moment.
+        whole_day = len(where.until) == 10
+        conditions.append("picture.taken <= ?")
+        values.append(where.until + ("~" if whole_day else ""))
+    if where.since is not None or where.until is not None:
+        conditions.append("picture.taken LIKE ?")  # galleries may hold older texts, not ISO
+        values.append("____-__-__%")
+    return "".join(f" AND {one}" for one in conditions), values

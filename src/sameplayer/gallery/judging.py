@@ -63,6 +63,11 @@ class Judged:
     band: str
     information: float
 
+    @property
+    def place(self) -> tuple[int, float, str]:
+        """What the queue is sorted by."""
+        return self.left, -self.information, self.key
+
 
 def judge(gallery: Gallery) -> list[Judged]:
     """Return all questions that wait, in the order of the queue."""
@@ -77,7 +82,7 @@ def judge(gallery: Gallery) -> list[Judged]:
         asked = read_waiting(gallery, keys[start : start + step])
         for one, (band, information) in zip(asked, verdicts(asked), strict=True):
             found.append(Judged(one.key, one.revision if one.skipped else 0, band, information))
-    return sorted(found, key=lambda one: (one.left, -one.information, one.key))
+    return sorted(found, key=lambda one: one.place)
 
 
 def read_waiting(gallery: Gallery, keys: Sequence[str]) -> list[Waiting]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sameplayer.data.names import clean_name
 from sameplayer.errors import DataError, MissingFile, Stale
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.enrolment import clean_name, is_suppressed
 from sameplayer.gallery.gallery import PERSON, Gallery
+from sameplayer.gallery.kept_out import is_kept_out
+from sameplayer.gallery.names import Register, ids_called, refuse_several
 from sameplayer.gallery.records import Person
 from sameplayer.gallery.touched import event_at, in_words, last_touch
 
@@ -60,10 +62,9 @@ def unmerged(cursor: Cursor, who: str) -> Person:
 
     Raises MissingFile where there is none, DataError for one who was merged away.
     """
-    row = cursor.one(
-        f"SELECT {PERSON} FROM person WHERE (id = ? OR name = ?) AND state <> 'removed' "
-        "ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END", who, who, who,
-    )  # fmt: skip
+    found = ids_called(cursor, who)
+    refuse_several(who, found)
+    row = cursor.one(f"SELECT {PERSON} FROM person WHERE id = ?", found[0]) if found else None
     if row is None:
         raise MissingFile(f"No person {who!r} in this gallery; expected a name or an id of one.")
     person = Person(*row)
@@ -91,16 +92,16 @@ def question_of(cursor: Cursor, what: str) -> str | None:
 
 
 def free_name(gallery: Gallery, cursor: Cursor, name: str, own: str = "") -> str:
-    """Return a clean name; DataError where somebody has it, in whatever case of letters."""
+    """Return a clean name; DataError where another than ``own`` has it, in whatever spelling."""
     cleaned = clean_name(name)
-    if is_suppressed(gallery, cursor, cleaned):
+    if is_kept_out(gallery, cursor, cleaned):
         raise DataError("This name was forgotten and must not come back; nothing was changed.")
-    wanted = cleaned.casefold()
-    for key, there in cursor.rows("SELECT id, name FROM person WHERE state <> 'removed'"):
-        if there.casefold() == wanted and key != own:
+    for key in Register(cursor).ids(cleaned):
+        if key != own:
+            row = cursor.one("SELECT name FROM person WHERE id = ?", key)
             raise DataError(
-                f"There is a person {there!r} already, {key}; nothing was changed. Choose that "
-                "person, or give the new one a name of its own."
+                f"There is a person {'' if row is None else row[0]!r} already, {key}; nothing was "
+                "changed. Choose that person, or give the new one a name of its own."
             )
     return cleaned
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from sameplayer.errors import DataError
 from sameplayer.files import write_text
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.enrolment import name_hash
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.kept_out import name_hashes
 from sameplayer.gallery.residue import MARKER
 from sameplayer.gallery.traces import Traces, read_traces
 
@@ -58,7 +58,7 @@ def pending_marker(gallery: Gallery, who: str) -> Marker | None:
     """Return the unfinished deletion of a person, by id or by a name that was the person's."""
     with gallery.database.read() as cursor:
         for marker in unfinished(gallery, cursor):
-            if marker.key == who or name_hash(gallery, who) in marker.names:
+            if marker.key == who or set(name_hashes(gallery, who)) & set(marker.names):
                 return marker
     return None
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sameplayer.data.names import name_key
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.enrolment import name_hash
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.history import Event
+from sameplayer.gallery.kept_out import name_hashes
 from sameplayer.gallery.lookups import WAITING
+from sameplayer.gallery.names import Register
 from sameplayer.gallery.touched import Cell, cells_of, in_words, last_touch
 
 Key = tuple[str, str]  # table and id
@@ -162,21 +164,25 @@ def _left_behind(then: _Then, event: Event) -> Obstacle | None:
 
 
 def _names(then: _Then, event: Event) -> Obstacle | None:
-    """A name that comes back is nobody else's."""
+    """A name that comes back is nobody else's, in whatever spelling."""
     for key in then.keys("person"):
         row = then.row("person", key)
-        if row["state"] == "removed":
+        if row["state"] == "removed" or not _name_returns(then, key):
             continue
-        others = then.cursor.rows(
-            "SELECT id FROM person WHERE name = ? AND state <> 'removed' AND id <> ?",
-            row["name"], key,
-        )  # fmt: skip
-        for (other,) in others:
+        for other in Register(then.cursor).ids(row["name"]):
             now = then.row("person", other)
-            if now["state"] != "removed" and now["name"] == row["name"]:
+            if other != key and now["state"] != "removed" and (
+                name_key(now["name"]) == name_key(row["name"])
+            ):  # fmt: skip
                 where = (("person", other, "name"), ("person", other, "state"))
                 return Obstacle(f"person {other} has the name now", (other,), where)
     return None
+
+
+def _name_returns(then: _Then, key: str) -> bool:
+    """Tell whether a person's name would be there that is not there now."""
+    gone = then.plan.after["person", key].get("state") == "removed"
+    return gone or "name" in then.plan.before["person", key]
 
 
 def _twice(then: _Then, event: Event) -> Obstacle | None:
@@ -199,7 +205,10 @@ def _twice(then: _Then, event: Event) -> Obstacle | None:
 def _forgotten(then: _Then, event: Event) -> Obstacle | None:
     """What was forgotten does not come back: no picture, and no name."""
     rows = [then.row("person", key) for key in then.keys("person")]
-    names = {name_hash(then.gallery, row["name"]) for row in rows if row["state"] != "removed"}
+    names = {
+        hashed for row in rows if row["state"] != "removed"
+        for hashed in name_hashes(then.gallery, row["name"])
+    }  # fmt: skip
     digests = {row["digest"] for key, row in then.kept()
                if "state" in then.plan.before["picture", key]}  # fmt: skip
     for one in names | digests:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
 
-from sameplayer.errors import SettingError
+from sameplayer.data.dates import check_day, check_moment
+from sameplayer.data.names import check_line
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,9 @@ class NewPicture:
     vector     (d,) unit row
     digest     keyed digest of its pixels, see ``Gallery.digest``
     content    bytes of the file to keep, or None
+    taken      ISO date, also with a time; kept in the form of ``iso_moment``
+
+    Raises SettingError for another date, and for facts that are no single line.
     """
 
     vector: np.ndarray
@@ -110,10 +113,15 @@ class NewPicture:
     camera: str | None = None
     taken: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("track", "team", "game", "camera"):
+            object.__setattr__(self, name, check_line(name, getattr(self, name)))
+        object.__setattr__(self, "taken", check_moment("taken", self.taken))
+
 
 @dataclass(frozen=True)
 class Consent:
-    """Why a person may be kept.
+    """Why a person may be kept; a blank text is none.
 
     basis      the legal basis, in words
     consent    where the consent is recorded and of which date, in words
@@ -125,7 +133,27 @@ class Consent:
     expires: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("basis", "consent"):
+            object.__setattr__(self, name, check_line(name, getattr(self, name)))
         check_day("expires", self.expires)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A picture that was not enrolled, since another person or a question has it.
+
+    wanted     name of the person for whom it came
+    row        its row in the table; None: it came in no table
+    person     id of the person who has it; None: a question has it
+    name       name of that person
+    question   id of the question that has it; None: a person has it
+    """
+
+    wanted: str
+    row: int | None
+    person: str | None
+    name: str | None
+    question: str | None
 
 
 @dataclass(frozen=True)
@@ -137,8 +165,12 @@ class Enrolled:
     elsewhere    pictures that another person or question has; they stay there
     rejected     pictures of which somebody said that they do not show the person, or took out
     suppressed   pictures or names that were forgotten, and must not come back
+    unnamed      rows without a person, which are left out
     persons      ids of the persons that got pictures, by name
     created      names of persons that are new
+    held         who has the pictures that are elsewhere
+    policies     names of persons who were there, and whose basis, consent or day this changed
+    earlier      names of persons who keep a day that is earlier than the one given
     """
 
     added: int = 0
@@ -146,8 +178,12 @@ class Enrolled:
     elsewhere: int = 0
     rejected: int = 0
     suppressed: int = 0
+    unnamed: int = 0
     persons: dict[str, str] = field(default_factory=dict)
     created: tuple[str, ...] = ()
+    held: tuple[Elsewhere, ...] = ()
+    policies: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     def plus(self, other: Enrolled) -> Enrolled:
         """Return both as one."""
@@ -157,9 +193,16 @@ class Enrolled:
             self.elsewhere + other.elsewhere,
             self.rejected + other.rejected,
             self.suppressed + other.suppressed,
+            self.unnamed + other.unnamed,
             {**self.persons, **other.persons},
             (*self.created, *other.created),
+            (*self.held, *other.held),
+            tuple(dict.fromkeys((*self.policies, *other.policies))),
+            tuple(dict.fromkeys((*self.earlier, *other.earlier))),
         )
+
+
+COUNTED = ("added", "there", "elsewhere", "rejected", "suppressed", "unnamed")
 
 
 @dataclass(frozen=True)
@@ -167,7 +210,10 @@ class Where:
     """Which pictures of the gallery count; None: all.
 
     team, game, camera    as the picture says
-    since, until          ISO dates between which it was taken, both counted
+    since, until          ISO dates between which it was taken, both counted; also with a time,
+                          before or after which pictures known by the day alone still count
+
+    Raises SettingError for other dates.
     """
 
     team: str | None = None
@@ -175,6 +221,10 @@ class Where:
     camera: str | None = None
     since: str | None = None
     until: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("since", "until"):
+            object.__setattr__(self, name, check_moment(name, getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -222,15 +272,3 @@ class Answer:
     persons: int
     known: float
     question: str | None = None
-
-
-def check_day(name: str, day: str | None) -> str | None:
-    """Return an ISO date as it is; SettingError for what is none."""
-    if day is not None:
-        try:
-            if date.fromisoformat(day).isoformat() == day:
-                return day
-        except ValueError:
-            pass
-        raise SettingError(name, repr(day), "a day such as 2026-12-31")
-    return None

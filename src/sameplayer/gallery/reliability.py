@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -136,13 +137,21 @@ def _answers(cursor: Cursor) -> list[_Said]:
         if state == "nobody":
             found.append(_Said(*chances, right=False, known=False, who=key))
         elif state == "answered":
-            who = _now(persons, (json.loads(detail or "{}") or {}).get("person", ""))
+            who = _now(persons, _given_to(json.loads(detail or "{}")))
             if who is not None:  # else forgotten since
                 known = persons[who][0] <= asked
                 found.append(_Said(*chances, right=who == top, known=known, who=who))
         elif top is not None and top in apart.get(key, ()):
             found.append(_Said(*chances, right=False, known=None, who=key))
     return found
+
+
+def _given_to(detail: dict[str, Any]) -> str:
+    """Return who got the pictures in an event, a confirmation or one that was done again."""
+    for table, _, column, *values in detail.get("changed", ()):
+        if (table, column) == ("picture", "person") and values[1] is not None:
+            return str(values[1])
+    return str(detail.get("person", ""))
 
 
 def _now(persons: dict[str, tuple], key: str) -> str | None:

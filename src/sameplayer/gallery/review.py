@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from sameplayer.data.latest import Latest
@@ -41,18 +43,30 @@ class Item:
     information: float
     skipped: bool
 
+    @property
+    def place(self) -> tuple[int, float, str]:
+        """What the queue is sorted by: a later question has a larger one."""
+        return self.revision if self.skipped else 0, -self.information, self.question
 
-def queue(gallery: Gallery, band: str | None = None, most: int = 50, offset: int = 0) -> list[Item]:
+
+def queue(
+    gallery: Gallery,
+    band: str | None = None,
+    most: int = 50,
+    after: Sequence[Any] | None = None,
+) -> list[Item]:
     """Return questions that wait, the most informative first, those left for later last.
 
-    band      one of BANDS; None: all
-    offset    how many to leave out, to read on
+    band     one of BANDS; None: all
+    after    ``place`` of the last question read, to read on; None: from the first
     """
     if band is not None and band not in BANDS:
         raise SettingError("band", repr(band), ", ".join(BANDS))
     found = [one for one in _judged(gallery) if band in (None, one.band)]
     items = []
-    for one in found[offset : offset + most]:
+    if after is not None:
+        found = [one for one in found if one.place > tuple(after)]
+    for one in found[:most]:
         for asked in read_waiting(gallery, [one.key]):  # none where it was answered since
             with gallery.database.read() as cursor:
                 pictures = tuple(pictures_of(cursor, "question", asked.key))

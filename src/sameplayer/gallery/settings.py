@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from sameplayer.data.names import check_line
 from sameplayer.errors import DataError, SettingError
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.records import Settings
@@ -28,7 +29,10 @@ def read_settings(cursor: Cursor, folder: Path) -> Settings:
 
 
 def check_settings(settings: Settings) -> Settings:
-    """Return settings that hold together; SettingError names the one that does not."""
+    """Return settings that hold together; a blank basis is none.
+
+    Raises SettingError, naming the one that does not fit.
+    """
     from sameplayer.encoder.calibration import check_prior
 
     if not settings.purpose.strip():
@@ -39,4 +43,4 @@ def check_settings(settings: Settings) -> Settings:
         check_prior(settings.known)
     except SettingError as error:
         raise SettingError("known", settings.known, "a share over 0 and below 1") from error
-    return settings
+    return replace(settings, basis=check_line("basis", settings.basis))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 
+from sameplayer.data.dates import check_day
 from sameplayer.errors import DataError
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.erasure import Doomed, doomed_persons, doomed_pictures
@@ -15,7 +16,9 @@ from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.history import BACKWARDS, event_of, iso
 from sameplayer.gallery.history import COLUMNS as EVENT
 from sameplayer.gallery.markers import unfinished
-from sameplayer.gallery.records import Person, check_day
+from sameplayer.gallery.names import merged_into
+from sameplayer.gallery.policy import earliest
+from sameplayer.gallery.records import Person
 
 REMOVED = 30  # days that what was taken out can still be brought back by undo
 WITHOUT = "removed"  # the state of persons and pictures that were taken out
@@ -118,20 +121,37 @@ def _persons(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[t
         f"WHERE person.state <> 'merged' GROUP BY {columns}, event.at "
         "ORDER BY person.name, person.id"
     )
+    days = _days_of_merged(cursor)
     for row in rows:
         person = Person(*row[:-2])
-        why = _why(person, row[-2] or person.created, row[-1] or person.created, retention, now)
+        day = earliest(person.expires, *days.get(person.id, ()))
+        why = _why(
+            person, day, row[-2] or person.created, row[-1] or person.created, retention, now
+        )
         if why is not None:
             yield person, why
 
 
+def _days_of_merged(cursor: Cursor) -> dict[str, list[str]]:
+    """Return the days of those who were merged, by who they are now."""
+    found: dict[str, list[str]] = {}
+    for key, day in cursor.rows(
+        "SELECT id, expires FROM person WHERE state = 'merged' AND expires IS NOT NULL ORDER BY id"
+    ):
+        found.setdefault(merged_into(cursor, key), []).append(day)
+    return found
+
+
 def _why(
-    person: Person, last: str, changed: str, retention: int | None, now: datetime
+    person: Person, day: str | None, last: str, changed: str, retention: int | None, now: datetime
 ) -> str | None:
-    """Return why a person must go; None: not yet."""
+    """Return why a person must go; None: not yet.
+
+    day    after which the person, or somebody merged into the person, must go
+    """
     if person.state == WITHOUT:
         return f"removed over {REMOVED} days ago" if _over(changed, REMOVED, now) else None
-    day = check_day(f"expires of {person.id}", person.expires)
+    check_day(f"expires of {person.id}", day)
     if day is not None and now.date() > date.fromisoformat(day):
         return f"to be kept until {day}"
     if retention is not None and _over(last, retention, now):

@@ -90,25 +90,31 @@ def _why_not(gallery: Gallery, cursor: Cursor, event: Event) -> str | None:
 
 
 def _put_back(change: Change, plan: Plan) -> None:
-    owners = set()
+    owners: set[tuple[str, str]] = set()
     # What goes gives its name free for what comes back.
     for (table, key), values in sorted(
         plan.before.items(), key=lambda one: one[1].get("state") != "removed"
     ):
         if table == "picture":
-            owners |= {_owner(change.cursor, key)}
+            owners |= _owner(change.cursor, key)
         change.set(table, key, **values)
         if table == "picture":
-            owners |= {_owner(change.cursor, key)}
+            owners |= _owner(change.cursor, key)
     for (picture, person), apart in plan.apart.items():
         change.part(picture, person, apart)
-    for person in sorted(one for one in owners if one is not None):
-        refresh_mean(change, person)
+    for table, owner in sorted(owners):
+        if table == "person":
+            refresh_mean(change, owner)
+        else:
+            change.set(table, owner)
 
 
-def _owner(cursor: Cursor, picture: str) -> str | None:
-    row = cursor.one("SELECT person FROM picture WHERE id = ?", picture)
-    return None if row is None else row[0]
+def _owner(cursor: Cursor, picture: str) -> set[tuple[str, str]]:
+    row = cursor.one("SELECT person, question FROM picture WHERE id = ?", picture)
+    person, question = row or (None, None)
+    if person is not None:
+        return {("person", person)}
+    return set() if question is None else {("question", question)}
 
 
 def _mark(change: Change, event: Event) -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import control_character, guarded, read_text_table
+from sameplayer.data.cells import guarded, read_text_table
+from sameplayer.data.names import control_character
 from sameplayer.errors import DataError, MissingFile, did_you_mean
 from sameplayer.files import write_text
 from sameplayer.identity.roster import Roster

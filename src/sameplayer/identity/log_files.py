@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import control_character, write_csv
+from sameplayer.data.cells import write_csv
+from sameplayer.data.names import control_character
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import whole_file, write_text
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog

@@ -6,7 +6,8 @@ import re
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from sameplayer.data.cells import control_character, read_text_table
+from sameplayer.data.cells import read_text_table
+from sameplayer.data.names import composed, control_character, name_key
 from sameplayer.errors import DataError, MissingFile, did_you_mean
 from sameplayer.numbers.reader import NUMBERS
 
@@ -44,7 +45,7 @@ class Roster:
     rows    of the players in the table that was read, for the words of an error; (): as they stand
 
     Raises DataError for an empty roster, a third team, a number that is none, a number twice in a
-    team, a name twice, or a control character.
+    team, a name twice, in whatever spelling, or a control character.
     """
 
     players: tuple[Player, ...]
@@ -55,7 +56,7 @@ class Roster:
             raise DataError("The roster is empty; expected a player a row.")
         rows = self.rows or range(len(self.players))
         numbers: dict[tuple[str, str], int] = {}
-        names: dict[str, int] = {}
+        names: dict[str, tuple[int, str]] = {}
         for row, player in zip(rows, self.players, strict=True):
             strange = control_character("".join(astuple(player)))
             if strange is not None:
@@ -76,11 +77,12 @@ class Roster:
                     f"Roster, rows {before} and {row}: number {player.number} twice in the team "
                     f"{player.team!r}; expected each number once in a team."
                 )
-            before = names.setdefault(player.name, row)
-            if before != row:
+            first, other = names.setdefault(name_key(player.name), (row, player.name))
+            if first != row:
+                spelt = "" if other == player.name else f", also spelt {other!r}"
                 raise DataError(
-                    f"Roster, rows {before} and {row}: the name {player.name!r} twice; add an "
-                    "initial or the number to tell the two apart."
+                    f"Roster, rows {first} and {row}: the name {player.name!r} twice{spelt}; add "
+                    "an initial or the number to tell the two apart."
                 )
         if len(self.teams) > 2:
             raise DataError(f"The roster has the teams {', '.join(self.teams)}; expected two.")
@@ -101,17 +103,21 @@ class Roster:
         return found
 
     def find(self, who: str) -> int:
-        """Return the row of a player by name, or by "team number".
+        """Return the row of a player by name, in whatever spelling, or by "team number".
 
         Raises DataError, with the nearest name, for one who is not there.
         """
-        known: dict[str, int] = {}
+        rows: dict[str, int] = {}
+        spelt: list[str] = []
         for row, player in enumerate(self.players):
-            known[player.name] = row
-            known.setdefault(f"{player.team} {player.number}", row)
-        if who not in known:
-            raise DataError(f"{who!r} is not on the roster.{did_you_mean(who, known)}")
-        return known[who]
+            rows[name_key(player.name)] = row
+            spelt.append(player.name)
+        for row, player in enumerate(self.players):
+            rows.setdefault(name_key(f"{player.team} {player.number}"), row)
+            spelt.append(f"{player.team} {player.number}")
+        if name_key(who) not in rows:
+            raise DataError(f"{who!r} is not on the roster.{did_you_mean(who, spelt)}")
+        return rows[name_key(who)]
 
 
 def read_roster(path: str | Path) -> Roster:
@@ -130,7 +136,8 @@ def read_roster(path: str | Path) -> Roster:
     table = table.set_axis(names, axis=1)
     if "team" not in names:
         table["team"] = path.stem
-    cells = table.reindex(columns=list(COLUMNS)).fillna("").map(lambda cell: str(cell).strip())
+    cells = table.reindex(columns=list(COLUMNS)).fillna("")
+    cells = cells.map(lambda cell: composed(str(cell)).strip())
     rows = [
         (row, Player(team, _number(number), name, colour, role))
         for row, (team, number, name, colour, role) in enumerate(cells.itertuples(index=False))

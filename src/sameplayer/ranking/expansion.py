@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.tracks import track_keys
@@ -89,7 +90,7 @@ def multi_query(
     if how not in REDUCERS:
         raise SettingError("how", repr(how), " or ".join(REDUCERS))
     table = ranking.query.table
-    table = table.assign(camera=table["camera"].fillna("0"))
+    table = table.assign(camera=pd.factorize(table["camera"])[0])  # missing: all are -1
     questions = track_keys(table, _within_scope(ranking.query, by))
     first = np.unique(questions, return_index=True)[1]
     distance = np.stack(

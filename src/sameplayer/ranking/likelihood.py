@@ -214,8 +214,7 @@ def fit_likelihood(embeddings: Embeddings, *, seed: int = 0) -> Likelihood:
 
     Raises DataError for fewer than ten persons, or where similarity tells them not apart.
     """
-    people = people_of(embeddings.crops)
-    _refuse_few(people, embeddings.crops)
+    people = refuse_few(embeddings.crops)
     vectors = embeddings.vectors
     drawn = draw_galleries(vectors, people, np.random.default_rng(seed))
     _refuse_blind(drawn)
@@ -235,15 +234,23 @@ def fit_likelihood(embeddings: Embeddings, *, seed: int = 0) -> Likelihood:
     return replace(blank, weights=tuple(map(float, fit_weights(rows, PULL * 100 / mated))))
 
 
-def _refuse_few(people: People, crops: Crops) -> None:
+def refuse_few(crops: Crops) -> People:
+    """Return the persons of a table; DataError where they are too few to fit a ratio to.
+
+    It looks at no picture: call it before they are embedded.
+    """
+    people = people_of(crops)
     scopes = [persons for persons in people.by_scope() if len(persons) > 1]
     mated = sum(people.can_be_mated(person) for persons in scopes for person in persons)
     if mated < FEWEST_PERSONS:
-        kind = "of two or more tracks" if people.across else "of two or more pictures"
+        kind = "two or more separate tracks" if people.across else "two or more pictures"
+        within = "" if crops.scope is None else f", with others in the same {crops.scope}"
         raise DataError(
-            f"{crops.root}: {mated} persons {kind}, beside others of their scope; expected "
-            f"{FEWEST_PERSONS} or more, of whom the encoder knows none. Label more persons."
+            f"Calibration needs at least {FEWEST_PERSONS} persons seen in {kind}{within}; "
+            f"{crops.root} has {mated}. Label more persons, none of whom the encoder was trained "
+            "on."
         )
+    return people
 
 
 def _refuse_blind(drawn: list[Searches]) -> None:

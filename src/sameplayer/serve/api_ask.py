@@ -21,6 +21,7 @@ from sameplayer.serve.schemas import (
     AskBase64In,
     AskIn,
     AskVectorsIn,
+    Date,
     Day,
     EnrolBase64In,
     EnrolIn,
@@ -100,7 +101,7 @@ def enrol_files(
     taken: Annotated[Day | None, Form()] = None,
     basis: Annotated[Word | None, Form()] = None,
     consent: Annotated[Word | None, Form()] = None,
-    expires: Annotated[Day | None, Form()] = None,
+    expires: Annotated[Date | None, Form()] = None,
     key: Key = None,
 ) -> EnrolledOut:
     """Add pictures to the person of this name, who is made where new. Of files."""
@@ -177,7 +178,11 @@ def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> En
         )
         counts = {name: getattr(found, name) for name in COUNTS}
         person = next(iter(found.persons.values()), None)
-        return {**counts, "person": person, "created": bool(found.created)}
+        holders = dict.fromkeys(one.person or one.question for one in found.held)
+        return {
+            **counts, "person": person, "created": bool(found.created), "held_by": list(holders),
+            "policy_changed": bool(found.policies), "earlier_day_kept": bool(found.earlier),
+        }  # fmt: skip
 
     said = who.model_dump_json(include=set(EnrolIn.model_fields)).encode()
     asked = b"\0".join([said, *(bytes(str(len(one)), "ascii") + b":" + one for one in contents)])

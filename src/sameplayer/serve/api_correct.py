@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Query, Response
+from fastapi import Header, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel
 
@@ -19,20 +19,21 @@ from sameplayer.gallery import changes, undo
 from sameplayer.gallery.export import export_person
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.history import Event
+from sameplayer.gallery.paging import seal, unseal
 from sameplayer.gallery.review import counts, queue
-from sameplayer.serve.api_read import GalleryId, Most, PersonId, api_router
+from sameplayer.serve.api_read import After, GalleryId, Most, PersonId, api_router
 from sameplayer.serve.guard import Called, needs
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.questions import waiting_question
 from sameplayer.serve.schemas import (
-    AnswerOut,
     EventOut,
     Given,
     Hex16,
     Hex32,
     Name,
     PersonOut,
-    PictureOut,
+    QuestionOut,
+    QueueOut,
     told,
 )  # fmt: skip
 from sameplayer.serve.service import Caller
@@ -48,25 +49,6 @@ Seen = Annotated[
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 }
-
-
-class QuestionOut(BaseModel):
-    """Pictures that wait for a word; ``revision`` is what If-Match takes."""
-
-    question: str
-    revision: int
-    state: str
-    band: str | None
-    information: float | None
-    pictures: list[PictureOut]
-    answer: AnswerOut | None
-
-
-class QueueOut(BaseModel):
-    """Questions, the most informative first, and how many wait in each band."""
-
-    questions: list[QuestionOut]
-    counts: dict[str, int]
 
 
 class ToPersonIn(Given):
@@ -132,18 +114,22 @@ def expected(seen: str | None) -> int:
 def list_questions(
     caller: Called, gallery: GalleryId,
     band: Literal["likely", "unsure", "unknown"] | None = None,
-    skip: Annotated[int, Query(ge=0, le=10**9)] = 0, most: Most = 20,
+    after: After = None, most: Most = 20,
 ) -> QueueOut:  # fmt: skip
     """What waits for a word, the most informative first."""
+    place = None if after is None else unseal(caller.gallery, "questions", after)
+    items = queue(caller.gallery, band, most + 1, after=place)
     found = [
         QuestionOut(
-            question=one.question, revision=one.revision, state="open", band=one.band,
+            question=one.question, revision=one.revision,
+            state="skipped" if one.skipped else "open", band=one.band,
             information=one.information, pictures=[picture_told(kept) for kept in one.pictures],
             answer=answer_told(one.answer),
         )
-        for one in queue(caller.gallery, band, most, skip)
+        for one in items[:most]
     ]  # fmt: skip
-    return QueueOut(questions=found, counts=counts(caller.gallery))
+    following = seal(caller.gallery, "questions", items[most - 1].place) if items[most:] else None
+    return QueueOut(questions=found, counts=counts(caller.gallery), next=following)
 
 
 @router.get("/galleries/{gallery}/questions/{question}", tags=["review"])

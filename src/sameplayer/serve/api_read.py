@@ -26,13 +26,17 @@ from sameplayer.serve.telling import (
     person_by_id,
     persons_told,
     picture_bytes,
-    picture_told,
+    pictures_told,
 )  # fmt: skip
 
 GalleryId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a gallery")]
 PersonId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a person")]
 PictureId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a picture")]
 Most = Annotated[int, Query(ge=1, le=500, description="how many to give, at most")]
+After = Annotated[
+    str | None,
+    Query(max_length=4000, pattern="^[A-Za-z0-9_-]+$", description="next of the page before"),
+]
 JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -76,7 +80,7 @@ def list_persons(
     caller: Called,
     gallery: GalleryId,
     state: Literal["active", "restricted"] | None = None,
-    after: Annotated[str | None, Query(pattern="^[0-9a-f]{16}$")] = None,
+    after: After = None,
     most: Most = 100,
 ) -> PersonsOut:
     """Persons by name, a page at a time."""
@@ -114,13 +118,12 @@ def person_pictures(
     caller: Called,
     gallery: GalleryId,
     person: PersonId,
-    skip: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    after: After = None,
     most: Most = 100,
 ) -> PicturesOut:
-    """A person's pictures by date."""
-    found = caller.gallery.pictures(person_by_id(caller.gallery, person).id)
-    shown = [picture_told(one) for one in found[skip : skip + most]]
-    return PicturesOut(pictures=shown, all=len(found))
+    """A person's pictures by date, a page at a time."""
+    key = person_by_id(caller.gallery, person).id
+    return pictures_told(caller.gallery, key, after, most)
 
 
 @router.get("/galleries/{gallery}/persons/{person}/events", tags=["events"])

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.responses import Response
 
 from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.questions import keep_question
+from sameplayer.gallery.questions import keep_question, stated
 from sameplayer.gallery.records import Answer, NewPicture, Where
 from sameplayer.serve.api_ask import embedded
 from sameplayer.serve.guard import needs
@@ -77,10 +77,10 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
     tracks = held(page, key).groups
     if not 0 <= group < len(tracks):
         raise gone()
-    kept = tracks[group][0]
+    kept, answer = tracks[group]
     if not caller.gallery.renewed().keep_pictures:
         kept = tuple(replace(one, content=None) for one in kept)
-    question = keep_question(caller.gallery, kept, caller.actor)
+    question = keep_question(caller.gallery, kept, caller.actor, stated(answer))
     if question is None:
         raise Refused(422, "these pictures are in the gallery already, or were forgotten",
                       expected="new pictures")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi.responses import Response
 
+from sameplayer.data.names import name_key
 from sameplayer.errors import SameplayerError
 from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
@@ -71,8 +72,7 @@ def forget_page(caller: By, page: Shown, person: str) -> Response:
 def forget_now(caller: By, page: Shown, person: str) -> Response:
     """Forget, once the name was typed."""
     found = person_by_id(caller.gallery, person)
-    typed = " ".join(page.one("name").split())
-    if typed != found.name or found.id != person:
+    if name_key(page.one("name")) != name_key(found.name) or found.id != person:
         return page.show("forget.html.j2", 422, person=found, notice="That is not the name.")
     if found.revision != revision_of(page, "revision"):
         words = "Somebody changed this person meanwhile. Look again, then decide."

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sameplayer.data.dates import MOMENT, iso_moment
+from sameplayer.data.names import is_one_line
+
+
+def _one_line(text: str) -> str:
+    if not is_one_line(text):
+        raise ValueError("expected a text on one line, without control characters")
+    return text
+
+
+def _moment(text: str) -> str:
+    if iso_moment(text) is None:
+        raise ValueError(f"expected {MOMENT}")
+    return text
+
 
 Hex16 = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Word = Annotated[str, Field(min_length=1, max_length=200)]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][0-9:.+Z-]{0,30})?$")]
+Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Day = Annotated[
+    str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][0-9:.+Z-]{0,30})?$"), AfterValidator(_moment)
+]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_moment)]
 Row = Annotated[list[float], Field(min_length=1, max_length=8192)]
 
 
@@ -95,10 +114,11 @@ class PictureOut(BaseModel):
 
 
 class PicturesOut(BaseModel):
-    """A page of a person's pictures by date."""
+    """A page of a person's pictures by date; ``next`` goes into ``after`` for the next page."""
 
     pictures: list[PictureOut]
     all: int
+    next: str | None
 
 
 class RestOut(BaseModel):
@@ -136,6 +156,29 @@ class AnswersOut(BaseModel):
     """One answer for a track; else one for each picture, in their order."""
 
     answers: list[AnswerOut]
+
+
+class QuestionOut(BaseModel):
+    """Pictures that wait for a word; ``revision`` is what If-Match takes."""
+
+    question: str
+    revision: int
+    state: str
+    band: str | None
+    information: float | None
+    pictures: list[PictureOut]
+    answer: AnswerOut | None
+
+
+class QueueOut(BaseModel):
+    """Questions, the most informative first, and how many wait in each band.
+
+    ``next`` goes into ``after`` for the next page; answers that were given meanwhile move nothing.
+    """
+
+    questions: list[QuestionOut]
+    counts: dict[str, int]
+    next: str | None
 
 
 class WhereIn(Given):
@@ -187,7 +230,7 @@ class EnrolIn(Given):
     facts: FactsIn = FactsIn()
     basis: Word | None = None
     consent: Word | None = None
-    expires: Day | None = None
+    expires: Date | None = None
 
 
 class EnrolVectorsIn(EnrolIn):
@@ -212,6 +255,9 @@ class EnrolledOut(BaseModel):
     suppressed: int
     person: str | None
     created: bool
+    held_by: list[str] = Field(description="persons and questions that have the ones elsewhere")
+    policy_changed: bool = Field(description="basis, consent or day of a person who was there")
+    earlier_day_kept: bool = Field(description="the person must go before the day that was given")
 
 
 class EventOut(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sameplayer.errors import MissingFile
 from sameplayer.gallery.gallery import KEPT, PERSON, Gallery, find_person
 from sameplayer.gallery.history import Event
+from sameplayer.gallery.paging import seal, unseal
 from sameplayer.gallery.records import Answer, Kept, Person
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.schemas import (
@@ -15,6 +16,7 @@ from sameplayer.serve.schemas import (
     PersonOut,
     PersonsOut,
     PictureOut,
+    PicturesOut,
     RestOut,
     told,
 )  # fmt: skip
@@ -40,22 +42,34 @@ def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
 
 
 def persons_told(gallery: Gallery, state: str | None, after: str | None, most: int) -> PersonsOut:
-    """Return a page of persons by name, those after the person ``after``."""
+    """Return a page of persons by name; ``after`` is ``next`` of the page before."""
+    last = ("", "") if after is None else unseal(gallery, "persons", after)
+    states = ("active", "restricted") if state is None else (state, state)
     with gallery.database.read() as cursor:
-        last = ("", "")
-        if after is not None:
-            found = cursor.one("SELECT name, id FROM person WHERE id = ?", after)
-            if found is None:
-                raise MissingFile(f"No person {after!r} in this gallery; take next of a page.")
-            last = found
-        states = ("active", "restricted") if state is None else (state, state)
         rows = cursor.rows(
             f"SELECT {PERSON} FROM person WHERE (name, id) > (?, ?) AND state IN (?, ?) "
             "ORDER BY name, id LIMIT ?", *last, *states, most + 1,
         )  # fmt: skip
     shown = [Person(*row) for row in rows[:most]]
-    following = shown[-1].id if len(rows) > most else None
+    following = None
+    if len(rows) > most:
+        following = seal(gallery, "persons", (shown[-1].name, shown[-1].id))
     return PersonsOut(persons=[told(PersonOut, one) for one in shown], next=following)
+
+
+def pictures_told(gallery: Gallery, person: str, after: str | None, most: int) -> PicturesOut:
+    """Return a page of a person's pictures by date; ``after`` is ``next`` of the page before."""
+    last = None if after is None else unseal(gallery, "pictures", after)
+    found = gallery.pictures(person)
+    left = [one for one in found if last is None or _place(one) > last]
+    shown = left[:most]
+    following = seal(gallery, "pictures", _place(shown[-1])) if len(left) > most else None
+    pictures = [picture_told(one) for one in shown]
+    return PicturesOut(pictures=pictures, all=len(found), next=following)
+
+
+def _place(kept: Kept) -> list[str | int | float]:
+    return [kept.taken or "", kept.added, kept.id]
 
 
 def person_by_id(gallery: Gallery, key: str) -> Person:
