@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,58 +17,79 @@ from safetensors import SafetensorError
 
 from sameplayer.errors import DataError, SameplayerError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows: what a killed writer left stays there
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     import numpy as np
 
+PARTIAL = re.compile(r"\.[0-9a-f]{12}\.partial")
+
 
 @contextmanager
-def whole_file(path: str | Path, error: type[SameplayerError] = DataError) -> Iterator[Path]:
+def whole_file(
+    path: str | Path, error: type[SameplayerError] = DataError, *, private: bool = False
+) -> Iterator[Path]:
     """Give a temporary name beside ``path``; what is written there becomes ``path`` at the end.
 
-    The content reaches the disk before the name changes. When the disk is full or the folder
-    cannot be written, nothing stays and ``error`` is raised, naming ``path`` and the reason.
+    The content reaches the disk before the name changes. Each writer of ``path`` has a name of its
+    own: of several at once, one file is kept, whole. Where the folder cannot be written or the disk
+    is full, nothing stays and ``error`` is raised, naming ``path`` and the reason. An OSError about
+    another file comes through as it is.
+
+    private    only the user may read the file
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    with _told(path, error):
+        partial, lock = _own(path, lambda one: one.touch(0o600 if private else 0o666, False))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with _told(path, error, partial):
             yield partial
-            with open(partial, "rb") as written:
-                os.fsync(written.fileno())
+        with _told(path, error):
+            _to_disk(partial)
             partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except (OSError, SafetensorError) as reason:
-        said = getattr(reason, "strerror", None) or reason
-        raise error(f"{path}: cannot be written ({said}).") from reason
+            _to_disk(path.parent)
+    finally:
+        lock.close()
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Iterator[Path]:
+def whole_folder(
+    path: str | Path, error: type[SameplayerError] = DataError, *, private: bool = False
+) -> Iterator[Path]:
     """Give a temporary folder beside ``path``, new or empty; at the end it becomes ``path``.
 
     When something goes wrong, nothing stays; ``error`` is raised where ``path`` holds files, and
-    where nothing can be written.
+    where nothing can be written. Each writer has a folder of its own; of several at once, the first
+    that ends is kept. Names reach the disk; that the files' content does is up to their writers.
+
+    private    only the user may look into the folder
     """
     path = new_folder(path, error)
-    partial = path.with_name(path.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    with _told(path, error):
+        partial, lock = _own(path, lambda one: one.mkdir(0o700 if private else 0o777))
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        if path.exists():
-            path.rmdir()
-        partial.replace(path)
-    except OSError as reason:
-        raise error(f"{path}: cannot be written ({reason.strerror or reason}).") from reason
+        with _told(path, error, partial):
+            yield partial
+        with _told(path, error):
+            _to_disk(partial)
+            if path.exists():
+                path.rmdir()
+            partial.replace(path)
+            _to_disk(path.parent)
     finally:
+        lock.close()
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_text(path: str | Path, text: str, error: type[SameplayerError] = DataError) -> None:
-    """Write a text file, whole or not at all."""
-    with whole_file(path, error) as partial:
+def write_text(
+    path: str | Path, text: str, error: type[SameplayerError] = DataError, *, private: bool = False
+) -> None:
+    """Write a text file, whole or not at all; ``private``: only the user may read it."""
+    with whole_file(path, error, private=private) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
@@ -97,3 +122,77 @@ def new_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Pa
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise error(f"{path}: already holds files; choose a new or empty folder.")
     return path
+
+
+def may_write(path: Path) -> bool:
+    """Tell whether a file, and others beside it, may be written."""
+    return os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
+
+
+@contextmanager
+def _told(path: Path, error: type[SameplayerError], own: Path | None = None) -> Iterator[None]:
+    """Say why ``path`` cannot be written.
+
+    own    what is written in its place: an OSError that names another file is not about that
+    """
+    try:
+        yield
+    except SafetensorError as reason:
+        raise error(f"{path}: cannot be written ({reason}).") from reason
+    except OSError as reason:
+        name = reason.filename
+        if own is not None and isinstance(name, str) and not Path(name).is_relative_to(own):
+            raise
+        raise error(f"{path}: cannot be written ({reason.strerror or reason}).") from reason
+
+
+def _own(path: Path, make: Callable[[Path], object]) -> tuple[Path, ExitStack]:
+    """Make a file or folder beside ``path`` under a name of its own, locked while this one lives.
+
+    What a writer of ``path`` left that was killed is removed: its lock is gone.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for one in path.parent.glob(glob.escape(path.name) + ".*.partial"):
+        if PARTIAL.fullmatch(one.name.removeprefix(path.name)):
+            with suppress(OSError), _locked(one) as sure:
+                if sure:
+                    shutil.rmtree(one) if one.is_dir() else one.unlink()
+    while True:
+        partial, lock = path.with_name(f"{path.name}.{secrets.token_hex(6)}.partial"), ExitStack()
+        make(partial)
+        with suppress(OSError):  # on a disk that knows no locks, nothing is removed either
+            lock.enter_context(_locked(partial))
+        if partial.exists():  # nobody took it for left behind before it was locked
+            return partial, lock
+        lock.close()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file or folder, and tell whether this system has such locks.
+
+    Raises OSError where another process holds it.
+    """
+    if fcntl is None:
+        yield False
+        return
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    finally:
+        os.close(held)
+
+
+def _to_disk(path: Path) -> None:
+    """Make a file's content, or the names in a folder, reach the disk."""
+    if os.name != "posix":  # Windows can do neither by a handle that reads
+        return
+    held = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a kind of disk that cannot
+            raise
+    finally:
+        os.close(held)

@@ -113,6 +113,7 @@ def readmit(gallery: Gallery, name: str, *, actor: str, basis: str) -> Event:
         raise SettingError("basis", "empty", "why the person may be kept now, in words")
     hashed = name_hash(gallery, name)
     with gallery.change(actor, "readmit") as change:
+        change.touch("suppressed", hashed)
         if not change.cursor.run("DELETE FROM suppressed WHERE hash = ?", hashed):
             raise MissingFile(f"{clean_name(name)!r} is not kept out of this gallery.")
         change.about(hashed)
@@ -248,6 +249,7 @@ def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
             notes.append("somebody else has a name of this person: it is not kept out")
         else:
             rows[name_hash(gallery, name)] = "name"
+    change.touch("suppressed", *rows)
     change.cursor.many(
         "INSERT INTO suppressed (hash, kind, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(hashed, kind, change.at) for hashed, kind in rows.items()],

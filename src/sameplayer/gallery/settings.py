@@ -40,3 +40,8 @@ def check_settings(settings: Settings) -> Settings:
     except SettingError as error:
         raise SettingError("known", settings.known, "a share over 0 and below 1") from error
     return settings
+
+
+def lasting_name(encoder: str | Path) -> str:
+    """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
+    return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
