@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +22,6 @@ except ImportError:  # not on Windows: what a killed writer left stays there
 
 if TYPE_CHECKING:
     import numpy as np
-
-PARTIAL = re.compile(r"\.[0-9a-f]{12}\.partial")
 
 
 @contextmanager
@@ -42,18 +38,13 @@ def whole_file(
     private    only the user may read the file
     """
     path = Path(path)
-    with _told(path, error):
-        partial, lock = _own(path, lambda one: one.touch(0o600 if private else 0o666, False))
-    try:
+    with _made(path, error, lambda one: one.touch(0o600 if private else 0o666, False)) as partial:
         with _told(path, error, partial):
             yield partial
         with _told(path, error):
             _to_disk(partial)
             partial.replace(path)
             _to_disk(path.parent)
-    finally:
-        lock.close()
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -69,9 +60,7 @@ def whole_folder(
     private    only the user may look into the folder
     """
     path = new_folder(path, error)
-    with _told(path, error):
-        partial, lock = _own(path, lambda one: one.mkdir(0o700 if private else 0o777))
-    try:
+    with _made(path, error, lambda one: one.mkdir(0o700 if private else 0o777)) as partial:
         with _told(path, error, partial):
             yield partial
         with _told(path, error):
@@ -80,9 +69,16 @@ def whole_folder(
                 path.rmdir()
             partial.replace(path)
             _to_disk(path.parent)
-    finally:
-        lock.close()
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def private_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Path:
+    """Make a folder into which only the user may look; one that is there stays as it is."""
+    path = Path(path)
+    with _told(path, error):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir(0o700)
+    return path
 
 
 def write_text(
@@ -146,42 +142,77 @@ def _told(path: Path, error: type[SameplayerError], own: Path | None = None) -> 
         raise error(f"{path}: cannot be written ({reason.strerror or reason}).") from reason
 
 
-def _own(path: Path, make: Callable[[Path], object]) -> tuple[Path, ExitStack]:
-    """Make a file or folder beside ``path`` under a name of its own, locked while this one lives.
-
-    What a writer of ``path`` left that was killed is removed: its lock is gone.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for one in path.parent.glob(glob.escape(path.name) + ".*.partial"):
-        if PARTIAL.fullmatch(one.name.removeprefix(path.name)):
-            with suppress(OSError), _locked(one) as sure:
-                if sure:
-                    shutil.rmtree(one) if one.is_dir() else one.unlink()
-    while True:
-        partial, lock = path.with_name(f"{path.name}.{secrets.token_hex(6)}.partial"), ExitStack()
-        make(partial)
-        with suppress(OSError):  # on a disk that knows no locks, nothing is removed either
-            lock.enter_context(_locked(partial))
-        if partial.exists():  # nobody took it for left behind before it was locked
-            return partial, lock
-        lock.close()
-
-
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Hold the lock of a file or folder, and tell whether this system has such locks.
+def _made(
+    path: Path, error: type[SameplayerError], make: Callable[[Path], object]
+) -> Iterator[Path]:
+    """Make a file or folder beside ``path``, locked; removed on an error.
 
-    Raises OSError where another process holds it.
+    It is called ``path`` with .partial behind, unless another writer works on that now; what a
+    writer left there that was killed is removed: its lock is gone.
     """
-    if fcntl is None:
-        yield False
-        return
-    held = os.open(path, os.O_RDONLY)
+    with _told(path, error):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial, held = _own(path, make)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
+        yield partial
+    except BaseException:
+        if held is None or not _is(path, held):  # it is not what ``path`` is already
+            _remove(partial)
+        raise
     finally:
-        os.close(held)
+        if held is not None:
+            os.close(held)
+
+
+def _own(path: Path, make: Callable[[Path], object]) -> tuple[Path, int | None]:
+    """Make a file or folder under a name of its own; return it with its lock, an open handle."""
+    partial = path.with_name(path.name + ".partial")
+    while True:
+        try:
+            make(partial)
+        except FileExistsError:
+            if (left := _locked(partial)) is not None:
+                if _is(partial, left):
+                    _remove(partial)
+                os.close(left)
+                continue
+        else:
+            held = _locked(partial)
+            if held is None or _is(partial, held):
+                return partial, held
+            os.close(held)  # it was taken for left behind before it was locked
+        partial = path.with_name(f"{path.name}.{secrets.token_hex(6)}.partial")
+
+
+def _locked(path: Path) -> int | None:
+    """Return a handle that locks a file or folder; None where another holds it, or none can be."""
+    if fcntl is None:
+        return None
+    held = None
+    try:
+        held = os.open(path, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if held is not None:
+            os.close(held)
+        return None
+    return held
+
+
+def _is(path: Path, held: int) -> bool:
+    """Tell whether a name is still that of an open file or folder."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(held))
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _to_disk(path: Path) -> None:

@@ -183,7 +183,10 @@ class Seals:
         sql = f"SELECT {one.key}, {one.columns} FROM {one.table} WHERE {one.only} AND {one.key} IN"
         for key, *values in self._in(sql, list(keys)):
             rows.setdefault(key, []).append(values)
-        return {key: self._mac(unit, key, sorted(found, key=repr)) for key, found in rows.items()}
+        return {
+            key: self._mac(unit, key, sorted(found) if len(found) > 1 else found)
+            for key, found in rows.items()
+        }
 
     def of_file(self, picture: str, content: bytes) -> str:
         """Return the seal that a picture's file has to have."""
