@@ -72,12 +72,12 @@ def whole_folder(
 
 
 def private_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Path:
-    """Make a folder into which only the user may look; one that is there stays as it is."""
+    """Make a folder, and those it lies in, for nobody else to look into; what is there stays."""
     path = Path(path)
     with _told(path, error):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            path.mkdir(0o700)
+        for one in (*reversed(path.parents), path):
+            if not one.is_dir():
+                one.mkdir(0o700, exist_ok=True)
     return path
 
 
@@ -90,11 +90,15 @@ def write_text(
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], settings: str) -> None:
-    """Write arrays as safetensors, whole or not at all, with the settings they hold for."""
+    """Write arrays as safetensors, whole or not at all, with the settings they hold for.
+
+    They come from pictures of people: a new folder is for nobody else to look into.
+    """
     import numpy as np
     from safetensors.numpy import save_file
 
     content = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    private_folder(Path(path).parent)
     with whole_file(path) as partial:
         save_file(content, partial, {"settings": settings})
 
@@ -176,7 +180,8 @@ def _own(path: Path, make: Callable[[Path], object]) -> tuple[Path, int | None]:
                 if _is(partial, left):
                     _remove(partial)
                 os.close(left)
-                continue
+                if not partial.exists():
+                    continue
         else:
             held = _locked(partial)
             if held is None or _is(partial, held):
@@ -212,7 +217,8 @@ def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 def _to_disk(path: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.files import whole_file, write_text
+from sameplayer.files import private_folder, whole_file, write_text
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 
@@ -35,12 +35,12 @@ ROUNDED = {"start_s": 3, "end_s": 3, "probability": 4, "second_probability": 4}
 
 
 def save_log(log: PlayerLog, folder: str | Path) -> Path:
-    """Write the log's files into a folder, new or not, and return it.
+    """Write the log's files into a folder, and return it; a new one is for nobody else to look into.
 
     Other files in the folder stay. Videos are named relative to the folder where that is possible.
     Raises DataError for what cannot be written.
     """
-    folder = Path(folder)
+    folder = private_folder(folder)
     facts = folder / "log.json"
     try:
         facts.unlink(missing_ok=True)  # until all is written there is no log here
