@@ -133,7 +133,8 @@ class _Rows:
     def _embed(self, contents: dict[str, bytes]) -> None:
         if not contents:
             return
-        pictures = [decode_content(key, one) for key, one in contents.items()]
+        files = self._gallery.files
+        pictures = [decode_content(str(files.path(key)), one) for key, one in contents.items()]
         vectors = np.ascontiguousarray(self._encoder.embed(pictures), np.float32)
         self._files.write(contents)
         self._row |= {key: len(self._row) + at for at, key in enumerate(contents)}
