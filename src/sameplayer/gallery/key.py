@@ -40,8 +40,8 @@ def read_key(folder: Path) -> bytes:
         ) from error
     if len(key) != BYTES:
         raise DataError(
-            f"{path}: not a gallery's key; expected a file of {2 * BYTES} hexadecimal digits. "
-            "Restore it from a copy."
+            f"{path}: not a gallery's key; expected a file of {2 * BYTES} hexadecimal digits: "
+            "restore it from a copy."
         )
     if os.name == "posix" and mode & stat.S_IROTH:
         logger.warning("%s: every user of this machine may read the key; run: chmod 600 %s",
