@@ -191,6 +191,9 @@ class SqliteDatabase:
 
     @contextmanager
     def _transaction(self, begin: str, synchronous: str) -> Iterator[SqliteCursor]:
+        if self.read_only and begin != "BEGIN":
+            raise DataError(f"{self.path}: read-only; nothing was changed. Give yourself the right "
+                            "to write there, or to a copy.")  # fmt: skip
         with self._told():
             connection = self._connection()
             connection.execute(f"PRAGMA synchronous = {synchronous}")

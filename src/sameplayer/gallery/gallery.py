@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.history import Change, Event, iso, note
 from sameplayer.gallery.index import EVERYTHING, Index, Means, last_change
 from sameplayer.gallery.key import make_key, read_key, secret_of
+from sameplayer.gallery.notices import warn_of_clock, warn_once
 from sameplayer.gallery.pictures import PictureFiles
 from sameplayer.gallery.records import Kept, Person, Settings, Where
 from sameplayer.gallery.sealing import check_seals, seal_everything
@@ -36,11 +36,6 @@ from sameplayer.gallery.stores import new_database, open_database
 if TYPE_CHECKING:
     from sameplayer.encoder.encoder import Encoder
 
-BEHIND = (
-    "the last event is of a time to come: the clock was ahead then, or is behind now. Until then "
-    "events get that time, and say what the clock says"
-)
-logger = logging.getLogger("sameplayer.gallery")
 PERSON = ", ".join(one.name for one in fields(Person))
 KEPT = ", ".join(one.name for one in fields(Kept))
 
@@ -66,7 +61,6 @@ class Gallery:
         self.index = Index(database)
         self._key = read_key(self.folder)
         self._settings: tuple[int, Settings] | None = None  # as of which event, and what they were
-        self._warned: set[str] = set()
         check_seals(database, self.folder, self.secret("seals"), self.files.content)
         self.renewed()
         self._encoder = None if encoder is None else self._own(encoder)
@@ -117,8 +111,7 @@ class Gallery:
             self.files.settle(cursor)
             self._renewed(cursor)
             change = Change(cursor, actor, kind, self.seals(cursor))
-            if change.clock:
-                self._warn(BEHIND)
+            warn_of_clock(self.folder, change.clock)
             yield change
         for journal in change.journals:
             journal.unlink(missing_ok=True)
@@ -131,12 +124,11 @@ class Gallery:
         if not self.settings.audit_reads:
             return None
         if self.database.read_only:
-            self._warn("it can only be read here: who asks and looks is not recorded")
+            warn_once(self.folder, "it can only be read here: no event says who asks and looks")
             return None
         with self.database.note() as cursor:
             event = note(cursor, self.seals(cursor), actor, kind, subjects, **facts)
-        if "clock" in (event.detail or {}):
-            self._warn(BEHIND)
+        warn_of_clock(self.folder, event.detail)
         return event
 
     def seals(self, cursor: Cursor) -> Seals:
@@ -205,12 +197,6 @@ class Gallery:
                 "new gallery from the pictures with: sameplayer gallery re-embed"
             )
         return encoder
-
-    def _warn(self, words: str) -> None:
-        """Log a warning, the first time only."""
-        if words not in self._warned:
-            self._warned.add(words)
-            logger.warning("%s: %s.", self.folder, words)
 
     def _renewed(self, cursor: Cursor) -> Settings:
         changed, held = last_change(cursor), self._settings

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.seals import Key, Seals
 from sameplayer.gallery.tables import CHANGED
 
-logger = logging.getLogger("sameplayer.gallery")
 START = "0" * 64
 BACKWARDS = timedelta(minutes=5)  # a clock that is behind the last event by less is not recorded
 COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import os
 import secrets
 import stat
@@ -11,8 +10,8 @@ from pathlib import Path
 
 from sameplayer.errors import DataError
 from sameplayer.files import write_text
+from sameplayer.gallery.notices import warn_once
 
-logger = logging.getLogger("sameplayer.gallery")
 KEY = "secret.key"
 BYTES = 32
 
@@ -43,9 +42,8 @@ def read_key(folder: Path) -> bytes:
             f"{path}: not a gallery's key; expected a file of {2 * BYTES} hexadecimal digits: "
             "restore it from a copy."
         )
-    if os.name == "posix" and mode & stat.S_IROTH:
-        logger.warning("%s: every user of this machine may read the key; run: chmod 600 %s",
-                       path, path)  # fmt: skip
+    if os.name == "posix" and mode & stat.S_IROTH and folder.stat().st_mode & stat.S_IXOTH:
+        warn_once(path, f"every user of this machine may read it; run: chmod 600 {path}")
     return key
 
 

@@ -35,7 +35,7 @@ ROUNDED = {"start_s": 3, "end_s": 3, "probability": 4, "second_probability": 4}
 
 
 def save_log(log: PlayerLog, folder: str | Path) -> Path:
-    """Write the log's files into a folder, and return it; a new one is for nobody else to look into.
+    """Write the log's files into a folder, and return it; nobody else may look into a new one.
 
     Other files in the folder stay. Videos are named relative to the folder where that is possible.
     Raises DataError for what cannot be written.
