@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.gallery.audit import verify, write_events
+from sameplayer.gallery.asking import ask_vectors
+from sameplayer.gallery.audit import accept, verify, write_events
+from sameplayer.gallery.changes import merge, reject, rename, restrict
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget
+from sameplayer.gallery.gallery import create_gallery, open_gallery
+from sameplayer.gallery.questions import keep_question
+from sameplayer.gallery.records import Consent
+from sameplayer.gallery.undo import history, undo
+from sameplayer.serve.tokens import make_token, revoke_token
+from tests.gallery.conftest import NAMES
 
 
 def _run(gallery, sql: str, *values) -> None:
@@ -29,6 +41,167 @@ def test_a_gallery_as_it_was_written_is_right(gallery) -> None:
     assert "nothing is wrong" in str(found)
     forget(gallery, "Ann", actor="me")
     assert verify(gallery).wrong == ()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, encoder, pictures) -> Path:
+    """A folder: Ann, Bea and Cleo, of whom Cleo is Dora too; something of everything is in it."""
+    folder = tmp_path_factory.mktemp("audit") / "club"
+    with create_gallery(folder, encoder, purpose="test", retention=30, actor="me") as gallery:
+        one = pictures(4, 1)[0]
+        named = {name: pictures(at) for at, name in enumerate((*NAMES, "Dora", "Gone"))}
+        enrol_pictures(gallery, named, actor="me", consent=Consent("contract", None, "2030-01-01"))
+        for name in NAMES:
+            key = gallery.pictures(gallery.person(name).id)[0].id
+            gallery.files.path(key).write_bytes(b"picture of " + name.encode())
+        accept(gallery, actor="me")
+        merge(gallery, "Cleo", "Dora", actor="me")
+        restrict(gallery, "Bea", True, actor="me")
+        rename(gallery, "Ann", "Anna", actor="me")
+        undo(gallery, actor="me")
+        reject(gallery, gallery.pictures(gallery.person("Ann").id)[3].id, "Ann", actor="me")
+        keep_question(gallery, pictures(9, 1), "me")
+        forget(gallery, "Gone", actor="me")
+        revoke_token(gallery, make_token(gallery, "phone", ["read"]))
+        ask_vectors(gallery, one.vector[None], actor="me")
+        assert verify(gallery).wrong == ()
+    return folder
+
+
+ANN = "(SELECT id FROM person WHERE name = 'Ann')"
+LAST = "(SELECT MAX(seq) FROM event)"
+FIRST = f"(SELECT MIN(id) FROM picture WHERE person = {ANN})"
+BY_HAND = {
+    "name": "UPDATE person SET name = 'Zoe' WHERE name = 'Ann'",
+    "names swapped": "UPDATE person SET name = 'x' WHERE name = 'Ann';"
+    "UPDATE person SET name = 'Ann' WHERE name = 'Cleo';"
+    "UPDATE person SET name = 'Cleo' WHERE name = 'x'",
+    "restriction": "UPDATE person SET state = 'active' WHERE name = 'Bea'",
+    "consent day": "UPDATE person SET expires = '2099-01-01' WHERE name = 'Ann'",
+    "basis": "UPDATE person SET basis = 'none' WHERE name = 'Ann'",
+    "merged_into": f"UPDATE person SET merged_into = {ANN} WHERE name = 'Dora'",
+    "retention": "UPDATE setting SET value = 'null' WHERE name = 'retention'",
+    "audit_reads": "UPDATE setting SET value = 'false' WHERE name = 'audit_reads'",
+    "token added": "INSERT INTO token VALUES ('a', 'b', 'c', 'admin', '2026-01-01', NULL, NULL)",
+    "token let in again": "UPDATE token SET revoked = NULL, scopes = 'admin'",
+    "suppression": "DELETE FROM suppressed WHERE kind = 'name'",
+    "apart": "DELETE FROM apart",
+    "about removed": f"DELETE FROM about WHERE subject = {ANN}",
+    "about added": f"INSERT INTO about VALUES ({ANN}, 1)",
+    "undone_by": "UPDATE event SET undone_by = NULL",
+    "undone_by added": "UPDATE event SET undone_by = 4 WHERE seq = 2",
+    "picture moved": f"UPDATE picture SET person = {ANN} WHERE id = "
+    "(SELECT MIN(picture.id) FROM picture JOIN person ON person.id = person WHERE name = 'Cleo')",
+    "taken": f"UPDATE picture SET taken = '2020-01-01' WHERE id = {FIRST}",
+    "added": f"UPDATE picture SET added = '2099-01-01' WHERE id = {FIRST}",
+    "digest": f"UPDATE picture SET digest = 'x' WHERE id = {FIRST}",
+    "pinned_by": f"UPDATE picture SET pinned_by = 'x' WHERE id = {FIRST}",
+    "last event": f"DELETE FROM about WHERE seq = {LAST}; DELETE FROM event WHERE seq = {LAST}",
+    "picture row": f"DELETE FROM apart WHERE picture = {FIRST};"
+    f"DELETE FROM vector WHERE picture = {FIRST}; DELETE FROM picture WHERE id = {FIRST}",
+    "merged person": "DELETE FROM person WHERE name = 'Dora'",
+    "question answered": "UPDATE question SET state = 'answered'",
+    "latest": "UPDATE latest SET changed = 1",
+    "revision": "UPDATE person SET revision = 1 WHERE name = 'Ann'",
+    "actor": "UPDATE event SET actor = 'you' WHERE seq = 2",
+    "detail": "UPDATE event SET detail = '{}' WHERE seq = 2",
+    "detail removed": "UPDATE event SET detail = NULL, salt = NULL WHERE seq = 5",
+    "event removed": "DELETE FROM about WHERE seq = 4; DELETE FROM event WHERE seq = 4",
+    "a row and its seal": "DELETE FROM suppressed; DELETE FROM seal WHERE unit = 'suppressed'",
+    "a seal of before": "UPDATE seal SET mac = '0:1:x:1:x' WHERE unit = 'head'",
+    "all seals": "DELETE FROM seal",
+}
+
+
+@pytest.mark.parametrize("change", BY_HAND)
+def test_a_row_changed_by_hand_is_found_and_stays_found(
+    made: Path, tmp_path: Path, change: str, pictures
+) -> None:
+    folder = _copied(made, tmp_path)
+    with closing(sqlite3.connect(folder / "gallery.sqlite")) as connection:
+        connection.executescript(BY_HAND[change])
+    with open_gallery(folder) as gallery:
+        wrong = verify(gallery).wrong
+        assert wrong
+        assert not any("Ann" in one or "Zoe" in one for one in wrong)
+        enrol_pictures(gallery, {"Ann": pictures(0, 6)}, actor="me")  # her row is written anew
+        if change != "latest":  # that is a number which every change writes
+            assert verify(gallery).wrong
+
+
+def test_a_vector_and_its_mean_changed_together_are_found(made: Path, tmp_path: Path) -> None:
+    folder = _copied(made, tmp_path)
+    with closing(sqlite3.connect(folder / "gallery.sqlite")) as connection:
+        connection.executescript(
+            f"UPDATE vector SET data = (SELECT data FROM vector WHERE picture = {FIRST}) "
+            f"WHERE picture IN (SELECT id FROM picture WHERE person = {ANN}); UPDATE person SET "
+            f"mean = (SELECT data FROM vector WHERE picture = {FIRST}) WHERE name = 'Ann'"
+        )
+    with open_gallery(folder) as gallery:
+        assert all(one.startswith("vector of picture") for one in verify(gallery).wrong)
+        assert len(verify(gallery).wrong) == 2
+
+
+def test_files_changed_by_hand_are_found(made: Path, tmp_path: Path) -> None:
+    folder = _copied(made, tmp_path)
+    with open_gallery(folder) as gallery:
+        paths = [gallery.files.path(gallery.pictures(gallery.person(name).id)[0].id)
+                 for name in NAMES]  # fmt: skip
+        paths[0].write_bytes(paths[1].read_bytes())
+        paths[1].write_bytes(b"")
+        paths[2].unlink()
+        (folder / "pictures" / "note.txt").write_text("foreign")
+        (folder / "pictures" / "ab").mkdir(exist_ok=True)
+        (folder / "pictures" / "ab" / "c.png").write_text("foreign")
+        (folder / "copy.sqlite").write_bytes((folder / "gallery.sqlite").read_bytes())
+        assert sorted(verify(gallery).wrong) == sorted([
+            f"picture {paths[0].stem}: its file was changed by other means than the gallery",
+            f"picture {paths[1].stem}: its file was changed by other means than the gallery",
+            f"picture {paths[2].stem}: its file is gone",
+            "pictures/note.txt: a file of no picture",
+            "pictures/ab/c.png: a file of no picture",
+            "copy.sqlite: no part of the gallery; it may be a copy of what is in it",
+        ])  # fmt: skip
+
+
+def test_forgetting_whom_somebody_changed_by_hand_leaves_nothing_wrong(
+    made: Path, tmp_path: Path
+) -> None:
+    folder = _copied(made, tmp_path)
+    with open_gallery(folder) as gallery:
+        _run(gallery, "UPDATE person SET basis = ? WHERE name = 'Ann'", "none")
+        forget(gallery, "Ann", actor="me")
+        assert verify(gallery).wrong == ()
+
+
+def test_what_is_accepted_is_right_from_then_on(made: Path, tmp_path: Path) -> None:
+    folder = _copied(made, tmp_path)
+    with open_gallery(folder) as gallery:
+        _run(gallery, "UPDATE person SET basis = ? WHERE name = 'Ann'", "none")
+        accept(gallery, actor="me")
+        assert verify(gallery).wrong == ()
+        assert history(gallery, most=1)[0].kind == "seal"
+
+
+def test_a_gallery_of_the_format_before_is_sealed_when_it_is_opened(
+    made: Path, tmp_path: Path, pictures
+) -> None:
+    folder = _copied(made, tmp_path)
+    with closing(sqlite3.connect(folder / "gallery.sqlite")) as connection:
+        connection.executescript("DROP TABLE seal; UPDATE event SET detail = '{}'; "
+                                 "PRAGMA user_version = 1")  # fmt: skip
+    with open_gallery(folder) as gallery:
+        assert history(gallery, most=1)[0].kind == "seal"
+        assert not any("seal" in one or "means" in one for one in verify(gallery).wrong)
+        events = verify(gallery).events
+    with open_gallery(folder) as gallery:
+        assert verify(gallery).events == events
+        _run(gallery, "UPDATE person SET basis = ? WHERE name = 'Ann'", "none")
+        assert "changed by other means" in _wrong(gallery)
+
+
+def _copied(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "club"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import resource
 import sqlite3
@@ -13,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, InternalError
 from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.database import SqliteDatabase
+from sameplayer.gallery.audit import verify
+from sameplayer.gallery.database import INHERITED, SqliteDatabase
 from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.history import broken_links, chain_head
 from sameplayer.gallery.stores import open_database
@@ -67,8 +70,8 @@ def test_names_are_kept_and_ordered_byte_by_byte(gallery: Gallery, pictures) -> 
     assert gallery.person("100 % O'Neil? \\ $1").pictures == 1
 
 
-def test_a_duplicate_is_refused_and_its_name_not_told(gallery: Gallery) -> None:
-    with pytest.raises(DataError, match="does not fit what is there") as caught:
+def test_a_duplicate_is_a_mistake_of_ours_and_its_name_not_told(gallery: Gallery) -> None:
+    with pytest.raises(InternalError, match="person") as caught:
         with gallery.change("me", "wrong") as change:
             change.add("person", "1", name="Ann", state="active", created=change.at, pictures=0)
     assert "Ann" not in str(caught.value)
@@ -260,7 +263,7 @@ def test_a_file_that_must_not_be_written_can_be_read(gallery: Gallery, pictures)
 @ONLY_SQLITE
 @pytest.mark.parametrize(
     ("pragma", "words"),
-    [("application_id = 7", "another program"), ("user_version = 2", "of format 2; this version")],
+    [("application_id = 7", "another program"), ("user_version = 9", "of format 9; this version")],
 )
 def test_a_foreign_or_newer_file_is_refused(gallery: Gallery, pragma: str, words: str) -> None:
     _set(gallery, pragma)
@@ -285,3 +288,56 @@ def test_a_folder_instead_of_a_file_is_told(gallery: Gallery) -> None:
 def _set(gallery: Gallery, pragma: str) -> None:
     assert isinstance(gallery.database, SqliteDatabase)
     gallery.database._connection().execute(f"PRAGMA {pragma}").fetchall()
+
+
+@ONLY_SQLITE
+def test_threads_that_ended_leave_no_open_file(gallery: Gallery) -> None:
+    def handles() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    _persons(gallery)
+    before = handles()
+    for _ in range(60):
+        thread = threading.Thread(target=_persons, args=(gallery,))
+        thread.start()
+        thread.join()
+    assert handles() <= before + 2
+
+
+@ONLY_SQLITE
+def test_a_connection_that_a_fork_inherits_is_not_closed_there(gallery: Gallery) -> None:
+    def child() -> None:
+        inherited = gallery.database._local.kept.connection
+        _persons(gallery)  # by a connection of its own
+        assert [inherited] == INHERITED
+        inherited.execute("SELECT 1")  # would fail if it were closed
+
+    _persons(gallery)
+    process = fork.Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+@ONLY_SQLITE
+def test_a_copy_that_cannot_be_written_to_can_be_read_asked_and_audited(
+    gallery: Gallery, pictures, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gallery.close()
+    files = {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*")}
+    monkeypatch.setattr("sameplayer.gallery.database.may_write", lambda _: False)
+    with open_gallery(gallery.folder) as copy:
+        assert copy.database.read_only
+        assert copy.person("Ann").pictures == 4
+        with caplog.at_level(logging.WARNING):
+            for _ in range(2):
+                answer = ask_vectors(copy, pictures(1)[0].vector[None], actor="me")
+        assert answer.candidates[0].name == "Bea"
+        assert [one for one in caplog.messages if "can only be read here" in one] == caplog.messages
+        assert len(caplog.messages) == 1
+        assert verify(copy).wrong == ()
+        with pytest.raises(DataError, match="read-only; nothing was changed"):
+            enrol_pictures(copy, {"Dora": pictures(9)}, actor="me")
+        with pytest.raises(DataError, match="read-only; nothing was changed"):
+            forget(copy, "Ann", actor="me")
+    assert {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*")} == files

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sameplayer.errors import DataError, MissingExtra, SettingError
+from sameplayer.errors import DataError, InternalError, MissingExtra, SettingError
 from sameplayer.gallery import gallery as module
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.connections import IDLE, numbered
@@ -207,7 +207,7 @@ def test_a_text_that_postgresql_cannot_keep_is_told(gallery: Gallery, pictures) 
 
 
 def test_a_statement_that_failed_unseen_is_not_kept(database: PostgresDatabase) -> None:
-    with pytest.raises(DataError, match="a statement failed; nothing was changed"):
+    with pytest.raises(InternalError, match="a statement failed; nothing was changed"):
         _rename_and_go_on(database)
     with database.read() as cursor:
         assert cursor.one("SELECT COUNT(*) FROM person WHERE name = 'Ann'") == (1,)
@@ -398,7 +398,7 @@ def test_no_password_may_stand_in_the_folder(tmp_path: Path, encoder, store: str
         ("{0}\nclub; DROP SCHEMA public\n", "expected two lines"),
         ("{0} password=x\nclub\n", "PGPASSWORD"),
         ("{0}\nclub\n", "no such schema"),
-        ("{0}\npublic\n", "this version reads 'sameplayer gallery, format 1'"),
+        ("{0}\npublic\n", "this version reads 'sameplayer gallery, format 2'"),
         ("host=/nowhere dbname=postgres\nclub\n", "the server cannot be reached"),
         ("{1} dbname=nothing\nclub\n", "no such role or database"),
     ],

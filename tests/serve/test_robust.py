@@ -26,10 +26,11 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from sameplayer.errors import ConfigError, DataError, MissingFile
+from sameplayer.errors import ConfigError, DataError, InternalError, MissingFile, Unavailable
 from sameplayer.gallery.asking import ask_ready
 from sameplayer.serve.app import create_app
 from sameplayer.serve.limits import Limits
+from sameplayer.serve.problems import as_refused
 from sameplayer.serve.run import owner_tokens, read_token
 from sameplayer.serve.sessions import Recent
 from sameplayer.serve.tokens import make_token
@@ -276,3 +277,15 @@ def test_a_bucket_fills_again_and_recent_things_go_by_age_and_size() -> None:
     assert kept.get(first) == "abc"
     now[0] = 15.0
     assert [kept.get(one) for one in (first, third)] == ["abc", None]
+
+
+def test_a_busy_database_is_to_be_asked_again_and_a_mistake_of_ours_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    busy = as_refused(Unavailable("locked"))
+    assert (busy.status_code, busy.headers) == (503, {"Retry-After": "5"})
+    with pytest.raises(InternalError) as raised:
+        raise InternalError("Ann")
+    assert as_refused(raised.value).status_code == 500
+    assert "test_robust.py" in caplog.text
+    assert "Ann" not in caplog.text

@@ -248,25 +248,6 @@ def export(gallery: Club, person: PersonId, out: Path, who: Who = Who()) -> None
     print(out)
 
 
-def audit(
-    gallery: Club, head: str | None = None, events: Path | None = None, who: Who = Who()
-) -> int:
-    """Check the chain of events, the record and the pictures; 1 where something is wrong.
-
-    Args:
-        head: A head that you kept, as this command printed it: it must still be in the chain.
-        events: Write all events to this file (.csv or .json), without what they say in detail.
-    """
-    from sameplayer.gallery.audit import verify, write_events
-
-    with who.open(gallery) as opened:
-        if events is not None:
-            write_events(opened, events, actor=who.actor)
-        found = verify(opened, head)
-    print(lines_shown(str(found)))
-    return 1 if found.wrong else 0
-
-
 def _told(event: Event) -> None:
     undone = "" if event.undone_by is None else f"  undone by {event.undone_by}"
     about = " ".join(event.subjects)
@@ -295,5 +276,4 @@ VERBS: dict[str, Callable[..., Any]] = {
     "sweep": sweep,
     "policy": policy,
     "export": export,
-    "audit": audit,
 }

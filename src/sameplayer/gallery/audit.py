@@ -1,4 +1,4 @@
-"""Is the record as it was written? The chain of events, the rows, the pictures, the means."""
+"""Is the gallery as it was written? Events, seals of all rows and files, means, the folder."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sameplayer.errors import SettingError
 from sameplayer.files import whole_file
+from sameplayer.gallery.audit_state import (
+    broken_seals,
+    open_to_others,
+    wrong_files,
+    wrong_means,
+)
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import START, broken_links, chain_head
+from sameplayer.gallery.history import START, Event, broken_links, chain_head
 from sameplayer.gallery.markers import unfinished
-from sameplayer.gallery.pictures import KIND
-from sameplayer.gallery.rows import unit_mean
+from sameplayer.gallery.sealing import seal_everything
 
-STEP = 256  # persons or pictures that are looked at within one read
-SAME = 1e-6  # a mean is computed anew, by another order of sums at most
 COLUMNS = "seq, at, actor, kind, subjects, digest, previous, hash, undone_by"
 
 
@@ -31,16 +32,19 @@ class Verified:
     head         number and hash of the last one: keep it elsewhere, and give it to ``verify``
     wrong        what is not as it must be, in words
     unfinished   what was stopped and will be finished, in words: no damage
+    notes        what else is to be known, in words: a clock that was behind, an open folder
     """
 
     events: int
     head: str
     wrong: tuple[str, ...]
     unfinished: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         word = "nothing is wrong" if not self.wrong else f"{len(self.wrong)} things are wrong"
-        lines = [*self.wrong, *self.unfinished, f"{self.events} events, {word}"]
+        notes = [f"note: {one}" for one in self.notes]
+        lines = [*self.wrong, *self.unfinished, *notes, f"{self.events} events, {word}"]
         return "\n".join([*lines, f"head of the chain: {self.head}"])
 
 
@@ -64,9 +68,23 @@ def verify(gallery: Gallery, head: str | None = None) -> Verified:
             f"{one.key} is deleted, but not finished: forget {one.key} again"
             for one in unfinished(gallery, cursor)
         ]
-    wrong += _wrong_files(gallery)
-    wrong += _wrong_means(gallery)
-    return Verified(last.seq, f"{last.seq}:{last.hash}", tuple(wrong), tuple(stopped))
+        notes = _clock(cursor)
+    wrong += wrong_files(gallery)
+    wrong += broken_seals(gallery)
+    wrong += wrong_means(gallery)
+    notes += open_to_others(gallery)
+    return Verified(last.seq, f"{last.seq}:{last.hash}", tuple(wrong), tuple(stopped), tuple(notes))
+
+
+def accept(gallery: Gallery, *, actor: str) -> Event:
+    """Take what the gallery holds now as right, as an event: after damage that cannot be mended.
+
+    ``verify`` still finds what is wrong with the chain of events, and means and files that do not
+    fit their rows.
+    """
+    with gallery.database.write() as cursor:
+        gallery.files.settle(cursor)
+        return seal_everything(cursor, gallery.seals(cursor), gallery.files.content, actor)
 
 
 def write_events(gallery: Gallery, path: str | Path, *, actor: str) -> int:
@@ -139,76 +157,13 @@ def _untold(cursor: Cursor) -> list[str]:
     return [f"{count} events have lost their detail, but only {said} by forgetting a person"]
 
 
-def _wrong_files(gallery: Gallery) -> list[str]:
-    """Compare picture files and rows; what changes meanwhile is looked at twice."""
-    there = {path.stem: path for path in gallery.files.folder.glob(f"??/*{KIND}")}
-    journals = [path.read_text() for path in _journals(gallery)]
-    underway = {key for text in journals for key in text.split()}
-    known = set()
-    for part in _rows(gallery, "picture", "id, file"):
-        known |= {key for key, file in part if file is not None}
-    missing = [key for key in sorted(known - there.keys()) if _lost(gallery, key)]
-    extra = sorted(there.keys() - known - underway)
-    return [f"picture {key}: its file is gone" for key in missing] + [
-        f"{there[key].relative_to(gallery.folder)}: a file of no picture" for key in extra
-        if there[key].exists()
-    ]  # fmt: skip
-
-
-def _journals(gallery: Gallery) -> list[Path]:
+def _clock(cursor: Cursor) -> list[str]:
+    """Say which events were written while the clock was behind the last one."""
+    said = "FROM event WHERE detail LIKE '%\"clock\":%'"
+    found = cursor.one(f"SELECT COUNT(*), MIN(seq), MAX(seq) {said}")
+    if found is None or not found[0]:
+        return []
     return [
-        path
-        for path in gallery.files.folder.glob("journal-*")
-        if path.suffix != ".partial" and path.exists()
+        f"{found[0]} of the events {found[1]} to {found[2]} were written while the clock was "
+        "before the last event; each says as clock what it said"
     ]
-
-
-def _lost(gallery: Gallery, picture: str) -> bool:
-    if gallery.files.path(picture).exists():
-        return False
-    with gallery.database.read() as cursor:
-        return cursor.one("SELECT 1 FROM picture WHERE id = ?", picture) is not None
-
-
-def _wrong_means(gallery: Gallery) -> Iterator[str]:
-    """Give the persons whose mean or count is not that of their pictures."""
-    for part in _rows(gallery, "person", "id"):
-        with gallery.database.read() as cursor:
-            for (key,) in part:
-                yield from _wrong_mean(cursor, key)
-
-
-def _wrong_mean(cursor: Cursor, person: str) -> Iterator[str]:
-    said = cursor.one("SELECT pictures, mean FROM person WHERE id = ?", person)
-    rows = cursor.rows(
-        "SELECT vector.data FROM picture LEFT JOIN vector ON vector.picture = picture.id "
-        "WHERE picture.person = ? AND picture.state = 'kept' ORDER BY picture.id", person,
-    )  # fmt: skip
-    if said is None:  # forgotten meanwhile
-        return
-    if any(row[0] is None for row in rows):
-        yield f"person {person}: a picture has no vector"
-        return
-    if said[0] != len(rows):
-        yield f"person {person}: {said[0]} pictures by the row, {len(rows)} are there"
-    elif rows:
-        mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
-        held = np.frombuffer(said[1] or b"", np.float32)
-        if held.shape != mean.shape or np.abs(held - mean).max() > SAME:
-            yield f"person {person}: the mean is not that of the pictures"
-    elif said[1] is not None:
-        yield f"person {person}: a mean, but no pictures"
-
-
-def _rows(gallery: Gallery, table: str, columns: str) -> Iterator[list[tuple]]:
-    """Give the rows of a table by id, in parts: no long read holds up an erasure."""
-    last = ""
-    while True:
-        with gallery.database.read() as cursor:
-            rows = cursor.rows(
-                f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT ?", last, STEP
-            )
-        if not rows:
-            return
-        yield rows
-        last = rows[-1][0]

@@ -6,18 +6,22 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.tables import FORMAT, statements
+from sameplayer.errors import DataError, MissingFile, Unavailable
+from sameplayer.files import may_write
+from sameplayer.gallery.sqlite_errors import meaning
+from sameplayer.gallery.tables import FORMAT, UPGRADES, statements
 
 FILE = "gallery.sqlite"
 APPLICATION = 0x53504C47  # "SPLG", in the file's header
 PATIENCE = 10.0  # seconds to wait for another writer, or for readers when bytes are erased
 Row = tuple[Any, ...]
+INHERITED: list[sqlite3.Connection] = []  # kept for ever, see ``_Held``
 
 
 class Cursor(Protocol):
@@ -39,10 +43,14 @@ class Cursor(Protocol):
 class Database(Protocol):
     """What a gallery asks of a database. All methods may be called from several threads.
 
-    Raises DataError where the database is locked, read-only, full, damaged or of another kind.
+    Raises Unavailable where the database is locked, full, stopped or out of reach, DataError where
+    it is read-only, damaged or of another kind, InternalError for a statement that is wrong.
+
+    read_only    nothing can be written, nor may files change meanwhile: a copy, or a snapshot
     """
 
     name: str
+    read_only: bool
 
     def read(self) -> AbstractContextManager[Cursor]:
         """Give a cursor on one state of the tables; keep it short: it delays ``erase``."""
@@ -61,6 +69,9 @@ class Database(Protocol):
 
     def files(self) -> list[Path]:
         """Return the files in which rows lie, as far as this machine can see them."""
+
+    def own(self) -> list[Path]:
+        """Return the files in the gallery's folder that belong to the database."""
 
     def remains(self) -> list[str]:
         """Return where ``erase`` leaves bytes that were deleted, in words; nothing: nowhere."""
@@ -106,8 +117,9 @@ class SqliteDatabase:
         self.patience = patience
         self.name = str(self.path)
         self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self.read_only = not create and not may_write(self.path)
         if create:
             with self._told():
                 self._create()
@@ -137,12 +149,12 @@ class SqliteDatabase:
         with self._told():
             connection = self._connection()
             until = time.monotonic() + self.patience
-            while True:
+            while not self.read_only:
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
                     return
                 if time.monotonic() > until:
-                    raise DataError(
+                    raise Unavailable(
                         f"{self.path}: another program reads the gallery since "
                         f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. "
                         "End it and run the same command again."
@@ -155,8 +167,11 @@ class SqliteDatabase:
         self.erase()
 
     def files(self) -> list[Path]:
-        names = (self.path.name, self.path.name + "-wal", self.path.name + "-journal")
-        return [self.path.with_name(name) for name in names if self.path.with_name(name).exists()]
+        return [path for path in self.own() if path.exists() and not path.name.endswith("-shm")]
+
+    def own(self) -> list[Path]:
+        ends = ("", "-wal", "-journal", "-shm")
+        return [self.path.with_name(self.path.name + end) for end in ends]
 
     def remains(self) -> list[str]:
         return []
@@ -170,13 +185,15 @@ class SqliteDatabase:
 
     def close(self) -> None:
         with self._lock:
-            for connection in self._open:
-                connection.close()
-            self._open.clear()
+            for held in list(self._open):
+                held.close()
             self._local = threading.local()
 
     @contextmanager
     def _transaction(self, begin: str, synchronous: str) -> Iterator[SqliteCursor]:
+        if self.read_only and begin != "BEGIN":
+            raise DataError(f"{self.path}: read-only; nothing was changed. Give yourself the right "
+                            "to write there, or to a copy.")  # fmt: skip
         with self._told():
             connection = self._connection()
             connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -191,20 +208,29 @@ class SqliteDatabase:
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection; a forked process opens its own."""
-        kept: tuple[int, sqlite3.Connection] | None = getattr(self._local, "kept", None)
-        if kept is not None and kept[0] == os.getpid():
-            return kept[1]
+        kept: _Held | None = getattr(self._local, "kept", None)
+        if kept is not None and kept.process == os.getpid():
+            return kept.connection
         connection = sqlite3.connect(
-            self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
-        )
+            self._address(), uri=True, timeout=self.patience, isolation_level=None,
+            check_same_thread=False,
+        )  # fmt: skip
         for pragma in ("secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
-        self._local.kept = (os.getpid(), connection)
+        self._local.kept = held = _Held(connection)
         with self._lock:
-            self._open.append(connection)
+            self._open.add(held)
         return connection
 
+    def _address(self) -> str:
+        """Return the file as a URI: one that cannot be written to is read as it lies there."""
+        log = self.path.with_name(self.path.name + "-wal")
+        settled = not log.exists() or not log.stat().st_size  # all rows are in the file itself
+        how = ("?mode=ro&immutable=1" if settled else "?mode=ro") if self.read_only else "?mode=rw"
+        return self.path.absolute().as_uri() + how
+
     def _create(self) -> None:
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         connection = self._connection()
         connection.execute("PRAGMA page_size = 16384")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -217,13 +243,26 @@ class SqliteDatabase:
     def _refuse_foreign(self) -> None:
         connection = self._connection()
         found = connection.execute("PRAGMA application_id").fetchone()[0]
-        number = connection.execute("PRAGMA user_version").fetchone()[0]
         if found != APPLICATION:
             raise DataError(f"{self.path}: a database of another program, not a gallery.")
+        number = connection.execute("PRAGMA user_version").fetchone()[0]
+        if number in UPGRADES and not self.read_only:
+            number = self._upgraded()
         if number != FORMAT:
-            raise DataError(
-                f"{self.path}: a gallery of format {number}; this version reads format {FORMAT}."
-            )
+            older = " Open it once where it can be written to." if number in UPGRADES else ""
+            raise DataError(f"{self.path}: a gallery of format {number}; this version reads "
+                            f"format {FORMAT}.{older}")  # fmt: skip
+
+    def _upgraded(self) -> int:
+        """Make tables of a format before those of this one; return the format that they have."""
+        with self.write() as cursor:
+            found = cursor.one("PRAGMA user_version")  # another program may have been first
+            number = 0 if found is None else int(found[0])
+            while number in UPGRADES:
+                cursor.run(UPGRADES[number])
+                number += 1
+                cursor.run(f"PRAGMA user_version = {number}")
+        return number
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -231,25 +270,23 @@ class SqliteDatabase:
         try:
             yield
         except sqlite3.Error as error:
-            raise DataError(f"{self.path}: {_meaning(error, self.patience)} ({error}).") from error
+            raise meaning(error, self.path, self.patience) from error
 
 
-def _meaning(error: sqlite3.Error, patience: float) -> str:
-    name = getattr(error, "sqlite_errorname", "") or ""
-    for start, meaning in MEANINGS.items():
-        if name.startswith(start):
-            return meaning.format(patience=patience)
-    return "the gallery cannot be read or written"
+class _Held:
+    """A thread's connection: closed when the thread is gone, unless a forked process inherits it.
 
+    To close a connection of the process before would take away that one's locks.
+    """
 
-MEANINGS = {
-    "SQLITE_BUSY": "locked by another program for {patience:.0f} s; nothing was changed. End it "
-    "or try again",
-    "SQLITE_READONLY": "read-only; nothing was changed. Give yourself the right to write there",
-    "SQLITE_CANTOPEN": "cannot be opened; a folder that may be written to is expected",
-    "SQLITE_FULL": "the disk is full; nothing was changed. Make room and run the command again",
-    "SQLITE_IOERR": "the disk failed or is full; nothing was changed",
-    "SQLITE_NOTADB": "not a gallery: no SQLite file",
-    "SQLITE_CORRUPT": "damaged; restore it from a copy",
-    "SQLITE_CONSTRAINT": "the change does not fit what is there; nothing was changed",
-}
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection, self.process = connection, os.getpid()
+
+    def close(self) -> None:
+        if self.process == os.getpid():
+            self.connection.close()
+        else:
+            INHERITED.append(self.connection)
+
+    def __del__(self) -> None:
+        self.close()

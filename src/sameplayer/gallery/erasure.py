@@ -94,6 +94,7 @@ def delete(change: Change, doomed: Doomed) -> int:
     Returns how many rows were deleted.
     """
     cursor, pictures = change.cursor, [one.id for one in doomed.pictures]
+    _touch(change, doomed)
     _run_in(cursor, "UPDATE person SET merged_into = NULL WHERE id IN", doomed.persons)
     _run_in(cursor, "UPDATE event SET detail = NULL, salt = NULL WHERE seq IN", doomed.events)
     change.about(*doomed.persons, *doomed.questions)
@@ -108,6 +109,20 @@ def delete(change: Change, doomed: Doomed) -> int:
             ("person", "id", doomed.persons),
         )
     )
+
+
+def _touch(change: Change, doomed: Doomed) -> None:
+    """Say which rows and files go: their seals go with them."""
+    pictures = [one.id for one in doomed.pictures]
+    sql = "SELECT picture FROM apart WHERE person IN"
+    parted = {str(row[0]) for row in _in(change.cursor, sql, doomed.persons)}
+    change.touch("picture", *pictures)
+    change.touch("vector", *pictures)
+    change.touch("apart", *sorted(parted.union(pictures)))
+    change.touch("question", *doomed.questions)
+    change.touch("person", *doomed.persons)
+    for one in pictures:
+        change.seal_file(one, None)
 
 
 def _answered(cursor: Cursor, about: Details) -> list[str]:

@@ -116,6 +116,7 @@ def readmit(gallery: Gallery, name: str, *, actor: str, basis: str) -> Event:
         raise SettingError("basis", "empty", "why the person may be kept now, in words")
     hashes = name_hashes(gallery, name)
     with gallery.change(actor, "readmit") as change:
+        change.touch("suppressed", *hashes)
         marks = ", ".join("?" * len(hashes))
         if not change.cursor.run(f"DELETE FROM suppressed WHERE hash IN ({marks})", *hashes):
             raise MissingFile(f"{clean_name(name)!r} is not kept out of this gallery.")
@@ -251,6 +252,7 @@ def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
             notes.append("somebody else has a name of this person: it is not kept out")
         else:
             rows[name_hashes(gallery, name)[0]] = "name"
+    change.touch("suppressed", *rows)
     change.cursor.many(
         "INSERT INTO suppressed (hash, kind, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(hashed, kind, change.at) for hashed, kind in rows.items()],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,21 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sameplayer.errors import DataError, MissingFile, RankingError
+from sameplayer.errors import MissingFile, RankingError
 from sameplayer.files import whole_folder
 from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.history import Change, Event, iso, note
 from sameplayer.gallery.index import EVERYTHING, Index, Means, last_change
+from sameplayer.gallery.key import make_key, read_key, secret_of
 from sameplayer.gallery.names import person_called
+from sameplayer.gallery.notices import warn_of_clock, warn_once
 from sameplayer.gallery.pictures import PictureFiles
 from sameplayer.gallery.records import Kept, Person, Settings, Where
-from sameplayer.gallery.settings import check_settings, read_settings, write_settings
+from sameplayer.gallery.sealing import check_seals, seal_everything
+from sameplayer.gallery.seals import Seals
+from sameplayer.gallery.settings import (
+    check_settings,
+    lasting_name,
+    read_settings,
+    write_settings,
+)
 from sameplayer.gallery.stores import new_database, open_database
 
 if TYPE_CHECKING:
     from sameplayer.encoder.encoder import Encoder
 
-KEY = "secret.key"
 PERSON = ", ".join(one.name for one in fields(Person))
 KEPT = ", ".join(one.name for one in fields(Kept))
 
@@ -53,8 +60,9 @@ class Gallery:
         self.database = database
         self.files = PictureFiles(self.folder / "pictures")
         self.index = Index(database)
-        self._key = _read_key(self.folder / KEY)
+        self._key = read_key(self.folder)
         self._settings: tuple[int, Settings] | None = None  # as of which event, and what they were
+        check_seals(database, self.folder, self.secret("seals"), self.files.content)
         self.renewed()
         self._encoder = None if encoder is None else self._own(encoder)
 
@@ -103,23 +111,37 @@ class Gallery:
         with self.database.write() as cursor:
             self.files.settle(cursor)
             self._renewed(cursor)
-            change = Change(cursor, actor, kind)
+            change = Change(cursor, actor, kind, self.seals(cursor))
+            warn_of_clock(self.folder, change.clock)
             yield change
         for journal in change.journals:
             journal.unlink(missing_ok=True)
 
     def note(self, actor: str, kind: str, *subjects: str, **facts: Any) -> Event | None:
-        """Write that somebody read something, where the gallery keeps such events."""
+        """Write that somebody read something, where the gallery keeps such events.
+
+        In a gallery that can only be read, nothing is written: a warning says so, once.
+        """
         if not self.settings.audit_reads:
             return None
+        if self.database.read_only:
+            warn_once(self.folder, "it can only be read here: no event says who asks and looks")
+            return None
         with self.database.note() as cursor:
-            return note(cursor, actor, kind, subjects, **facts)
+            event = note(cursor, self.seals(cursor), actor, kind, subjects, **facts)
+        warn_of_clock(self.folder, event.detail)
+        return event
+
+    def seals(self, cursor: Cursor) -> Seals:
+        """Return the seals of a transaction."""
+        return Seals(cursor, self.secret("seals"))
 
     def set(self, actor: str, **changes: Any) -> Settings:
         """Change settings, such as ``known`` or ``retention``, as an event."""
         with self.change(actor, "settings") as change:
             kept = read_settings(change.cursor, self.folder)  # another program may have set some
             changed = check_settings(replace(kept, **changes))
+            change.touch("setting", *(one.name for one in fields(Settings)))
             write_settings(change.cursor, changed)
             change.done(names=sorted(changes))
         self._settings = (change.seq, changed)
@@ -152,7 +174,7 @@ class Gallery:
 
     def secret(self, purpose: str) -> bytes:
         """Return a key for one purpose, made from the gallery's."""
-        return hmac.new(self._key, b"key\0" + purpose.encode(), hashlib.sha256).digest()
+        return secret_of(self._key, purpose)
 
     def check_vectors(self, vectors: np.ndarray) -> np.ndarray:
         """Return (n, d) float32 unit rows; RankingError for what this gallery cannot compare."""
@@ -220,14 +242,14 @@ def create_gallery(
             basis, require_basis, keep_pictures, audit_reads, known, None, iso(datetime.now(UTC)),
         )
     )  # fmt: skip
-    with whole_folder(folder) as partial:
-        (partial / "pictures").mkdir()
-        key = partial / KEY
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32))
+    with whole_folder(folder, private=True) as partial:
+        (partial / "pictures").mkdir(mode=0o700)
+        make_key(partial)
         with new_database(partial, store, settings.id) as made, made.write() as cursor:
             write_settings(cursor, settings)
-            Change(cursor, actor, "create").done(purpose=purpose, encoder=settings.fingerprint)
+            seals = Seals(cursor, secret_of(read_key(partial), "seals"))
+            facts = {"purpose": purpose, "encoder": settings.fingerprint}
+            seal_everything(cursor, seals, lambda _: None, actor, "create", **facts)
     return open_gallery(folder, own)
 
 
@@ -252,11 +274,6 @@ def open_gallery(
     return Gallery(folder, open_database(Path(folder)), encoder, device)
 
 
-def lasting_name(encoder: str | Path) -> str:
-    """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
-    return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)
-
-
 def find_person(cursor: Cursor, who: str) -> Person:
     """Return a person by id or name, in whatever spelling, following merges.
 
@@ -277,15 +294,3 @@ def pictures_of(cursor: Cursor, column: str, key: str) -> list[Kept]:
         "ORDER BY COALESCE(taken, ''), added, id"
     )
     return [Kept(*row) for row in cursor.rows(sql, key)]
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        key = bytes.fromhex(path.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: the gallery's key is gone or damaged ({error}); restore it from a copy."
-        ) from error
-    if len(key) != 32 or not os.access(path, os.R_OK):
-        raise DataError(f"{path}: not a gallery's key; restore it from a copy.")
-    return key

@@ -15,14 +15,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sameplayer.errors import DataError
 from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.seals import Key, Seals
 from sameplayer.gallery.tables import CHANGED
 
 START = "0" * 64
-BACKWARDS = timedelta(minutes=5)  # a clock may be set back by so much
+BACKWARDS = timedelta(minutes=5)  # a clock that is behind the last event by less is not recorded
 COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
 
 
@@ -48,8 +49,7 @@ class Event:
     undone_by: int | None = None
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The last event's number and hash: kept elsewhere, it shows whether all was written anew."""
 
     seq: int
@@ -60,15 +60,16 @@ class Change:
     """One event in the making: it changes rows, and remembers how they were.
 
     Use it within ``Database.write``, and call ``done`` last. Rows of ``CHANGED`` tables that it
-    sets or adds get the event's number as their revision where they have one.
+    sets or adds get the event's number as their revision where they have one. Every other
+    statement that writes rows of ``seals.UNITS`` is announced with ``touch`` before it runs.
     """
 
-    def __init__(self, cursor: Cursor, actor: str, kind: str) -> None:
-        head = chain_head(cursor)
+    def __init__(self, cursor: Cursor, actor: str, kind: str, seals: Seals) -> None:
+        self._head = chain_head(cursor)
         self.cursor, self.actor, self.kind = cursor, actor, kind
-        self.seq = head.seq + 1
-        self.at = now_after(cursor)
-        self._previous = head.hash
+        self.seq = self._head.seq + 1
+        self.at, self.clock = now_after(cursor)
+        self._seals = seals
         self._changed: list[list[Any]] = []
         self._subjects: dict[str, None] = {}
         self.journals: list[Path] = []  # of files that belong to rows of this change
@@ -77,6 +78,14 @@ class Change:
         """Name persons and questions that the event is about."""
         self._subjects.update(dict.fromkeys(ids))
 
+    def touch(self, unit: str, *keys: Key, new: bool = False) -> None:
+        """Say that rows are about to be written, see ``Seals.touch``."""
+        self._seals.touch(unit, *keys, new=new)
+
+    def seal_file(self, picture: str, content: bytes | None) -> None:
+        """Seal the file of a picture; None: it goes."""
+        self._seals.file(picture, content)
+
     def set(self, table: str, key: str, **values: Any) -> None:
         """Set columns of a row of ``CHANGED``, and remember what was there.
 
@@ -84,6 +93,7 @@ class Change:
         """
         names = tuple(values)
         _check_names(table, names)
+        self.touch(table, key)
         wanted = ", ".join(("id", *names))
         found = self.cursor.one(f"SELECT {wanted} FROM {table} WHERE id = ?", key)
         if found is None:
@@ -102,6 +112,7 @@ class Change:
         if table != "picture":
             row["revision"] = self.seq
         _check_names(table, tuple(row))
+        self.touch(table, key, new=True)
         marks = ", ".join("?" * len(row))
         self.cursor.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
         self._changed.append([table, key, "state", "removed", row["state"]])
@@ -115,31 +126,29 @@ class Change:
         )
         if apart == (held is not None):
             return False
-        set_apart(self.cursor, picture, person, apart)
+        self.touch("apart", picture)
+        sql = ("INSERT INTO apart (picture, person) VALUES (?, ?)" if apart
+               else "DELETE FROM apart WHERE picture = ? AND person = ?")  # fmt: skip
+        self.cursor.run(sql, picture, person)
         self._changed.append(["apart", picture, person, not apart, apart])
         return True
 
     def done(self, **facts: Any) -> Event:
         """Write the event: the facts given, and every change; return it."""
         self.cursor.run("UPDATE latest SET changed = ?", self.seq)
-        detail = {**facts, "changed": self._changed} if self._changed else facts
-        return append(
-            self.cursor, self._previous, self.seq, self.at, self.actor, self.kind,
-            tuple(self._subjects), detail,
+        if self._changed:
+            facts["changed"] = self._changed
+        event = append(
+            self.cursor, self._head.hash, self.seq, self.at, self.actor, self.kind,
+            tuple(self._subjects), {**facts, **self.clock},
         )  # fmt: skip
+        self._seals.close(self._head, chain_head(self.cursor), self.seq)
+        return event
 
     def _touch(self, table: str, key: str) -> None:
         if table != "picture":
             self.cursor.run(f"UPDATE {table} SET revision = ? WHERE id = ?", self.seq, key)
             self.about(key)
-
-
-def set_apart(cursor: Cursor, picture: str, person: str, apart: bool) -> None:
-    """Keep or drop the word that a picture does not show a person."""
-    if apart:
-        cursor.run("INSERT INTO apart (picture, person) VALUES (?, ?)", picture, person)
-    else:
-        cursor.run("DELETE FROM apart WHERE picture = ? AND person = ?", picture, person)
 
 
 def append(
@@ -165,12 +174,16 @@ def append(
     return Event(seq, at, actor, kind, subjects, detail)
 
 
-def note(cursor: Cursor, actor: str, kind: str, subjects: Iterable[str], **facts: Any) -> Event:
+def note(
+    cursor: Cursor, seals: Seals, actor: str, kind: str, subjects: Iterable[str], **facts: Any
+) -> Event:
     """Write an event that changes nothing: somebody read what it is about."""
     head = chain_head(cursor)
-    at = now_after(cursor)
-    named = tuple(dict.fromkeys(subjects))
-    return append(cursor, head.hash, head.seq + 1, at, actor, kind, named, facts)
+    at, clock = now_after(cursor)
+    named, detail = tuple(dict.fromkeys(subjects)), {**facts, **clock}
+    event = append(cursor, head.hash, head.seq + 1, at, actor, kind, named, detail)
+    seals.close(head, chain_head(cursor), None)
+    return event
 
 
 def chain_head(cursor: Cursor) -> Head:
@@ -207,6 +220,7 @@ def broken_links(cursor: Cursor, size: int = 10_000) -> list[str]:
     while True:
         sql = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
         found = cursor.rows(sql, last, size)
+        about = _about(cursor, last, found[-1][0] if found else last)
         for row in found:
             seq, at, actor, kind, subjects, detail, salt, digest, said, chained = row[:10]
             if seq != last + 1:
@@ -217,9 +231,20 @@ def broken_links(cursor: Cursor, size: int = 10_000) -> list[str]:
                 wrong.append(f"event {seq}: changed since it was written")
             if detail is not None and _digest(salt, detail) != digest:
                 wrong.append(f"event {seq}: its detail was changed")
+            if sorted(set(json.loads(subjects))) != about.get(seq, []):
+                wrong.append(f"event {seq}: whom it is about was changed")
             previous, last = chained, seq
         if len(found) < size:
             return wrong
+
+
+def _about(cursor: Cursor, after: int, last: int) -> dict[int, list[str]]:
+    """Return the subjects, in order, by which events are found."""
+    found: dict[int, list[str]] = {}
+    sql = "SELECT seq, subject FROM about WHERE seq > ? AND seq <= ? ORDER BY subject"
+    for seq, subject in cursor.rows(sql, after, last):
+        found.setdefault(seq, []).append(subject)
+    return found
 
 
 def event_hash(
@@ -235,19 +260,17 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def now_after(cursor: Cursor) -> str:
-    """Return the time, never before the last event; DataError where the clock was set back."""
+def now_after(cursor: Cursor) -> tuple[str, dict[str, str]]:
+    """Return the time of the next event, never before the last one's, and what it says of it.
+
+    A clock that was once ahead stops nothing: while the last event lies ahead of the clock by more
+    than ``BACKWARDS``, events get its time, and say as ``clock`` what the clock says.
+    """
     now = datetime.now(UTC)
     found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
-    if found is not None:
-        last = datetime.fromisoformat(found[0])
-        if now < last - BACKWARDS:
-            raise DataError(
-                f"The clock says {iso(now)}, but the gallery's last event is of {found[0]}; "
-                "nothing was changed. Set the clock."
-            )
-        now = max(now, last)
-    return iso(now)
+    last = now if found is None else datetime.fromisoformat(found[0])
+    behind = now < last - BACKWARDS
+    return iso(max(now, last)), {"clock": iso(now)} if behind else {}
 
 
 def iso(moment: datetime) -> str:

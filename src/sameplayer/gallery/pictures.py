@@ -13,6 +13,7 @@ from sameplayer.files import write_text
 from sameplayer.gallery.database import Cursor
 
 KIND = ".jpg"
+JOURNAL, PARTIAL = "journal-", ".partial"
 
 
 class PictureFiles:
@@ -36,10 +37,17 @@ class PictureFiles:
         except OSError as error:
             raise MissingFile(f"{self.path(picture)}: cannot be read ({error.strerror}).") from None
 
+    def content(self, picture: str) -> bytes | None:
+        """Return the bytes of a picture's file; None where there is none."""
+        try:
+            return self.path(picture).read_bytes()
+        except OSError:
+            return None
+
     def journal(self, pictures: Iterable[str]) -> Path:
         """Keep the names of files that are about to be written or removed."""
-        path = self.folder / f"journal-{secrets.token_hex(8)}"
-        write_text(path, "\n".join(pictures))
+        path = self.folder / f"{JOURNAL}{secrets.token_hex(8)}"
+        write_text(path, "\n".join(pictures), private=True)
         return path
 
     def add(self, contents: Mapping[str, bytes]) -> list[Path]:
@@ -74,24 +82,34 @@ class PictureFiles:
 
     def settle(self, cursor: Cursor) -> None:
         """Finish what was stopped: call it first within every ``Database.write``."""
-        for path in sorted(self.folder.glob("journal-*")):
-            if path.suffix == ".partial":
-                path.unlink(missing_ok=True)
-                continue
-            try:
-                names = path.read_text(encoding="utf-8").split()
-            except FileNotFoundError:  # the writer it belonged to has just finished
-                continue
-            self.remove(one for one in names if not _known(cursor, one))
+        for path in sorted(self.folder.glob(f"{JOURNAL}*")):
+            self.remove(one for one in self.named(path) if not _known(cursor, one))
             path.unlink(missing_ok=True)
+
+    def is_journal(self, path: Path) -> bool:
+        """Tell whether a file is a journal, or is to become one."""
+        return path.parent == self.folder and path.name.startswith(JOURNAL)
+
+    def named(self, journal: Path) -> list[str]:
+        """Return the pictures that a journal names."""
+        if journal.suffix == PARTIAL:
+            return []
+        try:
+            return journal.read_text(encoding="utf-8").split()
+        except FileNotFoundError:  # the writer it belonged to has just finished
+            return []
 
     def _write_one(self, picture: str, content: bytes) -> None:
         path = self.path(picture)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "wb") as file:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(path, "wb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _known(cursor: Cursor, picture: str) -> bool:

@@ -20,15 +20,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sameplayer.errors import DataError, import_extra
+from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.connections import Connections, PostgresCursor
 from sameplayer.gallery.database import PATIENCE
-from sameplayer.gallery.postgres_errors import meaning
+from sameplayer.gallery.postgres_errors import meaning, words_of
 from sameplayer.gallery.stores import Address
-from sameplayer.gallery.tables import ERASED, FORMAT, statements
+from sameplayer.gallery.tables import ERASED, FORMAT, UPGRADES, statements
 
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
-MARK = f"sameplayer gallery, format {FORMAT}"  # the comment of the schema
+MARK = "sameplayer gallery, format "  # the comment of the schema, before the number
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The lock comes before the first look at the rows: what is seen is what the writer before left.
 WRITE = (
@@ -55,6 +55,7 @@ class PostgresDatabase:
         self.address = address
         self.name = f"PostgreSQL, schema {address.schema}"
         self.patience = patience
+        self.read_only = False
         self._pool = Connections(address, patience)
         with self._told():
             if create:
@@ -89,7 +90,7 @@ class PostgresDatabase:
             for table in ERASED:
                 while self._rewrite(connection, table):
                     if time.monotonic() > until:
-                        raise DataError(
+                        raise Unavailable(
                             f"{self.name}: another transaction is open since {self.patience:.0f} "
                             "s; deleted bytes stay in the tables until it ends. End it and run "
                             "the same command again."
@@ -125,6 +126,9 @@ class PostgresDatabase:
             one.name)]  # fmt: skip
         return [one for one in found if os.access(one, os.R_OK)]
 
+    def own(self) -> list[Path]:
+        return []
+
     def remains(self) -> list[str]:
         with self._told(), self._pool.lent() as connection:
             log_goes, archive, others = connection.execute(REMAINS).fetchone()
@@ -152,7 +156,7 @@ class PostgresDatabase:
                 try:  # reads every byte of every row
                     connection.execute(f"SELECT count(md5(one::text)) FROM {table} one")
                 except self._psycopg.DatabaseError as error:
-                    found.append(f"{table}: {meaning(error, self.patience)}")
+                    found.append(f"{table}: {words_of(error, self.patience)}")
         return found
 
     def drop(self) -> None:
@@ -169,7 +173,7 @@ class PostgresDatabase:
         with self._told(), self._pool.lent(begin) as connection:
             yield PostgresCursor(connection)
             if connection.execute("COMMIT").statusmessage != "COMMIT":
-                raise DataError(f"{self.name}: a statement failed; nothing was changed.")
+                raise InternalError(f"{self.name}: a statement failed; nothing was changed.")
 
     def _rewrite(self, connection: Any, table: str) -> int:
         """Write a table anew; return how many deleted rows had to be kept."""
@@ -194,25 +198,49 @@ class PostgresDatabase:
             if encoding != "UTF8":
                 raise DataError(f"{self.name}: a database in {encoding}; expected UTF8.")
             connection.execute(f"CREATE SCHEMA {schema}")
-            connection.execute(f"COMMENT ON SCHEMA {schema} IS '{MARK}'")
-            for statement in statements(TYPES):
-                # Bytes in order, as SQLite has them, whatever the language of the server.
-                connection.execute(statement.replace("TEXT", 'TEXT COLLATE "C"'))
-            for table, column in connection.execute(CONTENT, [schema]).fetchall():
-                # The planner's statistics are samples: no name or vector may lie there.
-                connection.execute(f"ALTER TABLE {table} ALTER {column} SET STATISTICS 0")
+            connection.execute(f"COMMENT ON SCHEMA {schema} IS '{MARK}{FORMAT}'")
+            self._make(connection, statements(TYPES))
             for table, column in (("vector", "data"), ("person", "mean")):
                 connection.execute(f"ALTER TABLE {table} ALTER {column} SET STORAGE EXTERNAL")
             connection.execute("COMMIT")
 
+    def _make(self, connection: Any, made: list[str]) -> None:
+        """Run statements that make tables."""
+        for statement in made:
+            # Bytes in order, as SQLite has them, whatever the language of the server.
+            connection.execute(statement.replace("TEXT", 'TEXT COLLATE "C"'))
+        for table, column in connection.execute(CONTENT, [self.address.schema]).fetchall():
+            # The planner's statistics are samples: no name or vector may lie there.
+            connection.execute(f"ALTER TABLE {table} ALTER {column} SET STATISTICS 0")
+
     def _refuse_foreign(self) -> None:
-        sql = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1"
         with self._pool.lent() as connection:
-            found = connection.execute(sql, [self.address.schema]).fetchone()
+            found = self._mark(connection)
+        if found in {f"{MARK}{number}" for number in UPGRADES}:
+            found = self._upgraded()
         if found is None:
             raise DataError(f"{self.name}: no such schema in this database.")
-        if found[0] != MARK:
-            raise DataError(f"{self.name}: says {found[0]!r}; this version reads {MARK!r}.")
+        if found != f"{MARK}{FORMAT}":
+            expected = f"{MARK}{FORMAT}"
+            raise DataError(f"{self.name}: says {found!r}; this version reads {expected!r}.")
+
+    def _mark(self, connection: Any) -> str | None:
+        sql = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1"
+        found = connection.execute(sql, [self.address.schema]).fetchone()
+        return None if found is None else str(found[0])
+
+    def _upgraded(self) -> str:
+        """Make tables of a format before those of this one; return the mark that they have."""
+        with self._pool.lent(WRITE.format("on")) as connection:
+            mark = str(self._mark(connection))  # another program may have been first
+            number = int(mark.removeprefix(MARK))
+            while number in UPGRADES:
+                self._make(connection, [UPGRADES[number]])
+                number += 1
+                mark = f"{MARK}{number}"
+                connection.execute(f"COMMENT ON SCHEMA {self.address.schema} IS '{mark}'")
+            connection.execute("COMMIT")
+        return mark
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -220,7 +248,7 @@ class PostgresDatabase:
         try:
             yield
         except self._psycopg.Error as error:
-            raise DataError(f"{self.name}: {meaning(error, self.patience)}.") from error
+            raise meaning(error, self.name, self.patience) from error
 
 
 def _is_server(folder: Path, number: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sameplayer.errors import DataError, InternalError, Unavailable
+
 UNCHANGED = "nothing was changed"
 # By the start of the SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
 STATES = {
@@ -42,8 +44,35 @@ WORDS = {
 NO_SERVER = "the server cannot be reached; start it, or correct the address"
 
 
-def meaning(error: Any, patience: float) -> str:
-    """Return what a ``psycopg.Error`` means and says.
+LATER = ("08", "40", "53", "55P03", "57", "58")  # SQLSTATEs of what may work when it is tried again
+OURS = ("0A", "23", "25", "26", "34", "42")  # a statement that is wrong, or came at a wrong time
+THEIRS = ("25006", "42501", "42P01", "42P06")  # of these, what is no mistake of the package
+
+
+def meaning(error: Any, name: str, patience: float) -> Exception:
+    """Return what a ``psycopg.Error`` of the database ``name`` means, to be raised in its place.
+
+    Unavailable for what may work later, InternalError for a mistake of the package, else
+    DataError.
+    """
+    return kind_of(error)(f"{name}: {words_of(error, patience)}.")
+
+
+def kind_of(error: Any) -> type[Exception]:
+    """Return which error a ``psycopg.Error`` is."""
+    state = error.sqlstate or ""
+    bases = {one.__name__ for one in type(error).__mro__}
+    if state.startswith(LATER) or (not state and "OperationalError" in bases):
+        return Unavailable
+    if state.startswith(OURS) and state not in THEIRS:
+        return InternalError
+    if not state and bases & {"ProgrammingError", "IntegrityError", "InternalError"}:
+        return InternalError
+    return DataError
+
+
+def words_of(error: Any, patience: float) -> str:
+    """Return what a ``psycopg.Error`` means and says, in words.
 
     The server's detail is left out: it quotes the row, and so a name.
     """
@@ -56,6 +85,6 @@ def meaning(error: Any, patience: float) -> str:
     for word, meant in WORDS.items():
         if not state and word in said:
             return f"{meant} ({said})"
-    if type(error).__name__ == "OperationalError":
+    if kind_of(error) is Unavailable:
         return f"{NO_SERVER} ({said})"
     return f"the gallery cannot be read or written ({said})"

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from sameplayer.data.images import decode
+from sameplayer.data.images import decode_content
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
 from sameplayer.files import whole_folder
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.gallery import KEY, Gallery, lasting_name
-from sameplayer.gallery.history import Change
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.history import Change, chain_head
+from sameplayer.gallery.key import KEY
+from sameplayer.gallery.pictures import PictureFiles
+from sameplayer.gallery.records import Settings
 from sameplayer.gallery.rows import refresh_mean
-from sameplayer.gallery.settings import write_settings
+from sameplayer.gallery.settings import lasting_name, write_settings
 from sameplayer.gallery.stores import new_database
 
-COPIED = ("question", "picture", "apart", "event", "about", "suppressed", "once", "token")
+COPIED = ("question", "picture", "apart", "event", "about", "suppressed", "once", "token", "seal")
 BATCH = 256
 Progress = Callable[[int, int], None]
 
@@ -42,7 +46,8 @@ def re_embed(
     encoder    what ``load_encoder`` takes
     store      where the new record lies, as in ``create_gallery``
 
-    The new gallery is not calibrated. Raises DataError for a gallery that keeps no pictures, and
+    The gallery can be used meanwhile; it waits only while its rows are copied, at the end. The new
+    gallery is not calibrated. Raises DataError for a gallery that keeps no pictures, and
     where one of them cannot be read.
     """
     own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
@@ -51,20 +56,90 @@ def re_embed(
         gallery.settings, id=secrets.token_hex(8), encoder=named, fingerprint=own.fingerprint(),
         width=own.row_width, likelihood=None,
     )  # fmt: skip
-    with gallery.change(actor, "re-embed") as change, whole_folder(out) as partial:
-        ids = _with_files(gallery, change.cursor)
+    with whole_folder(out, private=True) as partial:
         shutil.copy2(gallery.folder / KEY, partial / KEY)
-        with new_database(partial, store, settings.id) as made, made.write() as cursor:
-            _copy_rows(change.cursor, cursor)
-            write_settings(cursor, settings)
-            for start in range(0, len(ids), BATCH):
-                part = ids[start : start + BATCH]
-                _embed(gallery, own, part, cursor, partial / "pictures")
-                if progress is not None:
-                    progress(start + len(part), len(ids))
-            _new_means(cursor, actor, settings.fingerprint)
-        change.done(copies=[str(out)], encoder=settings.fingerprint)
+        with _Rows(gallery, own, partial, progress) as rows:
+            while len(fresh := rows.missing()) > BATCH:
+                rows.embed(fresh)
+            with gallery.change(actor, "re-embed") as change:
+                ids = _with_files(gallery, change.cursor)
+                rows.finish(ids)
+                with new_database(partial, store, settings.id) as made, made.write() as cursor:
+                    _copy_rows(change.cursor, cursor)
+                    _settle(gallery, cursor, settings, rows, ids, actor)
+                change.done(copies=[str(out)], encoder=settings.fingerprint)
     return len(ids)
+
+
+class _Rows:
+    """The new rows of pictures, in a file of their own, and the pictures' files in a new folder.
+
+    Pictures are embedded while others use the gallery; only ``finish`` runs alone with it.
+    """
+
+    def __init__(
+        self, gallery: Gallery, encoder: Encoder, folder: Path, progress: Progress | None
+    ) -> None:
+        self._gallery, self._encoder, self._progress = gallery, encoder, progress
+        self._files = PictureFiles(folder / "pictures")
+        self._files.folder.mkdir(mode=0o700)
+        self._path = folder / "vectors.partial"
+        self._file = open(self._path, "x+b")  # noqa: SIM115
+        self._row: dict[str, int] = {}  # of each picture
+        self._tried: set[str] = set()
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def missing(self) -> list[str]:
+        """Return the pictures that were not embedded yet."""
+        with self._gallery.database.read() as cursor:
+            ids = _with_files(self._gallery, cursor)
+        return [key for key in ids if key not in self._tried]
+
+    def embed(self, ids: Sequence[str]) -> None:
+        """Embed pictures and copy their files; those that went meanwhile are left out."""
+        for start in range(0, len(ids), BATCH):
+            self._tried.update(ids[start : start + BATCH])
+            found = {key: self._gallery.files.content(key) for key in ids[start : start + BATCH]}
+            self._embed({key: one for key, one in found.items() if one is not None})
+            if self._progress is not None:
+                self._progress(len(self._tried), max(len(self._tried), len(ids)))
+
+    def finish(self, ids: Sequence[str]) -> None:
+        """Embed what is left of these pictures, and remove the files of those that are not there.
+
+        Raises MissingFile for a picture whose file is gone.
+        """
+        for start in range(0, len(left := [key for key in ids if key not in self._row]), BATCH):
+            part = left[start : start + BATCH]
+            self._embed({key: self._gallery.files.read(key) for key in part})
+        self._files.remove(self._row.keys() - set(ids))
+        self._file.flush()
+        if self._progress is not None:
+            self._progress(len(ids), len(ids))
+
+    def of(self, ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Give (picture, bytes of its row)."""
+        size = 4 * self._encoder.row_width
+        for key in ids:
+            self._file.seek(size * self._row[key])
+            yield key, self._file.read(size)
+
+    def _embed(self, contents: dict[str, bytes]) -> None:
+        if not contents:
+            return
+        files = self._gallery.files
+        pictures = [decode_content(str(files.path(key)), one) for key, one in contents.items()]
+        vectors = np.ascontiguousarray(self._encoder.embed(pictures), np.float32)
+        self._files.write(contents)
+        self._row |= {key: len(self._row) + at for at, key in enumerate(contents)}
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(vectors.tobytes())
 
 
 def _with_files(gallery: Gallery, cursor: Cursor) -> list[str]:
@@ -94,24 +169,23 @@ def _insert(cursor: Cursor, table: str, rows: list[tuple[object, ...]]) -> None:
         cursor.many(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 
-def _embed(
-    gallery: Gallery, encoder: Encoder, ids: list[str], cursor: Cursor, folder: Path
+def _settle(
+    gallery: Gallery,
+    cursor: Cursor,
+    settings: Settings,
+    rows: _Rows,
+    ids: Sequence[str],
+    actor: str,
 ) -> None:
-    paths = [gallery.files.path(key) for key in ids]
-    vectors = encoder.embed([decode(path) for path in paths])
-    rows = zip(ids, np.ascontiguousarray(vectors, np.float32), strict=True)
-    cursor.many(
-        "INSERT INTO vector (picture, data) VALUES (?, ?)",
-        [(key, row.tobytes()) for key, row in rows],
-    )
-    for path in paths:
-        to = folder / path.parent.name / path.name
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, to)
-
-
-def _new_means(cursor: Cursor, actor: str, fingerprint: str) -> None:
-    change = Change(cursor, actor, "re-embedded")
+    """Write what is new in the new gallery: settings, rows and means, and their seals."""
+    seals, head = gallery.seals(cursor), chain_head(cursor)
+    cursor.run("DELETE FROM seal WHERE unit IN ('setting', 'vector')")
+    seals.adopt(head, 0)
+    change = Change(cursor, actor, "re-embedded", seals)
+    change.touch("setting", *(one.name for one in fields(Settings)), new=True)
+    write_settings(cursor, settings)
+    change.touch("vector", *ids, new=True)
+    cursor.many("INSERT INTO vector (picture, data) VALUES (?, ?)", rows.of(ids))
     for (person,) in cursor.rows("SELECT id FROM person WHERE pictures > 0 ORDER BY id"):
         refresh_mean(change, person)
-    change.done(encoder=fingerprint)
+    change.done(encoder=settings.fingerprint)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.gallery import KEY, Gallery
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.key import KEY
 from sameplayer.gallery.pictures import KIND
 from sameplayer.gallery.traces import Place, Traces, search
 
@@ -27,6 +28,7 @@ TEXTS = {  # columns of text that stand side by side in a row, in the order of t
     "suppressed": ("hash", "kind", "at"),
     "once": ("key", "request", "response", "at"),
     "token": ("id", "hash", "label", "scopes", "created", "expires", "revoked"),
+    "seal": ("unit", "id", "mac"),
 }  # fmt: skip
 BLOBS = {"vector": "data", "person": "mean"}
 Value = tuple[str, bytes]  # what a kept row says, and its table.column, or "" where it is chance

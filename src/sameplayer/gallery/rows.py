@@ -25,6 +25,9 @@ def add_picture(
         file=None if one.content is None else KIND, high=one.high, wide=one.wide,
         quality=float(one.quality), added=change.at, **{name: getattr(one, name) for name in FACTS},
     )  # fmt: skip
+    change.touch("vector", key, new=True)
+    if one.content is not None:
+        change.seal_file(key, one.content)
     data = np.ascontiguousarray(one.vector, np.float32).tobytes()
     change.cursor.run("INSERT INTO vector (picture, data) VALUES (?, ?)", key, data)
 
@@ -38,6 +41,7 @@ def refresh_mean(change: Change, person: str) -> None:
     mean = None
     if rows:
         mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
+    change.touch("person", person)
     change.cursor.run(
         "UPDATE person SET mean = ?, pictures = ?, revision = ? WHERE id = ?",
         None if mean is None else mean.tobytes(), len(rows), change.seq, person,

@@ -44,3 +44,8 @@ def check_settings(settings: Settings) -> Settings:
     except SettingError as error:
         raise SettingError("known", settings.known, "a share over 0 and below 1") from error
     return replace(settings, basis=check_line("basis", settings.basis))
+
+
+def lasting_name(encoder: str | Path) -> str:
+    """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
+    return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)

@@ -8,13 +8,12 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 
 from sameplayer.data.dates import check_day
-from sameplayer.errors import DataError
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.erasure import Doomed, doomed_persons, doomed_pictures
 from sameplayer.gallery.forget import Receipt, erase, finish
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import BACKWARDS, event_of, iso
 from sameplayer.gallery.history import COLUMNS as EVENT
+from sameplayer.gallery.history import event_of
 from sameplayer.gallery.markers import unfinished
 from sameplayer.gallery.names import merged_into
 from sameplayer.gallery.policy import earliest
@@ -35,20 +34,19 @@ class Loose:
 def due(gallery: Gallery, now: datetime | None = None) -> list[tuple[Person, str]]:
     """Return the persons whose time is over, each with the reason in words.
 
-    now    the moment that counts; None: the clock's
-
-    Raises DataError for a moment before the last event: nobody is forgotten by a wrong clock.
+    now    the moment that counts; None: the clock's. A clock that is behind forgets nobody too
+           early; what was written while it was ahead counts as written then
     """
     days = gallery.renewed().retention
     with gallery.database.read() as cursor:
-        return list(_persons(cursor, days, _moment(cursor, now)))
+        return list(_persons(cursor, days, _moment(now)))
 
 
 def loose(gallery: Gallery, now: datetime | None = None) -> list[Loose]:
     """Return the pictures whose time is over though no person's is: removed ones, old questions."""
     days = gallery.renewed().retention
     with gallery.database.read() as cursor:
-        return list(_loose(cursor, days, _moment(cursor, now)))
+        return list(_loose(cursor, days, _moment(now)))
 
 
 def sweep(
@@ -101,15 +99,8 @@ def _planned(doomed: Doomed, key: str) -> Receipt:
     )  # fmt: skip
 
 
-def _moment(cursor: Cursor, now: datetime | None) -> datetime:
-    moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
-    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
-    if found is not None and moment < datetime.fromisoformat(found[0]) - BACKWARDS:
-        raise DataError(
-            f"The clock says {iso(moment)}, but the gallery's last event is of {found[0]}; "
-            "nothing was forgotten. Set the clock."
-        )
-    return moment
+def _moment(now: datetime | None) -> datetime:
+    return datetime.now(UTC) if now is None else now.astimezone(UTC)
 
 
 def _persons(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[tuple[Person, str]]:

@@ -11,13 +11,14 @@
     suppressed   keyed hashes of what was forgotten and must not come back
     once         answers to requests that were sent with a key, so that a repeat changes nothing
     token        who may use the HTTP API, as hashes
+    seal         keyed digests of the rows above and of the picture files, see ``seals``
 
 Ids are random. A text in {braces} is a type that the two databases call differently.
 """
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 
 TABLES = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -108,13 +109,17 @@ CREATE TABLE token (
   revoked TEXT
 );
 """
+SEAL = """
+CREATE TABLE seal (unit TEXT NOT NULL, id TEXT NOT NULL, mac TEXT NOT NULL, PRIMARY KEY (unit, id))
+"""
+UPGRADES = {1: SEAL}  # statements that make tables of this format those of the next
 
 CHANGED = ("person", "question", "picture")  # tables whose rows an event changes and undo restores
 
 # Tables that hold something of a person, all of whose old bytes go when one is forgotten.
-ERASED = ("person", "question", "picture", "vector", "apart", "event", "about", "once")
+ERASED = ("person", "question", "picture", "vector", "apart", "event", "about", "once", "seal")
 
 
 def statements(types: dict[str, str]) -> list[str]:
     """Return the statements that make the tables, with a database's names of types."""
-    return [one.strip() for one in TABLES.format(**types).split(";") if one.strip()]
+    return [one.strip() for one in (TABLES + SEAL).format(**types).split(";") if one.strip()]

@@ -120,6 +120,7 @@ def _owner(cursor: Cursor, picture: str) -> set[tuple[str, str]]:
 def _mark(change: Change, event: Event) -> None:
     """Say in the event who undid it; the event that an undone undo had undone has effect again."""
     sql = "UPDATE event SET undone_by = ? WHERE seq = ?"
+    change.touch("undone", event.seq, _origin(event))
     change.cursor.run(sql, change.seq, event.seq)
     if event.kind == "undo":
         change.cursor.run(sql, None, _origin(event))

@@ -22,7 +22,7 @@ import pandas as pd
 from sameplayer.data.cells import write_csv
 from sameplayer.data.names import control_character
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.files import whole_file, write_text
+from sameplayer.files import private_folder, whole_file, write_text
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 
@@ -38,12 +38,12 @@ LATER = ("could_be", "could_be_probability")  # columns that older logs do not h
 
 
 def save_log(log: PlayerLog, folder: str | Path) -> Path:
-    """Write the log's files into a folder, new or not, and return it.
+    """Write the log's files into a folder, and return it; nobody else may look into a new one.
 
     Other files in the folder stay. Videos are named relative to the folder where that is possible.
     Raises DataError for what cannot be written.
     """
-    folder = Path(folder)
+    folder = private_folder(folder)
     facts = folder / "log.json"
     try:
         facts.unlink(missing_ok=True)  # until all is written there is no log here

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import logging
 import traceback
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from sameplayer.errors import ConfigError, MissingFile, SameplayerError, WeightsError
+from sameplayer.errors import (
+    ConfigError,
+    MissingFile,
+    SameplayerError,
+    Unavailable,
+    WeightsError,
+)
 
 logger = logging.getLogger("sameplayer.serve")
 LONGEST = 200  # letters of what was found that are said back
@@ -56,17 +63,22 @@ def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
         return Refused(error.status_code, str(error.detail), headers=dict(error.headers or {}))
     if isinstance(error, SameplayerError):
         return _of_ours(error, hide or {})
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    logger.error("%s in %s", type(error).__name__, [f"{one.name}:{one.lineno}" for one in last])
+    logger.error("%s in %s", type(error).__name__, " < ".join(_places(error)))
     return Refused(500, "the server failed; it is our mistake", do="send the time of it to whoever "
                    "runs the server")  # fmt: skip
+
+
+def _places(error: BaseException) -> list[str]:
+    """Return where an error came from, the innermost first: no message, in which a name may be."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in frames]
 
 
 def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
     said = str(error)
     for text, instead in sorted(hide.items(), key=lambda one: -len(one[0])):
         said = said.replace(text, instead)
-    if _of_database(error):
+    if isinstance(error, Unavailable):
         return Refused(503, said, do="send it again later", headers={"Retry-After": "5"})
     if type(error).__name__ == "Stale":
         return Refused(409, said, do="look again, then decide")
@@ -75,12 +87,6 @@ def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
     if isinstance(error, WeightsError) or (type(error) is ConfigError):
         logger.error("%s", said)
     return Refused(422, said)
-
-
-def _of_database(error: SameplayerError) -> bool:
-    cause = error.__cause__
-    names = ("OperationalError", "DatabaseError", "InterfaceError")
-    return cause is not None and type(cause).__name__ in names
 
 
 def invalid(errors: Any) -> Refused:

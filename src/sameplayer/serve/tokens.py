@@ -73,6 +73,7 @@ def make_token(
     until = None if expires is None else _moment(expires)
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with gallery.change(actor, "token") as change:
+        change.touch("token", key, new=True)
         change.cursor.run(
             f"INSERT INTO token (hash, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL)",
             hash_of(secret), key, cleaned, " ".join(chosen), change.at, until,
@@ -109,6 +110,7 @@ def revoke_token(gallery: Gallery, key: str, *, actor: str = "") -> Token:
         if row is None:
             raise MissingFile(f"No token {wanted!r} in this gallery; expected the id of one.")
         if row[5] is None:
+            change.touch("token", wanted)
             change.cursor.run("UPDATE token SET revoked = ? WHERE id = ?", change.at, wanted)
             change.done(token=wanted, revoked=True)
             row = (*row[:5], change.at)

@@ -1,0 +1,199 @@
+"""Are the rows, the files and the folder of a gallery as it wrote them?"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.history import chain_head
+from sameplayer.gallery.index import last_change
+from sameplayer.gallery.key import KEY
+from sameplayer.gallery.residue import MARKER
+from sameplayer.gallery.rows import unit_mean
+from sameplayer.gallery.sealing import keys_of
+from sameplayer.gallery.seals import FILE, UNITS, Key, Seals
+from sameplayer.gallery.stores import ADDRESS
+
+STEP = 256  # persons or pictures that are looked at within one read
+SAME = 1e-6  # a mean is computed anew, by another order of sums at most
+OTHER = "by other means than the gallery"
+WORDS = {  # what a row is, where the name of its table does not say it
+    "vector": "vector of picture", "apart": "word of whom it does not show, picture",
+    "suppressed": "what must not come back,", "undone": "who undid event",
+}  # fmt: skip
+
+
+def broken_seals(gallery: Gallery) -> Iterator[str]:
+    """Give the rows and picture files that were changed, added or removed by other means."""
+    with gallery.database.read() as cursor:
+        yield from _wrong_head(cursor, gallery.seals(cursor))
+    for unit in UNITS:
+        name = WORDS.get(unit, unit)
+        for key, wrong in _wrong_rows(gallery, unit):
+            yield f"{name} {key}: {wrong} {OTHER}"
+    yield from _changed_files(gallery)
+
+
+def _wrong_head(cursor: Cursor, seals: Seals) -> Iterator[str]:
+    """Give what is wrong with the seals as a whole and with the end of the chain."""
+    head, last = seals.head(), chain_head(cursor)
+    if not seals.is_head(head):
+        yield f"the head of the seals was changed {OTHER}"
+    if seals.is_key() is None:
+        yield f"what tells whether the key is the gallery's was removed {OTHER}"
+    if head.seq > last.seq:
+        yield f"events {last.seq + 1} to {head.seq}: removed at the end of the chain"
+    elif tuple(last) != (head.seq, head.hash):
+        yield f"event {last.seq}: the end of the chain was written {OTHER}"
+    if head.changed != last_change(cursor):
+        yield f"the number of the last change was changed {OTHER}"
+    if head.sum != seals.whole():
+        yield f"seals were added, changed or removed {OTHER}"
+
+
+def _wrong_rows(gallery: Gallery, unit: str) -> Iterator[tuple[Key, str]]:
+    """Give the key of each row that does not fit its seal, and what happened to it."""
+    for keys in _sealed(gallery, unit):
+        with gallery.database.read() as cursor:
+            seals = gallery.seals(cursor)
+            kept, now = seals.kept(unit, keys), seals.computed(unit, keys)
+        for key, mac in kept.items():
+            if now.get(key) != mac:
+                yield key, "changed" if key in now else "removed"
+
+    def rows(sql: str, *values: object) -> list[tuple]:
+        with gallery.database.read() as cursor:
+            return cursor.rows(sql, *values)
+
+    for keys in keys_of(rows, unit):
+        with gallery.database.read() as cursor:
+            seals = gallery.seals(cursor)
+            kept, now = seals.kept(unit, keys), seals.computed(unit, keys)
+        yield from ((key, "added") for key in now if key not in kept)
+
+
+def _sealed(gallery: Gallery, unit: str) -> Iterator[list[Key]]:
+    """Give the keys of a unit's seals, in parts."""
+    last = ""
+    while True:
+        with gallery.database.read() as cursor:
+            rows = cursor.rows(
+                "SELECT id FROM seal WHERE unit = ? AND id > ? ORDER BY id LIMIT ?",
+                unit, last, STEP,
+            )  # fmt: skip
+        if not rows:
+            return
+        number = unit in UNITS and isinstance(UNITS[unit].first, int)
+        yield [int(row[0]) if number else row[0] for row in rows]
+        last = rows[-1][0]
+
+
+def _changed_files(gallery: Gallery) -> Iterator[str]:
+    """Give the pictures whose file is not the one that was written, nor gone."""
+    for part in _rows(gallery, "picture", "id, file"):
+        keys = [str(key) for key, file in part if file is not None]
+        with gallery.database.read() as cursor:
+            seals = gallery.seals(cursor)
+            kept = seals.kept(FILE, keys)
+            for key in seals.computed("picture", keys):  # those that are still there
+                content = gallery.files.content(str(key))
+                if content is not None and seals.of_file(str(key), content) != kept.get(key):
+                    yield f"picture {key}: its file was changed {OTHER}"
+
+
+def wrong_files(gallery: Gallery) -> list[str]:
+    """Compare the folder's files with the rows; what changes meanwhile is looked at twice."""
+    files = gallery.files
+    there = {path for path in files.folder.rglob("*") if not path.is_dir()}
+    journals = {path for path in there if files.is_journal(path)}
+    known = {files.path(key) for path in journals for key in files.named(path)}
+    rows = [key for part in _rows(gallery, "picture", "id, file") for key, file in part if file]
+    known.update(files.path(key) for key in rows)
+    missing = [key for key in sorted(rows) if files.path(key) not in there and _lost(gallery, key)]
+    own = {gallery.folder / KEY, gallery.folder / ADDRESS, files.folder, *gallery.database.own()}
+    beside = {path for path in gallery.folder.iterdir() if not path.name.startswith(MARKER)}
+    return [
+        *(f"picture {key}: its file is gone" for key in missing),
+        *(f"{path.relative_to(gallery.folder)}: a file of no picture"
+          for path in sorted(there - known - journals) if path.exists()),
+        *(f"{path.name}: no part of the gallery; it may be a copy of what is in it"
+          for path in sorted(beside - own)),
+    ]  # fmt: skip
+
+
+def open_to_others(gallery: Gallery) -> list[str]:
+    """Return what every user of the machine may read, in words."""
+    if os.name != "posix" or not _mode(gallery.folder) & stat.S_IXOTH:
+        return []
+    found = [
+        path.name
+        for path in (gallery.folder / KEY, gallery.files.folder, *gallery.database.own())
+        if path.exists() and _mode(path) & stat.S_IROTH
+    ]
+    if not found:
+        return []
+    return [
+        f"every user of this machine may read {', '.join(found)}; "
+        f"run: chmod -R go-rwx {gallery.folder}"
+    ]
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode
+
+
+def _lost(gallery: Gallery, picture: str) -> bool:
+    if gallery.files.path(picture).exists():
+        return False
+    with gallery.database.read() as cursor:
+        return cursor.one("SELECT 1 FROM picture WHERE id = ?", picture) is not None
+
+
+def wrong_means(gallery: Gallery) -> Iterator[str]:
+    """Give the persons whose mean or count is not that of their pictures."""
+    for part in _rows(gallery, "person", "id"):
+        with gallery.database.read() as cursor:
+            for (key,) in part:
+                yield from _wrong_mean(cursor, key)
+
+
+def _wrong_mean(cursor: Cursor, person: str) -> Iterator[str]:
+    said = cursor.one("SELECT pictures, mean FROM person WHERE id = ?", person)
+    rows = cursor.rows(
+        "SELECT vector.data FROM picture LEFT JOIN vector ON vector.picture = picture.id "
+        "WHERE picture.person = ? AND picture.state = 'kept' ORDER BY picture.id", person,
+    )  # fmt: skip
+    if said is None:  # forgotten meanwhile
+        return
+    if any(row[0] is None for row in rows):
+        yield f"person {person}: a picture has no vector"
+        return
+    if said[0] != len(rows):
+        yield f"person {person}: {said[0]} pictures by the row, {len(rows)} are there"
+    elif rows:
+        mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
+        held = np.frombuffer(said[1] or b"", np.float32)
+        if held.shape != mean.shape or np.abs(held - mean).max() > SAME:
+            yield f"person {person}: the mean is not that of the pictures"
+    elif said[1] is not None:
+        yield f"person {person}: a mean, but no pictures"
+
+
+def _rows(gallery: Gallery, table: str, columns: str) -> Iterator[list[tuple]]:
+    """Give the rows of a table by id, in parts: no long read holds up an erasure."""
+    last = ""
+    while True:
+        with gallery.database.read() as cursor:
+            rows = cursor.rows(
+                f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT ?", last, STEP
+            )
+        if not rows:
+            return
+        yield rows
+        last = rows[-1][0]
