@@ -265,12 +265,12 @@ def test_a_long_life_leaves_nothing_in_unused_parts_of_pages(gallery, pictures) 
     """Pages are split and joined again and again: what moved must not stay where it was."""
     rng = np.random.default_rng(0)
     there: list[str] = []
-    for step in range(60):
+    for step in range(30):
         name = f"Quirin {step:03d} {'x' * int(rng.integers(1, 150))}"
         made = pictures(100 + step, int(rng.integers(1, 6)), content=None)
         enrol_pictures(gallery, {name: made}, actor="me")
         there.append(name)
-        if len(there) > 12:
+        if len(there) > 10:
             gone = there.pop(int(rng.integers(len(there))))
             assert forget(gallery, gone, actor="me").bytes_found == 0
             content = (gallery.folder / "gallery.sqlite").read_bytes()

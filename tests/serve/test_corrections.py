@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -11,6 +13,10 @@ import pytest
 from sameplayer.errors import MissingFile
 from sameplayer.gallery.asking import ask_ready
 from tests.serve.test_api import error
+
+OTHER = """import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT name FROM person ORDER BY name"):
+    print(row[0])"""
 
 
 @pytest.fixture
@@ -126,3 +132,19 @@ def test_an_id_of_another_gallery_is_not_found(client, address, gallery) -> None
     for path, body in (("questions/{}/nobody", None), ("persons/{}/rename", {"name": "X"})):
         error(one.post(f"{address}/{path.format(other)}", json=body, headers=seen(1)), 404)
     error(one.post(f"{address}/events/999999/undo"), 404)
+
+
+def test_what_is_enrolled_after_forgetting_stays_beside_other_programs(
+    client, address, gallery, pictures
+) -> None:
+    """Another program that ends removes the log of a record that nobody else seems to use."""
+    admin, bea = client("admin", "correct", "answer"), gallery.person("Bea")
+    there = f"{address}/persons/{bea.id}"
+    assert admin.post(f"{there}/forget", json={}, headers=seen(bea.revision)).status_code == 200
+    other = [sys.executable, "-c", OTHER, str(gallery.folder / "gallery.sqlite")]
+    subprocess.run(other, check=True)
+    rows = [one.vector.tolist() for one in pictures(7)]
+    made = admin.post(f"{address}/enrol/vectors", json={"name": "Dora", "vectors": rows})
+    assert made.json()["added"] == 4, made.text
+    said = subprocess.run(other, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["Ann", "Cleo", "Dora"]

@@ -16,6 +16,11 @@ from sameplayer.gallery.tables import FORMAT, statements
 
 FILE = "gallery.sqlite"
 APPLICATION = 0x53504C47  # "SPLG", in the file's header
+HEADER = b"SQLite format 3\0"  # what the file begins with
+PAGE = 16384  # bytes
+NEXT = 4  # bytes at the beginning of a page that say where a long value goes on
+LOG = "-wal"  # ends the name of the write-ahead log: a head, then pages, each with a head
+LOG_HEAD, FRAME_HEAD = 32, 24  # bytes
 PATIENCE = 10.0  # seconds to wait for another writer, or for readers when bytes are erased
 Row = tuple[Any, ...]
 
@@ -61,6 +66,15 @@ class Database(Protocol):
 
     def files(self) -> list[Path]:
         """Return the files in which rows lie, as far as this machine can see them."""
+
+    def own_texts(self, cursor: Cursor) -> list[bytes]:
+        """Return what stands in the files beside rows, such as the names of tables."""
+
+    def page(self, file: Path, offset: int) -> tuple[int, int]:
+        """Return the ends of the page around an offset of one of ``files``.
+
+        A long value goes on in another page, which may lie elsewhere.
+        """
 
     def remains(self) -> list[str]:
         """Return where ``erase`` leaves bytes that were deleted, in words; nothing: nowhere."""
@@ -155,8 +169,18 @@ class SqliteDatabase:
         self.erase()
 
     def files(self) -> list[Path]:
-        names = (self.path.name, self.path.name + "-wal", self.path.name + "-journal")
-        return [self.path.with_name(name) for name in names if self.path.with_name(name).exists()]
+        path = self.path.resolve()  # SQLite keeps its other files beside the file itself
+        found = (path, *(path.with_name(path.name + end) for end in (LOG, "-journal")))
+        return [one for one in found if one.exists()]
+
+    def own_texts(self, cursor: Cursor) -> list[bytes]:
+        rows = cursor.rows("SELECT type || name || tbl_name, sql FROM sqlite_schema")
+        return [HEADER, *(text.encode() for row in rows for text in row if text)]
+
+    def page(self, file: Path, offset: int) -> tuple[int, int]:
+        start, head = (LOG_HEAD, FRAME_HEAD) if file.name.endswith(LOG) else (0, 0)
+        page = start + (offset - start) // (head + PAGE) * (head + PAGE) + head
+        return page + NEXT, page + PAGE
 
     def remains(self) -> list[str]:
         return []
@@ -206,7 +230,7 @@ class SqliteDatabase:
 
     def _create(self) -> None:
         connection = self._connection()
-        connection.execute("PRAGMA page_size = 16384")
+        connection.execute(f"PRAGMA page_size = {PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")

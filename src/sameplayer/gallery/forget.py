@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.gallery.database import Cursor
@@ -258,7 +259,7 @@ def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
 def _left(gallery: Gallery, marker: Marker, residue: Residue) -> str:
     """Say where bytes are left, and what to do."""
     shown = ", ".join(
-        f"{one.what} in {one.file.relative_to(gallery.folder)} at byte {one.offset}"
+        f"{one.what} in {_named(gallery, one.file)} at byte {one.offset}"
         for one in residue.places[:SHOWN]
     )
     more = len(residue.places) - SHOWN
@@ -268,3 +269,8 @@ def _left(gallery: Gallery, marker: Marker, residue: Residue) -> str:
         "lie in the folder, end other programs that have the gallery open, and run the same "
         "command again: it finishes this."
     )
+
+
+def _named(gallery: Gallery, path: Path) -> Path:
+    """Return a path as seen from the gallery's folder, if it lies there."""
+    return path.relative_to(gallery.folder) if path.is_relative_to(gallery.folder) else path

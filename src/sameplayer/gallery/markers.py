@@ -36,7 +36,7 @@ class Marker:
 
     def path(self, gallery: Gallery) -> Path:
         """Return the file of the marker."""
-        return gallery.folder / f"{MARKER}{self.key}.json"
+        return gallery.folder / f"forget-{self.key}.json"
 
 
 def keep_marker(gallery: Gallery, marker: Marker) -> None:
@@ -50,7 +50,7 @@ def keep_marker(gallery: Gallery, marker: Marker) -> None:
 
 def unfinished(gallery: Gallery, cursor: Cursor) -> list[Marker]:
     """Return the deletions that were done and have no receipt."""
-    found = [_read(gallery, path) for path in sorted(gallery.folder.glob(f"{MARKER}*.json"))]
+    found = [_read(gallery, path) for path in _files(gallery) if path.suffix == ".json"]
     return [one for one in found if one is not None and _stands(cursor, one)]
 
 
@@ -69,7 +69,7 @@ def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
     Call it within ``Gallery.change``: another deletion may be on its way otherwise.
     """
     standing = {one.path(gallery) for one in unfinished(gallery, cursor)}
-    for path in gallery.folder.glob(f"{MARKER}*"):
+    for path in _files(gallery):
         if path not in standing:
             path.unlink(missing_ok=True)
 
@@ -77,6 +77,12 @@ def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
 def has_receipt(cursor: Cursor, key: str) -> bool:
     """Tell whether a deletion is finished."""
     return _event(cursor, key, "receipt") is not None
+
+
+def _files(gallery: Gallery) -> list[Path]:
+    """Return the markers, whole or not; what else has such a name is none."""
+    found = gallery.folder.glob("forget-*")
+    return sorted(path for path in found if MARKER.fullmatch(path.name))
 
 
 def _stands(cursor: Cursor, marker: Marker) -> bool:

@@ -22,11 +22,12 @@ from typing import Any
 
 from sameplayer.errors import DataError, import_extra
 from sameplayer.gallery.connections import Connections, PostgresCursor
-from sameplayer.gallery.database import PATIENCE
+from sameplayer.gallery.database import PATIENCE, Cursor
 from sameplayer.gallery.postgres_errors import meaning
 from sameplayer.gallery.stores import Address
 from sameplayer.gallery.tables import ERASED, FORMAT, statements
 
+PAGE = 8192  # bytes, unless the server was built otherwise
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
 MARK = f"sameplayer gallery, format {FORMAT}"  # the comment of the schema
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -124,6 +125,13 @@ class PostgresDatabase:
             Path(name).name + "*")) if re.fullmatch(re.escape(Path(name).name) + r"(\.\d+)?",
             one.name)]  # fmt: skip
         return [one for one in found if os.access(one, os.R_OK)]
+
+    def own_texts(self, cursor: Cursor) -> list[bytes]:
+        return []  # they lie in tables of the server's
+
+    def page(self, file: Path, offset: int) -> tuple[int, int]:
+        start = offset - offset % PAGE
+        return start, start + PAGE
 
     def remains(self) -> list[str]:
         with self._told(), self._pool.lent() as connection:
