@@ -3,7 +3,8 @@
     SameplayerError             everything below; the command line prints it and exits with 2
     ├── DataError               a folder, table, picture or name is not as expected
     │   ├── MissingFile         there is no file or folder of this name
-    │   └── Stale               what is to be changed was changed since it was looked at
+    │   ├── Stale               what is to be changed was changed since it was looked at
+    │   └── Unavailable         something outside prevents it now; the same call succeeds later
     ├── WeightsError            weights, checkpoints or presets cannot be loaded
     ├── ConfigError             a setting is unknown or out of range
     │   ├── SettingError        one setting: its name, what was found, what is expected
@@ -37,6 +38,10 @@ class MissingFile(DataError):  # noqa: N818
 
 class Stale(DataError):  # noqa: N818
     """What is to be changed was changed since it was looked at; nothing was done."""
+
+
+class Unavailable(DataError):  # noqa: N818
+    """Something outside prevents it now; once that is gone, the same call succeeds."""
 
 
 class WeightsError(SameplayerError):

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.errors import DataError, MissingFile, SettingError
+from sameplayer.errors import DataError, MissingFile, SettingError, Unavailable
 from sameplayer.gallery.asking import ask_ready, ask_vectors
 from sameplayer.gallery.audit import verify
 from sameplayer.gallery.changes import confirm, merge, rename, split
 from sameplayer.gallery.database import SqliteDatabase
 from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.export import export_person
 from sameplayer.gallery.forget import forget, readmit
 from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.history import broken_links, events
@@ -293,3 +294,55 @@ def test_a_stale_copy_in_the_unused_part_of_a_page_goes_too(gallery, pictures) -
         receipt = forget(again, "Ann Testname", actor="t")
     assert receipt.bytes_found == 0
     assert b"Ann Testname" not in _everything(gallery.folder)
+
+
+def _stuck(gallery: Gallery, name: str) -> Path:
+    """Delete a person so that it cannot be finished while the file that is returned is there."""
+    copy = gallery.folder / "copy.txt"
+    copy.write_text(gallery.person(name).id + name)
+    with pytest.raises(Unavailable, match="bytes are left"):
+        forget(gallery, name, actor="me")
+    return copy
+
+
+@sqlite_alone
+def test_who_is_there_is_meant_before_a_deletion_that_is_not_finished(gallery, pictures) -> None:
+    """Under a name that differs in case only, and under the same name once it is readmitted."""
+    enrol_pictures(gallery, {"Ann Lee": pictures(5), "Dora": pictures(6)}, actor="me")
+    first, second = gallery.person("Ann Lee").id, gallery.person("Dora").id
+    with gallery.change("me", "rename") as change:
+        change.set("person", second, name="ann lee")
+        change.done()
+    copy = _stuck(gallery, "Ann Lee")
+    assert forget(gallery, "ann lee", actor="me").person == second
+    with pytest.raises(MissingFile):
+        forget(gallery, "ann lee", actor="me")
+    readmit(gallery, "Ann Lee", actor="me", basis="consent")
+    enrol_pictures(gallery, {"Ann Lee": pictures(8)}, actor="me")
+    third = gallery.person("Ann Lee").id
+    with pytest.raises(Unavailable, match=third):
+        forget(gallery, "Ann Lee", actor="me")
+    copy.unlink()
+    assert [forget(gallery, "Ann Lee", actor="me").person for _ in range(2)] == [third, first]
+    with pytest.raises(MissingFile):
+        forget(gallery, first, actor="me")
+
+
+@sqlite_alone
+def test_a_deletion_that_was_stopped_still_tells_of_the_copies(gallery, tmp_path: Path) -> None:
+    export_person(gallery, "Ann", tmp_path / "given.zip", actor="me")
+    _stuck(gallery, "Ann").unlink()
+    (copy,) = forget(gallery, "Ann", actor="me").copies
+    assert str(tmp_path / "given.zip") in copy
+
+
+def test_a_picture_that_cannot_be_removed_is_finished_later(gallery, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise DataError("cannot be removed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gallery.files, "remove", fail)
+        with pytest.raises(Unavailable, match=r"deleted from the record.*cannot be removed"):
+            forget(gallery, "Ann", actor="me")
+    assert forget(gallery, "Ann", actor="me").pictures == 4
+    assert verify(gallery).wrong == ()

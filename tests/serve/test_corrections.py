@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import sqlite3
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 
 import pytest
+from starlette.testclient import TestClient
 
 from sameplayer.errors import MissingFile
 from sameplayer.gallery.asking import ask_ready
@@ -148,3 +152,46 @@ def test_what_is_enrolled_after_forgetting_stays_beside_other_programs(
     assert made.json()["added"] == 4, made.text
     said = subprocess.run(other, capture_output=True, text=True, check=True).stdout
     assert said.split() == ["Ann", "Cleo", "Dora"]
+
+
+@pytest.fixture
+def reader(gallery) -> Iterator[sqlite3.Connection]:
+    """Another program that reads the record until it is closed."""
+    gallery.database.patience = 0.05
+    found = sqlite3.connect(gallery.folder / "gallery.sqlite")
+    found.execute("BEGIN")
+    found.execute("SELECT count(*) FROM person").fetchone()
+    yield found
+    found.close()
+
+
+def test_a_stopped_forgetting_is_finished_by_the_same_request(
+    client, address, gallery, reader
+) -> None:
+    bea, admin = gallery.person("Bea"), client("admin")
+    there = f"{address}/persons/{bea.id}/forget"
+    for _ in range(2):
+        said = admin.post(there, json={}, headers=seen(bea.revision))
+        error(said, 503)
+        assert int(said.headers["Retry-After"]) > 0
+    reader.close()
+    done = admin.post(there, json={}, headers=seen(bea.revision))
+    assert (done.status_code, done.json()["person"], done.json()["pictures"]) == (200, bea.id, 4)
+    error(admin.post(there, json={}, headers=seen(bea.revision)), 404)
+
+
+def test_a_stopped_forgetting_is_finished_on_its_page(app, gallery, reader) -> None:
+    bea, page = gallery.person("Bea"), TestClient(app)
+    there = f"/g/{gallery.settings.id}/forget/{bea.id}"
+    page.post("/login", data={"token": "owner-of-the-tests"})
+    word = re.search(r'name="word" value="([^"]+)"', page.get(there).text)[1]
+    form = {"word": word, "name": "Bea", "revision": str(bea.revision)}
+    stopped = page.post(there, data=form)
+    assert (stopped.status_code, "Retry-After" in stopped.headers) == (503, True)
+    for text in (stopped.text, page.get(there).text):
+        assert "Not finished yet" in text
+        assert "Finish it" in text
+    reader.close()
+    done = page.post(there, data={"word": word})
+    assert (done.status_code, bea.id in done.text) == (200, True)
+    assert page.get(there).status_code == 404

@@ -8,11 +8,12 @@ this in between, a marker with keyed fingerprints is left, by which the same com
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.errors import DataError, MissingFile, SettingError
+from sameplayer.errors import DataError, MissingFile, SettingError, Unavailable
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.enrolment import clean_name, name_hash
 from sameplayer.gallery.erasure import Doomed, delete, doomed_persons
@@ -23,6 +24,7 @@ from sameplayer.gallery.markers import (
     has_receipt,
     keep_marker,
     pending_marker,
+    said_hash,
     settle_markers,
 )
 from sameplayer.gallery.residue import Residue, look_for
@@ -85,13 +87,15 @@ class Receipt:
 def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Receipt:
     """Delete every byte of a person, and of everyone merged into that person; there is no undo.
 
-    person    name or id; one whose forgetting was stopped is found by both, and is finished
+    person    name or id; where nobody has it now, a deletion of that person that was stopped is
+              finished
     reason    why, in words that name nobody: they stay
 
     The pictures and the names do not come back by enrolling, see ``readmit``.
 
-    Raises MissingFile for nobody, DataError where bytes are left: while another program reads the
-    gallery they stay in its files. The rows are gone all the same, and the same call finishes it.
+    Raises MissingFile for nobody, Unavailable where bytes are left: while another program reads
+    the gallery they stay in its files. The rows are gone all the same, and the same call finishes
+    it.
     """
     marker = pending_marker(gallery, person)
     if marker is not None:
@@ -137,7 +141,7 @@ def erase(
         settle_markers(gallery, change.cursor)
         key, doomed = collect(change.cursor)
         traces, notes = _traces(gallery, doomed)
-        names = sorted({name_hash(gallery, name) for _, name in doomed.names})
+        names = sorted({said_hash(gallery, name) for _, name in doomed.names})
         rows = delete(change, doomed)
         if keep_out:
             notes += _keep_out(gallery, change, doomed)
@@ -148,56 +152,55 @@ def erase(
         files = [one.id for one in doomed.pictures if one.has_file]
         journal = gallery.files.journal(files) if files else None
         change.about(key)
-        marker = Marker(key, change.seq, tuple(names), counts, tuple(notes), traces)
+        copies = tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies)
+        marker = Marker(key, change.seq, tuple(names), counts, tuple(notes), copies, traces)
         keep_marker(gallery, marker)
         change.done(**facts, **counts)
     if journal is not None:
-        gallery.files.remove(files)
+        with _not_finished(marker):
+            gallery.files.remove(files)
         journal.unlink(missing_ok=True)
-    copies = tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies)
-    return finish(gallery, marker, actor, copies, started)
+    return finish(gallery, marker, actor, started)
 
 
-def finish(
-    gallery: Gallery,
-    marker: Marker,
-    actor: str,
-    copies: tuple[str, ...] | None = None,
-    started: float | None = None,
-) -> Receipt:
+def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None = None) -> Receipt:
     """Overwrite the bytes of a deletion, look for what is left, and write the receipt.
 
-    Raises DataError where another program reads the gallery, or bytes are left.
+    Raises Unavailable where another program reads the gallery, or bytes are left.
     """
     began = time.perf_counter() if started is None else started
-    if started is None:
-        with gallery.database.write() as cursor:
-            gallery.files.settle(cursor)
-    try:
+    with _not_finished(marker):
+        if started is None:
+            with gallery.database.write() as cursor:
+                gallery.files.settle(cursor)
         gallery.database.erase()
+        erased = time.perf_counter()
+        gallery.index.let_go()
+        residue = look_for(gallery, marker.traces)
+        if residue.places:  # a page may hold stale copies where its rows once were
+            gallery.database.rewrite()
+            residue = look_for(gallery, marker.traces)
+    if residue.places:
+        raise Unavailable(_left(gallery, marker, residue))
+    seconds, searched = erased - began, time.perf_counter() - erased
+    head = _write_receipt(gallery, marker, actor, residue)
+    return Receipt(
+        marker.key, marker.counts["persons"], marker.counts["pictures"], marker.counts["rows"],
+        marker.counts["events"], residue.bytes_found, marker.copies, residue.files, head,
+        seconds, searched, (*marker.notes, *residue.notes, *gallery.database.remains()),
+    )  # fmt: skip
+
+
+@contextmanager
+def _not_finished(marker: Marker) -> Iterator[None]:
+    """Say of an error that the rows are gone all the same."""
+    try:
+        yield
     except DataError as error:
-        raise DataError(
+        raise Unavailable(
             f"{marker.key} is deleted from the record and cannot be brought back, but not "
             f"finished: {error}"
         ) from error
-    erased = time.perf_counter()
-    gallery.index.let_go()
-    residue = look_for(gallery, marker.traces)
-    if residue.places:  # a page may hold stale copies where its rows once were
-        gallery.database.rewrite()
-        residue = look_for(gallery, marker.traces)
-    if residue.places:
-        raise DataError(_left(gallery, marker, residue))
-    seconds, searched = erased - began, time.perf_counter() - erased
-    head = _write_receipt(gallery, marker, actor, residue)
-    if copies is None:
-        count = marker.counts["copies"]
-        copies = ("see the events of kind export",) if count else ()
-    return Receipt(
-        marker.key, marker.counts["persons"], marker.counts["pictures"], marker.counts["rows"],
-        marker.counts["events"], residue.bytes_found, copies, residue.files, head,
-        seconds, searched, (*marker.notes, *residue.notes, *gallery.database.remains()),
-    )  # fmt: skip
 
 
 def _write_receipt(gallery: Gallery, marker: Marker, actor: str, residue: Residue) -> str:

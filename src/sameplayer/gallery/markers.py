@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import write_text
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.enrolment import name_hash
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.residue import MARKER
 from sameplayer.gallery.traces import Traces, read_traces
 
@@ -21,9 +22,10 @@ class Marker:
 
     key       id of the person, or of the deletion
     event     number of the event that deleted the rows
-    names     keyed hashes of the person's names
+    names     keyed hashes of the person's names, see ``said_hash``
     counts    what was deleted
     notes     what the receipt will say besides
+    copies    exports that somebody may still have, in words for the receipt
     traces    what to look for
     """
 
@@ -32,6 +34,7 @@ class Marker:
     names: tuple[str, ...]
     counts: dict[str, int]
     notes: tuple[str, ...]
+    copies: tuple[str, ...]
     traces: Traces
 
     def path(self, gallery: Gallery) -> Path:
@@ -43,7 +46,8 @@ def keep_marker(gallery: Gallery, marker: Marker) -> None:
     """Write the file of a deletion: before its transaction ends."""
     facts = {
         "key": marker.key, "event": marker.event, "names": marker.names,
-        "counts": marker.counts, "notes": marker.notes, **marker.traces.record(),
+        "counts": marker.counts, "notes": marker.notes, "copies": marker.copies,
+        **marker.traces.record(),
     }  # fmt: skip
     write_text(marker.path(gallery), json.dumps(facts))
 
@@ -55,12 +59,25 @@ def unfinished(gallery: Gallery, cursor: Cursor) -> list[Marker]:
 
 
 def pending_marker(gallery: Gallery, who: str) -> Marker | None:
-    """Return the unfinished deletion of a person, by id or by a name that was the person's."""
+    """Return the latest unfinished deletion of a person, by id or by a name that was the person's.
+
+    None where a person who is there has that id or name: it is that person who is meant.
+    """
+    hashed = said_hash(gallery, who)
     with gallery.database.read() as cursor:
-        for marker in unfinished(gallery, cursor):
-            if marker.key == who or name_hash(gallery, who) in marker.names:
-                return marker
-    return None
+        with suppress(MissingFile):
+            find_person(cursor, who)
+            return None
+        found = [
+            one for one in unfinished(gallery, cursor) if one.key == who or hashed in one.names
+        ]
+    return max(found, key=lambda one: one.event, default=None)
+
+
+def said_hash(gallery: Gallery, name: str) -> str:
+    """Return the keyed hash of a name as it is spelt: another spelling is another person's."""
+    spelt = " ".join(unicodedata.normalize("NFC", name).split())
+    return gallery.digest("spelt", spelt.encode("utf-8", "surrogatepass"))
 
 
 def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
@@ -104,7 +121,7 @@ def _read(gallery: Gallery, path: Path) -> Marker | None:
         traces = read_traces(gallery.secret("traces"), facts, path)
         return Marker(
             facts["key"], facts["event"], tuple(facts["names"]), facts["counts"],
-            tuple(facts["notes"]), traces,
+            tuple(facts["notes"]), tuple(facts.get("copies", ())), traces,
         )  # fmt: skip
     except FileNotFoundError:  # it was finished at this moment
         return None

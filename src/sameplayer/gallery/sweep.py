@@ -1,18 +1,22 @@
-"""Forgetting whose time is over: by the day a person must go, by retention, after removal."""
+"""Forgetting whose time is over: by the day a person must go, by retention, after removal.
+
+Thirty days are 30 times 24 hours, to the millisecond: what is exactly so old stays, what is older
+goes. The day after which a person must go ends when it ends in UTC."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, Unavailable
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.erasure import Doomed, doomed_persons, doomed_pictures
 from sameplayer.gallery.forget import Receipt, erase, finish
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import BACKWARDS, event_of, iso
+from sameplayer.gallery.history import event_of
 from sameplayer.gallery.history import COLUMNS as EVENT
 from sameplayer.gallery.markers import unfinished
 from sameplayer.gallery.records import Person, check_day
@@ -29,23 +33,35 @@ class Loose:
     why: str
 
 
+class Incomplete(Unavailable):  # noqa: N818
+    """Not everything could be forgotten: the receipts of the rest, and what failed, in words."""
+
+    def __init__(self, receipts: list[Receipt], errors: list[str]) -> None:
+        self.receipts, self.errors = receipts, errors
+        lines = "".join(f"\n  {one}" for one in errors)
+        super().__init__(
+            f"{len(errors)} of {len(receipts) + len(errors)} could not be forgotten, the others "
+            f"were:{lines}\nRemove what prevents it, and sweep again."
+        )
+
+
 def due(gallery: Gallery, now: datetime | None = None) -> list[tuple[Person, str]]:
     """Return the persons whose time is over, each with the reason in words.
 
     now    the moment that counts; None: the clock's
 
-    Raises DataError for a moment before the last event: nobody is forgotten by a wrong clock.
+    The last event does not count: a clock that was once ahead keeps nobody longer.
     """
     days = gallery.renewed().retention
     with gallery.database.read() as cursor:
-        return list(_persons(cursor, days, _moment(cursor, now)))
+        return list(_persons(cursor, days, _moment(now)))
 
 
 def loose(gallery: Gallery, now: datetime | None = None) -> list[Loose]:
     """Return the pictures whose time is over though no person's is: removed ones, old questions."""
     days = gallery.renewed().retention
     with gallery.database.read() as cursor:
-        return list(_loose(cursor, days, _moment(cursor, now)))
+        return list(_loose(cursor, days, _moment(now)))
 
 
 def sweep(
@@ -56,7 +72,7 @@ def sweep(
     dry_run    delete nothing: the receipts say what would be deleted
 
     Persons who were removed, and pictures, may come back by enrolling; others may not, see
-    ``readmit``.
+    ``readmit``. Raises Incomplete, at the end, where some of it failed: the rest is done.
     """
     persons, pictures = due(gallery, now), loose(gallery, now)
     if dry_run:
@@ -66,11 +82,19 @@ def sweep(
             ]
     with gallery.database.read() as cursor:
         stopped = unfinished(gallery, cursor)
-    receipts = [finish(gallery, marker, actor) for marker in stopped]
-    for person, why in persons:
-        receipts.append(_forget_person(gallery, person, why, actor))
-    for one in pictures:
-        receipts.append(_forget_pictures(gallery, one, actor))
+    work: list[tuple[str, Callable[[], Receipt]]] = [
+        *((one.key, partial(finish, gallery, one, actor)) for one in stopped),
+        *((one.id, partial(_forget_person, gallery, one, why, actor)) for one, why in persons),
+        *((one.why, partial(_forget_pictures, gallery, one, actor)) for one in pictures),
+    ]
+    receipts, errors = [], []
+    for what, do in work:
+        try:
+            receipts.append(do())
+        except DataError as error:
+            errors.append(f"{what}: {error}")
+    if errors:
+        raise Incomplete(receipts, errors)
     return receipts
 
 
@@ -98,15 +122,8 @@ def _planned(doomed: Doomed, key: str) -> Receipt:
     )  # fmt: skip
 
 
-def _moment(cursor: Cursor, now: datetime | None) -> datetime:
-    moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
-    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
-    if found is not None and moment < datetime.fromisoformat(found[0]) - BACKWARDS:
-        raise DataError(
-            f"The clock says {iso(moment)}, but the gallery's last event is of {found[0]}; "
-            "nothing was forgotten. Set the clock."
-        )
-    return moment
+def _moment(now: datetime | None) -> datetime:
+    return datetime.now(UTC) if now is None else now.astimezone(UTC)
 
 
 def _persons(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[tuple[Person, str]]:

@@ -19,6 +19,7 @@ from sameplayer.gallery import changes, undo
 from sameplayer.gallery.export import export_person
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.history import Event
+from sameplayer.gallery.markers import pending_marker
 from sameplayer.gallery.review import counts, queue
 from sameplayer.serve.api_read import GalleryId, Most, PersonId, api_router
 from sameplayer.serve.guard import Called, needs
@@ -262,10 +263,14 @@ def undo_event(
 def forget_person(
     caller: Called, gallery: GalleryId, person: PersonId, body: ForgetIn, seen: Seen = None
 ) -> ReceiptOut:
-    """Delete every byte of a person; there is no undo."""
-    refuse_stale(caller, person, expected(seen))
-    receipt = forget(caller.gallery, person, actor=caller.actor, reason=body.reason)
-    caller.service.dropped(gallery)
+    """Delete every byte of a person; there is no undo. After a 503 the same request finishes it."""
+    revision = expected(seen)
+    if pending_marker(caller.gallery, person) is None:
+        refuse_stale(caller, person, revision)
+    try:
+        receipt = forget(caller.gallery, person, actor=caller.actor, reason=body.reason)
+    finally:
+        caller.service.dropped(gallery)
     return told(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi.responses import Response
 
-from sameplayer.errors import SameplayerError
+from sameplayer.errors import SameplayerError, Unavailable
 from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
+from sameplayer.gallery.markers import pending_marker
 from sameplayer.serve.api_correct import exported
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
@@ -62,23 +63,36 @@ def export(caller: By, page: Shown, person: str) -> Response:
 @router.get("/forget/{person}")
 @needs("admin")
 def forget_page(caller: By, page: Shown, person: str) -> Response:
-    """What would go, and the question whether it shall."""
+    """What would go, and the question whether it shall; or what is left to finish."""
+    if pending_marker(caller.gallery, person) is not None:
+        return page.show("forget.html.j2", person=None, key=person)
     return page.show("forget.html.j2", person=person_by_id(caller.gallery, person))
 
 
 @router.post("/forget/{person}")
 @needs("admin")
 def forget_now(caller: By, page: Shown, person: str) -> Response:
-    """Forget, once the name was typed."""
-    found = person_by_id(caller.gallery, person)
-    typed = " ".join(page.one("name").split())
-    if typed != found.name or found.id != person:
-        return page.show("forget.html.j2", 422, person=found, notice="That is not the name.")
-    if found.revision != revision_of(page, "revision"):
-        words = "Somebody changed this person meanwhile. Look again, then decide."
-        return page.show("forget.html.j2", 409, person=found, notice=words)
-    receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
-    caller.service.dropped(caller.gallery.settings.id)
+    """Forget, once the name was typed; finish what was stopped."""
+    if pending_marker(caller.gallery, person) is None:
+        found = person_by_id(caller.gallery, person)
+        typed = " ".join(page.one("name").split())
+        if typed != found.name or found.id != person:
+            words = "That is not the name."
+            return page.show("forget.html.j2", 422, person=found, notice=words)
+        if found.revision != revision_of(page, "revision"):
+            words = "Somebody changed this person meanwhile. Look again, then decide."
+            return page.show("forget.html.j2", 409, person=found, notice=words)
+    try:
+        receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
+    except Unavailable as error:
+        refused = as_refused(error, caller.service.hidden)
+        shown = page.show(
+            "forget.html.j2", 503, person=None, key=person, notice=refused.said["what"]
+        )
+        shown.headers.update(refused.headers or {})
+        return shown
+    finally:
+        caller.service.dropped(caller.gallery.settings.id)
     return page.show("receipt.html.j2", receipt=receipt)
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from sameplayer.errors import ConfigError, MissingFile, SameplayerError, WeightsError
+from sameplayer.errors import (
+    ConfigError,
+    MissingFile,
+    SameplayerError,
+    Unavailable,
+    WeightsError,
+)
 
 logger = logging.getLogger("sameplayer.serve")
 LONGEST = 200  # letters of what was found that are said back
@@ -66,7 +72,7 @@ def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
     said = str(error)
     for text, instead in sorted(hide.items(), key=lambda one: -len(one[0])):
         said = said.replace(text, instead)
-    if _of_database(error):
+    if isinstance(error, Unavailable) or _of_database(error):
         return Refused(503, said, do="send it again later", headers={"Retry-After": "5"})
     if type(error).__name__ == "Stale":
         return Refused(409, said, do="look again, then decide")
