@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from sameplayer.errors import MissingFile
 from sameplayer.gallery.asking import ask_ready
+from tests.gallery.test_outside import watched
 from tests.serve.test_api import error
 
 OTHER = """import sqlite3, sys
@@ -114,7 +115,9 @@ def test_a_person_is_exported_and_forgotten_by_an_admin_alone(
     there = f"{address}/persons/{bea.id}"
     error(client("read", "answer", "correct").post(f"{there}/export"), 403)
     admin = client("admin")
-    zipped = zipfile.ZipFile(io.BytesIO(admin.post(f"{there}/export").content))
+    with watched() as opened:
+        zipped = zipfile.ZipFile(io.BytesIO(admin.post(f"{there}/export").content))
+    assert not [path for path in opened if ".zip" in path]
     assert zipped.testzip() is None
     assert any(name.endswith(".json") for name in zipped.namelist())
     revision = gallery.person("Bea").revision

@@ -230,7 +230,7 @@ def _traces(gallery: Gallery, doomed: Doomed) -> tuple[Traces, list[str]]:
         pieces += name_pieces(person, name)
         if len(name.encode()) < SHORT:
             notes.append("a name is too short to be looked for alone; it was, beside the id")
-    for mean in doomed.means:
+    for mean in doomed.means.values():
         pieces += vector_pieces(mean)
     for one in doomed.pictures:
         pieces += [("picture id", one.id.encode()), *vector_pieces(one.vector)]

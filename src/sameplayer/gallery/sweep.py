@@ -16,8 +16,8 @@ from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.erasure import Doomed, doomed_persons, doomed_pictures
 from sameplayer.gallery.forget import Receipt, erase, finish
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import event_of
 from sameplayer.gallery.history import COLUMNS as EVENT
+from sameplayer.gallery.history import event_of
 from sameplayer.gallery.markers import unfinished
 from sameplayer.gallery.records import Person, check_day
 
@@ -33,7 +33,7 @@ class Loose:
     why: str
 
 
-class Incomplete(Unavailable):  # noqa: N818
+class Incomplete(Unavailable):
     """Not everything could be forgotten: the receipts of the rest, and what failed, in words."""
 
     def __init__(self, receipts: list[Receipt], errors: list[str]) -> None:

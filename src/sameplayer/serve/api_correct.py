@@ -6,9 +6,7 @@ meanwhile is refused with 409, and nothing is applied.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Query, Response
@@ -16,7 +14,6 @@ from fastapi import Path as InPath
 from pydantic import BaseModel
 
 from sameplayer.gallery import changes, undo
-from sameplayer.gallery.export import export_person
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.history import Event
 from sameplayer.gallery.markers import pending_marker
@@ -37,7 +34,13 @@ from sameplayer.serve.schemas import (
     told,
 )  # fmt: skip
 from sameplayer.serve.service import Caller
-from sameplayer.serve.telling import answer_told, event_told, person_by_id, picture_told
+from sameplayer.serve.telling import (
+    answer_told,
+    event_told,
+    exported,
+    person_by_id,
+    picture_told,
+)
 
 router = api_router()
 QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
@@ -279,17 +282,7 @@ def forget_person(
 @needs("admin")
 def export(caller: Called, gallery: GalleryId, person: PersonId) -> Response:
     """Everything of one person, as a zip; it is an event, for it is a copy."""
-    return Response(exported(caller, person), media_type="application/zip")
-
-
-def exported(caller: Caller, person: str) -> bytes:
-    """Return the zip of a person; nothing of it stays on the server's disk."""
-    found = person_by_id(caller.gallery, person)
-    with tempfile.TemporaryDirectory(prefix="sameplayer-") as folder:
-        # The name stands in the receipt of a later forgetting, so that the copy can be found.
-        path = Path(folder) / f"downloaded-by-token-{caller.token.id}.zip"
-        export_person(caller.gallery, found.id, path, actor=caller.actor)
-        return path.read_bytes()
+    return exported(caller, person)
 
 
 def refuse_stale(caller: Caller, person: str, seen: int) -> None:

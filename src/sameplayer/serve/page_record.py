@@ -8,11 +8,10 @@ from sameplayer.errors import SameplayerError, Unavailable
 from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.markers import pending_marker
-from sameplayer.serve.api_correct import exported
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
-from sameplayer.serve.telling import names_of, person_by_id
+from sameplayer.serve.telling import exported, names_of, person_by_id
 from sameplayer.serve.tokens import list_tokens
 
 router = page_router()
@@ -54,10 +53,9 @@ def undo(caller: By, page: Shown) -> Response:
 def export(caller: By, page: Shown, person: str) -> Response:
     """Everything of one person, as a zip."""
     named = f'attachment; filename="person-{person_by_id(caller.gallery, person).id}.zip"'
-    return Response(
-        exported(caller, person), media_type="application/zip",
-        headers={"Content-Disposition": named},
-    )  # fmt: skip
+    answer = exported(caller, person)
+    answer.headers["Content-Disposition"] = named
+    return answer
 
 
 @router.get("/forget/{person}")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from fastapi.responses import StreamingResponse
+
 from sameplayer.errors import MissingFile
+from sameplayer.gallery.export import zipped_person
 from sameplayer.gallery.gallery import KEPT, PERSON, Gallery, find_person
 from sameplayer.gallery.history import Event
 from sameplayer.gallery.records import Answer, Kept, Person
@@ -18,6 +23,9 @@ from sameplayer.serve.schemas import (
     RestOut,
     told,
 )  # fmt: skip
+from sameplayer.serve.service import Caller
+
+CHUNK = 1 << 16  # bytes of a zip that are sent together
 
 
 def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
@@ -87,6 +95,20 @@ def picture_bytes(gallery: Gallery, key: str) -> bytes:
 def picture_told(kept: Kept) -> PictureOut:
     """Return a picture's facts."""
     return told(PictureOut, kept, shown=kept.file is not None)
+
+
+def exported(caller: Caller, person: str) -> StreamingResponse:
+    """Return the zip of a person; the record says so before the first byte leaves."""
+    zipped = zipped_person(caller.gallery, person_by_id(caller.gallery, person).id)
+    # The name stands in the receipt of a later forgetting, so that the copy can be found.
+    zipped.note(f"downloaded-by-token-{caller.token.id}.zip", caller.actor)
+
+    def parts() -> Iterator[bytes]:
+        with zipped:
+            while part := zipped.file.read(CHUNK):
+                yield part
+
+    return StreamingResponse(parts(), media_type="application/zip")
 
 
 def answer_told(answer: Answer) -> AnswerOut:
