@@ -3,8 +3,9 @@
     SameplayerError             everything below; the command line prints it and exits with 2
     ├── DataError               a folder, table, picture or name is not as expected
     │   ├── MissingFile         there is no file or folder of this name
-    │   ├── Stale               what is to be changed was changed since it was looked at
-    │   └── Unavailable         something outside prevents it now; the same call succeeds later
+    │   ├── Unavailable         a database is locked, full, stopped or out of reach: try again
+    │   ├── Unfinished          somebody's deletion could not be finished: do the same again
+    │   └── Stale               what is to be changed was changed since it was looked at
     ├── WeightsError            weights, checkpoints or presets cannot be loaded
     ├── ConfigError             a setting is unknown or out of range
     │   ├── SettingError        one setting: its name, what was found, what is expected
@@ -36,12 +37,16 @@ class MissingFile(DataError):  # noqa: N818
     """There is no file or folder of this name."""
 
 
+class Unavailable(DataError):  # noqa: N818
+    """A database cannot be used now: locked, full, stopped or out of reach. Try again later."""
+
+
+class Unfinished(Unavailable):
+    """A person is deleted, but bytes may be left; the same call finishes it."""
+
+
 class Stale(DataError):  # noqa: N818
     """What is to be changed was changed since it was looked at; nothing was done."""
-
-
-class Unavailable(DataError):  # noqa: N818
-    """Something outside prevents it now; once that is gone, the same call succeeds."""
 
 
 class WeightsError(SameplayerError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import shutil
 import sqlite3
 import threading
 import time
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, Unavailable
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.database import SqliteDatabase
 from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.history import broken_links, chain_head
 from sameplayer.gallery.stores import open_database
@@ -277,7 +279,7 @@ def test_a_folder_instead_of_a_file_is_told(gallery: Gallery) -> None:
     database.close()
     path.rename(path.with_suffix(".old"))
     path.mkdir()
-    with pytest.raises(DataError, match="cannot be opened"):
+    with pytest.raises(DataError, match="was moved, replaced or deleted"):
         with database.read() as cursor:
             cursor.rows("SELECT * FROM person")
 
@@ -285,3 +287,29 @@ def test_a_folder_instead_of_a_file_is_told(gallery: Gallery) -> None:
 def _set(gallery: Gallery, pragma: str) -> None:
     assert isinstance(gallery.database, SqliteDatabase)
     gallery.database._connection().execute(f"PRAGMA {pragma}").fetchall()
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("what", ["club", "club/gallery.sqlite", "club/pictures"])
+@pytest.mark.parametrize("instead", ["nothing", "a copy"])
+def test_what_was_moved_is_not_written_to(
+    gallery: Gallery, pictures, tmp_path: Path, what: str, instead: str
+) -> None:
+    """Neither into the files that are still open, nor into others under the same name."""
+    place, away = tmp_path / what, tmp_path / "away"
+    place.rename(away)
+    if instead == "a copy":
+        (shutil.copytree if away.is_dir() else shutil.copy)(away, place)
+    before = sorted(tmp_path.rglob("*"))
+    for change in (
+        lambda: enrol_pictures(gallery, {"Dora": pictures(9)}, actor="me"),
+        lambda: forget(gallery, "Ann", actor="me"),
+    ):
+        with pytest.raises(Unavailable, match="was moved, replaced or deleted"):
+            change()
+    assert sorted(tmp_path.rglob("*")) == before
+    if place.is_dir():
+        shutil.rmtree(place)
+    away.rename(place)
+    assert enrol_pictures(gallery, {"Dora": pictures(9)}, actor="me").added == 4
+    assert forget(gallery, "Dora", actor="me").bytes_found == 0

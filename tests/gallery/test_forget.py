@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.errors import DataError, MissingFile, SettingError, Unavailable
+from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.asking import ask_ready, ask_vectors
 from sameplayer.gallery.audit import verify
 from sameplayer.gallery.changes import confirm, merge, rename, split
@@ -300,7 +300,7 @@ def _stuck(gallery: Gallery, name: str) -> Path:
     """Delete a person so that it cannot be finished while the file that is returned is there."""
     copy = gallery.folder / "copy.txt"
     copy.write_text(gallery.person(name).id + name)
-    with pytest.raises(Unavailable, match="bytes are left"):
+    with pytest.raises(Unfinished, match="bytes are left"):
         forget(gallery, name, actor="me")
     return copy
 
@@ -320,7 +320,7 @@ def test_who_is_there_is_meant_before_a_deletion_that_is_not_finished(gallery, p
     readmit(gallery, "Ann Lee", actor="me", basis="consent")
     enrol_pictures(gallery, {"Ann Lee": pictures(8)}, actor="me")
     third = gallery.person("Ann Lee").id
-    with pytest.raises(Unavailable, match=third):
+    with pytest.raises(Unfinished, match=third):
         forget(gallery, "Ann Lee", actor="me")
     copy.unlink()
     assert [forget(gallery, "Ann Lee", actor="me").person for _ in range(2)] == [third, first]
@@ -342,7 +342,7 @@ def test_a_picture_that_cannot_be_removed_is_finished_later(gallery, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(gallery.files, "remove", fail)
-        with pytest.raises(Unavailable, match=r"deleted from the record.*cannot be removed"):
+        with pytest.raises(Unfinished, match=r"deleted from the record.*cannot be removed"):
             forget(gallery, "Ann", actor="me")
     assert forget(gallery, "Ann", actor="me").pictures == 4
     assert verify(gallery).wrong == ()

@@ -276,3 +276,11 @@ def test_a_bucket_fills_again_and_recent_things_go_by_age_and_size() -> None:
     assert kept.get(first) == "abc"
     now[0] = 15.0
     assert [kept.get(one) for one in (first, third)] == ["abc", None]
+
+
+def test_a_gallery_that_was_moved_is_not_ready(client, gallery, address, tmp_path) -> None:
+    gallery.folder.rename(tmp_path / "away")
+    one = client()
+    assert one.get("/readyz").status_code == 503
+    (tmp_path / "away").rename(gallery.folder)
+    assert one.get("/readyz").status_code == 200

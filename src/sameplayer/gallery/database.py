@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sameplayer.errors import DataError, MissingFile
+from sameplayer.gallery.place import Identity, identity, refuse_moved
 from sameplayer.gallery.tables import FORMAT, statements
 
 FILE = "gallery.sqlite"
@@ -122,6 +123,7 @@ class SqliteDatabase:
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._identity: Identity | None = None
         if create:
             with self._told():
                 self._create()
@@ -131,6 +133,7 @@ class SqliteDatabase:
         else:
             with self._told():
                 self._refuse_foreign()
+        self._identity = identity(self.path)
 
     @contextmanager
     def read(self) -> Iterator[SqliteCursor]:
@@ -215,6 +218,8 @@ class SqliteDatabase:
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection; a forked process opens its own."""
+        if self._identity is not None:
+            refuse_moved(self.path, self._identity)
         kept: tuple[int, sqlite3.Connection] | None = getattr(self._local, "kept", None)
         if kept is not None and kept[0] == os.getpid():
             return kept[1]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.errors import DataError, MissingFile, SettingError, Unavailable
+from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.enrolment import clean_name, name_hash
 from sameplayer.gallery.erasure import Doomed, delete, doomed_persons
@@ -93,7 +93,7 @@ def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Re
 
     The pictures and the names do not come back by enrolling, see ``readmit``.
 
-    Raises MissingFile for nobody, Unavailable where bytes are left: while another program reads
+    Raises MissingFile for nobody, Unfinished where bytes are left: while another program reads
     the gallery they stay in its files. The rows are gone all the same, and the same call finishes
     it.
     """
@@ -166,7 +166,7 @@ def erase(
 def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None = None) -> Receipt:
     """Overwrite the bytes of a deletion, look for what is left, and write the receipt.
 
-    Raises Unavailable where another program reads the gallery, or bytes are left.
+    Raises Unfinished where another program reads the gallery, or bytes are left.
     """
     began = time.perf_counter() if started is None else started
     with _not_finished(marker):
@@ -181,7 +181,7 @@ def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None =
             gallery.database.rewrite()
             residue = look_for(gallery, marker.traces)
     if residue.places:
-        raise Unavailable(_left(gallery, marker, residue))
+        raise Unfinished(_left(gallery, marker, residue))
     seconds, searched = erased - began, time.perf_counter() - erased
     head = _write_receipt(gallery, marker, actor, residue)
     return Receipt(
@@ -197,7 +197,7 @@ def _not_finished(marker: Marker) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise Unavailable(
+        raise Unfinished(
             f"{marker.key} is deleted from the record and cannot be brought back, but not "
             f"finished: {error}"
         ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import write_text
 from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.place import identity, refuse_moved
 
 KIND = ".jpg"
 
@@ -24,6 +25,7 @@ class PictureFiles:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._identity = identity(self.folder)
 
     def path(self, picture: str) -> Path:
         """Return where a picture's file is."""
@@ -72,8 +74,19 @@ class PictureFiles:
                     f"{self.path(picture)}: cannot be removed ({error.strerror})."
                 ) from error
 
+    def refuse_moved(self) -> None:
+        """Refuse (Unavailable) to go on where the folder is not the one that was opened."""
+        if self._identity is None:
+            self._identity = identity(self.folder)
+        else:
+            refuse_moved(self.folder, self._identity)
+
     def settle(self, cursor: Cursor) -> None:
-        """Finish what was stopped: call it first within every ``Database.write``."""
+        """Finish what was stopped: call it first within every ``Database.write``.
+
+        Raises Unavailable where the folder was moved: nothing is written to another one.
+        """
+        self.refuse_moved()
         for path in sorted(self.folder.glob("journal-*")):
             if path.suffix == ".partial":
                 path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from fastapi import Header, Query, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel
 
+from sameplayer.errors import Unfinished
 from sameplayer.gallery import changes, undo
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.history import Event
@@ -38,8 +39,9 @@ from sameplayer.serve.telling import (
     answer_told,
     event_told,
     exported,
-    person_by_id,
+    not_finished,
     picture_told,
+    refuse_stale,
 )
 
 router = api_router()
@@ -272,6 +274,8 @@ def forget_person(
         refuse_stale(caller, person, revision)
     try:
         receipt = forget(caller.gallery, person, actor=caller.actor, reason=body.reason)
+    except Unfinished as error:
+        raise not_finished(caller, error) from error
     finally:
         caller.service.dropped(gallery)
     return told(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
@@ -283,14 +287,6 @@ def forget_person(
 def export(caller: Called, gallery: GalleryId, person: PersonId) -> Response:
     """Everything of one person, as a zip; it is an event, for it is a copy."""
     return exported(caller, person)
-
-
-def refuse_stale(caller: Caller, person: str, seen: int) -> None:
-    """Refuse (409) what names an old revision of a person."""
-    found = person_by_id(caller.gallery, person)
-    if found.id != person or found.revision != seen:
-        raise Refused(409, "this person was changed since you looked", where="header If-Match",
-                      expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
 
 
 def _said(change: Callable[..., Event], caller: Caller, *what: Any, seen: str | None) -> EventOut:

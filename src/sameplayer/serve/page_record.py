@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi.responses import Response
 
-from sameplayer.errors import SameplayerError, Unavailable
+from sameplayer.errors import SameplayerError, Unfinished
 from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.markers import pending_marker
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
-from sameplayer.serve.telling import exported, names_of, person_by_id
+from sameplayer.serve.telling import exported, names_of, not_finished, person_by_id
 from sameplayer.serve.tokens import list_tokens
 
 router = page_router()
@@ -82,8 +82,8 @@ def forget_now(caller: By, page: Shown, person: str) -> Response:
             return page.show("forget.html.j2", 409, person=found, notice=words)
     try:
         receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
-    except Unavailable as error:
-        refused = as_refused(error, caller.service.hidden)
+    except Unfinished as error:
+        refused = not_finished(caller, error)
         shown = page.show(
             "forget.html.j2", 503, person=None, key=person, notice=refused.said["what"]
         )

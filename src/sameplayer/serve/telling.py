@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fastapi.responses import StreamingResponse
 
-from sameplayer.errors import MissingFile
+from sameplayer.errors import MissingFile, Unfinished
 from sameplayer.gallery.export import zipped_person
 from sameplayer.gallery.gallery import KEPT, PERSON, Gallery, find_person
 from sameplayer.gallery.history import Event
@@ -74,6 +74,14 @@ def person_by_id(gallery: Gallery, key: str) -> Person:
         return find_person(cursor, key)
 
 
+def refuse_stale(caller: Caller, person: str, seen: int) -> None:
+    """Refuse (409) what names an old revision of a person."""
+    found = person_by_id(caller.gallery, person)
+    if found.id != person or found.revision != seen:
+        raise Refused(409, "this person was changed since you looked", where="header If-Match",
+                      expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
+
+
 def kept_picture(gallery: Gallery, key: str) -> Kept:
     """Return a picture that is kept; MissingFile where there is none."""
     with gallery.database.read() as cursor:
@@ -109,6 +117,15 @@ def exported(caller: Caller, person: str) -> StreamingResponse:
                 yield part
 
     return StreamingResponse(parts(), media_type="application/zip")
+
+
+def not_finished(caller: Caller, error: Unfinished) -> Refused:
+    """Return what is told (503) of a deletion that could not be finished."""
+    said = str(error)
+    for text, instead in caller.service.hidden.items():
+        said = said.replace(text, instead)
+    return Refused(503, said, do="send the same request again: it finishes this",
+                   headers={"Retry-After": "5"})  # fmt: skip
 
 
 def answer_told(answer: Answer) -> AnswerOut:
