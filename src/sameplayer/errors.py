@@ -4,6 +4,7 @@
     ├── DataError               a folder, table, picture or name is not as expected
     │   ├── MissingFile         there is no file or folder of this name
     │   ├── Unavailable         a database is locked, full, stopped or out of reach: try again
+    │   ├── Unfinished          somebody's deletion could not be finished: do the same again
     │   └── Stale               what is to be changed was changed since it was looked at
     ├── WeightsError            weights, checkpoints or presets cannot be loaded
     ├── ConfigError             a setting is unknown or out of range
@@ -40,6 +41,10 @@ class MissingFile(DataError):  # noqa: N818
 
 class Unavailable(DataError):  # noqa: N818
     """A database cannot be used now: locked, full, stopped or out of reach. Try again later."""
+
+
+class Unfinished(Unavailable):
+    """A person is deleted, but bytes may be left; the same call finishes it."""
 
 
 class Stale(DataError):  # noqa: N818

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import resource
+import shutil
 import sqlite3
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.errors import DataError, InternalError
+from sameplayer.errors import DataError, InternalError, Unavailable
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.audit import verify
 from sameplayer.gallery.database import INHERITED, SqliteDatabase
@@ -280,7 +281,7 @@ def test_a_folder_instead_of_a_file_is_told(gallery: Gallery) -> None:
     database.close()
     path.rename(path.with_suffix(".old"))
     path.mkdir()
-    with pytest.raises(DataError, match="cannot be opened"):
+    with pytest.raises(DataError, match="was moved, replaced or deleted"):
         with database.read() as cursor:
             cursor.rows("SELECT * FROM person")
 
@@ -341,3 +342,28 @@ def test_a_copy_that_cannot_be_written_to_can_be_read_asked_and_audited(
         with pytest.raises(DataError, match="read-only; nothing was changed"):
             forget(copy, "Ann", actor="me")
     assert {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*")} == files
+
+
+@pytest.mark.parametrize("what", ["club", "club/gallery.sqlite", "club/pictures"])
+@pytest.mark.parametrize("instead", ["nothing", "a copy"])
+def test_what_was_moved_is_not_written_to(
+    gallery: Gallery, pictures, tmp_path: Path, what: str, instead: str
+) -> None:
+    """Neither into the files that are still open, nor into others under the same name."""
+    place, away = tmp_path / what, tmp_path / "away"
+    place.rename(away)
+    if instead == "a copy":
+        (shutil.copytree if away.is_dir() else shutil.copy)(away, place)
+    before = sorted(tmp_path.rglob("*"))
+    for change in (
+        lambda: enrol_pictures(gallery, {"Dora": pictures(9)}, actor="me"),
+        lambda: forget(gallery, "Ann", actor="me"),
+    ):
+        with pytest.raises(Unavailable, match="was moved, replaced or deleted"):
+            change()
+    assert sorted(tmp_path.rglob("*")) == before
+    if place.is_dir():
+        shutil.rmtree(place)
+    away.rename(place)
+    assert enrol_pictures(gallery, {"Dora": pictures(9)}, actor="me").added == 4
+    assert forget(gallery, "Dora", actor="me").bytes_found == 0

@@ -16,8 +16,9 @@ from sameplayer.gallery import gallery as module
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.connections import IDLE, numbered
 from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.postgres import PostgresDatabase
+from sameplayer.gallery.postgres import PostgresDatabase, rows_kept
 from sameplayer.gallery.postgres_errors import STATES
 from sameplayer.gallery.stores import ADDRESS, Address, open_database
 from tests.postgres_server import PASSWORD_ROLE, Server
@@ -425,3 +426,22 @@ def test_without_psycopg_the_extra_is_named(gallery: Gallery, monkeypatch) -> No
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[postgres\]"):
         open_gallery(gallery.folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [([("copy_table_data", "3 dead row versions cannot be removed yet.\nCPU: user: 0.01 s")], 3),
+     ([("copy_table_data", "0 tote Zeilenversionen können noch nicht entfernt werden.\n1.")], 0),
+     ([("other", "7 of something"), ("copy_table_data", "A\u00fan no se pueden: 12.")], 12),
+     ([("copy_table_data", "rows: 3 of 5")], None), ([("other", "3 rows")], None), ([], None)],
+)  # fmt: skip
+def test_what_was_kept_is_known_in_every_language_or_said_to_be_unknown(said, kept, store):
+    assert rows_kept(said) == kept
+
+
+def test_a_server_that_does_not_say_what_it_kept_is_named_in_the_receipt(
+    gallery: Gallery, monkeypatch
+) -> None:
+    assert not [one for one in forget(gallery, "Ann", actor="me").notes if "does not say" in one]
+    monkeypatch.setattr("sameplayer.gallery.postgres.REWRITER", "another")
+    assert [one for one in forget(gallery, "Bea", actor="me").notes if "does not say" in one]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from sameplayer.cli import main
 from sameplayer.errors import SettingError
 from sameplayer.gallery.asking import ask_ready
 from sameplayer.gallery.audit import verify
@@ -13,7 +14,7 @@ from sameplayer.gallery.changes import remove_pictures
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.policy import set_policy
 from sameplayer.gallery.records import Consent
-from sameplayer.gallery.sweep import due, loose, sweep
+from sameplayer.gallery.sweep import Incomplete, due, loose, sweep
 from sameplayer.gallery.undo import undo
 
 NOW = datetime.now(UTC)
@@ -100,6 +101,49 @@ def test_a_clock_behind_the_last_event_forgets_by_its_own_day(gallery) -> None:
     assert sweep(gallery, actor="me", now=datetime(2019, 12, 31, tzinfo=UTC)) == []
     assert len(sweep(gallery, actor="me", now=NOW - timedelta(days=1))) == 1
     assert len(gallery.persons()) == 2
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_longer(gallery) -> None:
+    set_policy(gallery, "Ann", actor="me", expires="2020-01-01")
+    with gallery.database.write() as cursor:
+        cursor.run("UPDATE event SET at = ?", "2020-06-01T00:00:00.000+00:00")
+    assert len(sweep(gallery, actor="me", now=datetime(2020, 1, 3, tzinfo=UTC))) == 1
+    assert [one.name for one in gallery.persons()] == ["Bea", "Cleo"]
+
+
+def test_the_last_day_ends_in_utc_and_the_last_moment_is_kept(gallery) -> None:
+    set_policy(gallery, "Ann", actor="me", expires="2026-12-31")
+    west = timezone(timedelta(hours=-8))
+    assert _names(gallery, datetime(2026, 12, 31, 15, 59, tzinfo=west)) == {}
+    assert set(_names(gallery, datetime(2026, 12, 31, 16, 0, tzinfo=west))) == {"Ann"}
+    gallery.set("me", retention=100)
+    added = datetime.fromisoformat(max(
+        one.added for one in gallery.pictures(gallery.person("Bea").id)
+    ))  # fmt: skip
+    assert "Bea" not in _names(gallery, added + timedelta(days=100))
+    assert "Bea" in _names(gallery, added + timedelta(days=100, milliseconds=1))
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_one_deletion_that_fails_stops_no_other(gallery, pictures, capsys) -> None:
+    enrol_pictures(gallery, {"Dora Testname": pictures(7)}, actor="me")
+    for name in ("Ann", "Bea", "Dora Testname"):
+        set_policy(gallery, name, actor="me", expires="2026-01-01")
+    copy = gallery.folder / "copy.txt"
+    copy.write_bytes(b"Dora Testname")
+    key = gallery.person("Dora Testname").id
+    for forgotten in (2, 0):
+        with pytest.raises(Incomplete, match=rf"{key}: .*in copy\.txt at byte 0") as error:
+            sweep(gallery, actor="me")
+        assert (len(error.value.receipts), len(error.value.errors)) == (forgotten, 1)
+    assert [one.name for one in gallery.persons()] == ["Cleo"]
+    set_policy(gallery, "Cleo", actor="me", expires="2026-01-01")
+    assert main(["gallery", "sweep", str(gallery.folder)]) == 2
+    said = capsys.readouterr()
+    assert "1 forgotten, with 4 pictures" in said.out
+    assert key in said.err
+    copy.unlink()
+    assert [one.person for one in sweep(gallery, actor="me")] == [key]
 
 
 def test_a_policy_is_an_event_and_its_day_a_day(gallery) -> None:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import sqlite3
+import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
 
 import pytest
+from starlette.testclient import TestClient
 
 from sameplayer.errors import MissingFile
 from sameplayer.gallery.asking import ask_ready
+from tests.gallery.test_outside import watched
 from tests.serve.test_api import error
+
+OTHER = """import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute("SELECT name FROM person ORDER BY name"):
+    print(row[0])"""
 
 
 @pytest.fixture
@@ -104,7 +115,9 @@ def test_a_person_is_exported_and_forgotten_by_an_admin_alone(
     there = f"{address}/persons/{bea.id}"
     error(client("read", "answer", "correct").post(f"{there}/export"), 403)
     admin = client("admin")
-    zipped = zipfile.ZipFile(io.BytesIO(admin.post(f"{there}/export").content))
+    with watched() as opened:
+        zipped = zipfile.ZipFile(io.BytesIO(admin.post(f"{there}/export").content))
+    assert not [path for path in opened if ".zip" in path]
     assert zipped.testzip() is None
     assert any(name.endswith(".json") for name in zipped.namelist())
     revision = gallery.person("Bea").revision
@@ -126,3 +139,62 @@ def test_an_id_of_another_gallery_is_not_found(client, address, gallery) -> None
     for path, body in (("questions/{}/nobody", None), ("persons/{}/rename", {"name": "X"})):
         error(one.post(f"{address}/{path.format(other)}", json=body, headers=seen(1)), 404)
     error(one.post(f"{address}/events/999999/undo"), 404)
+
+
+def test_what_is_enrolled_after_forgetting_stays_beside_other_programs(
+    client, address, gallery, pictures
+) -> None:
+    """Another program that ends removes the log of a record that nobody else seems to use."""
+    admin, bea = client("admin", "correct", "answer"), gallery.person("Bea")
+    there = f"{address}/persons/{bea.id}"
+    assert admin.post(f"{there}/forget", json={}, headers=seen(bea.revision)).status_code == 200
+    other = [sys.executable, "-c", OTHER, str(gallery.folder / "gallery.sqlite")]
+    subprocess.run(other, check=True)
+    rows = [one.vector.tolist() for one in pictures(7)]
+    made = admin.post(f"{address}/enrol/vectors", json={"name": "Dora", "vectors": rows})
+    assert made.json()["added"] == 4, made.text
+    said = subprocess.run(other, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["Ann", "Cleo", "Dora"]
+
+
+@pytest.fixture
+def reader(gallery) -> Iterator[sqlite3.Connection]:
+    """Another program that reads the record until it is closed."""
+    gallery.database.patience = 0.05
+    found = sqlite3.connect(gallery.folder / "gallery.sqlite")
+    found.execute("BEGIN")
+    found.execute("SELECT count(*) FROM person").fetchone()
+    yield found
+    found.close()
+
+
+def test_a_stopped_forgetting_is_finished_by_the_same_request(
+    client, address, gallery, reader
+) -> None:
+    bea, admin = gallery.person("Bea"), client("admin")
+    there = f"{address}/persons/{bea.id}/forget"
+    for _ in range(2):
+        said = admin.post(there, json={}, headers=seen(bea.revision))
+        assert "is deleted from the record" in str(error(said, 503))
+        assert int(said.headers["Retry-After"]) > 0
+    reader.close()
+    done = admin.post(there, json={}, headers=seen(bea.revision))
+    assert (done.status_code, done.json()["person"], done.json()["pictures"]) == (200, bea.id, 4)
+    error(admin.post(there, json={}, headers=seen(bea.revision)), 404)
+
+
+def test_a_stopped_forgetting_is_finished_on_its_page(app, gallery, reader) -> None:
+    bea, page = gallery.person("Bea"), TestClient(app)
+    there = f"/g/{gallery.settings.id}/forget/{bea.id}"
+    page.post("/login", data={"token": "owner-of-the-tests"})
+    word = re.search(r'name="word" value="([^"]+)"', page.get(there).text)[1]
+    form = {"word": word, "name": "Bea", "revision": str(bea.revision)}
+    stopped = page.post(there, data=form)
+    assert (stopped.status_code, "Retry-After" in stopped.headers) == (503, True)
+    for text in (stopped.text, page.get(there).text):
+        assert "Not finished yet" in text
+        assert "Finish it" in text
+    reader.close()
+    done = page.post(there, data={"word": word})
+    assert (done.status_code, bea.id in done.text) == (200, True)
+    assert page.get(there).status_code == 404

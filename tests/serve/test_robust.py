@@ -289,3 +289,11 @@ def test_a_busy_database_is_to_be_asked_again_and_a_mistake_of_ours_is_logged(
     assert as_refused(raised.value).status_code == 500
     assert "test_robust.py" in caplog.text
     assert "Ann" not in caplog.text
+
+
+def test_a_gallery_that_was_moved_is_not_ready(client, gallery, address, tmp_path) -> None:
+    gallery.folder.rename(tmp_path / "away")
+    one = client()
+    assert one.get("/readyz").status_code == 503
+    (tmp_path / "away").rename(gallery.folder)
+    assert one.get("/readyz").status_code == 200

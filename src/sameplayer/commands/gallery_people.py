@@ -199,18 +199,24 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
     Args:
         dry_run: List them only.
     """
-    from sameplayer.gallery.sweep import due
+    from sameplayer.gallery.sweep import Incomplete, due
     from sameplayer.gallery.sweep import sweep as clean
 
+    failed: Incomplete | None = None
     with who.open(gallery) as opened:
         for person, why in due(opened) if dry_run else ():
             say(f"{person.id}  {person.name}: {why}")
-        receipts = clean(opened, actor=who.actor, dry_run=dry_run)
+        try:
+            receipts = clean(opened, actor=who.actor, dry_run=dry_run)
+        except Incomplete as error:
+            failed, receipts = error, error.receipts
         for receipt in receipts:
             if not dry_run:
                 print(lines_shown(str(receipt)))
         pictures = sum(one.pictures for one in receipts)
         print(f"{len(receipts)} {'due' if dry_run else 'forgotten'}, with {pictures} pictures")
+    if failed is not None:
+        raise failed
 
 
 def policy(

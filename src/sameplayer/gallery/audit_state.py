@@ -117,7 +117,7 @@ def wrong_files(gallery: Gallery) -> list[str]:
     known.update(files.path(key) for key in rows)
     missing = [key for key in sorted(rows) if files.path(key) not in there and _lost(gallery, key)]
     own = {gallery.folder / KEY, gallery.folder / ADDRESS, files.folder, *gallery.database.own()}
-    beside = {path for path in gallery.folder.iterdir() if not path.name.startswith(MARKER)}
+    beside = {path for path in gallery.folder.iterdir() if not MARKER.fullmatch(path.name)}
     return [
         *(f"picture {key}: its file is gone" for key in missing),
         *(f"{path.relative_to(gallery.folder)}: a file of no picture"

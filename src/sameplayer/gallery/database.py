@@ -14,11 +14,17 @@ from typing import Any, Protocol
 
 from sameplayer.errors import DataError, MissingFile, Unavailable
 from sameplayer.files import may_write
+from sameplayer.gallery.place import Identity, identity, refuse_moved
 from sameplayer.gallery.sqlite_errors import meaning
 from sameplayer.gallery.tables import FORMAT, UPGRADES, statements
 
 FILE = "gallery.sqlite"
 APPLICATION = 0x53504C47  # "SPLG", in the file's header
+HEADER = b"SQLite format 3\0"  # what the file begins with
+PAGE = 16384  # bytes
+NEXT = 4  # bytes at the beginning of a page that say where a long value goes on
+LOG = "-wal"  # ends the name of the write-ahead log: a head, then pages, each with a head
+LOG_HEAD, FRAME_HEAD = 32, 24  # bytes
 PATIENCE = 10.0  # seconds to wait for another writer, or for readers when bytes are erased
 Row = tuple[Any, ...]
 INHERITED: list[sqlite3.Connection] = []  # kept for ever, see ``_Held``
@@ -73,6 +79,15 @@ class Database(Protocol):
     def own(self) -> list[Path]:
         """Return the files in the gallery's folder that belong to the database."""
 
+    def own_texts(self, cursor: Cursor) -> list[bytes]:
+        """Return what stands in the files beside rows, such as the names of tables."""
+
+    def page(self, file: Path, offset: int) -> tuple[int, int]:
+        """Return the ends of the page around an offset of one of ``files``.
+
+        A long value goes on in another page, which may lie elsewhere.
+        """
+
     def remains(self) -> list[str]:
         """Return where ``erase`` leaves bytes that were deleted, in words; nothing: nowhere."""
 
@@ -120,6 +135,7 @@ class SqliteDatabase:
         self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._lock = threading.Lock()
         self.read_only = not create and not may_write(self.path)
+        self._identity: Identity | None = None
         if create:
             with self._told():
                 self._create()
@@ -129,6 +145,7 @@ class SqliteDatabase:
         else:
             with self._told():
                 self._refuse_foreign()
+        self._identity = identity(self.path)
 
     @contextmanager
     def read(self) -> Iterator[SqliteCursor]:
@@ -167,11 +184,22 @@ class SqliteDatabase:
         self.erase()
 
     def files(self) -> list[Path]:
-        return [path for path in self.own() if path.exists() and not path.name.endswith("-shm")]
+        path = self.path.resolve()  # SQLite keeps its other files beside the file itself
+        found = (path, *(path.with_name(path.name + end) for end in (LOG, "-journal")))
+        return [one for one in found if one.exists()]
 
     def own(self) -> list[Path]:
-        ends = ("", "-wal", "-journal", "-shm")
+        ends = ("", LOG, "-journal", "-shm")
         return [self.path.with_name(self.path.name + end) for end in ends]
+
+    def own_texts(self, cursor: Cursor) -> list[bytes]:
+        rows = cursor.rows("SELECT type || name || tbl_name, sql FROM sqlite_schema")
+        return [HEADER, *(text.encode() for row in rows for text in row if text)]
+
+    def page(self, file: Path, offset: int) -> tuple[int, int]:
+        start, head = (LOG_HEAD, FRAME_HEAD) if file.name.endswith(LOG) else (0, 0)
+        page = start + (offset - start) // (head + PAGE) * (head + PAGE) + head
+        return page + NEXT, page + PAGE
 
     def remains(self) -> list[str]:
         return []
@@ -208,6 +236,8 @@ class SqliteDatabase:
 
     def _connection(self) -> sqlite3.Connection:
         """Return this thread's connection; a forked process opens its own."""
+        if self._identity is not None:
+            refuse_moved(self.path, self._identity)
         kept: _Held | None = getattr(self._local, "kept", None)
         if kept is not None and kept.process == os.getpid():
             return kept.connection
@@ -232,7 +262,7 @@ class SqliteDatabase:
     def _create(self) -> None:
         os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         connection = self._connection()
-        connection.execute("PRAGMA page_size = 16384")
+        connection.execute(f"PRAGMA page_size = {PAGE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")

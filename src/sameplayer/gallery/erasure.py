@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sameplayer.gallery.database import Cursor
@@ -35,7 +35,7 @@ class Doomed:
     pictures     their pictures, or pictures of nobody
     questions    questions of which no picture is left
     names        (person id, name) now and before
-    means        bytes of the persons' means
+    means        bytes of the persons' means, by id
     events       numbers of the events whose detail goes
     copies       (number, time, place) of exports that somebody may still have
     """
@@ -44,7 +44,7 @@ class Doomed:
     pictures: tuple[DoomedPicture, ...]
     questions: tuple[str, ...]
     names: tuple[tuple[str, str], ...] = ()
-    means: tuple[bytes, ...] = ()
+    means: dict[str, bytes] = field(default_factory=dict)
     events: tuple[int, ...] = ()
     copies: tuple[tuple[int, str, str], ...] = ()
 
@@ -68,7 +68,7 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
     names = {(str(row[0]), str(row[1])) for row in rows} | _former_names(about, set(persons))
     return Doomed(
         tuple(persons), pictures, questions, tuple(sorted(names)),
-        tuple(row[2] for row in rows if row[2] is not None),
+        {row[0]: row[2] for row in rows if row[2] is not None},
         _all_about(cursor, about, {one.id for one in pictures}), _copies(cursor, about),
     )  # fmt: skip
 

@@ -8,11 +8,13 @@ this in between, a marker with keyed fingerprints is left, by which the same com
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sameplayer.data.names import clean_name, name_key
-from sameplayer.errors import DataError, MissingFile, SettingError
+from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.erasure import Doomed, delete, doomed_persons
 from sameplayer.gallery.gallery import Gallery, find_person
@@ -86,13 +88,14 @@ class Receipt:
 def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Receipt:
     """Delete every byte of a person, and of everyone merged into that person; there is no undo.
 
-    person    name or id; one whose forgetting was stopped is found by both, and is finished
+    person    name or id; where nobody has it now, a deletion of that person that was stopped is
+              finished
     reason    why, in words that name nobody: they stay
 
     The pictures and the names do not come back by enrolling, see ``readmit``.
 
     Raises MissingFile for nobody, DataError where several persons have the name in different
-    spellings (give an id), and where bytes are left: while another program reads the
+    spellings (give an id), Unfinished where bytes are left: while another program reads the
     gallery they stay in its files. The rows are gone all the same, and the same call finishes it.
     """
     marker = pending_marker(gallery, person)
@@ -152,56 +155,55 @@ def erase(
         files = [one.id for one in doomed.pictures if one.has_file]
         journal = gallery.files.journal(files) if files else None
         change.about(key)
-        marker = Marker(key, change.seq, tuple(names), counts, tuple(notes), traces)
+        copies = tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies)
+        marker = Marker(key, change.seq, tuple(names), counts, tuple(notes), copies, traces)
         keep_marker(gallery, marker)
         change.done(**facts, **counts)
     if journal is not None:
-        gallery.files.remove(files)
+        with _not_finished(marker):
+            gallery.files.remove(files)
         journal.unlink(missing_ok=True)
-    copies = tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies)
-    return finish(gallery, marker, actor, copies, started)
+    return finish(gallery, marker, actor, started)
 
 
-def finish(
-    gallery: Gallery,
-    marker: Marker,
-    actor: str,
-    copies: tuple[str, ...] | None = None,
-    started: float | None = None,
-) -> Receipt:
+def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None = None) -> Receipt:
     """Overwrite the bytes of a deletion, look for what is left, and write the receipt.
 
-    Raises DataError where another program reads the gallery, or bytes are left.
+    Raises Unfinished where another program reads the gallery, or bytes are left.
     """
     began = time.perf_counter() if started is None else started
-    if started is None:
-        with gallery.database.write() as cursor:
-            gallery.files.settle(cursor)
-    try:
+    with _not_finished(marker):
+        if started is None:
+            with gallery.database.write() as cursor:
+                gallery.files.settle(cursor)
         gallery.database.erase()
+        erased = time.perf_counter()
+        gallery.index.let_go()
+        residue = look_for(gallery, marker.traces)
+        if residue.places:  # a page may hold stale copies where its rows once were
+            gallery.database.rewrite()
+            residue = look_for(gallery, marker.traces)
+    if residue.places:
+        raise Unfinished(_left(gallery, marker, residue))
+    seconds, searched = erased - began, time.perf_counter() - erased
+    head = _write_receipt(gallery, marker, actor, residue)
+    return Receipt(
+        marker.key, marker.counts["persons"], marker.counts["pictures"], marker.counts["rows"],
+        marker.counts["events"], residue.bytes_found, marker.copies, residue.files, head,
+        seconds, searched, (*marker.notes, *residue.notes, *gallery.database.remains()),
+    )  # fmt: skip
+
+
+@contextmanager
+def _not_finished(marker: Marker) -> Iterator[None]:
+    """Say of an error that the rows are gone all the same."""
+    try:
+        yield
     except DataError as error:
-        raise DataError(
+        raise Unfinished(
             f"{marker.key} is deleted from the record and cannot be brought back, but not "
             f"finished: {error}"
         ) from error
-    erased = time.perf_counter()
-    gallery.index.let_go()
-    residue = look_for(gallery, marker.traces)
-    if residue.places:  # a page may hold stale copies where its rows once were
-        gallery.database.rewrite()
-        residue = look_for(gallery, marker.traces)
-    if residue.places:
-        raise DataError(_left(gallery, marker, residue))
-    seconds, searched = erased - began, time.perf_counter() - erased
-    head = _write_receipt(gallery, marker, actor, residue)
-    if copies is None:
-        count = marker.counts["copies"]
-        copies = ("see the events of kind export",) if count else ()
-    return Receipt(
-        marker.key, marker.counts["persons"], marker.counts["pictures"], marker.counts["rows"],
-        marker.counts["events"], residue.bytes_found, copies, residue.files, head,
-        seconds, searched, (*marker.notes, *residue.notes, *gallery.database.remains()),
-    )  # fmt: skip
 
 
 def _write_receipt(gallery: Gallery, marker: Marker, actor: str, residue: Residue) -> str:
@@ -230,7 +232,7 @@ def _traces(gallery: Gallery, doomed: Doomed) -> tuple[Traces, list[str]]:
         pieces += name_pieces(person, name)
         if len(name.encode()) < SHORT:
             notes.append("a name is too short to be looked for alone; it was, beside the id")
-    for mean in doomed.means:
+    for mean in doomed.means.values():
         pieces += vector_pieces(mean)
     for one in doomed.pictures:
         pieces += [("picture id", one.id.encode()), *vector_pieces(one.vector)]
@@ -263,7 +265,7 @@ def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
 def _left(gallery: Gallery, marker: Marker, residue: Residue) -> str:
     """Say where bytes are left, and what to do."""
     shown = ", ".join(
-        f"{one.what} in {one.file.relative_to(gallery.folder)} at byte {one.offset}"
+        f"{one.what} in {_named(gallery, one.file)} at byte {one.offset}"
         for one in residue.places[:SHOWN]
     )
     more = len(residue.places) - SHOWN
@@ -273,3 +275,8 @@ def _left(gallery: Gallery, marker: Marker, residue: Residue) -> str:
         "lie in the folder, end other programs that have the gallery open, and run the same "
         "command again: it finishes this."
     )
+
+
+def _named(gallery: Gallery, path: Path) -> Path:
+    """Return a path as seen from the gallery's folder, if it lies there."""
+    return path.relative_to(gallery.folder) if path.is_relative_to(gallery.folder) else path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import write_text
 from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.kept_out import name_hashes
 from sameplayer.gallery.residue import MARKER
 from sameplayer.gallery.traces import Traces, read_traces
@@ -21,9 +22,10 @@ class Marker:
 
     key       id of the person, or of the deletion
     event     number of the event that deleted the rows
-    names     keyed hashes of the person's names
+    names     keyed hashes of the person's names, see ``said_hash``
     counts    what was deleted
     notes     what the receipt will say besides
+    copies    exports that somebody may still have, in words for the receipt
     traces    what to look for
     """
 
@@ -32,35 +34,46 @@ class Marker:
     names: tuple[str, ...]
     counts: dict[str, int]
     notes: tuple[str, ...]
+    copies: tuple[str, ...]
     traces: Traces
 
     def path(self, gallery: Gallery) -> Path:
         """Return the file of the marker."""
-        return gallery.folder / f"{MARKER}{self.key}.json"
+        return gallery.folder / f"forget-{self.key}.json"
 
 
 def keep_marker(gallery: Gallery, marker: Marker) -> None:
     """Write the file of a deletion: before its transaction ends."""
     facts = {
         "key": marker.key, "event": marker.event, "names": marker.names,
-        "counts": marker.counts, "notes": marker.notes, **marker.traces.record(),
+        "counts": marker.counts, "notes": marker.notes, "copies": marker.copies,
+        **marker.traces.record(),
     }  # fmt: skip
     write_text(marker.path(gallery), json.dumps(facts))
 
 
 def unfinished(gallery: Gallery, cursor: Cursor) -> list[Marker]:
     """Return the deletions that were done and have no receipt."""
-    found = [_read(gallery, path) for path in sorted(gallery.folder.glob(f"{MARKER}*.json"))]
+    found = [_read(gallery, path) for path in _files(gallery) if path.suffix == ".json"]
     return [one for one in found if one is not None and _stands(cursor, one)]
 
 
 def pending_marker(gallery: Gallery, who: str) -> Marker | None:
-    """Return the unfinished deletion of a person, by id or by a name that was the person's."""
+    """Return the latest unfinished deletion of a person, by id or by a name that was the person's.
+
+    None where a person who is there has that id or name: it is that person who is meant.
+    """
     with gallery.database.read() as cursor:
-        for marker in unfinished(gallery, cursor):
-            if marker.key == who or set(name_hashes(gallery, who)) & set(marker.names):
-                return marker
-    return None
+        with suppress(MissingFile):
+            find_person(cursor, who)
+            return None
+        hashes = set(name_hashes(gallery, who))
+        found = [
+            one
+            for one in unfinished(gallery, cursor)
+            if one.key == who or hashes.intersection(one.names)
+        ]
+    return max(found, key=lambda one: one.event, default=None)
 
 
 def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
@@ -69,7 +82,7 @@ def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
     Call it within ``Gallery.change``: another deletion may be on its way otherwise.
     """
     standing = {one.path(gallery) for one in unfinished(gallery, cursor)}
-    for path in gallery.folder.glob(f"{MARKER}*"):
+    for path in _files(gallery):
         if path not in standing:
             path.unlink(missing_ok=True)
 
@@ -77,6 +90,12 @@ def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
 def has_receipt(cursor: Cursor, key: str) -> bool:
     """Tell whether a deletion is finished."""
     return _event(cursor, key, "receipt") is not None
+
+
+def _files(gallery: Gallery) -> list[Path]:
+    """Return the markers, whole or not; what else has such a name is none."""
+    found = gallery.folder.glob("forget-*")
+    return sorted(path for path in found if MARKER.fullmatch(path.name))
 
 
 def _stands(cursor: Cursor, marker: Marker) -> bool:
@@ -98,7 +117,7 @@ def _read(gallery: Gallery, path: Path) -> Marker | None:
         traces = read_traces(gallery.secret("traces"), facts, path)
         return Marker(
             facts["key"], facts["event"], tuple(facts["names"]), facts["counts"],
-            tuple(facts["notes"]), traces,
+            tuple(facts["notes"]), tuple(facts.get("copies", ())), traces,
         )  # fmt: skip
     except FileNotFoundError:  # it was finished at this moment
         return None

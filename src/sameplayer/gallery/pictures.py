@@ -11,6 +11,7 @@ from pathlib import Path
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import write_text
 from sameplayer.gallery.database import Cursor
+from sameplayer.gallery.place import identity, refuse_moved
 
 KIND = ".jpg"
 JOURNAL, PARTIAL = "journal-", ".partial"
@@ -25,6 +26,7 @@ class PictureFiles:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._identity = identity(self.folder)
 
     def path(self, picture: str) -> Path:
         """Return where a picture's file is."""
@@ -80,8 +82,19 @@ class PictureFiles:
                     f"{self.path(picture)}: cannot be removed ({error.strerror})."
                 ) from error
 
+    def refuse_moved(self) -> None:
+        """Refuse (Unavailable) to go on where the folder is not the one that was opened."""
+        if self._identity is None:
+            self._identity = identity(self.folder)
+        else:
+            refuse_moved(self.folder, self._identity)
+
     def settle(self, cursor: Cursor) -> None:
-        """Finish what was stopped: call it first within every ``Database.write``."""
+        """Finish what was stopped: call it first within every ``Database.write``.
+
+        Raises Unavailable where the folder was moved: nothing is written to another one.
+        """
+        self.refuse_moved()
         for path in sorted(self.folder.glob(f"{JOURNAL}*")):
             self.remove(one for one in self.named(path) if not _known(cursor, one))
             path.unlink(missing_ok=True)

@@ -15,18 +15,20 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.connections import Connections, PostgresCursor
-from sameplayer.gallery.database import PATIENCE
+from sameplayer.gallery.database import PATIENCE, Cursor
 from sameplayer.gallery.postgres_errors import meaning, words_of
 from sameplayer.gallery.stores import Address
 from sameplayer.gallery.tables import ERASED, FORMAT, UPGRADES, statements
 
+REWRITER = "copy_table_data"  # the function of the server that says what VACUUM FULL kept
+PAGE = 8192  # bytes, unless the server was built otherwise
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
 MARK = "sameplayer gallery, format "  # the comment of the schema, before the number
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -57,6 +59,7 @@ class PostgresDatabase:
         self.patience = patience
         self.read_only = False
         self._pool = Connections(address, patience)
+        self._unsure = False  # whether the server left unsaid what it had to keep
         with self._told():
             if create:
                 self._create()
@@ -129,10 +132,22 @@ class PostgresDatabase:
     def own(self) -> list[Path]:
         return []
 
+    def own_texts(self, cursor: Cursor) -> list[bytes]:
+        return []  # they lie in tables of the server's
+
+    def page(self, file: Path, offset: int) -> tuple[int, int]:
+        start = offset - offset % PAGE
+        return start, start + PAGE
+
     def remains(self) -> list[str]:
         with self._told(), self._pool.lent() as connection:
             log_goes, archive, others = connection.execute(REMAINS).fetchone()
         found = ["Backups of the server keep what was deleted until they are made again."]
+        if self._unsure:
+            found.append(
+                "The server does not say whether a transaction that was open made it keep deleted "
+                "rows in its tables: end all transactions of the database, and VACUUM FULL it."
+            )
         if not log_goes:
             found.append(
                 "The server's write-ahead log keeps it until that is written over; it goes at once "
@@ -176,20 +191,24 @@ class PostgresDatabase:
                 raise InternalError(f"{self.name}: a statement failed; nothing was changed.")
 
     def _rewrite(self, connection: Any, table: str) -> int:
-        """Write a table anew; return how many deleted rows had to be kept."""
-        kept: list[str] = []
+        """Write a table anew; return how many deleted rows had to be kept.
 
-        def notice(said: Any) -> None:
-            kept.extend(re.findall(r"\d+", said.message_detail or "")[:1])
+        What the server says of it is in the language that it was set up for: which of its
+        functions says it is not. ``remains`` tells where it does not say it.
+        """
+        said: list[tuple[str, str]] = []
+
+        def notice(one: Any) -> None:
+            said.append((one.source_function or "", one.message_detail or ""))
 
         connection.add_notice_handler(notice)
         try:
             connection.execute(f"VACUUM (FULL, VERBOSE) {table}")
         finally:
             connection.remove_notice_handler(notice)
-        if not kept:
-            raise DataError(f"{self.name}: the server does not say what it removed of {table}.")
-        return int(kept[0])
+        kept = rows_kept(said)
+        self._unsure = self._unsure or kept is None
+        return kept or 0
 
     def _create(self) -> None:
         schema = self.address.schema
@@ -249,6 +268,19 @@ class PostgresDatabase:
             yield
         except self._psycopg.Error as error:
             raise meaning(error, self.name, self.patience) from error
+
+
+def rows_kept(said: Iterable[tuple[str, str]]) -> int | None:
+    """Return how many deleted rows a VACUUM FULL had to keep; None: not said.
+
+    said    the notices: the server's function that says it, and the detail, of which the first
+            line holds that number alone, in every language
+    """
+    for function, detail in said:
+        numbers = re.findall(r"\d+", detail.partition("\n")[0])
+        if function == REWRITER and len(numbers) == 1:
+            return int(numbers[0])
+    return None
 
 
 def _is_server(folder: Path, number: int) -> bool:

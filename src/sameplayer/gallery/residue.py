@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sameplayer.gallery.database import Cursor
+from sameplayer.errors import DataError
+from sameplayer.gallery.database import FILE, Cursor
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.key import KEY
 from sameplayer.gallery.pictures import KIND
-from sameplayer.gallery.traces import Place, Traces, search
+from sameplayer.gallery.stores import ADDRESS
+from sameplayer.gallery.traces import AROUND, Place, Traces, search
 
-MARKER = "forget-"  # files that begin so hold the fingerprints themselves
-AROUND = 24  # bytes before and after by which a place is known to be a kept row's
+MARKER = re.compile(
+    r"forget-[0-9a-f]{16}\.json((\.[0-9a-f]{12})?\.partial)?"
+)  # they hold the fingerprints
+NO_ROWS = (KEY, ADDRESS, f"{FILE}-shm")  # of the gallery's own files, those without a row's bytes
+LONG = 2000  # bytes from which a database may break off a value within a page
 CHANCE = 6  # letters of a name that stand by chance in a picture's bytes
 TEXTS = {  # columns of text that stand side by side in a row, in the order of the tables
     "setting": ("name", "value"),
@@ -31,7 +38,7 @@ TEXTS = {  # columns of text that stand side by side in a row, in the order of t
     "seal": ("unit", "id", "mac"),
 }  # fmt: skip
 BLOBS = {"vector": "data", "person": "mean"}
-Value = tuple[str, bytes]  # what a kept row says, and its table.column, or "" where it is chance
+Value = tuple[str, bytes]  # what is kept, and its table.column, or "" where that is not told
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Residue:
 
     @property
     def bytes_found(self) -> int:
-        return sum(one.length for one in self.places)
+        return sum(len(one.content) for one in self.places)
 
 
 def look_for(gallery: Gallery, traces: Traces) -> Residue:
@@ -58,7 +65,8 @@ def look_for(gallery: Gallery, traces: Traces) -> Residue:
     What rows say that are kept is no residue: another person's name may contain the one that is
     looked for, and the same picture may be kept as somebody else's.
     """
-    files = sorted(set(_files(gallery.folder)) | set(gallery.database.files()))
+    own = gallery.database.files()
+    files = sorted({*_files(gallery), *own})
     notes: dict[str, None] = {}
     left = []
     for place in search(traces, files):
@@ -68,16 +76,36 @@ def look_for(gallery: Gallery, traces: Traces) -> Residue:
         elif why:
             notes[why] = None
     if left:
+        contents = {one.content for one in left}
         with gallery.database.read() as cursor:
-            kept = list(_values(cursor, {one.content for one in left}))
-        left = [one for one in left if not _explained(one, kept, notes)]
+            texts = gallery.database.own_texts(cursor)
+            kept = _Kept(contents, (*_values(cursor, contents), *(("", one) for one in texts)))
+        left = [one for one in left if not kept.explains(_within_page(gallery, one, own), notes)]
     return Residue(len(files), tuple(left), tuple(notes))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != KEY and not path.name.startswith(MARKER):
-            yield path
+def _files(gallery: Gallery) -> Iterator[Path]:
+    """Give the files of the folder; links are followed where the gallery's pictures lie."""
+    yield from (
+        path
+        for path in _walk(gallery.folder)
+        if path.parent != gallery.folder
+        or not (path.name in NO_ROWS or MARKER.fullmatch(path.name))
+    )
+    if gallery.files.folder.is_symlink():
+        yield from _walk(gallery.files.folder)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Give the files below a folder; DataError where a part of it cannot be listed."""
+
+    def fail(error: OSError) -> None:
+        raise DataError(
+            f"{error.filename}: cannot be listed ({error.strerror}), so it cannot be searched."
+        ) from error
+
+    for here, _, names in os.walk(folder, onerror=fail):
+        yield from (path for name in names if (path := Path(here, name)).is_file())
 
 
 def _kept_picture(gallery: Gallery, place: Place) -> str | None:
@@ -89,32 +117,60 @@ def _kept_picture(gallery: Gallery, place: Place) -> str | None:
             return None
     if place.what == "picture":
         return f"picture {place.file.stem} is the same, and is kept as somebody else's"
-    return "" if place.what == "name" and place.length <= CHANCE else None
+    return "" if place.what == "name" and len(place.content) <= CHANCE else None
 
 
-def _explained(place: Place, kept: list[Value], notes: dict[str, None]) -> bool:
-    """Tell whether a place in a file lies within what a kept row says."""
-    with open(place.file, "rb") as file:
-        start = max(place.offset - AROUND, 0)
-        file.seek(start)
-        context = file.read(place.offset - start + place.length + AROUND)
-    at = place.offset - start
-    for where, value in kept:
-        offset = value.find(place.content)
-        while offset >= 0:
-            if _fits(context, at, value, offset):
-                if where:
-                    notes[f"a name stands in {where} of what is kept"] = None
+def _within_page(gallery: Gallery, place: Place, own: list[Path]) -> Place:
+    """Return a place without what stands around it in another page of the record's file."""
+    if place.file not in own:
+        return place
+    end = place.offset + len(place.content)
+    first, last = gallery.database.page(place.file, place.offset)
+    return replace(
+        place, before=place.before[max(len(place.before) - (place.offset - first), 0) :],
+        after=place.after[: max(last - end, 0)],
+    )  # fmt: skip
+
+
+class _Kept:
+    """What stands around some contents wherever kept rows say them."""
+
+    def __init__(self, contents: Iterable[bytes], values: Iterable[Value]) -> None:
+        # By content and the lengths of both sides: a value may begin or end nearer than AROUND.
+        self._around: dict[bytes, dict[tuple[int, int], dict[tuple[bytes, bytes], str]]] = {
+            one: {} for one in contents
+        }
+        for where, value in values:
+            for content, sides in self._around.items():
+                offset = value.find(content)
+                while offset >= 0:
+                    before = value[max(offset - AROUND, 0) : offset]
+                    last = offset + len(content)
+                    after = value[last : last + AROUND]
+                    for end in (after, b"") if len(value) >= LONG else (after,):
+                        found = sides.setdefault((len(before), len(end)), {})
+                        found[before, end] = found.get((before, end)) or where
+                    offset = value.find(content, offset + 1)
+
+    def explains(self, place: Place, notes: dict[str, None]) -> bool:
+        """Tell whether a place lies within what is kept; add a note of where a name stands."""
+        for (left, right), found in self._around[place.content].items():
+            near = min(left, len(place.before)), min(right, len(place.after))
+            there = _sides(place.before, place.after, *near)
+            if near == (left, right):
+                where = found.get(there)
+            else:  # an end of the file or of a page cuts what stands around the place
+                where = next((one for sides, one in found.items()
+                              if _sides(*sides, *near) == there), None)  # fmt: skip
+            if where:
+                notes[f"a name stands in {where} of what is kept"] = None
+            if where is not None:
                 return True
-            offset = value.find(place.content, offset + 1)
-    return False
+        return False
 
 
-def _fits(context: bytes, at: int, value: bytes, offset: int) -> bool:
-    """Tell whether a value's bytes around ``offset`` are those of the context around ``at``."""
-    before = min(at, offset)
-    after = min(len(context) - at, len(value) - offset)
-    return context[at - before : at + after] == value[offset - before : offset + after]
+def _sides(before: bytes, after: bytes, left: int, right: int) -> tuple[bytes, bytes]:
+    return before[len(before) - left :], after[:right]
 
 
 def _values(cursor: Cursor, contents: set[bytes]) -> Iterator[Value]:

@@ -1,13 +1,18 @@
-"""Forgetting whose time is over: by the day a person must go, by retention, after removal."""
+"""Forgetting whose time is over: by the day a person must go, by retention, after removal.
+
+Thirty days are 30 times 24 hours, to the millisecond: what is exactly so old stays, what is older
+goes. The day after which a person must go ends when it ends in UTC."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from sameplayer.data.dates import check_day
+from sameplayer.errors import DataError, Unavailable
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.erasure import Doomed, doomed_persons, doomed_pictures
 from sameplayer.gallery.forget import Receipt, erase, finish
@@ -29,6 +34,18 @@ class Loose:
 
     pictures: tuple[str, ...]
     why: str
+
+
+class Incomplete(Unavailable):
+    """Not everything could be forgotten: the receipts of the rest, and what failed, in words."""
+
+    def __init__(self, receipts: list[Receipt], errors: list[str]) -> None:
+        self.receipts, self.errors = receipts, errors
+        lines = "".join(f"\n  {one}" for one in errors)
+        super().__init__(
+            f"{len(errors)} of {len(receipts) + len(errors)} could not be forgotten, the others "
+            f"were:{lines}\nRemove what prevents it, and sweep again."
+        )
 
 
 def due(gallery: Gallery, now: datetime | None = None) -> list[tuple[Person, str]]:
@@ -57,7 +74,7 @@ def sweep(
     dry_run    delete nothing: the receipts say what would be deleted
 
     Persons who were removed, and pictures, may come back by enrolling; others may not, see
-    ``readmit``.
+    ``readmit``. Raises Incomplete, at the end, where some of it failed: the rest is done.
     """
     persons, pictures = due(gallery, now), loose(gallery, now)
     if dry_run:
@@ -67,11 +84,19 @@ def sweep(
             ]
     with gallery.database.read() as cursor:
         stopped = unfinished(gallery, cursor)
-    receipts = [finish(gallery, marker, actor) for marker in stopped]
-    for person, why in persons:
-        receipts.append(_forget_person(gallery, person, why, actor))
-    for one in pictures:
-        receipts.append(_forget_pictures(gallery, one, actor))
+    work: list[tuple[str, Callable[[], Receipt]]] = [
+        *((one.key, partial(finish, gallery, one, actor)) for one in stopped),
+        *((one.id, partial(_forget_person, gallery, one, why, actor)) for one, why in persons),
+        *((one.why, partial(_forget_pictures, gallery, one, actor)) for one in pictures),
+    ]
+    receipts, errors = [], []
+    for what, do in work:
+        try:
+            receipts.append(do())
+        except DataError as error:
+            errors.append(f"{what}: {error}")
+    if errors:
+        raise Incomplete(receipts, errors)
     return receipts
 
 

@@ -9,34 +9,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sameplayer.errors import DataError
+from sameplayer.gallery.outside import CHUNK, read_outside
+
+if TYPE_CHECKING:
+    from sameplayer.gallery.outside import Read
 
 PIECE = 64  # bytes of a vector or a file that are looked for together
 PIECES = 8  # pieces of one vector or file, spread over it
 VARIED = 12  # different bytes that a piece has at least: others stand everywhere
 WORD = 8  # bytes that decide where to look closer
-CHUNK = 1 << 18  # bytes that are looked at together
 TABLE = 20  # bits that decide first
 SHORT = 4  # a name of fewer bytes is found everywhere by chance
-MOST = 10_000  # places that are told
+AROUND = 24  # bytes before and after a place by which it is known to be a kept row's
 SAID = b"\xff\xda"  # in a JPEG: what follows is the picture, what is before is alike in all
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was found: file, offset, how many bytes, and what it is."""
+    """Where something was found: file, offset, and what it is.
+
+    content          the bytes
+    before, after    up to ``AROUND`` bytes on either side, fewer at an end of the file
+    """
 
     file: Path
     offset: int
-    length: int
     what: str
     content: bytes
+    before: bytes
+    after: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,19 +115,19 @@ def file_pieces(content: bytes) -> list[tuple[str, bytes]]:
     return _spread("picture", content, np.arange(start, len(content), WORD))
 
 
-def search(traces: Traces, files: Iterable[Path]) -> Iterator[Place]:
+def search(traces: Traces, files: Sequence[Path]) -> Iterator[Place]:
     """Give every place in which a piece stands, file by file.
 
-    Raises DataError for a file that cannot be read.
+    No file is opened in this process: see ``read_outside``. Raises DataError for a file that
+    cannot be read.
     """
     finder = _Finder(traces)
-    for path in files:
-        try:
-            yield from finder.of_file(path)
-        except FileNotFoundError:  # another process has just removed it
-            continue
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    row = 0
+    try:
+        for row, read in read_outside(files):
+            yield from finder.of_file(files[row], read)
+    except OSError as error:
+        raise DataError(f"{files[row]}: cannot be read ({error.strerror}).") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +144,7 @@ class _Finder:
 
     def __init__(self, traces: Traces) -> None:
         self.traces = traces
-        self.overlap = max(traces.lengths, default=1) - 1
+        self.kept = max(traces.lengths, default=0) + 2 * AROUND  # bytes looked at twice
         self.multiplier = np.uint64(_multiplier(traces.key))
         self.by_mark: dict[tuple[int, int], list[int]] = {}
         for row, (length, mark) in enumerate(zip(traces.lengths, traces.marks, strict=True)):
@@ -146,33 +155,32 @@ class _Finder:
         marks = np.array(sorted(mark for one, mark in self.by_mark if one == size), np.uint64)
         table = np.zeros(1 << TABLE, bool)
         table[marks >> np.uint64(32 - TABLE)] = True
-        words = (CHUNK + self.overlap) // WORD + 2
+        words = (CHUNK + self.kept) // WORD + 2
         return _Look(table, marks, np.zeros((2, words), np.uint64))
 
-    def of_file(self, path: Path) -> Iterator[Place]:
-        with open(path, "rb") as file:
-            start, held = 0, b""
-            while True:
-                fresh = file.read(CHUNK)
-                data = held + fresh
-                for at, row in self._of_bytes(data, len(held) if start else 0):
-                    length = self.traces.lengths[row]
-                    kind = self.traces.kinds[row]
-                    yield Place(path, start + at, length, kind, data[at : at + length])
-                if not fresh:
-                    return
-                keep = min(self.overlap, len(data))
-                start += len(data) - keep
-                held = data[len(data) - keep :]
+    def of_file(self, path: Path, read: Read) -> Iterator[Place]:
+        start, data, done, last = 0, b"", 0, False
+        while not last:
+            fresh, last = read()
+            data += fresh
+            until = len(data) if last else len(data) - AROUND
+            for at, row in self._of_bytes(data, done, until):
+                end = at + self.traces.lengths[row]
+                before, after = data[max(at - AROUND, 0) : at], data[end : end + AROUND]
+                yield Place(
+                    path, start + at, self.traces.kinds[row], data[at:end], before, after
+                )  # fmt: skip
+            cut = max(len(data) - self.kept, 0)
+            start, data, done = start + cut, data[cut:], max(until - cut, 0)
 
-    def _of_bytes(self, data: bytes, seen: int) -> Iterator[tuple[int, int]]:
-        """Give (offset, piece) of what ends past the ``seen`` bytes."""
+    def _of_bytes(self, data: bytes, done: int, until: int) -> Iterator[tuple[int, int]]:
+        """Give (offset, piece) of what ends past ``done`` and not past ``until``."""
         padded = data + bytes(2 * WORD)
         for size, look in self.looks.items():
             for at, mark in _candidates(padded, len(data), size, self.multiplier, look):
                 for row in self.by_mark[size, mark]:
                     end = at + self.traces.lengths[row]
-                    if seen < end <= len(data) and (
+                    if done < end <= until and (
                         _digest(self.traces.key, data[at:end]) == self.traces.digests[row]
                     ):
                         yield at, row

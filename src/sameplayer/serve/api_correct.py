@@ -6,19 +6,18 @@ meanwhile is refused with 409, and nothing is applied.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel
 
+from sameplayer.errors import Unfinished
 from sameplayer.gallery import changes, undo
-from sameplayer.gallery.export import export_person
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.history import Event
+from sameplayer.gallery.markers import pending_marker
 from sameplayer.gallery.paging import seal, unseal
 from sameplayer.gallery.review import counts, queue
 from sameplayer.serve.api_read import After, GalleryId, Most, PersonId, api_router
@@ -37,7 +36,14 @@ from sameplayer.serve.schemas import (
     told,
 )  # fmt: skip
 from sameplayer.serve.service import Caller
-from sameplayer.serve.telling import answer_told, event_told, person_by_id, picture_told
+from sameplayer.serve.telling import (
+    answer_told,
+    event_told,
+    exported,
+    not_finished,
+    picture_told,
+    refuse_stale,
+)
 
 router = api_router()
 QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
@@ -248,10 +254,16 @@ def undo_event(
 def forget_person(
     caller: Called, gallery: GalleryId, person: PersonId, body: ForgetIn, seen: Seen = None
 ) -> ReceiptOut:
-    """Delete every byte of a person; there is no undo."""
-    refuse_stale(caller, person, expected(seen))
-    receipt = forget(caller.gallery, person, actor=caller.actor, reason=body.reason)
-    caller.service.dropped(gallery)
+    """Delete every byte of a person; there is no undo. After a 503 the same request finishes it."""
+    revision = expected(seen)
+    if pending_marker(caller.gallery, person) is None:
+        refuse_stale(caller, person, revision)
+    try:
+        receipt = forget(caller.gallery, person, actor=caller.actor, reason=body.reason)
+    except Unfinished as error:
+        raise not_finished(caller, error) from error
+    finally:
+        caller.service.dropped(gallery)
     return told(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
 
 
@@ -260,25 +272,7 @@ def forget_person(
 @needs("admin")
 def export(caller: Called, gallery: GalleryId, person: PersonId) -> Response:
     """Everything of one person, as a zip; it is an event, for it is a copy."""
-    return Response(exported(caller, person), media_type="application/zip")
-
-
-def exported(caller: Caller, person: str) -> bytes:
-    """Return the zip of a person; nothing of it stays on the server's disk."""
-    found = person_by_id(caller.gallery, person)
-    with tempfile.TemporaryDirectory(prefix="sameplayer-") as folder:
-        # The name stands in the receipt of a later forgetting, so that the copy can be found.
-        path = Path(folder) / f"downloaded-by-token-{caller.token.id}.zip"
-        export_person(caller.gallery, found.id, path, actor=caller.actor)
-        return path.read_bytes()
-
-
-def refuse_stale(caller: Caller, person: str, seen: int) -> None:
-    """Refuse (409) what names an old revision of a person."""
-    found = person_by_id(caller.gallery, person)
-    if found.id != person or found.revision != seen:
-        raise Refused(409, "this person was changed since you looked", where="header If-Match",
-                      expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
+    return exported(caller, person)
 
 
 def _said(change: Callable[..., Event], caller: Caller, *what: Any, seen: str | None) -> EventOut:

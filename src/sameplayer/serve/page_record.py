@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from sameplayer.data.names import name_key
-from sameplayer.errors import SameplayerError
+from sameplayer.errors import SameplayerError, Unfinished
 from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
-from sameplayer.serve.api_correct import exported
+from sameplayer.gallery.markers import pending_marker
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
-from sameplayer.serve.telling import names_of, person_by_id
+from sameplayer.serve.telling import exported, names_of, not_finished, person_by_id
 from sameplayer.serve.tokens import list_tokens
 
 router = page_router()
@@ -54,31 +54,43 @@ def undo(caller: By, page: Shown) -> Response:
 def export(caller: By, page: Shown, person: str) -> Response:
     """Everything of one person, as a zip."""
     named = f'attachment; filename="person-{person_by_id(caller.gallery, person).id}.zip"'
-    return Response(
-        exported(caller, person), media_type="application/zip",
-        headers={"Content-Disposition": named},
-    )  # fmt: skip
+    answer = exported(caller, person)
+    answer.headers["Content-Disposition"] = named
+    return answer
 
 
 @router.get("/forget/{person}")
 @needs("admin")
 def forget_page(caller: By, page: Shown, person: str) -> Response:
-    """What would go, and the question whether it shall."""
+    """What would go, and the question whether it shall; or what is left to finish."""
+    if pending_marker(caller.gallery, person) is not None:
+        return page.show("forget.html.j2", person=None, key=person)
     return page.show("forget.html.j2", person=person_by_id(caller.gallery, person))
 
 
 @router.post("/forget/{person}")
 @needs("admin")
 def forget_now(caller: By, page: Shown, person: str) -> Response:
-    """Forget, once the name was typed."""
-    found = person_by_id(caller.gallery, person)
-    if name_key(page.one("name")) != name_key(found.name) or found.id != person:
-        return page.show("forget.html.j2", 422, person=found, notice="That is not the name.")
-    if found.revision != revision_of(page, "revision"):
-        words = "Somebody changed this person meanwhile. Look again, then decide."
-        return page.show("forget.html.j2", 409, person=found, notice=words)
-    receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
-    caller.service.dropped(caller.gallery.settings.id)
+    """Forget, once the name was typed; finish what was stopped."""
+    if pending_marker(caller.gallery, person) is None:
+        found = person_by_id(caller.gallery, person)
+        if name_key(page.one("name")) != name_key(found.name) or found.id != person:
+            words = "That is not the name."
+            return page.show("forget.html.j2", 422, person=found, notice=words)
+        if found.revision != revision_of(page, "revision"):
+            words = "Somebody changed this person meanwhile. Look again, then decide."
+            return page.show("forget.html.j2", 409, person=found, notice=words)
+    try:
+        receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
+    except Unfinished as error:
+        refused = not_finished(caller, error)
+        shown = page.show(
+            "forget.html.j2", 503, person=None, key=person, notice=refused.said["what"]
+        )
+        shown.headers.update(refused.headers or {})
+        return shown
+    finally:
+        caller.service.dropped(caller.gallery.settings.id)
     return page.show("receipt.html.j2", receipt=receipt)
 
 

@@ -126,8 +126,9 @@ class Service:
         self.asked.clear(lambda one: one.gallery == gallery)
 
     def look(self) -> None:
-        """Read a row of every gallery; raise what prevents it."""
+        """Read a row of every gallery, and look for its pictures; raise what prevents it."""
         for one in self.galleries.values():
+            one.files.refuse_moved()
             with one.database.read() as cursor:
                 cursor.one("SELECT changed FROM latest")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sameplayer.errors import MissingFile
+from collections.abc import Iterator
+
+from fastapi.responses import StreamingResponse
+
+from sameplayer.errors import MissingFile, Unfinished
+from sameplayer.gallery.export import zipped_person
 from sameplayer.gallery.gallery import KEPT, PERSON, Gallery, find_person
 from sameplayer.gallery.history import Event
 from sameplayer.gallery.paging import seal, unseal
@@ -20,6 +25,9 @@ from sameplayer.serve.schemas import (
     RestOut,
     told,
 )  # fmt: skip
+from sameplayer.serve.service import Caller
+
+CHUNK = 1 << 16  # bytes of a zip that are sent together
 
 
 def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
@@ -80,6 +88,14 @@ def person_by_id(gallery: Gallery, key: str) -> Person:
         return find_person(cursor, key)
 
 
+def refuse_stale(caller: Caller, person: str, seen: int) -> None:
+    """Refuse (409) what names an old revision of a person."""
+    found = person_by_id(caller.gallery, person)
+    if found.id != person or found.revision != seen:
+        raise Refused(409, "this person was changed since you looked", where="header If-Match",
+                      expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
+
+
 def kept_picture(gallery: Gallery, key: str) -> Kept:
     """Return a picture that is kept; MissingFile where there is none."""
     with gallery.database.read() as cursor:
@@ -101,6 +117,29 @@ def picture_bytes(gallery: Gallery, key: str) -> bytes:
 def picture_told(kept: Kept) -> PictureOut:
     """Return a picture's facts."""
     return told(PictureOut, kept, shown=kept.file is not None)
+
+
+def exported(caller: Caller, person: str) -> StreamingResponse:
+    """Return the zip of a person; the record says so before the first byte leaves."""
+    zipped = zipped_person(caller.gallery, person_by_id(caller.gallery, person).id)
+    # The name stands in the receipt of a later forgetting, so that the copy can be found.
+    zipped.note(f"downloaded-by-token-{caller.token.id}.zip", caller.actor)
+
+    def parts() -> Iterator[bytes]:
+        with zipped:
+            while part := zipped.file.read(CHUNK):
+                yield part
+
+    return StreamingResponse(parts(), media_type="application/zip")
+
+
+def not_finished(caller: Caller, error: Unfinished) -> Refused:
+    """Return what is told (503) of a deletion that could not be finished."""
+    said = str(error)
+    for text, instead in caller.service.hidden.items():
+        said = said.replace(text, instead)
+    return Refused(503, said, do="send the same request again: it finishes this",
+                   headers={"Retry-After": "5"})  # fmt: skip
 
 
 def answer_told(answer: Answer) -> AnswerOut:
