@@ -11,6 +11,7 @@ import pytest
 
 from sameplayer.errors import DataError
 from sameplayer.gallery.audit import verify
+from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.key import KEY, make_key
 
@@ -40,8 +41,6 @@ def test_what_is_no_file_is_no_key_and_is_not_waited_for(gallery: Gallery, kind:
 def test_a_gallery_is_for_nobody_else_whatever_the_umask(
     tmp_path: Path, encoder, pictures, store: str | None
 ) -> None:
-    from sameplayer.gallery.enrolment import enrol_pictures
-
     before = os.umask(0)
     try:
         with create_gallery(tmp_path / "new", encoder, purpose="test") as made:
@@ -66,3 +65,15 @@ def test_a_key_that_all_may_read_is_warned_of_and_told_by_the_audit(
     assert "every user of this machine may read secret.key; run: chmod" in note
     assert f"chmod 600 {gallery.folder / KEY}" in caplog.text
     assert stat.S_IMODE((gallery.folder / KEY).stat().st_mode) == 0o644
+
+
+def test_pictures_get_the_rights_of_their_folder(gallery: Gallery, store: str | None) -> None:
+    before = os.umask(0o007)
+    try:
+        gallery.files.folder.chmod(0o770)
+        gallery.files.write({"cd" * 16: b"picture"})
+        path = gallery.files.path("cd" * 16)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        assert stat.S_IMODE(gallery.files.journal(["x"]).stat().st_mode) == 0o660
+    finally:
+        os.umask(before)

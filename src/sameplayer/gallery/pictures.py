@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -49,7 +50,7 @@ class PictureFiles:
     def journal(self, pictures: Iterable[str]) -> Path:
         """Keep the names of files that are about to be written or removed."""
         path = self.folder / f"{JOURNAL}{secrets.token_hex(8)}"
-        write_text(path, "\n".join(pictures), private=True)
+        write_text(path, "\n".join(pictures), private=not self._mode() & 0o077)
         return path
 
     def add(self, contents: Mapping[str, bytes]) -> list[Path]:
@@ -112,17 +113,21 @@ class PictureFiles:
         except FileNotFoundError:  # the writer it belonged to has just finished
             return []
 
+    def _mode(self) -> int:
+        """Return who may do what with the folder: so it is for what comes into it."""
+        try:
+            return stat.S_IMODE(self.folder.stat().st_mode)
+        except OSError:  # it is made with what comes into it
+            return 0o700
+
     def _write_one(self, picture: str, content: bytes) -> None:
         path = self.path(picture)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(path, "wb", opener=_private) as file:
+        mode = self._mode()
+        path.parent.mkdir(mode=mode, parents=True, exist_ok=True)
+        with open(path, "wb", opener=lambda name, how: os.open(name, how, mode & 0o666)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
 
 
 def _known(cursor: Cursor, picture: str) -> bool:
