@@ -178,11 +178,11 @@ def test_the_seed_decides_and_another_seed_gives_nearly_the_same(fitted: Likelih
 
 def test_too_few_persons_are_refused() -> None:
     with pytest.raises(
-        DataError, match="needs at least 10 persons seen in two or more pictures; .* has 9"
+        DataError, match=r"needs at least 10 persons seen in two or more pictures; .* has 9"
     ):
         fit_likelihood(drawn(9, 1))
     single = drawn(40, 1, pictures=1)
-    with pytest.raises(DataError, match="two or more pictures; .* has 0"):
+    with pytest.raises(DataError, match=r"two or more pictures; .* has 0"):
         fit_likelihood(single)
 
 
