@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import load_encoder
+from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import open_gallery
+from sameplayer.gallery.records import Consent, NewPicture
 from sameplayer.serve.tokens import find_token
 
 
@@ -60,6 +64,72 @@ def test_calibrating_gives_probabilities(
     capsys.readouterr()
     assert main(["gallery", "ask", str(club), str(persons)]) == 0
     assert "nobody we know" in capsys.readouterr().out
+
+
+def test_calibration_counts_before_it_looks_at_any_picture(
+    club: Path, persons: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "few.csv"
+    few.write_text("image,person,sequence\n" + "".join(
+        f"missing{at}.jpg,{at % 5},{at // 5}\n" for at in range(20)))  # fmt: skip
+    assert main(["gallery", "calibrate", str(club), str(few)]) == 2
+    told = capsys.readouterr().err
+    assert "needs at least 10 persons seen in two or more separate tracks; " in told
+    assert "has 5" in told
+
+
+def test_settings_can_be_lifted(club: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--basis", "contract"], ["--basis", " "], ["--retention", "none"]):
+        assert main(["gallery", "settings", str(club), *words]) == 0
+    with open_gallery(club) as opened:
+        assert (opened.settings.retention, opened.settings.basis) == (None, None)
+    capsys.readouterr()
+    assert main(["gallery", "settings", str(club), "--retention", "0"]) == 2
+    told = capsys.readouterr().err
+    assert "--retention is '0'; expected days, weeks or years" in told
+    assert "or none to keep persons without limit" in told
+
+
+def test_what_others_wrote_is_printed_on_one_line_without_control_characters(
+    club: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\nPlayer 999 \u202e"
+    with open_gallery(club) as opened:
+        row = np.zeros((1, opened.settings.width), np.float32)
+        row[0, 0] = 1
+        ann = NewPicture(row[0], "1", 80, 40, 1.0, None, game="final")
+        enrol_pictures(opened, {"Ann": [ann]}, actor=evil, consent=Consent("contract"))
+        with opened.database.write() as cursor:  # as galleries took them once
+            for table, column in (("person", "name"), ("person", "basis"), ("picture", "camera")):
+                cursor.run(f"UPDATE {table} SET {column} = ?", evil)
+            key = cursor.one("SELECT id FROM person")[0]
+    Image.new("RGB", (40, 80)).save(tmp_path / "a.png")
+    capsys.readouterr()
+    for words in (["persons"], ["show", key], ["history"], ["ask", tmp_path / "a.png"], ["audit"],
+                  ["show", "\x1b[2JNobody"]):  # fmt: skip
+        main(["gallery", words[0], str(club), *map(str, words[1:])])
+        shown = capsys.readouterr()
+        assert r"\x1b" in shown.out + shown.err or words == ["audit"]
+        assert "\nPlayer 999" not in shown.out
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown.out + shown.err)
+
+
+def test_who_has_a_picture_and_what_changed_is_said(
+    club: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (40, 80), (9, 90, 200)).save(tmp_path / "a.png")
+    table = tmp_path / "crops.csv"
+    for rows, words, says in (
+        ("a.png,Ann\n", ["--expires", "2999-01-01"], "1 added; 1 new"),
+        ("a.png,Ann\n", ["--basis", "contract"], "basis, consent or day changed of 1: Ann"),
+        ("a.png,Ann\n", ["--expires", "2999-05-01"], "an earlier day stays for 1: Ann"),
+        ("a.png,Eve\n", [], "a.png: came for Eve, but is with Ann ("),
+        ("a.png,\n" * 2 + "a.png,Ann\n", [], "0 added, 1 there already, 2 without a name left out"),
+    ):
+        table.write_text("image,person\n" + rows)
+        capsys.readouterr()
+        assert main(["gallery", "enrol", str(club), str(table), *words]) == 0
+        assert says in capsys.readouterr().out
 
 
 def test_another_encoder_from_the_pictures(

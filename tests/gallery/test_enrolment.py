@@ -68,7 +68,7 @@ def test_rows_without_a_person_are_left_out_and_counted(gallery, table) -> None:
 def test_people_whom_a_log_could_not_name_are_refused_unless_they_have_a_scope(
     gallery, table
 ) -> None:
-    with pytest.raises(DataError, match=r"row 1 names 'grey unknown 3'.*--scope game"):
+    with pytest.raises(DataError, match=r"row 1 names 'grey unknown 3'.*the scope 'game'"):
         enrol(gallery, table([1, 2], person=["Dora", "grey unknown 3"]), actor="me")
     made = enrol(
         gallery, table([1, 2], "game", person=["grey unknown 3"] * 2, game=["w1", "w2"]), actor="me"

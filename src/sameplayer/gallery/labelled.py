@@ -35,8 +35,8 @@ def person_names(crops: Crops) -> list[str | None]:
             raise DataError(
                 f"{crops.root}: row {row} names {str(person)!r}, whom a log calls so since it "
                 "cannot tell who it is: in another log that is somebody else. Nothing was changed. "
-                "Name the person, empty the cell, or say that names hold within a game: --scope "
-                "game."
+                "Name the person, empty the cell, or read the table with the scope 'game', within "
+                "which such names hold."
             )
         scope = "" if scopes is None else f"{scopes.iat[row]}/"
         names.append(_at(crops, row, "person", lambda name: clean_name(name), f"{scope}{person}"))
