@@ -18,7 +18,7 @@ from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, MissingExtra, SettingError
 from sameplayer.evaluation import log_page_links, write_log_page
 from sameplayer.evaluation.log_page_crops import Album
-from sameplayer.evaluation.log_page_rows import axis, clock, percent, player_rows
+from sameplayer.evaluation.log_page_rows import axis, clock, in_order, percent, player_rows
 from sameplayer.identity.corrections import Place, located, read_corrections
 from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.numbers.reader import NUMBERS
@@ -332,6 +332,18 @@ def test_maps_and_numbers_that_fail_cost_only_themselves(
     assert page.count("<rect") == 8
 
 
+def test_somebody_unknown_who_is_hardly_seen_is_folded_away(log: PlayerLog, tmp_path: Path) -> None:
+    table = log.appearances
+    end = table["end_s"].where(table["appearance"] != 7, table["start_s"] + 0.2)
+    write_log_page(replace(log, appearances=table.assign(end_s=end)), tmp_path / "log.html")
+    page = unescaped(tmp_path / "log.html")
+    assert page.count("<rect") == 8
+    folded = page.split("1 unknown, each on screen for less than half a second")[1]
+    assert 'data-a="7"' in folded.split("</details>")[0]
+    assert '<th scope="row">unknown 2' not in page
+    assert '<th scope="row">blue unknown 1' in page
+
+
 def test_words_of_the_log_are_never_markup(log: PlayerLog, tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
     table = log.appearances.assign(identity=evil, name=evil, rests_on=evil)
@@ -427,7 +439,7 @@ def test_marks_of_the_axis_are_round_and_few(tmp_path: Path) -> None:
         "0:00", "2:00", "4:00", "6:00", "8:00",
     ]  # fmt: skip
     assert marks[1][0] == pytest.approx(100 * 120 / (599 * 0.9 + 4), abs=0.01)
-    rows = player_rows(log, log.players().assign(place=range(120)), Album(log, 0))
+    rows = player_rows(log, in_order(log), Album(log, 0))
     assert {row["share"] for row in rows} == {"90 %"}
     assert {row["colour"] for row in rows} == {"white"}
 

@@ -36,10 +36,24 @@ def roster_of(match: DrawnMatch) -> Roster:
     )
 
 
+def test_a_single_frame_lasts_until_the_next(match: DrawnMatch) -> None:
+    first, second = (identified(match, None, single=one).appearances for one in (None, 3))
+    assert second.loc[3, "frames"] == 1
+    assert 0 < second.loc[3, "end_s"] - second.loc[3, "start_s"] < 1
+    others = first.index != 3
+    assert (first["end_s"] == second["end_s"])[others].all()
+
+
 def identified(
-    match: DrawnMatch, roster: Roster | None, corrections: Sequence[Correction] = ()
+    match: DrawnMatch,
+    roster: Roster | None,
+    corrections: Sequence[Correction] = (),
+    single: int | None = None,
 ) -> PlayerLog:
-    """Return the log of drawn evidence; a tracklet has a box at its start and one at its end."""
+    """Return the log of drawn evidence; a tracklet has a box at its start and one at its end.
+
+    single    a tracklet that has the first alone
+    """
     spans = match.spans
     count = len(spans)
     table = pd.DataFrame({"tracklet": np.repeat(np.arange(count), 2)})
@@ -49,6 +63,8 @@ def identified(
     table["frame"] = (10 * table["time_s"]).astype(int) + 1
     table["left"] = 50.0 * table["tracklet"]
     table = table.assign(top=0.0, width=20.0, height=60.0, score=0.9)
+    table = table[(table["tracklet"] != single) | ~table["tracklet"].duplicated()]
+    table = table.reset_index(drop=True)
     cameras = tuple(Camera(name, Path(name)) for name in sorted(set(spans["camera"])))
     unused = None
     gathered = Gathered(Tracklets(table, cameras), unused, match.evidence, None, unused, {})  # type: ignore[arg-type]

@@ -78,6 +78,7 @@ def write_log_page(
         missing=[*missing, *_several(album.notes)],
         limit=_limit(log, album),
         rows=rows,
+        brief=sum(row["brief"] for row in rows),
         axis=axis(log),
         lanes=len(log.cameras) * LANE,
         cameras=[one.name for one in log.cameras],
@@ -116,7 +117,7 @@ def _drawn(
     unsure: list[dict[str, Any]],
 ) -> set[int]:
     """Return the crops that the template itself shows."""
-    found = {crop for row in rows for crop in row["crops"]}
+    found = {crop for row in rows if not row["brief"] for crop in row["crops"]}
     for group in groups:
         for link in group.links:
             found |= {*album.of(link["first"])[:1], *album.of(link["second"])[:1]}

@@ -16,6 +16,7 @@ OF_PLAYER = 4  # crops in the table of players
 WIDTH = 1000  # units of a timeline
 LANE = 14  # units a camera
 NARROWEST = 3.0
+BRIEF_S = 0.5  # on screen in all: somebody unknown who is seen for less is folded away
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between two marks
 COLOURS = frozenset(
     (
@@ -26,7 +27,10 @@ COLOURS = frozenset(
 
 
 def in_order(log: PlayerLog) -> pd.DataFrame:
-    """Return the players: those with a number by team and number, then the others by their time."""
+    """Return the players: those with a number by team and number, then the others by their time.
+
+    With the columns unknown, neither name nor number, and place, in the order of log.players().
+    """
     players = log.players()
     number = pd.to_numeric(players["number"], errors="coerce")
     keys = players.assign(
@@ -37,7 +41,8 @@ def in_order(log: PlayerLog) -> pd.DataFrame:
     )
     keys["number"] = keys["number"].where(~keys["unknown"], -keys["on_screen_s"])
     order = keys.sort_values(["unknown", "side", "team", "number"], kind="stable").index
-    return players.loc[order].assign(place=order).reset_index(drop=True)
+    players = players.assign(unknown=keys["unknown"], place=players.index)
+    return players.loc[order].reset_index(drop=True)
 
 
 def player_rows(log: PlayerLog, players: pd.DataFrame, album: Album) -> list[dict[str, Any]]:
@@ -63,6 +68,7 @@ def player_rows(log: PlayerLog, players: pd.DataFrame, album: Album) -> list[dic
                 "unsure": int((~own["sure"].astype(bool)).sum()),
                 "share": percent(share),
                 "could_be": _could_be(own.iloc[0]),
+                "brief": bool(one["unknown"]) and float(one["on_screen_s"]) < BRIEF_S,
                 "crops": _spread(crops, OF_PLAYER),
                 "hue": round(360 * hue_of(int(one["place"]))),
                 "strips": [_strip(row, lanes, start, seconds) for row in rows_of(own)],

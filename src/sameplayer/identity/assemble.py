@@ -16,6 +16,7 @@ from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, SAID, Play
 
 SHOWN = 60  # pairs of each kind that the log keeps: surest, least sure, likeliest not joined
 BLOCK = 256  # rows of all pairs that are looked through at once
+STEP_S = 0.04  # that a frame lasts where a camera has no other frame with boxes
 DOUBT = -2.0  # log-odds of a joined pair that are told as a contradiction
 
 
@@ -42,6 +43,7 @@ def assemble(
     tracklets = gathered.tracklets
     appearances = tracklets.spans().reset_index(names="appearance")
     appearances = appearances.rename(columns={"boxes": "frames"})
+    appearances["end_s"] = _ends(appearances, tracklets.table)
     named = [names.names[label] for label in labels]
     given = np.array([_has_name(one) for one in named], bool)
     likely = sure.probability * np.where(given, [one.probability for one in named], 1.0)
@@ -78,6 +80,17 @@ def _second(names: Names, name: Name, sure: Sureness, row: int) -> tuple[str | N
     if elsewhere <= 0:
         return None, 0.0
     return ("somebody new" if other < 0 else names.names[other].identity), elsewhere
+
+
+def _ends(appearances: pd.DataFrame, boxes: pd.DataFrame) -> np.ndarray:
+    """Return when each appearance ends: one of a single frame a usual step after it began."""
+    ends = appearances["end_s"].to_numpy(float).copy()
+    for camera, times in boxes.groupby("camera")["time_s"]:
+        steps = np.diff(np.unique(times))
+        step = float(np.median(steps)) if len(steps) else STEP_S
+        single = ((appearances["camera"] == camera) & (appearances["frames"] == 1)).to_numpy()
+        ends[single] += step
+    return ends
 
 
 def _has_name(name: Name) -> bool:

@@ -32,11 +32,12 @@ class PlayerLog:
     appearances    a row an appearance, one tracklet, APPEARANCES: its number from 0; the identity
                    ("white 7", "white unknown 3", or the roster's name); name, team and number,
                    missing where unknown; camera, shot; first and last moment in seconds of the
-                   match; first and last frame of the video; how many boxes; the probability that
-                   the identity is right; whether that is over the threshold (sure); the next best
-                   identity and its probability, the two sum to 1 at most; for an identity without
-                   a name or number the player whom it could be, and how probable that is for the
-                   whole identity; what it rests on, in words, SAID where a person said it
+                   match, a single frame lasting until the next that was looked at; first and last
+                   frame of the video; how many boxes; the probability that the identity is right;
+                   whether that is over the threshold (sure); the next best identity and its
+                   probability, the two sum to 1 at most; for an identity without a name or number
+                   the player whom it could be, and how probable that is for the whole identity;
+                   what it rests on, in words, SAID where a person said it
     boxes          a row a box, BOXES, sorted by appearance, then frame; pixels of the video
     links          a row a pair of appearances, LINKS: their log-odds of being one person, what each
                    evidence adds, and whether they were joined. Not all pairs: the surest and the
