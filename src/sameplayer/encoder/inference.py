@@ -38,7 +38,7 @@ def settle(model: nn.Module, device: torch.device) -> None:
 
 def unsettle(model: nn.Module) -> None:
     """Make a network ready to learn: training mode, weights in their usual order."""
-    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model.to(memory_format=torch.contiguous_format)
     model.train()  # some layers drop here what they computed from their weights for evaluation
 
 
