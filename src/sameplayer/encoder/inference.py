@@ -56,8 +56,9 @@ def own_layers(model: nn.Module) -> nn.Module:
     """Return a network of layers of its own over the same weights.
 
     It may be hooked and set otherwise while other threads run the first one. Raises ConfigError
-    for a network that cannot be copied.
+    for a network that is in training mode or cannot be copied.
     """
+    refuse_training_mode(model)
     shared = {id(value): value for value in (*model.parameters(), *model.buffers())}
     try:
         return copy.deepcopy(model, shared)
