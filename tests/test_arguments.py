@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,21 @@ import pytest
 
 import sameplayer as sp
 from sameplayer.data.crops import write_crops
-from sameplayer.encoder import average_encoders, calibrate, export_encoder
+from sameplayer.encoder import (
+    OnnxEncoder,
+    average_encoders,
+    calibrate,
+    crops_per_second,
+    export_encoder,
+    load_published,
+)
 from sameplayer.encoder import given as given_module
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError
+from sameplayer.numbers.clip import ClipReader
+from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.numbers.readers import ReaderSettings
+from sameplayer.numbers.shirt import ShirtReader
 
 ENCODER = create_encoder("small", pretrained=False, height=32, width=16)
 PICTURE = np.random.default_rng(2).integers(0, 255, (40, 20, 3), dtype=np.uint8)
@@ -100,3 +112,12 @@ def test_the_shipped_encoder_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(2):
         sp.same(PICTURE, PICTURE, "RUN")
     assert loaded == ["person", "RUN", "RUN"]
+
+
+def test_a_device_that_is_not_named_is_auto() -> None:
+    takers: list[Callable[..., Any]] = [
+        sp.load_encoder, sp.open_gallery, load_published, crops_per_second, OnnxEncoder,
+        ShirtReader, ClipReader, OnnxReader, ReaderSettings, sp.TrainConfig,
+    ]  # fmt: skip
+    for taker in takers:
+        assert signature(taker).parameters["device"].default == "auto", taker

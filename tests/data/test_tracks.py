@@ -54,6 +54,7 @@ def test_persons_of_one_track_each_are_told_from_persons_of_several() -> None:
         {"track": ["1", "2", "1", "1"]},
         {"frame": [None] * 4},  # pictures of their own, not of a video
         {"sequence": [None] * 4},
+        {"camera": [None] * 4},
         {"person": [None] * 4},
         {"person": ["p", "q", "r", "s"]},
     ]

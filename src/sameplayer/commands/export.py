@@ -40,15 +40,15 @@ def export(
         from sameplayer.numbers.onnx_export import export_reader
         from sameplayer.numbers.shirt import ShirtReader
 
-        print(export_reader(ShirtReader(), out))
+        print(export_reader(ShirtReader(device="cpu"), out))
         return
     from sameplayer.encoder.encoder import load_encoder
 
     if int8 is not None:
         from sameplayer.encoder.onnx_int8 import export_int8
 
-        print(export_int8(load_encoder(run), reading.read(int8), out))
+        print(export_int8(load_encoder(run, device="cpu"), reading.read(int8), out))
         return
     from sameplayer.encoder.onnx_export import export_encoder
 
-    print(export_encoder(load_encoder(run), out))
+    print(export_encoder(load_encoder(run, device="cpu"), out))

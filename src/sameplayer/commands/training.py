@@ -187,7 +187,7 @@ def soup(encoders: tyro.conf.Positional[tuple[Path, ...]], out: Path) -> None:
     at_least(2, "encoders", encoders)
     if out.exists():
         raise SameplayerError(f"{out}: exists already; choose a new folder.")
-    average_encoders([load_encoder(source) for source in encoders]).save(out)
+    average_encoders([load_encoder(source, device="cpu") for source in encoders]).save(out)
     print(f"{out}: mean of {len(encoders)} encoders")
 
 

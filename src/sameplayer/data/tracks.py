@@ -33,16 +33,16 @@ def track_keys(table: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
 def one_track_each(crops: Crops) -> bool:
     """Tell whether all pictures of each person are one track, so that finding them says nothing.
 
-    A track is what sequence, camera and, where there is one, track name, in a table that knows
-    frames. In a scope of sequences every person has one, and nothing else can be asked.
+    A track is one appearance before one camera, as the log of a match writes it: sequence, camera
+    and frame (and track, where there is such a column) are known for every picture of a person. In
+    a scope of sequences every person has one, and nothing else can be asked.
     """
     table, persons = crops.table, crops.persons()
-    by = [name for name in ("sequence", "camera", "track")
-          if name in table and table[name].notna().any()]  # fmt: skip
+    by = ["sequence", "camera", *(["track"] if "track" in table else [])]
     known = persons >= 0
-    if crops.scope == "sequence" or "sequence" not in by or not known.any():
+    if crops.scope == "sequence" or not known.any():
         return False
-    if table["frame"][known].isna().any():
+    if table.loc[known, ["frame", *by]].isna().to_numpy().any():
         return False
     tracks = pd.Series(track_keys(table, by)[known]).groupby(persons[known])
     several = tracks.size() > 1

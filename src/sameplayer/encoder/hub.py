@@ -31,7 +31,7 @@ def hub_if_reached() -> Iterator[bool]:
 
 def _answers(address: str) -> bool:
     """Tell whether an address answers one request, by the hub client's own way and proxies."""
-    from huggingface_hub.utils import get_session
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 
     try:
         get_session().head(address, timeout=SECONDS)

@@ -38,7 +38,7 @@ def settle(model: nn.Module, device: torch.device) -> None:
 
 def unsettle(model: nn.Module) -> None:
     """Make a network ready to learn: training mode, weights in their usual order."""
-    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model.to(memory_format=torch.contiguous_format)
     model.train()  # some layers drop here what they computed from their weights for evaluation
 
 
@@ -56,8 +56,9 @@ def own_layers(model: nn.Module) -> nn.Module:
     """Return a network of layers of its own over the same weights.
 
     It may be hooked and set otherwise while other threads run the first one. Raises ConfigError
-    for a network that cannot be copied.
+    for a network that is in training mode or cannot be copied.
     """
+    refuse_training_mode(model)
     shared = {id(value): value for value in (*model.parameters(), *model.buffers())}
     try:
         return copy.deepcopy(model, shared)

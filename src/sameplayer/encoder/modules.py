@@ -40,7 +40,7 @@ def spec_of_module(
     config: Any = getattr(module, "pretrained_cfg", None) or {}
     known = dict(config) if isinstance(config, dict) else config.to_dict()
     size = _input_of(module, known)
-    given = {"height": height or size[0], "width": width or size[1]}
+    given: dict[str, Any] = {"height": height or size[0], "width": width or size[1]}
     given |= {"mean": mean or known.get("mean"), "std": std or known.get("std")}
     missing = [key for key, value in given.items() if value is None]
     if missing:

@@ -95,7 +95,7 @@ def encoder_content(encoder: Encoder) -> bytes:
     own = _on_cpu(encoder)
     example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
     record = encoder_record(encoder)
-    own.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    own.model.to(memory_format=torch.contiguous_format)
     return graph_bytes(EncoderGraph(own), example, record, encoder.spec.architecture)
 
 

@@ -25,7 +25,7 @@ from sameplayer.data.images import FITS, Picture
 from sameplayer.data.shown import Shown, as_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.inference import own_layers, refuse_training_mode
+from sameplayer.encoder.inference import own_layers
 from sameplayer.errors import ConfigError, did_you_mean, refuse_other_types
 from sameplayer.maps.coarse import coarse_features, usual_divisor
 from sameplayer.maps.gradients import USUAL, grad_cam, legrad
@@ -90,7 +90,6 @@ def explain(
     """
     refuse_other_types("explain", encoder=(encoder, (Encoder, str, Path)))
     make, encoder = _find_method(method), as_encoder(encoder)
-    refuse_training_mode(encoder.model)
     encoder = Encoder(own_layers(encoder.model), encoder.spec, encoder.log_scale.item())
     settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
     pictures = [as_picture(a, order), as_picture(b, order)]

@@ -49,7 +49,7 @@ def read_numbers(
     else:
         rows = [[row] for row in range(len(crops))]
     readings: list[NumberReading] = []
-    settings = {"threshold": threshold, "temperature": temperature}
+    settings: dict[str, Any] = {"threshold": threshold, "temperature": temperature}
     for done, members in enumerate(rows, start=1):
         pictures = [crops.read(row) for row in members]
         if by:

@@ -115,6 +115,6 @@ def _name(part: object) -> str:
 def finished_encoder(out: str | Path, own: OwnParts) -> Encoder:
     """Return a run's best encoder; an own network is filled with the weights that were saved."""
     if own.encoder is None or not own.encoder.spec.own_module:
-        return load_encoder(out)
+        return load_encoder(out, device="cpu")
     module = own.encoder.model
-    return load_encoder(out, build=lambda spec: copy.deepcopy(module))
+    return load_encoder(out, device="cpu", build=lambda spec: copy.deepcopy(module))
