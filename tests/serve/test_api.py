@@ -244,13 +244,16 @@ def test_too_many_pictures_vectors_or_bytes_are_refused(client, address, gallery
     files = [("pictures", ("a", picture()))] * 65
     error(one.post(f"{address}/ask", files=files), 422)
     one.headers["Content-Type"] = "application/json"
-    error(one.post(f"{address}/ask/vectors", content=b" " * 8_000_001), 413)
+    error(one.post(f"{address}/ask/vectors", content=b" " * 2_000_001), 413)
 
     def chunks():
         for _ in range(60):
             yield b" " * 1_000_000
 
     said = error(one.post(f"{address}/ask/vectors", content=chunks()), 413)
+    assert said["expected"] == "at most 2,000,000 bytes"
+    error(one.post(f"{address}/ask/base64", content=b" " * 2_000_001), 400)
+    said = error(one.post(f"{address}/ask/base64", content=chunks()), 413)
     assert said["expected"] == "at most 8,000,000 bytes"
 
 

@@ -27,6 +27,7 @@ from sameplayer.serve.questions import waiting_question
 from sameplayer.serve.schemas import (
     AnswerOut,
     EventOut,
+    Few,
     Given,
     Hex16,
     Hex32,
@@ -91,7 +92,7 @@ class MergeIn(Given):
 class SplitIn(Given):
     """Pictures that show somebody else, and the name of that one."""
 
-    pictures: list[Hex32]
+    pictures: Few[Hex32]
     name: Name
 
 

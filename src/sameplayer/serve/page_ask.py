@@ -10,13 +10,12 @@ from fastapi.responses import Response
 from sameplayer.gallery.asking import ask_ready
 from sameplayer.gallery.questions import keep_question
 from sameplayer.gallery.records import Answer, NewPicture, Where
-from sameplayer.serve.api_ask import embedded
+from sameplayer.serve.api_ask import decoded, embedded
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.sessions import Asked
 from sameplayer.serve.telling import names_of, picture_bytes
-from sameplayer.serve.uploads import decode_all
 from sameplayer.serve.why import why_of
 
 router = page_router()
@@ -34,7 +33,7 @@ def ask_page(caller: By, page: Shown) -> Response:
 @needs("answer", heavy=True)
 def ask(caller: By, page: Shown) -> Response:
     """Answer, and hold the pictures for a while, so that they can be looked at beside it."""
-    pictures = embedded(caller, decode_all(page.files, caller.service.limits), keep=True)
+    pictures = embedded(caller, decoded(caller, page.files), keep=True)
     where = Where(**{name: page.one(name).strip() or None for name in FILTERS})
     tracks = [pictures] if page.one("track") == "yes" else [[one] for one in pictures]
     groups = []

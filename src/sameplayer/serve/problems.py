@@ -35,8 +35,11 @@ class Refused(HTTPException):
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(status, what, headers)
-        self.said = {"what": what, "where": where, "expected": expected,
-                     "found": found[:LONGEST], "do": do}  # fmt: skip
+        said = {"what": what, "where": where[:LONGEST], "expected": expected,
+                "found": found[:LONGEST], "do": do}  # fmt: skip
+        # Halves of characters, which JSON may carry, cannot be sent back as UTF-8.
+        self.said = {part: text.encode("utf-8", "backslashreplace").decode()
+                     for part, text in said.items()}  # fmt: skip
 
 
 def body_of(refused: Refused) -> dict[str, Any]:
@@ -81,6 +84,12 @@ def _of_database(error: SameplayerError) -> bool:
     cause = error.__cause__
     names = ("OperationalError", "DatabaseError", "InterfaceError")
     return cause is not None and type(cause).__name__ in names
+
+
+def stopping() -> Refused:
+    """Return the answer to what was still being worked on when the server stopped."""
+    return Refused(503, "the server is stopping", do="send it again later",
+                   headers={"Connection": "close", "Retry-After": "30"})  # fmt: skip
 
 
 def invalid(errors: Any) -> Refused:
