@@ -219,10 +219,10 @@ def test_errors_name_no_folder(client, address, gallery) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "words"),
     [
-        (b"", 415, "kind"),
-        (b"GIF89a" + b"\0" * 50, 415, "kind"),
+        (b"", 415, "file type"),
+        (b"GIF89a" + b"\0" * 50, 415, "file type"),
         (b"\xff\xd8\xff" + b"\0" * 50, 422, "damaged"),
-        (picture(kind=".bmp"), 415, "kind"),
+        (picture(kind=".bmp"), 415, "file type"),
         (picture(high=3), 422, "small"),
         (picture()[:300], 422, "damaged"),
     ],

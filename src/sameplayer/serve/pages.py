@@ -83,18 +83,30 @@ class Page:
     def show(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a page; values are escaped."""
         gallery = self.caller.own
-        token = self.caller.token
         common = {
-            "word": self.session.word,
-            "can": {one: token.allows(one) for one in ("read", "answer", "correct", "admin")},
-            "label": "" if gallery is None else self.caller.service.labels[gallery.settings.id],
+            **frame_of(self.request),
             "settings": None if gallery is None else gallery.renewed(),
-            "here": "" if gallery is None else self.here,
             "limits": self.caller.service.limits,
             "done": done_of(self.request),
         }
         text = templates.get_template(template).render(**{**common, **values})
         return HTMLResponse(text, status)
+
+
+def frame_of(request: Request) -> dict[str, Any]:
+    """Return what the menu of a page needs; nothing where nobody is known to have asked."""
+    session: Session | None = getattr(request.state, "session", None)
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if session is None or caller is None:
+        return {}
+    scopes = ("read", "answer", "correct", "admin")
+    own = None if caller.own is None else caller.own.settings.id
+    return {
+        "word": session.word,
+        "can": {one: caller.token.allows(one) for one in scopes},
+        "label": "" if own is None else caller.service.labels[own],
+        "here": "" if own is None else f"/g/{own}",
+    }
 
 
 def revision_of(page: Page, name: str) -> int:

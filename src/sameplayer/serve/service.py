@@ -25,6 +25,7 @@ from sameplayer.serve.turns import Buckets, Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LOOKING = 600.0  # seconds in which looks of one caller at one person are one event
 OWNER = Token("owner", "whoever runs the server", SCOPES, "")
 
 
@@ -47,6 +48,13 @@ class Caller:
     def actor(self) -> str:
         """Who did it, for the record: the id of the token, never what people call it."""
         return f"token {self.token.id}"
+
+    def note_look(self, person: str) -> None:
+        """Record that the caller looks at a person: once in ``LOOKING`` seconds."""
+        looks, key = self.service.looks, f"{self.actor} {self.gallery.settings.id} {person}"
+        if not looks.wait(key):
+            looks.take(key)
+            self.gallery.note(self.actor, "look", person)
 
 
 class Service:
@@ -81,6 +89,7 @@ class Service:
         self._working: set[Future[Any]] = set()
         self.rates = Buckets(limits.rate, limits.burst)
         self.failures = Buckets(0.5, limits.failures)
+        self.looks = looks()
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
         self.sessions = sessions()
@@ -132,6 +141,7 @@ class Service:
     def dropped(self, gallery: str) -> None:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
+        self.looks = looks()
 
     def look(self) -> None:
         """Read a row of every gallery; raise what prevents it."""
@@ -156,6 +166,11 @@ class Service:
     def stuck(self) -> bool:
         """Tell whether threads still work."""
         return any(one.running() for one in tuple(self._working))
+
+
+def looks() -> Buckets:
+    """Return an empty record of who looked at whom."""
+    return Buckets(1 / LOOKING, 1)
 
 
 def unknown_token(found: str) -> Refused:

@@ -17,6 +17,7 @@ from sameplayer.serve.problems import Refused
 
 KINDS = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n"}
 EXPECTED = "a JPEG, PNG or WebP file"
+VIDEO = ". A video? Use sameplayer log"
 LEAST = 4  # pixels of a side
 
 
@@ -25,6 +26,14 @@ def kind_of(content: bytes) -> str | None:
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     return next((kind for kind, start in KINDS.items() if content.startswith(start)), None)
+
+
+def is_video(content: bytes) -> bool:
+    """Tell whether a file's first bytes are those of a video."""
+    still = content[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
+    return (content[4:8] == b"ftyp" and not still) or content.startswith(
+        (b"\x1aE\xdf\xa3", b"OggS", b"FLV", b"\0\0\x01\xba")
+    ) or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")  # fmt: skip
 
 
 def decode_all(contents: Sequence[bytes], limits: Limits, decoders: Decoders) -> list[Picture]:
@@ -80,8 +89,10 @@ def vectors_of(gallery: Gallery, rows: Sequence[Sequence[float]], limits: Limits
 
 def _pixels(at: int, content: bytes, limits: Limits) -> int:
     if kind_of(content) is None:
-        raise Refused(415, "not a picture of a kind that is taken", where=f"pictures.{at}",
-                      expected=EXPECTED, do="save it as JPEG")  # fmt: skip
+        raise Refused(
+            415, "this file type is not supported", where=f"pictures.{at}", expected=EXPECTED,
+            do="use JPEG, PNG or WebP" + (VIDEO if is_video(content) else ""),
+        )  # fmt: skip
     try:
         wide, high = header_size(f"picture {at}", content)
     except DataError as error:
