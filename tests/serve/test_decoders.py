@@ -34,7 +34,7 @@ def test_pictures_are_the_same_and_one_process_decodes_many(decoders: Decoders) 
         content = picture(seed, kind=kind)
         np.testing.assert_array_equal(decoders.decode("x", content), decode_content("x", content))
     first = decoders._idle[0]
-    with pytest.raises(DataError, match="^picture 7: truncated or damaged"):
+    with pytest.raises(DataError, match="picture 7: truncated or damaged"):
         decoders.decode("picture 7", picture()[:-40])
     assert decoders.decode("x", picture()).shape == (80, 40, 3)
     assert decoders._idle == [first]

@@ -60,6 +60,10 @@ def test_an_error_of_any_page_keeps_the_menu(pages: TestClient) -> None:
     answer = pages.get("persons/0123456789abcdef")
     assert answer.status_code == 404
     assert 'aria-label="Pages"' in answer.text
+    large = ask(pages, bytes(8_000_001))
+    assert large.status_code == 413
+    assert 'aria-label="Pages"' in large.text
+    assert re.search('href="/g/[0-9a-f]+/ask">Go on', large.text)
 
 
 def test_a_whole_frame_is_answered_with_a_word(pages: TestClient) -> None:

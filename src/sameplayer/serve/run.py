@@ -128,4 +128,4 @@ def serve(server: Server, started: Callable[[], None]) -> None:
     finally:
         if server.config.app.state.service.stuck:  # type: ignore[union-attr]
             sys.stdout.flush()
-            os._exit(0)
+            os._exit(130 if isinstance(sys.exception(), KeyboardInterrupt) else 0)
