@@ -34,6 +34,13 @@ def test_an_address_has_half_of_the_places_and_its_oldest_idle_one_makes_room() 
     assert all(places.take(Connection(idle=False), "10.0.0.2") for _ in range(4))
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_this_machine_where_a_proxy_may_be_has_all_places(address: str) -> None:
+    places = Places(8)
+    own = [Connection(idle=False) for _ in range(9)]
+    assert [places.take(one, address) for one in own] == [True] * 8 + [False]
+
+
 @pytest.mark.parametrize(
     ("address", "expected"),
     [

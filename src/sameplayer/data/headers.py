@@ -102,6 +102,8 @@ def refuse_tiff(name: str, content: bytes) -> None:
         big = version == 43
         (at,) = struct.unpack_from(order + ("Q" if big else "I"), content, 8 if big else 4)
         (count,) = struct.unpack_from(order + ("Q" if big else "H"), content, at)
+        if count > MAX_PARTS:
+            raise _too_many(name, "tags", MAX_PARTS)
         entry, at = (20, at + 8) if big else (12, at + 2)
         _refuse_past_end(name, "the TIFF directory", at, count * entry, len(content) - at)
         form, stated, sides = order + ("HHQ" if big else "HHI"), 0, dict.fromkeys(range(322, 324))
@@ -167,7 +169,7 @@ def _refuse_cells(name: str, style: bytes, component: int, wide: int, high: int)
         return
     cells = [(0, 2 + style[levels + 1], 2 + style[levels + 2])]
     if style[scheme] & 1:
-        sides = style[levels + 5 :]
+        sides = style[levels + 5 :][: 1 + style[levels]]
         cells += [(style[levels] - at, one & 15, one >> 4) for at, one in enumerate(sides)]
     count = sum(
         -(-wide >> min(64, x + max(0, smaller))) * -(-high >> min(64, y + max(0, smaller)))

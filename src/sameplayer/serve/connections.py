@@ -8,9 +8,11 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+HERE = ("127.", "::/64")  # this machine, such as a proxy on it: nobody else would come first
+
 
 class Places:
-    """Places for ``most`` connections, at most half of them for one address.
+    """Places for ``most`` connections, at most half of them for one address of another machine.
 
     A new connection takes the place of the oldest that waits for a request, where there is no
     other: first of its own address, and of any once all places are taken.
@@ -27,7 +29,8 @@ class Places:
         """
         own = neighbours(address)
         of_it = [one for one, its in self._taken.items() if its == own]
-        if len(of_it) >= max(1, self._most // 2):
+        half = self._most if own.startswith(HERE) else max(1, self._most // 2)
+        if len(of_it) >= half:
             if not self._free(of_it):
                 return False
         elif len(self._taken) >= self._most:
