@@ -26,6 +26,7 @@ from tests.fuzz.fuzz_uses import (
     use_download,
     use_embeddings,
     use_encoder,
+    use_headers,
     use_line_up,
     use_log,
     use_looks,
@@ -217,6 +218,7 @@ READERS: dict[str, Reader] = {
         partial(samples.video, "mpegts", "mpeg2video", "x.mov"), partial(use_video, "x.mov"),
         {"x.mov": BYTES}, 40),
 }  # fmt: skip
+READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 200)
 READERS |= {
     f"picture {suffix}": Reader(
         partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 60

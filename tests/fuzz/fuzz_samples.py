@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from sameplayer.data.crops import Crops, write_crops
+from sameplayer.data.images import FORMATS
 from sameplayer.data.synthetic import make_person
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
@@ -322,6 +323,17 @@ def pictures(suffix: str) -> Files:
         settings = {"compression": "tiff_lzw"} if suffix == ".tif" and mode != "1" else {}
         picture.save(target, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:]), **settings)
         files[f"{mode.replace(';', '')}{suffix}"] = target.getvalue()
+    return files
+
+
+@cache
+def headers() -> Files:
+    """A small picture in every format that is read."""
+    files: Files = {}
+    for kind in FORMATS:
+        target = io.BytesIO()
+        Image.fromarray(pixels(1, 33, 21)).save(target, kind)
+        files[f"x.{kind.lower()}"] = target.getvalue()
     return files
 
 

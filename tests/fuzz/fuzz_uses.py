@@ -18,7 +18,7 @@ from sameplayer.commands.numbers import jersey
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
 from sameplayer.data.download import download, unpack
-from sameplayer.data.images import decode
+from sameplayer.data.images import decode, header_size
 from sameplayer.data.looks import write_looks
 from sameplayer.data.reading import read_crop
 from sameplayer.data.sources import read_source
@@ -298,6 +298,18 @@ def server_address() -> str:
 def use_download(folder: Path) -> None:
     file = download(server_address(), folder / "data.zip", attempts=2, wait_s=0)
     assert file.read_bytes() == dict(samples.archive())["data.zip"]
+
+
+def use_headers(folder: Path) -> None:
+    """The size of every picture of the folder, as its header states it."""
+    broken: SameplayerError | None = None
+    for path in sorted(folder.iterdir()):
+        try:
+            assert min(header_size(path.name, path.read_bytes())) > 0
+        except SameplayerError as error:
+            broken = error
+    if broken is not None:
+        raise broken
 
 
 def use_pictures(folder: Path) -> None:

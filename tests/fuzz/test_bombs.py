@@ -129,6 +129,16 @@ def gif(side: int) -> bytes:
     return b"GIF89a" + size + b"\x80\x00\x00" + bytes(3) + b"\xff" * 3 + scan
 
 
+def jpeg2000(side: int, tile: int, components: int) -> bytes:
+    """The headers of a codestream whose tiles and components take memory before any pixel."""
+    sizes = struct.pack(">H8IH", 0, side, side, 0, 0, tile, tile, 0, 0, components)
+    sizes += b"\x07\x01\x01" * components
+    style = b"\xff\x52\x00\x0c" + bytes([0, 0, 0, 1, 0, 5, 4, 4, 0, 0])
+    bounds = b"\xff\x5c\x00\x13\x40" + b"\x48" * 16
+    head = b"\xff\x4f\xff\x51" + struct.pack(">H", 2 + len(sizes)) + sizes
+    return head + style + bounds + b"\xff\x90\x00\x0a" + bytes(7) + b"\x01\xff\x93" + bytes(16)
+
+
 def sun(side: int) -> bytes:
     return struct.pack(">8I", 0x59A66A95, side, side, 24, 0, 2, 0, 0) + bytes(64)
 
@@ -136,6 +146,9 @@ def sun(side: int) -> bytes:
 BOMBS = {
     "png.png": png(14_000),
     "part.png": png(SIDE, whole=False),
+    "length.png": png(64)[:33] + struct.pack(">I", 2**32 - 1) + b"IDAT" + bytes(8),
+    "components.jp2": jpeg2000(64, 64, 16_384),
+    "tiles.jp2": jpeg2000(10_000, 40, 3),
     "bits.bmp": bmp(SIDE, packed=False),
     "packed.bmp": bmp(SIDE, packed=True),
     "flipped.bmp": bmp(-SIDE, packed=False),

@@ -159,6 +159,19 @@ def test_nobody_logged_in_sees_a_picture(browser: Browser, address: str, club: G
     other.context.close()
 
 
+def test_a_video_that_is_chosen_is_refused_before_it_is_sent(browser: Browser, address) -> None:
+    page = opened(browser, address)
+    said = page.locator("[data-wrong]")
+    assert not said.is_visible()
+    film = {"name": "match.mp4", "mimeType": "video/mp4", "buffer": b"x"}
+    page.set_input_files("input[type=file]", [film])  # type: ignore[list-item]
+    assert said.inner_text() == (
+        "match.mp4: this file type is not supported. Use JPEG, PNG or WebP. A video? Use "
+        "sameplayer log."
+    )
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone(browser: Browser, address, club, league, tmp_path, scheme):
     page = opened(browser, address, viewport={"width": 360, "height": 740}, color_scheme=scheme)

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sameplayer.data.headers import CHECKS, SIZES, damaged
 from sameplayer.errors import DataError, MissingFile
 
 MAX_PIXELS = 100_000_000
@@ -31,8 +33,8 @@ def decode(path: Path) -> Picture:
     Grey pictures are repeated over three channels, transparency is dropped, CMYK is converted,
     16-bit samples are scaled to 8 bits. EXIF orientation is applied; of several pictures in one
     file the first counts, and what follows the end marker is ignored. Raises MissingFile, or
-    DataError for what is no picture, is cut short, or has over ``MAX_PIXELS`` pixels by its
-    header, before anything is decoded.
+    DataError for what is no picture or is cut short. Before anything is decoded it is raised for
+    over ``MAX_PIXELS`` pixels by the header, and for counts and lengths that cannot be true.
     """
     return decode_content(str(path), _read_bytes(path))
 
@@ -43,9 +45,9 @@ def decode_content(name: str, content: bytes) -> Picture:
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise _damaged(name) from error
+        raise damaged(name) from error
     if pixels is None:
-        raise _damaged(name)
+        raise damaged(name)
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
@@ -123,27 +125,36 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def header_size(name: str, content: bytes) -> tuple[int, int]:
-    """Return (width, height) as the header says; DataError for what is no picture.
+    """Return (width, height) as the header says; nothing is decoded, and no length believed.
 
-    The readers are asked one by one, since ``Image.open`` has a bound of its own that would have
-    to be changed for the whole process.
+    Raises DataError for what is no picture, is cut short within its header, or states lengths
+    and counts that the file cannot hold. Pillow's readers are asked one by one, since
+    ``Image.open`` has a bound of its own that would have to be changed for the whole process.
     """
     Image.init()
     for kind in FORMATS:
         reader, accepts = Image.OPEN.get(kind, (None, None))
         if reader is None or accepts is None or accepts(content[:16]) is not True:
             continue
-        try:
-            with reader(BytesIO(content), "") as picture:
-                width, height = picture.size
-        except Image.DecompressionBombError as error:
-            raise DataError(f"{name}: {error} At most {MAX_PIXELS:,} are decoded.") from error
-        except Exception as error:  # every reader has errors of its own
-            raise _damaged(name) from error
+        if kind in SIZES:
+            width, height = SIZES[kind](name, content)
+        else:
+            if kind in CHECKS:
+                CHECKS[kind](name, content)
+            width, height = _size_by_pillow(name, reader, content)
+        if not width or not height:
+            raise damaged(name, f"it states {width} x {height} pixels")
         return width, height
     expected = "JPEG, PNG, BMP, WebP or TIFF"
     raise DataError(f"{name}: not a picture that can be decoded (expected {expected}).")
 
 
-def _damaged(name: str) -> DataError:
-    return DataError(f"{name}: truncated or damaged; copy or export the file again.")
+def _size_by_pillow(name: str, reader: Any, content: bytes) -> tuple[int, int]:
+    try:
+        with reader(BytesIO(content), "") as picture:
+            width, height = picture.size
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name}: {error} At most {MAX_PIXELS:,} are decoded.") from error
+    except Exception as error:  # every reader has errors of its own
+        raise damaged(name) from error
+    return width, height

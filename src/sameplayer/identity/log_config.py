@@ -56,6 +56,6 @@ class LogConfig:
             return None
         if self.tile == "auto":
             return "auto"
-        if not self.tile.isdigit() or int(self.tile) < 64:
+        if not self.tile.isdecimal() or int(self.tile) < 64:
             raise SettingError("tile", self.tile, "auto, none, or 64 pixels or more")
         return int(self.tile)

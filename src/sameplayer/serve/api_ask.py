@@ -66,8 +66,8 @@ def ask_files(
     """Whose pictures are these? Of files."""
     where = WhereIn(team=team, game=game, camera=camera, since=since, until=until)
     how = AskIn(track=track, where=where, top=top, known=known, keep=keep)
-    decoded = decode_all([one.file.read() for one in pictures], caller.service.limits)
-    return answers(caller, how, embedded(caller, decoded, keep=keep))
+    found = decoded(caller, [one.file.read() for one in pictures])
+    return answers(caller, how, embedded(caller, found, keep=keep))
 
 
 @router.post("/galleries/{gallery}/ask/base64", tags=["ask"])
@@ -75,8 +75,8 @@ def ask_files(
 def ask_base64(caller: Called, gallery: GalleryId, body: AskBase64In) -> AnswersOut:
     """Whose pictures are these? Of files in base64."""
     limits = caller.service.limits
-    decoded = decode_all(from_base64(body.pictures, limits), limits)
-    return answers(caller, body, embedded(caller, decoded, keep=body.keep))
+    found = decoded(caller, from_base64(body.pictures, limits))
+    return answers(caller, body, embedded(caller, found, keep=body.keep))
 
 
 @router.post("/galleries/{gallery}/ask/vectors", tags=["ask"])
@@ -145,6 +145,11 @@ def answer(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answer
     )  # fmt: skip
 
 
+def decoded(caller: Caller, contents: Sequence[bytes]) -> list[Picture]:
+    """Decode files of a caller, within the bounds of the server."""
+    return decode_all(contents, caller.service.limits, caller.service.decoders)
+
+
 def embedded(
     caller: Caller, pictures: Sequence[Picture], facts: FactsIn | None = None,
     keep: bool | None = None,
@@ -166,8 +171,8 @@ def prepared(gallery: Gallery, rows: np.ndarray, facts: FactsIn) -> list[NewPict
 def _enrol_contents(
     caller: Caller, who: EnrolIn, contents: list[bytes], key: str | None
 ) -> EnrolledOut:
-    decoded = decode_all(contents, caller.service.limits)
-    return _enrol(caller, who, contents, lambda: embedded(caller, decoded, who.facts), key)
+    found = decoded(caller, contents)
+    return _enrol(caller, who, contents, lambda: embedded(caller, found, who.facts), key)
 
 
 def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> EnrolledOut:  # type: ignore[no-untyped-def]

@@ -26,6 +26,7 @@ from sameplayer.serve.problems import Refused
 from sameplayer.serve.questions import waiting_question
 from sameplayer.serve.schemas import (
     EventOut,
+    Few,
     Given,
     Hex16,
     Hex32,
@@ -79,7 +80,7 @@ class MergeIn(Given):
 class SplitIn(Given):
     """Pictures that show somebody else, and the name of that one."""
 
-    pictures: list[Hex32]
+    pictures: Few[Hex32]
     name: Name
 
 

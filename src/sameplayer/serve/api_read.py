@@ -107,7 +107,7 @@ def one_person(
 ) -> PersonOut:
     """A person; the header ETag is what If-Match takes."""
     found = person_by_id(caller.gallery, person)
-    caller.gallery.note(caller.actor, "look", found.id)
+    caller.note_look(found.id)
     response.headers["ETag"] = f'"{found.revision}"'
     return told(PersonOut, found)
 

@@ -28,7 +28,7 @@ from sameplayer.serve import (
 )
 from sameplayer.serve.guard import Outside
 from sameplayer.serve.limits import Limits
-from sameplayer.serve.pages import templates
+from sameplayer.serve.pages import frame_of, templates
 from sameplayer.serve.problems import as_refused, body_of, invalid
 from sameplayer.serve.service import Service
 
@@ -92,7 +92,9 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     )
     if request.url.path.startswith("/v1"):
         return JSONResponse(body_of(refused), refused.status_code, refused.headers)
-    text = templates.get_template("error.html.j2").render(said=body_of(refused)["error"], back="/")
+    said, frame = body_of(refused)["error"], frame_of(request)
+    back = frame.get("here") and request.url.path == f"{frame['here']}/ask" and request.url.path
+    text = templates.get_template("error.html.j2").render(said=said, back=back or "/", **frame)
     return HTMLResponse(text, refused.status_code, refused.headers)
 
 

@@ -11,12 +11,14 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.params import Form
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sameplayer.serve.bodies import in_turn
 from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import Refused
+from sameplayer.serve.problems import Refused, body_of, stopping
 from sameplayer.serve.service import Caller, Service, unknown_token
 
 R = TypeVar("R")
@@ -56,7 +58,7 @@ def needs(scope: str, heavy: bool = False) -> Callable[[Callable[..., R]], Calla
 
 
 class GuardedRoute(APIRoute):
-    """A route whose caller is known, allowed and in turn before anything of the body is read."""
+    """A route whose caller is known and allowed before the body is read; then it waits its turn."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
@@ -65,10 +67,10 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
             text = bearer(request)
-            await admit(request, service, text, asked.scope)
+            caller = await admit(request, service, text, asked.scope)
             if self.body_field is not None:
                 refuse_kind(request, isinstance(self.body_field.field_info, Form))
-            async with service.gates[asked.heavy].through():
+            async with in_turn(request, caller.token.id, asked.heavy):
                 return await answer(request)
 
         return guarded
@@ -139,7 +141,7 @@ class Outside:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 500
+        start, status = time.perf_counter(), 0
 
         async def told(message: Message) -> None:
             nonlocal status
@@ -149,10 +151,21 @@ class Outside:
             await asyncio.wait_for(send(message), self.limits.send_seconds)
 
         try:
-            await self.app(scope, _bounded(scope, receive, self.limits), told)
+            async with self.service.stop.bounded():
+                await self.app(scope, _bounded(scope, receive, self.limits), told)
+        except ClientDisconnect:
+            status = status or 499  # nobody is there to be answered
+        except TimeoutError:  # the server stops, or the caller does not take the answer
+            if not status and not self.service.stop.over:
+                raise
+            if not status:
+                refused = stopping()
+                answer = JSONResponse(body_of(refused), refused.status_code, refused.headers)
+                await answer(scope, receive, told)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self.service.metrics.add(scope["method"], route, status, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            self.service.metrics.add(scope["method"], route, status or 500, seconds)
 
 
 def _with_headers(given: Any, scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -170,9 +183,10 @@ def _bounded(scope: Scope, receive: Receive, limits: Limits) -> Receive:
         nonlocal read, until, whole
         if whole:
             return await receive()
+        most = scope.get("state", {}).get("body_bytes", limits.body_bytes)
         declared = heads.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > limits.body_bytes:
-            raise too_large(limits)
+        if not declared.isdigit() or int(declared) > most:
+            raise too_large(most)
         until = until or time.monotonic() + limits.body_seconds
         try:
             message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
@@ -184,17 +198,17 @@ def _bounded(scope: Scope, receive: Receive, limits: Limits) -> Receive:
             ) from None  # fmt: skip
         read += len(message.get("body", b""))
         whole = message["type"] != "http.request" or not message.get("more_body", False)
-        if read > limits.body_bytes:
-            raise too_large(limits)
+        if read > most:
+            raise too_large(most)
         return message
 
     return bounded
 
 
-def too_large(limits: Limits) -> Refused:
+def too_large(most: int) -> Refused:
     """Return the answer to a body that is too large."""
     return Refused(
         413, "the request is too large", where="body",
-        expected=f"at most {limits.body_bytes:,} bytes", do="send fewer or smaller pictures",
+        expected=f"at most {most:,} bytes", do="send fewer or smaller pictures",
         headers={"Connection": "close"},
     )  # fmt: skip

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -20,7 +21,8 @@ class Metrics:
         self._routes: Counter[str] = Counter()
 
     def add(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request."""
+        """Count one request; a method that nobody declares is counted as other."""
+        method = method if method in METHODS else "other"
         with self._lock:
             self._count[method, route, status] += 1
             self._routes[route] += 1

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from fastapi.responses import Response
 
+from sameplayer.errors import SameplayerError
 from sameplayer.gallery.asking import ask_ready
 from sameplayer.gallery.questions import keep_question, stated
 from sameplayer.gallery.records import Answer, NewPicture, Where
-from sameplayer.serve.api_ask import embedded
+from sameplayer.serve.api_ask import decoded, embedded
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router
-from sameplayer.serve.problems import Refused
+from sameplayer.serve.problems import Refused, as_refused
 from sameplayer.serve.sessions import Asked
 from sameplayer.serve.telling import names_of, picture_bytes
-from sameplayer.serve.uploads import decode_all
 from sameplayer.serve.why import why_of
 
 router = page_router()
+WHOLE_FRAME = 500_000  # pixels from which a picture that is wider than high is no crop
 FILTERS = ("team", "game", "camera", "since", "until")
 
 
@@ -34,7 +36,13 @@ def ask_page(caller: By, page: Shown) -> Response:
 @needs("answer", heavy=True)
 def ask(caller: By, page: Shown) -> Response:
     """Answer, and hold the pictures for a while, so that they can be looked at beside it."""
-    pictures = embedded(caller, decode_all(page.files, caller.service.limits), keep=True)
+    try:
+        pictures = embedded(caller, decoded(caller, page.files), keep=True)
+    except (Refused, SameplayerError) as error:
+        refused = as_refused(error, caller.service.hidden)
+        if refused.status_code >= 500:
+            raise
+        return page.show("ask.html.j2", refused.status_code, notice=notice_of(refused), given=page)
     where = Where(**{name: page.one(name).strip() or None for name in FILTERS})
     tracks = [pictures] if page.one("track") == "yes" else [[one] for one in pictures]
     groups = []
@@ -51,7 +59,8 @@ def answer_page(caller: By, page: Shown, key: str) -> Response:
     """The answer: who, how sure, and the pictures it rests on."""
     asked = held(page, key)
     groups = [(track, named(page, answer)) for track, answer in asked.groups]
-    return page.show("answer.html.j2", key=key, groups=groups, keep=len(groups))
+    notice = _frames([one for track, _ in asked.groups for one in track])
+    return page.show("answer.html.j2", key=key, groups=groups, keep=len(groups), notice=notice)
 
 
 @router.get("/asked/{key}/{group}/{at}.jpg")
@@ -87,6 +96,19 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
     return go(f"{page.here}/review/{question}")
 
 
+def notice_of(refused: Refused) -> str:
+    """Return what was refused as one text, for a page that stays."""
+    said = refused.said
+    which = said["where"].removeprefix("pictures.")
+    first = f"Picture {int(which) + 1}: " if which.isdecimal() else ""
+    found = f" ({said['found']})" if said["found"] else ""
+    what = said["what"].removeprefix(f"picture {which}: ")
+    if not what.endswith("."):  # else it says what to do
+        do = said["do"] or "try another file"
+        what += f"{found}. {do[:1].upper()}{do[1:]}."
+    return f"{first}{what[:1].upper()}{what[1:]}"
+
+
 def held(page: Page, key: str) -> Asked:
     """Return what this caller asked a while ago; Refused (404) once it is gone."""
     found = page.caller.service.asked.get(key)
@@ -114,6 +136,15 @@ def named(page: Page, answer: Answer) -> dict[str, Any]:
         "pictures": answer.pictures,
         "known": answer.known,
     }
+
+
+def _frames(pictures: Sequence[NewPicture]) -> str:
+    """Return a word on pictures that are no crops, or an empty text."""
+    large = [one for one in pictures if one.high < one.wide and one.high * one.wide >= WHOLE_FRAME]
+    if not large:
+        return ""
+    size = f"{large[0].wide} x {large[0].high}"
+    return f"A picture of {size} pixels may be a whole frame. Ask with the crop of one player."
 
 
 def _nameless(answer: Answer) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from sameplayer.serve.bodies import bound_body
 from sameplayer.serve.guard import needs, refuse_often
 from sameplayer.serve.pages import (
     COOKIE,
@@ -19,6 +20,7 @@ from sameplayer.serve.service import Service
 from sameplayer.serve.sessions import LOGGED_IN, Session
 from sameplayer.serve.telling import gallery_told
 
+LOGIN_BYTES = 10_000  # of a form that holds a token
 router = page_router("")
 doors = APIRouter(include_in_schema=False)
 
@@ -36,6 +38,7 @@ async def login(request: Request) -> Response:
     refuse_other_sites(request)
     address = request.client.host if request.client else "unknown"
     refuse_often(service.failures.wait(address))
+    bound_body(request, LOGIN_BYTES)
     async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
         text = str(form.get("token", "")).strip()
     own = await service.run(service.open_to, text)

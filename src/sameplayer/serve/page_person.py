@@ -57,7 +57,7 @@ def one(caller: By, page: Shown, person: str) -> Response:
     found = person_by_id(caller.gallery, person)
     if found.id != person:
         return go(f"{page.here}/persons/{found.id}")
-    caller.gallery.note(caller.actor, "look", found.id)
+    caller.note_look(found.id)
     return _person(page, found)
 
 

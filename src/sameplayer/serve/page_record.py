@@ -10,7 +10,7 @@ from sameplayer.gallery import undo as undoing
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.markers import pending_marker
 from sameplayer.serve.guard import needs
-from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
+from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of, whole_number
 from sameplayer.serve.problems import as_refused
 from sameplayer.serve.telling import exported, names_of, not_finished, person_by_id
 from sameplayer.serve.tokens import list_tokens
@@ -108,8 +108,7 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
     person, before = asked.get("person"), asked.get("before", "")
     if person is not None:
         person = person_by_id(gallery, person).id
-    last = int(before) if before.isdigit() and len(before) < 16 else None
-    found = undoing.history(gallery, person, LISTED + 1, last)
+    found = undoing.history(gallery, person, LISTED + 1, whole_number(before))
     shown = found[:LISTED]
     rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
     subjects = sorted({key for one in shown for key in one.subjects})

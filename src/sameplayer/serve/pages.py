@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import UploadFile
 
+from sameplayer.serve.bodies import in_turn
 from sameplayer.serve.guard import Needs, admit
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Caller, Service
@@ -49,12 +50,12 @@ class PageRoute(APIRoute):
                 refuse_other_sites(request)
             request.state.session = session
             try:
-                await admit(request, service, session.token, asked.scope)
+                caller = await admit(request, service, session.token, asked.scope)
             except Refused as error:
                 if error.status_code == 401:
                     return to_login(request)
                 raise
-            async with service.gates[asked.heavy].through():
+            async with in_turn(request, caller.token.id, asked.heavy):
                 return await answer(request)
 
         return guarded
@@ -82,13 +83,9 @@ class Page:
     def show(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a page; values are escaped."""
         gallery = self.caller.own
-        token = self.caller.token
         common = {
-            "word": self.session.word,
-            "can": {one: token.allows(one) for one in ("read", "answer", "correct", "admin")},
-            "label": "" if gallery is None else self.caller.service.labels[gallery.settings.id],
+            **frame_of(self.request),
             "settings": None if gallery is None else gallery.renewed(),
-            "here": "" if gallery is None else self.here,
             "limits": self.caller.service.limits,
             "done": done_of(self.request),
         }
@@ -96,10 +93,31 @@ class Page:
         return HTMLResponse(text, status)
 
 
+def frame_of(request: Request) -> dict[str, Any]:
+    """Return what the menu of a page needs; nothing where nobody is known to have asked."""
+    session: Session | None = getattr(request.state, "session", None)
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if session is None or caller is None:
+        return {}
+    scopes = ("read", "answer", "correct", "admin")
+    own = None if caller.own is None else caller.own.settings.id
+    return {
+        "word": session.word,
+        "can": {one: caller.token.allows(one) for one in scopes},
+        "label": "" if own is None else caller.service.labels[own],
+        "here": "" if own is None else f"/g/{own}",
+    }
+
+
 def revision_of(page: Page, name: str) -> int:
     """Return a revision that the form carries; one that nobody can have seen where it is none."""
-    said = page.one(name)
-    return int(said) if said.isdigit() and len(said) < 16 else -1
+    found = whole_number(page.one(name))
+    return -1 if found is None else found
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that digits 0 to 9 write, at most 15 of them; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def go(address: str) -> Response:
@@ -109,8 +127,7 @@ def go(address: str) -> Response:
 
 def done_of(request: Request) -> int | None:
     """Return the event that a page tells of, so that it can be undone at once."""
-    said = request.query_params.get("done", "")
-    return int(said) if said.isdigit() and len(said) < 16 else None
+    return whole_number(request.query_params.get("done", ""))
 
 
 def to_login(request: Request) -> Response:

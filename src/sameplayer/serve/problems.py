@@ -42,8 +42,11 @@ class Refused(HTTPException):
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(status, what, headers)
-        self.said = {"what": what, "where": where, "expected": expected,
-                     "found": found[:LONGEST], "do": do}  # fmt: skip
+        said = {"what": what, "where": where[:LONGEST], "expected": expected,
+                "found": found[:LONGEST], "do": do}  # fmt: skip
+        # Halves of characters, which JSON may carry, cannot be sent back as UTF-8.
+        self.said = {part: text.encode("utf-8", "backslashreplace").decode()
+                     for part, text in said.items()}  # fmt: skip
 
 
 def body_of(refused: Refused) -> dict[str, Any]:
@@ -87,6 +90,12 @@ def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
     if isinstance(error, WeightsError) or (type(error) is ConfigError):
         logger.error("%s", said)
     return Refused(422, said)
+
+
+def stopping() -> Refused:
+    """Return the answer to what was still being worked on when the server stopped."""
+    return Refused(503, "the server is stopping", do="send it again later",
+                   headers={"Connection": "close", "Retry-After": "30"})  # fmt: skip
 
 
 def invalid(errors: Any) -> Refused:

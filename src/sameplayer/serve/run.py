@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import secrets
+import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from fastapi import FastAPI
 
 from sameplayer.errors import ConfigError, DataError, MissingFile
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.serve.connections import Places, patient
 from sameplayer.serve.limits import Limits
+from sameplayer.serve.stopping import ANSWERING, ENDING, STOPPING
 from sameplayer.serve.tokens import any_token
 
 SHORTEST = 20  # letters of a token in a file
-STOPPING = 10  # seconds for requests to end when the server is stopped
 
 
 def is_loopback(host: str) -> bool:
@@ -79,55 +82,32 @@ def read_token(file: Path) -> str:
     return text
 
 
-def make_server(app: Any, host: str, port: int, limits: Limits) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """A server that ends within ``STOPPING`` seconds, with an answer to every request."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end for a while, then refuse those that are left, and end."""
+        self.config.app.state.service.stop.after(ANSWERING)  # type: ignore[union-attr]
+        await super().shutdown(sockets)
+
+
+def make_server(app: FastAPI, host: str, port: int, limits: Limits) -> Server:
     """Return a server that is not started; it keeps no log of addresses."""
+    most = 2 * limits.waiting
     config = uvicorn.Config(
-        app, host=host, port=port, http=patient(limits.header_seconds), ws="none",
-        log_level="warning", access_log=False, server_header=False, proxy_headers=False,
-        timeout_keep_alive=10, timeout_graceful_shutdown=STOPPING, backlog=256, loop="asyncio",
-        limit_concurrency=2 * limits.waiting,
+        app, host=host, port=port, http=patient(limits.header_seconds, Places(most - 1)),
+        ws="none", log_level="warning", access_log=False, server_header=False,
+        proxy_headers=False, timeout_keep_alive=10, backlog=256, loop="asyncio",
+        timeout_graceful_shutdown=STOPPING - ENDING, limit_concurrency=most,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return Server(config)
 
 
-def patient(seconds: float) -> type[H11Protocol]:
-    """Return uvicorn's protocol with a bound on how long the head of a request may take."""
-
-    class Patient(H11Protocol):
-        _late: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._wait()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            between = self.cycle is None or self.cycle.response_complete
-            if between and self.timeout_keep_alive_task is None:
-                self._wait()
-            else:
-                self._no_more_wait()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._no_more_wait()
-            super().connection_lost(exc)
-
-        def _wait(self) -> None:
-            if self._late is None:
-                self._late = self.loop.call_later(seconds, self.transport.close)
-
-        def _no_more_wait(self) -> None:
-            if self._late is not None:
-                self._late.cancel()
-                self._late = None
-
-    return Patient
-
-
-def serve(server: uvicorn.Server, started: Callable[[], None]) -> None:
+def serve(server: Server, started: Callable[[], None]) -> None:
     """Run until it is stopped; call ``started`` once it listens.
 
-    Raises DataError where the address cannot be listened on.
+    Where a thread still works in native code, such as an encoder, this ends the process: no
+    thread can be ended from outside. Raises DataError where the address cannot be listened on.
     """
 
     async def run() -> None:
@@ -145,3 +125,7 @@ def serve(server: uvicorn.Server, started: Callable[[], None]) -> None:
             f"{server.config.host}:{server.config.port} cannot be listened on: another program "
             "does, or the address is not this machine's. Give another port."
         ) from None
+    finally:
+        if server.config.app.state.service.stuck:  # type: ignore[union-attr]
+            sys.stdout.flush()
+            os._exit(130 if isinstance(sys.exception(), KeyboardInterrupt) else 0)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from sameplayer.data.dates import MOMENT, iso_moment
 from sameplayer.data.names import is_one_line
+from sameplayer.serve.limits import MOST_ITEMS
 
 
 def _one_line(text: str) -> str:
@@ -22,6 +23,7 @@ def _moment(text: str) -> str:
     return text
 
 
+T = TypeVar("T")
 Hex16 = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -30,13 +32,26 @@ Day = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\d([T ][0-9:.+Z-]{0,30})?$"), AfterValidator(_moment)
 ]
 Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_moment)]
-Row = Annotated[list[float], Field(min_length=1, max_length=8192)]
+# Lists of a request: too long ones are refused before their items are looked at, and the first
+# wrong item ends the work, so that no body costs more than a walk over it.
+Few = Annotated[list[T], Field(max_length=MOST_ITEMS), FailFast()]
+Row = Annotated[list[float], Field(min_length=1, max_length=8192), FailFast()]
 
 
 class Given(BaseModel):
     """What a caller sends: nothing that is not declared."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_unknown(cls, given: Any) -> Any:
+        """Keep one of the fields that are not declared: an error for each would have no bound."""
+        if not isinstance(given, dict):
+            return given
+        unknown = next((name for name in given if name not in cls.model_fields), None)
+        kept = {name: given[name] for name in cls.model_fields if name in given}
+        return kept if unknown is None else {**kept, unknown: given[unknown]}
 
 
 class Problem(BaseModel):
@@ -204,13 +219,13 @@ class AskIn(Given):
 class AskVectorsIn(AskIn):
     """Unit vectors of the gallery's encoder."""
 
-    vectors: list[Row]
+    vectors: Few[Row]
 
 
 class AskBase64In(AskIn):
     """Pictures in base64: JPEG, PNG or WebP files."""
 
-    pictures: list[str]
+    pictures: Few[str]
 
 
 class FactsIn(Given):
@@ -236,13 +251,13 @@ class EnrolIn(Given):
 class EnrolVectorsIn(EnrolIn):
     """Unit vectors of the gallery's encoder."""
 
-    vectors: list[Row]
+    vectors: Few[Row]
 
 
 class EnrolBase64In(EnrolIn):
     """Pictures in base64: JPEG, PNG or WebP files."""
 
-    pictures: list[str]
+    pictures: Few[str]
 
 
 class EnrolledOut(BaseModel):

@@ -6,23 +6,26 @@ import asyncio
 import hmac
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
+from sameplayer.serve.bodies import rooms
+from sameplayer.serve.decoders import Decoders
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.metrics import Metrics
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.sessions import recently_asked, sessions
+from sameplayer.serve.stopping import ENDING, Stop
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.serve.turns import Buckets, Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LOOKING = 600.0  # seconds in which looks of one caller at one person are one event
 OWNER = Token("owner", "whoever runs the server", SCOPES, "")
 
 
@@ -45,6 +48,13 @@ class Caller:
     def actor(self) -> str:
         """Who did it, for the record: the id of the token, never what people call it."""
         return f"token {self.token.id}"
+
+    def note_look(self, person: str) -> None:
+        """Record that the caller looks at a person: once in ``LOOKING`` seconds."""
+        looks, key = self.service.looks, f"{self.actor} {self.gallery.settings.id} {person}"
+        if not looks.wait(key):
+            looks.take(key)
+            self.gallery.note(self.actor, "look", person)
 
 
 class Service:
@@ -73,8 +83,13 @@ class Service:
             False: Gate(limits.light, limits.waiting, limits.patience),
             True: Gate(limits.heavy, limits.waiting, limits.patience),
         }
+        self.rooms = rooms(limits)
+        self.stop = Stop()
+        self.decoders = Decoders(limits)
+        self._working: set[Future[Any]] = set()
         self.rates = Buckets(limits.rate, limits.burst)
         self.failures = Buckets(0.5, limits.failures)
+        self.looks = looks()
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
         self.sessions = sessions()
@@ -85,8 +100,10 @@ class Service:
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a function in one of the server's threads, which keep their connections."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, partial(function, *args, **kwargs))
+        work = self.pool.submit(function, *args, **kwargs)
+        self._working.add(work)
+        work.add_done_callback(self._working.discard)
+        return await asyncio.wrap_future(work)
 
     def caller(self, text: str, gallery: str | None) -> Caller:
         """Return who has this token; Refused (401, 404) where it is not good for the gallery."""
@@ -124,6 +141,7 @@ class Service:
     def dropped(self, gallery: str) -> None:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
+        self.looks = looks()
 
     def look(self) -> None:
         """Read a row of every gallery, and look for its pictures; raise what prevents it."""
@@ -133,10 +151,27 @@ class Service:
                 cursor.one("SELECT changed FROM latest")
 
     def close(self) -> None:
-        """End the threads and the connections of the galleries."""
-        self.pool.shutdown(wait=True, cancel_futures=True)
-        for one in self.galleries.values():
-            one.close()
+        """End decoders and threads, and close the galleries.
+
+        Threads have ``ENDING`` seconds. Those that still work cannot be ended from outside; the
+        galleries stay open for them, and ``stuck`` says so.
+        """
+        self.decoders.close()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        wait(tuple(self._working), ENDING)
+        if not self.stuck:
+            for one in self.galleries.values():
+                one.close()
+
+    @property
+    def stuck(self) -> bool:
+        """Tell whether threads still work."""
+        return any(one.running() for one in tuple(self._working))
+
+
+def looks() -> Buckets:
+    """Return an empty record of who looked at whom."""
+    return Buckets(1 / LOOKING, 1)
 
 
 def unknown_token(found: str) -> Refused:

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sameplayer.data.images import Picture, decode_content, header_size
+from sameplayer.data.images import Picture, header_size
 from sameplayer.errors import DataError
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.serve.decoders import Decoders
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.problems import Refused
 
 KINDS = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n"}
 EXPECTED = "a JPEG, PNG or WebP file"
+VIDEO = ". A video? Use sameplayer log"
 LEAST = 4  # pixels of a side
 
 
@@ -26,11 +28,19 @@ def kind_of(content: bytes) -> str | None:
     return next((kind for kind, start in KINDS.items() if content.startswith(start)), None)
 
 
-def decode_all(contents: Sequence[bytes], limits: Limits) -> list[Picture]:
-    """Decode the pictures of a request, uint8 RGB; all of them are looked at first.
+def is_video(content: bytes) -> bool:
+    """Tell whether a file's first bytes are those of a video."""
+    still = content[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
+    return (content[4:8] == b"ftyp" and not still) or content.startswith(
+        (b"\x1aE\xdf\xa3", b"OggS", b"FLV", b"\0\0\x01\xba")
+    ) or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")  # fmt: skip
+
+
+def decode_all(contents: Sequence[bytes], limits: Limits, decoders: Decoders) -> list[Picture]:
+    """Decode the pictures of a request, uint8 RGB; the headers of all are read first.
 
     Raises Refused: 415 for another kind of file, 413 for too many pixels, 422 for too many
-    pictures, none, and what is damaged.
+    pictures, none, what is damaged, and what takes too much time or memory.
     """
     refuse_count(len(contents), limits)
     total = 0
@@ -38,7 +48,7 @@ def decode_all(contents: Sequence[bytes], limits: Limits) -> list[Picture]:
         total += _pixels(at, content, limits)
         if total > limits.request_pixels:
             raise _too_many_pixels("pictures", limits.request_pixels, f"over {total:,}")
-    return [_decoded(at, content) for at, content in enumerate(contents)]
+    return [_decoded(at, content, decoders) for at, content in enumerate(contents)]
 
 
 def refuse_count(count: int, limits: Limits, what: str = "pictures") -> None:
@@ -79,8 +89,10 @@ def vectors_of(gallery: Gallery, rows: Sequence[Sequence[float]], limits: Limits
 
 def _pixels(at: int, content: bytes, limits: Limits) -> int:
     if kind_of(content) is None:
-        raise Refused(415, "not a picture of a kind that is taken", where=f"pictures.{at}",
-                      expected=EXPECTED, do="save it as JPEG")  # fmt: skip
+        raise Refused(
+            415, "this file type is not supported", where=f"pictures.{at}", expected=EXPECTED,
+            do="use JPEG, PNG or WebP" + (VIDEO if is_video(content) else ""),
+        )  # fmt: skip
     try:
         wide, high = header_size(f"picture {at}", content)
     except DataError as error:
@@ -94,11 +106,14 @@ def _pixels(at: int, content: bytes, limits: Limits) -> int:
     return wide * high
 
 
-def _decoded(at: int, content: bytes) -> Picture:
+def _decoded(at: int, content: bytes, decoders: Decoders) -> Picture:
     try:
-        return decode_content(f"picture {at}", content)
+        return decoders.decode(f"picture {at}", content)
     except DataError as error:
         raise _damaged(at, error) from None
+    except Refused as error:
+        error.said["where"] = error.said["where"] or f"pictures.{at}"
+        raise
 
 
 def _damaged(at: int, error: DataError) -> Refused:

@@ -34,7 +34,12 @@ addEventListener("pageshow", () => {
 for (const area of document.querySelectorAll("[data-drop]")) {
   const input = area.querySelector("input");
   const chosen = area.querySelector("[data-chosen]");
+  const wrong = area.querySelector("[data-wrong]");
   const show = () => {
+    const other = [...input.files].find((file) => file.type && !input.accept.split(",").includes(file.type));
+    const video = other?.type.startsWith("video/") ? " A video? Use sameplayer log." : "";
+    wrong.textContent = other ? `${other.name}: this file type is not supported. Use JPEG, PNG or WebP.${video}` : "";
+    wrong.hidden = !other;
     chosen.replaceChildren(...[...input.files].slice(0, 64).map((file) => {
       const picture = new Image();
       picture.src = URL.createObjectURL(file);

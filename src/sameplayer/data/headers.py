@@ -1,0 +1,208 @@
+"""What a picture file states about itself: its size, and counts and lengths that cannot be true.
+
+Decoders reserve memory and spend time by what a file states, so it is checked before one is
+called. Every function takes the name for errors and the bytes of a file of its format; those that
+raise DataError say which part is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+from sameplayer.errors import DataError
+
+MAX_PARTS = 100_000  # chunks or segments of one file
+MAX_SCANS = 100  # of a progressive JPEG; usual are 10
+MAX_TILE = 1 << 24  # pixels of a TIFF's tile, where the picture is smaller
+MAX_TILES = 4096  # of a JPEG 2000 picture
+MAX_CELLS = 1 << 17  # blocks and precincts of a component of JPEG 2000: 100 MP in 32 x 32
+# A JPEG's markers that a length follows: not the end, restarts, stuffed bytes or fill bytes.
+_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])", re.DOTALL)
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_UNITS = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # bytes of a TIFF's types
+
+
+def png_size(name: str, content: bytes) -> tuple[int, int]:
+    """Return (width, height) of a PNG, every chunk of which lies within the file."""
+    if content[12:16] != b"IHDR" or len(content) < 33:
+        raise damaged(name, "it does not begin with a PNG header")
+    at = 8
+    for _ in range(MAX_PARTS):
+        if at + 8 > len(content):  # no end is stated; the decoder knows whether pixels are missing
+            break
+        (length,) = struct.unpack_from(">I", content, at)
+        kind = content[at + 4 : at + 8]
+        _refuse_past_end(name, f"chunk {_shown(kind)}", at, length, len(content) - at - 8)
+        if kind == b"IEND":
+            break
+        at += length + 12
+    else:
+        raise _too_many(name, "chunks", MAX_PARTS)
+    wide, high = struct.unpack_from(">II", content, 16)
+    return wide, high
+
+
+def jpeg_size(name: str, content: bytes) -> tuple[int, int]:
+    """Return (width, height) of a JPEG of at most ``MAX_SCANS`` scans."""
+    at, scans, size = 2, 0, None
+    for _ in range(MAX_PARTS):
+        found = _MARKER.search(content, at)
+        if found is None or found[1] == b"\xd9":
+            break
+        at, marker = found.end(), found[1][0]
+        if at + 2 > len(content):
+            raise damaged(name, "it ends within a JPEG segment")
+        (length,) = struct.unpack_from(">H", content, at)
+        _refuse_past_end(name, f"JPEG segment {marker:02X}", at, length, len(content) - at)
+        if marker in _FRAMES and size is None:
+            if length < 8:
+                raise damaged(name, "its JPEG frame header is too short")
+            high, wide = struct.unpack_from(">HH", content, at + 3)
+            size = wide, high
+        scans += marker == 0xDA
+        if scans > MAX_SCANS:
+            raise _too_many(name, "scans", MAX_SCANS)
+        at += max(2, length)
+    else:
+        raise _too_many(name, "segments", MAX_PARTS)
+    if size is None:
+        raise damaged(name, "no JPEG frame header was found")
+    return size
+
+
+def webp_size(name: str, content: bytes) -> tuple[int, int]:
+    """Return (width, height) of a WebP: of its canvas, or of its only picture."""
+    kind, head = content[12:16], content[20:30]
+    if len(head) == 10 and kind == b"VP8X":
+        return (1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little"))
+    if len(head) == 10 and kind == b"VP8 " and head[3:6] == b"\x9d\x01\x2a":
+        wide, high = struct.unpack_from("<HH", head, 6)
+        return wide & 0x3FFF, high & 0x3FFF
+    if len(head) >= 5 and kind == b"VP8L" and head[0] == 0x2F:
+        (bits,) = struct.unpack_from("<I", head, 1)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    raise damaged(name, f"no WebP picture begins in its chunk {_shown(kind)}")
+
+
+def gif_size(name: str, content: bytes) -> tuple[int, int]:
+    """Return (width, height) of a GIF's canvas; the decoder refuses frames beyond it."""
+    if len(content) < 13:
+        raise damaged(name, "it ends within the GIF header")
+    wide, high = struct.unpack_from("<HH", content, 6)
+    return wide, high
+
+
+def refuse_tiff(name: str, content: bytes) -> None:
+    """Raise DataError for a TIFF whose first directory states more data than the file holds."""
+    order = "<" if content[:2] == b"II" else ">"
+    try:
+        (version,) = struct.unpack_from(order + "H", content, 2)
+        big = version == 43
+        (at,) = struct.unpack_from(order + ("Q" if big else "I"), content, 8 if big else 4)
+        (count,) = struct.unpack_from(order + ("Q" if big else "H"), content, at)
+        if count > MAX_PARTS:
+            raise _too_many(name, "tags", MAX_PARTS)
+        entry, at = (20, at + 8) if big else (12, at + 2)
+        _refuse_past_end(name, "the TIFF directory", at, count * entry, len(content) - at)
+        form, stated, sides = order + ("HHQ" if big else "HHI"), 0, dict.fromkeys(range(322, 324))
+        area = 1
+        for place in range(at, at + count * entry, entry):
+            tag, kind, items = struct.unpack_from(form, content, place)
+            stated += items * (_UNITS[kind] if kind < len(_UNITS) else 0)
+            wide = {3: "H", 4: "I", 16: "Q"}.get(kind)
+            if wide is not None and items == 1:
+                (value,) = struct.unpack_from(order + wide, content, place + (12 if big else 8))
+                area *= value if tag in (256, 257) else 1
+                sides[tag] = value if tag in sides else None
+    except struct.error:
+        raise damaged(name, "its TIFF directory is not within the file") from None
+    _refuse_past_end(name, "the tags of the TIFF directory", at, stated, len(content))
+    tile = (sides[322] or 0) * (sides[323] or 0)
+    if tile > max(MAX_TILE, area):
+        raise damaged(name, f"its TIFF tiles state {tile:,} pixels, the picture {area:,}")
+
+
+def refuse_jpeg2000(name: str, content: bytes) -> None:
+    """Raise DataError for a JPEG 2000 picture of more components, tiles or cells than are usual."""
+    start = content.find(b"\xff\x4f\xff\x51")
+    if start < 0 or start + 42 > len(content):
+        raise damaged(name, "no JPEG 2000 picture begins in it")
+    facts = struct.unpack_from(">8IH", content, start + 8)
+    right, low, left, top, wide, high, first_x, first_y, components = facts
+    if not 1 <= components <= 4:
+        raise damaged(name, f"it states {components:,} components; expected 1 to 4")
+    if 0 in (wide, high) or right <= left or low <= top:
+        raise damaged(name, "it states a picture or tiles of no size")
+    tiles = -(-(right - first_x) // wide) * -(-(low - first_y) // high)
+    if tiles > MAX_TILES:
+        raise _too_many(name, "tiles", MAX_TILES)
+    for style, component in _coding_styles(content, start + 2):
+        _refuse_cells(name, style, component, right - left, low - top)
+
+
+def _coding_styles(content: bytes, at: int) -> Iterator[tuple[bytes, int]]:
+    """Yield every coding style of the headers of a JPEG 2000 picture, and whether it is a COC's."""
+    tile, after = 0, 0
+    for _ in range(MAX_PARTS):
+        if at + 12 > len(content):
+            return
+        marker, length = struct.unpack_from(">HH", content, at)
+        if marker == 0xFF90:  # a part of a tile: its own header follows, then data up to `after`
+            tile, after = at, at + struct.unpack_from(">I", content, at + 6)[0]
+        if marker in (0xFF52, 0xFF53):
+            yield content[at : at + 2 + length], int(marker == 0xFF53)
+        if marker == 0xFF93:
+            if after <= tile + 12:
+                return
+            at = after
+        else:
+            at += 2 + length
+
+
+def _refuse_cells(name: str, style: bytes, component: int, wide: int, high: int) -> None:
+    """Refuse too many code blocks and precincts, as COD (0) or COC (1) states them."""
+    scheme = 4 + component
+    levels = scheme + (1 if component else 5)
+    if len(style) <= levels + 4:
+        return
+    cells = [(0, 2 + style[levels + 1], 2 + style[levels + 2])]
+    if style[scheme] & 1:
+        sides = style[levels + 5 :][: 1 + style[levels]]
+        cells += [(style[levels] - at, one & 15, one >> 4) for at, one in enumerate(sides)]
+    count = sum(
+        -(-wide >> min(64, x + max(0, smaller))) * -(-high >> min(64, y + max(0, smaller)))
+        for smaller, x, y in cells
+    )
+    if count > MAX_CELLS:
+        raise _too_many(name, "blocks", MAX_CELLS)
+
+
+SIZES: dict[str, Callable[[str, bytes], tuple[int, int]]] = {
+    "PNG": png_size, "JPEG": jpeg_size, "WEBP": webp_size, "GIF": gif_size,
+}  # fmt: skip
+CHECKS: dict[str, Callable[[str, bytes], None]] = {
+    "TIFF": refuse_tiff, "JPEG2000": refuse_jpeg2000,
+}  # fmt: skip
+
+
+def damaged(name: str, why: str = "") -> DataError:
+    """Return the error of a picture file that cannot be decoded."""
+    said = f": {why}. Copy" if why else "; copy"
+    return DataError(f"{name}: truncated or damaged{said} or export the file again.")
+
+
+def _too_many(name: str, what: str, most: int) -> DataError:
+    return DataError(
+        f"{name}: over {most:,} {what}; at most {most:,} are decoded. Export the picture again."
+    )
+
+
+def _refuse_past_end(name: str, what: str, at: int, stated: int, left: int) -> None:
+    if stated > left:
+        raise damaged(name, f"{what} at byte {at:,} states {stated:,} bytes, and {left:,} follow")
+
+
+def _shown(kind: bytes) -> str:
+    return ascii(kind.decode("latin-1"))
