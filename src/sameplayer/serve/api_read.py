@@ -55,12 +55,8 @@ router = api_router()
 @needs("read")
 def list_galleries(caller: Called) -> list[GalleryOut]:
     """The galleries that this token is good for."""
-    service = caller.service
-    if caller.token.id == "owner":
-        own = list(service.galleries.values())
-    else:
-        own = [one for one in service.galleries.values() if service.holds(one, caller.token.id)]
-    return [gallery_told(one, service.labels[one.settings.id]) for one in own]
+    labels = caller.service.labels
+    return [gallery_told(one, labels[one.settings.id]) for one in caller.galleries]
 
 
 @router.get("/galleries/{gallery}", tags=["galleries"])

@@ -64,8 +64,8 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
-            text = bearer(request)
-            await admit(request, service, text, asked.scope)
+            caller = await known(request, service, bearer(request))
+            admit(request, caller, asked.scope)
             if self.body_field is not None:
                 refuse_kind(request, isinstance(self.body_field.field_info, Form))
             async with service.gates[asked.heavy].through():
@@ -83,16 +83,27 @@ def refuse_kind(request: Request, form: bool) -> None:
                       expected=expected, found=found, do="send it as that")  # fmt: skip
 
 
-async def admit(request: Request, service: Service, text: str, scope: str) -> Caller:
-    """Return the caller, kept in the request; Refused (401, 403, 404, 429) otherwise."""
-    address = request.client.host if request.client else "unknown"
-    refuse_often(service.failures.wait(address))
+async def known(request: Request, service: Service, text: str) -> Caller:
+    """Return who has this token; Refused (401, 404) where nobody does.
+
+    Wrong tokens count against the address that sends them, and many are refused with 429. A right
+    one is never refused for the wrong ones of others, and a request without a token is no guess.
+    """
+    if not text:
+        raise unknown_token("no token")
     try:
-        caller = await service.run(service.caller, text, request.path_params.get("gallery"))
+        return await service.run(service.caller, text, request.path_params.get("gallery"))
     except Refused as error:
         if error.status_code == 401:
+            address = request.client.host if request.client else "unknown"
+            refuse_often(service.failures.wait(address))
             service.failures.take(address)
         raise
+
+
+def admit(request: Request, caller: Caller, scope: str) -> None:
+    """Keep the caller in the request; Refused (403, 429) for one who may not do this, or now."""
+    service = caller.service
     refuse_often(service.rates.wait(caller.token.id))
     service.rates.take(caller.token.id)
     if scope and not caller.token.allows(scope):
@@ -101,7 +112,6 @@ async def admit(request: Request, service: Service, text: str, scope: str) -> Ca
             expected=scope, found=" ".join(caller.token.scopes), do="use a token with that scope",
         )  # fmt: skip
     request.state.caller = caller
-    return caller
 
 
 def refuse_often(seconds: float) -> None:

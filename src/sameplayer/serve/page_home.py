@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sameplayer.serve.guard import needs, refuse_often
+from sameplayer.serve.guard import known, needs
 from sameplayer.serve.pages import (
     COOKIE,
     By,
@@ -15,6 +15,7 @@ from sameplayer.serve.pages import (
     refuse_other_sites,
     templates,
 )  # fmt: skip
+from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Service
 from sameplayer.serve.sessions import LOGGED_IN, Session
 from sameplayer.serve.telling import gallery_told
@@ -34,13 +35,13 @@ async def login(request: Request) -> Response:
     """Take a token, and remember the browser by a cookie that no script can read."""
     service: Service = request.app.state.service
     refuse_other_sites(request)
-    address = request.client.host if request.client else "unknown"
-    refuse_often(service.failures.wait(address))
     async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
         text = str(form.get("token", "")).strip()
-    own = await service.run(service.open_to, text)
-    if not own and not service.is_owner(text):
-        service.failures.take(address)
+    try:
+        await known(request, service, text)
+    except Refused as error:
+        if error.status_code != 401:
+            raise
         shown = templates.get_template("login.html.j2").render(wrong=True, here="")
         return HTMLResponse(shown, 401)
     answer = go("/")
@@ -65,7 +66,7 @@ def logout(caller: By, page: Shown) -> Response:
 @needs("")
 def home(caller: By, page: Shown) -> Response:
     """The galleries that one may see; the only one at once."""
-    own = caller.service.open_to(page.session.token)
+    own = caller.galleries
     if not own and caller.service.pilot is not None:
         return go("/pilot")
     if len(own) == 1:

@@ -48,12 +48,15 @@ class PageRoute(APIRoute):
             if request.method != "GET":
                 refuse_other_sites(request)
             request.state.session = session
-            try:
-                await admit(request, service, session.token, asked.scope)
+            try:  # the token was right when it was given: that it is gone is no guess
+                caller = await service.run(
+                    service.caller, session.token, request.path_params.get("gallery")
+                )
             except Refused as error:
                 if error.status_code == 401:
                     return to_login(request)
                 raise
+            admit(request, caller, asked.scope)
             async with service.gates[asked.heavy].through():
                 return await answer(request)
 

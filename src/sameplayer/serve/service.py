@@ -28,11 +28,22 @@ OWNER = Token("owner", "whoever runs the server", SCOPES, "")
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request, checked: the token, and the gallery that it is good for."""
+    """Who sent a request, checked.
+
+    token        the token
+    own          the gallery that the address names
+    galleries    where the address names none: all that the token is good for
+    """
 
     service: Service
     token: Token
     own: Gallery | None = None
+    galleries: tuple[Gallery, ...] = ()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the token is good for everything that is served."""
+        return self.token is OWNER
 
     @property
     def gallery(self) -> Gallery:
@@ -90,36 +101,27 @@ class Service:
 
     def caller(self, text: str, gallery: str | None) -> Caller:
         """Return who has this token; Refused (401, 404) where it is not good for the gallery."""
-        if self.is_owner(text):
-            if gallery is not None and gallery not in self.galleries:
+        named = None if gallery is None else self.galleries.get(gallery)
+        if self._is_owner(text):
+            if gallery is not None and named is None:
                 raise no_gallery()
-            return Caller(self, OWNER, None if gallery is None else self.galleries[gallery])
-        if gallery in self.galleries:
-            token = find_token(self.galleries[gallery], text)
+            return Caller(self, OWNER, named, () if named else tuple(self.galleries.values()))
+        if named is not None:
+            token = find_token(named, text)
             if token is not None:
-                return Caller(self, token, self.galleries[gallery])
-        for own in self.open_to(text):
-            if gallery is None:
-                token = find_token(own, text)
-                return Caller(self, token or OWNER, None)
+                return Caller(self, token, named)
+        # Each gallery is asked once: a token that is revoked meanwhile counts as it was found.
+        found = [(one, find_token(one, text)) for one in self.galleries.values()]
+        good = [(one, token) for one, token in found if token is not None]
+        if not good:
+            raise unknown_token("no such token, or it counts no more" if text else "no token")
+        if gallery is not None:
             raise no_gallery()
-        raise unknown_token("no such token, or it counts no more" if text else "no token")
+        return Caller(self, good[0][1], None, tuple(one for one, _ in good))
 
-    def is_owner(self, text: str) -> bool:
-        """Tell whether a token is good for everything that is served."""
+    def _is_owner(self, text: str) -> bool:
         given = hash_of(text)
         return any([hmac.compare_digest(given, one) for one in self._owners])  # noqa: C419
-
-    def holds(self, gallery: Gallery, key: str) -> bool:
-        """Tell whether a token that counted a moment ago is one of this gallery."""
-        with gallery.database.read() as cursor:
-            return cursor.one("SELECT 1 FROM token WHERE id = ?", key) is not None
-
-    def open_to(self, text: str) -> list[Gallery]:
-        """Return the galleries that a token is good for."""
-        if self.is_owner(text):
-            return list(self.galleries.values())
-        return [one for one in self.galleries.values() if find_token(one, text) is not None]
 
     def dropped(self, gallery: str) -> None:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
