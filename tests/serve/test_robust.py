@@ -137,7 +137,7 @@ def test_slow_callers_are_let_go_and_hold_nobody_up(gallery) -> None:
         assert host
         assert port
         path = f"/v1/galleries/{gallery.settings.id}/ask/vectors"
-        heads = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+        heads = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n"
         kinds = {
             "nothing": b"",
             "part of a head": b"GET / HT",

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -27,12 +27,13 @@ from sameplayer.serve import (
     page_review,
 )
 from sameplayer.serve.guard import Outside
+from sameplayer.serve.hosts import Hosts
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.pages import templates
-from sameplayer.serve.problems import as_refused, body_of, invalid
+from sameplayer.serve.problems import as_refused, body_of, invalid, response_of
 from sameplayer.serve.service import Service
 
-USUAL = Limits()
+USUAL, ANY = Limits(), Hosts()
 ROUTERS = (
     api_read.router, api_ask.router, api_correct.router, page_home.doors, page_home.router,
     page_ask.router, page_person.router, page_review.router, page_record.router,
@@ -50,12 +51,14 @@ def create_app(
     limits: Limits = USUAL,
     owner_tokens: Iterable[str] = (),
     pilot: Pilot | None = None,
+    hosts: Hosts = ANY,
 ) -> FastAPI:
     """Return the application, for any ASGI server.
 
     galleries       open galleries, by the label that people see
     owner_tokens    tokens that may do everything in all of them, beside those in the galleries
     pilot           a pilot whose questions are asked beside them, or instead
+    hosts           proxies that are believed, and host names that are served
 
     It closes the galleries when it ends. Raises ConfigError for two copies of one gallery.
     """
@@ -79,7 +82,7 @@ def create_app(
     _add_health(app, service)
     for kind in (HTTPException, SameplayerError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    app.add_middleware(Outside, limits=limits, service=service)
+    app.add_middleware(Outside, limits=limits, service=service, hosts=hosts)
     return app
 
 
@@ -91,7 +94,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         else as_refused(error, service.hidden)
     )
     if request.url.path.startswith("/v1"):
-        return JSONResponse(body_of(refused), refused.status_code, refused.headers)
+        return response_of(refused)
     text = templates.get_template("error.html.j2").render(said=body_of(refused)["error"], back="/")
     return HTMLResponse(text, refused.status_code, refused.headers)
 

@@ -15,8 +15,10 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sameplayer.serve.hosts import Hosts
 from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import Refused
+from sameplayer.serve.problems import Refused, response_of
+from sameplayer.serve.proxies import refuse_host, seen
 from sameplayer.serve.service import Caller, Service, unknown_token
 
 R = TypeVar("R")
@@ -140,32 +142,38 @@ Called = Annotated[Caller, Depends(_caller)]
 
 
 class Outside:
-    """Around the application: bounds of size and time, safe headers, and what is counted."""
+    """Around the application: hosts, bounds of size and time, safe headers, and what is counted."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, service: Service) -> None:
-        self.app, self.limits, self.service = app, limits, service
+    def __init__(self, app: ASGIApp, limits: Limits, service: Service, hosts: Hosts) -> None:
+        self.app, self.limits, self.service, self.hosts = app, limits, service, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 500
+        start, status, head = time.perf_counter(), 500, scope["method"] == "HEAD"
+        # HEAD is GET without the body of the answer.
+        inner = {**seen(scope, self.hosts), "method": "GET" if head else scope["method"]}
+        refused = refuse_host(inner, self.hosts)
+        app = self.app if refused is None else response_of(refused)
 
         async def told(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_headers(message["headers"], scope)
+                message["headers"] = _with_headers(message["headers"])
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await asyncio.wait_for(send(message), self.limits.send_seconds)
 
         try:
-            await self.app(scope, _bounded(scope, receive, self.limits), told)
+            await app(inner, _bounded(scope, receive, self.limits), told)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(inner.get("route"), "path", "other")
             self.service.metrics.add(scope["method"], route, status, time.perf_counter() - start)
 
 
-def _with_headers(given: Any, scope: Scope) -> list[tuple[bytes, bytes]]:
+def _with_headers(given: Any) -> list[tuple[bytes, bytes]]:
     there = {name.lower() for name, _ in given}
     added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
     return [*given, *(one for one in added if one[0] not in there)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sameplayer.serve.guard import known, needs
+from sameplayer.serve.guard import admit, known, needs
 from sameplayer.serve.pages import (
-    COOKIE,
     By,
     Shown,
+    cookie_of,
     go,
     page_router,
     refuse_other_sites,
@@ -17,7 +19,7 @@ from sameplayer.serve.pages import (
 )  # fmt: skip
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Service
-from sameplayer.serve.sessions import LOGGED_IN, Session
+from sameplayer.serve.sessions import AT_MOST, Session
 from sameplayer.serve.telling import gallery_told
 
 router = page_router("")
@@ -38,7 +40,7 @@ async def login(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
         text = str(form.get("token", "")).strip()
     try:
-        await known(request, service, text)
+        admit(request, await known(request, service, text), "")
     except Refused as error:
         if error.status_code != 401:
             raise
@@ -46,8 +48,8 @@ async def login(request: Request) -> Response:
         return HTMLResponse(shown, 401)
     answer = go("/")
     answer.set_cookie(
-        COOKIE, service.sessions.add(Session(text)), max_age=int(LOGGED_IN), httponly=True,
-        samesite="strict", secure=request.url.scheme == "https",
+        cookie_of(request), service.sessions.add(Session(text)), max_age=int(AT_MOST),
+        **_cookie(request),
     )  # fmt: skip
     return answer
 
@@ -55,10 +57,13 @@ async def login(request: Request) -> Response:
 @router.post("/logout")
 @needs("")
 def logout(caller: By, page: Shown) -> Response:
-    """Forget the login."""
-    caller.service.sessions.remove(page.request.cookies.get(COOKIE, ""))
+    """Forget the login, or all logins with its token."""
+    name = cookie_of(page.request)
+    caller.service.sessions.remove(page.request.cookies.get(name, ""))
+    if page.one("everywhere") == "yes":
+        caller.service.sessions.clear(lambda one: one.token == page.session.token)
     answer = go("/login")
-    answer.delete_cookie(COOKIE)
+    answer.delete_cookie(name, **_cookie(page.request))
     return answer
 
 
@@ -74,6 +79,10 @@ def home(caller: By, page: Shown) -> Response:
     labels = caller.service.labels
     shown = [gallery_told(one, labels[one.settings.id]) for one in own]
     return page.show("home.html.j2", galleries=shown, first=_first(caller))
+
+
+def _cookie(request: Request) -> dict[str, Any]:
+    return {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https"}
 
 
 def _first(caller: By) -> str:

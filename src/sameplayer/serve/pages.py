@@ -18,7 +18,6 @@ from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Caller, Service
 from sameplayer.serve.sessions import Session
 
-COOKIE = "sameplayer"
 FIELDS = 1000  # of a form: pictures that are ticked, among them
 BANDS = ("likely", "unsure", "unknown")
 templates = Environment(
@@ -42,7 +41,7 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
-            session = service.sessions.get(request.cookies.get(COOKIE, ""))
+            session = service.sessions.get(request.cookies.get(cookie_of(request), ""))
             if session is None:
                 return to_login(request)
             if request.method != "GET":
@@ -114,6 +113,12 @@ def done_of(request: Request) -> int | None:
     """Return the event that a page tells of, so that it can be undone at once."""
     said = request.query_params.get("done", "")
     return int(said) if said.isdigit() and len(said) < 16 else None
+
+
+def cookie_of(request: Request) -> str:
+    """Return the name of the login's cookie: browsers send those of one port to all others."""
+    url = request.url
+    return f"sameplayer-{url.port or (443 if url.scheme == 'https' else 80)}"
 
 
 def to_login(request: Request) -> Response:

@@ -7,6 +7,7 @@ import traceback
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from sameplayer.errors import ConfigError, MissingFile, SameplayerError, WeightsError
 
@@ -15,7 +16,7 @@ LONGEST = 200  # letters of what was found that are said back
 KINDS = {
     400: "bad request", 401: "not allowed without a token", 403: "not allowed", 404: "not found",
     405: "method not allowed", 408: "too slow", 409: "changed meanwhile", 413: "too large",
-    415: "unsupported kind", 422: "not as expected", 428: "revision missing",
+    415: "unsupported kind", 421: "another host", 422: "not as expected", 428: "revision missing",
     429: "too many requests", 500: "failed", 503: "busy",
 }  # fmt: skip
 
@@ -43,6 +44,11 @@ def body_of(refused: Refused) -> dict[str, Any]:
     """Return the JSON of an error."""
     kind = KINDS.get(refused.status_code, "failed")
     return {"error": {"status": refused.status_code, "kind": kind, **refused.said}}
+
+
+def response_of(refused: Refused) -> JSONResponse:
+    """Return the answer that tells a program of an error."""
+    return JSONResponse(body_of(refused), refused.status_code, refused.headers)
 
 
 def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,21 +13,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sameplayer.errors import ConfigError, DataError, MissingFile
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.serve.hosts import is_loopback
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.tokens import any_token
 
 SHORTEST = 20  # letters of a token in a file
 STOPPING = 10  # seconds for requests to end when the server is stopped
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def owner_tokens(

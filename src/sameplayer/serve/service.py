@@ -17,7 +17,7 @@ from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.metrics import Metrics
 from sameplayer.serve.problems import Refused
-from sameplayer.serve.sessions import recently_asked, sessions
+from sameplayer.serve.sessions import Sessions, recently_asked
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.serve.turns import Buckets, Gate
 
@@ -88,7 +88,7 @@ class Service:
         self.failures = Buckets(0.5, limits.failures)
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
-        self.sessions = sessions()
+        self.sessions = Sessions()
         self.asked = recently_asked()
         self.hidden = {str(one.folder): "the gallery" for one in self.galleries.values()}
         if pilot is not None:
