@@ -3,6 +3,7 @@
     SameplayerError             everything below; the command line prints it and exits with 2
     ├── DataError               a folder, table, picture or name is not as expected
     │   ├── MissingFile         there is no file or folder of this name
+    │   ├── Unavailable         a database is locked, full, stopped or out of reach: try again
     │   └── Stale               what is to be changed was changed since it was looked at
     ├── WeightsError            weights, checkpoints or presets cannot be loaded
     ├── ConfigError             a setting is unknown or out of range
@@ -13,6 +14,8 @@
 
 Every message says what was wrong and where, what was expected and found, and what to do. Settings
 are named as Python arguments; the command line shows them as flags.
+
+``InternalError`` stands apart: it is a mistake of the package, which no user can mend.
 """
 
 from __future__ import annotations
@@ -33,6 +36,10 @@ class DataError(SameplayerError):
 
 class MissingFile(DataError):  # noqa: N818
     """There is no file or folder of this name."""
+
+
+class Unavailable(DataError):  # noqa: N818
+    """A database cannot be used now: locked, full, stopped or out of reach. Try again later."""
 
 
 class Stale(DataError):  # noqa: N818
@@ -71,6 +78,10 @@ class TrainingError(SameplayerError):
 
 class RankingError(SameplayerError):
     """Features, ids or distances do not fit each other."""
+
+
+class InternalError(Exception):
+    """A mistake of the package itself, such as a statement that a database cannot read."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -42,8 +42,8 @@ router = api_router()
 QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
 Seen = Annotated[
     str | None,
-    Header(alias="If-Match", description="the revision that was seen, such as \"12\"",
-           pattern=r'^"?\d{1,15}"?$'),
+    Header(alias="If-Match", description="the revision that was seen, such as \"12\"; * for any",
+           pattern=r'^(\*|"?\d{1,15}"?)$'),
 ]  # fmt: skip
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
@@ -119,12 +119,12 @@ class ReceiptOut(BaseModel):
     notes: list[str]
 
 
-def expected(seen: str | None) -> int:
-    """Return the revision of If-Match; Refused (428) where it is missing."""
+def expected(seen: str | None) -> int | None:
+    """Return the revision of If-Match, None for any (``*``); Refused (428) where it is missing."""
     if seen is None:
         raise Refused(428, "no revision was named", where="header If-Match",
                       expected="the revision that was seen", do="read it first")  # fmt: skip
-    return int(seen.strip('"'))
+    return None if seen == "*" else int(seen.strip('"'))
 
 
 @router.get("/galleries/{gallery}/questions", tags=["review"])
@@ -137,7 +137,8 @@ def list_questions(
     """What waits for a word, the most informative first."""
     found = [
         QuestionOut(
-            question=one.question, revision=one.revision, state="open", band=one.band,
+            question=one.question, revision=one.revision,
+            state="skipped" if one.skipped else "open", band=one.band,
             information=one.information, pictures=[picture_told(kept) for kept in one.pictures],
             answer=answer_told(one.answer),
         )
@@ -230,7 +231,8 @@ def merge(
     caller: Called, gallery: GalleryId, person: PersonId, body: MergeIn, seen: Seen = None
 ) -> EventOut:
     """Both are one person: this one stays, the other's pictures come to it."""
-    both = {person: expected(seen), body.other: body.expected_other}
+    own = expected(seen)
+    both = {body.other: body.expected_other, **({} if own is None else {person: own})}
     return event_told(
         changes.merge(caller.gallery, person, body.other, actor=caller.actor, expected=both)
     )
@@ -287,10 +289,10 @@ def exported(caller: Caller, person: str) -> bytes:
         return path.read_bytes()
 
 
-def refuse_stale(caller: Caller, person: str, seen: int) -> None:
+def refuse_stale(caller: Caller, person: str, seen: int | None) -> None:
     """Refuse (409) what names an old revision of a person."""
     found = person_by_id(caller.gallery, person)
-    if found.id != person or found.revision != seen:
+    if found.id != person or (seen is not None and found.revision != seen):
         raise Refused(409, "this person was changed since you looked", where="header If-Match",
                       expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
 

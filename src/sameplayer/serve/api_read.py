@@ -17,7 +17,7 @@ from sameplayer.serve.schemas import (
     PersonOut,
     PersonsOut,
     PicturesOut,
-    Problems,
+    Problem,
     told,
 )  # fmt: skip
 from sameplayer.serve.telling import (
@@ -40,11 +40,11 @@ JPEG: dict[int | str, dict[str, Any]] = {
 
 def api_router() -> APIRouter:
     """Return a router whose routes all want a token, and tell errors alike."""
-    statuses = (400, 401, 403, 404, 408, 409, 413, 415, 422, 428, 429, 503)
+    statuses = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 428, 429, 500, 503)
     return APIRouter(
         prefix="/v1", route_class=GuardedRoute, redirect_slashes=False,
         dependencies=[Security(HTTPBearer(auto_error=False, description="a token of the gallery"))],
-        responses={status: {"model": Problems} for status in statuses},
+        responses={status: {"model": Problem} for status in statuses},
     )  # fmt: skip
 
 

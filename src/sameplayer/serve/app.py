@@ -29,8 +29,9 @@ from sameplayer.serve import (
 from sameplayer.serve.guard import Outside
 from sameplayer.serve.hosts import Hosts
 from sameplayer.serve.limits import Limits
+from sameplayer.serve.openapi import describe_problems
 from sameplayer.serve.pages import templates
-from sameplayer.serve.problems import as_refused, body_of, invalid, response_of
+from sameplayer.serve.problems import KINDS, as_refused, invalid, logger, response_of
 from sameplayer.serve.service import Service
 
 USUAL, ANY = Limits(), Hosts()
@@ -41,8 +42,9 @@ ROUTERS = (
 )  # fmt: skip
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
-Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors say what, where,
-what was expected and found, and what to do."""
+Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors are problem details
+(RFC 9457, `application/problem+json`) that also say where, what was expected and found, and what to
+do. HEAD is answered where GET is."""
 
 
 def create_app(
@@ -82,6 +84,7 @@ def create_app(
     _add_health(app, service)
     for kind in (HTTPException, SameplayerError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
+    describe_problems(app)
     app.add_middleware(Outside, limits=limits, service=service, hosts=hosts)
     return app
 
@@ -95,7 +98,9 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     )
     if request.url.path.startswith("/v1"):
         return response_of(refused)
-    text = templates.get_template("error.html.j2").render(said=body_of(refused)["error"], back="/")
+    text = templates.get_template("error.html.j2").render(
+        said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back="/"
+    )  # fmt: skip
     return HTMLResponse(text, refused.status_code, refused.headers)
 
 
@@ -108,7 +113,11 @@ def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> PlainTextResponse:
         """Every gallery can be read."""
-        await service.run(service.look)
+        try:
+            await service.run(service.look)
+        except SameplayerError as error:
+            logger.error("%s", error)
+            return PlainTextResponse("database not reachable\n", 503, {"Retry-After": "5"})
         return PlainTextResponse("ok\n")
 
     @app.get("/metrics", include_in_schema=False)

@@ -74,7 +74,8 @@ def change(caller: By, page: Shown, person: str, what: str) -> Response:
         words = "Somebody changed this person meanwhile. Nothing was done; here is how it is now."
         return _person(page, found, words, 409)
     except SameplayerError as error:
-        return _person(page, found, as_refused(error, caller.service.hidden).said["what"], 422)
+        refused = as_refused(error, caller.service.hidden)
+        return _person(page, found, refused.said["what"], refused.status_code)
 
 
 @router.get("/persons/{person}/merge/{other}")

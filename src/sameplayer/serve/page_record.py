@@ -44,7 +44,8 @@ def undo(caller: By, page: Shown) -> Response:
     try:
         done = undoing.undo(caller.gallery, revision_of(page, "seq"), actor=caller.actor)
     except SameplayerError as error:
-        return _history(page, as_refused(error, caller.service.hidden).said["what"], 409)
+        refused = as_refused(error, caller.service.hidden)
+        return _history(page, refused.said["what"], refused.status_code)
     return go(f"{page.here}/{_back(page)}?done={done.seq}")
 
 

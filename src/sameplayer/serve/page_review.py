@@ -49,7 +49,8 @@ def say(caller: By, page: Shown, question: str) -> Response:
         words = "Somebody changed this meanwhile. Nothing was done; here is how it is now."
         return _queue(page, band, words, 409)
     except SameplayerError as error:
-        return _queue(page, band, as_refused(error, caller.service.hidden).said["what"], 422)
+        refused = as_refused(error, caller.service.hidden)
+        return _queue(page, band, refused.said["what"], refused.status_code)
     return go(f"{page.here}/review?done={done}" + (f"&band={band}" if band else ""))
 
 

@@ -90,7 +90,10 @@ class Service:
         self.metrics = Metrics()
         self.sessions = Sessions()
         self.asked = recently_asked()
-        self.hidden = {str(one.folder): "the gallery" for one in self.galleries.values()}
+        self.hidden = {
+            text: "the gallery" for one in self.galleries.values()
+            for text in (str(one.folder), one.database.name)
+        }  # fmt: skip
         if pilot is not None:
             self.hidden[str(pilot.folder)] = "the pilot"
 
