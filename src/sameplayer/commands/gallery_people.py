@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from sameplayer.commands.gallery_ask import lines_of
 from sameplayer.commands.shared import console
 
 if TYPE_CHECKING:
+    from sameplayer.gallery.gallery import Gallery
     from sameplayer.gallery.history import Event
 
 
@@ -59,6 +60,8 @@ def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Wh
 
     with who.open(gallery) as opened:
         items = queue(opened, band=band, most=most)
+        _looked(opened, who, (key for one in items for key in
+                (one.question, *(named.person for named in one.answer.candidates))))  # fmt: skip
     for one in items:
         print("\n".join(lines_of(f"{one.band}, question {one.question}", one.answer)))
     print(f"{len(items)} questions")
@@ -157,7 +160,9 @@ def history(gallery: Club, person: str | None = None, most: int = 50, who: Who =
 
     with who.open(gallery) as opened:
         subject = None if person is None else opened.person(person).id
-        for event in listed(opened, subject, most=most):
+        events = listed(opened, subject, most=most)
+        _looked(opened, who, (key for event in events for key in event.subjects))
+        for event in events:
             _told(event)
 
 
@@ -202,7 +207,9 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
     from sameplayer.gallery.sweep import sweep as clean
 
     with who.open(gallery) as opened:
-        for person, why in due(opened) if dry_run else ():
+        found = list(due(opened)) if dry_run else []
+        _looked(opened, who, (person.id for person, _ in found))
+        for person, why in found:
             print(f"{person.id}  {person.name}: {why}")
         receipts = clean(opened, actor=who.actor, dry_run=dry_run)
         for receipt in receipts:
@@ -264,6 +271,13 @@ def audit(
         found = verify(opened, head)
     print(found)
     return 1 if found.wrong else 0
+
+
+def _looked(gallery: Gallery, who: Who, subjects: Iterable[str]) -> None:
+    """Write that persons or questions were shown, where there are any."""
+    seen = list(dict.fromkeys(subjects))
+    if seen:
+        gallery.note(who.actor, "look", *seen)
 
 
 def _told(event: Event) -> None:

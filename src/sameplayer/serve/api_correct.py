@@ -36,7 +36,7 @@ from sameplayer.serve.schemas import (
     told,
 )  # fmt: skip
 from sameplayer.serve.service import Caller
-from sameplayer.serve.telling import answer_told, event_told, person_by_id, picture_told
+from sameplayer.serve.telling import answer_told, event_told, person_by_id, picture_told, seen_in
 
 router = api_router()
 QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
@@ -135,6 +135,8 @@ def list_questions(
     skip: Annotated[int, Query(ge=0, le=10**9)] = 0, most: Most = 20,
 ) -> QueueOut:  # fmt: skip
     """What waits for a word, the most informative first."""
+    waiting = queue(caller.gallery, band, most, skip)
+    caller.look(*(key for one in waiting for key in (one.question, *seen_in(one.answer))))
     found = [
         QuestionOut(
             question=one.question, revision=one.revision,
@@ -142,7 +144,7 @@ def list_questions(
             information=one.information, pictures=[picture_told(kept) for kept in one.pictures],
             answer=answer_told(one.answer),
         )
-        for one in queue(caller.gallery, band, most, skip)
+        for one in waiting
     ]  # fmt: skip
     return QueueOut(questions=found, counts=counts(caller.gallery))
 
@@ -154,6 +156,7 @@ def one_question(
 ) -> QuestionOut:
     """One question, also an answered one."""
     found = waiting_question(caller.gallery, question)
+    caller.look(question, *seen_in(found.answer))
     response.headers["ETag"] = f'"{found.revision}"'
     return QuestionOut(
         question=question, revision=found.revision, state=found.state, band=None,

@@ -23,6 +23,7 @@ from sameplayer.serve.schemas import (
 from sameplayer.serve.telling import (
     event_told,
     gallery_told,
+    names_of,
     person_by_id,
     persons_told,
     picture_bytes,
@@ -76,7 +77,9 @@ def list_persons(
     most: Most = 100,
 ) -> PersonsOut:
     """Persons by name, a page at a time."""
-    return persons_told(caller.gallery, state, after, most)
+    found = persons_told(caller.gallery, state, after, most)
+    caller.look(*(one.id for one in found.persons))
+    return found
 
 
 class FindIn(Given):
@@ -89,7 +92,9 @@ class FindIn(Given):
 @needs("read")
 def find_by_name(caller: Called, gallery: GalleryId, body: FindIn) -> PersonOut:
     """The person of a name; whoever was merged away is who it was merged into."""
-    return told(PersonOut, caller.gallery.person(body.name))
+    found = caller.gallery.person(body.name)
+    caller.look(found.id)
+    return told(PersonOut, found)
 
 
 @router.get("/galleries/{gallery}/persons/{person}", tags=["persons"])
@@ -99,7 +104,7 @@ def one_person(
 ) -> PersonOut:
     """A person; the header ETag is what If-Match takes."""
     found = person_by_id(caller.gallery, person)
-    caller.gallery.note(caller.actor, "look", found.id)
+    caller.look(found.id)
     response.headers["ETag"] = f'"{found.revision}"'
     return told(PersonOut, found)
 
@@ -114,7 +119,9 @@ def person_pictures(
     most: Most = 100,
 ) -> PicturesOut:
     """A person's pictures by date."""
-    found = caller.gallery.pictures(person_by_id(caller.gallery, person).id)
+    owner = person_by_id(caller.gallery, person).id
+    caller.look(owner)
+    found = caller.gallery.pictures(owner)
     shown = [picture_told(one) for one in found[skip : skip + most]]
     return PicturesOut(pictures=shown, all=len(found))
 
@@ -145,11 +152,13 @@ def list_events(
 @needs("read")
 def one_picture(caller: Called, gallery: GalleryId, picture: PictureId) -> Response:
     """A picture as JPEG; it must not be stored on the way."""
-    return Response(picture_bytes(caller.gallery, picture), media_type="image/jpeg")
+    return Response(picture_bytes(caller, picture), media_type="image/jpeg")
 
 
 def _events(caller: Called, person: str | None, before: int | None, most: int) -> EventsOut:
     with caller.gallery.database.read() as cursor:
         found = events(cursor, person, most + 1, before)
+    about = {one for event in found[:most] for one in event.subjects}
+    caller.look(*(names_of(caller.gallery, sorted(about)) if person is None else (person,)))
     following = found[most - 1].seq if len(found) > most else None
     return EventsOut(events=[event_told(one) for one in found[:most]], next=following)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -36,13 +36,13 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What a route needs: a scope of its caller, and a turn among the heavy or the light ones."""
+    """What a route needs: scopes of its caller, and a turn among the heavy or the light ones."""
 
-    scope: str
+    scopes: tuple[str, ...]
     heavy: bool = False
 
 
-def needs(scope: str, heavy: bool = False) -> Callable[[Callable[..., R]], Callable[..., Any]]:
+def needs(*scopes: str, heavy: bool = False) -> Callable[[Callable[..., R]], Callable[..., Any]]:
     """Declare what a route needs; its function, an ordinary one, runs in the server's threads."""
 
     def declare(function: Callable[..., R]) -> Callable[..., Coroutine[Any, Any, R]]:
@@ -51,7 +51,7 @@ def needs(scope: str, heavy: bool = False) -> Callable[[Callable[..., R]], Calla
             caller: Caller = values["caller"]
             return await caller.service.run(function, **values)
 
-        threaded.needs = Needs(scope, heavy)  # type: ignore[attr-defined]
+        threaded.needs = Needs(scopes, heavy)  # type: ignore[attr-defined]
         return threaded
 
     return declare
@@ -67,7 +67,7 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
             caller = await known(request, service, bearer(request))
-            admit(request, caller, asked.scope)
+            admit(request, caller, asked.scopes)
             if self.body_field is not None:
                 refuse_kind(request, isinstance(self.body_field.field_info, Form))
             async with service.gates[asked.heavy].through():
@@ -103,12 +103,14 @@ async def known(request: Request, service: Service, text: str) -> Caller:
         raise
 
 
-def admit(request: Request, caller: Caller, scope: str) -> None:
+def admit(request: Request, caller: Caller, scopes: Iterable[str] = ()) -> None:
     """Keep the caller in the request; Refused (403, 429) for one who may not do this, or now."""
     service = caller.service
     refuse_often(service.rates.wait(caller.token.id))
     service.rates.take(caller.token.id)
-    if scope and not caller.token.allows(scope):
+    for scope in scopes:
+        if caller.token.allows(scope):
+            continue
         raise Refused(
             403, f"this token may not do that; it needs the scope {scope!r}", where="token",
             expected=scope, found=" ".join(caller.token.scopes), do="use a token with that scope",
@@ -167,7 +169,7 @@ class Outside:
             await asyncio.wait_for(send(message), self.limits.send_seconds)
 
         try:
-            await app(inner, _bounded(scope, receive, self.limits), told)
+            await app(inner, _bounded(inner, receive, self.limits), told)
         finally:
             route = getattr(inner.get("route"), "path", "other")
             self.service.metrics.add(scope["method"], route, status, time.perf_counter() - start)

@@ -40,7 +40,7 @@ async def login(request: Request) -> Response:
     async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
         text = str(form.get("token", "")).strip()
     try:
-        admit(request, await known(request, service, text), "")
+        admit(request, await known(request, service, text))
     except Refused as error:
         if error.status_code != 401:
             raise
@@ -55,7 +55,7 @@ async def login(request: Request) -> Response:
 
 
 @router.post("/logout")
-@needs("")
+@needs()
 def logout(caller: By, page: Shown) -> Response:
     """Forget the login, or all logins with its token."""
     name = cookie_of(page.request)
@@ -68,7 +68,7 @@ def logout(caller: By, page: Shown) -> Response:
 
 
 @router.get("/")
-@needs("")
+@needs()
 def home(caller: By, page: Shown) -> Response:
     """The galleries that one may see; the only one at once."""
     own = caller.galleries

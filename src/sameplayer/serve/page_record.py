@@ -17,7 +17,7 @@ from sameplayer.serve.tokens import list_tokens
 router = page_router()
 LISTED = 50  # events of a page
 WORDS = {
-    "ask": "asked who somebody is", "look": "looked at a person", "enrol": "enrolled pictures",
+    "ask": "asked who somebody is", "look": "looked at", "enrol": "enrolled pictures",
     "question": "kept pictures as a question", "confirm": "said who it is",
     "reject": "said who it is not", "nobody": "said that it is nobody of the gallery",
     "skip": "left a question for later", "merge": "merged two persons",
@@ -26,7 +26,9 @@ WORDS = {
     "forget": "forgot a person", "receipt": "wrote the receipt of it",
     "export": "exported a person", "create": "made the gallery", "settings": "changed settings",
     "calibrate": "calibrated",
-    "token": "changed tokens",
+    "token": "changed tokens", "list": "listed persons", "show": "looked at",
+    "audit": "checked the record", "policy": "changed why a person is kept",
+    "readmit": "let a forgotten name come again",
 }  # fmt: skip
 
 
@@ -38,7 +40,7 @@ def history(caller: By, page: Shown) -> Response:
 
 
 @router.post("/undo")
-@needs("correct")
+@needs("correct", "read")
 def undo(caller: By, page: Shown) -> Response:
     """Take an event back."""
     try:
@@ -64,7 +66,9 @@ def export(caller: By, page: Shown, person: str) -> Response:
 @needs("admin")
 def forget_page(caller: By, page: Shown, person: str) -> Response:
     """What would go, and the question whether it shall."""
-    return page.show("forget.html.j2", person=person_by_id(caller.gallery, person))
+    found = person_by_id(caller.gallery, person)
+    caller.look(found.id)
+    return page.show("forget.html.j2", person=found)
 
 
 @router.post("/forget/{person}")
@@ -102,9 +106,11 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
     shown = found[:LISTED]
     rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
     subjects = sorted({key for one in shown for key in one.subjects})
+    names = names_of(gallery, subjects)
+    page.caller.look(*names)
     labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
     labels["token owner"] = "whoever runs the server"
     return page.show(
-        "history.html.j2", status, rows=rows, names=names_of(gallery, subjects), labels=labels,
+        "history.html.j2", status, rows=rows, names=names, labels=labels,
         person=person, before=shown[-1].seq if len(found) > LISTED else None, notice=notice,
     )  # fmt: skip

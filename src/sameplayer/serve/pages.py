@@ -17,6 +17,7 @@ from sameplayer.serve.guard import Needs, admit
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Caller, Service
 from sameplayer.serve.sessions import Session
+from sameplayer.serve.tokens import SCOPES
 
 FIELDS = 1000  # of a form: pictures that are ticked, among them
 BANDS = ("likely", "unsure", "unknown")
@@ -55,7 +56,7 @@ class PageRoute(APIRoute):
                 if error.status_code == 401:
                     return to_login(request)
                 raise
-            admit(request, caller, asked.scope)
+            admit(request, caller, asked.scopes)
             async with service.gates[asked.heavy].through():
                 return await answer(request)
 
@@ -87,7 +88,7 @@ class Page:
         token = self.caller.token
         common = {
             "word": self.session.word,
-            "can": {one: token.allows(one) for one in ("read", "answer", "correct", "admin")},
+            "can": {one: token.allows(one) for one in SCOPES},
             "label": "" if gallery is None else self.caller.service.labels[gallery.settings.id],
             "settings": None if gallery is None else gallery.renewed(),
             "here": "" if gallery is None else self.here,

@@ -23,6 +23,7 @@ from sameplayer.serve.turns import Buckets, Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LOOK = 300.0  # seconds in which looks of one caller at one person are one event
 OWNER = Token("owner", "whoever runs the server", SCOPES, "")
 
 
@@ -57,6 +58,21 @@ class Caller:
         """Who did it, for the record: the id of the token, never what people call it."""
         return f"token {self.token.id}"
 
+    def look(self, *subjects: str) -> None:
+        """Write that the caller sees persons or questions, given by id, as one event.
+
+        Those that the caller saw within ``LOOK`` seconds are left out.
+        """
+        if not self.gallery.settings.audit_reads:
+            return
+        keys = {one: f"{self.gallery.settings.id} {self.actor} {one}" for one in subjects}
+        looked = self.service.looked
+        new = [one for one, key in keys.items() if looked.wait(key) == 0]
+        if new:
+            self.gallery.note(self.actor, "look", *new)
+        for one in new:
+            looked.take(keys[one])
+
 
 class Service:
     """Everything that requests share."""
@@ -86,6 +102,7 @@ class Service:
         }
         self.rates = Buckets(limits.rate, limits.burst)
         self.failures = Buckets(0.5, limits.failures)
+        self.looked = Buckets(1 / LOOK, 1)
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
         self.sessions = Sessions()

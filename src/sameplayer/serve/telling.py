@@ -18,6 +18,7 @@ from sameplayer.serve.schemas import (
     RestOut,
     told,
 )  # fmt: skip
+from sameplayer.serve.service import Caller
 
 
 def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
@@ -75,9 +76,11 @@ def kept_picture(gallery: Gallery, key: str) -> Kept:
     return Kept(*row)
 
 
-def picture_bytes(gallery: Gallery, key: str) -> bytes:
-    """Return a picture's JPEG; Refused (404) where its pixels were not kept."""
+def picture_bytes(caller: Caller, key: str) -> bytes:
+    """Return a picture's JPEG, as a look; Refused (404) where its pixels were not kept."""
+    gallery = caller.gallery
     kept = kept_picture(gallery, key)
+    caller.look(*filter(None, (kept.person, kept.question)))
     if kept.file is None:
         raise Refused(404, "the pixels of this picture were not kept", where="address",
                       expected="a picture with shown: true")  # fmt: skip
@@ -87,6 +90,11 @@ def picture_bytes(gallery: Gallery, key: str) -> bytes:
 def picture_told(kept: Kept) -> PictureOut:
     """Return a picture's facts."""
     return told(PictureOut, kept, shown=kept.file is not None)
+
+
+def seen_in(answer: Answer | None) -> list[str]:
+    """Return the ids of the persons that an answer names."""
+    return [] if answer is None else [one.person for one in answer.candidates]
 
 
 def answer_told(answer: Answer) -> AnswerOut:

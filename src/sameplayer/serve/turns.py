@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
@@ -14,13 +15,17 @@ CALLERS = 10_000  # callers whose rate is remembered
 
 
 class Buckets:
-    """A bucket of tokens for each caller: it fills at ``rate`` a second, up to ``burst``."""
+    """A bucket of tokens for each caller: it fills at ``rate`` a second, up to ``burst``.
+
+    Threads may share it.
+    """
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._rate, self._burst, self._clock = rate, float(burst), clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def wait(self, caller: str) -> float:
         """Return the seconds until the caller may come; 0: now."""
@@ -28,10 +33,11 @@ class Buckets:
 
     def take(self, caller: str) -> None:
         """Count one request of the caller."""
-        self._left[caller] = (self._now(caller) - 1.0, self._clock())
-        self._left.move_to_end(caller)
-        while len(self._left) > CALLERS:
-            self._left.popitem(last=False)
+        with self._lock:
+            self._left[caller] = (self._now(caller) - 1.0, self._clock())
+            self._left.move_to_end(caller)
+            while len(self._left) > CALLERS:
+                self._left.popitem(last=False)
 
     def _now(self, caller: str) -> float:
         left, at = self._left.get(caller, (self._burst, self._clock()))
