@@ -27,7 +27,7 @@ def test_a_token_of_a_gallery_opens_no_pilot(pilot, gallery) -> None:  # noqa: F
     browser.post("/login", data={"token": make_token(gallery, "x", ["correct", "read", "admin"])})
     for path in ("/pilot", "/pilot/report", "/pilot/pictures/0.jpg"):
         assert browser.get(path).status_code == 403
-    assert "token of --token-file" in browser.get("/pilot").text
+    assert "token of the token file" in browser.get("/pilot").text
 
 
 def word(text: str, name: str) -> str:

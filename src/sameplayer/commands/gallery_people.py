@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,6 @@ from sameplayer.commands.gallery_ask import lines_of
 from sameplayer.commands.shared import console
 
 if TYPE_CHECKING:
-    from sameplayer.gallery.gallery import Gallery
     from sameplayer.gallery.history import Event
 
 
@@ -38,13 +37,8 @@ def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
         for name in ("id", "name", "state", "team", "basis", "consent", "expires", "created"):
             print(f"{name:<10}{getattr(found, name)}")
         for one in pictures:
-            facts = (
-                one.taken,
-                one.game,
-                one.camera,
-                one.track,
-                "pinned" if one.pinned_by else None,
-            )
+            pinned = "pinned" if one.pinned_by else None
+            facts = one.taken, one.game, one.camera, one.track, pinned
             print(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
     print(f"{len(pictures)} pictures")
 
@@ -60,8 +54,9 @@ def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Wh
 
     with who.open(gallery) as opened:
         items = queue(opened, band=band, most=most)
-        _looked(opened, who, (key for one in items for key in
-                (one.question, *(named.person for named in one.answer.candidates))))  # fmt: skip
+        shown = [one.question for one in items]
+        shown += [named.person for one in items for named in one.answer.candidates]
+        opened.note(who.actor, "look", *shown)
     for one in items:
         print("\n".join(lines_of(f"{one.band}, question {one.question}", one.answer)))
     print(f"{len(items)} questions")
@@ -161,7 +156,7 @@ def history(gallery: Club, person: str | None = None, most: int = 50, who: Who =
     with who.open(gallery) as opened:
         subject = None if person is None else opened.person(person).id
         events = listed(opened, subject, most=most)
-        _looked(opened, who, (key for event in events for key in event.subjects))
+        opened.note(who.actor, "look", *(key for event in events for key in event.subjects))
         for event in events:
             _told(event)
 
@@ -208,13 +203,13 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
 
     with who.open(gallery) as opened:
         found = list(due(opened)) if dry_run else []
-        _looked(opened, who, (person.id for person, _ in found))
+        if found:
+            opened.note(who.actor, "look", *(person.id for person, _ in found))
         for person, why in found:
             print(f"{person.id}  {person.name}: {why}")
         receipts = clean(opened, actor=who.actor, dry_run=dry_run)
-        for receipt in receipts:
-            if not dry_run:
-                print(receipt)
+        for receipt in () if dry_run else receipts:
+            print(receipt)
         pictures = sum(one.pictures for one in receipts)
         print(f"{len(receipts)} {'due' if dry_run else 'forgotten'}, with {pictures} pictures")
 
@@ -271,13 +266,6 @@ def audit(
         found = verify(opened, head)
     print(found)
     return 1 if found.wrong else 0
-
-
-def _looked(gallery: Gallery, who: Who, subjects: Iterable[str]) -> None:
-    """Write that persons or questions were shown, where there are any."""
-    seen = list(dict.fromkeys(subjects))
-    if seen:
-        gallery.note(who.actor, "look", *seen)
 
 
 def _told(event: Event) -> None:

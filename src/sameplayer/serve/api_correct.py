@@ -25,14 +25,14 @@ from sameplayer.serve.guard import Called, needs
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.questions import waiting_question
 from sameplayer.serve.schemas import (
-    AnswerOut,
     EventOut,
     Given,
     Hex16,
     Hex32,
     Name,
     PersonOut,
-    PictureOut,
+    QuestionOut,
+    QueueOut,
     told,
 )  # fmt: skip
 from sameplayer.serve.service import Caller
@@ -48,25 +48,6 @@ Seen = Annotated[
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 }
-
-
-class QuestionOut(BaseModel):
-    """Pictures that wait for a word; ``revision`` is what If-Match takes."""
-
-    question: str
-    revision: int
-    state: str
-    band: str | None
-    information: float | None
-    pictures: list[PictureOut]
-    answer: AnswerOut | None
-
-
-class QueueOut(BaseModel):
-    """Questions, the most informative first, and how many wait in each band."""
-
-    questions: list[QuestionOut]
-    counts: dict[str, int]
 
 
 class ToPersonIn(Given):

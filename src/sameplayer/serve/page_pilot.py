@@ -54,9 +54,9 @@ def picture(caller: By, page: Shown, name: str) -> Response:
 def _pilot(caller: By) -> Pilot:
     """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
     if not caller.is_owner:
-        raise Refused(403, "a pilot is open to whoever runs the server alone", where="token",
+        raise Refused(403, "only the token of the server itself opens a pilot", where="token",
                       expected="the server's token", found="a token of a gallery",
-                      do="log in with the token of --token-file, or the one that the server "
+                      do="log in with the token of the token file, or the one that the server "
                       "printed")  # fmt: skip
     found = caller.service.pilot
     if found is None:

@@ -11,6 +11,7 @@ from sameplayer.serve.api_correct import exported
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
+from sameplayer.serve.service import OWNER
 from sameplayer.serve.telling import names_of, person_by_id
 from sameplayer.serve.tokens import list_tokens
 
@@ -109,7 +110,7 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
     names = names_of(gallery, subjects)
     page.caller.look(*names)
     labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
-    labels["token owner"] = "whoever runs the server"
+    labels[f"token {OWNER.id}"] = OWNER.label
     return page.show(
         "history.html.j2", status, rows=rows, names=names, labels=labels,
         person=person, before=shown[-1].seq if len(found) > LISTED else None, notice=notice,

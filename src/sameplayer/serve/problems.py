@@ -79,8 +79,8 @@ def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
     # The trace without the error's own words, in which names may stand.
     trace = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s\n%s", type(error).__name__, trace)
-    return Refused(500, "the server failed; it is our mistake", do="send the time of it to whoever "
-                   "runs the server")  # fmt: skip
+    return Refused(500, "the server failed; it is our mistake", do="tell the operator of the "
+                   "server when it happened")  # fmt: skip
 
 
 def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:

@@ -42,7 +42,7 @@ def refuse_host(scope: Scope, hosts: Hosts) -> Refused | None:
         return None
     return Refused(421, "this host is not served here", where="header Host",
                    expected="localhost, or an allowed host", found=named,
-                   do="start the server with --allowed-hosts and the name")  # fmt: skip
+                   do="add it to allowed_hosts of the server")  # fmt: skip
 
 
 def _listed(headers: Headers, name: str) -> list[str]:

@@ -127,6 +127,25 @@ class AnswerOut(BaseModel):
     question: str | None
 
 
+class QuestionOut(BaseModel):
+    """Pictures that wait for a word; ``revision`` is what If-Match takes."""
+
+    question: str
+    revision: int
+    state: str
+    band: str | None
+    information: float | None
+    pictures: list[PictureOut]
+    answer: AnswerOut | None
+
+
+class QueueOut(BaseModel):
+    """Questions, the most informative first, and how many wait in each band."""
+
+    questions: list[QuestionOut]
+    counts: dict[str, int]
+
+
 class AnswersOut(BaseModel):
     """One answer for a track; else one for each picture, in their order."""
 

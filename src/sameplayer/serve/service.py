@@ -24,7 +24,7 @@ from sameplayer.serve.turns import Buckets, Gate
 P = ParamSpec("P")
 R = TypeVar("R")
 LOOK = 300.0  # seconds in which looks of one caller at one person are one event
-OWNER = Token("owner", "whoever runs the server", SCOPES, "")
+OWNER = Token("owner", "the operator of the server", SCOPES, "")
 
 
 @dataclass(frozen=True)
