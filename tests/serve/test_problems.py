@@ -32,6 +32,12 @@ def test_where_the_database_is_stands_in_the_log_alone(caplog) -> None:
     assert not any(one in str(body_of(refused)) for one in ("PostgreSQL", "15b5", "127.0.0.1"))
 
 
+def test_an_error_names_no_folder_and_no_database(app, gallery) -> None:
+    for named in (gallery.folder, gallery.database.name):
+        refused = as_refused(DataError(f"{named}: a bad value"), app.state.service.hidden)
+        assert refused.said["what"] == "the gallery: a bad value"
+
+
 def test_strangers_learn_nothing_of_a_database_that_is_away(app, client, gallery, monkeypatch):
     def away():
         raise Unavailable(SECRET)
