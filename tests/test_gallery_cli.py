@@ -11,9 +11,13 @@ from PIL import Image
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
+from sameplayer.data.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.enrolment import enrol_pictures
+from sameplayer.gallery.asking import ask
+from sameplayer.gallery.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.gallery import open_gallery
+from sameplayer.gallery.history import events
+from sameplayer.gallery.policy import set_policy
 from sameplayer.gallery.records import Consent, NewPicture
 from sameplayer.serve.tokens import find_token
 
@@ -54,6 +58,24 @@ def test_enrol_and_ask(
     assert all(one["candidates"][0]["person"] in names for one in answers)
     assert all(one["pictures"] > 1 for one in answers)
     assert not any(one["question"] for one in answers)  # the gallery has these pictures already
+
+
+def test_every_verb_that_shows_persons_is_a_look(club: Path, persons: Path) -> None:
+    with open_gallery(club) as opened:
+        crops = read_source(persons)
+        rows = [crops.read(row) for row in (0, 1)]
+        enrol_pictures(opened, {"Ann": new_pictures(opened, rows[:1])}, actor="me")
+        question = ask(opened, rows[1:], actor="me", keep=True).question
+        ann = opened.person("Ann").id
+        set_policy(opened, "Ann", actor="me", expires="2020-01-01")
+    for verb, seen in (("review", {question, ann}), ("history", {question, ann}),
+                       ("sweep --dry-run", {ann}), ("show Ann", {ann})):  # fmt: skip
+        name, *rest = verb.split()
+        assert main(["gallery", name, str(club), *rest, "--by", "eva"]) == 0
+        with open_gallery(club) as opened, opened.database.read() as cursor:
+            (last,) = events(cursor, most=1)
+        assert (last.actor, last.kind in ("look", "show")) == ("eva", True)
+        assert set(last.subjects) == seen, verb
 
 
 def test_calibrating_gives_probabilities(

@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 from sameplayer.data.encode import encode_picture
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.app import create_app
-from sameplayer.serve.limits import Limits
 from sameplayer.serve.tokens import make_token
 from tests.evaluation.conftest import browser  # noqa: F401
 from tests.gallery.conftest import encoder, gallery, pictures  # noqa: F401
@@ -33,9 +32,7 @@ def address(gallery: Gallery) -> str:  # noqa: F811
 
 @pytest.fixture
 def app(gallery: Gallery) -> FastAPI:  # noqa: F811
-    return create_app(
-        {"club": gallery}, limits=Limits(failures=1000), owner_tokens=["owner-of-the-tests"]
-    )
+    return create_app({"club": gallery}, owner_tokens=["owner-of-the-tests"])
 
 
 @pytest.fixture

@@ -25,10 +25,12 @@ def rows(pictures) -> list[list[float]]:
 
 def error(response, status: int) -> dict:
     assert response.status_code == status, response.text
-    said = response.json()["error"]
-    assert set(said) == {"status", "kind", "what", "where", "expected", "found", "do"}
-    assert said["status"] == status
-    assert said["what"]
+    assert response.headers["content-type"] == "application/problem+json"
+    said = response.json()
+    assert set(said) == {"type", "title", "status", "detail", "where", "expected", "found", "do"}
+    assert (said["type"], said["status"]) == ("about:blank", status)
+    assert said["title"]
+    assert said["detail"]
     assert "Traceback" not in response.text
     return said
 
@@ -225,7 +227,7 @@ def test_persons_come_by_name_a_page_at_a_time(client, address, gallery) -> None
     assert "QmVh" not in first["next"]  # "Bea": names stand in no address
     for wrong in (shown["next"], first["next"][:-2], "x", found["id"]):
         said = reader.get(f"{address}/persons", params={"after": wrong})
-        assert "next of" in error(said, 422)["what"]
+        assert "next of" in error(said, 422)["detail"]
     error(reader.get(f"{address}/persons/{'0' * 16}"), 404)
     error(reader.get(f"{address}/persons/Bea"), 422)
 
@@ -292,12 +294,12 @@ def test_another_gallery_is_not_there_for_a_token_of_one(gallery, encoder, tmp_p
 def test_errors_name_no_folder(client, address, gallery) -> None:
     content = [1.0] * gallery.settings.width
     said = error(client("answer").post(f"{address}/ask/vectors", json={"vectors": [content]}), 422)
-    assert "unit rows" in said["what"]
+    assert "unit rows" in said["detail"]
     admin = client("admin")
     key = gallery.pictures(gallery.person("Ann").id)[0].id
     gallery.files.path(key).unlink()
     gone = admin.get(f"{address}/pictures/{key}")
-    assert str(gallery.folder) not in error(gone, 404)["what"]
+    assert str(gallery.folder) not in error(gone, 404)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -315,7 +317,7 @@ def test_errors_name_no_folder(client, address, gallery) -> None:
 def test_what_is_no_picture_is_refused(client, address, content, status, words) -> None:
     files = [("pictures", ("a", picture())), ("pictures", ("b", content))]
     said = error(client("answer").post(f"{address}/ask", files=files), status)
-    assert words in said["what"]
+    assert words in said["detail"]
     assert said["where"] == "pictures.1"
 
 

@@ -134,6 +134,45 @@ def test_a_person_is_exported_and_forgotten_by_an_admin_alone(
     assert "Bea" not in json.dumps(admin.get(f"{address}/events").json())
 
 
+def test_what_was_done_meanwhile_is_refused_with_409(client, address, gallery, question) -> None:
+    one = client("read", "correct")
+    ann, bea = gallery.person("Ann"), gallery.person("Bea")
+    there = f"{address}/persons/{ann.id}"
+    merge = {"other": bea.id, "expected_other": bea.revision}
+    done = [one.post(f"{there}/merge", json=merge, headers=seen(ann.revision)) for _ in range(3)]
+    assert [each.status_code for each in done] == [200, 409, 409]
+    away = f"{address}/persons/{bea.id}"
+    for path, body in (("rename", {"name": "Bo"}), ("restrict", {"on": True}),
+                       ("split", {"pictures": ["0" * 32], "name": "Bo"})):  # fmt: skip
+        error(one.post(f"{away}/{path}", json=body, headers=seen(bea.revision)), 409)
+    undo = f"{address}/events/{done[0].json()['seq']}/undo"
+    assert [one.post(undo).status_code for _ in range(3)] == [200, 409, 409]
+
+
+def test_a_star_stands_for_any_revision(client, address, gallery, question) -> None:
+    one, star = client("read", "correct"), {"If-Match": "*"}
+    ann, bea = gallery.person("Ann"), gallery.person("Bea")
+    assert one.post(f"{address}/questions/{question}/skip", headers=star).status_code == 200
+    there = f"{address}/persons/{ann.id}"
+    assert one.post(f"{there}/rename", json={"name": "Anna"}, headers=star).status_code == 200
+    merge = {"other": bea.id, "expected_other": bea.revision - 1}
+    error(one.post(f"{there}/merge", json=merge, headers=star), 409)
+    merge["expected_other"] = bea.revision
+    assert one.post(f"{there}/merge", json=merge, headers=star).status_code == 200
+    cleo = gallery.person("Cleo").id
+    forgotten = client("admin").post(f"{address}/persons/{cleo}/forget", json={}, headers=star)
+    assert forgotten.status_code == 200
+
+
+def test_a_question_left_for_later_is_listed_as_such(client, address, gallery, question) -> None:
+    one = client("read", "correct")
+    revision = one.get(f"{address}/questions/{question}").json()["revision"]
+    one.post(f"{address}/questions/{question}/skip", headers=seen(revision))
+    (listed,) = one.get(f"{address}/questions").json()["questions"]
+    assert listed["state"] == one.get(f"{address}/questions/{question}").json()["state"]
+    assert listed["state"] == "skipped"
+
+
 def test_an_id_of_another_gallery_is_not_found(client, address, gallery) -> None:
     one, other = client("read", "correct"), "0123456789abcdef"
     for path, body in (("questions/{}/nobody", None), ("persons/{}/rename", {"name": "X"})):

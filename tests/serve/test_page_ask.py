@@ -10,8 +10,12 @@ from starlette.testclient import TestClient
 from sameplayer.gallery.review import reliability
 from sameplayer.ranking.likelihood import Likelihood
 from sameplayer.ranking.likelihood_terms import PARTS
+from sameplayer.serve import page_ask
+from sameplayer.serve.tokens import make_token
 from sameplayer.serve.uploads import is_video
+from sameplayer.serve.why import Why
 from tests.serve.conftest import picture
+from tests.serve.test_pilot import word
 
 
 @pytest.fixture
@@ -78,8 +82,8 @@ def test_a_whole_frame_is_answered_with_a_word(pages: TestClient) -> None:
 def test_numbers_of_other_scripts_in_an_address_are_no_error(pages: TestClient, text: str) -> None:
     assert pages.get("ask", params={"done": text}).status_code == 200
     assert pages.get("history", params={"before": text}).status_code == 200
-    word = re.search('name="word" value="([^"]+)"', pages.get("ask").text)[1]  # type: ignore[index]
-    assert pages.post("undo", data={"word": word, "seq": text}).status_code == 409
+    form_word = word(pages.get("ask").text, "word")
+    assert pages.post("undo", data={"word": form_word, "seq": text}).status_code == 404
 
 
 def test_videos_are_told_from_pictures_by_their_first_bytes() -> None:
@@ -87,10 +91,6 @@ def test_videos_are_told_from_pictures_by_their_first_bytes() -> None:
     assert all(map(is_video, videos))
     others = [picture(), b"", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif", b"RIFF\0\0\0\0WEBP"]
     assert not any(map(is_video, others))
-
-
-def _field(text: str, name: str) -> str:
-    return text.split(f'name="{name}" value="')[1].split('"')[0]
 
 
 def test_a_question_that_the_page_kept_counts_among_those_answered(app, gallery) -> None:
@@ -102,12 +102,44 @@ def test_a_question_that_the_page_kept_counts_among_those_answered(app, gallery)
     with TestClient(app) as browser:
         browser.post("/login", data={"token": "owner-of-the-tests"})
         here = f"/g/{gallery.settings.id}"
-        word = _field(browser.get(f"{here}/ask").text, "word")
+        form_word = word(browser.get(f"{here}/ask").text, "word")
         files = [("pictures", ("x.jpg", picture(3)))]
-        answer = browser.post(f"{here}/ask", data={"word": word}, files=files)
+        answer = browser.post(f"{here}/ask", data={"word": form_word}, files=files)
         assert answer.status_code == 200, answer.text
-        kept = browser.post(f"{answer.url.path}/0/keep", data={"word": word})
+        kept = browser.post(f"{answer.url.path}/0/keep", data={"word": form_word})
         question = kept.url.path.rsplit("/", 1)[1]
-        said = {"word": word, "do": "nobody", "revision": _field(kept.text, "revision")}
+        said = {"word": form_word, "do": "nobody", "revision": word(kept.text, "revision")}
         assert browser.post(f"{here}/review/{question}", data=said).status_code == 200
     assert reliability(gallery).answered == 1
+
+
+@pytest.mark.parametrize("scopes", [["answer"], ["answer", "correct"], ["answer", "read"]])
+def test_pictures_of_the_gallery_are_shown_to_those_who_may_read(
+    app, client, address, gallery, monkeypatch, scopes
+) -> None:
+    monkeypatch.setattr(page_ask, "why_of", lambda *_: Why(no_map="none", no_numbers="none"))
+    files = [("pictures", ("x", picture(seed))) for seed in range(2)]
+    client("admin").post(f"{address}/enrol", files=files, data={"name": "Dora"})
+    browser, here = TestClient(app), f"/g/{gallery.settings.id}"
+    browser.post("/login", data={"token": make_token(gallery, "x", scopes)}, follow_redirects=False)
+    form = {"word": word(browser.get(f"{here}/ask").text, "word")}
+    answer = browser.post(f"{here}/ask", files=files[:1], data=form)
+    assert "Dora" in answer.text
+    reads = "read" in scopes
+    for part in (f"{here}/pictures/", "/why/", f"{here}/persons/"):
+        assert (part in answer.text) == reads, part
+    key = gallery.pictures(gallery.person("Dora").id)[0].id
+    expected = 200 if reads else 403
+    assert browser.get(f"{here}/pictures/{key}.jpg").status_code == expected
+    assert browser.get(f"{answer.url.path}/0/why/{key}").status_code == expected
+    kept = browser.post(f"{answer.url.path}/0/keep", data=form)
+    assert kept.status_code in (200, 422)
+
+
+@pytest.mark.parametrize("path", ["review", "alike", "review/{question}/why/{picture}"])
+def test_pages_with_pictures_want_read_beside_correct(app, gallery, path) -> None:
+    browser = TestClient(app)
+    browser.post("/login", data={"token": make_token(gallery, "x", ["correct"])},
+                 follow_redirects=False)  # fmt: skip
+    there = path.format(question="0" * 16, picture="0" * 32)
+    assert browser.get(f"/g/{gallery.settings.id}/{there}").status_code == 403

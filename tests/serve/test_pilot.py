@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.app import create_app
+from sameplayer.serve.tokens import make_token
 from tests.pilot.conftest import colour, made, named, pilot  # noqa: F401
 from tests.serve.club import TOKEN
 
@@ -18,6 +19,15 @@ def client(pilot: Pilot) -> Iterator[TestClient]:  # noqa: F811
     app = create_app({}, owner_tokens=[TOKEN], pilot=pilot)
     with TestClient(app, follow_redirects=True) as found:
         yield found
+
+
+def test_a_token_of_a_gallery_opens_no_pilot(pilot, gallery) -> None:  # noqa: F811
+    app = create_app({"club": gallery}, owner_tokens=[TOKEN], pilot=pilot)
+    browser = TestClient(app)
+    browser.post("/login", data={"token": make_token(gallery, "x", ["correct", "read", "admin"])})
+    for path in ("/pilot", "/pilot/report", "/pilot/pictures/0.jpg"):
+        assert browser.get(path).status_code == 403
+    assert "token of the token file" in browser.get("/pilot").text
 
 
 def word(text: str, name: str) -> str:

@@ -61,6 +61,8 @@ def test_the_server_prints_its_page_and_a_token_and_ends_on_a_signal(folder: Pat
         (["club", "--port", "70000"], "--port is 70000"),
         (["club", "--token-file", "none"], "no such file"),
         (["club", "--crops", "0"], "crops is 0"),
+        (["club", "--device", "gpu"], "device is gpu"),
+        (["club", "--trusted-proxies", "nginx"], "--trusted-proxies is 'nginx'"),
         (["club", "club"], "copies of each other"),
     ],
 )

@@ -37,13 +37,8 @@ def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
         for name in ("id", "name", "state", "team", "basis", "consent", "expires", "created"):
             say(f"{name:<10}{getattr(found, name)}")
         for one in pictures:
-            facts = (
-                one.taken,
-                one.game,
-                one.camera,
-                one.track,
-                "pinned" if one.pinned_by else None,
-            )
+            pinned = "pinned" if one.pinned_by else None
+            facts = one.taken, one.game, one.camera, one.track, pinned
             say(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
     print(f"{len(pictures)} pictures")
 
@@ -59,6 +54,9 @@ def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Wh
 
     with who.open(gallery) as opened:
         items = queue(opened, band=band, most=most)
+        shown = [one.question for one in items]
+        shown += [named.person for one in items for named in one.answer.candidates]
+        opened.note(who.actor, "look", *shown)
     for one in items:
         for line in lines_of(f"{one.band}, question {one.question}", one.answer):
             say(line)
@@ -158,7 +156,9 @@ def history(gallery: Club, person: str | None = None, most: int = 50, who: Who =
 
     with who.open(gallery) as opened:
         subject = None if person is None else opened.person(person).id
-        for event in listed(opened, subject, most=most):
+        events = listed(opened, subject, most=most)
+        opened.note(who.actor, "look", *(key for event in events for key in event.subjects))
+        for event in events:
             _told(event)
 
 
@@ -204,15 +204,17 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
 
     failed: Incomplete | None = None
     with who.open(gallery) as opened:
-        for person, why in due(opened) if dry_run else ():
+        found = list(due(opened)) if dry_run else []
+        if found:
+            opened.note(who.actor, "look", *(person.id for person, _ in found))
+        for person, why in found:
             say(f"{person.id}  {person.name}: {why}")
         try:
             receipts = clean(opened, actor=who.actor, dry_run=dry_run)
         except Incomplete as error:
             failed, receipts = error, error.receipts
-        for receipt in receipts:
-            if not dry_run:
-                print(lines_shown(str(receipt)))
+        for receipt in () if dry_run else receipts:
+            print(lines_shown(str(receipt)))
         pictures = sum(one.pictures for one in receipts)
         print(f"{len(receipts)} {'due' if dry_run else 'forgotten'}, with {pictures} pictures")
     if failed is not None:

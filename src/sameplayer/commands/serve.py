@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from sameplayer.errors import DataError, SettingError, import_extra
+from sameplayer.serve.hosts import Hosts
 from sameplayer.serve.limits import Limits
 
 Clubs = tyro.conf.Positional[
@@ -17,7 +18,7 @@ Clubs = tyro.conf.Positional[
         tyro.conf.arg(metavar="CLUB [CLUB ...]", help="Folders of galleries; of a pilot."),
     ]
 ]
-USUAL = Limits()
+USUAL, ANY = Limits(), Hosts()
 
 
 def serve(
@@ -25,6 +26,8 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8437,
     token_file: Path | None = None,
+    device: str = "auto",
+    hosts: Annotated[Hosts, tyro.conf.arg(name="")] = ANY,
     limits: Annotated[Limits, tyro.conf.arg(name="")] = USUAL,
 ) -> None:
     """Serve galleries: an API for programs, and pages for people.
@@ -34,10 +37,13 @@ def serve(
             token file; put a proxy with TLS before it.
         port: Port to listen on; 0: any free one.
         token_file: File with one token that may do everything; others must not be able to read it.
+        device: Where encoders run: auto, cpu, cuda, cuda:N or mps.
+        hosts: Which proxies are believed, and which host names are served.
         limits: What is refused, and how long anything may take.
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         import_extra(module, "serve", "Serving a gallery")
+    from sameplayer.encoder.device import pick_device
     from sameplayer.gallery.gallery import open_gallery
     from sameplayer.pilot.folder import RECORD, load_pilot
     from sameplayer.serve import run
@@ -47,14 +53,16 @@ def serve(
         raise DataError("No gallery is given; expected the folder of one, or several.")
     if not 0 <= port <= 65535:
         raise SettingError("port", port, "a number from 0 to 65535")
+    if device != "auto":  # a wrong name is refused now, not at the first question
+        pick_device(device)
     pilots = [folder for folder in clubs if (folder / RECORD).is_file()]
     if len(pilots) > 1:
         raise DataError(f"{pilots[1]}: a second pilot; expected one at a time. Serve it alone.")
     pilot = load_pilot(pilots[0]) if pilots else None
     labels = _labels(tuple(folder for folder in clubs if folder not in pilots))
-    galleries = {label: open_gallery(folder) for label, folder in labels.items()}
+    galleries = {label: open_gallery(folder, device=device) for label, folder in labels.items()}
     tokens, made = run.owner_tokens(host, list(galleries.values()), token_file, bool(pilots))
-    app = create_app(galleries, limits=limits, owner_tokens=tokens, pilot=pilot)
+    app = create_app(galleries, limits=limits, owner_tokens=tokens, pilot=pilot, hosts=hosts)
     server = run.make_server(app, host, port, limits)
 
     def started() -> None:

@@ -121,12 +121,11 @@ def merge(
     """
     with gallery.change(actor, "merge") as change:
         cursor = change.cursor
-        stays, goes = unmerged(cursor, into), unmerged(cursor, other)
-        if stays.id == goes.id:
-            raise DataError(f"{into!r} and {other!r} are one person already; expected two.")
         if isinstance(expected, int):
             raise SettingError("expected", expected, "a revision of each of the two, by id")
-        check_expected(cursor, expected, stays.id)
+        stays, goes = unmerged(cursor, into, expected), unmerged(cursor, other)
+        if stays.id == goes.id:
+            raise DataError(f"{into!r} and {other!r} are one person already; expected two.")
         for one in (stays, goes):
             refuse_restricted(one)
         refuse_apart(change.cursor, stays.id, goes.id)
@@ -158,8 +157,7 @@ def split(
     """
     with gallery.change(actor, "split") as change:
         cursor = change.cursor
-        found = unmerged(cursor, person)
-        check_expected(cursor, expected, found.id)
+        found = unmerged(cursor, person, expected)
         refuse_restricted(found)
         chosen = _chosen(pictures)
         kept = set(kept_of(cursor, "person", found.id))
@@ -184,8 +182,7 @@ def rename(
 ) -> Event:
     """Give a person another name, which nobody has."""
     with gallery.change(actor, "rename") as change:
-        found = unmerged(change.cursor, person)
-        check_expected(change.cursor, expected, found.id)
+        found = unmerged(change.cursor, person, expected)
         if clean_name(name) == found.name:
             raise DataError(f"Person {found.id!r} has this name already; expected another.")
         change.set("person", found.id, name=free_name(gallery, change.cursor, name, found.id))
@@ -197,8 +194,7 @@ def restrict(
 ) -> Event:
     """Keep a person, but never answer with one (``on``), or answer again."""
     with gallery.change(actor, "restrict") as change:
-        found = unmerged(change.cursor, person)
-        check_expected(change.cursor, expected, found.id)
+        found = unmerged(change.cursor, person, expected)
         state = "restricted" if on else "active"
         if found.state == state:
             raise DataError(f"Person {found.id!r} is {state} already; nothing was changed.")

@@ -57,10 +57,11 @@ def waiting(cursor: Cursor, question: str, expected: Expected) -> None:
         )
 
 
-def unmerged(cursor: Cursor, who: str) -> Person:
+def unmerged(cursor: Cursor, who: str, expected: Expected = None) -> Person:
     """Return a person by id or name, and no other in whom one was merged.
 
-    Raises MissingFile where there is none, DataError for one who was merged away.
+    Raises MissingFile where there is none, Stale where it was changed since ``expected``, DataError
+    for one who was merged away before that.
     """
     found = ids_called(cursor, who)
     refuse_several(who, found)
@@ -68,6 +69,7 @@ def unmerged(cursor: Cursor, who: str) -> Person:
     if row is None:
         raise MissingFile(f"No person {who!r} in this gallery; expected a name or an id of one.")
     person = Person(*row)
+    check_expected(cursor, expected, person.id)
     if person.state == "merged":
         raise DataError(
             f"Person {person.id!r} was merged into {person.merged_into!r}, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, Stale
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import Gallery, find_person
 from sameplayer.gallery.history import COLUMNS, Change, Event, event_of, events
@@ -26,14 +26,19 @@ def undo(gallery: Gallery, seq: int | None = None, *, actor: str) -> Event:
            back the one before
 
     Means and counts are then as they were, bit by bit; revisions are new. Raises MissingFile where
-    there is no such event, DataError where it cannot be undone: the message names the later event
-    to undo first.
+    there is no such event, Stale where it was undone already, DataError where it cannot be undone:
+    the message names the later event to undo first.
     """
     with gallery.change(actor, "undo") as change:
         event = _last(change.cursor) if seq is None else event_at(change.cursor, seq)
         if event is None:
             raise MissingFile(
                 f"No event {seq} in this gallery." if seq else "Nothing was changed yet."
+            )
+        if event.undone_by is not None:
+            raise Stale(
+                f"{_first_up(in_words(event))} was undone already, by event {event.undone_by}; "
+                "nothing was changed. Look again."
             )
         reason = _why_not(gallery, change.cursor, event)
         if reason is not None:

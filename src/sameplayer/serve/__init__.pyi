@@ -1,4 +1,5 @@
 from .app import create_app as create_app
+from .hosts import Hosts as Hosts
 from .limits import Limits as Limits
 from .tokens import list_tokens as list_tokens
 from .tokens import make_token as make_token

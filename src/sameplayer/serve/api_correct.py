@@ -44,14 +44,15 @@ from sameplayer.serve.telling import (
     not_finished,
     picture_told,
     refuse_stale,
+    seen_in,
 )
 
 router = api_router()
 QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
 Seen = Annotated[
     str | None,
-    Header(alias="If-Match", description="the revision that was seen, such as \"12\"",
-           pattern=r'^"?\d{1,15}"?$'),
+    Header(alias="If-Match", description="the revision that was seen, such as \"12\"; * for any",
+           pattern=r'^(\*|"?\d{1,15}"?)$'),
 ]  # fmt: skip
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
@@ -108,12 +109,12 @@ class ReceiptOut(BaseModel):
     notes: list[str]
 
 
-def expected(seen: str | None) -> int:
-    """Return the revision of If-Match; Refused (428) where it is missing."""
+def expected(seen: str | None) -> int | None:
+    """Return the revision of If-Match, None for any (``*``); Refused (428) where it is missing."""
     if seen is None:
         raise Refused(428, "no revision was named", where="header If-Match",
                       expected="the revision that was seen", do="read it first")  # fmt: skip
-    return int(seen.strip('"'))
+    return None if seen == "*" else int(seen.strip('"'))
 
 
 @router.get("/galleries/{gallery}/questions", tags=["review"])
@@ -126,6 +127,8 @@ def list_questions(
     """What waits for a word, the most informative first."""
     place = None if after is None else unseal(caller.gallery, "questions", after)
     items = queue(caller.gallery, band, most + 1, after=place)
+    shown = items[:most]
+    caller.look(*(key for one in shown for key in (one.question, *seen_in(one.answer))))
     found = [
         QuestionOut(
             question=one.question, revision=one.revision,
@@ -133,7 +136,7 @@ def list_questions(
             information=one.information, pictures=[picture_told(kept) for kept in one.pictures],
             answer=answer_told(one.answer),
         )
-        for one in items[:most]
+        for one in shown
     ]  # fmt: skip
     following = seal(caller.gallery, "questions", items[most - 1].place) if items[most:] else None
     return QueueOut(questions=found, counts=counts(caller.gallery), next=following)
@@ -146,6 +149,7 @@ def one_question(
 ) -> QuestionOut:
     """One question, also an answered one."""
     found = waiting_question(caller.gallery, question)
+    caller.look(question, *seen_in(found.answer))
     response.headers["ETag"] = f'"{found.revision}"'
     return QuestionOut(
         question=question, revision=found.revision, state=found.state, band=None,
@@ -223,7 +227,8 @@ def merge(
     caller: Called, gallery: GalleryId, person: PersonId, body: MergeIn, seen: Seen = None
 ) -> EventOut:
     """Both are one person: this one stays, the other's pictures come to it."""
-    both = {person: expected(seen), body.other: body.expected_other}
+    own = expected(seen)
+    both = {body.other: body.expected_other, **({} if own is None else {person: own})}
     return event_told(
         changes.merge(caller.gallery, person, body.other, actor=caller.actor, expected=both)
     )

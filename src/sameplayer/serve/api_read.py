@@ -17,12 +17,13 @@ from sameplayer.serve.schemas import (
     PersonOut,
     PersonsOut,
     PicturesOut,
-    Problems,
+    Problem,
     told,
 )  # fmt: skip
 from sameplayer.serve.telling import (
     event_told,
     gallery_told,
+    names_of,
     person_by_id,
     persons_told,
     picture_bytes,
@@ -44,11 +45,11 @@ JPEG: dict[int | str, dict[str, Any]] = {
 
 def api_router() -> APIRouter:
     """Return a router whose routes all want a token, and tell errors alike."""
-    statuses = (400, 401, 403, 404, 408, 409, 413, 415, 422, 428, 429, 503)
+    statuses = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 428, 429, 500, 503)
     return APIRouter(
         prefix="/v1", route_class=GuardedRoute, redirect_slashes=False,
         dependencies=[Security(HTTPBearer(auto_error=False, description="a token of the gallery"))],
-        responses={status: {"model": Problems} for status in statuses},
+        responses={status: {"model": Problem} for status in statuses},
     )  # fmt: skip
 
 
@@ -59,12 +60,8 @@ router = api_router()
 @needs("read")
 def list_galleries(caller: Called) -> list[GalleryOut]:
     """The galleries that this token is good for."""
-    service = caller.service
-    if caller.token.id == "owner":
-        own = list(service.galleries.values())
-    else:
-        own = [one for one in service.galleries.values() if service.holds(one, caller.token.id)]
-    return [gallery_told(one, service.labels[one.settings.id]) for one in own]
+    labels = caller.service.labels
+    return [gallery_told(one, labels[one.settings.id]) for one in caller.galleries]
 
 
 @router.get("/galleries/{gallery}", tags=["galleries"])
@@ -84,7 +81,9 @@ def list_persons(
     most: Most = 100,
 ) -> PersonsOut:
     """Persons by name, a page at a time."""
-    return persons_told(caller.gallery, state, after, most)
+    found = persons_told(caller.gallery, state, after, most)
+    caller.look(*(one.id for one in found.persons))
+    return found
 
 
 class FindIn(Given):
@@ -97,7 +96,9 @@ class FindIn(Given):
 @needs("read")
 def find_by_name(caller: Called, gallery: GalleryId, body: FindIn) -> PersonOut:
     """The person of a name; whoever was merged away is who it was merged into."""
-    return told(PersonOut, caller.gallery.person(body.name))
+    found = caller.gallery.person(body.name)
+    caller.look(found.id)
+    return told(PersonOut, found)
 
 
 @router.get("/galleries/{gallery}/persons/{person}", tags=["persons"])
@@ -107,7 +108,7 @@ def one_person(
 ) -> PersonOut:
     """A person; the header ETag is what If-Match takes."""
     found = person_by_id(caller.gallery, person)
-    caller.note_look(found.id)
+    caller.look(found.id)
     response.headers["ETag"] = f'"{found.revision}"'
     return told(PersonOut, found)
 
@@ -123,6 +124,7 @@ def person_pictures(
 ) -> PicturesOut:
     """A person's pictures by date, a page at a time."""
     key = person_by_id(caller.gallery, person).id
+    caller.look(key)
     return pictures_told(caller.gallery, key, after, most)
 
 
@@ -152,11 +154,13 @@ def list_events(
 @needs("read")
 def one_picture(caller: Called, gallery: GalleryId, picture: PictureId) -> Response:
     """A picture as JPEG; it must not be stored on the way."""
-    return Response(picture_bytes(caller.gallery, picture), media_type="image/jpeg")
+    return Response(picture_bytes(caller, picture), media_type="image/jpeg")
 
 
 def _events(caller: Called, person: str | None, before: int | None, most: int) -> EventsOut:
     with caller.gallery.database.read() as cursor:
         found = events(cursor, person, most + 1, before)
+    about = {one for event in found[:most] for one in event.subjects}
+    caller.look(*(names_of(caller.gallery, sorted(about)) if person is None else (person,)))
     following = found[most - 1].seq if len(found) > most else None
     return EventsOut(events=[event_told(one) for one in found[:most]], next=following)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -27,12 +27,14 @@ from sameplayer.serve import (
     page_review,
 )
 from sameplayer.serve.guard import Outside
+from sameplayer.serve.hosts import Hosts
 from sameplayer.serve.limits import Limits
+from sameplayer.serve.openapi import describe_problems
 from sameplayer.serve.pages import frame_of, templates
-from sameplayer.serve.problems import as_refused, body_of, invalid
+from sameplayer.serve.problems import KINDS, as_refused, invalid, logger, response_of
 from sameplayer.serve.service import Service
 
-USUAL = Limits()
+USUAL, ANY = Limits(), Hosts()
 ROUTERS = (
     api_read.router, api_ask.router, api_correct.router, page_home.doors, page_home.router,
     page_ask.router, page_person.router, page_review.router, page_record.router,
@@ -40,8 +42,9 @@ ROUTERS = (
 )  # fmt: skip
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
-Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors say what, where,
-what was expected and found, and what to do."""
+Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors are problem details
+(RFC 9457, `application/problem+json`) that also say where, what was expected and found, and what to
+do. HEAD is answered where GET is."""
 
 
 def create_app(
@@ -50,12 +53,14 @@ def create_app(
     limits: Limits = USUAL,
     owner_tokens: Iterable[str] = (),
     pilot: Pilot | None = None,
+    hosts: Hosts = ANY,
 ) -> FastAPI:
     """Return the application, for any ASGI server.
 
     galleries       open galleries, by the label that people see
     owner_tokens    tokens that may do everything in all of them, beside those in the galleries
     pilot           a pilot whose questions are asked beside them, or instead
+    hosts           proxies that are believed, and host names that are served
 
     It closes the galleries when it ends. Raises ConfigError for two copies of one gallery.
     """
@@ -79,7 +84,8 @@ def create_app(
     _add_health(app, service)
     for kind in (HTTPException, SameplayerError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    app.add_middleware(Outside, limits=limits, service=service)
+    describe_problems(app)
+    app.add_middleware(Outside, limits=limits, service=service, hosts=hosts)
     return app
 
 
@@ -91,10 +97,12 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         else as_refused(error, service.hidden)
     )
     if request.url.path.startswith("/v1"):
-        return JSONResponse(body_of(refused), refused.status_code, refused.headers)
-    said, frame = body_of(refused)["error"], frame_of(request)
+        return response_of(refused)
+    frame = frame_of(request)
     back = frame.get("here") and request.url.path == f"{frame['here']}/ask" and request.url.path
-    text = templates.get_template("error.html.j2").render(said=said, back=back or "/", **frame)
+    text = templates.get_template("error.html.j2").render(
+        said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
+    )  # fmt: skip
     return HTMLResponse(text, refused.status_code, refused.headers)
 
 
@@ -107,7 +115,11 @@ def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> PlainTextResponse:
         """Every gallery can be read."""
-        await service.run(service.look)
+        try:
+            await service.run(service.look)
+        except SameplayerError as error:
+            logger.error("%s", error)
+            return PlainTextResponse("database not reachable\n", 503, {"Retry-After": "5"})
         return PlainTextResponse("ok\n")
 
     @app.get("/metrics", include_in_schema=False)

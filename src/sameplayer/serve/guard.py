@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.params import Form
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sameplayer.serve.bodies import in_turn
+from sameplayer.serve.hosts import Hosts
 from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import Refused, body_of, stopping
+from sameplayer.serve.problems import Refused, response_of, stopping
+from sameplayer.serve.proxies import refuse_host, seen
 from sameplayer.serve.service import Caller, Service, unknown_token
 
 R = TypeVar("R")
@@ -36,13 +38,13 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What a route needs: a scope of its caller, and a turn among the heavy or the light ones."""
+    """What a route needs: scopes of its caller, and a turn among the heavy or the light ones."""
 
-    scope: str
+    scopes: tuple[str, ...]
     heavy: bool = False
 
 
-def needs(scope: str, heavy: bool = False) -> Callable[[Callable[..., R]], Callable[..., Any]]:
+def needs(*scopes: str, heavy: bool = False) -> Callable[[Callable[..., R]], Callable[..., Any]]:
     """Declare what a route needs; its function, an ordinary one, runs in the server's threads."""
 
     def declare(function: Callable[..., R]) -> Callable[..., Coroutine[Any, Any, R]]:
@@ -51,7 +53,7 @@ def needs(scope: str, heavy: bool = False) -> Callable[[Callable[..., R]], Calla
             caller: Caller = values["caller"]
             return await caller.service.run(function, **values)
 
-        threaded.needs = Needs(scope, heavy)  # type: ignore[attr-defined]
+        threaded.needs = Needs(scopes, heavy)  # type: ignore[attr-defined]
         return threaded
 
     return declare
@@ -66,8 +68,8 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
-            text = bearer(request)
-            caller = await admit(request, service, text, asked.scope)
+            caller = await known(request, service, bearer(request))
+            admit(request, caller, asked.scopes)
             if self.body_field is not None:
                 refuse_kind(request, isinstance(self.body_field.field_info, Form))
             async with in_turn(request, caller.token.id, asked.heavy):
@@ -85,25 +87,37 @@ def refuse_kind(request: Request, form: bool) -> None:
                       expected=expected, found=found, do="send it as that")  # fmt: skip
 
 
-async def admit(request: Request, service: Service, text: str, scope: str) -> Caller:
-    """Return the caller, kept in the request; Refused (401, 403, 404, 429) otherwise."""
-    address = request.client.host if request.client else "unknown"
-    refuse_often(service.failures.wait(address))
+async def known(request: Request, service: Service, text: str) -> Caller:
+    """Return who has this token; Refused (401, 404) where nobody does.
+
+    Wrong tokens count against the address that sends them, and many are refused with 429. A right
+    one is never refused for the wrong ones of others, and a request without a token is no guess.
+    """
+    if not text:
+        raise unknown_token("no token")
     try:
-        caller = await service.run(service.caller, text, request.path_params.get("gallery"))
+        return await service.run(service.caller, text, request.path_params.get("gallery"))
     except Refused as error:
         if error.status_code == 401:
+            address = request.client.host if request.client else "unknown"
+            refuse_often(service.failures.wait(address))
             service.failures.take(address)
         raise
+
+
+def admit(request: Request, caller: Caller, scopes: Iterable[str] = ()) -> None:
+    """Keep the caller in the request; Refused (403, 429) for one who may not do this, or now."""
+    service = caller.service
     refuse_often(service.rates.wait(caller.token.id))
     service.rates.take(caller.token.id)
-    if scope and not caller.token.allows(scope):
+    for scope in scopes:
+        if caller.token.allows(scope):
+            continue
         raise Refused(
             403, f"this token may not do that; it needs the scope {scope!r}", where="token",
             expected=scope, found=" ".join(caller.token.scopes), do="use a token with that scope",
         )  # fmt: skip
     request.state.caller = caller
-    return caller
 
 
 def refuse_often(seconds: float) -> None:
@@ -132,43 +146,47 @@ Called = Annotated[Caller, Depends(_caller)]
 
 
 class Outside:
-    """Around the application: bounds of size and time, safe headers, and what is counted."""
+    """Around the application: hosts, bounds of size and time, safe headers, and what is counted."""
 
-    def __init__(self, app: ASGIApp, limits: Limits, service: Service) -> None:
-        self.app, self.limits, self.service = app, limits, service
+    def __init__(self, app: ASGIApp, limits: Limits, service: Service, hosts: Hosts) -> None:
+        self.app, self.limits, self.service, self.hosts = app, limits, service, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start, status, head = time.perf_counter(), 0, scope["method"] == "HEAD"
+        # HEAD is GET without the body of the answer.
+        inner = {**seen(scope, self.hosts), "method": "GET" if head else scope["method"]}
+        refused = refuse_host(inner, self.hosts)
+        app = self.app if refused is None else response_of(refused)
 
         async def told(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_headers(message["headers"], scope)
+                message["headers"] = _with_headers(message["headers"])
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await asyncio.wait_for(send(message), self.limits.send_seconds)
 
         try:
             async with self.service.stop.bounded():
-                await self.app(scope, _bounded(scope, receive, self.limits), told)
+                await app(inner, _bounded(inner, receive, self.limits), told)
         except ClientDisconnect:
             status = status or 499  # nobody is there to be answered
         except TimeoutError:  # the server stops, or the caller does not take the answer
             if not status and not self.service.stop.over:
                 raise
             if not status:
-                refused = stopping()
-                answer = JSONResponse(body_of(refused), refused.status_code, refused.headers)
-                await answer(scope, receive, told)
+                await response_of(stopping())(inner, receive, told)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(inner.get("route"), "path", "other")
             seconds = time.perf_counter() - start
             self.service.metrics.add(scope["method"], route, status or 500, seconds)
 
 
-def _with_headers(given: Any, scope: Scope) -> list[tuple[bytes, bytes]]:
+def _with_headers(given: Any) -> list[tuple[bytes, bytes]]:
     there = {name.lower() for name, _ in given}
     added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
     return [*given, *(one for one in added if one[0] not in there)]

@@ -17,7 +17,7 @@ from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router
 from sameplayer.serve.problems import Refused, as_refused
 from sameplayer.serve.sessions import Asked
-from sameplayer.serve.telling import names_of, picture_bytes
+from sameplayer.serve.telling import names_of, picture_bytes, seen_in
 from sameplayer.serve.why import why_of
 
 router = page_router()
@@ -59,6 +59,7 @@ def answer_page(caller: By, page: Shown, key: str) -> Response:
     """The answer: who, how sure, and the pictures it rests on."""
     asked = held(page, key)
     groups = [(track, named(page, answer)) for track, answer in asked.groups]
+    caller.look(*(key for _, answer in asked.groups for key in seen_in(answer)))
     notice = _frames([one for track, _ in asked.groups for one in track])
     return page.show("answer.html.j2", key=key, groups=groups, keep=len(groups), notice=notice)
 
@@ -71,11 +72,11 @@ def asked_picture(caller: By, page: Shown, key: str, group: int, at: int) -> Res
 
 
 @router.get("/asked/{key}/{group}/why/{picture}")
-@needs("answer", heavy=True)
+@needs("answer", "read", heavy=True)
 def why_page(caller: By, page: Shown, key: str, group: int, picture: str) -> Response:
     """What in both pictures matches, and which numbers are read in them."""
     mine = _picture(page, key, group, 0).content or b""
-    why = why_of(caller, mine, picture_bytes(caller.gallery, picture))
+    why = why_of(caller, mine, picture_bytes(caller, picture))
     return page.show("why.html.j2", why=why, back=f"{page.here}/asked/{key}")
 
 
@@ -93,7 +94,8 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
     if question is None:
         raise Refused(422, "these pictures are in the gallery already, or were forgotten",
                       expected="new pictures")  # fmt: skip
-    return go(f"{page.here}/review/{question}")
+    sees = caller.token.allows("correct") and caller.token.allows("read")
+    return go(f"{page.here}/review/{question}" if sees else f"{page.here}/ask")
 
 
 def notice_of(refused: Refused) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from sameplayer.serve.bodies import bound_body
-from sameplayer.serve.guard import needs, refuse_often
+from sameplayer.serve.guard import admit, known, needs
 from sameplayer.serve.pages import (
-    COOKIE,
     By,
     Shown,
+    cookie_of,
     go,
     page_router,
     refuse_other_sites,
     templates,
 )  # fmt: skip
+from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Service
-from sameplayer.serve.sessions import LOGGED_IN, Session
+from sameplayer.serve.sessions import AT_MOST, Session
 from sameplayer.serve.telling import gallery_told
 
 LOGIN_BYTES = 10_000  # of a form that holds a token
@@ -36,39 +39,42 @@ async def login(request: Request) -> Response:
     """Take a token, and remember the browser by a cookie that no script can read."""
     service: Service = request.app.state.service
     refuse_other_sites(request)
-    address = request.client.host if request.client else "unknown"
-    refuse_often(service.failures.wait(address))
     bound_body(request, LOGIN_BYTES)
     async with request.form(max_files=0, max_fields=4, max_part_size=1000) as form:
         text = str(form.get("token", "")).strip()
-    own = await service.run(service.open_to, text)
-    if not own and not service.is_owner(text):
-        service.failures.take(address)
+    try:
+        admit(request, await known(request, service, text))
+    except Refused as error:
+        if error.status_code != 401:
+            raise
         shown = templates.get_template("login.html.j2").render(wrong=True, here="")
         return HTMLResponse(shown, 401)
     answer = go("/")
     answer.set_cookie(
-        COOKIE, service.sessions.add(Session(text)), max_age=int(LOGGED_IN), httponly=True,
-        samesite="strict", secure=request.url.scheme == "https",
+        cookie_of(request), service.sessions.add(Session(text)), max_age=int(AT_MOST),
+        **_cookie(request),
     )  # fmt: skip
     return answer
 
 
 @router.post("/logout")
-@needs("")
+@needs()
 def logout(caller: By, page: Shown) -> Response:
-    """Forget the login."""
-    caller.service.sessions.remove(page.request.cookies.get(COOKIE, ""))
+    """Forget the login, or all logins with its token."""
+    name = cookie_of(page.request)
+    caller.service.sessions.remove(page.request.cookies.get(name, ""))
+    if page.one("everywhere") == "yes":
+        caller.service.sessions.clear(lambda one: one.token == page.session.token)
     answer = go("/login")
-    answer.delete_cookie(COOKIE)
+    answer.delete_cookie(name, **_cookie(page.request))
     return answer
 
 
 @router.get("/")
-@needs("")
+@needs()
 def home(caller: By, page: Shown) -> Response:
     """The galleries that one may see; the only one at once."""
-    own = caller.service.open_to(page.session.token)
+    own = caller.galleries
     if not own and caller.service.pilot is not None:
         return go("/pilot")
     if len(own) == 1:
@@ -76,6 +82,10 @@ def home(caller: By, page: Shown) -> Response:
     labels = caller.service.labels
     shown = [gallery_told(one, labels[one.settings.id]) for one in own]
     return page.show("home.html.j2", galleries=shown, first=_first(caller))
+
+
+def _cookie(request: Request) -> dict[str, Any]:
+    return {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https"}
 
 
 def _first(caller: By) -> str:

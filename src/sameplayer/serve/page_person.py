@@ -30,9 +30,7 @@ LARGE = 20  # pictures from which a merge is asked about twice
 def persons(caller: By, page: Shown) -> Response:
     """Everybody by name."""
     after = page.request.query_params.get("after")
-    found = persons_told(caller.gallery, None, after, LISTED)
-    thumbs = _thumbs(caller.gallery, [one.id for one in found.persons])
-    return page.show("persons.html.j2", persons=found.persons, following=found.next, thumbs=thumbs)
+    return _persons(page, after)
 
 
 @router.post("/persons")
@@ -42,12 +40,7 @@ def find(caller: By, page: Shown) -> Response:
     try:
         return go(f"{page.here}/persons/{caller.gallery.person(page.one('name').strip()).id}")
     except MissingFile:
-        found = persons_told(caller.gallery, None, None, LISTED)
-        thumbs = _thumbs(caller.gallery, [one.id for one in found.persons])
-        return page.show(
-            "persons.html.j2", 404, persons=found.persons, following=found.next, thumbs=thumbs,
-            notice="Nobody has this name.",
-        )  # fmt: skip
+        return _persons(page, None, "Nobody has this name.", 404)
 
 
 @router.get("/persons/{person}")
@@ -57,12 +50,11 @@ def one(caller: By, page: Shown, person: str) -> Response:
     found = person_by_id(caller.gallery, person)
     if found.id != person:
         return go(f"{page.here}/persons/{found.id}")
-    caller.note_look(found.id)
     return _person(page, found)
 
 
 @router.post("/persons/{person}/{what}")
-@needs("correct")
+@needs("correct", "read")
 def change(caller: By, page: Shown, person: str, what: str) -> Response:
     """Rename, restrict, split, remove pictures, merge; a stale page is told so."""
     found = person_by_id(caller.gallery, person)
@@ -74,11 +66,12 @@ def change(caller: By, page: Shown, person: str, what: str) -> Response:
         words = "Somebody changed this person meanwhile. Nothing was done; here is how it is now."
         return _person(page, found, words, 409)
     except SameplayerError as error:
-        return _person(page, found, as_refused(error, caller.service.hidden).said["what"], 422)
+        refused = as_refused(error, caller.service.hidden)
+        return _person(page, found, refused.said["what"], refused.status_code)
 
 
 @router.get("/persons/{person}/merge/{other}")
-@needs("correct")
+@needs("correct", "read")
 def merge_page(caller: By, page: Shown, person: str, other: str) -> Response:
     """Both persons beside each other, before they become one."""
     return _merge(page, person, other)
@@ -88,17 +81,30 @@ def merge_page(caller: By, page: Shown, person: str, other: str) -> Response:
 @needs("read")
 def picture(caller: By, page: Shown, picture: str) -> Response:
     """A picture of the gallery, for whoever is logged in."""
-    return Response(picture_bytes(caller.gallery, picture), media_type="image/jpeg")
+    return Response(picture_bytes(caller, picture), media_type="image/jpeg")
+
+
+def _persons(page: Page, after: str | None, notice: str = "", status: int = 200) -> Response:
+    gallery = page.caller.gallery
+    found = persons_told(gallery, None, after, LISTED)
+    keys = [one.id for one in found.persons]
+    page.caller.look(*keys)
+    return page.show(
+        "persons.html.j2", status, persons=found.persons, following=found.next,
+        thumbs=_thumbs(gallery, keys), notice=notice,
+    )  # fmt: skip
 
 
 def _person(page: Page, person: Person, notice: str = "", status: int = 200) -> Response:
     gallery = page.caller.gallery
     kept = gallery.pictures(person.id)
     shown = kept[-SHOWN:]
+    alike = _alike(gallery, person)
+    page.caller.look(person.id, *(one.person for one in alike))
     days = [(day, list(rows)) for day, rows in groupby(shown, lambda one: (one.taken or "")[:10])]
     return page.show(
         "person.html.j2", status, person=person, days=days[::-1], left_out=len(kept) - len(shown),
-        alike=_alike(gallery, person), notice=notice,
+        alike=alike, notice=notice,
     )  # fmt: skip
 
 
@@ -107,6 +113,7 @@ def _merge(page: Page, person: str, other: str, notice: str = "") -> Response:
     both = [person_by_id(gallery, one) for one in (person, other)]
     if both[0].id == both[1].id:
         return go(f"{page.here}/persons/{both[0].id}")
+    page.caller.look(*(each.id for each in both))
     thumbs = [[one.id for one in gallery.pictures(each.id) if one.file][-12:] for each in both]
     return page.show(
         "merge.html.j2", stays=both[0], goes=both[1], thumbs=thumbs, notice=notice,

@@ -17,7 +17,7 @@ router = page_router("/pilot")
 
 
 @router.get("")
-@needs("correct")
+@needs()
 def ask(caller: By, page: Shown) -> Response:
     """The pair whose answer tells most now."""
     pilot = _pilot(caller)
@@ -28,7 +28,7 @@ def ask(caller: By, page: Shown) -> Response:
 
 
 @router.post("/answer")
-@needs("correct")
+@needs()
 def take(caller: By, page: Shown) -> Response:
     """Keep an answer, and ask the next."""
     with caller.service.pilot_turn:
@@ -37,7 +37,7 @@ def take(caller: By, page: Shown) -> Response:
 
 
 @router.get("/report")
-@needs("correct", heavy=True)
+@needs(heavy=True)
 def told(caller: By, page: Shown) -> Response:
     """What to expect on this footage."""
     pilot, links = _pilot(caller), _links(page)
@@ -45,13 +45,19 @@ def told(caller: By, page: Shown) -> Response:
 
 
 @router.get("/pictures/{name}.jpg")
-@needs("correct")
+@needs()
 def picture(caller: By, page: Shown, name: str) -> Response:
     """A picture of the pilot."""
     return Response(_pilot(caller).picture(name), media_type="image/jpeg")
 
 
 def _pilot(caller: By) -> Pilot:
+    """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
+    if not caller.is_owner:
+        raise Refused(403, "only the token of the server itself opens a pilot", where="token",
+                      expected="the server's token", found="a token of a gallery",
+                      do="log in with the token of the token file, or the one that the server "
+                      "printed")  # fmt: skip
     found = caller.service.pilot
     if found is None:
         raise Refused(404, "no pilot is served here")

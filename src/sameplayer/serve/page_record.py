@@ -12,13 +12,14 @@ from sameplayer.gallery.markers import pending_marker
 from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router, revision_of, whole_number
 from sameplayer.serve.problems import as_refused
+from sameplayer.serve.service import OWNER
 from sameplayer.serve.telling import exported, names_of, not_finished, person_by_id
 from sameplayer.serve.tokens import list_tokens
 
 router = page_router()
 LISTED = 50  # events of a page
 WORDS = {
-    "ask": "asked who somebody is", "look": "looked at a person", "enrol": "enrolled pictures",
+    "ask": "asked who somebody is", "look": "looked at", "enrol": "enrolled pictures",
     "question": "kept pictures as a question", "confirm": "said who it is",
     "reject": "said who it is not", "nobody": "said that it is nobody of the gallery",
     "skip": "left a question for later", "merge": "merged two persons",
@@ -27,7 +28,9 @@ WORDS = {
     "forget": "forgot a person", "receipt": "wrote the receipt of it",
     "export": "exported a person", "create": "made the gallery", "settings": "changed settings",
     "calibrate": "calibrated",
-    "token": "changed tokens",
+    "token": "changed tokens", "list": "listed persons", "show": "looked at",
+    "audit": "checked the record", "policy": "changed why a person is kept",
+    "readmit": "let a forgotten name come again",
 }  # fmt: skip
 
 
@@ -39,13 +42,14 @@ def history(caller: By, page: Shown) -> Response:
 
 
 @router.post("/undo")
-@needs("correct")
+@needs("correct", "read")
 def undo(caller: By, page: Shown) -> Response:
     """Take an event back."""
     try:
         done = undoing.undo(caller.gallery, revision_of(page, "seq"), actor=caller.actor)
     except SameplayerError as error:
-        return _history(page, as_refused(error, caller.service.hidden).said["what"], 409)
+        refused = as_refused(error, caller.service.hidden)
+        return _history(page, refused.said["what"], refused.status_code)
     return go(f"{page.here}/{_back(page)}?done={done.seq}")
 
 
@@ -65,7 +69,9 @@ def forget_page(caller: By, page: Shown, person: str) -> Response:
     """What would go, and the question whether it shall; or what is left to finish."""
     if pending_marker(caller.gallery, person) is not None:
         return page.show("forget.html.j2", person=None, key=person)
-    return page.show("forget.html.j2", person=person_by_id(caller.gallery, person))
+    found = person_by_id(caller.gallery, person)
+    caller.look(found.id)
+    return page.show("forget.html.j2", person=found)
 
 
 @router.post("/forget/{person}")
@@ -112,9 +118,11 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
     shown = found[:LISTED]
     rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
     subjects = sorted({key for one in shown for key in one.subjects})
+    names = names_of(gallery, subjects)
+    page.caller.look(*names)
     labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
-    labels["token owner"] = "whoever runs the server"
+    labels[f"token {OWNER.id}"] = OWNER.label
     return page.show(
-        "history.html.j2", status, rows=rows, names=names_of(gallery, subjects), labels=labels,
+        "history.html.j2", status, rows=rows, names=names, labels=labels,
         person=person, before=shown[-1].seq if len(found) > LISTED else None, notice=notice,
     )  # fmt: skip

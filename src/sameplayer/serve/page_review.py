@@ -13,7 +13,7 @@ from sameplayer.serve.guard import needs
 from sameplayer.serve.pages import BANDS, By, Page, Shown, go, page_router, revision_of
 from sameplayer.serve.problems import as_refused
 from sameplayer.serve.questions import waiting_question
-from sameplayer.serve.telling import picture_bytes
+from sameplayer.serve.telling import picture_bytes, seen_in
 from sameplayer.serve.why import why_of
 
 router = page_router()
@@ -22,24 +22,25 @@ PAIRS = 20
 
 
 @router.get("/review")
-@needs("correct")
+@needs("correct", "read")
 def review(caller: By, page: Shown) -> Response:
     """The question that tells most, and what comes after it."""
     return _queue(page, page.request.query_params.get("band"))
 
 
 @router.get("/review/{question}")
-@needs("correct")
+@needs("correct", "read")
 def one(caller: By, page: Shown, question: str) -> Response:
     """One question by its id."""
     found = waiting_question(caller.gallery, question)
     if not found.waits:
         return _queue(page, None, "Somebody has answered this question already.")
+    caller.look(question, *seen_in(found.answer))
     return page.show("review.html.j2", item=found, following=[], band=None, bands=_bands(page))
 
 
 @router.post("/review/{question}")
-@needs("correct")
+@needs("correct", "read")
 def say(caller: By, page: Shown, question: str) -> Response:
     """Take a word; a page that is no longer right is told so, and nothing is changed."""
     band = next((one for one in BANDS if one == page.one("band")), None)
@@ -49,26 +50,27 @@ def say(caller: By, page: Shown, question: str) -> Response:
         words = "Somebody changed this meanwhile. Nothing was done; here is how it is now."
         return _queue(page, band, words, 409)
     except SameplayerError as error:
-        return _queue(page, band, as_refused(error, caller.service.hidden).said["what"], 422)
+        refused = as_refused(error, caller.service.hidden)
+        return _queue(page, band, refused.said["what"], refused.status_code)
     return go(f"{page.here}/review?done={done}" + (f"&band={band}" if band else ""))
 
 
 @router.get("/review/{question}/why/{picture}")
-@needs("correct", heavy=True)
+@needs("correct", "read", heavy=True)
 def why(caller: By, page: Shown, question: str, picture: str) -> Response:
     """What in both pictures matches, and which numbers are read in them."""
     found = waiting_question(caller.gallery, question)
     shown = next((one.id for one in found.pictures if one.file), "")
-    told = why_of(caller, picture_bytes(caller.gallery, shown),
-                  picture_bytes(caller.gallery, picture))  # fmt: skip
+    told = why_of(caller, picture_bytes(caller, shown), picture_bytes(caller, picture))
     return page.show("why.html.j2", why=told, back=f"{page.here}/review/{question}")
 
 
 @router.get("/alike")
-@needs("correct", heavy=True)
+@needs("correct", "read", heavy=True)
 def alike(caller: By, page: Shown) -> Response:
     """Persons who may be one, the most alike first."""
     found = duplicates(caller.gallery, PAIRS)
+    caller.look(*(one.id for pair in found for one in (pair.first, pair.second)))
     thumbs = {
         person.id: [kept.id for kept in caller.gallery.pictures(person.id) if kept.file][-3:]
         for pair in found
@@ -80,6 +82,7 @@ def alike(caller: By, page: Shown) -> Response:
 def _queue(page: Page, band: str | None, notice: str = "", status: int = 200) -> Response:
     chosen = band if band in BANDS else None
     found = queue(page.caller.gallery, chosen, 1 + NEXT)
+    page.caller.look(*(one.question for one in found), *seen_in(found[0].answer if found else None))
     return page.show(
         "review.html.j2", status, item=found[0] if found else None, following=found[1:],
         band=chosen, bands=_bands(page), notice=notice,

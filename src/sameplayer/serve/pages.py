@@ -18,8 +18,8 @@ from sameplayer.serve.guard import Needs, admit
 from sameplayer.serve.problems import Refused
 from sameplayer.serve.service import Caller, Service
 from sameplayer.serve.sessions import Session
+from sameplayer.serve.tokens import SCOPES
 
-COOKIE = "sameplayer"
 FIELDS = 1000  # of a form: pictures that are ticked, among them
 BANDS = ("likely", "unsure", "unknown")
 templates = Environment(
@@ -43,18 +43,21 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
-            session = service.sessions.get(request.cookies.get(COOKIE, ""))
+            session = service.sessions.get(request.cookies.get(cookie_of(request), ""))
             if session is None:
                 return to_login(request)
             if request.method != "GET":
                 refuse_other_sites(request)
             request.state.session = session
-            try:
-                caller = await admit(request, service, session.token, asked.scope)
+            try:  # the token was right when it was given: that it is gone is no guess
+                caller = await service.run(
+                    service.caller, session.token, request.path_params.get("gallery")
+                )
             except Refused as error:
                 if error.status_code == 401:
                     return to_login(request)
                 raise
+            admit(request, caller, asked.scopes)
             async with in_turn(request, caller.token.id, asked.heavy):
                 return await answer(request)
 
@@ -99,11 +102,10 @@ def frame_of(request: Request) -> dict[str, Any]:
     caller: Caller | None = getattr(request.state, "caller", None)
     if session is None or caller is None:
         return {}
-    scopes = ("read", "answer", "correct", "admin")
     own = None if caller.own is None else caller.own.settings.id
     return {
         "word": session.word,
-        "can": {one: caller.token.allows(one) for one in scopes},
+        "can": {one: caller.token.allows(one) for one in SCOPES},
         "label": "" if own is None else caller.service.labels[own],
         "here": "" if own is None else f"/g/{own}",
     }
@@ -128,6 +130,12 @@ def go(address: str) -> Response:
 def done_of(request: Request) -> int | None:
     """Return the event that a page tells of, so that it can be undone at once."""
     return whole_number(request.query_params.get("done", ""))
+
+
+def cookie_of(request: Request) -> str:
+    """Return the name of the login's cookie: browsers send those of one port to all others."""
+    url = request.url
+    return f"sameplayer-{url.port or (443 if url.scheme == 'https' else 80)}"
 
 
 def to_login(request: Request) -> Response:

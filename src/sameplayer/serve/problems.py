@@ -1,28 +1,31 @@
-"""What went wrong, as the JSON of the API: what, where, expected, found, and what to do."""
+"""What went wrong, as problem details (RFC 9457): where, expected, found, and what to do."""
 
 from __future__ import annotations
 
 import logging
 import traceback
-from pathlib import Path
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from sameplayer.errors import (
     ConfigError,
     MissingFile,
     SameplayerError,
+    Stale,
     Unavailable,
     WeightsError,
 )
 
 logger = logging.getLogger("sameplayer.serve")
 LONGEST = 200  # letters of what was found that are said back
-KINDS = {
+PROBLEM = "application/problem+json"
+KINDS = {  # headings of pages; titles of the API are those of HTTP
     400: "bad request", 401: "not allowed without a token", 403: "not allowed", 404: "not found",
     405: "method not allowed", 408: "too slow", 409: "changed meanwhile", 413: "too large",
-    415: "unsupported kind", 422: "not as expected", 428: "revision missing",
+    415: "unsupported kind", 421: "another host", 422: "not as expected", 428: "revision missing",
     429: "too many requests", 500: "failed", 503: "busy",
 }  # fmt: skip
 
@@ -50,9 +53,16 @@ class Refused(HTTPException):
 
 
 def body_of(refused: Refused) -> dict[str, Any]:
-    """Return the JSON of an error."""
-    kind = KINDS.get(refused.status_code, "failed")
-    return {"error": {"status": refused.status_code, "kind": kind, **refused.said}}
+    """Return the JSON of an error: the members of RFC 9457, and ours."""
+    status = refused.status_code
+    ours = {name: text for name, text in refused.said.items() if name != "what"}
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+            "detail": refused.said["what"], **ours}  # fmt: skip
+
+
+def response_of(refused: Refused) -> JSONResponse:
+    """Return the answer that tells a program of an error."""
+    return JSONResponse(body_of(refused), refused.status_code, refused.headers, PROBLEM)
 
 
 def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
@@ -63,27 +73,28 @@ def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, HTTPException):
-        return Refused(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
+        return Refused(error.status_code, str(error.detail), headers=headers)
     if isinstance(error, SameplayerError):
         return _of_ours(error, hide or {})
-    logger.error("%s in %s", type(error).__name__, " < ".join(_places(error)))
-    return Refused(500, "the server failed; it is our mistake", do="send the time of it to whoever "
-                   "runs the server")  # fmt: skip
-
-
-def _places(error: BaseException) -> list[str]:
-    """Return where an error came from, the innermost first: no message, in which a name may be."""
-    frames = reversed(traceback.extract_tb(error.__traceback__))
-    return [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in frames]
+    # The trace without the error's own words, in which names may stand.
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s\n%s", type(error).__name__, trace)
+    return Refused(500, "the server failed; it is our mistake", do="tell the operator of the "
+                   "server when it happened")  # fmt: skip
 
 
 def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
     said = str(error)
     for text, instead in sorted(hide.items(), key=lambda one: -len(one[0])):
         said = said.replace(text, instead)
-    if isinstance(error, Unavailable):
-        return Refused(503, said, do="send it again later", headers={"Retry-After": "5"})
-    if type(error).__name__ == "Stale":
+    if isinstance(error, Unavailable):  # where the database is, and why, is for the log alone
+        logger.error("%s", error)
+        return Refused(503, "the gallery's database is not available", do="send it again later",
+                       headers={"Retry-After": "5"})  # fmt: skip
+    if isinstance(error, Stale):
         return Refused(409, said, do="look again, then decide")
     if isinstance(error, MissingFile):
         return Refused(404, said)
@@ -109,5 +120,5 @@ def invalid(errors: Any) -> Refused:
         expected=str(first.get("msg", "")),
         found=f"{type(found).__name__} {found}" if isinstance(found, (str, int, float)) else
         type(found).__name__,
-        do="see /docs or /openapi.json",
+        do="see /openapi.json",
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import secrets
 import socket
@@ -17,21 +16,12 @@ from fastapi import FastAPI
 from sameplayer.errors import ConfigError, DataError, MissingFile
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.connections import Places, patient
+from sameplayer.serve.hosts import is_loopback
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.stopping import ANSWERING, ENDING, STOPPING
 from sameplayer.serve.tokens import any_token
 
 SHORTEST = 20  # letters of a token in a file
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def owner_tokens(

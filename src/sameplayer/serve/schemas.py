@@ -55,21 +55,16 @@ class Given(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """What went wrong, as problem details (RFC 9457)."""
 
+    type: str = Field(description='always "about:blank": the status says what kind it is')
+    title: str = Field(description="the phrase of the status")
     status: int
-    kind: str
-    what: str
-    where: str
+    detail: str = Field(description="what went wrong")
+    where: str = Field(description="the part of the request, where it is one")
     expected: str
     found: str
-    do: str
-
-
-class Problems(BaseModel):
-    """The body of every error."""
-
-    error: Problem
+    do: str = Field(description="what to do")
 
 
 class GalleryOut(BaseModel):

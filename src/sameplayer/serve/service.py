@@ -18,24 +18,35 @@ from sameplayer.serve.decoders import Decoders
 from sameplayer.serve.limits import Limits
 from sameplayer.serve.metrics import Metrics
 from sameplayer.serve.problems import Refused
-from sameplayer.serve.sessions import recently_asked, sessions
+from sameplayer.serve.sessions import Sessions, recently_asked
 from sameplayer.serve.stopping import ENDING, Stop
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.serve.turns import Buckets, Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LOOKING = 600.0  # seconds in which looks of one caller at one person are one event
-OWNER = Token("owner", "whoever runs the server", SCOPES, "")
+LOOK = 300.0  # seconds in which looks of one caller at one person are one event
+OWNER = Token("owner", "the operator of the server", SCOPES, "")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request, checked: the token, and the gallery that it is good for."""
+    """Who sent a request, checked.
+
+    token        the token
+    own          the gallery that the address names
+    galleries    where the address names none: all that the token is good for
+    """
 
     service: Service
     token: Token
     own: Gallery | None = None
+    galleries: tuple[Gallery, ...] = ()
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether the token is good for everything that is served."""
+        return self.token is OWNER
 
     @property
     def gallery(self) -> Gallery:
@@ -49,12 +60,20 @@ class Caller:
         """Who did it, for the record: the id of the token, never what people call it."""
         return f"token {self.token.id}"
 
-    def note_look(self, person: str) -> None:
-        """Record that the caller looks at a person: once in ``LOOKING`` seconds."""
-        looks, key = self.service.looks, f"{self.actor} {self.gallery.settings.id} {person}"
-        if not looks.wait(key):
-            looks.take(key)
-            self.gallery.note(self.actor, "look", person)
+    def look(self, *subjects: str) -> None:
+        """Write that the caller sees persons or questions, given by id, as one event.
+
+        Those that the caller saw within ``LOOK`` seconds are left out.
+        """
+        if not self.gallery.settings.audit_reads:
+            return
+        keys = {one: f"{self.gallery.settings.id} {self.actor} {one}" for one in subjects}
+        looked = self.service.looked
+        new = [one for one, key in keys.items() if looked.wait(key) == 0]
+        if new:
+            self.gallery.note(self.actor, "look", *new)
+        for one in new:
+            looked.take(keys[one])
 
 
 class Service:
@@ -89,12 +108,15 @@ class Service:
         self._working: set[Future[Any]] = set()
         self.rates = Buckets(limits.rate, limits.burst)
         self.failures = Buckets(0.5, limits.failures)
-        self.looks = looks()
+        self.looked = looks()
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
-        self.sessions = sessions()
+        self.sessions = Sessions()
         self.asked = recently_asked()
-        self.hidden = {str(one.folder): "the gallery" for one in self.galleries.values()}
+        self.hidden = {
+            text: "the gallery" for one in self.galleries.values()
+            for text in (str(one.folder), one.database.name)
+        }  # fmt: skip
         if pilot is not None:
             self.hidden[str(pilot.folder)] = "the pilot"
 
@@ -107,41 +129,32 @@ class Service:
 
     def caller(self, text: str, gallery: str | None) -> Caller:
         """Return who has this token; Refused (401, 404) where it is not good for the gallery."""
-        if self.is_owner(text):
-            if gallery is not None and gallery not in self.galleries:
+        named = None if gallery is None else self.galleries.get(gallery)
+        if self._is_owner(text):
+            if gallery is not None and named is None:
                 raise no_gallery()
-            return Caller(self, OWNER, None if gallery is None else self.galleries[gallery])
-        if gallery in self.galleries:
-            token = find_token(self.galleries[gallery], text)
+            return Caller(self, OWNER, named, () if named else tuple(self.galleries.values()))
+        if named is not None:
+            token = find_token(named, text)
             if token is not None:
-                return Caller(self, token, self.galleries[gallery])
-        for own in self.open_to(text):
-            if gallery is None:
-                token = find_token(own, text)
-                return Caller(self, token or OWNER, None)
+                return Caller(self, token, named)
+        # Each gallery is asked once: a token that is revoked meanwhile counts as it was found.
+        found = [(one, find_token(one, text)) for one in self.galleries.values()]
+        good = [(one, token) for one, token in found if token is not None]
+        if not good:
+            raise unknown_token("no such token, or it counts no more" if text else "no token")
+        if gallery is not None:
             raise no_gallery()
-        raise unknown_token("no such token, or it counts no more" if text else "no token")
+        return Caller(self, good[0][1], None, tuple(one for one, _ in good))
 
-    def is_owner(self, text: str) -> bool:
-        """Tell whether a token is good for everything that is served."""
+    def _is_owner(self, text: str) -> bool:
         given = hash_of(text)
         return any([hmac.compare_digest(given, one) for one in self._owners])  # noqa: C419
-
-    def holds(self, gallery: Gallery, key: str) -> bool:
-        """Tell whether a token that counted a moment ago is one of this gallery."""
-        with gallery.database.read() as cursor:
-            return cursor.one("SELECT 1 FROM token WHERE id = ?", key) is not None
-
-    def open_to(self, text: str) -> list[Gallery]:
-        """Return the galleries that a token is good for."""
-        if self.is_owner(text):
-            return list(self.galleries.values())
-        return [one for one in self.galleries.values() if find_token(one, text) is not None]
 
     def dropped(self, gallery: str) -> None:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
-        self.looks = looks()
+        self.looked = looks()
 
     def look(self) -> None:
         """Read a row of every gallery, and look for its pictures; raise what prevents it."""
@@ -171,7 +184,7 @@ class Service:
 
 def looks() -> Buckets:
     """Return an empty record of who looked at whom."""
-    return Buckets(1 / LOOKING, 1)
+    return Buckets(1 / LOOK, 1)
 
 
 def unknown_token(found: str) -> Refused:

@@ -18,16 +18,19 @@ from sameplayer.gallery.records import Answer, NewPicture
 
 T = TypeVar("T")
 LOGGED_IN = 12 * 3600.0  # seconds without a request
-SESSIONS = 1000
+AT_MOST = 7 * 24 * 3600.0  # seconds that a login counts, also where it is used all the time
+EACH = 20  # logins of one token; the one that was used longest ago goes first
+SESSIONS = 10_000
 LOOKED_AT = 15 * 60.0  # seconds that pictures which were asked about are held
 HELD_BYTES = 64_000_000  # of all of them
 
 
 @dataclass(frozen=True)
 class Session:
-    """One login: its token, and the word that every form of it must carry."""
+    """One login: its token, when it was made, and the word that every form of it must carry."""
 
     token: str
+    made: float = field(default_factory=time.monotonic)
     word: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     def has_word(self, given: str) -> bool:
@@ -108,9 +111,27 @@ class Recent(Generic[T]):
             self._things.popitem(last=False)
 
 
-def sessions() -> Recent[Session]:
-    """Return an empty list of logins."""
-    return Recent(LOGGED_IN, SESSIONS)
+class Sessions(Recent[Session]):
+    """Who is logged in: each token a few times, and no login for longer than ``AT_MOST``."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(LOGGED_IN, SESSIONS, clock=clock)
+
+    def add(self, thing: Session) -> str:
+        """Keep a login; return its key. The logins of other tokens stay."""
+        with self._lock:
+            own = [key for key, (_, one) in self._things.items() if one.token == thing.token]
+            for key in own[: max(0, len(own) + 1 - EACH)]:
+                del self._things[key]
+        return super().add(thing)
+
+    def get(self, key: str) -> Session | None:
+        """Return the login of a key, or None once it is over."""
+        found = super().get(key)
+        if found is not None and self._clock() - found.made > AT_MOST:
+            self.remove(key)
+            return None
+        return found
 
 
 def recently_asked() -> Recent[Asked]:

@@ -88,10 +88,10 @@ def person_by_id(gallery: Gallery, key: str) -> Person:
         return find_person(cursor, key)
 
 
-def refuse_stale(caller: Caller, person: str, seen: int) -> None:
+def refuse_stale(caller: Caller, person: str, seen: int | None) -> None:
     """Refuse (409) what names an old revision of a person."""
     found = person_by_id(caller.gallery, person)
-    if found.id != person or found.revision != seen:
+    if found.id != person or (seen is not None and found.revision != seen):
         raise Refused(409, "this person was changed since you looked", where="header If-Match",
                       expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
 
@@ -105,9 +105,11 @@ def kept_picture(gallery: Gallery, key: str) -> Kept:
     return Kept(*row)
 
 
-def picture_bytes(gallery: Gallery, key: str) -> bytes:
-    """Return a picture's JPEG; Refused (404) where its pixels were not kept."""
+def picture_bytes(caller: Caller, key: str) -> bytes:
+    """Return a picture's JPEG, as a look; Refused (404) where its pixels were not kept."""
+    gallery = caller.gallery
     kept = kept_picture(gallery, key)
+    caller.look(*filter(None, (kept.person, kept.question)))
     if kept.file is None:
         raise Refused(404, "the pixels of this picture were not kept", where="address",
                       expected="a picture with shown: true")  # fmt: skip
@@ -140,6 +142,11 @@ def not_finished(caller: Caller, error: Unfinished) -> Refused:
         said = said.replace(text, instead)
     return Refused(503, said, do="send the same request again: it finishes this",
                    headers={"Retry-After": "5"})  # fmt: skip
+
+
+def seen_in(answer: Answer | None) -> list[str]:
+    """Return the ids of the persons that an answer names."""
+    return [] if answer is None else [one.person for one in answer.candidates]
 
 
 def answer_told(answer: Answer) -> AnswerOut:

@@ -15,7 +15,10 @@ CALLERS = 10_000  # callers whose rate is remembered
 
 
 class Buckets:
-    """A bucket of tokens for each caller: it fills at ``rate`` a second, up to ``burst``."""
+    """A bucket of tokens for each caller: it fills at ``rate`` a second, up to ``burst``.
+
+    Threads may share it.
+    """
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic

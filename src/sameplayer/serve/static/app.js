@@ -73,8 +73,11 @@ document.addEventListener("click", (event) => {
 
 // The address that the server prints carries the token behind #, which never leaves the browser.
 const token = document.querySelector("#token");
-if (token && location.hash.length > 20) {
+const useAddress = () => {
+  if (!token || location.hash.length <= 20) return;
   token.value = decodeURIComponent(location.hash.slice(1));
   history.replaceState(null, "", location.pathname);
   token.form.requestSubmit();
-}
+};
+useAddress();
+addEventListener("hashchange", useAddress);  // the address opened where this page is open already
