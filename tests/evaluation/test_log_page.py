@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.errors import ConfigError, MissingExtra, SettingError
+from sameplayer.errors import ConfigError, DataError, MissingExtra, SettingError
 from sameplayer.evaluation import log_page_links, write_log_page
 from sameplayer.evaluation.log_page_crops import Album
 from sameplayer.evaluation.log_page_rows import axis, clock, in_order, percent, player_rows
@@ -289,6 +289,23 @@ def test_a_video_that_is_gone_costs_its_pictures_and_not_the_page(tmp_path: Path
     assert "of 8 appearances have one or more" in page
     assert page.count("<rect") == 8
     assert "data:image/jpeg" in page
+
+
+def test_damaged_frames_are_counted_and_not_listed(
+    log: PlayerLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise DataError("frame 4 is damaged")
+
+    monkeypatch.setattr(Album, "picture", damaged)
+    album = Album(log, 5)
+    for appearance in (0, 1, 2):
+        album.ask(appearance, 1)
+    album.read()
+    assert album.notes == [
+        "2 pictures of camera left missing. The first: frame 4 is damaged",
+        "1 picture of camera right missing. The first: frame 4 is damaged",
+    ]
 
 
 def test_nobody_on_screen_gives_a_page_that_says_so(tmp_path: Path) -> None:

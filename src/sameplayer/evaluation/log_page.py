@@ -75,7 +75,7 @@ def write_log_page(
         facts=_facts(log),
         notes=_sentences(log, "notes"),
         contradictions=_sentences(log, "contradictions"),
-        missing=[*missing, *_several(album.notes)],
+        missing=[*missing, *album.notes],
         limit=_limit(log, album),
         rows=rows,
         brief=sum(row["brief"] for row in rows),
@@ -166,8 +166,3 @@ def _limit(log: PlayerLog, album: Album) -> str:
         f"{len(album.addresses)} pictures: {shown} of {len(log)} appearances have one or more, the "
         "longest and those named below first."
     )
-
-
-def _several(notes: list[str], most: int = 8) -> list[str]:
-    rest = [f"And {len(notes) - most} more pictures."] if len(notes) > most else []
-    return [*notes[:most], *rest]

@@ -74,6 +74,7 @@ class Album:
             {row for own in self.chosen.values() for row in own}, key=self._where.__getitem__
         )
         gone: set[str] = set()
+        missing: dict[str, list[str]] = {}
         for done, row in enumerate(rows, start=1):
             camera, _ = self._where[row]
             if camera in gone:
@@ -81,16 +82,19 @@ class Album:
             try:
                 self.addresses[row] = picture_address(_small(self.picture(row)))
             except DataError as error:
-                note = f"A picture of camera {camera} is missing: {reason(error)}"
                 if isinstance(error, MissingFile):
                     gone.add(camera)
-                    note = f"No pictures of camera {camera}: {reason(error)}"
-                self.notes.append(note)
+                    self.notes.append(f"No pictures of camera {camera}: {reason(error)}")
+                else:
+                    missing.setdefault(camera, []).append(reason(error))
             except SameplayerError as error:  # PyAV is not installed
                 self.notes.append(f"No pictures: {reason(error)}")
                 return
             if progress is not None:
                 progress(done, len(rows))
+        for camera, reasons in missing.items():
+            count = "1 picture" if len(reasons) == 1 else f"{len(reasons)} pictures"
+            self.notes.append(f"{count} of camera {camera} missing. The first: {reasons[0]}")
 
     def picture(self, row: int) -> Picture:
         """Return the crop of a row of boxes, uint8 RGB; raises as ``read_crop``."""

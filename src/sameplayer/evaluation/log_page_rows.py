@@ -16,6 +16,7 @@ OF_PLAYER = 4  # crops in the table of players
 WIDTH = 1000  # units of a timeline
 LANE = 14  # units a camera
 NARROWEST = 3.0
+COULD_BE = 0.1  # probability from which the page says who an unknown identity could be
 BRIEF_S = 0.5  # on screen in all: somebody unknown who is seen for less is folded away
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between two marks
 COLOURS = frozenset(
@@ -112,8 +113,8 @@ def _said(row: Any) -> bool:
 
 def _could_be(row: Any) -> str:
     """Return which player an appearance's identity could be, with the probability; "" for none."""
-    name = text_or(row.could_be)
-    return f"{name}: {percent(row.could_be_probability)}" if name else ""
+    name, share = text_or(row.could_be), row.could_be_probability
+    return f"{name}: {percent(share)}" if name and share >= COULD_BE else ""
 
 
 def _spread(items: list[int], most: int) -> list[int]:

@@ -37,11 +37,12 @@ from sameplayer.identity.log_config import LogConfig
 from sameplayer.identity.naming import Naming, name_identities
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.identity.roster import Roster, read_roster
-from sameplayer.identity.samples import look, name_of, unread
+from sameplayer.identity.samples import Samples, look, name_of, unread
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
+from sameplayer.tracks.tracklets import Tracklets
 
 NOBODY = np.zeros((0, 2), np.int64)
 Progress = Callable[[str, float, float], None]
@@ -101,14 +102,16 @@ def identify_players(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
     )
     tell("linking", 0, 1)
-    notes = (*tracklets.notes, *unread(tracklets, samples))
-    tracklets = replace(tracklets, notes=notes)
-    gathered = gather(tracklets, samples, seed=config.seed)
+    gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
     gathered.facts.update(sameplayer=__version__, settings=asdict(config))
     gathered.facts.update(encoder=part_fingerprint(encoder), reader=name_of(reader))
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
+
+
+def _noted(tracklets: Tracklets, samples: Samples) -> Tracklets:
+    return replace(tracklets, notes=(*tracklets.notes, *unread(tracklets, samples)))
 
 
 def _refuse_types(
