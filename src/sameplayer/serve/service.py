@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
+from sameplayer.gallery import review
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.limits import Limits
@@ -124,6 +126,8 @@ class Service:
     def dropped(self, gallery: str) -> None:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
+        review.let_go(self.galleries[gallery])
+        gc.collect()
 
     def look(self) -> None:
         """Read a row of every gallery, and look for its pictures; raise what prevents it."""
