@@ -37,13 +37,8 @@ def show(gallery: Club, person: PersonId, who: Who = Who()) -> None:
         for name in ("id", "name", "state", "team", "basis", "consent", "expires", "created"):
             print(f"{name:<10}{getattr(found, name)}")
         for one in pictures:
-            facts = (
-                one.taken,
-                one.game,
-                one.camera,
-                one.track,
-                "pinned" if one.pinned_by else None,
-            )
+            pinned = "pinned" if one.pinned_by else None
+            facts = (one.taken, one.game, one.camera, one.track, pinned)
             print(f"  {one.id}  {one.wide} x {one.high}  {'  '.join(str(f) for f in facts if f)}")
     print(f"{len(pictures)} pictures")
 
