@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import weakref
 import zipfile
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.errors import MissingFile
+from sameplayer.gallery import review
 from sameplayer.gallery.asking import ask_ready
 from tests.gallery.test_outside import watched
 from tests.serve.test_api import error
@@ -237,3 +239,14 @@ def test_a_stopped_forgetting_is_finished_on_its_page(app, gallery, reader) -> N
     done = page.post(there, data={"word": word})
     assert (done.status_code, bea.id in done.text) == (200, True)
     assert page.get(there).status_code == 404
+
+
+def test_after_forgetting_the_server_holds_no_answer_that_names_the_person(
+    client, address, app, gallery, question
+) -> None:
+    admin, bea = client("admin", "read"), gallery.person("Bea")
+    assert "Bea" in admin.get(f"{address}/questions").text
+    held = weakref.ref(review._judged(gallery)[0])
+    there = f"{address}/persons/{bea.id}/forget"
+    assert admin.post(there, json={}, headers=seen(bea.revision)).status_code == 200
+    assert held() is None

@@ -89,6 +89,11 @@ def counts(gallery: Gallery) -> dict[str, int]:
 _JUDGED: WeakKeyDictionary[Gallery, Latest[list[Judged]]] = WeakKeyDictionary()
 
 
+def let_go(gallery: Gallery) -> None:
+    """Hold no answers about the questions any more: they name persons."""
+    _JUDGED.pop(gallery, None)
+
+
 def _judged(gallery: Gallery) -> list[Judged]:
     """Return all questions that wait, in order; made anew once something changed."""
     latest = _JUDGED.setdefault(gallery, Latest(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
+from sameplayer.gallery import review
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.bodies import rooms
@@ -155,6 +157,8 @@ class Service:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
         self.looked = looks()
+        review.let_go(self.galleries[gallery])
+        gc.collect()
 
     def look(self) -> None:
         """Read a row of every gallery, and look for its pictures; raise what prevents it."""
