@@ -60,10 +60,13 @@ def layers_of(encoder: Encoder) -> list[nn.Module]:
     return found
 
 
-def choose(encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | None) -> int:
+def choose(
+    encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | None, least: int = 7
+) -> int:
     """Return the place of the named block, or of the one to look at where none was named.
 
-    That is the last with at least 7 places along its shorter side, or, where none has, the finest.
+    That is the last with at least ``least`` places along its shorter side, or, where none has, the
+    finest.
     """
     if block is not None:
         if not -len(seen) <= block < len(seen):
@@ -78,7 +81,7 @@ def choose(encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | No
     if not usable:
         raise ConfigError(_no_grid(encoder, seen[-1], image))
     sides = {place: min(grid) for place in usable if (grid := grids[place]) is not None}
-    fine = [place for place in usable if sides[place] >= 7]
+    fine = [place for place in usable if sides[place] >= least]
     return fine[-1] if fine else max(usable, key=lambda place: (sides[place], place))
 
 
