@@ -96,9 +96,17 @@ def explain(
     encoder without a grid of features.
     """
     name = usual_method(encoder) if method is None else method
-    make = _find_method(name)
     settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
     pictures = [read_picture(a), read_picture(b)]
+    why, rows = _explained(encoder, pictures, name, settings)
+    return _checked(encoder, pictures, rows, why) if check else why
+
+
+def _explained(
+    encoder: Encoder, pictures: list[Picture], name: str | MapMethod, settings: MapSettings
+) -> tuple[Explanation, np.ndarray]:
+    """Return the explanation of two pictures, not checked, and their rows (2, row_width)."""
+    make = _find_method(name)
     prepared = torch.from_numpy(np.stack([encoder.prepare(picture) for picture in pictures]))
     images = encoder.normalise(prepared)
     with evaluating(encoder.model):
@@ -115,14 +123,14 @@ def explain(
         for (values, _), picture in zip(sides, pictures, strict=True)
     )
     called = name if isinstance(name, str) else getattr(name, "__name__", "own")
-    facts = {"method": called, "block": block, **found[0].facts}
+    facts = {"method": called, "block": settings.block, **found[0].facts}
     if encoder.spec.colour:
         facts["network_similarity"] = cosine
         facts["colour_similarity"] = float(colours[0] @ colours[1]) / encoder.spec.colour
     why = Explanation(
         map_a, map_b, float(rows[0] @ rows[1]), facts, parts_a=sides[0][1], parts_b=sides[1][1]
     )
-    return _checked(encoder, pictures, rows.cpu().numpy(), why) if check else why
+    return why, rows.cpu().numpy()
 
 
 def usual_method(encoder: Encoder) -> str:
