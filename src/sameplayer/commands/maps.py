@@ -15,7 +15,7 @@ class MapChoice:
 
     method: str | None = None
     """contributions; score-cam; by gradients: grad-cam, legrad (ViTs); random: a control. None: the
-    usual one, score-cam for a transformer, else contributions."""
+    usual one: contributions, or score-cam for transformers and coarse grids."""
     block: int | None = None
     """Block or stage whose channels are looked at, -1: the last; None: the usual one."""
     channels: int = 0

@@ -16,10 +16,12 @@ from sameplayer.data.images import FITS, Picture
 from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.inference import evaluating, read_picture
+from sameplayer.encoder.own import ColourNetwork
 from sameplayer.errors import ConfigError, did_you_mean
 from sameplayer.maps.contributions import Parts, colour_parts, contributions, drawn
 from sameplayer.maps.deletion import MapCheck, check_map, random_map
 from sameplayer.maps.gradients import grad_cam, legrad
+from sameplayer.maps.layers import FINE, grid_shape, layers_of, watched
 from sameplayer.maps.method import CLUSTERS, ImageMap, MapMethod, MapSettings
 from sameplayer.maps.score_cam import score_cam
 
@@ -134,13 +136,22 @@ def _explained(
 
 
 def usual_method(encoder: Encoder) -> str:
-    """Return the method for an encoder: "score-cam" for a transformer, else "contributions".
+    """Return the method for an encoder: "contributions", or "score-cam" where that shows little.
 
-    The last attention of a transformer mixes its places, so that none has a share of its own.
+    The last attention of a transformer mixes its places, so that none has a share of its own; and a
+    last grid of fewer than ``FINE`` places along a side is too coarse.
     """
+    if isinstance(encoder.model, ColourNetwork):
+        return "contributions"
     blocks = getattr(encoder.model, "blocks", ())
-    attends = bool(len(blocks)) and all(hasattr(block, "norm1") for block in blocks)
-    return "score-cam" if attends else "contributions"
+    if len(blocks) and all(hasattr(block, "norm1") for block in blocks):
+        return "score-cam"
+    blank = np.zeros((1, encoder.spec.height, encoder.spec.width, 3), np.uint8)
+    image = encoder.normalise(torch.from_numpy(blank))[0]
+    with evaluating(encoder.model), torch.no_grad(), watched(layers_of(encoder)) as seen:
+        encoder.features(image[None])
+    grid = grid_shape(encoder, seen[-1], image)
+    return "contributions" if grid is not None and min(grid) >= FINE else "score-cam"
 
 
 def on_picture(values: np.ndarray, picture: Picture, fit: str = "letterbox") -> np.ndarray:

@@ -22,6 +22,9 @@ from sameplayer.encoder.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 
 
+FINE = 7  # places along a grid's shorter side from which a map shows parts of a player
+
+
 @contextmanager
 def watched(layers: Sequence[nn.Module]) -> Iterator[list[Any]]:
     """Collect what each of the layers puts out during one pass; None for one that does not run."""
@@ -61,7 +64,7 @@ def layers_of(encoder: Encoder) -> list[nn.Module]:
 
 
 def choose(
-    encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | None, least: int = 7
+    encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | None, least: int = FINE
 ) -> int:
     """Return the place of the named block, or of the one to look at where none was named.
 
