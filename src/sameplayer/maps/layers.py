@@ -21,7 +21,6 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 
-
 FINE = 7  # places along a grid's shorter side from which a map shows parts of a player
 
 
