@@ -18,8 +18,8 @@ from .gallery.gallery import create_gallery as create_gallery
 from .gallery.gallery import open_gallery as open_gallery
 from .identity.match import identify_players as identify_players
 from .identity.player_log import PlayerLog as PlayerLog
-from .maps.score_cam import Explanation as Explanation
-from .maps.score_cam import explain as explain
+from .maps.explanation import Explanation as Explanation
+from .maps.explanation import explain as explain
 from .numbers.reading import NumberReading as NumberReading
 from .numbers.reading import read_jersey_number as read_jersey_number
 from .ranking.config import RankConfig as RankConfig

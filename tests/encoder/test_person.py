@@ -87,8 +87,6 @@ def test_a_map_shows_what_the_networks_part_rests_on(
     rows = person.embed(pictures[:2])
     assert why.similarity == pytest.approx(float(rows[0] @ rows[1]), abs=1e-4)
     assert -1 <= why.facts["network_similarity"] <= 1
-    with pytest.raises(ConfigError, match="explain needs"):
-        explain(load_encoder("colour"), pictures[0], pictures[1])
 
 
 def test_person_wants_its_own_input_size() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.maps.coarse import coarse_features
-from sameplayer.maps.score_cam import explain
+from sameplayer.maps.explanation import explain
 from tests.maps.map_helpers import A, B, alike, images_and_target
 
 
@@ -16,17 +16,18 @@ def test_pictures_are_halved_only_where_enough_patches_are_left() -> None:
     sides = {128: 1, 208: 1, 224: 2}
     for side, expected in sides.items():
         tower = create_encoder("test_vit", pretrained=False, height=224, width=side)
-        why = explain(tower, A.picture, B.picture, clusters=2)
+        why = explain(tower, A.picture, B.picture, clusters=2, check=False)
         assert why.facts["coarse"] == expected
     small = create_encoder("small", pretrained=False)
-    assert explain(small, A.picture, B.picture, clusters=2).facts["coarse"] == 2
+    why = explain(small, A.picture, B.picture, method="score-cam", clusters=2)
+    assert why.facts["coarse"] == 2
 
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_coatnet", "levit_128s"])
 def test_facts_say_full_size_where_a_tower_took_its_own_pass(name: str) -> None:
     encoder = create_encoder(name, pretrained=False)
-    asked = explain(encoder, A.picture, B.picture, clusters=2, coarse=2)
-    full = explain(encoder, A.picture, B.picture, clusters=2, coarse=1)
+    asked = explain(encoder, A.picture, B.picture, method="score-cam", clusters=2, coarse=2)
+    full = explain(encoder, A.picture, B.picture, method="score-cam", clusters=2, coarse=1)
     assert asked.facts["coarse"] == full.facts["coarse"] == 1
     np.testing.assert_array_equal(asked.map_a, full.map_a)
 

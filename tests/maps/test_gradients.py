@@ -9,10 +9,10 @@ from torch.nn import functional
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.errors import ConfigError
+from sameplayer.maps.explanation import explain
 from sameplayer.maps.gradients import legrad as legrad_map
 from sameplayer.maps.layers import finished
 from sameplayer.maps.method import MapSettings
-from sameplayer.maps.score_cam import explain
 from tests.maps.map_helpers import A, B, alike, images_and_target
 
 

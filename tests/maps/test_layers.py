@@ -11,8 +11,8 @@ import torch
 from sameplayer.encoder.encoder import Encoder, create_encoder
 from sameplayer.encoder.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
+from sameplayer.maps.explanation import explain
 from sameplayer.maps.layers import choose, layer_name, layers_of, on_grid, watched
-from sameplayer.maps.score_cam import explain
 from tests.maps.map_helpers import A, B, alike, images_and_target, reddest
 
 TALL = {"height": 224, "width": 112}

@@ -278,7 +278,8 @@ def test_why_is_shown_on_demand(page: Page, club: Gallery, league: Crops) -> Non
     page.click(".why a >> nth=0")
     page.wait_for_selector(".reasons")
     words = page.inner_text(".reasons")
-    assert "No map" in words  # the encoder of colours has no places to show
+    assert "No map:" not in words  # each of the two maps is there, or failed its test
+    assert page.locator(".maps figure").count() + words.count("No map of") == 4
     assert "number" in words.lower()
 
 

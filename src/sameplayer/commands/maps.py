@@ -13,27 +13,29 @@ from sameplayer.commands.shared import Compute, ReadingSplit, RunThenPictures, R
 class MapChoice:
     """How a map is made."""
 
-    method: str = "score-cam"
-    """score-cam; faster, by gradients: grad-cam, legrad (ViTs); random: a control."""
+    method: str | None = None
+    """contributions; score-cam; by gradients: grad-cam, legrad (ViTs); random: a control. None: the
+    usual one: contributions, or score-cam for transformers and coarse grids."""
     block: int | None = None
     """Block or stage whose channels are looked at, -1: the last; None: the usual one."""
     channels: int = 0
-    """Only this many channels, those with the largest activations; 0: all."""
-    clusters: int = 64
-    """Score the channels in this many groups of similar maps; 0: each alone."""
+    """Score-CAM: only this many channels, those with the largest activations; 0: all."""
+    clusters: int | None = None
+    """Score-CAM: score the channels in this many groups of similar maps; 0: each alone; None: the
+    usual number."""
     coarse: int | None = None
-    """Divide the size of masked pictures by this; 1: full size; None: the usual value."""
+    """Score-CAM: divide the size of masked pictures by this; 1: full size; None: usual."""
 
     def settings(self, device: str) -> dict[str, Any]:
         """Return the arguments of ``explain``."""
-        return {
+        settings = {
             "method": self.method,
             "block": self.block,
             "channels": self.channels or None,
-            "clusters": self.clusters or None,
             "coarse": self.coarse,
             "half": device != "cpu",
         }
+        return settings if self.clusters is None else settings | {"clusters": self.clusters or None}
 
 
 def explain(
@@ -49,8 +51,8 @@ def explain(
         out: Picture to write (.png).
     """
     from sameplayer.data.images import decode
+    from sameplayer.maps.explanation import explain as explain_match
     from sameplayer.maps.overlay import draw_pair, write_figure
-    from sameplayer.maps.score_cam import explain as explain_match
 
     run, a, b = inputs
     encoder = compute.load(run)
@@ -58,6 +60,9 @@ def explain(
     explanation = explain_match(encoder, *pictures, **maps.settings(encoder.device.type))
     write_figure(draw_pair(*pictures, explanation), out)
     print(f"{out}: similarity {explanation.similarity:.4f}")
+    for name, words in zip("AB", explanation.refusals, strict=True):
+        if words is not None:
+            print(f"no map of {name}: {words}")
 
 
 def explain_query(
@@ -75,8 +80,8 @@ def explain_query(
         out: Picture to write (.png).
         strip: Gallery pictures in the strip.
     """
+    from sameplayer.maps.explanation import explain as explain_match
     from sameplayer.maps.overlay import draw_strip, write_figure
-    from sameplayer.maps.score_cam import explain as explain_match
     from sameplayer.ranking.ranking import rank
 
     run, data, query = inputs

@@ -29,15 +29,18 @@ class ColourNetwork(nn.Module):
         super().__init__()
         self.region = region
 
-    def forward(self, images: Tensor) -> Tensor:
+    def bins(self, images: Tensor) -> tuple[Tensor, int]:
+        """Return the bin of each pixel of the region (b, h, w'), and the region's first column."""
         high, wide = images.shape[2:]
         first, end = columns_of(self.region, wide)
         # what was scaled and shifted for a network is no whole 255th any more: round it back
         red, green, blue = ((images[:, :, :, first:end] * 255).round() / 255).unbind(1)
         places = bins_of(red, green, blue, torch)
-        places = places + torch.from_numpy(offsets(high)).to(images.device)
+        return (places + torch.from_numpy(offsets(high)).to(images.device)).long(), first
+
+    def forward(self, images: Tensor) -> Tensor:
         counts = images.new_zeros(images.shape[0], COLOURS)
-        flat = places.flatten(1).long()
+        flat = self.bins(images)[0].flatten(1)
         counts = counts.scatter_add(1, flat, torch.ones_like(flat, dtype=counts.dtype))
         return (counts / flat.shape[1]).sqrt()
 

@@ -16,8 +16,8 @@ from sameplayer.evaluation.pages import figure_address
 from sameplayer.evaluation.strips import reason
 from sameplayer.identity.log_files import rows_of
 from sameplayer.identity.player_log import PlayerLog
+from sameplayer.maps.explanation import explain
 from sameplayer.maps.overlay import draw_pair
-from sameplayer.maps.score_cam import explain
 from sameplayer.numbers.reader import NumberReader
 
 KINDS = ("appearance", "number", "team", "place")
@@ -25,7 +25,6 @@ OFTEN = 2  # links of one group that show one appearance, at most
 FULL = 6.0  # log-odds of a whole bar
 SHOWN = {"least": 12, "surest": 6, "apart": 6}
 MAPS = {"least": 2, "surest": 1, "apart": 1}
-CLUSTERS = 32  # groups of channels scored for a map
 SEEN = 0.5  # probability from which a number is told
 
 
@@ -76,7 +75,7 @@ def add_maps(groups: list[LinkGroup], album: Album, encoder: Encoder | None) -> 
         for group in groups:
             for link in _with_pictures(group, album)[: MAPS[group.key]]:
                 a, b = (album.picture(album.of(link[at])[0]) for at in ("first", "second"))
-                why = explain(encoder, a, b, clusters=CLUSTERS)
+                why = explain(encoder, a, b)
                 link["map"] = figure_address(draw_pair(a, b, why))
     except Exception as error:  # an optional part must not take the page with it
         return reason(error)

@@ -14,12 +14,10 @@ from sameplayer.evaluation.pages import figure_address, render
 from sameplayer.evaluation.scores import Scores
 from sameplayer.evaluation.strips import ShownNumbers, Strips, reason
 from sameplayer.files import write_text
+from sameplayer.maps.explanation import explain
 from sameplayer.maps.overlay import draw_pair
-from sameplayer.maps.score_cam import explain
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.ranking.ranking import Ranking
-
-CLUSTERS = 32  # groups of channels scored for a map
 
 
 def write_report(
@@ -105,7 +103,7 @@ def _confident_and_wrong(strips: Strips, count: int = 2) -> list[int]:
 def _map(strips: Strips, encoder: Encoder, title: str, query: int) -> dict[str, str]:
     ranking, row = strips.ranking, int(strips.listed(query)[0])
     a, b = ranking.query.read(query), ranking.gallery.read(row)
-    why = explain(encoder, a, b, clusters=CLUSTERS)
+    why = explain(encoder, a, b)
     verdict = "right" if strips.right(query)[row] else "wrong"
     first, second = str(ranking.query.table["image"].iat[query]), ranking.gallery.table["image"]
     words = f"{title}, {verdict}: A is {first}, B is {second.iat[row]}"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-from torch.nn import functional
 
 from sameplayer.data.images import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError, SettingError
+from sameplayer.maps.method import BLUR
+
+CHECKED = 0.2  # share of a picture that a map's test hides, and shows alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,31 +36,85 @@ class Faithfulness:
         return float(np.trapezoid(self.insertion, dx=1 / (len(self.insertion) - 1)))
 
 
+@dataclass(frozen=True)
+class MapCheck:
+    """What a fifth of a picture is worth to its similarity with another, and which fifth.
+
+    The worth is what the similarity loses when the fifth is blurred, plus what it gains when the
+    fifth alone is shown on the blurred picture.
+
+    marked    the places of the map's largest values
+    middle    the middle of the picture
+    random    the places of a random map's largest values
+    """
+
+    marked: float
+    middle: float
+    random: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether what the map marks is worth more than the middle, and than random places."""
+        return self.marked > max(self.middle, self.random)
+
+    @property
+    def words(self) -> str:
+        """What was found, to follow "No map of A: " or the like, without a full stop."""
+        return (
+            f"the fifth of the picture that it marks is worth {self.marked:.3f} to the similarity, "
+            f"the middle {self.middle:.3f}, random places {self.random:.3f}"
+        )
+
+
 def faithfulness(
-    encoder: Encoder, picture: Picture, other: Picture, values: np.ndarray, *, steps: int = 20
+    encoder: Encoder,
+    picture: Picture,
+    other: Picture,
+    values: np.ndarray,
+    *,
+    steps: int = 20,
+    hidden: str = "blur",
 ) -> Faithfulness:
     """Score a map (h, w) of ``picture`` by hiding and showing its places (Petsiuk et al., 2018).
 
-    Hidden places are a strong blur of the picture. Compare with the areas of a random map: that of
-    any map alone says little. Raises ConfigError when map and picture differ in size.
+    hidden    what stands in hidden places, a name of ``BLANKS``: "blur", a strong blur of the
+              picture; "mean", its mean colour
+
+    Compare with the areas of a random map and of ``middle_map``: that of any map alone says little.
+    Raises ConfigError when map and picture differ in size, SettingError for a setting out of range.
     """
-    if values.shape != picture.shape[:2]:
-        raise ConfigError(
-            f"A map of {values.shape} for a picture of {picture.shape[:2]}; expected the same size."
-        )
+    _same_size(picture, values)
     if steps < 1:
         raise SettingError("steps", steps, "1 or more")
-    order = np.argsort(-values, axis=None, kind="stable")
-    rank = np.empty(values.size)
-    rank[order] = np.arange(values.size)
-    share = rank.reshape(values.shape) / values.size
-    blurred = cv2.GaussianBlur(picture, (0, 0), max(picture.shape[:2]) / 10)
+    if hidden not in BLANKS:
+        raise SettingError("hidden", repr(hidden), f"one of {', '.join(BLANKS)}")
+    share, blank = _rank(values), BLANKS[hidden](picture)
     cuts = np.linspace(0, 1, steps + 1)
-    shown = [np.where((share < cut)[:, :, None], picture, blurred) for cut in cuts]
-    hidden = [np.where((share < cut)[:, :, None], blurred, picture) for cut in cuts]
-    rows = torch.from_numpy(encoder.embed([other, *hidden, *shown]))
-    similar = functional.cosine_similarity(rows[1:], rows[:1]).numpy()
+    shown = [np.where((share < cut)[:, :, None], picture, blank) for cut in cuts]
+    without = [np.where((share < cut)[:, :, None], blank, picture) for cut in cuts]
+    rows = encoder.embed([other, *without, *shown])
+    similar = rows[1:] @ rows[0]
     return Faithfulness(similar[: steps + 1], similar[steps + 1 :])
+
+
+def check_map(
+    encoder: Encoder, picture: Picture, row: np.ndarray, other: np.ndarray, values: np.ndarray
+) -> MapCheck:
+    """Test a map (h, w) of a picture by a fifth of it, hidden and alone: a batch of 7 pictures.
+
+    row, other    unit rows (row_width,) of the picture and of the one that it is compared with
+
+    Raises ConfigError when map and picture differ in size.
+    """
+    _same_size(picture, values)
+    blank = BLANKS["blur"](picture)
+    maps = (values, middle_map(values.shape), random_map(values.shape, seed=1))
+    fifths = [(_rank(one) < CHECKED)[:, :, None] for one in maps]
+    without = [np.where(fifth, blank, picture) for fifth in fifths]
+    alone = [np.where(fifth, picture, blank) for fifth in fifths]
+    similar = encoder.embed([blank, *without, *alone]) @ other
+    worth = float(row @ other) - similar[1:4] + similar[4:] - similar[0]
+    return MapCheck(*(float(one) for one in worth))
 
 
 def shares(values: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, tuple[float, float]]:
@@ -72,3 +127,41 @@ def shares(values: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, tup
         name: (float(values[part].sum()) / total if total else float("nan"), float(part.mean()))
         for name, part in parts.items()
     }
+
+
+def random_map(shape: tuple[int, ...], seed: int, cells: int = 7) -> np.ndarray:
+    """Return a smooth random map (h, w) in [0, 1]: the control for every other one."""
+    coarse = np.random.default_rng(seed).random((cells, cells), np.float32)
+    return np.clip(cv2.resize(coarse, (int(shape[1]), int(shape[0]))), 0, 1)
+
+
+def middle_map(shape: tuple[int, ...]) -> np.ndarray:
+    """Return a map (h, w) in (0, 1] that falls from the middle: the control that knows players."""
+    rows, columns = (((np.arange(side) + 0.5) / side - 0.5) for side in shape)
+    away = (rows[:, None] / 0.3) ** 2 + (columns / 0.2) ** 2
+    return np.exp(-away / 2).astype(np.float32)
+
+
+def _blur(picture: Picture) -> Picture:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), max(picture.shape[:2]) * BLUR), np.uint8)
+
+
+def _mean(picture: Picture) -> Picture:
+    return np.broadcast_to(picture.mean(axis=(0, 1)).round().astype(np.uint8), picture.shape)
+
+
+BLANKS = {"blur": _blur, "mean": _mean}
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+    """Return the place (h, w) of each value in falling order, as a share from 0 to below 1."""
+    rank = np.empty(values.size)
+    rank[np.argsort(-values, axis=None, kind="stable")] = np.arange(values.size)
+    return rank.reshape(values.shape) / values.size
+
+
+def _same_size(picture: Picture, values: np.ndarray) -> None:
+    if values.shape != picture.shape[:2]:
+        raise ConfigError(
+            f"A map of {values.shape} for a picture of {picture.shape[:2]}; expected the same size."
+        )

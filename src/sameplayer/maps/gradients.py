@@ -13,9 +13,7 @@ from torch.nn import functional
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.maps.layers import choose, finished, layer_name, layers_of, on_grid, watched
-from sameplayer.maps.method import ImageMap, MapSettings
-
-USUAL = MapSettings()
+from sameplayer.maps.method import USUAL, ImageMap, MapSettings
 
 
 def grad_cam(

@@ -21,6 +21,8 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 
+FINE = 7  # places along a grid's shorter side from which a map shows parts of a player
+
 
 @contextmanager
 def watched(layers: Sequence[nn.Module]) -> Iterator[list[Any]]:
@@ -60,10 +62,13 @@ def layers_of(encoder: Encoder) -> list[nn.Module]:
     return found
 
 
-def choose(encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | None) -> int:
+def choose(
+    encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | None, least: int = FINE
+) -> int:
     """Return the place of the named block, or of the one to look at where none was named.
 
-    That is the last with at least 7 places along its shorter side, or, where none has, the finest.
+    That is the last with at least ``least`` places along its shorter side, or, where none has, the
+    finest.
     """
     if block is not None:
         if not -len(seen) <= block < len(seen):
@@ -78,7 +83,7 @@ def choose(encoder: Encoder, seen: Sequence[Any], image: Tensor, block: int | No
     if not usable:
         raise ConfigError(_no_grid(encoder, seen[-1], image))
     sides = {place: min(grid) for place in usable if (grid := grids[place]) is not None}
-    fine = [place for place in usable if sides[place] >= 7]
+    fine = [place for place in usable if sides[place] >= least]
     return fine[-1] if fine else max(usable, key=lambda place: (sides[place], place))
 
 

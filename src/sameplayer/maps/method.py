@@ -1,4 +1,4 @@
-"""What every method of a map takes and gives. ``MAPS`` in score_cam.py lists the methods."""
+"""What every method of a map takes and gives. ``MAPS`` in explanation.py lists the methods."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import SettingError
+
+CLUSTERS = 32  # groups of channels that Score-CAM scores, unless another number is asked for
+BLUR = 1 / 10  # standard deviation that leaves nothing to recognise, of a picture's longer side
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,26 @@ class MapSettings:
                 raise SettingError(name, value, "1 or more")
 
 
+USUAL = MapSettings()
+
+
 @dataclass(frozen=True, eq=False)
 class ImageMap:
     """A map over the network's input.
 
     values    (h, w) float32 in [0, 1], as large as the network's input
     facts     what decided it, such as the layer
+    parts     (rows, columns) float64, signed: what each place adds to the cosine of the network's
+              rows, from a method that knows; the colours of an encoder that joins some are then
+              added to the map. None: the map is of the network alone, and has no unit
     """
 
     values: np.ndarray
     facts: dict[str, Any] = field(default_factory=dict)
+    parts: np.ndarray | None = None
 
 
 MapMethod = Callable[[Encoder, Tensor, Tensor, MapSettings], ImageMap]
 """From an encoder in evaluation mode, one normalised image (3, h, w), the unit feature (d,) of the
-other picture and the settings to the map of the image."""
+other picture and the settings to the map of the image. The feature is the network's, without
+colours; where the encoder joins the feature of the mirrored picture, it is of both."""

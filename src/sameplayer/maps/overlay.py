@@ -12,13 +12,20 @@ from matplotlib.figure import Figure
 
 from sameplayer.data.images import Picture
 from sameplayer.files import whole_file
-from sameplayer.maps.score_cam import Explanation
+from sameplayer.maps.explanation import Explanation
 
 COLOURS = "cividis"  # reads the same with and without red-green colour blindness
+BRIGHTEST = 0.02
 
 
 def overlay(picture: Picture, values: np.ndarray, strength: float = 0.75) -> Picture:
-    """Return the picture in grey with a map (h, w) over it: blue adds nothing, yellow most."""
+    """Return the picture in grey with a map (h, w) over it: blue adds nothing, yellow most.
+
+    The strongest places, ``BRIGHTEST`` of the area, are of one yellow: one of them alone would
+    leave the others dark.
+    """
+    top = float(np.quantile(values, 1 - BRIGHTEST)) or float(values.max())
+    values = np.minimum(values / top, 1) if top > 0 else values
     grey = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     colours = matplotlib.colormaps[COLOURS](values)[:, :, :3] * 255
     weight = strength * (0.35 + 0.65 * values[:, :, None])
@@ -27,13 +34,16 @@ def overlay(picture: Picture, values: np.ndarray, strength: float = 0.75) -> Pic
 
 
 def draw_pair(a: Picture, b: Picture, why: Explanation) -> Figure:
-    """Return a figure: each picture, and over it what matches the other."""
+    """Return a figure: each picture, and over it what matches the other.
+
+    Words stand in place of a map that failed its test.
+    """
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots(1, 4)
-    shown = (a, overlay(a, why.map_a), overlay(b, why.map_b), b)
-    titles = ("A", "in A, what matches B", "in B, what matches A", "B")
-    for place, picture, title in zip(axes, shown, titles, strict=True):
-        _show(place, picture, title)
+    _show(axes[0], a, "A")
+    _show_map(axes[1], a, why.map_a, why.refusals[0], "in A, what matches B")
+    _show_map(axes[2], b, why.map_b, why.refusals[1], "in B, what matches A")
+    _show(axes[3], b, "B")
     figure.suptitle(f"similarity {why.similarity:.3f} (1: the same, 0: unrelated)")
     _legend(figure, list(axes))
     return figure
@@ -57,8 +67,8 @@ def draw_strip(
     axes[2, 0].text(1, 0.5, "in the query,\nwhat matches\nthe item", ha="right", va="center")
     for column, (picture, why, words) in enumerate(items, start=1):
         _show(axes[0, column], picture, words)
-        _show(axes[1, column], overlay(picture, why.map_b), f"{why.similarity:.3f}")
-        _show(axes[2, column], overlay(query, why.map_a), "")
+        _show_map(axes[1, column], picture, why.map_b, why.refusals[1], f"{why.similarity:.3f}")
+        _show_map(axes[2, column], query, why.map_a, why.refusals[0], "")
     figure.suptitle(title)
     _legend(figure, list(axes.ravel()))
     return figure
@@ -74,6 +84,18 @@ def _show(axes, picture: Picture, title: str) -> None:  # type: ignore[no-untype
     axes.imshow(picture)
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()
+
+
+def _show_map(  # type: ignore[no-untyped-def]
+    axes, picture: Picture, values: np.ndarray, refusal: str | None, title: str
+) -> None:
+    if refusal is None:
+        _show(axes, overlay(picture, values), title)
+        return
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+    words = "no map:\nwhat it would\nmark matters\nno more than\nthe middle or\nrandom places"
+    axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=7, transform=axes.transAxes)
 
 
 def _legend(figure: Figure, axes: list) -> None:

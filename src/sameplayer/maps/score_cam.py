@@ -1,4 +1,4 @@
-"""Heat maps of the similarity between two crops: Score-CAM, and gradients for speed.
+"""Score-CAM: a heat map of a similarity from the scores of masked pictures.
 
 Score-CAM (Wang et al., 2020) on a similarity: every channel of a late layer, as a map over the
 picture, masks it; the channel weighs what the masked picture scores against the other picture; the
@@ -10,107 +10,17 @@ is masked (so that hidden places take the mean colour), weights are a softmax ov
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.images import FITS, Picture
-from sameplayer.data.shown import Shown, as_picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.inference import own_layers
-from sameplayer.errors import ConfigError, did_you_mean, refuse_other_types
 from sameplayer.maps.coarse import coarse_features, usual_divisor
-from sameplayer.maps.gradients import USUAL, grad_cam, legrad
 from sameplayer.maps.layers import choose, finished, layer_name, layers_of, on_grid, watched
-from sameplayer.maps.method import ImageMap, MapMethod, MapSettings
-
-
-@dataclass(frozen=True, eq=False)
-class Explanation:
-    """Why two pictures score as they do.
-
-    map_a, map_b    (h, w) float32 in [0, 1], as large as the pictures: how much each place of one
-                    adds to its similarity with the other; all 0 where nothing does
-    similarity      cosine similarity of the two pictures' rows, as ``Encoder.embed`` gives them
-    facts           method and block asked for; layer, and for Score-CAM channels, passes and the
-                    divisor of the size ("coarse"), as they were for map_a. The maps explain the
-                    network's part: where colours are joined, "network_similarity" is its cosine
-    """
-
-    map_a: np.ndarray
-    map_b: np.ndarray
-    similarity: float
-    facts: dict[str, Any]
-
-
-def explain(
-    encoder: Encoder | str | Path,
-    a: Shown,
-    b: Shown,
-    *,
-    method: str | MapMethod = "score-cam",
-    block: int | None = None,
-    channels: int | None = None,
-    clusters: int | None = None,
-    coarse: int | None = None,
-    batch_size: int = 64,
-    half: bool = False,
-    order: str = "rgb",
-) -> Explanation:
-    """Show what in each of two crops matches the other: pictures, each as ``as_picture`` takes it.
-
-    encoder       Encoder, or what ``load_encoder`` takes
-    method        a name in ``MAPS``: "score-cam"; "grad-cam" or, for ViTs, "legrad": gradients,
-                  two passes instead of hundreds; "random", a control. Or a MapMethod of your own
-    block         which transformer block or stage, from the front or, negative, from the end; None:
-                  the last one with at least 7 places along its shorter side; LeGrad takes all
-                  blocks from this one on, None: all
-    channels      only this many channels, those with the largest activations (gScoreCAM's idea);
-                  None: all
-    clusters      group the channels into this many clusters of like maps and score one mean map for
-                  each; None: every channel for itself
-    coarse        score masked pictures at a size divided by this and without their padding, see
-                  docs/explain.md for what it costs; 1: at full size, as published; None: 2, but 1
-                  for a ViT of few patches. A network that takes one size only is scored at that
-    half          bfloat16, for a GPU
-    order         of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
-
-    A black crop gives a map like any other, or zeros. The method gets the encoder's weights in
-    layers of their own, so other threads may use the encoder meanwhile. Raises ConfigError for an
-    unknown method, a setting out of range, a block that is not there, an encoder in training mode,
-    and one without a grid of features.
-    """
-    refuse_other_types("explain", encoder=(encoder, (Encoder, str, Path)))
-    make, encoder = _find_method(method), as_encoder(encoder)
-    encoder = Encoder(own_layers(encoder.model), encoder.spec, encoder.log_scale.item())
-    settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
-    pictures = [as_picture(a, order), as_picture(b, order)]
-    prepared = torch.from_numpy(np.stack([encoder.prepare(picture) for picture in pictures]))
-    images = encoder.normalise(prepared)
-    with torch.no_grad():
-        features = functional.normalize(encoder.features(images).float(), dim=1)
-        rows = encoder.rows(images)
-    maps = [
-        make(encoder, image, target, settings)
-        for image, target in zip(images, features.flip(0), strict=True)
-    ]
-    shown = [
-        on_picture(found.values, picture, encoder.spec.fit)
-        for found, picture in zip(maps, pictures, strict=True)
-    ]
-    name = method if isinstance(method, str) else getattr(method, "__name__", "own")
-    facts = {"method": name, "block": block, **maps[0].facts}
-    if encoder.spec.colour:
-        facts["network_similarity"] = float(features[0] @ features[1])
-    return Explanation(shown[0], shown[1], float(rows[0] @ rows[1]), facts)
+from sameplayer.maps.method import USUAL, ImageMap, MapSettings
 
 
 def score_cam(
@@ -136,41 +46,6 @@ def score_cam(
     facts = {"layer": layer_name(encoder, layers[place]), "channels": len(grid)}
     facts |= {"passes": len(masks), "coarse": used}
     return ImageMap(finished((weights[:, None, None] * grid).sum(dim=0), image), facts)
-
-
-def random_map(shape: tuple[int, int], seed: int, cells: int = 7) -> np.ndarray:
-    """Return a smooth random map (h, w) in [0, 1]: the control for every other one."""
-    coarse = np.random.default_rng(seed).random((cells, cells), np.float32)
-    return np.clip(cv2.resize(coarse, (int(shape[1]), int(shape[0]))), 0, 1)
-
-
-def on_picture(values: np.ndarray, picture: Picture, fit: str = "letterbox") -> np.ndarray:
-    """Return a map over the network's input (h, w) as one over the picture that was fitted."""
-    (high, wide), (tall, broad) = values.shape, picture.shape[:2]
-    top, left, new_high, new_wide = FITS[fit].place(tall, broad, high, wide)
-    part = values[top : top + new_high, left : left + new_wide]
-    return np.clip(cv2.resize(np.ascontiguousarray(part), (broad, tall)), 0, 1)
-
-
-def _random(encoder: Encoder, image: Tensor, target: Tensor, settings: MapSettings) -> ImageMap:
-    return ImageMap(random_map((image.shape[1], image.shape[2]), seed=1))
-
-
-MAPS: dict[str, MapMethod] = {
-    "score-cam": score_cam,
-    "grad-cam": grad_cam,
-    "legrad": legrad,
-    "random": _random,
-}
-
-
-def _find_method(method: str | MapMethod) -> MapMethod:
-    if not isinstance(method, str):
-        return method
-    if method not in MAPS:
-        hint = did_you_mean(method, MAPS)
-        raise ConfigError(f"Map {method!r} is unknown; expected {', '.join(MAPS)}.{hint}")
-    return MAPS[method]
 
 
 def _masks(grid: Tensor, image: Tensor, clusters: int | None) -> tuple[Tensor, Tensor]:

@@ -11,15 +11,19 @@ from sameplayer.data.images import Picture, decode_content
 from sameplayer.errors import SameplayerError
 from sameplayer.serve.service import Caller
 
-CLUSTERS = 32  # groups of channels that are scored for a map
 SIDE = 320  # pixels of the longer side of a map that is shown
 
 
 @dataclass(frozen=True)
 class Why:
-    """What is shown: four pictures as data addresses, the similarity, and what was read."""
+    """What is shown: pictures with a caption each, the similarity, and what was read.
 
-    pictures: tuple[str, ...] = ()
+    pictures    (data address of an image, caption): both pictures, a map beside each that passed
+                its test
+    no_map      why there is none, or not both
+    """
+
+    pictures: tuple[tuple[str, str], ...] = ()
     similarity: float | None = None
     no_map: str = ""
     numbers: tuple[str, ...] = ()
@@ -34,17 +38,31 @@ def why_of(caller: Caller, first: bytes, second: bytes) -> Why:
 
 
 def _map(caller: Caller, a: Picture, b: Picture) -> dict[str, Any]:
+    from sameplayer.maps.explanation import explain
     from sameplayer.maps.overlay import overlay
-    from sameplayer.maps.score_cam import explain
 
     try:
-        why = explain(caller.gallery.encoder, a, b, clusters=CLUSTERS)
+        why = explain(caller.gallery.encoder, a, b)
     except SameplayerError as error:
-        return {"no_map": str(error)}
+        return {"no_map": f"No map: {error}"}
     except Exception as error:  # an optional part must not take the page with it
-        return {"no_map": f"the map failed ({type(error).__name__})"}
-    shown = (a, overlay(a, why.map_a), overlay(b, why.map_b), b)
-    return {"pictures": tuple(map(_address, shown)), "similarity": why.similarity}
+        return {"no_map": f"No map: it could not be made ({type(error).__name__})."}
+    names = ("the picture asked", "the picture in the gallery")
+    refused = [
+        f"No map of {name}: {words}."
+        for name, words in zip(names, why.refusals, strict=True)
+        if words is not None
+    ]
+    shown = [(a, "asked"), (b, "in the gallery")]
+    if why.refusals[1] is None:
+        shown.insert(1, (overlay(b, why.map_b), "what matches"))
+    if why.refusals[0] is None:
+        shown.insert(1, (overlay(a, why.map_a), "what matches"))
+    return {
+        "pictures": tuple((_address(picture), caption) for picture, caption in shown),
+        "similarity": why.similarity,
+        "no_map": " ".join(refused),
+    }
 
 
 def _numbers(a: Picture, b: Picture) -> dict[str, Any]:
