@@ -20,10 +20,10 @@ from gallery.crash import KINDS, crash
 from sameplayer.errors import DataError
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.audit import verify
-from sameplayer.gallery.database import SqliteDatabase
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, open_gallery
+from sameplayer.gallery.sqlite import SqliteDatabase
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

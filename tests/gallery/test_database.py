@@ -18,11 +18,11 @@ import pytest
 from sameplayer.errors import DataError, InternalError, Unavailable
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.audit import verify
-from sameplayer.gallery.database import INHERITED, SqliteDatabase
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.history import broken_links, chain_head
+from sameplayer.gallery.sqlite import INHERITED, SqliteDatabase
 from sameplayer.gallery.stores import open_database
 
 ONLY_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -326,7 +326,7 @@ def test_a_copy_that_cannot_be_written_to_can_be_read_asked_and_audited(
 ) -> None:
     gallery.close()
     files = {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*")}
-    monkeypatch.setattr("sameplayer.gallery.database.may_write", lambda _: False)
+    monkeypatch.setattr("sameplayer.gallery.sqlite.may_write", lambda _: False)
     with open_gallery(gallery.folder) as copy:
         assert copy.database.read_only
         assert copy.person("Ann").pictures == 4
@@ -344,6 +344,7 @@ def test_a_copy_that_cannot_be_written_to_can_be_read_asked_and_audited(
     assert {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*")} == files
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize("what", ["club", "club/gallery.sqlite", "club/pictures"])
 @pytest.mark.parametrize("instead", ["nothing", "a copy"])
 def test_what_was_moved_is_not_written_to(

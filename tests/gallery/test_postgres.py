@@ -18,8 +18,8 @@ from sameplayer.gallery.connections import IDLE, numbered
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.postgres import PostgresDatabase, rows_kept
-from sameplayer.gallery.postgres_errors import STATES
+from sameplayer.gallery.postgres import PostgresDatabase
+from sameplayer.gallery.postgres_errors import STATES, rows_kept
 from sameplayer.gallery.stores import ADDRESS, Address, open_database
 from tests.postgres_server import PASSWORD_ROLE, Server
 
@@ -443,5 +443,5 @@ def test_a_server_that_does_not_say_what_it_kept_is_named_in_the_receipt(
     gallery: Gallery, monkeypatch
 ) -> None:
     assert not [one for one in forget(gallery, "Ann", actor="me").notes if "does not say" in one]
-    monkeypatch.setattr("sameplayer.gallery.postgres.REWRITER", "another")
+    monkeypatch.setattr("sameplayer.gallery.postgres_errors.REWRITER", "another")
     assert [one for one in forget(gallery, "Bea", actor="me").notes if "does not say" in one]

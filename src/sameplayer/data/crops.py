@@ -226,14 +226,9 @@ def read_crops(path: str | Path) -> Crops:
 def read_csv(path: Path, *, all_text: bool = False) -> pd.DataFrame:
     """Read a CSV in which only the empty cell is missing; columns that name something are text."""
     try:
-        table = pd.read_csv(
-            path,
-            dtype=str if all_text else dict.fromkeys((*TEXT, *ALIASES), str),
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8-sig",
-        )
-        return unguarded_table(table)
+        texts = str if all_text else dict.fromkeys((*TEXT, *ALIASES), str)
+        return unguarded_table(pd.read_csv(path, dtype=texts, keep_default_na=False,
+                                           na_values=[""], encoding="utf-8-sig"))  # fmt: skip
     except (ValueError, OSError, OverflowError) as error:
         raise DataError(f"{path}: cannot be read as a table ({error}).") from error
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ from typing import Any
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.connections import Connections, PostgresCursor
 from sameplayer.gallery.database import PATIENCE, Cursor
-from sameplayer.gallery.postgres_errors import meaning, words_of
+from sameplayer.gallery.postgres_errors import meaning, rows_kept, words_of
 from sameplayer.gallery.stores import Address
 from sameplayer.gallery.tables import ERASED, FORMAT, UPGRADES, statements
 
-REWRITER = "copy_table_data"  # the function of the server that says what VACUUM FULL kept
 PAGE = 8192  # bytes, unless the server was built otherwise
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
 MARK = "sameplayer gallery, format "  # the comment of the schema, before the number
@@ -268,19 +267,6 @@ class PostgresDatabase:
             yield
         except self._psycopg.Error as error:
             raise meaning(error, self.name, self.patience) from error
-
-
-def rows_kept(said: Iterable[tuple[str, str]]) -> int | None:
-    """Return how many deleted rows a VACUUM FULL had to keep; None: not said.
-
-    said    the notices: the server's function that says it, and the detail, of which the first
-            line holds that number alone, in every language
-    """
-    for function, detail in said:
-        numbers = re.findall(r"\d+", detail.partition("\n")[0])
-        if function == REWRITER and len(numbers) == 1:
-            return int(numbers[0])
-    return None
 
 
 def _is_server(folder: Path, number: int) -> bool:

@@ -1,11 +1,14 @@
-"""What PostgreSQL's errors mean, in words."""
+"""What PostgreSQL's errors and notices mean."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable
 
+REWRITER = "copy_table_data"  # the function of the server that says what VACUUM FULL kept
 UNCHANGED = "nothing was changed"
 # By the start of the SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
 STATES = {
@@ -88,3 +91,16 @@ def words_of(error: Any, patience: float) -> str:
     if kind_of(error) is Unavailable:
         return f"{NO_SERVER} ({said})"
     return f"the gallery cannot be read or written ({said})"
+
+
+def rows_kept(said: Iterable[tuple[str, str]]) -> int | None:
+    """Return how many deleted rows a VACUUM FULL had to keep; None: not said.
+
+    said    the notices: the server's function that says it, and the detail, of which the first
+            line holds that number alone, in every language
+    """
+    for function, detail in said:
+        numbers = re.findall(r"\d+", detail.partition("\n")[0])
+        if function == REWRITER and len(numbers) == 1:
+            return int(numbers[0])
+    return None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sameplayer.errors import DataError, SettingError, import_extra
 from sameplayer.files import write_text
-from sameplayer.gallery.database import FILE, Database, SqliteDatabase
+from sameplayer.gallery.database import FILE, Database
+from sameplayer.gallery.sqlite import SqliteDatabase
 
 ADDRESS = "postgres.txt"
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
