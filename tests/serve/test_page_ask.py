@@ -93,7 +93,7 @@ def test_videos_are_told_from_pictures_by_their_first_bytes() -> None:
     assert not any(map(is_video, others))
 
 
-def test_a_question_that_the_page_kept_counts_among_those_answered(app, gallery) -> None:
+def test_a_question_that_the_page_kept_counts_and_its_chances_sum_to_one(app, gallery) -> None:
     flat = Likelihood(
         (0.0,) * sum(PARTS), 0.5, (0.0,) * 4, (1.0,) * 4, lowest=-1.0, highest=1.0, persons=10,
         same=1, others=1, encoder=gallery.settings.fingerprint,
@@ -106,6 +106,8 @@ def test_a_question_that_the_page_kept_counts_among_those_answered(app, gallery)
         files = [("pictures", ("x.jpg", picture(3)))]
         answer = browser.post(f"{here}/ask", data={"word": form_word}, files=files)
         assert answer.status_code == 200, answer.text
+        stated = [float(one) for one in re.findall(r"<b>([0-9.]+) %</b>", answer.text)]
+        assert stated == [50.0, 16.6, 16.6, 16.6]  # nobody, or one of three
         kept = browser.post(f"{answer.url.path}/0/keep", data={"word": form_word})
         question = kept.url.path.rsplit("/", 1)[1]
         said = {"word": form_word, "do": "nobody", "revision": word(kept.text, "revision")}

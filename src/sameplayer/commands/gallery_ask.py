@@ -93,23 +93,18 @@ def ask(
 
 def lines_of(name: str, answer: Answer) -> list[str]:
     """Return an answer as lines of text."""
-    sure = "uncalibrated" if answer.nobody is None else f"nobody we know {share(answer.nobody)}"
+    from sameplayer.gallery.records import percent
+
+    sure = "uncalibrated" if answer.nobody is None else f"nobody we know {percent(answer.nobody)}"
     kept = f", question {answer.question}" if answer.question else ""
     lines = [f"{name}: {sure}, of {answer.persons} persons{kept}"]
     for place, one in enumerate(answer.candidates, start=1):
-        chance = "" if one.probability is None else f"{share(one.probability):>8}"
+        chance = "" if one.probability is None else f"{percent(one.probability):>8}"
         lines.append(
             f"  {place}. {one.name:<30}{chance}  similarity {one.similarity:.3f}, "
             f"{one.pictures} pictures"
         )
     return lines
-
-
-def share(probability: float) -> str:
-    """Return a probability as a text that is never surer than it is."""
-    if 0.0005 <= probability <= 0.9995:
-        return f"{100 * probability:.1f} %"
-    return "under 0.1 %" if probability < 0.5 else "over 99.9 %"
 
 
 def _queries(

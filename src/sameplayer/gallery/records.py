@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -272,3 +273,13 @@ class Answer:
     persons: int
     known: float
     question: str | None = None
+
+
+def percent(probability: float) -> str:
+    """Return a probability as people read it: rounded down, so that those of one answer sum to 100.
+
+    What is not 0 is "under 0.1 %", and what is not 1 never 100 %.
+    """
+    if 0 < probability < 0.001:
+        return "under 0.1 %"
+    return f"{math.floor(round(1000 * probability, 6)) / 10:.1f} %"

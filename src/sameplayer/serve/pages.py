@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import UploadFile
 
+from sameplayer.gallery.records import percent
 from sameplayer.serve.bodies import in_turn
 from sameplayer.serve.guard import Needs, admit
 from sameplayer.serve.problems import Refused
@@ -29,7 +30,7 @@ templates = Environment(
     lstrip_blocks=True,
     extensions=["jinja2.ext.loopcontrols"],
 )
-templates.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+templates.filters["percent"] = percent
 templates.filters["day"] = lambda moment: (moment or "")[:10]
 templates.filters["minute"] = lambda moment: (moment or "")[:16].replace("T", " ")
 
