@@ -22,6 +22,7 @@ from .reading import read_crop as read_crop
 from .shirts import ShirtView as ShirtView
 from .shirts import draw_shirt as draw_shirt
 from .shirts import shirt_fonts as shirt_fonts
+from .shown import as_picture as as_picture
 from .sources import SOURCES as SOURCES
 from .sources import Source as Source
 from .sources import read_source as read_source
