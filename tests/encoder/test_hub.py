@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import close_session, constants
 
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.encoder.hub import hub_if_reached
@@ -26,6 +26,7 @@ def test_without_a_network_the_hub_is_tried_once(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waited for another try"))
+    close_session()  # another test may have opened it by a proxy
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.maps.score_cam import explain
+from sameplayer.maps.explanation import explain
 
 OFFLINE = ["person", "person-large", "colour", "small", "test_resnet", "levit_128s"]
 

@@ -163,7 +163,7 @@ def test_persons_are_compared_within_their_scope_only() -> None:
 def test_too_few_persons_to_fit_leave_the_probabilities_out() -> None:
     config = OpenSetConfig(enrolled=(4,), asked=(1,), draws=2, resamples=10)
     found = measure_open_set(drawn(14), config)
-    assert "expected 10 or more" in found.facts["uncalibrated"]
+    assert "needs at least 10 persons" in found.facts["uncalibrated"]
     assert set(found.galleries[0].scores) == {
         "rank-1", "TPIR at FPIR 1 %", "TPIR at FPIR 10 %", "OSCR"
     }  # fmt: skip
@@ -223,7 +223,7 @@ def test_the_page_without_probabilities_says_why(tmp_path: Path) -> None:
     config = OpenSetConfig(enrolled=(4,), asked=(1,), draws=1, resamples=5)
     write_open_set(tmp_path / "page.html", measure_open_set(drawn(14), config))
     text = (tmp_path / "page.html").read_text()
-    assert re.search("No probabilities:</b> .*expected 10 or more", text)
+    assert re.search("No probabilities:</b> .*needs at least 10 persons", text)
     assert text.count("data:image/png;base64,") == 1
 
 

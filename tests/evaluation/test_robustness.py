@@ -18,6 +18,7 @@ from sameplayer.data.harm import HARMS as HARMS_THERE_ARE
 from sameplayer.data.harmed import HarmedCrops
 from sameplayer.data.images import Picture
 from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation import Robustness, RobustnessConfig, measure_robustness, scores
 from sameplayer.evaluation.robustness import HarmedScore
@@ -56,11 +57,13 @@ class ByColour:
         return Embeddings(hues(pictures), crops, "colours")
 
 
-class Small:
-    """What ``embed`` wants of an encoder."""
+class Small(Encoder):
+    """An encoder of hues, without a network."""
 
-    spec = SimpleNamespace(architecture="small", weights="none")
     engine = "none"
+
+    def __init__(self) -> None:
+        self.spec = SimpleNamespace(architecture="small", weights="none")  # type: ignore[assignment]
 
     def prepare(self, picture: Picture) -> Picture:
         return picture
