@@ -16,7 +16,7 @@ def test_pictures_are_halved_only_where_enough_patches_are_left() -> None:
     sides = {128: 1, 208: 1, 224: 2}
     for side, expected in sides.items():
         tower = create_encoder("test_vit", pretrained=False, height=224, width=side)
-        why = explain(tower, A.picture, B.picture, clusters=2, check=False)
+        why = explain(tower, A.picture, B.picture, method="score-cam", clusters=2, check=False)
         assert why.facts["coarse"] == expected
     small = create_encoder("small", pretrained=False)
     why = explain(small, A.picture, B.picture, method="score-cam", clusters=2)

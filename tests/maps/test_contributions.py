@@ -11,8 +11,9 @@ import torch
 import sameplayer
 from sameplayer.data.images import Picture, decode
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.maps.contributions import _blurred, contributions
+from sameplayer.maps.contributions import contributions
 from sameplayer.maps.explanation import explain, usual_method
+from sameplayer.maps.method import blurred
 from tests.maps.map_helpers import A, B, images_and_target
 
 REAL = Path(sameplayer.__file__).parent / "data" / "real"
@@ -54,7 +55,7 @@ def test_what_a_place_of_person_adds_is_its_term_of_the_last_sums(person: Encode
         slopes = torch.where(before > 0, 1.0, network.bend.weight)
         weights = (slopes * target) @ network.head.weight / network.bend(before[None]).norm()
         terms = (weights[:, None, None] * network.gather.weight[:, 0] * grid).sum(dim=0)
-        blank = _blurred(image)[None]
+        blank = blurred(image)[None]
         maps = torch.nn.functional.relu(network.norm(network.stem(network.light(blank))))
         flat = network.stages(torch.nn.functional.max_pool2d(maps, 3, 2, 1))[0]
         terms -= (weights[:, None, None] * network.gather.weight[:, 0] * flat).sum(dim=0)
@@ -75,7 +76,7 @@ def test_parts_of_small_are_what_the_feature_loses_and_the_rest_is_what_stays() 
         seen: list[torch.Tensor] = []
         hook = stage.register_forward_hook(lambda layer, given, made: seen.append(made))
         row = encoder.features(image[None])[0]
-        encoder.features(_blurred(image)[None])
+        encoder.features(blurred(image)[None])
         hook.remove()
 
         def without(place: tuple[int | slice, int | slice]) -> float:
@@ -132,5 +133,5 @@ def test_transformers_and_coarse_grids_keep_score_cam(person: Encoder) -> None:
     usual = {
         name: usual_method(create_encoder(name, pretrained=False)) for name in ("test_vit", "small")
     }
-    assert usual == {"test_vit": "score-cam", "small": "score-cam"}
+    assert usual == {"test_vit": "occlusion", "small": "occlusion"}
     assert usual_method(person) == usual_method(load_encoder("colour")) == "contributions"

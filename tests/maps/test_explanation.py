@@ -108,7 +108,9 @@ def test_an_encoder_in_training_mode_is_not_explained() -> None:
 
 
 def test_facts_name_what_decided_the_map(vit: Encoder) -> None:
-    facts = explain(vit, A.picture, B.picture, channels=20, clusters=5, block=3).facts
+    facts = explain(
+        vit, A.picture, B.picture, method="score-cam", channels=20, clusters=5, block=3
+    ).facts
     assert facts == {
         "method": "score-cam", "block": 3, "layer": "blocks.3.norm1", "channels": 20,
         "passes": 5, "coarse": 1,

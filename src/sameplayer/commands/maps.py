@@ -14,8 +14,8 @@ class MapChoice:
     """How a map is made."""
 
     method: str | None = None
-    """contributions; score-cam; by gradients: grad-cam, legrad (ViTs); random: a control. None: the
-    usual one: contributions, or score-cam for transformers and coarse grids."""
+    """contributions; occlusion; score-cam; by gradients: grad-cam, legrad (ViTs); random: a
+    control. None: the usual one: contributions, or occlusion for transformers and coarse grids."""
     block: int | None = None
     """Block or stage whose channels are looked at, -1: the last; None: the usual one."""
     channels: int = 0

@@ -25,7 +25,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.own import ColourNetwork
 from sameplayer.errors import SettingError
 from sameplayer.maps.layers import choose, layer_name, layers_of, on_grid, watched
-from sameplayer.maps.method import BLUR, USUAL, ImageMap, MapSettings
+from sameplayer.maps.method import USUAL, ImageMap, MapSettings, blurred
 
 SOFT = 1 / 64  # standard deviation of the smoothing of a drawn colour part, of the input's height
 
@@ -73,8 +73,8 @@ def _network_parts(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Return (rows, columns) of one picture, and facts."""
     layers = layers_of(encoder)
-    blurred = _blurred(image)
-    views = [(image, blurred), (image.flip(2), blurred.flip(2))][: 1 + encoder.spec.mirror]
+    blank_of = blurred(image)
+    views = [(image, blank_of), (image.flip(2), blank_of.flip(2))][: 1 + encoder.spec.mirror]
     rows, grids, total = [], [], torch.zeros_like(target)
     place = -1
     for shown, _ in views:
@@ -136,10 +136,3 @@ def drawn(parts: Parts, image: Tensor) -> np.ndarray:
 
 def _soft(values: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), max(values.shape[0] * SOFT, 0.5)))
-
-
-def _blurred(image: Tensor) -> Tensor:
-    """Return a normalised image (3, h, w) without anything to recognise."""
-    plain = np.ascontiguousarray(image.detach().float().permute(1, 2, 0).cpu().numpy())
-    soft = cv2.GaussianBlur(plain, (0, 0), max(plain.shape[:2]) * BLUR)
-    return torch.from_numpy(soft).permute(2, 0, 1).to(image)

@@ -25,6 +25,7 @@ from sameplayer.maps.deletion import MapCheck, check_map, random_map
 from sameplayer.maps.gradients import grad_cam, legrad
 from sameplayer.maps.layers import FINE, grid_shape, layers_of, watched
 from sameplayer.maps.method import CLUSTERS, ImageMap, MapMethod, MapSettings
+from sameplayer.maps.occlusion import occlusion
 from sameplayer.maps.score_cam import score_cam
 
 
@@ -80,9 +81,10 @@ def explain(
     """Show what in each of two crops matches the other: pictures, each as ``as_picture`` takes it.
 
     encoder       Encoder, or what ``load_encoder`` takes
-    method        a name in ``MAPS``: "contributions"; "score-cam", a pass for each group of
-                  channels; "grad-cam" or, for ViTs, "legrad": gradients, two passes; "random", a
-                  control. Or a MapMethod of your own. None: ``usual_method``
+    method        a name in ``MAPS``: "contributions"; "occlusion", two passes for each window;
+                  "score-cam", one for each group of channels; "grad-cam" or, for ViTs, "legrad":
+                  gradients, two passes; "random", a control. Or a MapMethod of your own. None:
+                  ``usual_method``; Score-CAM for its settings where that would be occlusion
     block         which transformer block or stage, from the front or, negative, from the end; None:
                   for contributions the last one; else the last with at least 7 places along its
                   shorter side; LeGrad takes all blocks from this one on, None: all
@@ -94,7 +96,7 @@ def explain(
                   padding, see docs/explain.md for what it costs; 1: at full size, as published;
                   None: 2, but 1 for a ViT of few patches. A network that takes one size only is
                   scored at that
-    half          Score-CAM: bfloat16, for a GPU
+    half          Score-CAM, occlusion: bfloat16, for a GPU
     check         test each map, which embeds seven changed pictures for it
     order         of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
 
@@ -107,6 +109,8 @@ def explain(
     encoder = as_encoder(encoder)
     own = Encoder(own_layers(encoder.model), encoder.spec, encoder.log_scale.item())
     name = usual_method(own) if method is None else method
+    if method is None and name == "occlusion" and {block, channels, coarse} != {None}:
+        name = "score-cam"  # which these are settings of
     settings = MapSettings(block, channels, clusters, coarse, batch_size, half)
     pictures = [as_picture(a, order), as_picture(b, order)]
     why, rows = _explained(own, pictures, name, settings)
@@ -144,7 +148,7 @@ def _explained(
 
 
 def usual_method(encoder: Encoder) -> str:
-    """Return the method for an encoder: "contributions", or "score-cam" where that shows little.
+    """Return the method for an encoder: "contributions", or "occlusion" where that shows little.
 
     The last attention of a transformer mixes its places, so that none has a share of its own; and a
     last grid of fewer than ``FINE`` places along a side is too coarse.
@@ -153,13 +157,13 @@ def usual_method(encoder: Encoder) -> str:
         return "contributions"
     blocks = getattr(encoder.model, "blocks", ())
     if len(blocks) and all(hasattr(block, "norm1") for block in blocks):
-        return "score-cam"
+        return "occlusion"
     blank = np.zeros((1, encoder.spec.height, encoder.spec.width, 3), np.uint8)
     image = encoder.normalise(torch.from_numpy(blank))[0]
     with torch.no_grad(), watched(layers_of(encoder)) as seen:
         encoder.features(image[None])
     grid = grid_shape(encoder, seen[-1], image)
-    return "contributions" if grid is not None and min(grid) >= FINE else "score-cam"
+    return "contributions" if grid is not None and min(grid) >= FINE else "occlusion"
 
 
 def on_picture(values: np.ndarray, picture: Picture, fit: str = "letterbox") -> np.ndarray:
@@ -205,6 +209,7 @@ def _random(encoder: Encoder, image: Tensor, target: Tensor, settings: MapSettin
 
 MAPS: dict[str, MapMethod] = {
     "contributions": contributions,
+    "occlusion": occlusion,
     "score-cam": score_cam,
     "grad-cam": grad_cam,
     "legrad": legrad,

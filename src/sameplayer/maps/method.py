@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 from sameplayer.encoder.encoder import Encoder
@@ -60,3 +62,10 @@ MapMethod = Callable[[Encoder, Tensor, Tensor, MapSettings], ImageMap]
 """From an encoder in evaluation mode, one normalised image (3, h, w), the unit feature (d,) of the
 other picture and the settings to the map of the image. The feature is the network's, without
 colours; where the encoder joins the feature of the mirrored picture, it is of both."""
+
+
+def blurred(image: Tensor) -> Tensor:
+    """Return a normalised image (3, h, w) without anything to recognise."""
+    plain = np.ascontiguousarray(image.detach().float().permute(1, 2, 0).cpu().numpy())
+    soft = cv2.GaussianBlur(plain, (0, 0), max(plain.shape[:2]) * BLUR)
+    return torch.from_numpy(soft).permute(2, 0, 1).to(image)
