@@ -67,6 +67,15 @@ def few(league: sp.Crops) -> sp.Crops:
         (lambda crops: ENCODER.embed(PICTURE), r"write \[picture\]"),
         (lambda crops: ENCODER.embed("a.jpg"), r"write \[picture\]"),
         (lambda crops: sp.read_jersey_number(PICTURE), r"write \[picture\]"),
+        (lambda crops: sp.read_crops(crops), r"read_crops takes .* found \(Crops\)"),
+        (lambda crops: sp.load_embeddings([1]), r"load_embeddings takes .* found \(list\)"),
+        (lambda crops: sp.open_gallery(None), r"open_gallery takes .* found \(NoneType\)"),
+        (lambda crops: sp.create_gallery(ENCODER, "G", purpose="x"), r"found \(Encoder, str\)"),
+        (lambda crops: sp.fuse(crops), r"fuse takes .* found \(Crops\)\. For rankings"),
+        (lambda crops: sp.fuse([np.eye(2)], [1]), r"method is \[1\]; expected one of"),
+        (lambda crops: sp.load_encoder("colour", device=None), "device is of type NoneType"),
+        (lambda crops: sp.embed(ENCODER, crops, batch_size="8"), "batch_size is of type str"),
+        (lambda crops: sp.explain(ENCODER, PICTURE, PICTURE, method=3), "method is of type int"),
     ],
 )
 def test_arguments_of_other_types_are_refused_with_what_is_taken(
@@ -74,6 +83,19 @@ def test_arguments_of_other_types_are_refused_with_what_is_taken(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         call(few)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("purpose", None), ("purpose", b"x"), ("retention", "365d"), ("basis", 3), ("known", "half")],
+)
+def test_a_gallery_is_not_made_with_settings_of_other_types(
+    setting: str, value: Any, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"purpose": "test", setting: value}
+    with pytest.raises(ConfigError, match=f"{setting} is of type {type(value).__name__}"):
+        sp.create_gallery(tmp_path / "G", "colour", **settings)
+    assert not (tmp_path / "G").exists()
 
 
 def test_paths_and_names_stand_for_crops_and_encoders(few: sp.Crops, tmp_path: Path) -> None:

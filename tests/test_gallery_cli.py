@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -54,10 +55,26 @@ def test_enrol_and_ask(
     answers = json.loads(out.read_text())
     with open_gallery(club) as opened:
         names = {one.id: one.name for one in opened.persons()}
-    assert len(answers) == 8
+    assert len({one["asked"] for one in answers}) == len(answers) == 8
     assert all(one["candidates"][0]["person"] in names for one in answers)
     assert all(one["pictures"] > 1 for one in answers)
     assert not any(one["question"] for one in answers)  # the gallery has these pictures already
+
+
+def test_an_answer_names_the_track_or_the_box_that_it_is_about(
+    club: Path, persons: Path, tmp_path: Path
+) -> None:
+    assert main(["gallery", "enrol", str(club), str(persons)]) == 0
+    image = str(persons.parent / pd.read_csv(persons)["image"].iat[0])
+    table = pd.DataFrame({"image": image, "sequence": ["3", "4"], "left": [0, 5], "top": [0, 6]})
+    table.assign(width=9, height=20).to_csv(tmp_path / "two.csv", index=False)
+    asked = []
+    for words in ([], ["--track"]):
+        out = tmp_path / "answers.json"
+        line = ["gallery", "ask", str(club), str(tmp_path / "two.csv"), *words]
+        assert main([*line, "--json", str(out)]) == 0
+        asked.append([one["asked"].removeprefix(image) for one in json.loads(out.read_text())])
+    assert asked == [[", box at 0, 0", ", box at 5, 6"], [", sequence 3", ", sequence 4"]]
 
 
 def test_every_verb_that_shows_persons_is_a_look(club: Path, persons: Path) -> None:

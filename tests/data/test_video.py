@@ -315,6 +315,11 @@ def test_a_stream_whose_time_starts_again_is_counted(videos: Path) -> None:
     assert [number_in(opened.read(number)) for number in (3, 100, 62, 1, 120)] == [3, 40, 2, 1, 60]
 
 
+def test_frames_of_one_time_are_timed_by_the_rate_of_the_stream(tmp_path: Path) -> None:
+    video = open_video(write_video(tmp_path / "one.mp4", stamps=[0] * 30, frames=30))
+    np.testing.assert_allclose(video.times, np.arange(30) / 25)
+
+
 @pytest.mark.parametrize("fps", [0, -1, float("nan")])
 def test_a_rate_that_is_none_is_a_wrong_setting(videos: Path, fps: float) -> None:
     with pytest.raises(SettingError, match="fps is"):

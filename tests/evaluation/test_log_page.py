@@ -170,6 +170,19 @@ def test_the_last_word_on_a_pair_counts_and_a_row_can_be_taken_out(
     assert rows_of(page, tmp_path) == []
 
 
+def test_a_correction_is_confirmed_where_it_is_made(page: Page) -> None:
+    told = page.locator("#told")
+    page.click("rect[data-a='7']")
+    page.fill("#shown input", "blue 00")
+    page.click("#shown button:text-is('is')")
+    assert told.inner_text() == "1 correction, not saved yet. The last: 7 is blue 00"
+    seen = told.evaluate("one => one.getBoundingClientRect().bottom <= innerHeight")
+    assert seen
+    assert page.evaluate("scrollY") == 0
+    page.click("#undo")
+    assert told.inner_text() == "0 corrections left."
+
+
 def test_an_unsure_one_is_named_by_a_button_and_odd_names_survive(
     page: Page, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,17 @@ def test_log_writes_the_log_its_page_and_what_is_asked_for(
     assert f"page: {out / 'report.html'}" in shown
     assert len(load_log(out)) == 8
     assert check_crops(read_crops(out / "crops.csv")) == []
+
+
+def test_a_log_without_anybody_known_is_whole_but_for_the_crops(
+    run: Callable[..., int], told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told.log = replace(told.log, appearances=told.log.appearances.assign(name=None, number=None))
+    assert run("--annotate", "True", "--crops", "True") == 2
+    shown = capsys.readouterr()
+    assert "Nobody in the log has a name or a number" in shown.err
+    assert f"page: {tmp_path / 'LOG' / 'report.html'}" in shown.out
+    assert (tmp_path / "LOG" / "annotated" / "left.mp4").is_file()
 
 
 def test_a_correction_is_kept_and_holds_in_every_later_run(

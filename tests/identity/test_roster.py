@@ -73,6 +73,14 @@ def test_rosters_as_clubs_have_them_are_read(tmp_path: Path, text: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;;;\n"])
+def test_a_first_line_may_name_the_separator(tmp_path: Path, first: str) -> None:
+    path = _written(tmp_path, "")
+    path.write_text(f"{first}Club;N°;Player\nReds;7;Ana, the elder\n", encoding="utf-16")
+    (player,) = read_roster(path).players
+    assert (player.team, player.number, player.name) == ("Reds", "7", "Ana, the elder")
+
+
 def test_the_team_may_be_left_out_where_there_is_one(tmp_path: Path) -> None:
     assert read_roster(_written(tmp_path, "number,name\n7,Ana\n00,Bo\n")).teams == ("roster",)
 

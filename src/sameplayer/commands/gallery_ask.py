@@ -15,6 +15,7 @@ from sameplayer.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from sameplayer.gallery.records import Answer
 
@@ -127,6 +128,16 @@ def _queries(
     for row, key in enumerate(keys):
         groups.setdefault(int(key), []).append(row)
     return [
-        (str(crops.table["image"].iat[rows[0]]), [crops.read(row) for row in rows])
+        (_called(crops.table, rows[0], by if track else []), [crops.read(row) for row in rows])
         for rows in groups.values()
     ]
+
+
+def _called(table: pd.DataFrame, row: int, by: list[str]) -> str:
+    """Return a row's image, with what tells it from others of one frame: the track, or the box."""
+    track = [f"{name} {table[name].iloc[row]!s}" for name in by if table[name].notna().iat[row]]
+    box = []
+    if not track and table["left"].notna().iat[row]:
+        left, top = (float(table[name].iloc[row]) for name in ("left", "top"))
+        box = [f"box at {left:.0f}, {top:.0f}"]
+    return ", ".join([str(table["image"].iat[row]), *track, *box])

@@ -84,6 +84,7 @@ def log(
         shown: What is made of it.
     """
     from sameplayer.identity.corrections import add_corrections
+    from sameplayer.identity.crops_table import player_crops
     from sameplayer.identity.exports import check_export
     from sameplayer.identity.log_files import save_log
     from sameplayer.identity.match import identify_players, look_with
@@ -120,6 +121,8 @@ def log(
     _write_all(made, out, shown, encoder, reader)
     print(lines_shown(summary(made)))
     print(f"page: {out / 'report.html'}")
+    if shown.crops:  # last, since a log in which nobody is known has none
+        player_crops(made, out / "crops.csv")
 
 
 def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> None:
@@ -225,7 +228,6 @@ def _by_camera(
 def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: Any) -> None:
     from sameplayer.evaluation.log_page import write_log_page
     from sameplayer.identity.annotate import annotated_video
-    from sameplayer.identity.crops_table import player_crops
     from sameplayer.identity.export_mot import camera_files
     from sameplayer.identity.exports import export_log
 
@@ -239,8 +241,6 @@ def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: A
             reader=reader,
             progress=advance,
         )
-    if shown.crops:
-        player_crops(made, out / "crops.csv")
     if shown.annotate:
         with stages() as tell:
             for camera in made.cameras:

@@ -16,6 +16,8 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 """How a text begins that a spreadsheet takes for a formula, however often it was guarded."""
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 SEPARATORS = (",", ";", "\t")
+NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*\r?\n", re.IGNORECASE)
+"""A first line that names the separator for spreadsheets, "sep=;"."""
 EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 
 
@@ -43,8 +45,9 @@ def read_text_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
     columns    that are expected, for the words of an error
 
-    Commas, semicolons or tabs between the cells; UTF-8, UTF-16 or Windows-1252; the apostrophes of
-    ``guarded`` are taken back. Raises DataError for an Excel file and for what is no table.
+    Commas, semicolons or tabs between the cells, or what a first line such as "sep=|" names; UTF-8,
+    UTF-16 or Windows-1252; the apostrophes of ``guarded`` are taken back. Raises DataError for an
+    Excel file and for what is no table.
     """
     try:
         content = path.read_bytes()
@@ -56,8 +59,10 @@ def read_text_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         )
     try:
         text = _decoded(content)
+        named = NAMED.match(text)
+        text = text[named.end() :] if named else text
         head = text.lstrip("\r\n").partition("\n")[0]
-        separator = max(SEPARATORS, key=head.count)
+        separator = named[1] if named else max(SEPARATORS, key=head.count)
         table = pd.read_csv(
             StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""],
             skipinitialspace=True,

@@ -35,7 +35,7 @@ from sameplayer.data.columns import BOX, SCOPES, TEXT, frozen, normalised, refus
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import Box, read_crop
 from sameplayer.data.roles import ALIASES, checked_roles, with_usual_columns
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, refuse_other_types
 from sameplayer.files import whole_file, write_text
 
 
@@ -206,6 +206,7 @@ def read_crops(path: str | Path) -> Crops:
     any other file of that name is refused, since it may be such a file that was damaged. Raises
     MissingFile, or DataError for what is no such table.
     """
+    refuse_other_types("read_crops", path=(path, (str, Path)))
     path = Path(path)
     if not path.is_file():
         raise MissingFile(f"{path}: no such table; expected a .csv or .parquet file.")

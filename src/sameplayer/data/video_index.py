@@ -13,6 +13,7 @@ import numpy as np
 from sameplayer.data.images import refuse_pixels
 from sameplayer.errors import DataError, import_extra
 
+FASTEST = 300  # frames a second that a camera takes
 PROBED = 8  # frames decoded to see whether the packets' stamps are the frames'
 
 
@@ -33,7 +34,7 @@ def read_index(path: Path) -> Index:
     """Take the stamps of the packets, or of all decoded frames where the two do not agree."""
     with open_source(path) as source:
         stream = source.streams.video[0]
-        unit, rate = float(stream.time_base), float(stream.average_rate or 25)
+        unit, rate = float(stream.time_base), _rate(stream)
         stamps, keys = _packet_stamps(source)
     with open_source(path) as source:
         probe = [frame.pts for frame in islice(decoded(source), PROBED)]
@@ -49,6 +50,15 @@ def read_index(path: Path) -> Index:
             return Index(None, np.zeros(0, np.int64), np.arange(len(all_frames)) / rate)
         stamps, keys = known, known[[key for _, key in all_frames]]
     return Index(stamps, np.flatnonzero(np.isin(stamps, keys)), (stamps - stamps[0]) * unit)
+
+
+def _rate(stream: Any) -> float:
+    """Return the frames a second by which frames are timed that can only be counted.
+
+    The average is of the stamps, so where those are all alike it is of no camera.
+    """
+    rates = (float(rate or 0) for rate in (stream.average_rate, stream.guessed_rate))
+    return next((rate for rate in rates if 0 < rate <= FASTEST), 25.0)
 
 
 def _packet_stamps(source: Any) -> tuple[np.ndarray | None, np.ndarray]:

@@ -19,6 +19,8 @@ def pick_device(name: str = "auto") -> torch.device:
 
     Raises SettingError for another name, and for a device that this machine has not.
     """
+    if not isinstance(name, str):
+        raise SettingError("device", f"of type {type(name).__name__}", EXPECTED)
     if name == "auto":
         if torch.cuda.is_available():
             name = "cuda"

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from sameplayer.data.crops import Crops
-from sameplayer.errors import DataError, MissingFile, RankingError
+from sameplayer.errors import DataError, MissingFile, RankingError, refuse_other_types
 from sameplayer.files import whole_file
 
 FORMAT = "sameplayer embeddings 1"
@@ -87,6 +87,7 @@ def load_embeddings(path: str | Path, fingerprint: str | None = None) -> Embeddi
 
     Raises MissingFile, DataError for a foreign or damaged file, RankingError for a stale one.
     """
+    refuse_other_types("load_embeddings", path=(path, (str, Path)))
     path = Path(path)
     header, parts = _read_parts(path)
     if header.get("format") != FORMAT or set(parts) != {"vectors", "table"}:

@@ -95,5 +95,8 @@ def passes(prepared: Sequence[Picture], device: torch.device) -> Iterator[np.nda
 
 def check_batch_size(batch_size: int) -> None:
     """Raise SettingError unless a batch holds one picture or more."""
+    if not isinstance(batch_size, (int, np.integer)):
+        found = f"of type {type(batch_size).__name__}"
+        raise SettingError("batch_size", found, "a whole number, 1 or more")
     if batch_size < 1:
         raise SettingError("batch_size", batch_size, "1 or more")

@@ -46,10 +46,11 @@ def link_groups(log: PlayerLog) -> list[LinkGroup]:
     least = _several(joined, SHOWN["least"])
     surest = _several(joined.drop(least.index)[::-1], SHOWN["surest"])
     told = (
-        ("least", "The least sure links", "Joined, with the least to say for it.", least),
-        ("surest", "The surest links", "Joined, and most speaks for it.", surest),
+        ("least", "The least sure links",
+         "Taken for one person on the weakest evidence: please check these.", least),
+        ("surest", "The surest links", "Taken for one person on the strongest evidence.", surest),
         ("apart", "Likeliest pairs that were not joined",
-         "Perhaps one person; something else spoke against it.", _several(apart, SHOWN["apart"])),
+         "Perhaps one person, but something spoke against it.", _several(apart, SHOWN["apart"])),
     )  # fmt: skip
     groups = [LinkGroup(key, title, words, _links(log, rows)) for key, title, words, rows in told]
     return [group for group in groups if group.links]

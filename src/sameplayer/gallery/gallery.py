@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sameplayer.errors import MissingFile, RankingError
+from sameplayer.errors import MissingFile, RankingError, refuse_other_types
 from sameplayer.files import whole_folder
 from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.history import Change, Event, iso, note
@@ -234,6 +234,8 @@ def create_gallery(
     from sameplayer.encoder.encoder import Encoder as Kind
     from sameplayer.encoder.encoder import load_encoder
 
+    kinds = Kind, str, Path
+    refuse_other_types("create_gallery", folder=(folder, (str, Path)), encoder=(encoder, kinds))
     own = encoder if isinstance(encoder, Kind) else load_encoder(encoder)
     named = "" if isinstance(encoder, Kind) else lasting_name(encoder)
     settings = check_settings(
@@ -263,6 +265,7 @@ def open_gallery(
 
     Raises MissingFile, DataError for what is no gallery, RankingError for another encoder.
     """
+    refuse_other_types("open_gallery", folder=(folder, (str, Path)))
     if not Path(folder).is_dir():
         raise MissingFile(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"

@@ -35,6 +35,15 @@ def check_settings(settings: Settings) -> Settings:
     """
     from sameplayer.encoder.calibration import check_prior
 
+    for name, kinds, expected in (
+        ("purpose", str, "what the gallery is for, in words"),
+        ("retention", (int, type(None)), "days, 1 or more; None: without limit"),
+        ("basis", (str, type(None)), "words; None: no basis of its own"),
+        ("known", (int, float), "a share over 0 and below 1"),
+    ):
+        value = getattr(settings, name)
+        if not isinstance(value, kinds):
+            raise SettingError(name, f"of type {type(value).__name__}", expected)
     if not settings.purpose.strip():
         raise SettingError("purpose", "empty", "what the gallery is for, in words")
     if settings.retention is not None and settings.retention < 1:

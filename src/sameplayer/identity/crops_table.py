@@ -20,14 +20,16 @@ def player_crops(
     """Write the crops of each known player as a crop table (.csv or .parquet), and return it.
 
     Known is who has a name or a number. "white unknown 3" is somebody else in every log, and may
-    be a player who has a number elsewhere in this one, so such identities are left out.
+    be a player who has a number elsewhere in this one, so such identities are left out. The white 9
+    of another match may be somebody else, too: a number without a name is a person of this match.
 
     sure_only    leave out the appearances that are not sure
     most         crops of one appearance, spread over its time
 
     A row a crop: image is a frame of a camera's video such as match.mp4#12, with the box in it;
-    person is the identity, within the whole set; sequence an appearance; role "train"; and camera,
-    frame, team, number, game. Raises DataError where no crop is left or the table cannot be
+    person is the name, within the whole set, or such as "white 9 of week2/left"; game the match, by
+    the first video and its folder; sequence an appearance; role "train"; and camera, frame, team,
+    number. Raises DataError where no crop is left or the table cannot be
     written, SettingError.
     """
     if most < 1:
@@ -46,6 +48,7 @@ def player_crops(
     boxes = boxes.sort_values(["appearance", "frame"], kind="stable", ignore_index=True)
     chosen = boxes.iloc[_spread(boxes["appearance"].to_numpy(), most)]
     folder = out.parent.resolve()
+    match = _match(log)
     videos = {one.name: os.path.relpath(one.video.resolve(), folder) for one in log.cameras}
     table = pd.DataFrame(
         {
@@ -53,12 +56,12 @@ def player_crops(
                 f"{videos[camera]}#{frame}"
                 for camera, frame in zip(chosen["camera"], chosen["frame"], strict=True)
             ],
-            "person": chosen["identity"],
+            "person": chosen["name"].fillna(chosen["identity"] + f" of {match}"),
             "role": "train",
             "sequence": chosen["appearance"].astype(str),
             "frame": chosen["frame"],
             "camera": chosen["camera"],
-            "game": log.cameras[0].name,
+            "game": match,
             "team": chosen["team"],
             "number": chosen["number"],
             **{name: chosen[name] for name in ("left", "top", "width", "height")},
@@ -67,6 +70,13 @@ def player_crops(
     crops = Crops(table, folder, None, "table")
     write_crops(crops, out)
     return crops
+
+
+def _match(log: PlayerLog) -> str:
+    """Return what tells a match from others: its first camera, after the folder of the video."""
+    first = log.cameras[0]
+    folder = first.video.resolve().parent.name
+    return f"{folder}/{first.name}" if folder else first.name
 
 
 def _spread(ids: np.ndarray, most: int) -> np.ndarray:

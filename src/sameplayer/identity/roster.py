@@ -15,11 +15,13 @@ NEEDED = ("team", "number", "name")
 COLUMNS = (*NEEDED, "colour", "role")
 ALIASES = {
     "team": ("club", "squad"),
-    "number": ("no", "nr", "num", "#", "shirt", "shirt number", "jersey", "jersey number"),
+    "number": (
+        "no", "nr", "num", "n°", "nº", "№", "#", "shirt", "shirt number", "jersey", "jersey number",
+    ),
     "name": ("player", "player name", "full name"),
     "colour": ("color", "kit"),
     "role": ("position",),
-}
+}  # fmt: skip
 """Column -> other names that rosters give it; letters' case, dots and dashes do not count."""
 OFFICIALS = ("coach", "referee", "umpire", "official", "trainer", "manager", "staff", "physio",
              "doctor")  # fmt: skip

@@ -19,7 +19,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.inference import own_layers
 from sameplayer.encoder.own import ColourNetwork
-from sameplayer.errors import ConfigError, did_you_mean, refuse_other_types
+from sameplayer.errors import ConfigError, SettingError, did_you_mean, refuse_other_types
 from sameplayer.maps.contributions import Parts, colour_parts, contributions, drawn
 from sameplayer.maps.deletion import MapCheck, check_map, random_map
 from sameplayer.maps.gradients import grad_cam, legrad
@@ -219,6 +219,9 @@ MAPS: dict[str, MapMethod] = {
 
 def _find_method(method: str | MapMethod) -> MapMethod:
     if not isinstance(method, str):
+        if not callable(method):
+            expected = f"a function, or one of {', '.join(MAPS)}"
+            raise SettingError("method", f"of type {type(method).__name__}", expected)
         return method
     if method not in MAPS:
         hint = did_you_mean(method, MAPS)

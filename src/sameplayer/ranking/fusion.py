@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from sameplayer.errors import RankingError, SettingError
+from sameplayer.errors import RankingError, SettingError, refuse_other_types
 
 if TYPE_CHECKING:
     from sameplayer.ranking.ranking import Ranking
@@ -66,6 +66,8 @@ def fuse(
     Raises RankingError for matrices that do not fit each other, are not finite, or run the other
     way round (similarities by mistake), SettingError for an unknown name or a value out of range.
     """
+    advice = "For rankings there is fuse_rankings."
+    refuse_other_types("fuse", advice, distances=(distances, (list, tuple, np.ndarray)))
     fusion = _chosen("method", method, FUSIONS)
     normalisation = _chosen("normalise", normalise, NORMALISATIONS)
     _check_top(top)
@@ -198,7 +200,7 @@ NORMALISATIONS: dict[str, Normalisation] = {
 def _chosen(setting: str, choice: str | Choice, known: dict[str, Choice]) -> Choice:
     if callable(choice):
         return choice
-    if choice not in known:
+    if not isinstance(choice, str) or choice not in known:
         raise SettingError(setting, repr(choice), f"one of {', '.join(known)}")
     return known[choice]
 
