@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import SettingError
+from sameplayer.gallery import audit_state
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.audit import accept, verify, write_events
 from sameplayer.gallery.changes import merge, reject, rename, restrict
@@ -244,6 +245,22 @@ def test_a_missing_and_a_foreign_picture_are_found(gallery) -> None:
     wrong = _wrong(gallery)
     assert f"picture {key}: its file is gone" in wrong
     assert f"{'f' * 32}.jpg: a file of no picture" in wrong
+
+
+def test_a_picture_that_comes_during_the_audit_is_no_foreign_file(gallery, monkeypatch) -> None:
+    on_its_way, done = "e" * 32, "f" * 32
+    gallery.files.write({on_its_way: b"picture", done: b"picture"})  # seen by the first listing
+    real = audit_state._rows
+
+    def rows(given, table: str, columns: str):
+        yield from real(given, table, columns)
+        if columns == "id, file" and not given.files.on_their_way():
+            given.files.journal([on_its_way])
+            _run(given, "INSERT INTO picture (id, state, digest, file, high, wide, quality, added) "
+                 "VALUES (?, 'kept', 'x', '.jpg', 1, 1, 1, 'x')", done)  # fmt: skip
+
+    monkeypatch.setattr(audit_state, "_rows", rows)
+    assert "a file of no picture" not in _wrong(gallery)
 
 
 def test_the_events_as_a_table_hold_no_name(gallery, tmp_path) -> None:

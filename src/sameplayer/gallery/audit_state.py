@@ -111,20 +111,36 @@ def wrong_files(gallery: Gallery) -> list[str]:
     """Compare the folder's files with the rows; what changes meanwhile is looked at twice."""
     files = gallery.files
     there = {path for path in files.folder.rglob("*") if not path.is_dir()}
-    journals = {path for path in there if files.is_journal(path)}
-    known = {files.path(key) for path in journals for key in files.named(path)}
     rows = [key for part in _rows(gallery, "picture", "id, file") for key, file in part if file]
-    known.update(files.path(key) for key in rows)
+    foreign = _of_no_picture(gallery, there.difference(files.path(key) for key in rows))
     missing = [key for key in sorted(rows) if files.path(key) not in there and _lost(gallery, key)]
     own = {gallery.folder / KEY, gallery.folder / ADDRESS, files.folder, *gallery.database.own()}
     beside = {path for path in gallery.folder.iterdir() if not MARKER.fullmatch(path.name)}
     return [
         *(f"picture {key}: its file is gone" for key in missing),
         *(f"{path.relative_to(gallery.folder)}: a file of no picture"
-          for path in sorted(there - known - journals) if path.exists()),
+          for path in sorted(foreign)),
         *(f"{path.name}: no part of the gallery; it may be a copy of what is in it"
           for path in sorted(beside - own)),
     ]  # fmt: skip
+
+
+def _of_no_picture(gallery: Gallery, paths: set[Path]) -> list[Path]:
+    """Return the files that belong to no picture, nor to a change that is on its way.
+
+    A change keeps a journal, then writes files, then rows, and ends the journal last; one that
+    deletes ends it after the files. So journals are looked at first, and the files themselves last.
+    """
+    files = gallery.files
+    coming = files.on_their_way()
+    sql = "SELECT 1 FROM picture WHERE id = ? AND file IS NOT NULL"
+    with gallery.database.read() as cursor:
+        found = [
+            path for path in paths - coming
+            if not files.is_journal(path)
+            and not (files.path(path.stem) == path and cursor.one(sql, path.stem))
+        ]  # fmt: skip
+    return [path for path in found if path.exists()]
 
 
 def open_to_others(gallery: Gallery) -> list[str]:
