@@ -207,7 +207,10 @@ def test_what_is_accepted_is_right_from_then_on(made: Path, tmp_path: Path) -> N
         _run(gallery, "UPDATE person SET basis = ? WHERE name = 'Ann'", "none")
         accept(gallery, actor="me")
         assert verify(gallery).wrong == ()
-        assert history(gallery, most=1)[0].kind == "seal"
+        event = history(gallery, most=1)[0]
+        assert event.kind == "seal"
+        note = f"note: event {event.seq}, by me, {event.at}: all was taken as right as it was then"
+        assert note in str(verify(gallery))
 
 
 def test_a_gallery_of_the_format_before_is_sealed_when_it_is_opened(

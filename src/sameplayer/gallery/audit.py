@@ -33,7 +33,8 @@ class Verified:
     head         number and hash of the last one: keep it elsewhere, and give it to ``verify``
     wrong        what is not as it must be, in words
     unfinished   what was stopped and will be finished, in words: no damage
-    notes        what else is to be known, in words: a clock that was behind, an open folder
+    notes        what else is to be known, in words: a clock that was behind, an open folder, a time
+                 at which everything was taken as right
     """
 
     events: int
@@ -69,7 +70,7 @@ def verify(gallery: Gallery, head: str | None = None) -> Verified:
             f"{one.key} is deleted, but not finished: forget {one.key} again"
             for one in unfinished(gallery, cursor)
         ]
-        notes = _clock(cursor)
+        notes = [*_clock(cursor), *_taken_as_right(cursor)]
     wrong += wrong_files(gallery)
     wrong += broken_seals(gallery)
     wrong += wrong_means(gallery)
@@ -156,6 +157,16 @@ def _untold(cursor: Cursor) -> list[str]:
     if count == said:
         return []
     return [f"{count} events have lost their detail, but only {said} by forgetting a person"]
+
+
+def _taken_as_right(cursor: Cursor) -> list[str]:
+    """Say when everything was sealed as it was, by ``accept`` or by a version with seals."""
+    rows = cursor.rows("SELECT seq, actor, at FROM event WHERE kind = 'seal' ORDER BY seq")
+    return [
+        f"event {seq}, by {actor or 'nobody named'}, {at}: all was taken as right as it was then; "
+        "what was changed by other means before is not found"
+        for seq, actor, at in rows
+    ]
 
 
 def _emptied(detail: str) -> int:
