@@ -26,6 +26,8 @@ COMPOSED = unicodedata.normalize("NFC", "José Núñez")
         ("Ann", "A\u00adnn\u200e"),  # soft hyphen, mark of direction
         ("علی رضا", "علی\u200c رضا"),  # zero-width non-joiner
         ("葛", "葛\U000e0100"),  # a variant of one character
+        ("Ann Lee", "Ann\u3164Lee\u2800"),  # a filler of Hangul and a blank of Braille
+        ("Ann", "\uffa0Ann\u17b4\u180b\u1160"),  # what shows nothing in any script
     ],
 )
 def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
@@ -46,7 +48,20 @@ def test_a_name_is_shown_as_it_was_written_but_composed_and_without_strays() -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["", " \u200b ", "\u200c", "A\x1b[2Jnn", "A\x00", "\u202eAnn", "A" * 201, "\ud800"]
+    "name",
+    [
+        "",
+        " \u200b ",
+        "\u200c",
+        "\u3164",
+        "\u2800 \u115f",
+        "\ufe0f",
+        "A\x1b[2Jnn",
+        "A\x00",
+        "\u202eAnn",
+        "A" * 201,
+        "\ud800",
+    ],
 )
 def test_what_is_not_a_name_is_refused(name: str) -> None:
     with pytest.raises(DataError, match="is not a name"):

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.errors import SettingError
+from sameplayer.errors import DataError, SettingError
+from sameplayer.gallery import audit_state
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.audit import accept, verify, write_events
 from sameplayer.gallery.changes import merge, reject, rename, restrict
@@ -110,7 +111,31 @@ BY_HAND = {
     "a row and its seal": "DELETE FROM suppressed; DELETE FROM seal WHERE unit = 'suppressed'",
     "a seal of before": "UPDATE seal SET mac = '0:1:x:1:x' WHERE unit = 'head'",
     "all seals": "DELETE FROM seal",
+    "a foreign seal": "INSERT INTO seal VALUES ('undone', 'x', '0')",
+    "a trigger": "CREATE TRIGGER free AFTER UPDATE OF revision ON person BEGIN "
+    "UPDATE person SET consent = 'given' WHERE id = NEW.id; END",
+    "a table": "CREATE TABLE people AS SELECT name FROM person",
+    "a view": "CREATE VIEW people AS SELECT name FROM person",
+    "an index": "DROP INDEX person_name",
+    "a person without an id": "INSERT INTO person (id, name, created, revision) "
+    "VALUES (NULL, 'Eve', '2026-01-01', 1)",
+    "a person of no id": "INSERT INTO person (id, name, created, revision) "
+    "VALUES ('', 'Eve', '2026-01-01', 1)",
+    "an event before the first": "INSERT INTO event SELECT -5, at, 'you', kind, subjects, detail, "
+    "salt, digest, previous, hash, undone_by FROM event WHERE seq = 2",
+    "latest twice": "INSERT INTO latest VALUES (1)",
+    "subjects that are no list": "UPDATE event SET subjects = 'x' WHERE seq = 2",
+    "an actor of bytes": "UPDATE event SET actor = x'00ff' WHERE seq = 2",
+    "a detail of bytes": "UPDATE event SET detail = x'00ff' WHERE seq = 2",
+    "a forgetting of nothing": "UPDATE event SET detail = 'x' WHERE kind = 'forget'",
+    "a short mean": "UPDATE person SET mean = x'00' WHERE name = 'Ann'",
+    "a mean of letters": "UPDATE person SET mean = 'x' WHERE name = 'Ann'",
+    "a short vector": f"UPDATE vector SET data = x'00' WHERE picture = {FIRST}",
+    "a vector of letters": f"UPDATE vector SET data = 'x' WHERE picture = {FIRST}",
 }
+DAMAGE = ("a short vector", "a vector of letters")  # of which no mean can be made
+# Numbers and means are written anew by every change.
+RENEWED = ("latest", "latest twice", "a short mean", "a mean of letters")
 
 
 @pytest.mark.parametrize("change", BY_HAND)
@@ -123,9 +148,11 @@ def test_a_row_changed_by_hand_is_found_and_stays_found(
     with open_gallery(folder) as gallery:
         wrong = verify(gallery).wrong
         assert wrong
-        assert not any("Ann" in one or "Zoe" in one for one in wrong)
+        assert not any(name in one for one in wrong for name in ("Ann", "Zoe", "Eve"))
+        if change in DAMAGE:
+            return
         enrol_pictures(gallery, {"Ann": pictures(0, 6)}, actor="me")  # her row is written anew
-        if change != "latest":  # that is a number which every change writes
+        if change not in RENEWED:
             assert verify(gallery).wrong
 
 
@@ -180,7 +207,10 @@ def test_what_is_accepted_is_right_from_then_on(made: Path, tmp_path: Path) -> N
         _run(gallery, "UPDATE person SET basis = ? WHERE name = 'Ann'", "none")
         accept(gallery, actor="me")
         assert verify(gallery).wrong == ()
-        assert history(gallery, most=1)[0].kind == "seal"
+        event = history(gallery, most=1)[0]
+        assert event.kind == "seal"
+        note = f"note: event {event.seq}, by me, {event.at}: all was taken as right as it was then"
+        assert note in str(verify(gallery))
 
 
 def test_a_gallery_of_the_format_before_is_sealed_when_it_is_opened(
@@ -223,6 +253,38 @@ def test_a_changed_row_is_found(gallery, sql: str, values: tuple, word: str) -> 
     assert word in _wrong(gallery)
 
 
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("CREATE VIEW people AS SELECT name FROM person", "view 'people': added"),
+        ("CREATE TABLE people AS SELECT name FROM person", "table 'people': added"),
+        ("DROP INDEX person_name", "index 'person_name': removed"),
+        ("CREATE RULE free AS ON DELETE TO apart DO INSTEAD NOTHING", "rule 'free': added"),
+    ],
+)
+def test_what_acts_or_lies_beside_the_tables_is_found(gallery, sql: str, word: str) -> None:
+    with gallery.database.write() as cursor:
+        cursor.run(sql)
+    assert word in _wrong(gallery)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("UPDATE person SET name = CAST(x'ff41' AS TEXT) WHERE name = 'Ann'", "not UTF-8"),
+        ("DROP TABLE seal", "no table seal"),
+    ],
+)
+def test_what_cannot_be_read_at_all_is_told_as_damage(gallery, sql: str, word: str) -> None:
+    gallery.close()
+    with closing(sqlite3.connect(gallery.folder / "gallery.sqlite")) as connection:
+        connection.executescript(sql)
+    with pytest.raises(DataError, match=word), open_gallery(gallery.folder) as opened:
+        verify(opened)
+
+
 def test_a_cut_chain_is_found_by_the_head_that_was_kept(gallery, pictures) -> None:
     before = verify(gallery).head
     enrol_pictures(gallery, {"Dora": pictures(7)}, actor="me")
@@ -244,6 +306,22 @@ def test_a_missing_and_a_foreign_picture_are_found(gallery) -> None:
     wrong = _wrong(gallery)
     assert f"picture {key}: its file is gone" in wrong
     assert f"{'f' * 32}.jpg: a file of no picture" in wrong
+
+
+def test_a_picture_that_comes_during_the_audit_is_no_foreign_file(gallery, monkeypatch) -> None:
+    on_its_way, done = "e" * 32, "f" * 32
+    gallery.files.write({on_its_way: b"picture", done: b"picture"})  # seen by the first listing
+    real = audit_state._rows
+
+    def rows(given, table: str, columns: str):
+        yield from real(given, table, columns)
+        if columns == "id, file" and not given.files.on_their_way():
+            given.files.journal([on_its_way])
+            _run(given, "INSERT INTO picture (id, state, digest, file, high, wide, quality, added) "
+                 "VALUES (?, 'kept', 'x', '.jpg', 1, 1, 1, 'x')", done)  # fmt: skip
+
+    monkeypatch.setattr(audit_state, "_rows", rows)
+    assert "a file of no picture" not in _wrong(gallery)
 
 
 def test_the_events_as_a_table_hold_no_name(gallery, tmp_path) -> None:

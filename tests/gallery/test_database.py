@@ -18,10 +18,11 @@ import pytest
 from sameplayer.errors import DataError, InternalError, Unavailable
 from sameplayer.gallery.asking import ask_vectors
 from sameplayer.gallery.audit import verify
+from sameplayer.gallery.audit_chain import broken_links
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.forget import forget
 from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.history import broken_links, chain_head
+from sameplayer.gallery.history import chain_head
 from sameplayer.gallery.sqlite import INHERITED, SqliteDatabase
 from sameplayer.gallery.stores import open_database
 

@@ -12,12 +12,13 @@ import pytest
 from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.asking import ask_ready, ask_vectors
 from sameplayer.gallery.audit import verify
+from sameplayer.gallery.audit_chain import broken_links
 from sameplayer.gallery.changes import confirm, merge, rename, split
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.export import export_person
 from sameplayer.gallery.forget import forget, readmit
 from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.history import broken_links, events
+from sameplayer.gallery.history import events
 from sameplayer.gallery.records import NewPicture
 from sameplayer.gallery.sqlite import SqliteDatabase
 from sameplayer.gallery.undo import undo

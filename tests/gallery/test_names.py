@@ -110,3 +110,17 @@ def test_nobody_has_an_unknown_name(gallery) -> None:
             gallery.person(who)
     with pytest.raises(MissingFile):
         confirm_new(gallery, "0" * 16, "Zoe", actor="me")
+
+
+def test_a_forgotten_name_with_a_letter_that_shows_nothing_stays_away(gallery, pictures) -> None:
+    forget(gallery, "Ann", actor="me")
+    for at, name in enumerate(("Ann\u3164", "A\u17b4nn", "\u2800Ann")):
+        made = enrol_pictures(gallery, {name: pictures(5, 1, seed=at)}, actor="me")
+        assert (made.added, made.suppressed) == (0, 1)
+
+
+def test_a_person_who_was_merged_into_itself_by_hand_is_told_as_damage(gallery) -> None:
+    with gallery.database.write() as cursor:
+        cursor.run("UPDATE person SET state = 'merged', merged_into = id WHERE name = ?", "Ann")
+    with pytest.raises(DataError, match="merged into itself"):
+        gallery.person("Ann")

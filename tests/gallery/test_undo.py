@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.gallery.asking import ask_ready
+from sameplayer.gallery.audit_chain import broken_links
 from sameplayer.gallery.changes import (
     confirm,
     confirm_new,
@@ -29,7 +30,6 @@ from sameplayer.gallery.changes import (
 )
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.history import broken_links
 from sameplayer.gallery.rows import unit_mean
 from sameplayer.gallery.undo import history, undo, undoable
 

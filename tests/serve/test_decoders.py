@@ -95,6 +95,47 @@ def test_a_stop_ends_a_process_at_work_and_refuses_what_comes_later(decoders: De
         decoders.decode("x", picture())
 
 
+@pytest.mark.skipif(os.name != "posix", reason="only there a process can be stopped")
+def test_a_process_that_hangs_is_ended_from_outside(monkeypatch) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.1)
+    decoders = Decoders(Limits(decode_seconds=1))
+    decoders.decode("x", picture())
+    os.kill(decoders._idle[0]._process.pid, signal.SIGSTOP)
+    with pytest.raises(Refused, match="takes too much time"):
+        decoders.decode("x", picture())
+    assert decoders.decode("x", picture()).shape == (80, 40, 3)
+    decoders.close()
+
+
+def test_an_answer_that_was_not_read_is_nobody_elses(decoders: Decoders, monkeypatch) -> None:
+    decoders.decode("x", picture())
+    with monkeypatch.context() as patched:
+        patched.setattr(module.Decoder, "_read", _no_memory)
+        with pytest.raises(MemoryError):
+            decoders.decode("x", picture(0, 60, 60))
+    assert decoders.decode("x", picture()).shape == (80, 40, 3)
+
+
+def _no_memory(*_: object) -> None:
+    raise MemoryError
+
+
+def test_a_process_that_is_ended_at_work_is_worth_another_try(decoders: Decoders) -> None:
+    decoders.decode("x", picture())
+    process = decoders._idle[0]._process
+    os.kill(process.pid, signal.SIGSTOP)
+    timer = threading.Timer(0.2, _end, [process.pid])
+    timer.start()
+    with pytest.raises(Refused) as refused:
+        decoders.decode("x", picture())
+    assert (refused.value.status_code, refused.value.said["do"]) == (503, "send it again")
+
+
+def _end(process: int) -> None:
+    os.kill(process, signal.SIGTERM)
+    os.kill(process, signal.SIGCONT)
+
+
 def test_the_process_ends_with_its_input_and_loads_no_network() -> None:
     code = (
         "import sys\nimport sameplayer.serve.decoding as it\nit.main(9, 1 << 30)\n"

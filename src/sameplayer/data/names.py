@@ -19,7 +19,12 @@ LONGEST = 200
 # Indic names need them, though they make no other name.
 STRAY = dict.fromkeys((0x00AD, 0x034F, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF))
 JOINERS = dict.fromkeys((0x200C, 0x200D))
+# Letters that look like a space, and those that look like nothing: fillers of Hangul, vowels of
+# Khmer, marks of Mongolian. They may belong to a spelling, but make no other name.
+BLANKS = {0x2800: " ", 0x3164: " ", 0xFFA0: " "}
+FILLERS = dict.fromkeys((0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F))
 VARIANTS = dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))  # of one character
+UNSEEN = {**JOINERS, **BLANKS, **FILLERS, **VARIANTS}
 BREAKS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, ends of lines
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of direction
 
@@ -31,7 +36,7 @@ def clean_name(name: str) -> str:
     """
     shown = name if name.isascii() else composed(name).translate(STRAY)
     cleaned = " ".join(shown.split())
-    visible = cleaned.translate(JOINERS)
+    visible = cleaned.translate(UNSEEN)
     if not visible.strip() or len(cleaned) > LONGEST or not visible.isprintable():
         raise DataError(
             f"{name[:LONGEST]!r} is not a name; expected 1 to {LONGEST} letters on one line, "
@@ -49,7 +54,7 @@ def name_key(name: str) -> str:
     """Return what two spellings of one name share; "" where nothing can be seen."""
     if name.isascii():
         return " ".join(name.lower().split())
-    text = unicodedata.normalize("NFD", name).translate(STRAY | JOINERS | VARIANTS).casefold()
+    text = unicodedata.normalize("NFD", name).translate(STRAY | UNSEEN).casefold()
     # Once more: full-width capitals are folded only after the compatibility form.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(text.split())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sameplayer.errors import SettingError
 from sameplayer.files import whole_file
+from sameplayer.gallery.audit_chain import broken_links
 from sameplayer.gallery.audit_state import (
     broken_seals,
     open_to_others,
@@ -17,7 +18,7 @@ from sameplayer.gallery.audit_state import (
 )
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import START, Event, broken_links, chain_head
+from sameplayer.gallery.history import START, Event, chain_head
 from sameplayer.gallery.markers import unfinished
 from sameplayer.gallery.sealing import seal_everything
 
@@ -32,7 +33,8 @@ class Verified:
     head         number and hash of the last one: keep it elsewhere, and give it to ``verify``
     wrong        what is not as it must be, in words
     unfinished   what was stopped and will be finished, in words: no damage
-    notes        what else is to be known, in words: a clock that was behind, an open folder
+    notes        what else is to be known, in words: a clock that was behind, an open folder, a time
+                 at which everything was taken as right
     """
 
     events: int
@@ -68,7 +70,7 @@ def verify(gallery: Gallery, head: str | None = None) -> Verified:
             f"{one.key} is deleted, but not finished: forget {one.key} again"
             for one in unfinished(gallery, cursor)
         ]
-        notes = _clock(cursor)
+        notes = [*_clock(cursor), *_taken_as_right(cursor)]
     wrong += wrong_files(gallery)
     wrong += broken_seals(gallery)
     wrong += wrong_means(gallery)
@@ -150,11 +152,29 @@ def _untold(cursor: Cursor) -> list[str]:
     """Compare the events that lost their detail with what the events of forgetting say."""
     empty = cursor.one("SELECT COUNT(*) FROM event WHERE detail IS NULL")
     rows = cursor.rows("SELECT detail FROM event WHERE kind = 'forget' AND detail IS NOT NULL")
-    said = sum(json.loads(row[0]).get("events", 0) for row in rows)
+    said = sum(_emptied(row[0]) for row in rows)
     count = 0 if empty is None else empty[0]
     if count == said:
         return []
     return [f"{count} events have lost their detail, but only {said} by forgetting a person"]
+
+
+def _taken_as_right(cursor: Cursor) -> list[str]:
+    """Say when everything was sealed as it was, by ``accept`` or by a version with seals."""
+    rows = cursor.rows("SELECT seq, actor, at FROM event WHERE kind = 'seal' ORDER BY seq")
+    return [
+        f"event {seq}, by {actor or 'nobody named'}, {at}: all was taken as right as it was then; "
+        "what was changed by other means before is not found"
+        for seq, actor, at in rows
+    ]
+
+
+def _emptied(detail: str) -> int:
+    """Return how many events an event of forgetting emptied; 0 for one that was changed."""
+    try:
+        return int(json.loads(detail).get("events", 0))
+    except (AttributeError, TypeError, ValueError):
+        return 0
 
 
 def _clock(cursor: Cursor) -> list[str]:

@@ -12,7 +12,6 @@ import numpy as np
 from sameplayer.gallery.database import Cursor
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.history import chain_head
-from sameplayer.gallery.index import last_change
 from sameplayer.gallery.key import KEY
 from sameplayer.gallery.residue import MARKER
 from sameplayer.gallery.rows import unit_mean
@@ -21,6 +20,7 @@ from sameplayer.gallery.seals import FILE, UNITS, Key, Seals
 from sameplayer.gallery.stores import ADDRESS
 
 STEP = 256  # persons or pictures that are looked at within one read
+FLOAT = 4  # bytes of a float32
 SAME = 1e-6  # a mean is computed anew, by another order of sums at most
 OTHER = "by other means than the gallery"
 WORDS = {  # what a row is, where the name of its table does not say it
@@ -35,6 +35,7 @@ def broken_seals(gallery: Gallery) -> Iterator[str]:
         yield from _wrong_head(cursor, gallery.seals(cursor))
     for unit in UNITS:
         name = WORDS.get(unit, unit)
+        yield from _without_key(gallery, unit)
         for key, wrong in _wrong_rows(gallery, unit):
             yield f"{name} {key}: {wrong} {OTHER}"
     yield from _changed_files(gallery)
@@ -51,7 +52,7 @@ def _wrong_head(cursor: Cursor, seals: Seals) -> Iterator[str]:
         yield f"events {last.seq + 1} to {head.seq}: removed at the end of the chain"
     elif tuple(last) != (head.seq, head.hash):
         yield f"event {last.seq}: the end of the chain was written {OTHER}"
-    if head.changed != last_change(cursor):
+    if cursor.rows("SELECT changed FROM latest") != [(head.changed,)]:
         yield f"the number of the last change was changed {OTHER}"
     if head.sum != seals.whole():
         yield f"seals were added, changed or removed {OTHER}"
@@ -78,6 +79,18 @@ def _wrong_rows(gallery: Gallery, unit: str) -> Iterator[tuple[Key, str]]:
         yield from ((key, "added") for key in now if key not in kept)
 
 
+def _without_key(gallery: Gallery, unit: str) -> Iterator[str]:
+    """Give rows that no seal can have, for they come before the first key, or have none."""
+    one = UNITS[unit]
+    with gallery.database.read() as cursor:
+        found = cursor.one(
+            f"SELECT COUNT(*) FROM {one.table} "
+            f"WHERE {one.only} AND ({one.key} IS NULL OR {one.key} <= ?)", one.first,
+        )  # fmt: skip
+    if found is not None and found[0]:
+        yield f"{found[0]} rows of the table {one.table} without a {one.key}: added {OTHER}"
+
+
 def _sealed(gallery: Gallery, unit: str) -> Iterator[list[Key]]:
     """Give the keys of a unit's seals, in parts."""
     last = ""
@@ -90,7 +103,9 @@ def _sealed(gallery: Gallery, unit: str) -> Iterator[list[Key]]:
         if not rows:
             return
         number = unit in UNITS and isinstance(UNITS[unit].first, int)
-        yield [int(row[0]) if number else row[0] for row in rows]
+        # A seal of no number is foreign: the sum over all seals tells of it.
+        yield [int(row[0]) if number else row[0] for row in rows
+               if not number or row[0].isdecimal()]  # fmt: skip
         last = rows[-1][0]
 
 
@@ -111,20 +126,36 @@ def wrong_files(gallery: Gallery) -> list[str]:
     """Compare the folder's files with the rows; what changes meanwhile is looked at twice."""
     files = gallery.files
     there = {path for path in files.folder.rglob("*") if not path.is_dir()}
-    journals = {path for path in there if files.is_journal(path)}
-    known = {files.path(key) for path in journals for key in files.named(path)}
     rows = [key for part in _rows(gallery, "picture", "id, file") for key, file in part if file]
-    known.update(files.path(key) for key in rows)
+    foreign = _of_no_picture(gallery, there.difference(files.path(key) for key in rows))
     missing = [key for key in sorted(rows) if files.path(key) not in there and _lost(gallery, key)]
     own = {gallery.folder / KEY, gallery.folder / ADDRESS, files.folder, *gallery.database.own()}
     beside = {path for path in gallery.folder.iterdir() if not MARKER.fullmatch(path.name)}
     return [
         *(f"picture {key}: its file is gone" for key in missing),
         *(f"{path.relative_to(gallery.folder)}: a file of no picture"
-          for path in sorted(there - known - journals) if path.exists()),
+          for path in sorted(foreign)),
         *(f"{path.name}: no part of the gallery; it may be a copy of what is in it"
           for path in sorted(beside - own)),
     ]  # fmt: skip
+
+
+def _of_no_picture(gallery: Gallery, paths: set[Path]) -> list[Path]:
+    """Return the files that belong to no picture, nor to a change that is on its way.
+
+    A change keeps a journal, then writes files, then rows, and ends the journal last; one that
+    deletes ends it after the files. So journals are looked at first, and the files themselves last.
+    """
+    files = gallery.files
+    coming = files.on_their_way()
+    sql = "SELECT 1 FROM picture WHERE id = ? AND file IS NOT NULL"
+    with gallery.database.read() as cursor:
+        found = [
+            path for path in paths - coming
+            if not files.is_journal(path)
+            and not (files.path(path.stem) == path and cursor.one(sql, path.stem))
+        ]  # fmt: skip
+    return [path for path in found if path.exists()]
 
 
 def open_to_others(gallery: Gallery) -> list[str]:
@@ -160,10 +191,10 @@ def wrong_means(gallery: Gallery) -> Iterator[str]:
     for part in _rows(gallery, "person", "id"):
         with gallery.database.read() as cursor:
             for (key,) in part:
-                yield from _wrong_mean(cursor, key)
+                yield from _wrong_mean(cursor, key, gallery.settings.width)
 
 
-def _wrong_mean(cursor: Cursor, person: str) -> Iterator[str]:
+def _wrong_mean(cursor: Cursor, person: str, width: int) -> Iterator[str]:
     said = cursor.one("SELECT pictures, mean FROM person WHERE id = ?", person)
     rows = cursor.rows(
         "SELECT vector.data FROM picture LEFT JOIN vector ON vector.picture = picture.id "
@@ -174,12 +205,15 @@ def _wrong_mean(cursor: Cursor, person: str) -> Iterator[str]:
     if any(row[0] is None for row in rows):
         yield f"person {person}: a picture has no vector"
         return
+    held = [one for one in (*(row[0] for row in rows), said[1]) if one is not None]
+    if any(not isinstance(one, bytes) or len(one) != FLOAT * width for one in held):
+        yield f"person {person}: a vector or the mean is not of the gallery's width"
+        return
     if said[0] != len(rows):
         yield f"person {person}: {said[0]} pictures by the row, {len(rows)} are there"
     elif rows:
         mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
-        held = np.frombuffer(said[1] or b"", np.float32)
-        if held.shape != mean.shape or np.abs(held - mean).max() > SAME:
+        if said[1] is None or np.abs(np.frombuffer(said[1], np.float32) - mean).max() > SAME:
             yield f"person {person}: the mean is not that of the pictures"
     elif said[1] is not None:
         yield f"person {person}: a mean, but no pictures"

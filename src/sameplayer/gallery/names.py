@@ -78,7 +78,13 @@ def refuse_several(who: str, found: list[str]) -> None:
 def merged_into(cursor: Cursor, key: str) -> str:
     """Return the id of who a person is now: of whom the person was merged into, or the same."""
     row = cursor.one("SELECT state, merged_into FROM person WHERE id = ?", key)
+    passed = set[str]()
     while row is not None and row[0] == "merged":
+        if key in passed:
+            raise DataError(
+                f"Person {key} is merged into itself: damaged; restore the gallery from a copy."
+            )
+        passed.add(key)
         key = str(row[1])
         row = cursor.one("SELECT state, merged_into FROM person WHERE id = ?", key)
     return key

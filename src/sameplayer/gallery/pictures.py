@@ -100,6 +100,11 @@ class PictureFiles:
             self.remove(one for one in self.named(path) if not _known(cursor, one))
             path.unlink(missing_ok=True)
 
+    def on_their_way(self) -> set[Path]:
+        """Return the files that changes are writing or removing now, or were when they stopped."""
+        journals = self.folder.glob(f"{JOURNAL}*")
+        return {self.path(one) for journal in journals for one in self.named(journal)}
+
     def is_journal(self, path: Path) -> bool:
         """Tell whether a file is a journal, or is to become one."""
         return path.parent == self.folder and path.name.startswith(JOURNAL)

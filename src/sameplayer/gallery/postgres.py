@@ -24,6 +24,7 @@ from sameplayer.errors import DataError, InternalError, Unavailable, import_extr
 from sameplayer.gallery.connections import Connections, PostgresCursor
 from sameplayer.gallery.database import PATIENCE, Cursor
 from sameplayer.gallery.postgres_errors import meaning, rows_kept, words_of
+from sameplayer.gallery.schema import POSTGRES, wrong_schema
 from sameplayer.gallery.stores import Address
 from sameplayer.gallery.tables import ERASED, FORMAT, UPGRADES, statements
 
@@ -166,6 +167,7 @@ class PostgresDatabase:
             for name, valid in connection.execute(INDEXES, [self.address.schema]):
                 if not valid:
                     found.append(f"index {name} is not valid")
+            found += wrong_schema(connection.execute(POSTGRES, [self.address.schema]))
             for table in ERASED:
                 try:  # reads every byte of every row
                     connection.execute(f"SELECT count(md5(one::text)) FROM {table} one")

@@ -16,6 +16,7 @@ from sameplayer.errors import DataError, MissingFile, Unavailable
 from sameplayer.files import may_write
 from sameplayer.gallery.database import PATIENCE, Cursor, Row
 from sameplayer.gallery.place import Identity, identity, refuse_moved
+from sameplayer.gallery.schema import SQLITE, own_schema, wrong_schema
 from sameplayer.gallery.sqlite_errors import meaning
 from sameplayer.gallery.tables import FORMAT, UPGRADES, statements
 
@@ -139,6 +140,7 @@ class SqliteDatabase:
             found = [str(row[0]) for row in cursor.rows("PRAGMA integrity_check")]
             broken = [f"{row[0]}: a row points to no {row[2]}"
                       for row in cursor.rows("PRAGMA foreign_key_check")]  # fmt: skip
+            broken += wrong_schema((row[0], row[1]) for row in cursor.rows(SQLITE))
         return [one for one in found if one != "ok"] + broken
 
     def close(self) -> None:
@@ -212,6 +214,11 @@ class SqliteDatabase:
             older = " Open it once where it can be written to." if number in UPGRADES else ""
             raise DataError(f"{self.path}: a gallery of format {number}; this version reads "
                             f"format {FORMAT}.{older}")  # fmt: skip
+        there = {name for _, name in connection.execute(SQLITE)}
+        gone = sorted(name for kind, name in own_schema() if kind == "table" and name not in there)
+        if gone:
+            raise DataError(f"{self.path}: damaged; restore it from a copy (no table "
+                            f"{', '.join(gone)}).")  # fmt: skip
 
     def _upgraded(self) -> int:
         """Make tables of a format before those of this one; return the format that they have."""

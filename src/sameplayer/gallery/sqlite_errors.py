@@ -31,4 +31,6 @@ def meaning(error: sqlite3.Error, path: Path, patience: float) -> Exception:
     for start, (kind, words) in MEANINGS.items():
         if name.startswith(start):
             return kind(f"{path}: {words.format(patience=patience)} ({error}).")
+    if "decode to UTF-8" in str(error):  # which has no code: Python's own words
+        return DataError(f"{path}: damaged; restore it from a copy (a text is not UTF-8).")
     return InternalError(f"{path}: a statement failed ({error}).")

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,11 @@ from sameplayer.serve.problems import Refused, stopping
 
 MEMORY = 256 << 20  # bytes that a decoder may take for any picture
 MEMORY_PER_PIXEL = 16  # and for each pixel that one may have: 16-bit RGBA and a copy of it
+
+
+STARTING = 60.0  # seconds in which a process must be ready
+GRACE = 2.0  # seconds after its time in which it must have ended itself
+OUTSIDE = (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 
 class Decoders:
@@ -44,7 +50,12 @@ class Decoders:
         try:
             return one.decode(name, content)
         except EOFError:
-            raise self._ended(name, one.end()) from None
+            raise self._ended(name, one, one.end()) from None
+        except DataError:
+            raise
+        except BaseException:  # what is left of its answer would be taken for the next one's
+            one.end()
+            raise
         finally:
             with self._lock:
                 self._busy.discard(one)
@@ -76,10 +87,15 @@ class Decoders:
             self._busy.add(one)
             return one
 
-    def _ended(self, name: str, status: int) -> Refused:
+    def _ended(self, name: str, one: Decoder, status: int) -> Refused:
         if self._closed:
             return stopping()
-        late = status == -getattr(signal, "SIGALRM", 0)
+        if -status in OUTSIDE:
+            return Refused(
+                503, f"{name}: the process that decoded it was ended", do="send it again",
+                headers={"Retry-After": "5"},
+            )  # fmt: skip
+        late = one.late or status == -getattr(signal, "SIGALRM", 0)
         most = f"{self._seconds:g} s" if late else f"{self._memory >> 20} MB of memory"
         return Refused(
             422, f"{name}: decoding it takes too much {'time' if late else 'memory'}",
@@ -92,7 +108,8 @@ class Decoder:
 
     def __init__(self, seconds: float, memory: int) -> None:
         paths = os.pathsep.join(one or str(Path.cwd()) for one in sys.path)
-        self.ended = False
+        self._seconds = seconds
+        self.ended = self.late = False
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", decoding.__name__, str(seconds), str(memory)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
@@ -108,8 +125,12 @@ class Decoder:
     def decode(self, name: str, content: bytes) -> Picture:
         """Decode a picture; DataError as its reader says, EOFError where the process ended."""
         if not self._ready:
-            self._start()
-        said = name.encode()
+            with self._within(STARTING):
+                self._start()
+        with self._within(self._seconds + GRACE):
+            return self._decode(name.encode(), content)
+
+    def _decode(self, said: bytes, content: bytes) -> Picture:
         try:
             for part in (decoding.ASK.pack(len(said), len(content)), said, content):
                 self._input.write(part)
@@ -137,11 +158,26 @@ class Decoder:
                         pipe.close()
         return self._process.wait()
 
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Kill the process after so many seconds: one that hangs does not end itself."""
+        timer = threading.Timer(seconds, self._too_late)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _too_late(self) -> None:
+        self.late = True
+        self.kill()
+
     def _start(self) -> None:
         try:
             self._ready = bytes(self._read(len(decoding.READY))) == decoding.READY
         except EOFError:
-            if self._process.wait() == -getattr(signal, "SIGKILL", 9):
+            if self._process.wait() < 0:  # somebody ended it
                 raise
             raise RuntimeError("the process that decodes pictures cannot be started") from None
 
