@@ -22,16 +22,6 @@ from sameplayer.maps.overlay import draw_pair, draw_strip
 from tests.maps.map_helpers import A, B, reddest
 
 
-@pytest.fixture(scope="module")
-def vit() -> Encoder:
-    return create_encoder("vit_tiny_patch16_224", pretrained=False, height=128, width=128, seed=4)
-
-
-@pytest.fixture(scope="module")
-def small() -> Encoder:
-    return create_encoder("small", pretrained=False)
-
-
 @pytest.mark.parametrize(
     ("method", "architecture"),
     [

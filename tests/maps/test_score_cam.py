@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from pytorch_grad_cam import ScoreCAM
 from torch.nn import functional
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
 from sameplayer.maps.method import MapSettings
 from sameplayer.maps.score_cam import score_cam as score_cam_map
 from tests.maps.map_helpers import alike, images_and_target
-
-
-@pytest.fixture(scope="module")
-def vit() -> Encoder:
-    return create_encoder("vit_tiny_patch16_224", pretrained=False, height=128, width=128, seed=4)
-
-
-@pytest.fixture(scope="module")
-def small() -> Encoder:
-    return create_encoder("small", pretrained=False)
 
 
 def common_map(encoder: Encoder, layer: torch.nn.Module, grid: int | None) -> np.ndarray:

@@ -161,21 +161,22 @@ class Encoder:
         features: Tensor = self.model(images)
         return features
 
+    def network_rows(self, images: Tensor) -> Tensor:
+        """Return the network's unit rows (b, d) float32: the mirrored view too, no colours."""
+        views = (images, images.flip(3)) if self.spec.mirror else (images,)
+        first, *more = (functional.normalize(self.features(one).float(), dim=1) for one in views)
+        return functional.normalize(first + more[0], dim=1) if more else first
+
     def rows(self, images: Tensor) -> Tensor:
         """Return unit rows (b, row_width) float32 of normalised images (b, 3, h, w).
 
-        The cosine of two rows is (1 - share) times that of the network's features plus share times
-        that of the colour histograms.
+        Their cosine is (1 - share) times that of network rows plus share times that of histograms.
         """
-        network = functional.normalize(self.features(images).float(), dim=1)
-        if self.spec.mirror:
-            other = functional.normalize(self.features(images.flip(3)).float(), dim=1)
-            network = functional.normalize(network + other, dim=1)
-        if not self.spec.colour:
+        network = self.network_rows(images)
+        if not (share := self.spec.colour):
             return network
         mean, std = self._normal()
         colours = ColourNetwork(self.spec.colour_region)(images.float() * std + mean)
-        share = self.spec.colour
         return torch.cat([network * (1 - share) ** 0.5, colours * share**0.5], dim=1)
 
     @property
@@ -215,9 +216,8 @@ class Encoder:
         refuse_one_picture(pictures)
         rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
-            part = pictures[start : start + batch_size]
-            batch = [self.prepare(as_picture(one, order)) for one in part]
-            rows.append(self.unit_rows(batch, precision))
+            part = (as_picture(one, order) for one in pictures[start : start + batch_size])
+            rows.append(self.unit_rows([self.prepare(one) for one in part], precision))
         return np.concatenate(rows)
 
     def fingerprint(self) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.maps.method import USUAL, ImageMap, MapSettings, blurred
@@ -72,7 +71,5 @@ def _cosines(encoder: Encoder, images: Tensor, target: Tensor, settings: MapSett
     with torch.no_grad(), torch.autocast(
         images.device.type, torch.bfloat16, enabled=settings.half
     ):  # fmt: skip
-        rows = functional.normalize(encoder.features(images).float(), dim=1)
-        if encoder.spec.mirror:
-            rows = rows + functional.normalize(encoder.features(images.flip(3)).float(), dim=1)
-    return functional.normalize(rows, dim=1) @ target
+        rows = encoder.network_rows(images)
+    return rows @ target
