@@ -172,10 +172,15 @@ def test_object_storage_tells_one_of_two_that_wrote_at_the_same_moment(
 ) -> None:
     monkeypatch.setattr(claim, "SETTLE_S", 0.3)
     ran: list[str] = []
+    refused = threading.Event()
 
     def work(shards: Shards) -> None:
-        with claimed(Store("faultys3://folder")):
-            ran.append(shards.shard)
+        try:
+            with claimed(Store("faultys3://folder")):
+                ran.append(shards.shard)
+                refused.wait(10)  # one that had ended would not be in the other's way
+        finally:
+            refused.set()
 
     both = threading.Barrier(2)
     write = Store.write_text
