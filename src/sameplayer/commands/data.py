@@ -79,8 +79,10 @@ def check(data: Data, reading: Reading = Reading()) -> int:
     from sameplayer.data.check import check_crops
     from sameplayer.data.crops import describe_crops
 
-    crops = reading.read(data)
+    crops = reading.read(data, warn=False)
     print(describe_crops(crops))
+    for note in crops.notes:
+        print(f"note: {note}")
     with bar("checking") as advance:
         problems = check_crops(crops, advance)
     for problem in problems:

@@ -124,11 +124,11 @@ class Reading:
     scope: Scope | None = None
     """Where a person id holds; None: as the layout says."""
 
-    def read(self, data: str | Path) -> Crops:
-        """Return all rows."""
+    def read(self, data: str | Path, *, warn: bool = True) -> Crops:
+        """Return all rows; ``warn`` as in ``read_source``."""
         from sameplayer.data.sources import read_source
 
-        return read_source(data, self.source, self.scope)
+        return read_source(data, self.source, self.scope, warn=warn)
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,9 @@ class ReadingSplit(Reading):
     split: str = "test"
     """Which split: training, valid, test, challenge; all: every row."""
 
-    def read(self, data: str | Path) -> Crops:
+    def read(self, data: str | Path, *, warn: bool = True) -> Crops:
         """Return the rows of the split."""
-        crops = Reading.read(self, data)
+        crops = Reading.read(self, data, warn=warn)
         return crops if self.split == "all" else crops.of_split(self.split)
 
 

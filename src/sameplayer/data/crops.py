@@ -48,6 +48,7 @@ class Crops:
     root    folder to which ``image`` is relative
     scope   None (person ids hold over the whole set), "game" or "sequence"
     source  which layout it was read from, for messages and records
+    notes   what was read as what, what was left out or not used; one sentence each
 
     Raises DataError for a table that lacks ``image``, holds half a box or an unknown role, or
     whose scope's column has gaps.
@@ -57,6 +58,7 @@ class Crops:
     root: Path
     scope: str | None = None
     source: str = "table"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))

@@ -53,7 +53,8 @@ def harm_crops(crops: Crops, harm: str, level: float, seed: int = 0) -> HarmedCr
     Raises SettingError for an unknown harm and a level out of range.
     """
     check_levels(harm, find_harm(harm), (level,))
-    return HarmedCrops(crops.table, crops.root, crops.scope, crops.source, harm, level, seed)
+    parts = crops.table, crops.root, crops.scope, crops.source, crops.notes
+    return HarmedCrops(*parts, harm, level, seed)
 
 
 def find_harm(name: str) -> Harm:

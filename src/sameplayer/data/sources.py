@@ -13,6 +13,7 @@ An own layout is an own entry, tried before the built-in ones:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from sameplayer.errors import (
     did_you_mean,
     refuse_other_types,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,14 @@ def as_crops(crops: Crops | str | Path) -> Crops:
     return crops if isinstance(crops, Crops) else read_source(crops)
 
 
-def read_source(path: str | Path, source: str | None = None, scope: str | None = None) -> Crops:
+def read_source(
+    path: str | Path, source: str | None = None, scope: str | None = None, *, warn: bool = True
+) -> Crops:
     """Read a folder or table of crops.
 
     source    one of SOURCES; None: recognised from the layout
     scope     "set", "game" or "sequence", where a person id holds; None: as the layout says
+    warn      log a warning for each of the notes; else they are in ``Crops.notes`` only
 
     Raises MissingFile, DataError that lists what was looked for when nothing fits, SettingError
     for an unknown scope.
@@ -73,6 +79,8 @@ def read_source(path: str | Path, source: str | None = None, scope: str | None =
     except OSError as error:
         where = error.filename or path
         raise DataError(f"{where}: cannot be read ({error.strerror or error}).") from error
+    for note in crops.notes if warn else ():
+        log.warning("%s: %s", path, note)
     return crops if scope is None else replace(crops, scope=None if scope == "set" else scope)
 
 
