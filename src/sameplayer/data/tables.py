@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from itertools import islice
@@ -61,7 +61,7 @@ def read_table(
     columns: Mapping[str, Sequence[str]],
     *,
     needed: Sequence[str] = (),
-    numbers: Sequence[str] = (),
+    numbers: Collection[str] = (),
     what: str = "table",
 ) -> Table:
     """Read a table: text with separators, or Parquet; the content decides, not the ending.
@@ -69,7 +69,7 @@ def read_table(
     columns    name -> other usual names; letters' case, dots, dashes, underscores and blanks do
                not count
     needed     names that must be there, each once
-    numbers    names of columns of numbers: a decimal comma in them becomes a point
+    numbers    names of columns of numbers, known or not: a decimal comma in them becomes a point
     what       what the table is, for messages: "roster"
 
     Text has commas, semicolons or tabs between its cells, or what a first line such as "sep=|"
@@ -89,8 +89,9 @@ def read_table(
     raw = read(content, path, columns)
     names, notes = _names(path, raw.header, columns, needed, what)
     table = raw.table.set_axis(names, axis=1)
-    for name in numbers:
-        if name in names:
+    counted = {plain(name) for name in numbers}
+    for name in names:
+        if plain(name) in counted:
             table[name] = _with_points(table[name], raw.commas)
     return Table(table, raw.rows, (*raw.notes, *notes))
 
