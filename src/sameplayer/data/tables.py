@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from sameplayer.data.cells import unguarded_table
 from sameplayer.data.decoding import decoded
@@ -184,9 +185,9 @@ def _text(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _
 def _separator(text: str, columns: Mapping[str, Sequence[str]]) -> str:
     """Return the one that gives the most known columns, then the most columns."""
     known = {plain(one) for name, others in columns.items() for one in (name, *others)}
-    found = {}
+    found, head = {}, text[: 1 << 16]
     for separator in SEPARATORS:
-        rows = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+        rows = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
         try:
             header = next((row for row in rows if any(map(str.strip, row))), [])
         except csv.Error:
@@ -222,29 +223,35 @@ def _table(
     """
     wide, parts = len(header), []
     numbers: list[int] = []
+    lines = ((number, row) for number, row in lines if row)
     while chunk := list(islice(lines, CHUNK)):
-        rows: list[Sequence[str | None]] = []
-        for number, row in chunk:
-            if len(row) > wide and any(cell and cell.strip(BLANKS) for cell in row[wide:]):
-                raise DataError(
-                    f"{path}, row {number}: {len(row)} cells; the first row names {wide} columns. "
-                    "Is a separator in a cell without quotes, or does the header lack a name?"
-                )
-            if any(row):
-                rows.append([*row[:wide], *[None] * (wide - len(row))])
-                numbers.append(number)
+        places, rows = map(list, zip(*chunk, strict=True))
+        for at, row in enumerate(rows):
+            if len(row) != wide:
+                rows[at] = _of_width(row, wide, path, places[at])
+        numbers += places
         if len(numbers) * wide > most:
             raise DataError(f"{path}: most of its rows are far shorter than its first row.")
-        parts.append(pd.DataFrame(rows, columns=range(wide), dtype=str))
-    if not parts:
-        parts = [pd.DataFrame(columns=range(wide), dtype=str)]
-    table = pd.concat(parts, ignore_index=True)
+        parts.append(pd.DataFrame({
+            name: pd.array(pa.array(cells, pa.string()), dtype="str")
+            for name, cells in enumerate(zip(*rows, strict=True))
+        }))  # fmt: skip
+    table = pd.concat(parts or [pd.DataFrame(columns=range(wide), dtype=str)], ignore_index=True)
     for name in table.columns:
         column = table[name].str.strip()
         table[name] = column.mask(column == "")
     kept = table.notna().any(axis=1).to_numpy(dtype=bool)
     table = table[kept].reset_index(drop=True)
     return _Raw(header, unguarded_table(table), np.array(numbers, np.int64)[kept], ())
+
+
+def _of_width(row: Sequence[str | None], wide: int, path: Path, number: int) -> list[str | None]:
+    if any(cell and cell.strip(BLANKS) for cell in row[wide:]):
+        raise DataError(
+            f"{path}, row {number}: {len(row)} cells; the first row names {wide} columns. Is a "
+            "separator in a cell without quotes, or does the header lack a name?"
+        )
+    return [*row[:wide], *[None] * (wide - len(row))]
 
 
 def _parquet(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
