@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.columns import BOX, MISSING_NUMBERS
-from sameplayer.data.tables import plain
+from sameplayer.data.column_names import plain
 from sameplayer.errors import DataError
 
 PREFIXES = ("", "bb", "bbox", "box", "boundingbox", "rect")
