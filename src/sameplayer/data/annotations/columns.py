@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import BOX, MISSING_NUMBERS
 from sameplayer.data.column_names import plain
+from sameplayer.data.columns import BOX, MISSING_NUMBERS
 from sameplayer.errors import DataError
 
 PREFIXES = ("", "bb", "bbox", "box", "boundingbox", "rect")
