@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import TEXTS, Annotations
+from sameplayer.data.tables import Table, plain, read_table
 from sameplayer.errors import DataError
 
 WHAT = (
@@ -40,7 +41,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
     "name": ("player", "player_name"),
 }  # fmt: skip
-HEAD = 65536  # bytes that are looked at to recognise a file
 TYPED = (".parquet", ".xlsx")
 TEXT = (".csv", ".tsv", ".txt")
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
@@ -53,25 +53,14 @@ def has_box_table(path: Path) -> bool:
         return path.is_file()
     if suffix not in TEXT:
         return False
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return False
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    lines = head.decode("utf-16" if wide else "utf-8-sig", "replace").split("\n")
-    return any(_names_boxes(line) for line in lines[:2])
+    return any(_names_boxes(line) for line in head_lines(path)[:2])
 
 
 def _names_boxes(line: str) -> bool:
-    names = {_plain(cell) for cell in re.split("[,;\t|]", line)}
-    known = [{_plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
+    names = {plain(cell.strip('\r"')) for cell in re.split("[,;\t|]", line)}
+    known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
     found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
     return "frame" in found and bool(found & {"left", "middle_x", "width", "right"})
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower()
 
 
 def read_box_table(path: Path) -> Annotations:
@@ -80,8 +69,6 @@ def read_box_table(path: Path) -> Annotations:
     Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
     height. Raises DataError, with the row, for a cell that is no number.
     """
-    from sameplayer.data.tables import read_table
-
     read = read_table(path, COLUMNS, what="table of boxes")
     table = read.table
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
@@ -113,7 +100,7 @@ WAYS = (
 )
 
 
-def _number(read: Any, name: str, path: Path) -> np.ndarray:
+def _number(read: Table, name: str, path: Path) -> np.ndarray:
     """Return a column as (n,) float64, missing or not there: nan."""
     if name not in read.table.columns:
         return np.full(len(read.table), np.nan)

@@ -12,9 +12,9 @@ PEOPLE = re.compile(
     re.IGNORECASE,
 )
 OTHERS = re.compile(
-    r"\b\w*ball\b(?! *\w*(?:person|player))|\b(?:puck|goals?|goal ?posts?|net|hoop|rim|basket|court|"
-    r"field|pitch|line|bat|racket|racquet|stick|shuttlecock|car|bus|truck|bicycle|motorbike|"
-    r"vehicle|distractor|occluder|reflection|crowd|ignore|background|other)\b",
+    r"\b(?:\w*balls?|puck|goals?|goal ?posts?|net|hoop|rim|basket|court|field|pitch|lines?|bat|"
+    r"racket|racquet|stick|shuttlecock|flag|whistle|scoreboard|logo|car|bus|truck|bicycle|"
+    r"motorbike|vehicle|distractor|occluder|reflection|crowd|ignored?|background|other)\b",
     re.IGNORECASE,
 )
 

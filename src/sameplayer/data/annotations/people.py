@@ -12,7 +12,7 @@ import pandas as pd
 from sameplayer.data.annotations.frames import from_one
 from sameplayer.data.annotations.labels import are_people
 from sameplayer.data.annotations.scores import as_shares
-from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations
+from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
 from sameplayer.errors import DataError
 
 XYWH = ["left", "top", "width", "height"]
@@ -21,7 +21,7 @@ LARGEST = 1e6  # pixels: what lies further out is no place in a picture
 
 def people(
     annotations: Annotations,
-    path: Path,
+    path: str | Path,
     *,
     frames: int | Collection[int] | None = None,
     size: tuple[int, int] | None = None,
@@ -60,11 +60,30 @@ def people(
     )
 
 
-def left_out(count: int, what: str, example: str, why: str) -> str:
-    """Return the sentence of boxes that are left out: "3 boxes ..., such as line 7, ..."."""
-    boxes = f"{count} boxes" if count > 1 else "1 box"
-    such = f", such as {example}," if count > 1 else f", {example},"
-    return f"{boxes} {what}{such} {'are' if count > 1 else 'is'} left out{why}."
+def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Annotations:
+    """Return the boxes of one camera, or of one sequence, where a file holds those of several.
+
+    name    of the camera or sequence; a file of one sequence is taken whatever its name. None: the
+            file has to be of one
+
+    Raises DataError that names those there are. Whether frames count from 0 is seen in all of them.
+    """
+    table = annotations.table
+    by = next((by for by in ("camera", "sequence") if by in table and table[by].notna().any()), "")
+    if not by:
+        return annotations
+    names = sorted(set(table[by].dropna()))
+    if len(names) > 1 and name is None:
+        raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
+    if name is not None and name not in names and (by == "camera" or len(names) > 1):
+        raise DataError(
+            f"{path}: holds no box of the {by} {name!r}; it has those of {', '.join(names[:20])}."
+        )
+    chosen = name if name in names else names[0]
+    first = annotations.first
+    if first is None and len(table) and pd.to_numeric(table["frame"]).min() == 0:
+        first = 0
+    return replace(annotations, table=table[table[by] == chosen], first=first)
 
 
 def _tracks(table: pd.DataFrame, path: Path) -> np.ndarray:
@@ -119,7 +138,7 @@ def _inside(
     ):
         if bad.any():
             example = f"{table['row'].iloc[int(np.argmax(bad))]}"
-            notes.append(left_out(int(bad.sum()), what, example, ""))
+            notes.append(left_out(int(bad.sum()), what, example))
     table[XYWH] = xywh
     return table[finite & sized & inside]
 
@@ -139,5 +158,5 @@ def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
-        notes.append(left_out(int(again.sum()), "that stand there twice", example, " once"))
+        notes.append(left_out(int(again.sum()), "of a track that stand there twice", example))
     return table[~again]
