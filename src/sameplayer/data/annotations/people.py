@@ -86,7 +86,7 @@ def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Ann
     return replace(annotations, table=table[table[by] == chosen], first=first)
 
 
-def _tracks(table: pd.DataFrame, path: Path) -> np.ndarray:
+def _tracks(table: pd.DataFrame, path: str | Path) -> np.ndarray:
     track = table["track"].fillna(-1).to_numpy(copy=True)
     good = (track == np.floor(track)) & (np.abs(track) < 2**53)
     if not good.all():
@@ -114,23 +114,32 @@ def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _inside(
-    table: pd.DataFrame, shares: bool, path: Path, size: tuple[int, int] | None, notes: list[str]
+    table: pd.DataFrame,
+    shares: bool,
+    path: str | Path,
+    size: tuple[int, int] | None,
+    notes: list[str],
 ) -> pd.DataFrame:
     """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
-    xywh = table[XYWH].to_numpy()
-    if shares:
-        if size is None:
-            raise DataError(
-                f"{path}: its boxes are shares of the picture; expected to know the picture's size."
-            )
-        xywh = xywh * np.array([*size, *size])
-    finite = np.isfinite(xywh).all(axis=1) & (np.abs(xywh) < LARGEST).all(axis=1)
+    xywh = table[XYWH].to_numpy(copy=True)
+    finite = np.isfinite(xywh).all(axis=1)
+    if not shares and size is not None and finite.any() and _as_shares(xywh[finite]):
+        shares = True
+        notes.append("Boxes are read as shares of the picture, since none is over 1.")
+    if shares and size is None:
+        raise DataError(
+            f"{path}: its boxes are shares of the picture; expected to know the picture's size."
+        )
+    xywh *= np.array([*size, *size]) if shares and size is not None else 1
+    finite &= (np.abs(xywh) < LARGEST).all(axis=1)
     sized = (xywh[:, 2:] > 0).all(axis=1)
     inside = np.ones(len(xywh), bool)
     if size is not None:
-        low, high = np.clip(xywh[:, :2], 0, size), np.clip(xywh[:, :2] + xywh[:, 2:], 0, size)
+        ends = xywh[:, :2] + xywh[:, 2:]
+        low, high = np.clip(xywh[:, :2], 0, size), np.clip(ends, 0, size)
         inside = (high > low).all(axis=1)
-        xywh = np.concatenate([low, high - low], axis=1)
+        over = (low != xywh[:, :2]).any(axis=1) | (high != ends).any(axis=1)
+        xywh[over] = np.concatenate([low, high - low], axis=1)[over]
     for bad, what in (
         (~finite, "without four numbers in pixels"),
         (finite & ~sized, "without a width and a height over 0"),
@@ -143,7 +152,11 @@ def _inside(
     return table[finite & sized & inside]
 
 
-def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
+def _as_shares(xywh: np.ndarray) -> bool:
+    return bool((xywh >= 0).all() and (xywh <= 1).all() and (xywh[:, 2:] < 1).any())
+
+
+def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFrame:
     """Keep one of equal boxes of a track in a frame; refuse a track that is in two places."""
     where = ["camera", "sequence", "frame", "track"]
     tracked = table["track"] >= 0
@@ -153,10 +166,9 @@ def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
         one = table[other].iloc[0]
         raise DataError(
             f"{path}, {one['row']}: track {one['track']} has a second box in frame "
-            f"{one['frame']}; expected one. Where the file holds several cameras, add a column "
-            "camera."
+            f"{one['frame']}; expected one. Boxes of several cameras need a column camera."
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
-        notes.append(left_out(int(again.sum()), "of a track that stand there twice", example))
+        notes.append(left_out(int(again.sum()), "equal to another of its track", example))
     return table[~again]
