@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.labels import unnamed
 from sameplayer.data.annotations.table import TEXTS, Annotations
+from sameplayer.data.columns import as_text
+from sameplayer.data.tables import Table, plain, read_table
 from sameplayer.errors import DataError
 
 WHAT = (
@@ -32,7 +35,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "middle_x": ("x_center", "center_x", "cx", "xc", "x_centre", "centre_x"),
     "middle_y": ("y_center", "center_y", "cy", "yc", "y_centre", "centre_y"),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
-    "label": ("class_name", "class", "category", "category_name", "cls_name", "object_class"),
+    "label": ("class_name", "category", "category_name", "cls_name", "object_class"),
+    "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
     "camera": ("cam", "camera_id", "cam_id", "view"),
     "sequence": ("video", "seq", "sequence_name", "clip"),
     "role": (),
@@ -40,7 +44,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
     "name": ("player", "player_name"),
 }  # fmt: skip
-HEAD = 65536  # bytes that are looked at to recognise a file
+NUMBERS = (
+    "frame", "track", "left", "top", "width", "height", "right", "bottom", "middle_x", "middle_y",
+    "score",
+)  # fmt: skip
+WAYS = (
+    ("left", "top", "width", "height"),
+    ("left", "top", "right", "bottom"),
+    ("middle_x", "middle_y", "width", "height"),
+)
+RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")
 TYPED = (".parquet", ".xlsx")
 TEXT = (".csv", ".tsv", ".txt")
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
@@ -49,29 +62,18 @@ EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 def has_box_table(path: Path) -> bool:
     """Tell whether a file is a table whose names are those of boxes; of Parquet by its ending."""
     suffix = path.suffix.lower()
-    if not path.is_file() or suffix in TYPED:
-        return path.is_file()
-    if suffix not in TEXT:
+    if not path.is_file() or suffix not in (*TYPED, *TEXT):
         return False
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return False
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    lines = head.decode("utf-16" if wide else "utf-8-sig", "replace").split("\n")
-    return any(_names_boxes(line) for line in lines[:2])
+    if suffix in TYPED:
+        return True
+    return any(_names_boxes(line) for line in head_lines(path)[:2])
 
 
 def _names_boxes(line: str) -> bool:
-    names = {_plain(cell) for cell in re.split("[,;\t|]", line)}
-    known = [{_plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
+    names = {plain(cell.strip('\r"')) for cell in re.split("[,;\t|]", line)}
+    known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
     found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
     return "frame" in found and bool(found & {"left", "middle_x", "width", "right"})
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower()
 
 
 def read_box_table(path: Path) -> Annotations:
@@ -80,10 +82,14 @@ def read_box_table(path: Path) -> Annotations:
     Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
     height. Raises DataError, with the row, for a cell that is no number.
     """
-    from sameplayer.data.tables import read_table
-
-    read = read_table(path, COLUMNS, what="table of boxes")
-    table = read.table
+    read = read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes")
+    table, notes = read.table, _shortened(read.notes)
+    if "class" in table.columns and "label" not in table.columns:
+        classes = pd.to_numeric(table["class"], errors="coerce")
+        if (classes == np.floor(classes)).all():
+            notes += unnamed(classes, "the column class", "a column class_name names them")
+        else:
+            table = table.rename(columns={"class": "label"})
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
     if "frame" not in table.columns or sides is None:
         raise DataError(
@@ -102,18 +108,19 @@ def read_box_table(path: Path) -> Annotations:
     columns["score"] = numbers["score"]
     for name in TEXTS:
         if name in table.columns:
-            columns[name] = table[name].astype("string").to_numpy(dtype=object, na_value=None)
-    return Annotations(pd.DataFrame(columns), notes=read.notes)
+            columns[name] = as_text(table[name], path)
+    return Annotations(pd.DataFrame(columns), notes=notes)
 
 
-WAYS = (
-    ("left", "top", "width", "height"),
-    ("left", "top", "right", "bottom"),
-    ("middle_x", "middle_y", "width", "height"),
-)
+def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return notes with one on all columns that are read under our names."""
+    read = [RENAMED.fullmatch(note) for note in notes]
+    told = ", ".join(f"{one[1]} as {one[2]}" for one in read if one)
+    rest = tuple(note for note, one in zip(notes, read, strict=True) if not one)
+    return (f"Columns are read under other names: {told}.", *rest) if told else rest
 
 
-def _number(read: Any, name: str, path: Path) -> np.ndarray:
+def _number(read: Table, name: str, path: Path) -> np.ndarray:
     """Return a column as (n,) float64, missing or not there: nan."""
     if name not in read.table.columns:
         return np.full(len(read.table), np.nan)

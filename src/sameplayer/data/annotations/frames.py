@@ -12,7 +12,7 @@ from sameplayer.errors import DataError
 
 
 def from_one(
-    table: pd.DataFrame, path: Path, frames: int | Collection[int] | None, first: int | None
+    table: pd.DataFrame, path: str | Path, frames: int | Collection[int] | None, first: int | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return (n,) int64 numbers as the video or the pictures count, and what to say of them.
 
@@ -27,42 +27,36 @@ def from_one(
     _refuse(number, np.isfinite(number) & (number == np.floor(number)), table, path)
     _refuse(number, (number >= 0) & (number < 2**53), table, path)
     whole = number.astype(np.int64)
-    pictures = None if frames is None or isinstance(frames, int) else frames
-    begin = min(pictures, default=1) if pictures is not None else 1
-    end = max(pictures, default=0) if pictures is not None else frames
     lowest, highest = int(whole.min(initial=1)), int(whole.max(initial=0))
-    if first is not None:
-        shift = min(begin, 1) - first if pictures is not None else 1 - first
-        if lowest < first:
-            raise DataError(
-                f"{path}, {table['row'].iloc[int(np.argmin(whole))]}: a box in frame {lowest}; "
-                f"expected frames from {first}."
-            )
-    elif lowest == 0 and begin > 0:
-        shift = 1
-    elif begin == 0 and lowest > 0 and end is not None and highest == end + 1:
-        shift = -1
+    video = frames is None or isinstance(frames, int)
+    begin = 1 if isinstance(frames, int | None) else min(frames, default=1)
+    end = frames if isinstance(frames, int | None) else max(frames, default=0)
+    _refuse(number, whole >= (first or 0), table, path)
+    if first == 0:
+        shift = begin
+    elif begin == 0:
+        shift = -1 if first == 1 or (lowest > 0 and highest - 1 == end) else 0
     else:
-        shift = 0
-    if end is not None and highest + shift > end and (pictures is None or (lowest == 0 < shift)):
+        shift = int(lowest == 0)
+    too_far = end is not None and highest + shift > end
+    if too_far and (video or (lowest == 0 and first is None)):
         row = table["row"].iloc[int(np.argmax(whole))]
-        of = f"pictures {begin} to {end}" if pictures is not None else f"the video, which has {end}"
-        counted = ", in which frames count from 0" if shift else ""
+        counted = ", counted from 0" if shift else ""
+        of = f"the video, which has {end}" if video else f"the pictures {begin} to {end}"
         raise DataError(
-            f"{path}, {row}: a box in frame {highest}{counted}; expected a frame of {of}."
+            f"{path}, {row}: a box in frame {highest}{counted}; expected a frame of {of}. Are the "
+            "boxes those of another one?"
         )
     if shift == 0 or not len(whole):
         return whole, []
-    counts = (
-        ("0 in this file, from 1", "one more")
-        if shift > 0
-        else ("1 in this file, from 0", "one less")
-    )
-    of = "the pictures" if pictures is not None else "videos"
-    return whole + shift, [f"Frames count from {counts[0]} in {of}: each is read as {counts[1]}."]
+    file, other = (0, begin) if shift > 0 else (1, 0)
+    read = f"each is read as {abs(shift)} {'more' if shift > 0 else 'less'}"
+    shown = "video" if video else "pictures"
+    note = f"Frames count from {file} in the boxes, from {other} in the {shown}: {read}."
+    return whole + shift, [note]
 
 
-def _refuse(number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: Path) -> None:
+def _refuse(number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: str | Path) -> None:
     if not good.all():
         row = int(np.argmin(good))
         raise DataError(

@@ -12,9 +12,9 @@ PEOPLE = re.compile(
     re.IGNORECASE,
 )
 OTHERS = re.compile(
-    r"\b\w*ball\b(?! *\w*(?:person|player))|\b(?:puck|goals?|goal ?posts?|net|hoop|rim|basket|court|"
-    r"field|pitch|line|bat|racket|racquet|stick|shuttlecock|car|bus|truck|bicycle|motorbike|"
-    r"vehicle|distractor|occluder|reflection|crowd|ignore|background|other)\b",
+    r"\b(?:\w*balls?|puck|goals?|goal ?posts?|net|hoop|rim|basket|court|field|pitch|lines?|bat|"
+    r"racket|racquet|stick|shuttlecock|flag|whistle|scoreboard|logo|car|bus|truck|bicycle|"
+    r"motorbike|vehicle|distractor|occluder|reflection|crowd|ignored?|background|other)\b",
     re.IGNORECASE,
 )
 
@@ -30,6 +30,20 @@ def are_people(labels: Iterable[str]) -> tuple[list[str], list[str]]:
         return known, []
     rest = [label for label in labels if not OTHERS.search(_words(label))]
     return rest, rest
+
+
+def unnamed(classes: Iterable[float], where: str, advice: str) -> tuple[str, ...]:
+    """Return a note where boxes have several classes of which only the numbers are known.
+
+    where     that holds them, such as "column 8"
+    advice    how they can be named
+    """
+    found = sorted({int(number) for number in classes})
+    if len(found) < 2:
+        return ()
+    told = ", ".join(map(str, found[:10])) + (" and others" if len(found) > 10 else "")
+    read = "have no names, so boxes of all of them are read"
+    return (f"The classes in {where}, {told}, {read}; {advice}.",)
 
 
 def _words(label: str) -> str:

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.labels import unnamed
+from sameplayer.data.annotations.table import Annotations, left_out
+from sameplayer.data.decoding import decoded
 from sameplayer.errors import DataError
 
 WHAT = "MOT text (.txt, .csv): frame, track, left, top, width, height, score, class on each line"
 COLUMNS = ("frame", "track", "left", "top", "width", "height", "score", "class")
 SUFFIXES = (".txt", ".csv", ".tsv")
 NAMES = ("gt", "det")  # how files of MOT text are called, whatever is in them
-HEAD = 65536  # bytes that are looked at to recognise a file
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "none", "None", "null", "NULL", "NA")
 CLASSES = (
     "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "vehicle", "static person",
@@ -42,13 +44,9 @@ def has_mot_text(path: Path) -> bool:
         return False
     if path.suffix.lower() == ".txt" and path.stem.lower() in NAMES:
         return True
-    try:
-        with path.open("rb") as file:
-            lines = _text(file.read(HEAD), errors="replace").splitlines()
-    except OSError:
-        return False
+    lines = head_lines(path)
     first = [line for line in lines if not _says_nothing(line)][:5]
-    empty = not first and not lines and path.suffix.lower() == ".txt"
+    empty = path.suffix.lower() == ".txt" and not path.stat().st_size
     return empty or any(_is_box(line) for line in first)
 
 
@@ -62,29 +60,20 @@ def read_mot_text(path: Path) -> Annotations:
 
     Raises DataError with the line that is no box.
     """
-    try:
-        lines = _text(path.read_bytes()).splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text in UTF-8 ({error}); export it again.") from error
-    table, notes = _numbers(path, lines), []
+    text, notes = decoded(path.read_bytes(), path)
+    table = _numbers(path, text.splitlines())
     truth = path.stem.lower().startswith("gt")
     if truth:
         ignored = (table["score"] == 0).to_numpy()
         if ignored.any():
-            notes.append(
-                f"{int(ignored.sum())} boxes marked to be ignored (0 in column 7), such as "
-                f"{table['row'][ignored].iloc[0]}, are left out."
-            )
+            example = table["row"].iloc[int(np.argmax(ignored))]
+            what = "marked to be ignored (0 in column 7)"
+            notes = (*notes, left_out(int(ignored.sum()), what, example))
         table = table[~ignored].assign(score=np.nan)
     table["label"], said = _labels(table["class"], path, truth)
     if truth:
         table = _with_game_info(table, path)
     return Annotations(table.drop(columns="class"), notes=(*notes, *said))
-
-
-def _text(content: bytes, errors: str = "strict") -> str:
-    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return content.decode("utf-16" if wide else "utf-8-sig", errors)
 
 
 def _says_nothing(line: str) -> bool:
@@ -167,16 +156,13 @@ def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, lis
     known = classes[classes >= 0]
     if known.empty or (known != np.floor(known)).any():
         return none, []
-    names = _lines_of(path.parent / "labels.txt")
+    names = head_lines(path.parent / "labels.txt")
     if not names and truth and known.isin(range(1, len(CLASSES) + 1)).all():
         names = list(CLASSES)
-    found = sorted({int(number) for number in known.unique()})
+    found = sorted(map(int, known.unique()))
     if not names:
-        several = f"{', '.join(map(str, found[:10]))}" if len(found) > 1 else ""
-        return none, [
-            f"Column 8 holds the classes {several}, which are not named, so boxes of all of them "
-            f"are read; a file labels.txt beside {path.name}, a name a line, names them from 1 on."
-        ] if several else []
+        advice = f"a file labels.txt beside {path.name} names them, a line each, from 1 on"
+        return none, list(unnamed(found, "column 8", advice))
     called = {at: names[at - 1] if 0 < at <= len(names) else f"class {at}" for at in found}
     notes = []
     if names == list(CLASSES) and found != [1]:
@@ -192,7 +178,7 @@ def _with_game_info(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Add label, team and number of the tracks that a gameinfo.ini names."""
     files = [folder / "gameinfo.ini" for folder in (path.parent, path.parent.parent)]
     facts: dict[float, tuple[str, str | None, str | None]] = {}
-    for line in next((lines for lines in map(_lines_of, files) if lines), []):
+    for line in next((lines for lines in map(head_lines, files) if lines), []):
         told = TRACKLET.fullmatch(line)
         if told:
             label, team, number = told["label"], told["team"], told["number"]
@@ -201,12 +187,3 @@ def _with_game_info(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         values = table["track"].map({track: told[place] for track, told in facts.items()})
         table[name] = values.where(values.notna(), table["label"]) if name == "label" else values
     return table
-
-
-def _lines_of(path: Path) -> list[str]:
-    """Return the lines of a small text, without blanks around them; none where it is not there."""
-    try:
-        with path.open("rb") as file:
-            return [line.strip() for line in _text(file.read(HEAD), "replace").splitlines()]
-    except OSError:
-        return []

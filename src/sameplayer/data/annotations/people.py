@@ -12,7 +12,7 @@ import pandas as pd
 from sameplayer.data.annotations.frames import from_one
 from sameplayer.data.annotations.labels import are_people
 from sameplayer.data.annotations.scores import as_shares
-from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations
+from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
 from sameplayer.errors import DataError
 
 XYWH = ["left", "top", "width", "height"]
@@ -21,7 +21,7 @@ LARGEST = 1e6  # pixels: what lies further out is no place in a picture
 
 def people(
     annotations: Annotations,
-    path: Path,
+    path: str | Path,
     *,
     frames: int | Collection[int] | None = None,
     size: tuple[int, int] | None = None,
@@ -60,14 +60,33 @@ def people(
     )
 
 
-def left_out(count: int, what: str, example: str, why: str) -> str:
-    """Return the sentence of boxes that are left out: "3 boxes ..., such as line 7, ..."."""
-    boxes = f"{count} boxes" if count > 1 else "1 box"
-    such = f", such as {example}," if count > 1 else f", {example},"
-    return f"{boxes} {what}{such} {'are' if count > 1 else 'is'} left out{why}."
+def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Annotations:
+    """Return the boxes of one camera, or of one sequence, where a file holds those of several.
+
+    name    of the camera or sequence; a file of one sequence is taken whatever its name. None: the
+            file has to be of one
+
+    Raises DataError that names those there are. Whether frames count from 0 is seen in all of them.
+    """
+    table = annotations.table
+    by = next((by for by in ("camera", "sequence") if by in table and table[by].notna().any()), "")
+    if not by:
+        return annotations
+    names = sorted(set(table[by].dropna()))
+    if len(names) > 1 and name is None:
+        raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
+    if name is not None and name not in names and (by == "camera" or len(names) > 1):
+        raise DataError(
+            f"{path}: holds no box of the {by} {name!r}; it has those of {', '.join(names[:20])}."
+        )
+    chosen = name if name in names else names[0]
+    first = annotations.first
+    if first is None and len(table) and pd.to_numeric(table["frame"]).min() == 0:
+        first = 0
+    return replace(annotations, table=table[table[by] == chosen], first=first)
 
 
-def _tracks(table: pd.DataFrame, path: Path) -> np.ndarray:
+def _tracks(table: pd.DataFrame, path: str | Path) -> np.ndarray:
     track = table["track"].fillna(-1).to_numpy(copy=True)
     good = (track == np.floor(track)) & (np.abs(track) < 2**53)
     if not good.all():
@@ -95,23 +114,32 @@ def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _inside(
-    table: pd.DataFrame, shares: bool, path: Path, size: tuple[int, int] | None, notes: list[str]
+    table: pd.DataFrame,
+    shares: bool,
+    path: str | Path,
+    size: tuple[int, int] | None,
+    notes: list[str],
 ) -> pd.DataFrame:
     """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
-    xywh = table[XYWH].to_numpy()
-    if shares:
-        if size is None:
-            raise DataError(
-                f"{path}: its boxes are shares of the picture; expected to know the picture's size."
-            )
-        xywh = xywh * np.array([*size, *size])
-    finite = np.isfinite(xywh).all(axis=1) & (np.abs(xywh) < LARGEST).all(axis=1)
+    xywh = table[XYWH].to_numpy(copy=True)
+    finite = np.isfinite(xywh).all(axis=1)
+    if not shares and size is not None and finite.any() and _as_shares(xywh[finite]):
+        shares = True
+        notes.append("Boxes are read as shares of the picture, since none is over 1.")
+    if shares and size is None:
+        raise DataError(
+            f"{path}: its boxes are shares of the picture; expected to know the picture's size."
+        )
+    xywh *= np.array([*size, *size]) if shares and size is not None else 1
+    finite &= (np.abs(xywh) < LARGEST).all(axis=1)
     sized = (xywh[:, 2:] > 0).all(axis=1)
     inside = np.ones(len(xywh), bool)
     if size is not None:
-        low, high = np.clip(xywh[:, :2], 0, size), np.clip(xywh[:, :2] + xywh[:, 2:], 0, size)
+        ends = xywh[:, :2] + xywh[:, 2:]
+        low, high = np.clip(xywh[:, :2], 0, size), np.clip(ends, 0, size)
         inside = (high > low).all(axis=1)
-        xywh = np.concatenate([low, high - low], axis=1)
+        over = (low != xywh[:, :2]).any(axis=1) | (high != ends).any(axis=1)
+        xywh[over] = np.concatenate([low, high - low], axis=1)[over]
     for bad, what in (
         (~finite, "without four numbers in pixels"),
         (finite & ~sized, "without a width and a height over 0"),
@@ -119,12 +147,16 @@ def _inside(
     ):
         if bad.any():
             example = f"{table['row'].iloc[int(np.argmax(bad))]}"
-            notes.append(left_out(int(bad.sum()), what, example, ""))
+            notes.append(left_out(int(bad.sum()), what, example))
     table[XYWH] = xywh
     return table[finite & sized & inside]
 
 
-def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
+def _as_shares(xywh: np.ndarray) -> bool:
+    return bool((xywh >= 0).all() and (xywh <= 1).all() and (xywh[:, 2:] < 1).any())
+
+
+def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFrame:
     """Keep one of equal boxes of a track in a frame; refuse a track that is in two places."""
     where = ["camera", "sequence", "frame", "track"]
     tracked = table["track"] >= 0
@@ -134,10 +166,9 @@ def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
         one = table[other].iloc[0]
         raise DataError(
             f"{path}, {one['row']}: track {one['track']} has a second box in frame "
-            f"{one['frame']}; expected one. Where the file holds several cameras, add a column "
-            "camera."
+            f"{one['frame']}; expected one. Boxes of several cameras need a column camera."
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
-        notes.append(left_out(int(again.sum()), "that stand there twice", example, " once"))
+        notes.append(left_out(int(again.sum()), "equal to another of its track", example))
     return table[~again]
