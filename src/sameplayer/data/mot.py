@@ -12,7 +12,7 @@ import pandas as pd
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.images import PICTURE_SUFFIXES
-from sameplayer.data.layouts import folders, is_hidden
+from sameplayer.data.listing import folders, is_hidden
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
