@@ -15,7 +15,8 @@ from sameplayer.data.images import PICTURE_SUFFIXES
 from sameplayer.errors import DataError
 
 IGNORED = (
-    "thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information",
+    "thumbs.db", "desktop.ini", "__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin",
+    "lost+found", "system volume information",
 )  # fmt: skip
 MAX_FILES = 5_000_000
 SHOWN = 5  # kinds, folders or persons in one note
@@ -82,7 +83,7 @@ class Files:
         return [name for name in self.names if name.startswith(prefix) and is_picture(name)]
 
     def leave(self, name: str, why: str) -> None:
-        """Leave a picture out; ``why`` ends "2 pictures are left out, since ..." and makes a note."""
+        """Leave a picture out; ``why`` ends the note "2 pictures are left out, since ..."."""
         self._left.setdefault(why, []).append(name)
 
     def say(self, note: str) -> None:
@@ -152,9 +153,9 @@ def _inside(
         return above if entry.is_dir() else None
     if depth > LINKED or not entry.is_dir():
         return None
-    real, here = Path(entry).resolve(), Path(entry.path).parent.resolve()
-    around = any(one.is_relative_to(real) for one in (*above, here))
-    return None if around else (*above, real)
+    chain = (*above, Path(entry.path).parent.resolve())
+    real = Path(entry).resolve()
+    return None if any(one.is_relative_to(real) for one in chain) else (*chain, real)
 
 
 def _outside(name: str, parts: Sequence[str]) -> str | None:

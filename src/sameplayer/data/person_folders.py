@@ -71,7 +71,8 @@ def read_folder(path: Path) -> Crops:
     if rows:
         table = _with_roles(files, table, path)
     _say_of_persons(files, parts, path)
-    if parts != [""] and rows and ("camera" not in table or table["camera"].isna().all()):
+    asked = parts != [""] and rows and (table["role"] == "query").any()
+    if asked and ("camera" not in table or table["camera"].isna().all()):
         files.say("No cameras are known: pictures of the query's own camera count.")
     read = [*(row["image"] for row in rows), FACTS]
     return Crops(table, path, None, "folder", files.notes(read, parts))
@@ -125,8 +126,8 @@ def _pattern(files: Files, images: Sequence[str]) -> str:
     best = max(fits, key=lambda key: sum(fits[key]))
     if 2 * sum(fits[best]) <= len(names):
         return ""
-    example = shown(names[fits[best].index(True)])
-    files.say(f"Cameras are read from the names, which are those of {best}, such as {example}.")
+    first = shown(names[fits[best].index(True)])
+    files.say(f"Cameras are read from the names, which are those of {best}, such as {first}.")
     other = [image for image, fit in zip(images, fits[best], strict=True) if not fit]
     if other:
         files.say(
@@ -143,7 +144,7 @@ def _with_roles(files: Files, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if val.any() and train.any() and persons[val].isin(persons[train]).all():
         table.loc[val, "split"] = "train"
         files.say(
-            f"{counted(int(val.sum()), 'picture')} of val/ read as training, since their persons "
+            f"The pictures of val/ ({int(val.sum())}) are read as training, since their persons "
             "are those of train/."
         )
     nobody = table.pop(NOBODY).astype(bool)

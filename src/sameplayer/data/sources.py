@@ -138,7 +138,8 @@ def _hint(path: Path) -> str:
         return (
             f" None of its files is a picture, such as {shown(names[0])}; pictures end in {kinds}."
         )
-    return ""
+    loose = [name for name in names if is_picture(name) and "/" not in name]
+    return f" Pictures lie in no person's folder, such as {shown(loose[0])}." if loose else ""
 
 
 def _with_facts(crops: Crops) -> Crops:
