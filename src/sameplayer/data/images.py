@@ -17,7 +17,7 @@ from PIL import Image
 
 from sameplayer.data.headers import SIZES, damaged, refuse_jpeg2000
 from sameplayer.data.kinds import boxed_kind, no_picture
-from sameplayer.data.pixels import PIXELS, Unread, by_opencv, open_heic
+from sameplayer.data.pixels import PIXELS, Unread, by_opencv, open_heic, quiet
 from sameplayer.data.pixels import Picture as Picture
 from sameplayer.data.tiff import tiff_size
 from sameplayer.errors import DataError, MissingFile
@@ -172,7 +172,7 @@ def _stated(name: str, kind: str, width: int, height: int) -> tuple[str, int, in
 
 def _size_by_pillow(name: str, reader: Any, content: bytes) -> tuple[int, int]:
     try:
-        with reader(BytesIO(content), "") as picture:
+        with quiet(), reader(BytesIO(content), "") as picture:
             width, height = picture.size
     except Image.DecompressionBombError as error:
         raise DataError(f"{name}: {error} At most {MAX_PIXELS:,} are decoded.") from error

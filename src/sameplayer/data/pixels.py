@@ -8,6 +8,7 @@ reader takes the bytes of a file of its format and returns uint8 RGB (height, wi
 from __future__ import annotations
 
 import ctypes
+import logging
 import struct
 import warnings
 import zlib
@@ -38,6 +39,7 @@ _PROFILE = b"Raw profile type exif\0"  # EXIF as ImageMagick wrote it into PNG
 _MAX_EXIF = 1 << 20
 _QUIET = Lock()
 
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it goes to the terminal
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 with suppress(AttributeError, OSError):  # the libtiff that came with Pillow, where it can be named
     ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
@@ -146,8 +148,8 @@ def _profile(kind: bytes, data: memoryview) -> bytes:
 
 
 def _avif(content: bytes) -> Picture:
-    """What turns the picture is told by Pillow: its own properties, and EXIF where it has none."""
-    with Image.OPEN["AVIF"][0](BytesIO(content), "") as picture:
+    """What turns the picture are its own properties, which Pillow tells as if EXIF said them."""
+    with quiet(), Image.OPEN["AVIF"][0](BytesIO(content), "") as picture:
         exif = picture.info.get("exif", b"")
     stored = by_opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return upright(stored, tiff.orientation_of(exif))
