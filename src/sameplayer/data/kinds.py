@@ -36,7 +36,8 @@ NAMED: tuple[tuple[bytes, str, str], ...] = (
     (rb"\x00\x05\x16\x07", "a file of macOS beside the picture",
      "not the picture; take the file of the same name without '._'"),
     (rb"PK\x03\x04", "a ZIP archive", "no picture; unpack it"),
-    (rb"\x1aE\xdf\xa3|RIFF....AVI |....(ftyp|moov|mdat)|FLV\x01|\x00\x00\x01\xba", "a video", VIDEO),
+    (rb"\x1aE\xdf\xa3|RIFF....AVI |....(ftyp|moov|mdat)|FLV\x01|\x00\x00\x01\xba",
+     "a video", VIDEO),
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, _imaging
 
 from sameplayer.data import tiff
 from sameplayer.data.headers import JPEG_FRAMES, damaged, jpeg_segments, png_chunks
@@ -42,7 +42,7 @@ _QUIET = Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it goes to the terminal
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 with suppress(AttributeError, OSError):  # the libtiff that came with Pillow, where it can be named
-    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def upright(picture: Picture, orientation: int) -> Picture:

@@ -116,6 +116,6 @@ def _refuse_kind(name: str, content: bytes, tags: Tags) -> None:
         )
     if pressed not in COMPRESSIONS:
         raise DataError(
-            f"{name}: is a TIFF compressed with {NAMES.get(pressed, f'method {pressed}')}, which is "
-            "not read; save it with LZW, Deflate or without compression."
+            f"{name}: is a TIFF compressed with {NAMES.get(pressed, f'method {pressed}')}, which "
+            "is not read; save it with LZW, Deflate or without compression."
         )
