@@ -47,7 +47,11 @@ with suppress(AttributeError, OSError):  # the libtiff that came with Pillow, wh
 
 def upright(picture: Picture, orientation: int) -> Picture:
     """Return a picture as it is shown, by EXIF's orientation, 1 to 8."""
-    exchanged, rows, columns = TURNS.get(orientation, (0, 0, 0))
+    return turned(picture, *TURNS.get(orientation, (0, 0, 0)))
+
+
+def turned(picture: Picture, exchanged: int, rows: int, columns: int) -> Picture:
+    """Exchange a picture's rows and columns or not, then reverse its rows and columns or not."""
     picture = picture.transpose(1, 0, 2) if exchanged else picture
     return np.ascontiguousarray(picture[:: -1 if rows else 1, :: -1 if columns else 1])
 
