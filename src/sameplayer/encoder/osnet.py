@@ -17,6 +17,7 @@ HEIGHT, WIDTH = 256, 128
 FEATURES = 512
 SQUEEZE = 16
 SHARES = {"x1_0": 1.0, "x0_75": 0.75, "x0_5": 0.5, "x0_25": 0.25}
+STAGES = ("conv2", "pool2", "conv3", "pool3", "conv4", "conv5")
 CHANNELS = (64, 256, 384, 512)
 # Where instance norm stands in the two blocks of each stage: nowhere, after the sum, before it.
 NORMS = {
@@ -31,7 +32,7 @@ class ConvNorm(nn.Module):
 
     def __init__(
         self, inputs: int, outputs: int, norm: type[nn.Module] | None = nn.BatchNorm2d,
-        relu: bool = True, **settings: int,
+        relu: bool = True, **settings: Any,
     ) -> None:  # fmt: skip
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, settings.pop("size", 1), bias=False, **settings)
@@ -141,7 +142,7 @@ class OsNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         maps = nn.functional.max_pool2d(self.conv1(images), 3, 2, 1)
-        for stage in (self.conv2, self.pool2, self.conv3, self.pool3, self.conv4, self.conv5):
-            maps = stage(maps)
+        for name in STAGES:
+            maps = getattr(self, name)(maps)
         features: Tensor = self.fc(maps.mean((2, 3)))
         return features
