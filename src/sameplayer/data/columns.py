@@ -109,7 +109,22 @@ def _as_text(column: pd.Series, root: Path) -> pd.Series:
         text = column.astype("string")
     except ValueError as error:
         raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
-    return text.mask(text == "") if (text == "").any() else text
+    blank = text.str.strip() == ""
+    return text.mask(blank) if blank.any() else text
+
+
+def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return names that are whole numbers with a point, all of them, without it, and a note.
+
+    Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0.
+    """
+    if not isinstance(column.dtype, pd.StringDtype):
+        return column, ()
+    known = column.dropna()
+    if not len(known) or not known.str.fullmatch(r"[0-9]+\.0+").all():
+        return column, ()
+    note = f"The column {column.name!r} holds numbers such as {known.iat[0]}; it is read without "
+    return column.str.replace(r"\.0+$", "", regex=True), (note + "the point.",)
 
 
 def _whole(value: object) -> object:

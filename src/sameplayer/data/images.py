@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sameplayer.data.headers import CHECKS, SIZES, damaged
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, of_windows
 
 MAX_PIXELS = 100_000_000
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -114,7 +114,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise MissingFile(f"{path}: no such file.") from None
+        raise MissingFile(f"{path}: no such file.{of_windows(path)}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:
