@@ -82,14 +82,14 @@ def boxes_of(
     return _boxes(people(given, "Detections", size=size))
 
 
-def boxes_within(boxes: Boxes, frames: int, size: tuple[int, int] | None) -> Boxes:
-    """Return boxes checked and cut to a video as ``read_boxes`` does, with their notes."""
+def boxes_within(boxes: Boxes, name: str, frames: int, size: tuple[int, int] | None) -> Boxes:
+    """Return boxes checked and cut to a video, called ``name``, as ``read_boxes`` does."""
     columns = {
         "row": [f"box {at}" for at in range(len(boxes))], "frame": boxes.frame,
         "track": boxes.track, "score": boxes.score, **dict(zip(XYWH, boxes.xywh.T, strict=True)),
     }  # fmt: skip
     given = Annotations(pd.DataFrame(columns), 1, notes=boxes.notes)
-    checked = _boxes(people(given, "Boxes", frames=frames, size=size))
+    checked = _boxes(people(given, f"Boxes of {name}", frames=frames, size=size))
     return replace(checked, teams=boxes.teams, numbers=boxes.numbers)
 
 

@@ -157,7 +157,7 @@ def _boxes_for(
     picture = next(video.pick([1]), None)
     size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
     if isinstance(boxes, Boxes):
-        return boxes_within(boxes, len(video), size)
+        return boxes_within(boxes, camera.name, len(video), size)
     return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
 
 
