@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import TEXTS, Annotations
 from sameplayer.data.tables import Table, plain, read_table
@@ -33,6 +35,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "middle_x": ("x_center", "center_x", "cx", "xc", "x_centre", "centre_x"),
     "middle_y": ("y_center", "center_y", "cy", "yc", "y_centre", "centre_y"),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
+    "class_id": ("cls", "cls_id"),
     "label": ("class_name", "class", "category", "category_name", "cls_name", "object_class"),
     "camera": ("cam", "camera_id", "cam_id", "view"),
     "sequence": ("video", "seq", "sequence_name", "clip"),
@@ -69,7 +72,11 @@ def read_box_table(path: Path) -> Annotations:
     Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
     height. Raises DataError, with the row, for a cell that is no number.
     """
-    read = read_table(path, COLUMNS, what="table of boxes")
+    return boxes_in(read_table(path, COLUMNS, what="table of boxes"), path, "row")
+
+
+def boxes_in(read: Table, path: Path, what: str) -> Annotations:
+    """Return the boxes of a table whose columns have our names; ``what`` is a row in messages."""
     table = read.table
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
     if "frame" not in table.columns or sides is None:
@@ -77,9 +84,9 @@ def read_box_table(path: Path) -> Annotations:
             f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
             f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
         )
-    rows = [f"row {row}" for row in read.rows]
+    rows = [f"{what} {row}" for row in read.rows]
     numbers = {name: _number(read, name, path) for name in ("frame", "track", "score", *sides)}
-    columns = {"row": rows, "frame": numbers["frame"], "track": numbers["track"]}
+    columns: dict[str, Any] = {"row": rows, "frame": numbers["frame"], "track": numbers["track"]}
     first, second, third, fourth = (numbers[name] for name in sides)
     if sides[2] == "right":
         third, fourth = third - first, fourth - second
@@ -90,7 +97,14 @@ def read_box_table(path: Path) -> Annotations:
     for name in TEXTS:
         if name in table.columns:
             columns[name] = table[name].astype("string").to_numpy(dtype=object, na_value=None)
-    return Annotations(pd.DataFrame(columns), notes=read.notes)
+    notes = read.notes
+    if "class_id" in table.columns and "label" not in columns:
+        classes = _number(read, "class_id", path)
+        known = classes[np.isfinite(classes) & (np.abs(classes) < 1e6)].astype(int)
+        named, said = labels_of(known, {}, 0, "A column class_name names them.")
+        columns["label"] = [named.get(one) for one in classes]
+        notes = (*notes, *said)
+    return Annotations(pd.DataFrame(columns), notes=notes)
 
 
 WAYS = (

@@ -6,9 +6,11 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Rows,
+    key_of,
     named,
     number_in_name,
     objects,
@@ -19,6 +21,7 @@ from sameplayer.errors import DataError
 
 FRAMES = ("frame_id", "frame_index", "frame_number", "frame")
 TRACKS = ("track_id", "tracking_id", "instance_id", "object_id", "tracker_id")
+SCORES = ("score", "confidence")
 Image = tuple[int, str | None]  # frame, sequence
 
 
@@ -41,55 +44,52 @@ def read_coco(data: Any, path: Path) -> Annotations:
     that are not there are left out and counted. Raises DataError with the entry that is wrong.
     """
     rows = Rows(path)
-    if isinstance(data, list):
-        images, annotations, labels = None, data, {}
-    else:
-        annotations = data["annotations"]
-        images = _images(rows, data)
-        labels = {_key(one.get("id")): text_of(one.get("name"))
-                  for _, one in objects(rows, data.get("categories", []), "category")}  # fmt: skip
-    first = 0 if images and 0 in {frame for frame, _ in images.values()} else None
-    unnamed = Counter[str]()
+    images, annotations, categories = None, data, list[Any]()
+    if isinstance(data, dict):
+        images, annotations = _images(rows, data), data["annotations"]
+        categories = data.get("categories") or []
+    labels = _labels(rows, categories, annotations)
     for row, one in objects(rows, annotations, "annotation"):
-        given = one.get("attributes")
-        attributes = given if isinstance(given, dict) else {}
         frame, sequence = _image(rows, one, row, images)
-        if frame is None:
-            rows.leave_out("annotations of images that are not in the file", row)
-            continue
-        if one.get("iscrowd") in (1, True, "1"):
-            rows.leave_out("annotations of a crowd (iscrowd 1)", row)
-            continue
-        if not one.get("bbox"):
-            rows.leave_out("annotations without a bbox", row)
-            continue
-        category = _key(one.get("category_id"))
-        unnamed[category] += category not in labels
-        tracks = (found.get(name) for name in TRACKS for found in (one, attributes))
-        scores = (found.get(name) for name in ("score", "confidence")
-                  for found in (one, attributes))  # fmt: skip
-        rows.add(
-            row, frame, rows.numbers(one["bbox"], row, "bbox"),
-            next((track for track in tracks if track is not None), None),
-            rows.number(next((one for one in scores if one is not None), None), row, "score"),
-            sequence=sequence, label=labels.get(category),
-            **{**named(attributes, ATTRIBUTES), **named(one, ATTRIBUTES)},
+        what = (
+            "of images that are not in the file" if frame is None
+            else "of a crowd (iscrowd 1)" if one.get("iscrowd") in (1, True, "1")
+            else "without a bbox" if not one.get("bbox") else ""
         )  # fmt: skip
-    _say_unnamed(rows, +unnamed, bool(labels))
-    return rows.annotations(first)
+        if what or frame is None:
+            rows.leave_out(what, row)
+            continue
+        attributes = one.get("attributes")
+        both = {**(attributes if isinstance(attributes, dict) else {}), **one}
+        label = labels.get(key_of(one.get("category_id")))
+        rows.add(
+            row, frame, rows.numbers(one["bbox"], row, "bbox"), _first(both, TRACKS),
+            {"sequence": sequence, "label": label, **named(both, ATTRIBUTES)},
+            rows.number(_first(both, SCORES), row, "score"),
+        )  # fmt: skip
+    return rows.annotations(0 if images and 0 in {frame for frame, _ in images.values()} else None)
 
 
-def _say_unnamed(rows: Rows, unnamed: Counter[str], some: bool) -> None:
-    if len(unnamed) > 1 or (unnamed and some):
-        told = ", ".join(sorted(unnamed)[:10])
-        rows.notes.append(
-            f"The categories {told} have no names in the file, so their boxes are read as people's."
-        )
+def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((values[name] for name in names if values.get(name) is not None), None)
+
+
+def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
+    """Return the label of each category_id."""
+    found = {key_of(one.get("id")): text_of(one.get("name"))
+             for _, one in objects(rows, categories, "category")}  # fmt: skip
+    used = {key_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
+    unnamed = {one for one in used - set(found) if one.isdecimal() and len(one) < 9}
+    if found:
+        return {**{one: f"category {one}" for one in unnamed}, **found}
+    labels, said = labels_of(map(int, unnamed), {}, 1, "The file with the categories names them.")
+    rows.notes += said
+    return {str(one): label for one, label in labels.items()}
 
 
 def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
     """Return the frame and the sequence of each image, by its id."""
-    videos = {_key(one.get("id")): text_of(one.get("name") or one.get("file_name"))
+    videos = {key_of(one.get("id")): text_of(one.get("name") or one.get("file_name"))
               for _, one in objects(rows, data.get("videos") or [], "video")}  # fmt: skip
     images = list(objects(rows, data["images"], "image"))
     groups = [_group(one, videos) for _, one in images]
@@ -98,7 +98,7 @@ def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
     frames = _frames(rows, images, groups)
     found: dict[str, Image] = {}
     for (row, one), frame, group in zip(images, frames, groups, strict=True):
-        key = _key(one.get("id"))
+        key = key_of(one.get("id"))
         if key in found:
             raise DataError(f"{rows.path}, {row}: a second image has the id {key}; expected one.")
         found[key] = frame, group
@@ -108,7 +108,7 @@ def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
 def _group(one: dict[str, Any], videos: dict[str, str | None]) -> str | None:
     """Return the name of an image's video, else the folder that its file is in."""
     if one.get("video_id") is not None:
-        return videos.get(_key(one["video_id"])) or _key(one["video_id"])
+        return videos.get(key_of(one["video_id"])) or key_of(one["video_id"])
     parts = PurePosixPath(str(one.get("file_name", "")).replace("\\", "/")).parent.parts
     return "/".join(part for part in parts if part not in ("img1", "/", "..")) or None
 
@@ -140,11 +140,6 @@ def _image(
 ) -> tuple[int | None, str | None]:
     given = one.get("image_id")
     if images is not None:
-        return images.get(_key(given), (None, None))
+        return images.get(key_of(given), (None, None))
     number = number_in_name(given) if isinstance(given, str) else given
     return rows.frame(number, row, "image_id"), None
-
-
-def _key(value: object) -> str:
-    """Return an id as a text: 1, 1.0 and "1" are one."""
-    return text_of(value) or ""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import iterparse
 
+from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Box,
     Rows,
     between,
-    head_of,
     named,
     number_in_name,
     refuse_large,
@@ -28,13 +29,17 @@ from sameplayer.errors import DataError
 WHAT = "CVAT for video 1.1 or CVAT for images 1.1 (.xml), with rectangles"
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
 SHAPES = ("polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton")
-TRACK = {"track": ("trackid", "trackingid", "instanceid", "objectid", "id", "playerid")}
+TRACK: dict[str, tuple[str, ...]] = {
+    "track": ("trackid", "trackingid", "instanceid", "objectid", "id", "playerid")
+}
 DEEPEST = 60  # elements within each other
 
 
 def has_cvat(path: Path) -> bool:
     """Tell whether a file is XML whose root is ``annotations``."""
-    return path.suffix.lower() == ".xml" and "<annotations" in head_of(path)
+    return path.suffix.lower() == ".xml" and any(
+        "<annotations" in line for line in head_lines(path)
+    )
 
 
 @dataclass
@@ -60,7 +65,8 @@ def read_cvat(path: Path) -> Annotations:
     read = _Reading(Rows(path))
     try:
         refuse_large(path)
-        _walk(read, path)
+        with path.open("rb") as file:
+            _walk(read, file)
     except (ParseError, ValueError, LookupError) as error:
         raise DataError(f"{path}: not a file of CVAT that can be read ({error}).") from error
     first = _add_images(read)
@@ -68,10 +74,10 @@ def read_cvat(path: Path) -> Annotations:
     return read.rows.annotations(0 if read.tracks else first)
 
 
-def _walk(read: _Reading, path: Path) -> None:
+def _walk(read: _Reading, file: BinaryIO) -> None:
     """Read tasks, tracks and images, and let go of each element once it is read."""
-    depth, root, task = 0, None, ""
-    for event, element in iterparse(path, events=("start", "end"), forbid_dtd=True):
+    depth, root = 0, None
+    for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
         depth += 1 if event == "start" else -1
         if depth > DEEPEST:
             raise ValueError(f"elements lie within each other more than {DEEPEST} deep")
@@ -99,7 +105,7 @@ def _track(read: _Reading, element: Element) -> dict[str, Any]:
     for one in element:
         where = f"track {number}, frame {one.get('frame')}"
         if one.tag in SHAPES:
-            rows.leave_out("shapes that are no boxes", where)
+            rows.leave_out("that are no rectangles (polygons, points)", where)
         if one.tag != "box":
             continue
         frame = rows.frame(one.get("frame"), where)
@@ -120,7 +126,7 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
     for place, one in enumerate(element, start=1):
         where = f"image {name or element.get('id')}, shape {place}"
         if one.tag in SHAPES:
-            rows.leave_out("shapes that are no boxes", where)
+            rows.leave_out("that are no rectangles (polygons, points)", where)
         box = _box(rows, one, where) if one.tag == "box" else None
         if box is not None:
             boxes.append((where, one.get("label"), box, _attributes(one)))
@@ -131,7 +137,7 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
 def _box(rows: Rows, element: Element, where: str) -> Box | None:
     """Return left, top, width, height; None for a box that is turned, which is counted."""
     if rows.number(element.get("rotation") or 0, where, "rotation") % 360 != 0:
-        rows.leave_out("turned boxes (rotation)", where)
+        rows.leave_out("that are turned (rotation)", where)
         return None
     left, top, right, bottom = (rows.number(element.get(one), where, one) for one in CORNERS)
     return left, top, right - left, bottom - top
@@ -169,10 +175,9 @@ def _add_images(read: _Reading) -> int | None:
             )
     for one, number in zip(read.images, numbers, strict=True):
         for where, label, box, attributes in one["boxes"]:
-            rows.add(
-                where, float(number or 0), box, named(attributes, TRACK).get("track"), label=label,
-                sequence=sequences[one["task_id"]], **named(attributes, ATTRIBUTES),
-            )  # fmt: skip
+            texts = {"label": label, "sequence": sequences[one["task_id"]]}
+            rows.add(where, number or 0, box, named(attributes, TRACK).get("track"),
+                     texts | named(attributes, ATTRIBUTES))  # fmt: skip
     return 0 if not by_name or 0 in numbers else None
 
 
@@ -185,12 +190,12 @@ def _add_tracks(read: _Reading) -> None:
         for frame, (box, _, attributes) in boxes.items():
             if box is not None:
                 rows.add(f"track {track['id']}, frame {frame}", frame, box, track["id"],
-                         **{**texts, **named(attributes, ATTRIBUTES)})  # fmt: skip
+                         texts | named(attributes, ATTRIBUTES))  # fmt: skip
         if read.whole or track["source"] == "auto":
             continue
         for frame, box, attributes in _between_keyframes(boxes, step):
             rows.add(f"track {track['id']}, frame {frame}", frame, box, track["id"],
-                     **{**texts, **named(attributes, ATTRIBUTES)})  # fmt: skip
+                     texts | named(attributes, ATTRIBUTES))  # fmt: skip
             filled += 1
     if filled:
         rows.notes.append(f"{filled} boxes between keyframes are added, as CVAT shows them.")
@@ -204,7 +209,7 @@ def _between_keyframes(
     Towards a frame in which the track is outside its box stands still.
     """
     frames = list(boxes)
-    for frame, following in zip(frames, frames[1:], strict=False):
+    for frame, following in pairwise(frames):
         (box, keyframe, attributes), (end, other, _) = boxes[frame], boxes[following]
         if box is not None and keyframe and other:
             for number, one in between(box, end or box, (frame, following)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sameplayer.data.annotations.rows import Rows, number_in_name, objects, text_of
+from sameplayer.data.annotations.rows import Rows, key_of, number_in_name, objects, text_of
 from sameplayer.data.annotations.table import Annotations
 
 DIGITS = 6  # of an image_id: the frame
@@ -34,12 +34,13 @@ def read_game_state(data: Any, path: Path) -> Annotations:
     frames = None
     if data.get("images"):
         frames = {
-            text_of(one.get("image_id", one.get("id"))): number_in_name(one.get("file_name", ""))
+            key_of(one.get("image_id", one.get("id"))): number_in_name(one.get("file_name", ""))
             for _, one in objects(rows, data["images"], "image")
         }
     what = "predictions" if "predictions" in data else "annotations"
-    categories = {text_of(one.get("id")): text_of(one.get("name"))
-                  for _, one in objects(rows, data.get("categories") or [], "category")}  # fmt: skip
+    given = objects(rows, data.get("categories") or [], "category")
+    categories = {key_of(one.get("id")): text_of(one.get("name")) for _, one in given}
+    videos = {key_of(one.get("video_id")) for one in data.get(what) or [] if isinstance(one, dict)}
     no_boxes = 0
     for row, one in objects(rows, data.get(what), what[:-1]):
         box = one.get("bbox_image")
@@ -48,22 +49,23 @@ def read_game_state(data: Any, path: Path) -> Annotations:
             continue
         if not isinstance(box, dict):
             raise rows.wrong(row, "bbox_image", box, "an object with x, y, w, h")
-        image = text_of(one.get("image_id"))
+        image = key_of(one.get("image_id"))
         if frames is not None and image not in frames:
-            rows.leave_out("annotations of images that are not in the file", row)
+            rows.leave_out("of images that are not in the file", row)
             continue
         frame = frames[image] if frames is not None else None
         if frame is None:
-            frame = rows.frame((image or "")[-DIGITS:] or None, row, "image_id")
-        given = one.get("attributes")
-        attributes = given if isinstance(given, dict) else {}
-        role = text_of(attributes.get("role")) or categories.get(text_of(one.get("category_id")))
+            frame = rows.frame(image[-DIGITS:] or None, row, "image_id")
+        attributes = one.get("attributes")
+        attributes = attributes if isinstance(attributes, dict) else {}
+        sequence = text_of(one.get("video_id")) if len(videos) > 1 else None
+        role = text_of(attributes.get("role")) or categories.get(key_of(one.get("category_id")))
         left, top, width, height = (rows.number(box.get(side), row, side) for side in SIDES)
         rows.add(
             row, frame, (left, top, width, height), one.get("track_id"),
+            {"label": "person" if role == "other" else role, "role": role, "sequence": sequence,
+             "team": text_of(attributes.get("team")), "number": text_of(attributes.get("jersey"))},
             rows.number(one.get("score", one.get("confidence")), row, "score"),
-            label="person" if role == "other" else role, role=role,
-            team=text_of(attributes.get("team")), number=text_of(attributes.get("jersey")),
         )  # fmt: skip
     if no_boxes:
         rows.notes.append(

@@ -8,8 +8,9 @@ from typing import Any
 
 from sameplayer.data.annotations.coco import is_coco, read_coco
 from sameplayer.data.annotations.game_state import is_game_state, read_game_state
+from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.label_studio import is_label_studio, read_label_studio
-from sameplayer.data.annotations.rows import head_of, load_json
+from sameplayer.data.annotations.rows import load_json
 from sameplayer.data.annotations.sink import is_sink, read_sink
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError
@@ -32,7 +33,7 @@ def has_boxes_json(path: Path) -> bool:
     """Tell whether a JSON file begins with words that files of boxes have, or is an empty list."""
     if path.suffix.lower() != ".json":
         return False
-    head = head_of(path)
+    head = "\n".join(head_lines(path))
     return head.lstrip()[:1] in ("[", "{") and (
         any(word in head for word in WORDS) or head.split() in (["[]"], ["[", "]"])
     )

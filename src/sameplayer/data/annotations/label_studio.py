@@ -16,12 +16,11 @@ OURS = "sameplayer"  # model_version of predictions that list every box that was
 
 def is_label_studio(data: Any) -> bool:
     """Tell whether JSON is tasks of Label Studio: annotations or predictions with results."""
-    tasks = data if isinstance(data, list) else [data]
-    return bool(tasks) and isinstance(tasks[0], dict) and (
-        isinstance(tasks[0].get("data"), dict)
-        and bool({"annotations", "predictions", "completions"} & set(tasks[0]))
-        or any(_is_short(value) for value in tasks[0].values())
-    )  # fmt: skip
+    task = (data or [None])[0] if isinstance(data, list) else data
+    if not isinstance(task, dict):
+        return False
+    made = {"annotations", "predictions", "completions"} & set(task)
+    return bool(made and isinstance(task.get("data"), dict)) or any(map(_is_short, task.values()))
 
 
 def read_label_studio(data: Any, path: Path) -> Annotations:
@@ -37,11 +36,11 @@ def read_label_studio(data: Any, path: Path) -> Annotations:
     tasks = list(objects(rows, data if isinstance(data, list) else [data], "task"))
     filled = track = 0
     for where, task in tasks:
-        camera = _camera(task) if len(tasks) > 1 or _facts(task).get("camera") else None
+        camera = _camera(task) if len(tasks) > 1 else None
         ours, regions = _regions(rows, task, where)
         for row, region in regions:
             if str(region.get("type", "")).lower() != "videorectangle":
-                rows.leave_out("regions that are no boxes in a video", row)
+                rows.leave_out("that are no videorectangle", row)
                 continue
             track += 1
             filled += _add_region(rows, row, region, track, camera, ours)
@@ -102,11 +101,10 @@ def _add_region(
         raise rows.wrong(row, "value", value, "an object with a sequence")
     texts = {"camera": camera, **_who(region, value)}
     keys: list[tuple[int, bool, Box, bool]] = []
-    for place, key in objects(rows, value.get("sequence"), f"{row}, keyframe"):
-        left, top, width, height = (rows.number(key.get(side), place, side) / 100 for side in SIDES)
-        turned = rows.number(key.get("rotation"), place, "rotation") % 360 not in (0, 360)
-        turned = turned and key.get("rotation") is not None
-        frame = rows.frame(key.get("frame"), place)
+    for where, key in objects(rows, value.get("sequence"), f"{row}, keyframe"):
+        left, top, width, height = (rows.number(key.get(side), where, side) / 100 for side in SIDES)
+        turned = rows.number(key.get("rotation") or 0, where, "rotation") % 360 != 0
+        frame = rows.frame(key.get("frame"), where)
         keys.append((frame, bool(key.get("enabled", True)), (left, top, width, height), turned))
     keys.sort(key=lambda key: key[0])
     last = rows.frame(value.get("framesCount") or 0, row, "framesCount")
@@ -114,13 +112,13 @@ def _add_region(
     for place, (frame, enabled, box, turned) in enumerate(keys):
         following = keys[place + 1] if place + 1 < len(keys) else (last + 1, False, box, turned)
         if turned:
-            rows.leave_out("turned boxes (rotation)", f"{row}, frame {frame}")
+            rows.leave_out("that are turned (rotation)", f"{row}, frame {frame}")
         else:
-            rows.add(f"{row}, frame {frame}", frame, box, track, **texts)
+            rows.add(f"{row}, frame {frame}", frame, box, track, texts)
         if not enabled or ours or turned or following[3]:
             continue
         for number, one in between(box, following[2], (frame, following[0])):
-            rows.add(f"{row}, frame {number}", number, one, track, **texts)
+            rows.add(f"{row}, frame {number}", number, one, track, texts)
             filled += 1
     return filled
 

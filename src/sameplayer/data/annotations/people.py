@@ -36,7 +36,8 @@ def people(
                    says, or the numbers tell
 
     The table has all columns of Annotations: frames as whole numbers that count from 1 (of
-    pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture,
+    pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture
+    (shares of the picture stay shares where it is not),
     scores from 0 to 1 (1 where none was given), tracks as whole numbers (-1: none). Boxes of no
     person, without numbers, without a size or wholly outside the picture are left out, and the
     notes say so. Raises DataError, with the row, for what cannot be so, and for a track with two
@@ -51,7 +52,7 @@ def people(
     notes += said
     table["track"] = _tracks(table, path)
     table = _only_people(table, notes)
-    table = _inside(table, annotations.shares, path, size, notes)
+    table = _inside(table, annotations.shares, size, notes)
     table["score"], said = as_shares(table["score"].to_numpy())
     notes += said
     table = _once(table, path, notes)
@@ -114,15 +115,13 @@ def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _inside(
-    table: pd.DataFrame, shares: bool, path: Path, size: tuple[int, int] | None, notes: list[str]
+    table: pd.DataFrame, shares: bool, size: tuple[int, int] | None, notes: list[str]
 ) -> pd.DataFrame:
     """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
     xywh = table[XYWH].to_numpy()
-    if shares:
-        if size is None:
-            raise DataError(
-                f"{path}: its boxes are shares of the picture; expected to know the picture's size."
-            )
+    if shares and size is None:
+        notes.append("Boxes are shares of the picture, from 0 to 1, since its size is not given.")
+    if shares and size is not None:
         xywh = xywh * np.array([*size, *size])
     finite = np.isfinite(xywh).all(axis=1) & (np.abs(xywh) < LARGEST).all(axis=1)
     sized = (xywh[:, 2:] > 0).all(axis=1)

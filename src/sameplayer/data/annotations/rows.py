@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations
+from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
 from sameplayer.errors import DataError
 
 Box = tuple[float, float, float, float]
-HEAD = 1 << 16  # bytes that are looked at to recognise a file
 LARGEST = 500 << 20  # bytes of a file
 MOST = 5_000_000  # boxes of a file, those between keyframes included
 EXACT = 2**53  # beyond it not every whole number is a float
@@ -32,11 +31,11 @@ class Rows:
     path: Path
     notes: list[str] = field(default_factory=list)
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
-    _left_out: dict[str, list[str | int]] = field(default_factory=dict)
+    _left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def add(
-        self, row: str, frame: float, box: Sequence[float], track: object = None,
-        score: float = math.nan, **texts: str | None,
+        self, row: str, frame: int, box: Box, track: object, texts: Mapping[str, str | None],
+        score: float = math.nan,
     ) -> None:  # fmt: skip
         """Add a box: ``box`` is left, top, width, height; ``texts`` are those of Annotations."""
         if len(self._rows) >= MOST:
@@ -49,9 +48,9 @@ class Rows:
         self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
 
     def leave_out(self, what: str, row: str) -> None:
-        """Count something that is not read; ``what`` ends "12 ", such as "polygons"."""
-        told = self._left_out.setdefault(what, [0, row])
-        told[0] = int(told[0]) + 1
+        """Count a box that is not read; ``what`` goes on "3 boxes ", such as "of a crowd"."""
+        count, example = self._left_out.get(what, (0, row))
+        self._left_out[what] = count + 1, example
 
     def number(self, value: object, row: str, name: str) -> float:
         """Return a number, missing: nan; DataError for what is none."""
@@ -83,11 +82,7 @@ class Rows:
 
     def annotations(self, first: int | None = None, shares: bool = False) -> Annotations:
         """Return what was read; DataError where it is nothing though something was left out."""
-        told = [
-            f"{count} {what} {'are' if count != 1 else 'is'} left out"
-            f"{', such as' if count != 1 else ':'} {row}."
-            for what, (count, row) in self._left_out.items()
-        ]
+        told = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
         if told and not self._rows:
             raise DataError(
                 f"{self.path}: holds no box that can be read. {' '.join(told)} Expected "
@@ -97,9 +92,7 @@ class Rows:
         numbers = [name for name in NUMBERS if name != "track"]
         table[numbers] = table[numbers].astype(np.float64)
         track, said = _track_numbers(table["track"])
-        return Annotations(
-            table.assign(track=track), first, shares, tuple([*self.notes, *told, *said])
-        )
+        return Annotations(table.assign(track=track), first, shares, (*self.notes, *told, *said))
 
 
 def between(first: Box, last: Box, frames: tuple[int, int]) -> Iterator[tuple[int, Box]]:
@@ -136,6 +129,11 @@ def text_of(value: object) -> str | None:
     return str(value).strip() or None
 
 
+def key_of(value: object) -> str:
+    """Return an id as a text: 1, 1.0 and "1" are one, and what is none is ""."""
+    return text_of(value) or ""
+
+
 def number_in_name(name: object) -> int | None:
     """Return the number at the end of a file's name, such as 12 of img1/match_000012.jpg."""
     file = PurePosixPath(str(name).replace("\\", "/")).name
@@ -144,7 +142,7 @@ def number_in_name(name: object) -> int | None:
     return int(found[1]) if found else None
 
 
-def named(values: dict[str, Any], names: dict[str, tuple[str, ...]]) -> dict[str, str | None]:
+def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
     """Return the texts of attributes under our names; letters' case and separators do not count."""
     plain = {re.sub(r"[\W_]", "", key).lower(): text_of(value) for key, value in values.items()}
     told = {
@@ -161,17 +159,6 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "name": ("identity", "name", "player", "playername"),
 }
 """Attributes by which annotators say who somebody is, as ``named`` takes them."""
-
-
-def head_of(path: Path) -> str:
-    """Return how a file begins, as a text; "" for what is no file or cannot be read."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return ""
-    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return head.decode("utf-16" if wide else "utf-8-sig", "replace")
 
 
 def refuse_large(path: Path) -> None:
@@ -216,4 +203,3 @@ def _told(value: object) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return "an object" if isinstance(value, dict) else type(value).__name__
-

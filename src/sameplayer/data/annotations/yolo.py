@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from sameplayer.data.annotations.classes import LISTS, labels_of, names_beside
-from sameplayer.data.annotations.rows import Rows, head_of, number_in_name
+from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.rows import Rows, number_in_name
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError
 
@@ -17,9 +19,9 @@ WHAT = (
     "y_center, width, height in shares of the picture and where known score, track"
 )
 BOX, SCORED, TRACKED = 5, 6, 7  # numbers in a line
-TRIED = 20  # files that are looked at to recognise a folder
+LOOKED_AT, TRIED = 10_000, 20  # files of a folder, and of those with boxes, to recognise it
 LONGEST = 1 << 24  # bytes of one frame's file
-ADVICE = "Put a file classes.txt beside them, a name a line from class 0 on, such as person, ball."
+ADVICE = "A file classes.txt beside the texts, a name a line from class 0 on, names them."
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,14 @@ class _Line:
 def has_yolo(path: Path) -> bool:
     """Tell whether a text, or a folder (or its ``labels``) of texts, is YOLO's."""
     if path.is_dir():
-        return any(_is_yolo(file) for file in _files(path)[:TRIED])
+        filled = (file for file in _files(path)[:LOOKED_AT] if file.stat().st_size)
+        return any(_is_yolo(file) for file in islice(filled, TRIED))
     return path.suffix.lower() == ".txt" and path.name not in LISTS and _is_yolo(path)
 
 
 def _is_yolo(path: Path) -> bool:
     """Tell whether the first line of a text is a class and four shares of the picture."""
-    line = next((line for line in head_of(path).splitlines() if line.strip()), "")
+    line = next(filter(None, head_lines(path)), "")
     try:
         values = [float(cell) for cell in line.split()]
     except ValueError:
@@ -90,19 +93,18 @@ def read_yolo(path: Path) -> Annotations:
         lines += _lines(file, number, stems[file] if several else None)
     lines = _boxes(rows, lines)
     names, named_by = names_beside(path if path.is_dir() else path.parent)
-    classes = {int(line.values[0]) for line in lines}
-    labels, said = labels_of(path, classes, names, 0, ADVICE)
+    labels, said = labels_of((int(line.values[0]) for line in lines), names, 0, ADVICE)
     if named_by:
         said = [f"The classes are named by {named_by.name}."]
     rows.notes += said
     score, track = _columns(path, lines)
     for line in lines:
-        number, middle, centre, width, height = line.values[:BOX]
+        kind, across, down, width, height = line.values[:BOX]
         more = dict(enumerate(line.values))
         rows.add(
-            line.where, line.frame, (middle - width / 2, centre - height / 2, width, height),
-            more.get(track), more.get(score, math.nan),
-            label=labels[int(number)], sequence=line.sequence,
+            line.where, line.frame, (across - width / 2, down - height / 2, width, height),
+            more.get(track), {"label": labels[int(kind)], "sequence": line.sequence},
+            more.get(score, math.nan),
         )  # fmt: skip
     if not path.is_dir() and len(_files(path.parent)) > 1:
         rows.notes.append(
@@ -136,7 +138,7 @@ def _boxes(rows: Rows, lines: list[_Line]) -> list[_Line]:
     """Return the lines of boxes; others are counted."""
     for line in lines:
         if len(line.values) > TRACKED:
-            rows.leave_out("lines of over 7 numbers (outlines or poses)", line.where)
+            rows.leave_out("given by over 7 numbers (outlines, poses)", line.where)
     return [line for line in lines if len(line.values) <= TRACKED]
 
 
