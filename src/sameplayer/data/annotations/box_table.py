@@ -20,8 +20,8 @@ WHAT = (
     "bottom) and where known track, score, class, camera"
 )
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frame_index", "frame_idx",
-              "frames", "fn"),
+    "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frames", "fn"),
+    "frame_index": ("frame_idx",),
     "track": ("track_id", "tracker_id", "tracking_id", "object_id", "obj_id", "id", "tid",
               "player_id", "person_id", "target_id", "identity", "tracklet_id"),
     "left": ("x", "x1", "x_min", "xmin", "xtl", "bb_left", "bbox_left", "box_left", "bbox_x",
@@ -63,7 +63,7 @@ def _names_boxes(line: str) -> bool:
     names = {plain(cell.strip('\r"')) for cell in re.split("[,;\t|]", line)}
     known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
     found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
-    return "frame" in found and bool(found & {"left", "middle_x", "width", "right"})
+    return bool(found & {"frame", "frame_index"}) and bool(found & {"left", "middle_x", "width", "right"})
 
 
 def read_box_table(path: Path) -> Annotations:
@@ -76,17 +76,21 @@ def read_box_table(path: Path) -> Annotations:
 
 
 def boxes_in(read: Table, path: Path, what: str) -> Annotations:
-    """Return the boxes of a table whose columns have our names; ``what`` is a row in messages."""
+    """Return the boxes of a table whose columns have our names; ``what`` is a row in messages.
+
+    A frame_index counts from 0, as ``enumerate`` does; a frame from whatever the numbers tell.
+    """
     table = read.table
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
-    if "frame" not in table.columns or sides is None:
+    frame = next((one for one in ("frame", "frame_index") if one in table.columns), None)
+    if frame is None or sides is None:
         raise DataError(
             f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
             f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
         )
     rows = [f"{what} {row}" for row in read.rows]
-    numbers = {name: _number(read, name, path) for name in ("frame", "track", "score", *sides)}
-    columns: dict[str, Any] = {"row": rows, "frame": numbers["frame"], "track": numbers["track"]}
+    numbers = {name: _number(read, name, path) for name in (frame, "track", "score", *sides)}
+    columns: dict[str, Any] = {"row": rows, "frame": numbers[frame], "track": numbers["track"]}
     first, second, third, fourth = (numbers[name] for name in sides)
     if sides[2] == "right":
         third, fourth = third - first, fourth - second
@@ -104,7 +108,7 @@ def boxes_in(read: Table, path: Path, what: str) -> Annotations:
         named, said = labels_of(known, {}, 0, "A column class_name names them.")
         columns["label"] = [named.get(one) for one in classes]
         notes = (*notes, *said)
-    return Annotations(pd.DataFrame(columns), notes=notes)
+    return Annotations(pd.DataFrame(columns), 0 if frame == "frame_index" else None, notes=notes)
 
 
 WAYS = (

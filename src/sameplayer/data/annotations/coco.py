@@ -67,7 +67,20 @@ def read_coco(data: Any, path: Path) -> Annotations:
             {"sequence": sequence, "label": label, **named(both, ATTRIBUTES)},
             rows.number(_first(both, SCORES), row, "score"),
         )  # fmt: skip
-    return rows.annotations(0 if images and 0 in {frame for frame, _ in images.values()} else None)
+    return rows.annotations(_first_frame(data, images))
+
+
+def _first_frame(data: Any, images: dict[str, Image] | None) -> int | None:
+    """Return the number of a video's first frame, where the images tell: 0, or None.
+
+    It is 0 where an image is frame 0, or where the files' names say one more than frame_id.
+    """
+    if not images:
+        return None
+    named = [number_in_name(one.get("file_name", "")) for one in data["images"]]
+    more = {None if name is None else name - frame
+            for name, (frame, _) in zip(named, images.values(), strict=True)}  # fmt: skip
+    return 0 if more == {1} or 0 in {frame for frame, _ in images.values()} else None
 
 
 def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
