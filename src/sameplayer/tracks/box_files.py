@@ -74,7 +74,7 @@ def boxes_of(
     if first < 1:
         raise SettingError("first", first, "1 or more: the first frame of a video is 1")
     table, notes = detections_table(detections, first)
-    given = Annotations(table, 1, notes=tuple(notes))
+    given = Annotations(table, 1, notes=notes)
     return _boxes(people(given, "Detections", size=size))
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.labels import unnamed
 from sameplayer.data.annotations.people import XYWH
 from sameplayer.errors import DataError
 from sameplayer.tracks.detect import boxes_in
 
 
-def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFrame, list[str]]:
+def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return a row a box, as in Annotations, and notes on what is not used.
 
     detections    as ``boxes_of`` takes them
@@ -28,22 +29,15 @@ def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFram
     ]
     names = ("row", "frame", *XYWH, "score", "track", "label", "class")
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(names))
-    unnamed = sorted(set(table["class"][table["label"].isna()].dropna()))
-    notes = []
-    if len(unnamed) > 1:
-        told = ", ".join(f"{one:g}" for one in unnamed[:10])
-        notes.append(
-            f"class_id holds {told}, which are not named, so boxes of all of them are read; "
-            'data["class_name"] names them.'
-        )
+    classes = table["class"][table["label"].isna()].dropna().unique()
+    notes = unnamed(classes, "class_id", 'data["class_name"] names them')
     return table.drop(columns="class"), notes
 
 
 def _of_frame(found: Any, frame: int) -> pd.DataFrame:
     """Return the boxes of one object: supervision's Detections and their like, or ultralytics'."""
     if isinstance(found, tuple):
-        xywh, score = boxes_in(found)
-        return _table(frame, xywh, score, None, None, None)
+        return _table(frame, *boxes_in(found), None, None, None)
     inner = getattr(found, "boxes", None)
     inner = found if inner is None else inner
     if not hasattr(inner, "xyxy"):

@@ -12,6 +12,7 @@ import pandas as pd
 from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import TEXTS, Annotations
+from sameplayer.data.columns import as_text
 from sameplayer.data.tables import Table, plain, read_table
 from sameplayer.errors import DataError
 
@@ -35,8 +36,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "middle_x": ("x_center", "center_x", "cx", "xc", "x_centre", "centre_x"),
     "middle_y": ("y_center", "center_y", "cy", "yc", "y_centre", "centre_y"),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
-    "class_id": ("cls", "cls_id"),
-    "label": ("class_name", "class", "category", "category_name", "cls_name", "object_class"),
+    "label": ("class_name", "category", "category_name", "cls_name", "object_class"),
+    "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
     "camera": ("cam", "camera_id", "cam_id", "view"),
     "sequence": ("video", "seq", "sequence_name", "clip"),
     "role": (),
@@ -44,6 +45,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
     "name": ("player", "player_name"),
 }  # fmt: skip
+NUMBERS = (
+    "frame", "frame_index", "track", "left", "top", "width", "height", "right", "bottom", "middle_x", "middle_y",
+    "score",
+)  # fmt: skip
+WAYS = (
+    ("left", "top", "width", "height"),
+    ("left", "top", "right", "bottom"),
+    ("middle_x", "middle_y", "width", "height"),
+)
+RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")
 TYPED = (".parquet", ".xlsx")
 TEXT = (".csv", ".tsv", ".txt")
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
@@ -52,10 +63,10 @@ EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 def has_box_table(path: Path) -> bool:
     """Tell whether a file is a table whose names are those of boxes; of Parquet by its ending."""
     suffix = path.suffix.lower()
-    if not path.is_file() or suffix in TYPED:
-        return path.is_file()
-    if suffix not in TEXT:
+    if not path.is_file() or suffix not in (*TYPED, *TEXT):
         return False
+    if suffix in TYPED:
+        return True
     return any(_names_boxes(line) for line in head_lines(path)[:2])
 
 
@@ -63,7 +74,8 @@ def _names_boxes(line: str) -> bool:
     names = {plain(cell.strip('\r"')) for cell in re.split("[,;\t|]", line)}
     known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
     found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
-    return bool(found & {"frame", "frame_index"}) and bool(found & {"left", "middle_x", "width", "right"})
+    framed = bool(found & {"frame", "frame_index"})
+    return framed and bool(found & {"left", "middle_x", "width", "right"})
 
 
 def read_box_table(path: Path) -> Annotations:
@@ -72,15 +84,22 @@ def read_box_table(path: Path) -> Annotations:
     Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
     height. Raises DataError, with the row, for a cell that is no number.
     """
-    return boxes_in(read_table(path, COLUMNS, what="table of boxes"), path, "row")
+    return boxes_in(read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes"), path, "row")
 
 
 def boxes_in(read: Table, path: Path, what: str) -> Annotations:
     """Return the boxes of a table whose columns have our names; ``what`` is a row in messages.
 
-    A frame_index counts from 0, as ``enumerate`` does; a frame from whatever the numbers tell.
+    A frame_index counts from 0, as ``enumerate`` does; for a frame the numbers tell.
     """
-    table = read.table
+    table, notes = read.table, _shortened(read.notes)
+    if "class" in table.columns and "label" not in table.columns:
+        classes = pd.to_numeric(table["class"], errors="coerce")
+        labels = table["class"]
+        if (classes == np.floor(classes)).all():
+            named, said = labels_of(classes.astype(int), {}, 0, "class", "a column class_name")
+            labels, notes = classes.map(named).astype(object), (*notes, *said)
+        table = table.assign(label=labels)
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
     frame = next((one for one in ("frame", "frame_index") if one in table.columns), None)
     if frame is None or sides is None:
@@ -100,22 +119,16 @@ def boxes_in(read: Table, path: Path, what: str) -> Annotations:
     columns["score"] = numbers["score"]
     for name in TEXTS:
         if name in table.columns:
-            columns[name] = table[name].astype("string").to_numpy(dtype=object, na_value=None)
-    notes = read.notes
-    if "class_id" in table.columns and "label" not in columns:
-        classes = _number(read, "class_id", path)
-        known = classes[np.isfinite(classes) & (np.abs(classes) < 1e6)].astype(int)
-        named, said = labels_of(known, {}, 0, "A column class_name names them.")
-        columns["label"] = [named.get(one) for one in classes]
-        notes = (*notes, *said)
+            columns[name] = as_text(table[name], path)
     return Annotations(pd.DataFrame(columns), 0 if frame == "frame_index" else None, notes=notes)
 
 
-WAYS = (
-    ("left", "top", "width", "height"),
-    ("left", "top", "right", "bottom"),
-    ("middle_x", "middle_y", "width", "height"),
-)
+def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return notes with one on all columns that are read under our names."""
+    read = [RENAMED.fullmatch(note) for note in notes]
+    told = ", ".join(f"{one[1]} as {one[2]}" for one in read if one)
+    rest = tuple(note for note, one in zip(notes, read, strict=True) if not one)
+    return (f"Columns are read under other names: {told}.", *rest) if told else rest
 
 
 def _number(read: Table, name: str, path: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.labels import unnamed
 
 LISTS = ("classes.txt", "obj.names", "labels.txt", "coco.names")
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml")
@@ -15,29 +16,28 @@ ENTRY = re.compile(r"""\s*(?:(\d{1,4})\s*:|-)\s*["']?([^"'#]+?)["']?\s*(?:#.*)?"
 
 
 def labels_of(
-    classes: Iterable[int], names: Mapping[int, str], person: int, advice: str
-) -> tuple[dict[int, str | None], list[str]]:
+    classes: Iterable[int], names: Mapping[int, str], person: int, where: str, names_them: str
+) -> tuple[dict[int, str | None], tuple[str, ...]]:
     """Return the label of each class by its number, and what to say of it.
 
-    names     that are known; a class that lacks there is "class 7"
-    person    number of COCO's person, as the format counts: 0 or 1
-    advice    how the classes can be named, the last sentence of a note
+    names         that are known; a class that lacks there is "class 7"
+    person        number of COCO's person, as the format counts: 0 or 1
+    where         the classes stand, such as "column 8"
+    names_them    what would name them
 
     Without names, people are COCO's persons where a class is numbered as only COCO's are;
     otherwise boxes of all classes are read.
     """
     found = sorted(set(classes))
     called: dict[int, str | None] = {one: names.get(one, f"class {one}") for one in found}
-    told = ", ".join(map(str, found[:10]))
-    if names or not found:
-        return called, []
+    if names:
+        return called, ()
     if person in found and found[-1] >= SURELY_COCO:
-        return {**called, person: "person"}, [
-            f"The classes {told} are not named and are read as COCO's, in which {person} is "
-            f"person. {advice}"
-        ]
-    several = f"The classes {told} are not named, so boxes of all of them are read. {advice}"
-    return dict.fromkeys(found), [several] if len(found) > 1 else []
+        return {**called, person: "person"}, (
+            f"The classes in {where} have no names and are read as COCO's, in which {person} is "
+            f"person; {names_them} says otherwise.",
+        )
+    return dict.fromkeys(found), unnamed(found, where, f"{names_them} names them")
 
 
 def names_beside(folder: Path) -> tuple[dict[int, str], Path | None]:

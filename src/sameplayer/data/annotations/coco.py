@@ -95,7 +95,7 @@ def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, st
     unnamed = {one for one in used - set(found) if one.isdecimal() and len(one) < 9}
     if found:
         return {**{one: f"category {one}" for one in unnamed}, **found}
-    labels, said = labels_of(map(int, unnamed), {}, 1, "The file with the categories names them.")
+    labels, said = labels_of(map(int, unnamed), {}, 1, "category_id", "a list of categories")
     rows.notes += said
     return {str(one): label for one, label in labels.items()}
 

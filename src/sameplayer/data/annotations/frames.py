@@ -12,7 +12,7 @@ from sameplayer.errors import DataError
 
 
 def from_one(
-    table: pd.DataFrame, path: Path, frames: int | Collection[int] | None, first: int | None
+    table: pd.DataFrame, path: str | Path, frames: int | Collection[int] | None, first: int | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return (n,) int64 numbers as the video or the pictures count, and what to say of them.
 
@@ -41,10 +41,11 @@ def from_one(
     too_far = end is not None and highest + shift > end
     if too_far and (video or (lowest == 0 and first is None)):
         row = table["row"].iloc[int(np.argmax(whole))]
-        counted = ", in which frames count from 0," if shift else ""
+        counted = ", counted from 0" if shift else ""
         of = f"the video, which has {end}" if video else f"the pictures {begin} to {end}"
         raise DataError(
-            f"{path}, {row}: a box in frame {highest}{counted}; expected a frame of {of}."
+            f"{path}, {row}: a box in frame {highest}{counted}; expected a frame of {of}. Are the "
+            "boxes those of another one?"
         )
     if shift == 0 or not len(whole):
         return whole, []
@@ -55,7 +56,7 @@ def from_one(
     return whole + shift, [note]
 
 
-def _refuse(number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: Path) -> None:
+def _refuse(number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: str | Path) -> None:
     if not good.all():
         row = int(np.argmin(good))
         raise DataError(

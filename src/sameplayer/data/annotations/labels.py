@@ -32,6 +32,20 @@ def are_people(labels: Iterable[str]) -> tuple[list[str], list[str]]:
     return rest, rest
 
 
+def unnamed(classes: Iterable[float], where: str, advice: str) -> tuple[str, ...]:
+    """Return a note where boxes have several classes of which only the numbers are known.
+
+    where     that holds them, such as "column 8"
+    advice    how they can be named
+    """
+    found = sorted({int(number) for number in classes})
+    if len(found) < 2:
+        return ()
+    told = ", ".join(map(str, found[:10])) + (" and others" if len(found) > 10 else "")
+    read = "have no names, so boxes of all of them are read"
+    return (f"The classes in {where}, {told}, {read}; {advice}.",)
+
+
 def _words(label: str) -> str:
     """Return a label with blanks between its words: "TeamLeft_player" is "Team Left player"."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_0-9]+", " ", str(label))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.labels import unnamed
 from sameplayer.data.annotations.table import Annotations, left_out
 from sameplayer.data.decoding import decoded
 from sameplayer.errors import DataError
@@ -158,13 +159,10 @@ def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, lis
     names = head_lines(path.parent / "labels.txt")
     if not names and truth and known.isin(range(1, len(CLASSES) + 1)).all():
         names = list(CLASSES)
-    found = sorted({int(number) for number in known.unique()})
+    found = sorted(map(int, known.unique()))
     if not names:
-        several = f"{', '.join(map(str, found[:10]))}" if len(found) > 1 else ""
-        return none, [
-            f"Column 8 holds the classes {several}, which are not named, so boxes of all of them "
-            f"are read; a file labels.txt beside {path.name}, a name a line, names them from 1 on."
-        ] if several else []
+        advice = f"a file labels.txt beside {path.name} names them, a line each, from 1 on"
+        return none, list(unnamed(found, "column 8", advice))
     called = {at: names[at - 1] if 0 < at <= len(names) else f"class {at}" for at in found}
     notes = []
     if names == list(CLASSES) and found != [1]:

@@ -37,8 +37,7 @@ def people(
 
     The table has all columns of Annotations: frames as whole numbers that count from 1 (of
     pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture
-    (shares of the picture stay shares where it is not),
-    scores from 0 to 1 (1 where none was given), tracks as whole numbers (-1: none). Boxes of no
+    (shares stay shares where it is not), scores from 0 to 1 (1 where none was given), tracks as whole numbers (-1: none). Boxes of no
     person, without numbers, without a size or wholly outside the picture are left out, and the
     notes say so. Raises DataError, with the row, for what cannot be so, and for a track with two
     different boxes in one frame.
@@ -87,7 +86,7 @@ def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Ann
     return replace(annotations, table=table[table[by] == chosen], first=first)
 
 
-def _tracks(table: pd.DataFrame, path: Path) -> np.ndarray:
+def _tracks(table: pd.DataFrame, path: str | Path) -> np.ndarray:
     track = table["track"].fillna(-1).to_numpy(copy=True)
     good = (track == np.floor(track)) & (np.abs(track) < 2**53)
     if not good.all():
@@ -118,18 +117,23 @@ def _inside(
     table: pd.DataFrame, shares: bool, size: tuple[int, int] | None, notes: list[str]
 ) -> pd.DataFrame:
     """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
-    xywh = table[XYWH].to_numpy()
+    xywh = table[XYWH].to_numpy(copy=True)
+    finite = np.isfinite(xywh).all(axis=1)
+    if not shares and size is not None and finite.any() and _as_shares(xywh[finite]):
+        shares = True
+        notes.append("Boxes are read as shares of the picture, since none is over 1.")
     if shares and size is None:
         notes.append("Boxes are shares of the picture, from 0 to 1, since its size is not given.")
-    if shares and size is not None:
-        xywh = xywh * np.array([*size, *size])
-    finite = np.isfinite(xywh).all(axis=1) & (np.abs(xywh) < LARGEST).all(axis=1)
+    xywh *= np.array([*size, *size]) if shares and size is not None else 1
+    finite &= (np.abs(xywh) < LARGEST).all(axis=1)
     sized = (xywh[:, 2:] > 0).all(axis=1)
     inside = np.ones(len(xywh), bool)
     if size is not None:
-        low, high = np.clip(xywh[:, :2], 0, size), np.clip(xywh[:, :2] + xywh[:, 2:], 0, size)
+        ends = xywh[:, :2] + xywh[:, 2:]
+        low, high = np.clip(xywh[:, :2], 0, size), np.clip(ends, 0, size)
         inside = (high > low).all(axis=1)
-        xywh = np.concatenate([low, high - low], axis=1)
+        over = (low != xywh[:, :2]).any(axis=1) | (high != ends).any(axis=1)
+        xywh[over] = np.concatenate([low, high - low], axis=1)[over]
     for bad, what in (
         (~finite, "without four numbers in pixels"),
         (finite & ~sized, "without a width and a height over 0"),
@@ -142,7 +146,11 @@ def _inside(
     return table[finite & sized & inside]
 
 
-def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
+def _as_shares(xywh: np.ndarray) -> bool:
+    return bool((xywh >= 0).all() and (xywh <= 1).all() and (xywh[:, 2:] < 1).any())
+
+
+def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFrame:
     """Keep one of equal boxes of a track in a frame; refuse a track that is in two places."""
     where = ["camera", "sequence", "frame", "track"]
     tracked = table["track"] >= 0
@@ -152,10 +160,9 @@ def _once(table: pd.DataFrame, path: Path, notes: list[str]) -> pd.DataFrame:
         one = table[other].iloc[0]
         raise DataError(
             f"{path}, {one['row']}: track {one['track']} has a second box in frame "
-            f"{one['frame']}; expected one. Where the file holds several cameras, add a column "
-            "camera."
+            f"{one['frame']}; expected one. Boxes of several cameras need a column camera."
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
-        notes.append(left_out(int(again.sum()), "of a track that stand there twice", example))
+        notes.append(left_out(int(again.sum()), "equal to another of its track", example))
     return table[~again]

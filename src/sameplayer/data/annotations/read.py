@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sameplayer.data.annotations import box_table, cvat, json_files, mot, yolo
+from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError, MissingFile
 
@@ -51,7 +52,9 @@ def read_annotations(path: str | Path) -> Annotations:
     name = recognised(path)
     if name is None:
         looked = "\n".join(f"  {name:<9} {one.what}" for name, one in FORMATS.items())
-        raise DataError(f"{path}: no known format of boxes. Expected one of:\n{looked}")
+        begin = next(filter(None, head_lines(path)), "")
+        found = f" It begins with {begin[:60]!r}." if begin.isprintable() and begin else ""
+        raise DataError(f"{path}: no known format of boxes.{found} Expected one of:\n{looked}")
     try:
         return FORMATS[name].read(path)
     except OSError as error:

@@ -21,7 +21,6 @@ WHAT = (
 BOX, SCORED, TRACKED = 5, 6, 7  # numbers in a line
 LOOKED_AT, TRIED = 10_000, 20  # files of a folder, and of those with boxes, to recognise it
 LONGEST = 1 << 24  # bytes of one frame's file
-ADVICE = "A file classes.txt beside the texts, a name a line from class 0 on, names them."
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,15 @@ def read_yolo(path: Path) -> Annotations:
         lines += _lines(file, number, stems[file] if several else None)
     lines = _boxes(rows, lines)
     names, named_by = names_beside(path if path.is_dir() else path.parent)
-    labels, said = labels_of((int(line.values[0]) for line in lines), names, 0, ADVICE)
+    labels, said = labels_of(
+        (int(line.values[0]) for line in lines),
+        names,
+        0,
+        "the texts",
+        "a file classes.txt beside them",
+    )
     if named_by:
-        said = [f"The classes are named by {named_by.name}."]
+        said = (f"The classes are named by {named_by.name}.",)
     rows.notes += said
     score, track = _columns(path, lines)
     for line in lines:
