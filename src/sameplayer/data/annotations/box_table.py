@@ -46,8 +46,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "name": ("player", "player_name"),
 }  # fmt: skip
 NUMBERS = (
-    "frame", "frame_index", "track", "left", "top", "width", "height", "right", "bottom", "middle_x", "middle_y",
-    "score",
+    "frame", "frame_index", "track", "left", "top", "width", "height", "right", "bottom",
+    "middle_x", "middle_y", "score",
 )  # fmt: skip
 WAYS = (
     ("left", "top", "width", "height"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import iterparse
@@ -40,6 +40,15 @@ def has_cvat(path: Path) -> bool:
     return path.suffix.lower() == ".xml" and any(
         "<annotations" in line for line in head_lines(path)
     )
+
+
+class _Listed(NamedTuple):
+    """A box of a track as it is listed; ``box`` is None where it is turned."""
+
+    box: Box | None
+    outside: bool
+    keyframe: bool
+    attributes: dict[str, str]
 
 
 @dataclass
@@ -101,21 +110,20 @@ def _track(read: _Reading, element: Element) -> dict[str, Any]:
     """Return a track as plain values: its boxes by frame, missing where it is outside."""
     rows, number = read.rows, element.get("id")
     own = _attributes(element)
-    boxes: dict[int, tuple[Box | None, bool, dict[str, str]]] = {}
+    boxes: dict[int, _Listed] = {}
     for one in element:
         where = f"track {number}, frame {one.get('frame')}"
         if one.tag in SHAPES:
-            rows.leave_out("that are no rectangles (polygons, points)", where)
+            rows.leave_out("of other shapes (polygons, points)", where)
         if one.tag != "box":
             continue
         frame = rows.frame(one.get("frame"), where)
-        read.whole |= one.get("keyframe") == "0"
-        box = None if one.get("outside") in ("1", "true", "True") else _box(rows, one, where)
-        if box is None and one.get("outside") not in ("1", "true", "True"):
-            continue
         if frame in boxes:
             raise DataError(f"{rows.path}, {where}: a second box; expected one in a frame.")
-        boxes[frame] = box, one.get("keyframe") == "1", own | _attributes(one)
+        read.whole |= one.get("keyframe") == "0"
+        outside = one.get("outside") in ("1", "true", "True")
+        box, key = _box(rows, one, where, counted=not outside), one.get("keyframe") == "1"
+        boxes[frame] = _Listed(box, outside, key, own | _attributes(one))
     kept = ("id", "label", "source", "task_id")
     return {**{name: element.get(name) for name in kept}, "boxes": dict(sorted(boxes.items()))}
 
@@ -126,7 +134,7 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
     for place, one in enumerate(element, start=1):
         where = f"image {name or element.get('id')}, shape {place}"
         if one.tag in SHAPES:
-            rows.leave_out("that are no rectangles (polygons, points)", where)
+            rows.leave_out("of other shapes (polygons, points)", where)
         box = _box(rows, one, where) if one.tag == "box" else None
         if box is not None:
             boxes.append((where, one.get("label"), box, _attributes(one)))
@@ -134,10 +142,11 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
             "boxes": boxes}  # fmt: skip
 
 
-def _box(rows: Rows, element: Element, where: str) -> Box | None:
-    """Return left, top, width, height; None for a box that is turned, which is counted."""
+def _box(rows: Rows, element: Element, where: str, *, counted: bool = True) -> Box | None:
+    """Return left, top, width, height; None for a box that is turned, which is ``counted``."""
     if rows.number(element.get("rotation") or 0, where, "rotation") % 360 != 0:
-        rows.leave_out("that are turned (rotation)", where)
+        if counted:
+            rows.leave_out("with a rotation", where)
         return None
     left, top, right, bottom = (rows.number(element.get(one), where, one) for one in CORNERS)
     return left, top, right - left, bottom - top
@@ -186,11 +195,11 @@ def _add_tracks(read: _Reading) -> None:
     for track in read.tracks:
         texts = {"label": text_of(track["label"]), "sequence": sequences[track["task_id"]]}
         step = _step(read.tasks.get(track["task_id"] or next(iter(read.tasks), ""), {}))
-        boxes: dict[int, tuple[Box | None, bool, dict[str, str]]] = track["boxes"]
-        for frame, (box, _, attributes) in boxes.items():
-            if box is not None:
-                rows.add(f"track {track['id']}, frame {frame}", frame, box, track["id"],
-                         texts | named(attributes, ATTRIBUTES))  # fmt: skip
+        boxes: dict[int, _Listed] = track["boxes"]
+        for frame, one in boxes.items():
+            if one.box is not None and not one.outside:
+                rows.add(f"track {track['id']}, frame {frame}", frame, one.box, track["id"],
+                         texts | named(one.attributes, ATTRIBUTES))  # fmt: skip
         if read.whole or track["source"] == "auto":
             continue
         for frame, box, attributes in _between_keyframes(boxes, step):
@@ -202,19 +211,15 @@ def _add_tracks(read: _Reading) -> None:
 
 
 def _between_keyframes(
-    boxes: dict[int, tuple[Box | None, bool, dict[str, str]]], step: int
+    boxes: dict[int, _Listed], step: int
 ) -> Iterator[tuple[int, Box, dict[str, str]]]:
-    """Yield the boxes that CVAT shows between two keyframes of a track.
-
-    Towards a frame in which the track is outside its box stands still.
-    """
-    frames = list(boxes)
-    for frame, following in pairwise(frames):
-        (box, keyframe, attributes), (end, other, _) = boxes[frame], boxes[following]
-        if box is not None and keyframe and other:
-            for number, one in between(box, end or box, (frame, following)):
+    """Yield the boxes that CVAT shows between two keyframes of a track."""
+    for (frame, one), (following, other) in pairwise(boxes.items()):
+        keys = one.keyframe and other.keyframe and not one.outside
+        if keys and one.box is not None and other.box is not None:
+            for number, box in between(one.box, other.box, (frame, following)):
                 if (number - frame) % step == 0:
-                    yield number, one, attributes
+                    yield number, box, one.attributes
 
 
 def _step(task: dict[str, str]) -> int:

@@ -40,7 +40,7 @@ def read_label_studio(data: Any, path: Path) -> Annotations:
         ours, regions = _regions(rows, task, where)
         for row, region in regions:
             if str(region.get("type", "")).lower() != "videorectangle":
-                rows.leave_out("that are no videorectangle", row)
+                rows.leave_out("of other regions than videorectangle", row)
                 continue
             track += 1
             filled += _add_region(rows, row, region, track, camera, ours)
@@ -112,7 +112,7 @@ def _add_region(
     for place, (frame, enabled, box, turned) in enumerate(keys):
         following = keys[place + 1] if place + 1 < len(keys) else (last + 1, False, box, turned)
         if turned:
-            rows.leave_out("that are turned (rotation)", f"{row}, frame {frame}")
+            rows.leave_out("with a rotation", f"{row}, frame {frame}")
         else:
             rows.add(f"{row}, frame {frame}", frame, box, track, texts)
         if not enabled or ours or turned or following[3]:

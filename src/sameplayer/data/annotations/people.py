@@ -37,10 +37,10 @@ def people(
 
     The table has all columns of Annotations: frames as whole numbers that count from 1 (of
     pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture
-    (shares stay shares where it is not), scores from 0 to 1 (1 where none was given), tracks as whole numbers (-1: none). Boxes of no
-    person, without numbers, without a size or wholly outside the picture are left out, and the
-    notes say so. Raises DataError, with the row, for what cannot be so, and for a track with two
-    different boxes in one frame.
+    (shares stay shares where it is not), scores from 0 to 1 (1 where none was given), tracks as
+    whole numbers (-1: none). Boxes of no person, without numbers, without a size or wholly outside
+    the picture are left out, and the notes say so. Raises DataError, with the row, for what cannot
+    be so, and for a track with two different boxes in one frame.
     """
     table = annotations.table.reindex(columns=["row", *NUMBERS, *TEXTS]).reset_index(drop=True)
     notes = list(annotations.notes)
