@@ -84,11 +84,11 @@ def read_box_table(path: Path) -> Annotations:
     Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
     height. Raises DataError, with the row, for a cell that is no number.
     """
-    return boxes_in(read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes"), path, "row")
+    return boxes_in(read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes"), path)
 
 
-def boxes_in(read: Table, path: Path, what: str) -> Annotations:
-    """Return the boxes of a table whose columns have our names; ``what`` is a row in messages.
+def boxes_in(read: Table, path: Path) -> Annotations:
+    """Return the boxes of a table whose columns have our names.
 
     A frame_index counts from 0, as ``enumerate`` does; for a frame the numbers tell.
     """
@@ -107,7 +107,7 @@ def boxes_in(read: Table, path: Path, what: str) -> Annotations:
             f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
             f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
         )
-    rows = [f"{what} {row}" for row in read.rows]
+    rows = [f"row {row}" for row in read.rows]
     numbers = {name: _number(read, name, path) for name in (frame, "track", "score", *sides)}
     columns: dict[str, Any] = {"row": rows, "frame": numbers[frame], "track": numbers["track"]}
     first, second, third, fourth = (numbers[name] for name in sides)

@@ -217,9 +217,8 @@ def _between_keyframes(
     for (frame, one), (following, other) in pairwise(boxes.items()):
         keys = one.keyframe and other.keyframe and not one.outside
         if keys and one.box is not None and other.box is not None:
-            for number, box in between(one.box, other.box, (frame, following)):
-                if (number - frame) % step == 0:
-                    yield number, box, one.attributes
+            for number, box in between(one.box, other.box, (frame, following), step):
+                yield number, box, one.attributes
 
 
 def _step(task: dict[str, str]) -> int:

@@ -40,9 +40,10 @@ def read_game_state(data: Any, path: Path) -> Annotations:
     what = "predictions" if "predictions" in data else "annotations"
     given = objects(rows, data.get("categories") or [], "category")
     categories = {key_of(one.get("id")): text_of(one.get("name")) for _, one in given}
-    videos = {key_of(one.get("video_id")) for one in data.get(what) or [] if isinstance(one, dict)}
+    entries = list(objects(rows, data.get(what), what[:-1]))
+    several = len({key_of(one.get("video_id")) for _, one in entries}) > 1
     no_boxes = 0
-    for row, one in objects(rows, data.get(what), what[:-1]):
+    for row, one in entries:
         box = one.get("bbox_image")
         if box is None:
             no_boxes += 1
@@ -58,7 +59,7 @@ def read_game_state(data: Any, path: Path) -> Annotations:
             frame = rows.frame(image[-DIGITS:] or None, row, "image_id")
         attributes = one.get("attributes")
         attributes = attributes if isinstance(attributes, dict) else {}
-        sequence = text_of(one.get("video_id")) if len(videos) > 1 else None
+        sequence = text_of(one.get("video_id")) if several else None
         role = text_of(attributes.get("role")) or categories.get(key_of(one.get("category_id")))
         left, top, width, height = (rows.number(box.get(side), row, side) for side in SIDES)
         rows.add(
@@ -69,6 +70,6 @@ def read_game_state(data: Any, path: Path) -> Annotations:
         )  # fmt: skip
     if no_boxes:
         rows.notes.append(
-            f"{no_boxes} {what} have no bbox_image (the pitch, the camera) and are not used."
+            f"Entries without bbox_image (the pitch, the camera) are not used: {no_boxes}."
         )
     return rows.annotations(first=1 if not frames or 0 not in frames.values() else 0)

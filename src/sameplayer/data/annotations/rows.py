@@ -95,10 +95,12 @@ class Rows:
         return Annotations(table.assign(track=track), first, shares, (*self.notes, *told, *said))
 
 
-def between(first: Box, last: Box, frames: tuple[int, int]) -> Iterator[tuple[int, Box]]:
-    """Yield the frames between two keyframes, with boxes on the straight way from one to other."""
+def between(
+    first: Box, last: Box, frames: tuple[int, int], step: int = 1
+) -> Iterator[tuple[int, Box]]:
+    """Yield each frame, or each step-th, between two keyframes, with a box that moves straight."""
     start, stop = frames
-    for frame in range(start + 1, stop):
+    for frame in range(start + step, stop, step):
         share = (frame - start) / (stop - start)
         left, top, width, height = (a + (b - a) * share for a, b in zip(first, last, strict=True))
         yield frame, (left, top, width, height)

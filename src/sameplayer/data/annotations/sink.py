@@ -34,4 +34,4 @@ def read_sink(data: Any, path: Path) -> Annotations:
     table = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
     if not boxes:
         table = pd.DataFrame(columns=["frame", "left", "top", "width", "height"], dtype=float)
-    return boxes_in(Table(table, np.arange(1, len(boxes) + 1)), path, "box")
+    return boxes_in(Table(table, np.arange(1, len(boxes) + 1)), path)
