@@ -95,10 +95,11 @@ def _of_folder(folder: Path, entries: list[Path], below: list[Path]) -> Iterator
 
 def _of_videos(folder: Path, videos: list[Path], boxes: list[Path]) -> Iterator[Sequence]:
     """Yield one video with its boxes, or each of several with those that are called as it is."""
-    named = {
-        video: [one for one in boxes if re.match(re.escape(video.stem) + r"\b|_", one.name)]
-        for video in videos
-    }
+    named: dict[Path, list[Path]] = {video: [] for video in videos}
+    for one in boxes:
+        own = [video for video in videos if re.match(rf"{re.escape(video.stem)}(\b|_)", one.name)]
+        if own:
+            named[max(own, key=lambda video: len(video.stem))].append(one)
     if len(videos) > 1 and any(named.values()):
         for video, own in named.items():
             if own:

@@ -42,6 +42,7 @@ def read_boxes(
     """
     if first_frame not in (None, 0, 1):
         raise SettingError("first_frame", first_frame, "0 or 1, or None: as the file says")
+    path = Path(path)
     found = of_view(read_annotations(path), camera, path)
     return _boxes(people(found, path, frames=frames, size=size, first_frame=first_frame))
 

@@ -29,7 +29,7 @@ def people(
 ) -> Annotations:
     """Return the boxes of people, as every stage takes them.
 
-    path           of the file or folder, for messages
+    path           of the file or folder, or another name of where the boxes are from
     frames         how many frames the video has, or the numbers of the pictures; None: not known
     size           width and height of the picture; None: not known
     first_frame    number that the file gives to the first frame, 0 or 1; None: what the format
@@ -158,9 +158,10 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
     other = again & ~table.duplicated([*where, *XYWH])
     if other.any():
         one = table[other].iloc[0]
+        hint = " Boxes of several cameras need a column camera." if isinstance(path, Path) else ""
         raise DataError(
             f"{path}, {one['row']}: track {one['track']} has a second box in frame "
-            f"{one['frame']}; expected one. Boxes of several cameras need a column camera."
+            f"{one['frame']}; expected one.{hint}"
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
