@@ -87,6 +87,13 @@ def test_json_that_holds_no_boxes_is_refused(text: str, said: str, tmp_path: Pat
         read(path)
 
 
+def test_half_a_letter_is_replaced_and_a_whole_one_is_kept(tmp_path: Path) -> None:
+    row = {"x_min": 1, "y_min": 2, "x_max": 3, "y_max": 4, "frame": 1}
+    for name, kept in (("Ana \u26bd \U0001f3c0", "Ana \u26bd \U0001f3c0"), ("\ud83c Bo", "? Bo")):
+        path = written(tmp_path / "a.json", json.dumps([{**row, "name": name}]))
+        assert texts(read(path)[0], "name") == [kept]
+
+
 def test_a_file_that_is_too_large_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,7 +97,9 @@ def boxes_in(read: Table, path: Path) -> Annotations:
         classes = pd.to_numeric(table["class"], errors="coerce")
         labels = table["class"]
         if (classes == np.floor(classes)).all():
-            named, said = labels_of(classes.astype(int), {}, 0, "the column class", "a column class_name")
+            named, said = labels_of(
+                classes.astype(int), {}, 0, "the column class", "a column class_name"
+            )
             labels, notes = classes.map(named).astype(object), (*notes, *said)
         table = table.assign(label=labels)
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)

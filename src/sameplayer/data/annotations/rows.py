@@ -20,6 +20,7 @@ Box = tuple[float, float, float, float]
 LARGEST = 500 << 20  # bytes of a file
 MOST = 5_000_000  # boxes of a file, those between keyframes included
 EXACT = 2**53  # beyond it not every whole number is a float
+HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 COUNTED = re.compile(r"(\d{1,12})$")  # what a frame is called by: match_000012
 EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  # as Roboflow does
 
@@ -176,7 +177,14 @@ def load_json(path: Path) -> Any:
     """Return what a JSON file holds; DataError for what is none, or nested too deep."""
     refuse_large(path)
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
+        text = content.decode(json.detect_encoding(content))
+        del content
+        data = json.loads(text)
+        if HALVES.search(text):  # halves of letters, which no text can be written with
+            whole = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+            data = json.loads(whole)
+        return data
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise DataError(f"{path}: not a JSON file that can be read ({reason[:200]}).") from error
