@@ -150,6 +150,8 @@ READERS: dict[str, Reader] = {
         samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 130),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 80),
+    "names of tracks": Reader(
+        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 50),
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 120),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 90),

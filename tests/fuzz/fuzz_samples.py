@@ -261,6 +261,19 @@ def mot() -> Files:
 
 
 @cache
+def soccer_tracks() -> Files:
+    """A clip as SoccerNet-Tracking writes it, and one with the labels that CVAT writes."""
+    lines = [f"{f},{p},{p}.5,1,4,6,1,-1,-1,-1" for f in (1, 2) for p in (1, 2)]
+    game = b"[Sequence]\ntrackletID_1= player team left;10\ntrackletID_2= ball;1\n"
+    named = [f"{f},{p},1.5,1,4,6,1,{p},1.0" for f in (1, 2) for p in (1, 2)]
+    clips = {
+        "a/gameinfo.ini": game, "a/gt/gt.txt": "\n".join(lines).encode(),
+        "b/gt/labels.txt": b"player\nball\n", "b/gt/gt.txt": "\n".join(named).encode(),
+    }  # fmt: skip
+    return clips | {f"{clip}/img1/{at:06d}.jpg": png(at) for clip in "ab" for at in (1, 2)}
+
+
+@cache
 def tracker() -> Files:
     lines = [f"{f},{p},1,1,4,6,-1,-1,-1,-1" for f in (1, 2) for p in (1, 2)]
     clip = {f"img1/{number:06d}.jpg": png(number) for number in (1, 2)}

@@ -123,6 +123,8 @@ def log(
     save_log(made, out)
     _write_all(made, out, shown, encoder, reader)
     print(lines_shown(summary(made)))
+    for note in made.facts.get("notes", ()):
+        print(lines_shown(f"note: {note}"))
     print(f"page: {out / 'report.html'}")
     if shown.crops:  # last, since a log in which nobody is known has none
         player_crops(made, out / "crops.csv")

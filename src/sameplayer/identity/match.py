@@ -175,12 +175,12 @@ def identify(
         touched = affected(labels, demands((), NOBODY), asked, evidence)
         pairs = {"blocked": asked.blocked, "joined": asked.joined}
         labels = relink(evidence, labels, touched, prior_log_odds=config.prior, **pairs)
-    words = gathered.kits.words if gathered.kits else ("team A", "team B")
+    first, second = gathered.facts["kits"] or ("team A", "team B")
     naming = Naming(
         roster=roster,
         players=config.players,
         sure=config.threshold,
-        teams=(*words, "other"),
+        teams=(first, second, "other"),
         sides=sides,
         fixed=asked.fixed(labels),
         called={} if roster else asked.called(labels),

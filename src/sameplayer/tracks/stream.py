@@ -93,7 +93,8 @@ def find_tracklets(
         seen = scan(video, numbers, source, parts, tell)
         notes += [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
         notes += _notes(camera, video, numbers, seen)
-        table, follow_on = _followed(camera, video, seen, _shots(video, seen, own_cuts), follow)
+        shots = _shots(video, seen, own_cuts)
+        table, follow_on = _followed(camera, video, seen, shots, follow, given)
         tables.append(table)
         pairs.append(follow_on)
         done += length
@@ -156,7 +157,7 @@ def _boxes_for(
     picture = next(video.pick([1]), None)
     size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
     if isinstance(boxes, Boxes):
-        return boxes_within(boxes, len(video), size)
+        return boxes_within(boxes, camera.name, len(video), size)
     return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
 
 
@@ -256,7 +257,12 @@ def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
 
 
 def _followed(
-    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, follow: Tracker
+    camera: Camera,
+    video: Video,
+    seen: Seen,
+    shots: np.ndarray,
+    follow: Tracker,
+    given: Boxes | None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return a camera's table of tracklets, and its pairs as in ``Tracklets.follow``."""
     ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
@@ -268,7 +274,11 @@ def _followed(
         ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
         video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
     ]  # fmt: skip
-    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True))), pairs
+    table = pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
+    track = pd.Series(seen.track[kept])
+    table["team"] = track.map(dict(given.teams if given else {})).astype(object)
+    table["number"] = track.map(dict(given.numbers if given else {})).astype(object)
+    return table, pairs
 
 
 def _joined(tables: Sequence[pd.DataFrame], pairs: Sequence[np.ndarray]) -> pd.DataFrame:
