@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sameplayer.data.annotations.read import recognised
 from sameplayer.data.images import PICTURE_SUFFIXES
-from sameplayer.data.layouts import is_hidden
+from sameplayer.data.listing import is_hidden
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
