@@ -19,7 +19,8 @@ def test_synergy_numbers_may_be_padded_or_not(tmp_path: Path, picture: Callable[
     table = read_source(tmp_path).table
     assert set(table["person"]) == {"7"}
     assert sorted(table["frame"]) == [0, 1, 2]
-    picture(tmp_path / "reid_training" / "x_y.jpeg")
+    for name in ("x_y", "y_z", "z"):
+        picture(tmp_path / "reid_training" / f"{name}.jpeg")
     with pytest.raises(DataError, match=r"x_y\.jpeg.*Expected"):
         read_source(tmp_path)
 

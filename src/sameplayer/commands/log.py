@@ -57,7 +57,8 @@ class Shown:
     """What is made of the log."""
 
     export: tuple[str, ...] = ()
-    """More files for other tools: sportscode, cvat, label-studio, gsr. MOT text is always there."""
+    """More files for other tools: sportscode, cvat, label-studio, coco, supervision, gsr. MOT text
+    is always there."""
     annotate: bool = False
     """Write each video with the boxes and names drawn into it."""
     crops: bool = False
@@ -85,13 +86,12 @@ def log(
     """
     from sameplayer.identity.corrections import add_corrections
     from sameplayer.identity.crops_table import player_crops
-    from sameplayer.identity.exports import check_export
+    from sameplayer.identity.exports import check_exports
     from sameplayer.identity.log_files import save_log
     from sameplayer.identity.match import identify_players, look_with
     from sameplayer.tracks.detect import refuse_unknown
 
-    for name in shown.export:
-        check_export(name, "export")
+    check_exports(shown.export, "export")
     if not videos:
         raise DataError("No video is given; expected one or more, a camera each.")
     _refuse_out(out)
@@ -131,14 +131,15 @@ def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> 
     """Write a log's files for other tools.
 
     Args:
-        to: One or more of mot, sportscode, cvat, label-studio, gsr.
+        to: One or more of mot, sportscode, cvat, label-studio, coco, supervision, gsr.
         out: Folder to write to; left out: the log's own.
     """
-    from sameplayer.identity.exports import check_export, export_log
+    from sameplayer.identity.exports import EXPORTS, check_exports, export_log
     from sameplayer.identity.log_files import load_log
 
-    for name in to:
-        check_export(name)
+    if not to:
+        raise SettingError("to", "empty", f"one or more of {', '.join(EXPORTS)}")
+    check_exports(to)
     loaded = load_log(log)
     for name in to:
         for path in export_log(loaded, name, out or log):
@@ -230,7 +231,7 @@ def _by_camera(
 def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: Any) -> None:
     from sameplayer.evaluation.log_page import write_log_page
     from sameplayer.identity.annotate import annotated_video
-    from sameplayer.identity.export_mot import camera_files
+    from sameplayer.identity.export_boxes import camera_files
     from sameplayer.identity.exports import export_log
 
     for name in dict.fromkeys(("mot", *shown.export)):

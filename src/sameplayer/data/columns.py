@@ -1,7 +1,7 @@
 """The columns of a crop table: their names, their types, and what is refused.
 
-Text is text: a person called "NA" or "null" is somebody, only the empty cell is missing, and a
-number that stands for a name (7, 7.0) is "7".
+Text is text: a person called "NA" or "null" is somebody, only the empty cell, or one of blanks, is
+missing, and a number that stands for a name (7, 7.0) is "7".
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
 
 
 def as_text(column: pd.Series, root: Path) -> pd.Series:
-    """Return a column as text: whole numbers without a point, the empty text as missing."""
+    """Return a column as text: whole numbers without a point, empty and blank text as missing."""
     if not isinstance(column.dtype, pd.StringDtype):
         if pd.api.types.is_float_dtype(column):
             column = column.astype(object)
@@ -109,7 +109,8 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
         text = column.astype("string")
     except ValueError as error:
         raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
-    return text.mask(text == "") if (text == "").any() else text
+    blank = text.str.strip() == ""
+    return text.mask(blank) if blank.any() else text
 
 
 def _whole(value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from sameplayer.data.code_pages import WORD, likely_pages
 from sameplayer.errors import DataError
 
 BOMS = (
@@ -50,11 +51,14 @@ def _without(content: bytes) -> str:
 
 
 def _code_page(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
-    try:
-        text = content.decode("cp1252")
-    except UnicodeDecodeError:
-        raise _no_text(path) from None
-    return text, (
-        "The file is not in UTF-8; it is read in the code page cp1252. Where names look wrong, "
-        "save it as CSV in UTF-8.",
-    )
+    for page in likely_pages(content):
+        try:
+            text = content.decode(page)
+        except UnicodeDecodeError:
+            continue
+        word = next((one for one in WORD.findall(text) if not one.isascii()), "")
+        return text, (
+            f"The file is not in UTF-8: it is read in the code page {page}, such as {word[:40]!r}. "
+            "Where names look wrong, save it as CSV in UTF-8.",
+        )
+    raise _no_text(path)

@@ -72,15 +72,18 @@ def with_usual_columns(table: pd.DataFrame, path: Path, scope: str | None = None
     table = table.rename(columns=names)
     notes = [f"column {alias!r} is read as {name!r}" for alias, name in names.items()]
     if "split" in table and ("role" not in table or table["role"].isna().all()):
-        table = _with_roles(table, path, scope)
+        table = with_roles(table, path, scope)
         notes.append("roles are those that the column 'split' says")
     if notes:
         log.warning("%s: %s.", path, "; ".join(notes))
     return table
 
 
-def _with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFrame:
-    """Return the table with the roles and splits that its column ``split`` says."""
+def with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFrame:
+    """Return the table with the roles and splits that its column ``split`` says, by SPLITS.
+
+    Raises DataError for a word that is not known.
+    """
     table = table.reset_index(drop=True)
     said = table["split"].astype("string").str.strip().str.lower()
     unknown = sorted(set(said.dropna()) - set(SPLITS) - {""})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sameplayer.data.annotations.read import recognised
 from sameplayer.data.images import PICTURE_SUFFIXES
-from sameplayer.data.layouts import is_hidden
+from sameplayer.data.listing import is_hidden
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
@@ -122,10 +122,12 @@ def _boxes(folder: Path, entries: list[Path], pictures: str) -> list[Path]:
 def _may_hold(path: Path) -> bool:
     """Tell whether a file or folder may hold boxes, by its name."""
     suffix = path.suffix.lower()
+    if path.is_dir():
+        return True
     named = path.stem.lower() in NO_BOXES or (suffix in UNSURE and not SURE.search(path.stem))
     if named or suffix in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES):
         return False
-    return path.is_dir() or path.stat().st_size > 0
+    return path.stat().st_size > 0
 
 
 def _numbered(folder: Path, suffix: str) -> dict[int, str]:

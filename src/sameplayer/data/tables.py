@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from itertools import islice
@@ -12,15 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from sameplayer.data.cells import unguarded_table
+from sameplayer.data.column_names import plain, usual_names
 from sameplayer.data.decoding import decoded
+from sameplayer.data.excel import old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
 
 SEPARATORS = (",", ";", "\t")
 NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*(\r\n|\r|\n)", re.IGNORECASE)
 """A first line that names the separator for spreadsheets, "sep=;"."""
 LARGEST = 1 << 30  # bytes of a file
+ERRORS = ("#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NUM!", "#NULL!")
 WIDEST = 1 << 14  # columns, as a spreadsheet has at most
 PADDING = 1_000_000  # cells that rows may be shorter than the header, all together
 CHUNK = 50_000
@@ -61,15 +65,15 @@ def read_table(
     columns: Mapping[str, Sequence[str]],
     *,
     needed: Sequence[str] = (),
-    numbers: Sequence[str] = (),
+    numbers: Collection[str] = (),
     what: str = "table",
 ) -> Table:
-    """Read a table: text with separators, or Parquet; the content decides, not the ending.
+    """Read a table: text with separators, Excel or Parquet; the content decides, not the ending.
 
     columns    name -> other usual names; letters' case, dots, dashes, underscores and blanks do
                not count
     needed     names that must be there, each once
-    numbers    names of columns of numbers: a decimal comma in them becomes a point
+    numbers    names of columns of numbers, known or not: a decimal comma in them becomes a point
     what       what the table is, for messages: "roster"
 
     Text has commas, semicolons or tabs between its cells, or what a first line such as "sep=|"
@@ -78,7 +82,7 @@ def read_table(
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFile(f"{path}: no such {what}; expected a .csv or .parquet file.")
+        raise MissingFile(f"{path}: no such {what}; expected a .csv, .xlsx or .parquet file.")
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(f"{path}: over {LARGEST >> 30} GB; expected a {what}. Use Parquet.")
@@ -87,79 +91,13 @@ def read_table(
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     read = next((kind for start, kind in KINDS.items() if content.startswith(start)), _text)
     raw = read(content, path, columns)
-    names, notes = _names(path, raw.header, columns, needed, what)
+    names, notes = usual_names(path, raw.header, columns, needed, what)
     table = raw.table.set_axis(names, axis=1)
-    for name in numbers:
-        if name in names:
+    counted = {plain(name) for name in numbers}
+    for name in names:
+        if plain(name) in counted:
             table[name] = _with_points(table[name], raw.commas)
     return Table(table, raw.rows, (*raw.notes, *notes))
-
-
-def plain(name: str) -> str:
-    """Return a column's name as it is compared: without case, dots, dashes and blanks."""
-    return re.sub(r"[\s._\-\u200b\ufeff]+", "", name).lower()
-
-
-def _names(
-    path: Path,
-    header: list[str],
-    columns: Mapping[str, Sequence[str]],
-    needed: Sequence[str],
-    what: str,
-) -> tuple[list[str], list[str]]:
-    """Return the header with known columns under their own names, and notes on what was renamed.
-
-    Of a name's other names the first that is there counts. Raises DataError for two columns of one
-    name and for a needed one that is not there.
-    """
-    names, notes = list(header), []
-    compared = [plain(name) for name in header]
-    for name, others in columns.items():
-        ways = [[at for at, found in enumerate(header) if found == name]]
-        ways += [
-            [at for at, found in enumerate(compared) if found == plain(other) and
-             (header[at] not in columns or header[at] == name)]
-            for other in (name, *others)
-        ]  # fmt: skip
-        places = next((way for way in ways if way), [])
-        if len(places) > 1:
-            one, two = (f"{header[at]!r} (column {at + 1})" for at in places[:2])
-            raise DataError(
-                f"{path}: the columns {one} and {two} are both {name!r}; expected it once. Rename "
-                "or delete one."
-            )
-        for at in places:
-            names[at] = name
-            if compared[at] != plain(name):
-                notes.append(f"The column {header[at]!r} is read as {name!r}.")
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise DataError(
-            f"{path}: a {what} needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-            f"found the columns {', '.join(header)[:300]}.{_hint(header)}"
-        )
-    return _different(names), notes
-
-
-def _hint(header: list[str]) -> str:
-    """Return what is to be done where the first row of a table holds no names."""
-    if any(re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?|.*\.(png|jpe?g|bmp|webp)", name, re.IGNORECASE)
-           for name in header):  # fmt: skip
-        return " Is the header missing? The first row has to name the columns."
-    return " Rename the columns."
-
-
-def _different(names: list[str]) -> list[str]:
-    """Return the names, each once: the second "note" is "note.1", one without a name "column 3"."""
-    given = [name or f"column {at}" for at, name in enumerate(names, start=1)]
-    found: list[str] = []
-    for at, name in enumerate(given):
-        number, one = 0, name
-        while one in found or (number and one in given[at:]):
-            number += 1
-            one = f"{name}.{number}"
-        found.append(one)
-    return found
 
 
 def _text(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
@@ -176,16 +114,16 @@ def _text(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _
         if "expected after" not in str(error):  # a quote within a cell does not end it
             raise DataError(f"{path}: cannot be read as a table ({error}).") from error
         raw = _rows(text, separator, path, strict=False)
-    raw.notes, raw.commas = notes, separator == ","
+    raw.notes, raw.commas = (*notes, *raw.notes), separator == ","
     return raw
 
 
 def _separator(text: str, columns: Mapping[str, Sequence[str]]) -> str:
     """Return the one that gives the most known columns, then the most columns."""
     known = {plain(one) for name, others in columns.items() for one in (name, *others)}
-    found = {}
+    found, head = {}, text[: 1 << 16]
     for separator in SEPARATORS:
-        rows = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+        rows = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
         try:
             header = next((row for row in rows if any(map(str.strip, row))), [])
         except csv.Error:
@@ -196,9 +134,29 @@ def _separator(text: str, columns: Mapping[str, Sequence[str]]) -> str:
 
 def _rows(text: str, separator: str, path: Path, *, strict: bool) -> _Raw:
     file = StringIO(text, newline="")
-    lines = enumerate(
-        csv.reader(file, delimiter=separator, skipinitialspace=True, strict=strict), start=1
-    )
+    rows = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=strict)
+    return _under_header(enumerate(rows, start=1), path, len(text))
+
+
+def _excel(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+    del columns
+    rows, others = sheet_rows(content, path)
+    raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows))
+    if others:
+        unread = f"The sheet{'s' * (len(others) > 1)} {', '.join(others)[:200]}"
+        raw.notes += (f"{unread} {'are' if len(others) > 1 else 'is'} not read: only the first.",)
+    return raw
+
+
+def _old_excel(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+    raise old_excel(path)
+
+
+def _under_header(lines: Iterator[tuple[int, list[str]]], path: Path, cells: int) -> _Raw:
+    """Return the table of numbered rows, of which the first that holds anything is the header.
+
+    cells    at least as many as the rows hold
+    """
     header = next(
         ([name.strip(BLANKS) for name in row] for _, row in lines if any(map(str.strip, row))), []
     )
@@ -208,11 +166,11 @@ def _rows(text: str, separator: str, path: Path, *, strict: bool) -> _Raw:
         raise DataError(f"{path}: is empty; expected a first row that names the columns.")
     if len(header) > WIDEST:
         raise DataError(f"{path}: {len(header)} columns; expected at most {WIDEST}.")
-    return _table(header, lines, path, len(text) + PADDING)
+    return _table(header, lines, path, cells + PADDING)
 
 
 def _table(
-    header: list[str], lines: Iterator[tuple[int, Sequence[str | None]]], path: Path, most: int
+    header: list[str], lines: Iterator[tuple[int, list[str]]], path: Path, most: int
 ) -> _Raw:
     """Return the rows that hold anything. Raises DataError for one that is longer than the header.
 
@@ -221,29 +179,43 @@ def _table(
     """
     wide, parts = len(header), []
     numbers: list[int] = []
+    lines = ((number, row) for number, row in lines if row)
     while chunk := list(islice(lines, CHUNK)):
-        rows: list[Sequence[str | None]] = []
-        for number, row in chunk:
-            if len(row) > wide and any(cell and cell.strip(BLANKS) for cell in row[wide:]):
-                raise DataError(
-                    f"{path}, row {number}: {len(row)} cells; the first row names {wide} columns. "
-                    "Is a separator in a cell without quotes, or does the header lack a name?"
-                )
-            if any(row):
-                rows.append([*row[:wide], *[None] * (wide - len(row))])
-                numbers.append(number)
+        places, rows = map(list, zip(*chunk, strict=True))
+        for at, row in enumerate(rows):
+            if len(row) != wide:
+                rows[at] = _of_width(row, wide, path, places[at])
+        numbers += places
         if len(numbers) * wide > most:
             raise DataError(f"{path}: most of its rows are far shorter than its first row.")
-        parts.append(pd.DataFrame(rows, columns=range(wide), dtype=str))
-    if not parts:
-        parts = [pd.DataFrame(columns=range(wide), dtype=str)]
-    table = pd.concat(parts, ignore_index=True)
-    for name in table.columns:
-        column = table[name].str.strip()
-        table[name] = column.mask(column == "")
+        parts.append(pd.DataFrame({
+            name: pd.array(pa.array(cells, pa.string()), dtype="str")
+            for name, cells in enumerate(zip(*rows, strict=True))
+        }))  # fmt: skip
+    table = pd.concat(parts or [pd.DataFrame(columns=range(wide), dtype=str)], ignore_index=True)
+    notes = []
+    for place in range(wide):
+        column = table[place].str.strip()
+        wrong = np.flatnonzero(column.isin(ERRORS))
+        if len(wrong):
+            notes.append(
+                f"{len(wrong)} cells of the column {header[place]!r} hold an error of a "
+                f"spreadsheet, such as {column.iat[wrong[0]]} in row {numbers[wrong[0]]}; they "
+                "count as empty."
+            )
+        table[place] = column.mask(column.isin(("", *ERRORS)))
     kept = table.notna().any(axis=1).to_numpy(dtype=bool)
     table = table[kept].reset_index(drop=True)
-    return _Raw(header, unguarded_table(table), np.array(numbers, np.int64)[kept], ())
+    return _Raw(header, unguarded_table(table), np.array(numbers, np.int64)[kept], (*notes,))
+
+
+def _of_width(row: list[str], wide: int, path: Path, number: int) -> list[str]:
+    if any(cell and cell.strip(BLANKS) for cell in row[wide:]):
+        raise DataError(
+            f"{path}, row {number}: {len(row)} cells; the first row names {wide} columns. Is a "
+            "separator in a cell without quotes, or does the header lack a name?"
+        )
+    return [*row[:wide], *[""] * (wide - len(row))]
 
 
 def _parquet(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
@@ -275,4 +247,6 @@ def _with_points(column: pd.Series, commas: bool) -> pd.Series:
 
 KINDS: dict[bytes, Callable[[bytes, Path, Mapping[str, Sequence[str]]], _Raw]] = {
     b"PAR1": _parquet,
+    b"PK\x03\x04": _excel,
+    b"\xd0\xcf\x11\xe0": _old_excel,
 }

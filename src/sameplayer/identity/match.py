@@ -31,6 +31,7 @@ from sameplayer.identity.corrections import (
     read_corrections,
 )
 from sameplayer.identity.demands import affected, demands
+from sameplayer.identity.export_boxes import facts_of_videos
 from sameplayer.identity.gather import Gathered, gather
 from sameplayer.identity.link import link, relink
 from sameplayer.identity.log_config import LogConfig
@@ -105,6 +106,7 @@ def identify_players(
     gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
     gathered.facts.update(sameplayer=__version__, settings=asdict(config))
     gathered.facts.update(encoder=part_fingerprint(encoder), reader=name_of(reader))
+    gathered.facts.update(videos=facts_of_videos(cameras))
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log

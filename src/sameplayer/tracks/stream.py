@@ -12,7 +12,7 @@ import pandas as pd
 
 from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.video import Video, open_video
-from sameplayer.data.video_index import open_source
+from sameplayer.data.video_stream import open_source, stream_notes
 from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.box_files import boxes_within, read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
@@ -201,7 +201,7 @@ def _notes(
     if len(missing) == len(numbers):
         raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
     notes = [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
-    notes += _ends_early(camera, float(video.times[-1]))
+    notes += _about_file(camera, float(video.times[-1]))
     if not len(missing):
         return notes
     times = video.times[missing - 1]
@@ -212,16 +212,16 @@ def _notes(
     return notes
 
 
-def _ends_early(camera: Camera, last: float) -> list[str]:
-    """Return what to say of a file that is shorter than it claims to be."""
+def _about_file(camera: Camera, last: float) -> list[str]:
+    """Return what to say of its streams, and of a file that is shorter than it claims to be."""
     with open_source(camera.video) as source:
-        claimed = (source.duration or 0) / 1e6
-    if claimed - last < max(EARLY_S, EARLY_SHARE * claimed):
-        return []
-    return [
-        f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what there "
-        "is of it is used."
-    ]
+        claimed, notes = (source.duration or 0) / 1e6, stream_notes(camera.video, source)
+    if claimed - last >= max(EARLY_S, EARLY_SHARE * claimed):
+        notes.append(
+            f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what "
+            "there is of it is used."
+        )
+    return notes
 
 
 def _shots(video: Video, seen: Seen, cuts: np.ndarray | None) -> np.ndarray:

@@ -53,7 +53,7 @@ def test_what_a_csv_of_supervision_holds_is_read(tmp_path: Path) -> None:
     assert found.table["score"].tolist() == [0.5, 0.25]
     assert found.table["row"].tolist() == ["row 2", "row 3"]
     assert len(found.notes) == 1
-    assert "frame_index as frame" in found.notes[0]
+    assert found.first == 0  # of an index
 
 
 def test_classes_are_labels_where_they_are_words_and_said_where_they_are_numbers(
@@ -62,9 +62,11 @@ def test_classes_are_labels_where_they_are_words_and_said_where_they_are_numbers
     columns = "frame,left,top,width,height,class\n"
     words = read(tmp_path, f"{columns}1,1,2,3,4,ball\n1,1,2,3,4,player\n")
     assert words.table["label"].tolist() == ["ball", "player"]
+    numbers = read(tmp_path, f"{columns}1,1,2,3,4,0\n1,1,2,3,4,2\n")
+    assert numbers.table["label"].isna().all()
+    assert "classes in the column class, 0, 2, have no names" in numbers.notes[0]
     numbers = read(tmp_path, f"{columns}1,1,2,3,4,0\n1,1,2,3,4,32\n")
-    assert "label" not in numbers.table
-    assert "classes in the column class, 0, 32, have no names" in numbers.notes[0]
+    assert numbers.table["label"].tolist() == ["person", "class 32"]
     assert read(tmp_path, f"{columns}1,1,2,3,4,2\n1,1,2,3,4,2\n").notes == ()
 
 

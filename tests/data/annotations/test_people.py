@@ -122,8 +122,11 @@ def test_shares_become_pixels() -> None:
         table = people(found, "b", size=SIZE).table
         assert table[["left", "top", "width", "height"]].to_numpy().tolist() == [[80, 30, 40, 60]]
     assert "shares of the picture" in people(given(box), "b", size=SIZE).notes[0]
-    with pytest.raises(DataError, match="expected to know the picture's size"):
-        people(given(box, shares=True), "b")
+    unsized = people(given(box, shares=True), "b")
+    assert unsized.table["left"].tolist() == [0.5]
+    assert unsized.notes == (
+        "Boxes are shares of the picture, from 0 to 1, since its size is not given.",
+    )
 
 
 @pytest.mark.parametrize(
