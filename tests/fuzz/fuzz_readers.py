@@ -150,6 +150,8 @@ READERS: dict[str, Reader] = {
         samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 130),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 80),
+    "names of tracks": Reader(
+        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 50),
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 120),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 90),
@@ -189,6 +191,23 @@ READERS: dict[str, Reader] = {
         {"boxes.parquet": BYTES | PARQUET}, 60),
     "boxes.txt": Reader(
         partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 80),
+    "CVAT": Reader(
+        partial(samples.annotations, "cvat"), partial(use_boxes, "a.xml"), {"a.xml": WORDS}, 60),
+    "COCO": Reader(
+        partial(samples.annotations, "coco"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
+        60),
+    "game state": Reader(
+        partial(samples.annotations, "game state"), partial(use_boxes, "Labels-GameState.json"),
+        {".json": OBJECTS}, 50),
+    "Label Studio": Reader(
+        partial(samples.annotations, "label studio"), partial(use_boxes, "a.json"),
+        {"a.json": OBJECTS}, 60),
+    "JSON sink": Reader(
+        partial(samples.annotations, "sink"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
+        50),
+    "YOLO": Reader(
+        partial(samples.annotations, "yolo"), partial(use_boxes, "."),
+        {".txt": WORDS | NAMES, "data.yaml": WORDS}, 60),
     "cuts.csv": Reader(
         _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50),
     "part of a video": Reader(

@@ -121,6 +121,72 @@ def boxes(suffix: str) -> Files:
     return read_files(folder)
 
 
+def annotations(kind: str) -> Files:
+    """Boxes of two people in two frames, as other tools write them."""
+    return {name: content.encode() for name, content in ANNOTATIONS[kind].items()}
+
+
+ANNOTATIONS = {
+    "cvat": {
+        "a.xml": """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><id>1</id><name>left</name><size>9</size>
+<frame_filter>step=1</frame_filter></task></meta>
+<track id="0" label="player" source="manual">
+<box frame="0" keyframe="1" outside="0" xtl="1.5" ytl="2" xbr="30" ybr="60">
+<attribute name="number">7</attribute></box>
+<box frame="3" keyframe="1" outside="0" xtl="4" ytl="2" xbr="33" ybr="60" rotation="0"></box>
+<box frame="4" keyframe="1" outside="1" xtl="4" ytl="2" xbr="33" ybr="60"></box></track>
+<image id="5" name="frame_000005" width="640" height="360">
+<box label="player" xtl="1" ytl="2" xbr="30" ybr="60"></box><points points="1,2"/></image>
+</annotations>"""
+    },
+    "coco": {
+        "a.json": json.dumps({
+            "videos": [{"id": 1, "name": "left"}],
+            "images": [{"id": at, "file_name": f"{at:06d}.jpg", "frame_id": at - 1, "video_id": 1}
+                       for at in (1, 2)],
+            "annotations": [{"id": at, "image_id": at, "category_id": 1, "bbox": [1.5, 2, 30, 40],
+                             "track_id": 3, "iscrowd": 0, "score": 0.5,
+                             "attributes": {"number": "7"}} for at in (1, 2)],
+            "categories": [{"id": 1, "name": "person"}],
+        })
+    },
+    "game state": {
+        "Labels-GameState.json": json.dumps({
+            "images": [{"image_id": f"106000000{at}", "file_name": f"{at:06d}.jpg"}
+                       for at in (1, 2)],
+            "annotations": [{"id": "1", "image_id": f"106000000{at}", "track_id": 1,
+                             "category_id": 1, "attributes": {"role": "player", "jersey": "7"},
+                             "bbox_image": {"x": 1, "y": 2, "w": 30, "h": 40}} for at in (1, 2)],
+            "categories": [{"id": 1, "name": "player"}],
+        })
+    },
+    "label studio": {
+        "a.json": json.dumps([{
+            "id": 1, "data": {"video": "left.mp4"},
+            "annotations": [{"updated_at": "2024", "was_cancelled": False, "result": [{
+                "id": "a", "type": "videorectangle", "meta": {"text": ["identity: Ana"]},
+                "value": {"framesCount": 9, "labels": ["Ana"], "sequence": [
+                    {"frame": frame, "enabled": frame < 5, "rotation": 0, "x": 10, "y": 20,
+                     "width": 30, "height": 40} for frame in (1, 5)
+                ]},
+            }]}],
+        }])
+    },
+    "sink": {
+        "a.json": json.dumps([
+            {"x_min": 1.5, "y_min": 2, "x_max": 30, "y_max": 40, "class_id": 0, "tracker_id": 3,
+             "confidence": 0.5, "frame": frame} for frame in (1, 2)
+        ])
+    },
+    "yolo": {
+        "a_1.txt": "0 0.5 0.5 0.25 0.5 0.875 7\n0 0.25 0.5 0.125 0.5 0.5 8\n",
+        "a_2.txt": "0 0.5 0.5 0.25 0.5 0.875 7\n",
+        "data.yaml": "names:\n  0: person\n  1: ball\n",
+    },
+}  # fmt: skip
+
+
 @cache
 def part_of_video() -> Files:
     """What was seen in a minute of a video, as a stopped run keeps it."""
@@ -192,6 +258,19 @@ def mot() -> Files:
     facts = "[Sequence]\nname=clip\nimDir=img1\nframeRate=25\nseqLength=3\nimWidth=8\nimExt=.png\n"
     text = {"gt/gt.txt": "\n".join(lines).encode(), "seqinfo.ini": facts.encode()}
     return text | {f"img1/{number:06d}.png": png(number) for number in (1, 2, 3)}
+
+
+@cache
+def soccer_tracks() -> Files:
+    """A clip as SoccerNet-Tracking writes it, and one with the labels that CVAT writes."""
+    lines = [f"{f},{p},{p}.5,1,4,6,1,-1,-1,-1" for f in (1, 2) for p in (1, 2)]
+    game = b"[Sequence]\ntrackletID_1= player team left;10\ntrackletID_2= ball;1\n"
+    named = [f"{f},{p},1.5,1,4,6,1,{p},1.0" for f in (1, 2) for p in (1, 2)]
+    clips = {
+        "a/gameinfo.ini": game, "a/gt/gt.txt": "\n".join(lines).encode(),
+        "b/gt/labels.txt": b"player\nball\n", "b/gt/gt.txt": "\n".join(named).encode(),
+    }  # fmt: skip
+    return clips | {f"{clip}/img1/{at:06d}.jpg": png(at) for clip in "ab" for at in (1, 2)}
 
 
 @cache

@@ -157,7 +157,7 @@ def use_roster(name: str, folder: Path) -> None:
 
 
 def use_boxes(name: str, folder: Path) -> None:
-    camera = None if name.endswith("txt") else "left"
+    camera = "left" if name.startswith("boxes") and not name.endswith("txt") else None
     boxes = read_boxes(folder / name, 100, (640, 360), camera)
     assert (boxes.xywh[:, :2] + boxes.xywh[:, 2:] <= [640, 360]).all()
     ids = track(boxes, np.arange(100) / 25, np.zeros(100, np.int64))

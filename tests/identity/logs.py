@@ -101,3 +101,59 @@ def empty_log(folder: Path) -> PlayerLog:
     camera = Camera("left", draw_video(folder / "left.mp4", 10))
     tables = [pd.DataFrame(columns=list(names)) for names in (APPEARANCES, BOXES, LINKS)]
     return PlayerLog(*tables, (camera,), {})
+
+
+STRANGE = 'Ana "Nan", O\'Neil & <S\u00f8nn>\nJr. \u26bd'
+SAMPLED = (1, 14, 26, 39, 51, 64, 76, 89, 101)  # of 25 a second, looked at twice a second
+SEEN = {  # appearance -> camera, person, the places in SAMPLED at which there is a box
+    0: (0, 0, (0, 1, 2, 4, 5, 7)),  # away in 39, where others are seen, and in 76, where nobody is
+    1: (0, 1, (0, 1, 2, 3, 4, 5, 7, 8)),
+    2: (0, 2, (2, 3)),
+    3: (0, 0, (8,)),
+    4: (1, 1, (1, 2, 3)),
+    5: (1, 3, (2,)),
+}
+ENDS = {0: {26, 64, 89}, 1: {64, 101}, 2: {39}, 3: {101}, 4: {39}, 5: {26}}
+"""Frames after whose box the person of an appearance is gone."""
+STRANGERS = (
+    (STRANGE, STRANGE, "red", "7"),
+    ("\u0645\u062d\u0645\u062f \u0635\u0644\u0627\u062d", None, "blue", "00"),
+    ("blue unknown 1", None, "blue", None),
+    ("other unknown 2", None, "other", None),
+)
+
+
+def make_strange_log(folder: Path) -> PlayerLog:
+    """Return a log of two cameras with strange names whose videos are gone, as a log keeps it.
+
+    What is strange: names, gaps (ENDS), a person without a number, one of neither team, a moment in
+    which nobody is seen, a box of no width to speak of, and coordinates of many digits.
+    """
+    cameras = (
+        Camera("Main camera", folder / "m.mp4"),
+        Camera("S\u00fcd, 'b'", folder / "s.mp4", 2),
+    )
+    random = np.random.default_rng(3)
+    appearances: list[tuple[Any, ...]] = []
+    boxes: list[tuple[Any, ...]] = []
+    for number, (place, person, shown) in SEEN.items():
+        camera, frames = cameras[place], [SAMPLED[one] for one in shown]
+        seconds = [camera.offset_s + (frame - 1) / 25 for frame in frames]
+        for frame, second in zip(frames, seconds, strict=True):
+            left, top = random.uniform(0, 500, 2)
+            width = 0.0031 if (number, frame) == (1, 14) else 40 + left / 100
+            boxes.append((number, camera.name, frame, second, left, top, width, 90.5 + top / 9,
+                          left / 500))  # fmt: skip
+        appearances.append(
+            (number, *STRANGERS[person], camera.name, 0, seconds[0], seconds[-1] + 0.5, frames[0],
+             frames[-1], len(frames), 0.9 - person / 4, person < 2, None, None, None, None,
+             "appearance")
+        )  # fmt: skip
+    video = {"width": 640, "height": 360, "frames": 110, "seconds": 4.4}
+    return PlayerLog(
+        pd.DataFrame(appearances, columns=list(APPEARANCES)),
+        pd.DataFrame(boxes, columns=list(BOXES)),
+        pd.DataFrame(columns=list(LINKS)),
+        cameras,
+        {"settings": {"fps": 2.0}, "videos": {camera.name: video for camera in cameras}},
+    )

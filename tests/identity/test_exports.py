@@ -13,11 +13,11 @@ import pytest
 from kloppy import sportscode
 
 from sameplayer.errors import SettingError
-from sameplayer.identity.export_mot import camera_files, identity_ids
-from sameplayer.identity.exports import EXPORTS, export_log
+from sameplayer.identity.export_boxes import camera_files, identity_ids
+from sameplayer.identity.exports import EXPORTS, check_exports, export_log
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.tracks.box_files import read_boxes
-from tests.identity.logs import ODD, SIZE, empty_log, make_log
+from tests.identity.logs import ODD, SIZE, empty_log, make_log, make_strange_log
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +47,6 @@ def test_mot_text_is_read_back_with_one_id_for_each_identity(
     assert paths[0].read_text().splitlines()[0].endswith(",0.9000,-1,-1,-1")
 
 
-def test_trackeval_finds_the_log_equal_to_itself(log: PlayerLog, tmp_path: Path) -> None:
-    from trackeval.metrics import HOTA
-
-    path = export_log(log, "mot", tmp_path)[0]
-    rows = np.loadtxt(path, delimiter=",")
-    frames = sorted(set(rows[:, 0]))
-    ids = [rows[rows[:, 0] == frame, 1].astype(int) - 1 for frame in frames]
-    data = {
-        "num_gt_ids": 4, "num_tracker_ids": 4, "num_gt_dets": len(rows),
-        "num_tracker_dets": len(rows), "num_timesteps": len(frames), "gt_ids": ids,
-        "tracker_ids": ids, "similarity_scores": [np.eye(len(one)) for one in ids],
-    }  # fmt: skip
-    assert HOTA().eval_sequence(data)["HOTA"].mean() == pytest.approx(1)
-
-
 def test_kloppy_reads_a_row_a_player_out_of_sportscode(log: PlayerLog, tmp_path: Path) -> None:
     (path,) = export_log(log, "sportscode", tmp_path)
     records = sportscode.load(str(path)).records
@@ -82,50 +67,19 @@ def test_kloppy_reads_a_row_a_player_out_of_sportscode(log: PlayerLog, tmp_path:
     assert all(0 <= part <= 65535 for colour in colours for part in colour)
 
 
-def test_cvat_tracks_count_from_frame_zero_and_end_outside(log: PlayerLog, tmp_path: Path) -> None:
-    left, right = export_log(log, "cvat", tmp_path)
-    root = Tree.parse(left).getroot()
-    assert root.tag == "annotations"
-    assert root.findtext("version") == "1.1"
-    task = root.find("meta/task")
-    assert task is not None
-    assert (task.findtext("size"), task.findtext("stop_frame")) == ("30", "29")
-    assert task.findtext("original_size/width") == str(SIZE[0])
-    known = {one.text for one in task.findall("labels/label/attributes/attribute/name")}
-    tracks = root.findall("track")
-    assert len(tracks) == 6
-    assert [track.get("id") for track in tracks] == [str(number) for number in range(6)]
-    boxes = tracks[0].findall("box")
-    assert [box.get("frame") for box in boxes] == ["0", "3", "6", "9", "12", "13"]
-    assert [box.get("outside") for box in boxes] == ["0"] * 5 + ["1"]
-    assert {box.get("keyframe") for box in boxes} == {"1"}
-    corners = [float(boxes[0].get(side, "nan")) for side in ("xtl", "ytl", "xbr", "ybr")]
-    assert corners == pytest.approx([9, 24, 29, 80])
-    said = {one.get("name"): one.text for one in boxes[0].findall("attribute")}
-    assert set(said) == known
-    assert said == {"identity": ODD, "team": "red", "number": "7", "sure": "yes"}
-    # no frame follows the last one of the video, so nothing closes a track that ends there
-    whole = next(track for track in tracks if track.findall("box")[-1].get("frame") == "29")
-    assert whole.findall("box")[-1].get("outside") == "0"
-    assert len(Tree.parse(right).getroot().findall("track")) == 2
-
-
-def test_label_studio_has_a_region_an_appearance_in_percent(log: PlayerLog, tmp_path: Path) -> None:
-    (path,) = export_log(log, "label-studio", tmp_path)
-    tasks = json.loads(path.read_text())
-    assert [task["data"]["video"] for task in tasks] == ["left.mp4", "right.mp4"]
-    regions = tasks[1]["predictions"][0]["result"]
-    assert [region["id"] for region in regions] == ["appearance-2", "appearance-5"]
-    assert {region["type"] for region in regions} == {"videorectangle"}
-    value = regions[0]["value"]
-    assert value["labels"] == [ODD]
-    assert (value["framesCount"], value["duration"]) == (30, pytest.approx(2.9))
-    sequence = value["sequence"]
-    assert [one["frame"] for one in sequence] == [1, 4, 7, 10, 13]
-    assert [one["time"] for one in sequence] == pytest.approx([0, 0.3, 0.6, 0.9, 1.2])
-    assert [one["enabled"] for one in sequence] == [True] * 4 + [False]
-    assert sequence[0]["x"] == pytest.approx(100 * 9 / SIZE[0], abs=1e-3)
-    assert sequence[0]["height"] == pytest.approx(100 * 56 / SIZE[1], abs=1e-3)
+def test_kloppy_reads_strange_names_and_each_appearance(tmp_path: Path) -> None:
+    log = make_strange_log(tmp_path)
+    (path,) = export_log(log, "sportscode", tmp_path)
+    assert path.read_bytes().startswith(b'<?xml version="1.0" encoding="utf-8"?>\n<file>')
+    rows = log.appearances.sort_values(["start_s", "appearance"])
+    records = sportscode.load(str(path)).records
+    assert [one.code for one in records] == rows["identity"].tolist()
+    for one, row in zip(records, rows.itertuples(), strict=True):
+        start, end = one.timestamp.total_seconds(), one.end_timestamp.total_seconds()
+        assert (start, end) == pytest.approx((row.start_s, row.end_s), abs=0.0005)
+        assert one.labels["camera"] == row.camera
+        assert ("unsure" in one.labels) != row.sure
+    assert "number" not in next(one for one in records if one.code == "blue unknown 1").labels
 
 
 def test_game_state_names_sides_roles_and_shirts(log: PlayerLog, tmp_path: Path) -> None:
@@ -149,6 +103,25 @@ def test_game_state_names_sides_roles_and_shirts(log: PlayerLog, tmp_path: Path)
     assert len(same) == 2
 
 
+def test_game_state_holds_what_its_evaluator_takes(tmp_path: Path) -> None:
+    log = make_strange_log(tmp_path)
+    log.appearances.loc[1, "number"] = "7b"
+    found = json.loads(export_log(log, "gsr", tmp_path)[0].read_text())["predictions"]
+    assert len(found) == len({(one["image_id"], one["track_id"]) for one in found}) == 17
+    shirts = {one["attributes"]["jersey"] for one in found}
+    assert shirts == {"7", None}
+    assert {one["attributes"]["role"] for one in found} <= {"player", "other"}
+    assert {one["attributes"]["team"] for one in found} == {"left", "right"}
+    assert all(one["bbox_image"]["w"] > 0 for one in found)
+    assert all(0 <= one["confidence"] <= 1 for one in found)
+    (referee,) = (
+        one
+        for one in json.loads((tmp_path / "gsr" / "S\u00fcd, 'b'.json").read_text())["predictions"]
+        if one["category_id"] == 7
+    )
+    assert referee["attributes"] == {"role": "other", "jersey": None, "team": None}
+
+
 @pytest.mark.parametrize("name", EXPORTS)
 def test_nobody_on_screen_and_videos_that_are_gone_are_exported_all_the_same(
     name: str, tmp_path: Path
@@ -167,9 +140,12 @@ def test_nobody_on_screen_and_videos_that_are_gone_are_exported_all_the_same(
 def test_letters_that_no_xml_holds_do_not_spoil_it(tmp_path: Path) -> None:
     log = make_log(tmp_path, video=False)
     log.appearances["identity"] = "bell \x07"
-    for name in ("sportscode", "cvat"):
+    for name in ("sportscode", "cvat", "label-studio"):
         for path in export_log(log, name, tmp_path):
-            assert "bell \ufffd" in "".join(Tree.parse(path).getroot().itertext())
+            if path.suffix == ".xml":
+                root = Tree.parse(path).getroot()
+                values = [value for one in root.iter() for value in one.attrib.values()]
+                assert "bell \ufffd" in "".join([*root.itertext(), *values])
 
 
 def files_of(log: PlayerLog, *names: str) -> list[str]:
@@ -197,3 +173,9 @@ def test_an_unknown_export_is_refused_with_the_nearest(log: PlayerLog, tmp_path:
     with pytest.raises(SettingError, match=r"to is 'sportcode'; .*Did you mean 'sportscode'"):
         export_log(log, "sportcode", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_export_that_is_asked_for_twice_is_refused() -> None:
+    check_exports(tuple(EXPORTS))
+    with pytest.raises(SettingError, match="export is 'coco' twice; expected each once, of mot,"):
+        check_exports(("coco", "mot", "coco"), "export")

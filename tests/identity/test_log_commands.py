@@ -180,12 +180,17 @@ def test_log_export_writes_a_saved_log_for_other_tools(
     assert main(["log-export", str(folder), "--to", "cvat", "label-studio"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         str(folder / "cvat" / "left.xml"), str(folder / "cvat" / "right.xml"),
-        str(folder / "label-studio.json"),
+        str(folder / "cvat" / "labels.json"), str(folder / "label-studio.json"),
+        str(folder / "label-studio.xml"),
     ]  # fmt: skip
     assert main(["log-export", str(folder), "--to", "mot", "--out", str(tmp_path / "X")]) == 0
     assert (tmp_path / "X" / "tracks" / "left.txt").is_file()
     assert main(["log-export", str(folder), "--to", "xls"]) == 2
     assert "--to is 'xls'; expected one of mot, sportscode" in capsys.readouterr().err
+    assert main(["log-export", str(folder), "--to", "mot", "mot"]) == 2
+    assert "--to is 'mot' twice; expected each once" in capsys.readouterr().err
+    assert main(["log-export", str(folder), "--to"]) == 2
+    assert "--to is empty; expected one or more of mot" in capsys.readouterr().err
     assert main(["log-export", str(tmp_path / "no"), "--to", "mot"]) == 2
 
 

@@ -40,8 +40,6 @@ class Given:
     boxes: tuple[Path, ...] = ()
     """Boxes of the people, as trackers and annotators write them; a file for each video in their
     order, or one with a column camera. None: the detector finds them."""
-    first_frame: int | None = None
-    """Number that the files of boxes give to a video's first frame, 0 or 1. None: found out."""
     roster: Path | None = None
     """Who plays (.csv with team, number, name; colour where known)."""
     corrections: Path | None = None
@@ -59,7 +57,8 @@ class Shown:
     """What is made of the log."""
 
     export: tuple[str, ...] = ()
-    """More files for other tools: sportscode, cvat, label-studio, gsr. MOT text is always there."""
+    """More files for other tools: sportscode, cvat, label-studio, coco, supervision, gsr. MOT text
+    is always there."""
     annotate: bool = False
     """Write each video with the boxes and names drawn into it."""
     crops: bool = False
@@ -87,13 +86,12 @@ def log(
     """
     from sameplayer.identity.corrections import add_corrections
     from sameplayer.identity.crops_table import player_crops
-    from sameplayer.identity.exports import check_export
+    from sameplayer.identity.exports import check_exports
     from sameplayer.identity.log_files import save_log
     from sameplayer.identity.match import identify_players, look_with
     from sameplayer.tracks.detect import refuse_unknown
 
-    for name in shown.export:
-        check_export(name, "export")
+    check_exports(shown.export, "export")
     if not videos:
         raise DataError("No video is given; expected one or more, a camera each.")
     _refuse_out(out)
@@ -114,7 +112,6 @@ def log(
                 reader=reader,
                 folder=out / "work",
                 progress=tell,
-                first_frame=given.first_frame,
             )
         except DataError as error:
             raise _with_files(error, out, given.corrections) from error
@@ -123,6 +120,8 @@ def log(
     save_log(made, out)
     _write_all(made, out, shown, encoder, reader)
     print(lines_shown(summary(made)))
+    for note in made.facts.get("notes", ()):
+        print(lines_shown(f"note: {note}"))
     print(f"page: {out / 'report.html'}")
     if shown.crops:  # last, since a log in which nobody is known has none
         player_crops(made, out / "crops.csv")
@@ -132,14 +131,15 @@ def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> 
     """Write a log's files for other tools.
 
     Args:
-        to: One or more of mot, sportscode, cvat, label-studio, gsr.
+        to: One or more of mot, sportscode, cvat, label-studio, coco, supervision, gsr.
         out: Folder to write to; left out: the log's own.
     """
-    from sameplayer.identity.exports import check_export, export_log
+    from sameplayer.identity.exports import EXPORTS, check_exports, export_log
     from sameplayer.identity.log_files import load_log
 
-    for name in to:
-        check_export(name)
+    if not to:
+        raise SettingError("to", "empty", f"one or more of {', '.join(EXPORTS)}")
+    check_exports(to)
     loaded = load_log(log)
     for name in to:
         for path in export_log(loaded, name, out or log):
@@ -231,7 +231,7 @@ def _by_camera(
 def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: Any) -> None:
     from sameplayer.evaluation.log_page import write_log_page
     from sameplayer.identity.annotate import annotated_video
-    from sameplayer.identity.export_mot import camera_files
+    from sameplayer.identity.export_boxes import camera_files
     from sameplayer.identity.exports import export_log
 
     for name in dict.fromkeys(("mot", *shown.export)):

@@ -44,7 +44,8 @@ def read_mot(path: Path) -> Crops:
     for one in found:
         if one.boxes is not None:
             within = one.folder.relative_to(path)
-            name = (within / one.name).as_posix() if one.name in twice else one.name
+            whole = within / one.name if one.video else within
+            name = whole.as_posix() if one.name in twice else one.name
             table, said = _rows(one, one.boxes, within)
             tables.append(table.assign(sequence=name))
             notes += [(name, note) for note in said]

@@ -95,10 +95,11 @@ def _of_folder(folder: Path, entries: list[Path], below: list[Path]) -> Iterator
 
 def _of_videos(folder: Path, videos: list[Path], boxes: list[Path]) -> Iterator[Sequence]:
     """Yield one video with its boxes, or each of several with those that are called as it is."""
-    named = {
-        video: [one for one in boxes if re.match(re.escape(video.stem) + r"\b|_", one.name)]
-        for video in videos
-    }
+    named: dict[Path, list[Path]] = {video: [] for video in videos}
+    for one in boxes:
+        own = [video for video in videos if re.match(rf"{re.escape(video.stem)}(\b|_)", one.name)]
+        if own:
+            named[max(own, key=lambda video: len(video.stem))].append(one)
     if len(videos) > 1 and any(named.values()):
         for video, own in named.items():
             if own:
@@ -121,10 +122,12 @@ def _boxes(folder: Path, entries: list[Path], pictures: str) -> list[Path]:
 def _may_hold(path: Path) -> bool:
     """Tell whether a file or folder may hold boxes, by its name."""
     suffix = path.suffix.lower()
+    if path.is_dir():
+        return True
     named = path.stem.lower() in NO_BOXES or (suffix in UNSURE and not SURE.search(path.stem))
     if named or suffix in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES):
         return False
-    return path.is_dir() or path.stat().st_size > 0
+    return path.stat().st_size > 0
 
 
 def _numbered(folder: Path, suffix: str) -> dict[int, str]:

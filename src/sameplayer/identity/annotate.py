@@ -22,7 +22,7 @@ from sameplayer.data.images import Picture
 from sameplayer.data.video import open_video, read_frames
 from sameplayer.errors import DataError, SettingError, did_you_mean, import_extra
 from sameplayer.files import whole_file
-from sameplayer.identity.export_mot import boxes_with_identity
+from sameplayer.identity.export_boxes import boxes_with_identity
 from sameplayer.identity.export_sportscode import hue_of
 from sameplayer.identity.player_log import PlayerLog
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sameplayer.data.crops import Crops, write_crops
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.export_mot import boxes_with_identity
+from sameplayer.identity.export_boxes import boxes_with_identity
 from sameplayer.identity.player_log import PlayerLog
 
 

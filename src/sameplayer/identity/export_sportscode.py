@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as Tree
 
-from sameplayer.files import whole_file
+from sameplayer.files import write_text
 from sameplayer.identity.log_files import text_or
 from sameplayer.identity.player_log import PlayerLog
 
@@ -21,16 +21,28 @@ def hue_of(place: int) -> float:
     return (place * TURN) % 1.0
 
 
+def row_colour(place: int) -> tuple[float, float, float]:
+    """Return red, green and blue, 0 to 1, of the player at a place."""
+    return colorsys.hsv_to_rgb(hue_of(place), 0.65, 0.85)
+
+
 def xml_text(text: str) -> str:
-    """Return the text without what no XML can hold; the rest is escaped when it is written."""
-    return FORBIDDEN.sub("\ufffd", text)
+    """Return the text as XML can hold it; what has to be escaped is so when it is written.
+
+    Ends of lines are line feeds, as every reader of XML makes them.
+    """
+    return FORBIDDEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def tree_text(root: Tree.Element) -> str:
+    """Return a tree as XML text for a UTF-8 file, indented."""
+    Tree.indent(root, " ")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{Tree.tostring(root, "unicode")}\n'
 
 
 def write_tree(root: Tree.Element, path: Path) -> None:
-    """Write a tree as UTF-8, indented, whole or not at all."""
-    Tree.indent(root)
-    with whole_file(path) as partial:
-        Tree.ElementTree(root).write(partial, encoding="utf-8", xml_declaration=True)
+    """Write a tree as XML, whole or not at all."""
+    write_text(path, tree_text(root))
 
 
 def export_sportscode(log: PlayerLog, folder: Path) -> list[Path]:
@@ -59,8 +71,7 @@ def export_sportscode(log: PlayerLog, folder: Path) -> list[Path]:
     for place, identity in enumerate(log.players()["identity"]):
         row = Tree.SubElement(shown, "row")
         Tree.SubElement(row, "code").text = xml_text(str(identity))
-        colour = colorsys.hsv_to_rgb(hue_of(place), 0.65, 0.85)
-        for tag, part in zip("RGB", colour, strict=True):
+        for tag, part in zip("RGB", row_colour(place), strict=True):
             Tree.SubElement(row, tag).text = str(round(part * FULL))
     path = folder / "sportscode.xml"
     write_tree(root, path)

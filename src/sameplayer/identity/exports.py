@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sameplayer.errors import SettingError, did_you_mean
-from sameplayer.identity.export_cvat import export_cvat, export_label_studio
+from sameplayer.identity.export_coco import export_coco
+from sameplayer.identity.export_cvat import export_cvat
 from sameplayer.identity.export_gsr import export_gsr
+from sameplayer.identity.export_label_studio import export_label_studio
 from sameplayer.identity.export_mot import export_mot
 from sameplayer.identity.export_sportscode import export_sportscode
+from sameplayer.identity.export_supervision import export_supervision
 from sameplayer.identity.player_log import PlayerLog
 
 EXPORTS: dict[str, Callable[[PlayerLog, Path], list[Path]]] = {
@@ -17,6 +20,8 @@ EXPORTS: dict[str, Callable[[PlayerLog, Path], list[Path]]] = {
     "sportscode": export_sportscode,
     "cvat": export_cvat,
     "label-studio": export_label_studio,
+    "coco": export_coco,
+    "supervision": export_supervision,
     "gsr": export_gsr,
 }
 
@@ -26,12 +31,15 @@ def export_log(log: PlayerLog, to: str, folder: str | Path) -> list[Path]:
 
     Raises SettingError for a name that is not in EXPORTS, DataError for what cannot be written.
     """
-    check_export(to)
+    check_exports([to])
     return EXPORTS[to](log, Path(folder))
 
 
-def check_export(to: str, setting: str = "to") -> None:
-    """Raise SettingError, naming a setting, for a name that is not in EXPORTS."""
-    if to not in EXPORTS:
-        known = f"one of {', '.join(EXPORTS)}"
-        raise SettingError(setting, repr(to), f"{known}{did_you_mean(to, EXPORTS)}")
+def check_exports(names: Sequence[str], setting: str = "to") -> None:
+    """Raise SettingError, naming a setting, for a name that is not in EXPORTS or is there twice."""
+    known = ", ".join(EXPORTS)
+    for place, name in enumerate(names):
+        if name not in EXPORTS:
+            raise SettingError(setting, repr(name), f"one of {known}{did_you_mean(name, EXPORTS)}")
+        if name in names[:place]:
+            raise SettingError(setting, f"{name!r} twice", f"each once, of {known}")

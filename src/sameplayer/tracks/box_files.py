@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from sameplayer.data.annotations.people import XYWH, of_view, people
 from sameplayer.data.annotations.read import read_annotations
 from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.names import LONGEST
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.detections import detections_table
@@ -37,11 +39,13 @@ def read_boxes(
                    else 0 where a box is in frame 0
 
     ``Boxes.notes`` says what was read as what and what was left out: boxes of no people, such as
-    the ball, and boxes without a size. Raises MissingFile; DataError, with the row, for what is not
-    so, and for a track with two boxes in one frame; SettingError for another first frame.
+    the ball, and boxes without a size. Teams and shirt numbers come along by track. Raises
+    MissingFile; DataError, with the row, for what is not so, and for a track with two boxes in one
+    frame; SettingError for another first frame.
     """
     if first_frame not in (None, 0, 1):
         raise SettingError("first_frame", first_frame, "0 or 1, or None: as the file says")
+    path = Path(path)
     found = of_view(read_annotations(path), camera, path)
     return _boxes(people(found, path, frames=frames, size=size, first_frame=first_frame))
 
@@ -78,14 +82,15 @@ def boxes_of(
     return _boxes(people(given, "Detections", size=size))
 
 
-def boxes_within(boxes: Boxes, frames: int, size: tuple[int, int] | None) -> Boxes:
-    """Return boxes checked and cut to a video as ``read_boxes`` does, with their notes."""
+def boxes_within(boxes: Boxes, name: str, frames: int, size: tuple[int, int] | None) -> Boxes:
+    """Return boxes checked and cut to a video, called ``name``, as ``read_boxes`` does."""
     columns = {
         "row": [f"box {at}" for at in range(len(boxes))], "frame": boxes.frame,
         "track": boxes.track, "score": boxes.score, **dict(zip(XYWH, boxes.xywh.T, strict=True)),
     }  # fmt: skip
     given = Annotations(pd.DataFrame(columns), 1, notes=boxes.notes)
-    return _boxes(people(given, "Boxes", frames=frames, size=size))
+    checked = _boxes(people(given, f"Boxes of {name}", frames=frames, size=size))
+    return replace(checked, teams=boxes.teams, numbers=boxes.numbers)
 
 
 def _boxes(found: Annotations) -> Boxes:
@@ -93,4 +98,13 @@ def _boxes(found: Annotations) -> Boxes:
     return Boxes(
         table["frame"].to_numpy(np.int64), table[XYWH].to_numpy(np.float64),
         table["score"].to_numpy(np.float64), table["track"].to_numpy(np.int64), found.notes,
+        _by_track(table, "team"), _by_track(table, "number"),
     )  # fmt: skip
+
+
+def _by_track(table: pd.DataFrame, name: str) -> dict[int, str]:
+    """Return what most of a track's boxes say of it, for the tracks of which any says something."""
+    known = table[table[name].notna() & (table["track"] >= 0)]
+    counts = known.groupby("track")[name].agg(lambda said: said.value_counts().index[0])
+    told = ((int(track), str(said).strip()) for track, said in counts.items())
+    return {track: said for track, said in told if said.isprintable() and 0 < len(said) <= LONGEST}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.labels import unnamed
 from sameplayer.data.annotations.table import TEXTS, Annotations
 from sameplayer.data.column_names import plain
 from sameplayer.data.columns import as_text
@@ -21,8 +22,8 @@ WHAT = (
     "bottom) and where known track, score, class, camera"
 )
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frame_index", "frame_idx",
-              "frames", "fn"),
+    "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frames", "fn"),
+    "frame_index": ("frame_idx",),
     "track": ("track_id", "tracker_id", "tracking_id", "object_id", "obj_id", "id", "tid",
               "player_id", "person_id", "target_id", "identity", "tracklet_id"),
     "left": ("x", "x1", "x_min", "xmin", "xtl", "bb_left", "bbox_left", "box_left", "bbox_x",
@@ -46,8 +47,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "name": ("player", "player_name"),
 }  # fmt: skip
 NUMBERS = (
-    "frame", "track", "left", "top", "width", "height", "right", "bottom", "middle_x", "middle_y",
-    "score",
+    "frame", "frame_index", "track", "left", "top", "width", "height", "right", "bottom",
+    "middle_x", "middle_y", "score",
 )  # fmt: skip
 WAYS = (
     ("left", "top", "width", "height"),
@@ -74,7 +75,8 @@ def _names_boxes(line: str) -> bool:
     names = {plain(cell.strip('\r"')) for cell in re.split("[,;\t|]", line)}
     known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
     found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
-    return "frame" in found and bool(found & {"left", "middle_x", "width", "right"})
+    framed = bool(found & {"frame", "frame_index"})
+    return framed and bool(found & {"left", "middle_x", "width", "right"})
 
 
 def read_box_table(path: Path) -> Annotations:
@@ -83,23 +85,34 @@ def read_box_table(path: Path) -> Annotations:
     Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
     height. Raises DataError, with the row, for a cell that is no number.
     """
-    read = read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes")
+    return boxes_in(read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes"), path)
+
+
+def boxes_in(read: Table, path: Path) -> Annotations:
+    """Return the boxes of a table whose columns have our names.
+
+    A frame_index counts from 0, as ``enumerate`` does; for a frame the numbers tell.
+    """
     table, notes = read.table, _shortened(read.notes)
     if "class" in table.columns and "label" not in table.columns:
         classes = pd.to_numeric(table["class"], errors="coerce")
+        labels = table["class"]
         if (classes == np.floor(classes)).all():
-            notes += unnamed(classes, "the column class", "a column class_name names them")
-        else:
-            table = table.rename(columns={"class": "label"})
+            named, said = labels_of(
+                classes.astype(int), {}, 0, "the column class", "a column class_name"
+            )
+            labels, notes = classes.map(named).astype(object), (*notes, *said)
+        table = table.assign(label=labels)
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
-    if "frame" not in table.columns or sides is None:
+    frame = next((one for one in ("frame", "frame_index") if one in table.columns), None)
+    if frame is None or sides is None:
         raise DataError(
             f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
             f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
         )
     rows = [f"row {row}" for row in read.rows]
-    numbers = {name: _number(read, name, path) for name in ("frame", "track", "score", *sides)}
-    columns = {"row": rows, "frame": numbers["frame"], "track": numbers["track"]}
+    numbers = {name: _number(read, name, path) for name in (frame, "track", "score", *sides)}
+    columns: dict[str, Any] = {"row": rows, "frame": numbers[frame], "track": numbers["track"]}
     first, second, third, fourth = (numbers[name] for name in sides)
     if sides[2] == "right":
         third, fourth = third - first, fourth - second
@@ -110,7 +123,7 @@ def read_box_table(path: Path) -> Annotations:
     for name in TEXTS:
         if name in table.columns:
             columns[name] = as_text(table[name], path)
-    return Annotations(pd.DataFrame(columns), notes=notes)
+    return Annotations(pd.DataFrame(columns), 0 if frame == "frame_index" else None, notes=notes)
 
 
 def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:

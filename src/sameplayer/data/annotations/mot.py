@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from io import StringIO
 from pathlib import Path
@@ -91,8 +92,9 @@ def _is_box(line: str) -> bool:
         values = [float(cell.replace(",", ".") or "nan") for cell in cells[:FEWEST]]
     except ValueError:
         return False
-    whole = values[0].is_integer() and (values[1].is_integer() or values[1] != values[1])
-    return len(values) == FEWEST and whole
+    if len(values) < FEWEST or not values[0].is_integer():
+        return False
+    return values[1].is_integer() or math.isnan(values[1])
 
 
 def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:

@@ -29,18 +29,18 @@ def people(
 ) -> Annotations:
     """Return the boxes of people, as every stage takes them.
 
-    path           of the file or folder, for messages
+    path           of the file or folder, or another name of where the boxes are from
     frames         how many frames the video has, or the numbers of the pictures; None: not known
     size           width and height of the picture; None: not known
     first_frame    number that the file gives to the first frame, 0 or 1; None: what the format
                    says, or the numbers tell
 
     The table has all columns of Annotations: frames as whole numbers that count from 1 (of
-    pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture,
-    scores from 0 to 1 (1 where none was given), tracks as whole numbers (-1: none). Boxes of no
-    person, without numbers, without a size or wholly outside the picture are left out, and the
-    notes say so. Raises DataError, with the row, for what cannot be so, and for a track with two
-    different boxes in one frame.
+    pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture
+    (shares stay shares where it is not), scores from 0 to 1 (1 where none was given), tracks as
+    whole numbers (-1: none). Boxes of no person, without numbers, without a size or wholly outside
+    the picture are left out, and the notes say so. Raises DataError, with the row, for what cannot
+    be so, and for a track with two different boxes in one frame.
     """
     table = annotations.table.reindex(columns=["row", *NUMBERS, *TEXTS]).reset_index(drop=True)
     notes = list(annotations.notes)
@@ -51,7 +51,7 @@ def people(
     notes += said
     table["track"] = _tracks(table, path)
     table = _only_people(table, notes)
-    table = _inside(table, annotations.shares, path, size, notes)
+    table = _inside(table, annotations.shares, size, notes)
     table["score"], said = as_shares(table["score"].to_numpy())
     notes += said
     table = _once(table, path, notes)
@@ -114,11 +114,7 @@ def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 
 
 def _inside(
-    table: pd.DataFrame,
-    shares: bool,
-    path: str | Path,
-    size: tuple[int, int] | None,
-    notes: list[str],
+    table: pd.DataFrame, shares: bool, size: tuple[int, int] | None, notes: list[str]
 ) -> pd.DataFrame:
     """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
     xywh = table[XYWH].to_numpy(copy=True)
@@ -127,9 +123,7 @@ def _inside(
         shares = True
         notes.append("Boxes are read as shares of the picture, since none is over 1.")
     if shares and size is None:
-        raise DataError(
-            f"{path}: its boxes are shares of the picture; expected to know the picture's size."
-        )
+        notes.append("Boxes are shares of the picture, from 0 to 1, since its size is not given.")
     xywh *= np.array([*size, *size]) if shares and size is not None else 1
     finite &= (np.abs(xywh) < LARGEST).all(axis=1)
     sized = (xywh[:, 2:] > 0).all(axis=1)
@@ -164,9 +158,10 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
     other = again & ~table.duplicated([*where, *XYWH])
     if other.any():
         one = table[other].iloc[0]
+        hint = " Boxes of several cameras need a column camera." if isinstance(path, Path) else ""
         raise DataError(
             f"{path}, {one['row']}: track {one['track']} has a second box in frame "
-            f"{one['frame']}; expected one. Boxes of several cameras need a column camera."
+            f"{one['frame']}; expected one.{hint}"
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.data.annotations import box_table, mot
+from sameplayer.data.annotations import box_table, cvat, json_files, mot, yolo
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError, MissingFile
@@ -33,6 +33,9 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "cvat": Format(cvat.WHAT, cvat.has_cvat, cvat.read_cvat),
+    "json": Format(json_files.WHAT, json_files.has_boxes_json, json_files.read_boxes_json),
+    "yolo": Format(yolo.WHAT, yolo.has_yolo, yolo.read_yolo),
     "table": Format(box_table.WHAT, box_table.has_box_table, box_table.read_box_table),
     "mot": Format(mot.WHAT, mot.has_mot_text, mot.read_mot_text),
 }
