@@ -38,8 +38,10 @@ class Given:
     """What is known of the match beside its videos."""
 
     boxes: tuple[Path, ...] = ()
-    """Boxes of the people: MOT text, CSV or Parquet; a file for each video in their order, or one
-    with a column camera. None: the detector finds them."""
+    """Boxes of the people, as trackers and annotators write them; a file for each video in their
+    order, or one with a column camera. None: the detector finds them."""
+    first_frame: int | None = None
+    """Number that the files of boxes give to a video's first frame, 0 or 1. None: found out."""
     roster: Path | None = None
     """Who plays (.csv with team, number, name; colour where known)."""
     corrections: Path | None = None
@@ -112,6 +114,7 @@ def log(
                 reader=reader,
                 folder=out / "work",
                 progress=tell,
+                first_frame=given.first_frame,
             )
         except DataError as error:
             raise _with_files(error, out, given.corrections) from error

@@ -47,7 +47,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
             table[name] = pd.NA
     for name in TEXT:
         if name in table:
-            table[name] = _as_text(table[name], root)
+            table[name] = as_text(table[name], root)
     table["person"] = one_form(table["person"])
     for name in NUMBERS:
         table[name] = _as_numbers(table[name], root)
@@ -98,7 +98,7 @@ def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
         )
 
 
-def _as_text(column: pd.Series, root: Path) -> pd.Series:
+def as_text(column: pd.Series, root: Path) -> pd.Series:
     """Return a column as text: whole numbers without a point, empty and blank text as missing."""
     if not isinstance(column.dtype, pd.StringDtype):
         if pd.api.types.is_float_dtype(column):

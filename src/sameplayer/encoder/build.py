@@ -231,23 +231,32 @@ def own_input(architecture: str) -> tuple[int, int]:
     return int(config.input_size[1]), int(config.input_size[2])
 
 
-def check_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:
-    """Raise WeightsError, which says what does not fit, unless names and shapes are a model's."""
+def check_weights(
+    model: nn.Module, weights: dict[str, Tensor], where: Path, stem: str = ""
+) -> None:
+    """Raise WeightsError, which says what does not fit, unless names and shapes are a model's.
+
+    stem    what stood before the names in the file
+    """
     own = model.state_dict()
-    missing = sorted(set(own) - set(weights))
-    extra = sorted(set(weights) - set(own))
+    missing = [k for k in own if k not in weights]
+    extra = [k for k in weights if k not in own]
     shapes = [
         f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
-        for k in sorted(set(own) & set(weights))
-        if own[k].shape != weights[k].shape
+        for k in own
+        if k in weights and own[k].shape != weights[k].shape
     ]
-    if missing or extra or shapes:
-        parts = [("missing", missing), ("unexpected", extra), ("of another shape", shapes)]
-        found = "; ".join(f"{len(v)} {k}, such as {v[0]}" for k, v in parts if v)
-        raise WeightsError(
-            f"{where}: a checkpoint of another architecture: {found}. Name the architecture that "
-            "it was trained with."
-        )
+    if not (missing or extra or shapes):
+        return
+    parts = [("missing in the file", missing), ("not in the network", extra)]
+    parts.append(("of another shape", shapes))
+    found = "; ".join(f"{len(v)} {k}, such as {', '.join(v[:3])}" for k, v in parts if v)
+    behind = f" The names were read behind {stem!r}." if stem else ""
+    if extra or shapes or len(missing) == len(own):
+        what, how = "a checkpoint of another architecture", "Name the one that it was trained with."
+    else:
+        what, how = "an incomplete checkpoint", "Save the whole state_dict() of the network."
+    raise WeightsError(f"{where}: {what}: of {len(own)} weights {found}.{behind} {how}")
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:

@@ -63,6 +63,7 @@ def identify_players(
     sides: Mapping[str, int] | None = None,
     folder: str | Path | None = None,
     progress: Progress | None = None,
+    first_frame: int | None = None,
 ) -> PlayerLog:
     """Return who was on screen when, in all videos of a match.
 
@@ -77,6 +78,7 @@ def identify_players(
     sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
     folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
     progress       called with what is done, such as "linking", and how much of how much
+    first_frame    number that files of boxes give to the first frame, 0 or 1; None: found out
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
@@ -97,6 +99,7 @@ def identify_players(
         tracker=config.tracker,
         folder=folder,
         progress=partial(tell, "finding people"),
+        first_frame=first_frame,
     )
     samples = look(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")

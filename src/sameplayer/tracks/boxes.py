@@ -17,6 +17,7 @@ class Boxes:
     xywh     (n, 4) float64 pixels: left, top, width, height; both sizes over 0
     score    (n,) float64 from 0 to 1: how sure a detector was; 1 where nobody says
     track    (n,) int64: the track that came with a box; -1: none
+    notes    what was read as what, what was left out or not used; one sentence each
 
     Raises DataError for arrays that do not fit each other or are out of range.
     """
@@ -25,6 +26,7 @@ class Boxes:
     xywh: np.ndarray
     score: np.ndarray
     track: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.frame)

@@ -12,9 +12,9 @@ import pandas as pd
 
 from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.video import Video, open_video
-from sameplayer.data.video_index import open_source
+from sameplayer.data.video_stream import open_source, stream_notes
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
+from sameplayer.tracks.box_files import boxes_within, read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
@@ -44,6 +44,7 @@ def find_tracklets(
     tracker: str | Tracker = "own",
     folder: str | Path | None = None,
     progress: Callable[[float, float], None] | None = None,
+    first_frame: int | None = None,
 ) -> Tracklets:
     """Return the tracklets of a match: short tracks of one person each, in one camera and shot.
 
@@ -62,6 +63,7 @@ def find_tracklets(
     folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
+    first_frame    number that files of boxes give to the first frame: as in ``read_boxes``
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
     MissingExtra where neither boxes are given nor the detector is installed.
@@ -74,7 +76,9 @@ def find_tracklets(
         refuse_one_camera(boxes, len(cameras))
     _refuse_strange_cuts(cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
-    known = [(_boxes_for(boxes, one, cameras), _cuts_for(cuts, one)) for one in cameras]
+    known = [
+        (_boxes_for(boxes, one, cameras, first_frame), _cuts_for(cuts, one)) for one in cameras
+    ]
     tables, pairs, notes, done = [], [], [], 0.0
     for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
         video = open_video(camera.video)
@@ -87,6 +91,7 @@ def find_tracklets(
         source = given if given is not None else _fitted(finder, detector, tile, video, numbers)
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell)
+        notes += [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
         notes += _notes(camera, video, numbers, seen)
         table, follow_on = _followed(camera, video, seen, _shots(video, seen, own_cuts), follow)
         tables.append(table)
@@ -126,7 +131,9 @@ def _length(camera: Camera) -> float:
     return float(times[-1])
 
 
-def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes | None:
+def _boxes_for(
+    boxes: Any, camera: Camera, cameras: Sequence[Camera], first_frame: int | None
+) -> Boxes | None:
     if isinstance(boxes, Mapping):
         strange = sorted(set(boxes) - {one.name for one in cameras})
         missing = [one.name for one in cameras if one.name not in boxes]
@@ -146,16 +153,11 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes |
             "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
         )  # fmt: skip
     video = open_video(camera.video)
-    if isinstance(boxes, Boxes):
-        if len(boxes) and int(boxes.frame[-1]) > len(video):
-            raise DataError(
-                f"{camera.name}: a box in frame {int(boxes.frame[-1])}; expected frames of the "
-                f"video, which has {len(video)}."
-            )
-        return boxes
     picture = next(video.pick([1]), None)
     size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
-    return read_boxes(boxes, len(video), size, camera.name)
+    if isinstance(boxes, Boxes):
+        return boxes_within(boxes, len(video), size)
+    return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
 
 
 def _refuse_strange_cuts(cuts: Any, cameras: Sequence[Camera]) -> None:
@@ -198,7 +200,7 @@ def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> lis
     missing = np.setdiff1d(numbers, seen.frame)
     if len(missing) == len(numbers):
         raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
-    notes = _ends_early(camera, float(video.times[-1]))
+    notes = _about_file(camera, float(video.times[-1]))
     if not len(missing):
         return notes
     times = video.times[missing - 1]
@@ -209,16 +211,16 @@ def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> lis
     return notes
 
 
-def _ends_early(camera: Camera, last: float) -> list[str]:
-    """Return what to say of a file that is shorter than it claims to be."""
+def _about_file(camera: Camera, last: float) -> list[str]:
+    """Return what to say of its streams, and of a file that is shorter than it claims to be."""
     with open_source(camera.video) as source:
-        claimed = (source.duration or 0) / 1e6
-    if claimed - last < max(EARLY_S, EARLY_SHARE * claimed):
-        return []
-    return [
-        f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what there "
-        "is of it is used."
-    ]
+        claimed, notes = (source.duration or 0) / 1e6, stream_notes(camera.video, source)
+    if claimed - last >= max(EARLY_S, EARLY_SHARE * claimed):
+        notes.append(
+            f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what "
+            "there is of it is used."
+        )
+    return notes
 
 
 def _shots(video: Video, seen: Seen, cuts: np.ndarray | None) -> np.ndarray:
