@@ -155,6 +155,10 @@ READERS: dict[str, Reader] = {
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 120),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 90),
+    "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 50),
+    "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 50),
+    "msmt17": Reader(
+        samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 60),
     "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 90),
     "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 70),
     "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 150),

@@ -236,6 +236,33 @@ def market() -> Files:
 
 
 @cache
+def duke() -> Files:
+    names = [f"bounding_box_train/000{p}_c{c}_f004415{c}.png" for p in (2, 7) for c in (1, 2)]
+    names += ["query/0003_c1_f0000001.png", "bounding_box_test/0003_c2_f0000021.png"]
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def msmt17() -> Files:
+    names = [f"{part}/000{p}/000{p}_00{c}_0{c}_0303morning_0008_{c}.png"
+             for part in ("train", "test") for p in (0, 1) for c in (1, 2)]  # fmt: skip
+    lines = [f"{name.split('/', 1)[1]} {int(name.split('/')[1])}" for name in names]
+    lists = {"train": lines[:2], "val": lines[2:4], "query": lines[4::2], "gallery": lines[5::2]}
+    told = {f"list_{name}.txt": "\n".join(part).encode() for name, part in lists.items()}
+    return told | {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def layumi() -> Files:
+    """Person 2 to train and to validate, person 3 to test, a distractor and junk."""
+    folders = {"train_all": "22", "train": "2", "val": "2", "query": "3", "gallery": "330"}
+    names = [f"{folder}/000{p}/000{p}_c{c}s1_00000{c}_00.png"
+             for folder, persons in folders.items() for c, p in enumerate(persons)]  # fmt: skip
+    names.append("gallery/-1/-1_c1s1_000009_00.png")
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
 def soccernet() -> Files:
     names = [f"train/league/2015/game1/{a}/{a}-{a}-{p}-00{p}-Player_team_left-{p}-r{a}-12x8.png"
              for a in (1, 2) for p in (3, 4)]  # fmt: skip
