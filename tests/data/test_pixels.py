@@ -6,6 +6,7 @@ import struct
 import sys
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps
 from sameplayer.data.images import decode_content
 from sameplayer.data.kinds import boxed_kind
 from sameplayer.data.pixels import PIXELS
+from sameplayer.data.sources import read_source
 from sameplayer.errors import DataError
 
 heif = pytest.importorskip("pillow_heif")
@@ -267,6 +269,19 @@ def test_a_png_with_a_wrong_check_sum_is_damaged_and_text_in_it_is_not_looked_at
     content[content.index(b"IDAT") + 60] ^= 1
     with pytest.raises(DataError, match="truncated or damaged"):
         decode_content("x", bytes(content))
+
+
+ENDINGS = {"a.jfif": "JPEG", "b.JPE": "JPEG", "c.avif": "AVIF", "d.HEIC": "HEIC", "e.heif": "HEIC",
+           "f.gif": "GIF", "g.tiff": "TIFF", "h.jp2": "JPEG2000"}  # fmt: skip
+
+
+def test_pictures_of_every_format_are_found_in_folders_and_read(tmp_path: Path) -> None:
+    (tmp_path / "ana").mkdir()
+    for name, kind in ENDINGS.items():
+        (tmp_path / "ana" / name).write_bytes(saved(photo(), kind))
+    crops = read_source(tmp_path)
+    assert sorted(Path(name).name for name in crops.table["image"]) == sorted(ENDINGS)
+    assert all(apart(crops.read(row), np.asarray(photo())) < 12 for row in range(len(crops)))
 
 
 def test_every_reader_of_pixels_is_reached() -> None:

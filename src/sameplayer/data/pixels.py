@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, _imaging
 
 from sameplayer.data import tiff
-from sameplayer.data.headers import JPEG_FRAMES, damaged, jpeg_segments, png_chunks
+from sameplayer.data.headers import JPEG_FRAMES, damaged, gif_size, jpeg_segments, png_chunks
 from sameplayer.errors import DataError, MissingExtra, import_extra
 
 Picture = NDArray[np.uint8]
@@ -70,7 +70,7 @@ def rgb_of(picture: Image.Image) -> Picture:
         picture = picture.convert("RGBA")
     if picture.mode in ("RGBA", "RGBa", "RGBX"):
         return np.ascontiguousarray(np.asarray(picture.convert("RGBA"))[:, :, :3])
-    return np.array(picture.convert("RGB"))
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 class Unread(Exception):  # noqa: N818
@@ -97,13 +97,22 @@ def _by_pillow(reader: Callable[..., Any], content: bytes) -> Picture:
         return rgb_of(picture)
 
 
+def _gif(content: bytes) -> Picture:
+    with quiet(), GifImagePlugin.GifImageFile(BytesIO(content)) as picture:
+        if picture.size != gif_size("GIF", content):
+            raise ValueError("its first frame reaches beyond its canvas")
+        return rgb_of(picture)
+
+
 def _jpeg(content: bytes) -> Picture:
-    exif, unusual, parts = b"", "", [b"\xff\xd8"]
+    exif, unusual, parts = b"", None, [b"\xff\xd8"]
     for marker, start, data in jpeg_segments("JPEG", content):
         if marker == 0xDA:  # from here on all is pixels
             parts.append(content[start - 4 :])
             break
         if marker in JPEG_FRAMES:
+            if unusual is not None:
+                raise ValueError("it has two frame headers")
             unusual = _unusual_jpeg(marker, data)
         if marker == 0xE1 and bytes(data[:6]) == b"Exif\0\0":
             exif = exif or bytes(data)
@@ -164,6 +173,8 @@ def _tiff(content: bytes) -> Picture:
     deep = max(tags.get(tiff.BITS, (1,))) > 8
     if not (deep and tags.get(tiff.PLANES) == (2,)):  # of which Pillow makes another picture
         with suppress(SyntaxError), quiet(), TiffImagePlugin.TiffImageFile(BytesIO(content)) as one:
+            if sorted(one.size) != sorted(tags[tag][0] for tag in (tiff.WIDTH, tiff.HEIGHT)):
+                raise ValueError("it states two sizes")
             pixels = _levels(one, tags)
             return rgb_of(one) if pixels is None else pixels
     if set(tags.get(tiff.EXTRA, ())) & {1, 2} and tags.get(tiff.COLOURS) == (2,):
@@ -214,5 +225,5 @@ def _heic(content: bytes) -> Picture:
 
 PIXELS: dict[str, Callable[[bytes], Picture]] = {
     "JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "AVIF": _avif, "HEIC": _heic,
-    "GIF": lambda content: _by_pillow(GifImagePlugin.GifImageFile, content),
+    "GIF": _gif,
 }  # fmt: skip
