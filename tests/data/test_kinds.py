@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from sameplayer.data import images
 from sameplayer.data.images import decode_content
 from sameplayer.data.kinds import boxed_kind
 from sameplayer.errors import DataError
@@ -27,6 +28,8 @@ FOREIGN = {
     "cr3": (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "is a camera's raw file"),
     "exr": (b"v/1\1\2\0\0\0", "is a picture of float samples"),
     "hdr": (b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n", "is a picture of float samples"),
+    "pfm": (b"Pf\n2 2\n-1.0\n" + bytes(16), "is a picture of float samples"),
+    "pam": (b"P7\nWIDTH 2\n", "is a PAM picture"),
     "ico": (b"\0\0\1\0\1\0\x10\x10", "is a Windows icon"),
     "dicom": (bytes(128) + b"DICM\2\0", "is a DICOM file"),
     "html": (b"\n<!DOCTYPE html><html>404", "is a web page.*download it again"),
@@ -46,6 +49,12 @@ def test_what_is_not_read_is_called_by_its_name(case: str) -> None:
     content, words = FOREIGN[case]
     with pytest.raises(DataError, match=f"(?s)^a.jpg: .*{words}"):
         decode_content("a.jpg", content)
+
+
+def test_an_avif_without_a_decoder_is_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "FORMATS", ("JPEG",))
+    with pytest.raises(DataError, match=r"is an AVIF picture.*update Pillow"):
+        decode_content("a.avif", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf")
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ REFUSED = {
     "DNG": (tiff(RGB, 2, more=[(50706, 1)]), "camera's raw file"),
     "sensor": (tiff(GREY, 32803), "camera's raw file"),
     "NEF": (tiff(RGB, 2, more=[(254, 1)]), "first picture is a preview"),
+    "preview": (tiff(RGB, 2, more=[(255, 2)]), "first picture is a preview"),
     "CR2": (tiff(RGB, 2)[:8] + b"CR\2\0" + tiff(RGB, 2)[12:], "camera's raw file"),
     "14 bits": (tiff(deep(GREY), 1, bits=14), "TIFF of 1 x 14 bits"),
     "planes": (tiff(deep(CLEAR), 2, extra=[2], separate=True), "separate planes.*transparency"),
