@@ -244,7 +244,7 @@ READERS: dict[str, Reader] = {
 READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 200)
 READERS |= {
     f"picture {suffix}": Reader(
-        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 60
+        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 50
     )
-    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif")
+    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif", ".gif", ".avif", ".heic")
 }

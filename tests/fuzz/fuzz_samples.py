@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
+import pillow_heif
 import torch
 from PIL import Image
 
@@ -38,6 +39,9 @@ from tests.numbers.onnx_files import plain_file
 SETTINGS = TrainConfig(
     "small", pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
 )
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 
 
 @cache
@@ -419,15 +423,23 @@ def archive() -> Files:
 @cache
 def pictures(suffix: str) -> Files:
     """Colour, grey and what else a format has, as OpenCV and Pillow write them."""
-    files = {f"colour{suffix}": bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])}
+    files: Files = {}
+    if suffix != ".heic":
+        files[f"colour{suffix}"] = bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])
     grey = Image.fromarray(pixels(2, 20, 16)[:, :, 0])
     modes = {".jpg": ("CMYK", "L"), ".png": ("P", "LA", "1", "I;16"), ".bmp": ("P", "1"),
-             ".tif": ("CMYK", "1", "I;16"), ".webp": ("RGBA",)}[suffix]  # fmt: skip
+             ".tif": ("CMYK", "1", "I;16", "RGBA"), ".webp": ("RGBA",), ".gif": ("P",),
+             ".avif": ("RGBA", "L"), ".heic": ("RGB", "RGBA")}[suffix]  # fmt: skip
     for mode in modes:
         target = io.BytesIO()
         picture = grey.convert("I;16") if mode == "I;16" else grey.convert("RGB").convert(mode)
         settings = {"compression": "tiff_lzw"} if suffix == ".tif" and mode != "1" else {}
-        picture.save(target, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:]), **settings)
+        if suffix == ".heic":
+            pillow_heif.from_pillow(picture).save(target, exif=TURNED.tobytes())
+        else:
+            settings |= {"exif": TURNED.tobytes()} if suffix in (".jpg", ".png", ".avif") else {}
+            kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:])
+            picture.save(target, kind, **settings)
         files[f"{mode.replace(';', '')}{suffix}"] = target.getvalue()
     return files
 

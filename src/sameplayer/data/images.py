@@ -146,6 +146,8 @@ def header_size(name: str, content: bytes) -> tuple[int, int]:
 
 def _header(name: str, content: bytes) -> tuple[str, int, int]:
     """Return (kind, width, height), as ``header_size`` says."""
+    if content[12:16] == b"CgBI":  # a PNG in all but its pixels
+        raise no_picture(name, content)
     boxed = boxed_kind(content)
     if boxed == "HEIC":
         return _stated(name, boxed, *open_heic(name, content).size)
