@@ -115,9 +115,8 @@ def fitted(weights: dict[str, Tensor], outline: nn.Module, spec: EncoderSpec, pa
     """
     own = outline.state_dict()
     stems = _stems(weights, own)
-    stem = stems[0] if stems else ""
     first: WeightsError | None = None
-    for prefix in dict.fromkeys((stem, "")):
+    for prefix in dict.fromkeys((stems[0], "")):
         below = _below(weights, prefix)
         below.pop(SCALE, None)
         try:
@@ -128,7 +127,7 @@ def fitted(weights: dict[str, Tensor], outline: nn.Module, spec: EncoderSpec, pa
             beside = _left_out(weights, prefix, stems)
             return Fit(named, _scale(weights, prefix), (*beside, *notes))
     known = recognised(weights)
-    hint = f" These are the weights of {known}." if known and known != spec.architecture else ""
+    hint = f" These are the weights of {known}: name it." if known and known != spec.architecture else ""
     raise WeightsError(f"{first}{hint}") from first
 
 
@@ -138,10 +137,9 @@ def recognised(weights: dict[str, Tensor]) -> str | None:
         with torch.device("meta"):
             own = build_model(spec_of(name)).state_dict()
         own = {k: v for k, v in own.items() if not _is_count(k)}
-        for stem in _stems(weights, own)[:1]:
-            below = _below(weights, stem)
-            if all(k in below and below[k].shape == v.shape for k, v in own.items()):
-                return name
+        below = _below(weights, _stems(weights, own)[0])
+        if all(k in below and below[k].shape == v.shape for k, v in own.items()):
+            return name
     return None
 
 
@@ -158,15 +156,17 @@ def _below(weights: dict[str, Tensor], stem: str) -> dict[str, Tensor]:
 
 
 def _stems(weights: dict[str, Tensor], own: dict[str, Any]) -> list[str]:
-    """Return the prefixes behind which names of a network stand, the best first.
+    """Return the prefixes behind which most names of a network stand, the best first.
 
-    Those behind which less than half of the best one's names stand are left out.
+    Where there is none, that is the prefix of all weights, or "" for weights without one.
     """
     counts = Counter(
         name[: len(name) - len(end)] for name in weights for end in _ends(name) if end in own
     )
-    most = max(counts.values(), default=0)
-    good = [stem for stem, count in counts.items() if 2 * count > most]
+    good = [stem for stem, count in counts.items() if 2 * count > len(own)]
+    if not good:
+        outer = [stem for stem in counts if all(name.startswith(stem) for name in weights)]
+        return [max(outer, key=len, default="")]
     return sorted(good, key=lambda stem: (counts[stem], _liking(stem), -len(stem)), reverse=True)
 
 
