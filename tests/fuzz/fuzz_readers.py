@@ -44,6 +44,7 @@ from tests.fuzz.fuzz_uses import (
     use_source,
     use_submission,
     use_table,
+    use_trainers,
     use_truth,
     use_video,
 )
@@ -227,6 +228,9 @@ READERS: dict[str, Reader] = {
     "number reader": Reader(
         _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30),
     "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 80),
+    "checkpoint of torchreid": Reader(
+        samples.trainers_checkpoint, use_trainers,
+        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES}, 50),
     "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
     "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 150),
     "begun download": Reader(

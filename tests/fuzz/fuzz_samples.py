@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pillow_heif
+import timm
 import torch
 from PIL import Image
 
@@ -409,6 +410,24 @@ def vit_checkpoint() -> Files:
               "mlp_ratio": 4.0}  # fmt: skip
     config = {"embed_dim": 4, "quick_gelu": True, "vision_cfg": vision, "text_cfg": {"width": 8}}
     return {"tiny.pth": target.getvalue(), "tiny.json": json.dumps(config).encode()}
+
+
+@cache
+def trainers_checkpoint() -> Files:
+    """A checkpoint of a tiny ResNet as torchreid's trainer saves it, in both forms of torch's."""
+    network = timm.create_model("test_resnet", num_classes=2)
+    state = {f"module.{name}": value for name, value in network.state_dict().items()}
+    optimizer = {
+        "state": {0: {"step": 1, "exp_avg": torch.zeros(2)}},
+        "param_groups": [{"lr": 0.1}],
+    }
+    record = {"state_dict": state, "epoch": 60, "rank1": np.float64(0.5), "optimizer": optimizer}
+    files = {}
+    for name, old in (("new.pth.tar", False), ("old.pth.tar", True)):
+        target = io.BytesIO()
+        torch.save(record, target, _use_new_zipfile_serialization=not old)
+        files[name] = target.getvalue()
+    return files
 
 
 @cache
