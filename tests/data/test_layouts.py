@@ -77,6 +77,12 @@ def test_only_markets_names_have_junk_and_distractors(tmp_path: Path, picture: W
     assert facts(read_source(tmp_path / "c"), "person")[f"{GALLERY}/0000_c1_1.png"] == ("0",)
 
 
+def test_junk_has_names_that_fit(tmp_path: Path, picture: Write) -> None:
+    for name in ("-1_c1s1_000401_03", "-1_c1s1_000402_03", "0002_c1s1_000401_03", "me", "you"):
+        picture(tmp_path / GALLERY / f"{name}.jpg")
+    assert len(read_source(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("layout", NAMED)
 def test_a_few_names_that_do_not_fit_are_left_out_with_a_word(
     tmp_path: Path, picture: Write, layout: str
@@ -187,3 +193,10 @@ def test_a_blank_camera_is_no_cameras_name(tmp_path: Path) -> None:
     table = pd.DataFrame({"image": ["1.png", "2.png", "3.png"], "camera": ["A", "  ", "\u00a0\t"]})
     cameras = Crops(table, tmp_path).table["camera"]
     assert cameras.isna().tolist() == [False, True, True]
+
+
+def test_a_data_set_without_a_picture_says_what_lies_there(tmp_path: Path) -> None:
+    (tmp_path / TRAIN).mkdir()
+    (tmp_path / TRAIN / "0002_c1s1_000451_03.xyz").write_text("x")
+    with pytest.raises(DataError, match=r"no pictures found; .* 1 file is left out, .*1 in \.xyz"):
+        read_source(tmp_path)

@@ -86,3 +86,14 @@ def test_more_files_than_a_data_set_has_are_refused(
     monkeypatch.setattr(listing, "MAX_FILES", 2)
     with pytest.raises(DataError, match="more than 2 files; name a smaller folder"):
         Files(tmp_path)
+
+
+def test_links_are_followed_three_folders_down(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "1.jpg").touch()
+    (tmp_path / "set" / "train" / "league" / "2015").mkdir(parents=True)
+    for place in ("train/league/near", "train/league/2015/far"):
+        (tmp_path / "set" / place).symlink_to(tmp_path / "there")
+    assert sorted(file_names(tmp_path / "set")) == [
+        "train/league/2015/far", "train/league/near/1.jpg",
+    ]  # fmt: skip

@@ -117,7 +117,7 @@ def read_layout(name: str, path: Path) -> Crops:
     """Read a folder that has the layout; names that do not fit are left out, or are too many."""
     layout = LAYOUTS[name]
     root = root_of(layout, path) or path
-    files, rows, wrong = Files(path), [], []
+    files, rows, wrong, fitting = Files(path), [], [], 0
     prefix = "" if root == path else f"{root.name}/"
     for part, (role, split) in layout.parts.items():
         top = f"{prefix}{part}/"
@@ -126,12 +126,13 @@ def read_layout(name: str, path: Path) -> Crops:
             if facts is None:
                 wrong.append(file)
                 continue
+            fitting += 1
             row = row_of(file.removeprefix(prefix), role, facts, root)
             if row is None:
                 files.leave(file, WHY_JUNK)
             else:
                 rows.append(row | {"split": split})
-    refuse(wrong, len(rows), path, " or ".join(one.form for one in _rivals(layout)))
+    refuse(wrong, fitting, path, " or ".join(one.form for one in _rivals(layout)))
     for file in wrong:
         files.leave(file, f"names are {layout.form}")
     read = [prefix + str(row["image"]) for row in rows]

@@ -106,7 +106,8 @@ def _read(path: Path, source: str | None) -> Crops:
         kind = type(crops).__name__
         raise ConfigError(f"Source {name!r} gave a {kind}; expected Crops from its function read.")
     if len(crops) == 0:
-        raise DataError(f"{path}: no pictures found; expected {layout.what}.")
+        said = " ".join(("", *crops.notes))
+        raise DataError(f"{path}: no pictures found; expected {layout.what}.{said}")
     if name != "table":
         crops = _with_facts(replace(crops, source=name))
     return crops
