@@ -7,12 +7,11 @@ import tracemalloc
 import zlib
 from io import BytesIO
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from sameplayer.data import headers
+from sameplayer.data import headers, images
 from sameplayer.data.images import decode_content, header_size
 from sameplayer.errors import DataError
 
@@ -67,7 +66,8 @@ def jpeg2000(
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_size_of_every_format_is_read_without_decoding(kind, monkeypatch) -> None:
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(images, "PIXELS", {})
+    monkeypatch.setattr(images, "by_opencv", lambda *_: pytest.fail("decoded"))
     assert header_size("x", saved(kind)) == (61, 83)
 
 
@@ -119,7 +119,8 @@ def test_counts_and_lengths_that_cannot_be_true_are_refused_before_decoding(
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content, words = FALSE[case]
-    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(images, "PIXELS", {})
+    monkeypatch.setattr(images, "by_opencv", lambda *_: pytest.fail("decoded"))
     Image.init()
     tracemalloc.start()
     with pytest.raises(DataError, match=f"^x.bin: .*{words}"):

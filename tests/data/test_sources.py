@@ -19,7 +19,8 @@ def test_synergy_numbers_may_be_padded_or_not(tmp_path: Path, picture: Callable[
     table = read_source(tmp_path).table
     assert set(table["person"]) == {"7"}
     assert sorted(table["frame"]) == [0, 1, 2]
-    picture(tmp_path / "reid_training" / "x_y.jpeg")
+    for name in ("x_y", "y_z", "z"):
+        picture(tmp_path / "reid_training" / f"{name}.jpeg")
     with pytest.raises(DataError, match=r"x_y\.jpeg.*Expected"):
         read_source(tmp_path)
 
@@ -198,8 +199,8 @@ def test_facts_of_persons_join_their_pictures_and_erase_nothing(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "cannot be read as a table"),
-        (b"\xff\xfe\xfa", "cannot be read as a table"),
+        (b"", "is empty"),
+        (b"\xff\xfe\xfa", "is no text"),
         (b"name\nann\n", "expected a column 'person'"),
         (b"person,frame\nann,1\n", "found frame"),
         (b"person,team\nann,a\nann,b\n", "person ann stands there twice"),

@@ -44,6 +44,7 @@ from tests.fuzz.fuzz_uses import (
     use_source,
     use_submission,
     use_table,
+    use_trainers,
     use_truth,
     use_video,
 )
@@ -150,9 +151,15 @@ READERS: dict[str, Reader] = {
         samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 130),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 80),
+    "names of tracks": Reader(
+        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 50),
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 120),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 90),
+    "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 50),
+    "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 50),
+    "msmt17": Reader(
+        samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 60),
     "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 90),
     "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 70),
     "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 150),
@@ -189,6 +196,23 @@ READERS: dict[str, Reader] = {
         {"boxes.parquet": BYTES | PARQUET}, 60),
     "boxes.txt": Reader(
         partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 80),
+    "CVAT": Reader(
+        partial(samples.annotations, "cvat"), partial(use_boxes, "a.xml"), {"a.xml": WORDS}, 60),
+    "COCO": Reader(
+        partial(samples.annotations, "coco"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
+        60),
+    "game state": Reader(
+        partial(samples.annotations, "game state"), partial(use_boxes, "Labels-GameState.json"),
+        {".json": OBJECTS}, 50),
+    "Label Studio": Reader(
+        partial(samples.annotations, "label studio"), partial(use_boxes, "a.json"),
+        {"a.json": OBJECTS}, 60),
+    "JSON sink": Reader(
+        partial(samples.annotations, "sink"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
+        50),
+    "YOLO": Reader(
+        partial(samples.annotations, "yolo"), partial(use_boxes, "."),
+        {".txt": WORDS | NAMES, "data.yaml": WORDS}, 60),
     "cuts.csv": Reader(
         _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50),
     "part of a video": Reader(
@@ -204,6 +228,9 @@ READERS: dict[str, Reader] = {
     "number reader": Reader(
         _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30),
     "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 80),
+    "checkpoint of torchreid": Reader(
+        samples.trainers_checkpoint, use_trainers,
+        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES}, 50),
     "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
     "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 150),
     "begun download": Reader(
@@ -221,7 +248,7 @@ READERS: dict[str, Reader] = {
 READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 200)
 READERS |= {
     f"picture {suffix}": Reader(
-        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 60
+        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 50
     )
-    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif")
+    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif", ".gif", ".avif", ".heic")
 }

@@ -15,6 +15,8 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
+import pillow_heif
+import timm
 import torch
 from PIL import Image
 
@@ -38,6 +40,9 @@ from tests.numbers.onnx_files import plain_file
 SETTINGS = TrainConfig(
     "small", pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
 )
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 
 
 @cache
@@ -121,6 +126,72 @@ def boxes(suffix: str) -> Files:
     return read_files(folder)
 
 
+def annotations(kind: str) -> Files:
+    """Boxes of two people in two frames, as other tools write them."""
+    return {name: content.encode() for name, content in ANNOTATIONS[kind].items()}
+
+
+ANNOTATIONS = {
+    "cvat": {
+        "a.xml": """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><id>1</id><name>left</name><size>9</size>
+<frame_filter>step=1</frame_filter></task></meta>
+<track id="0" label="player" source="manual">
+<box frame="0" keyframe="1" outside="0" xtl="1.5" ytl="2" xbr="30" ybr="60">
+<attribute name="number">7</attribute></box>
+<box frame="3" keyframe="1" outside="0" xtl="4" ytl="2" xbr="33" ybr="60" rotation="0"></box>
+<box frame="4" keyframe="1" outside="1" xtl="4" ytl="2" xbr="33" ybr="60"></box></track>
+<image id="5" name="frame_000005" width="640" height="360">
+<box label="player" xtl="1" ytl="2" xbr="30" ybr="60"></box><points points="1,2"/></image>
+</annotations>"""
+    },
+    "coco": {
+        "a.json": json.dumps({
+            "videos": [{"id": 1, "name": "left"}],
+            "images": [{"id": at, "file_name": f"{at:06d}.jpg", "frame_id": at - 1, "video_id": 1}
+                       for at in (1, 2)],
+            "annotations": [{"id": at, "image_id": at, "category_id": 1, "bbox": [1.5, 2, 30, 40],
+                             "track_id": 3, "iscrowd": 0, "score": 0.5,
+                             "attributes": {"number": "7"}} for at in (1, 2)],
+            "categories": [{"id": 1, "name": "person"}],
+        })
+    },
+    "game state": {
+        "Labels-GameState.json": json.dumps({
+            "images": [{"image_id": f"106000000{at}", "file_name": f"{at:06d}.jpg"}
+                       for at in (1, 2)],
+            "annotations": [{"id": "1", "image_id": f"106000000{at}", "track_id": 1,
+                             "category_id": 1, "attributes": {"role": "player", "jersey": "7"},
+                             "bbox_image": {"x": 1, "y": 2, "w": 30, "h": 40}} for at in (1, 2)],
+            "categories": [{"id": 1, "name": "player"}],
+        })
+    },
+    "label studio": {
+        "a.json": json.dumps([{
+            "id": 1, "data": {"video": "left.mp4"},
+            "annotations": [{"updated_at": "2024", "was_cancelled": False, "result": [{
+                "id": "a", "type": "videorectangle", "meta": {"text": ["identity: Ana"]},
+                "value": {"framesCount": 9, "labels": ["Ana"], "sequence": [
+                    {"frame": frame, "enabled": frame < 5, "rotation": 0, "x": 10, "y": 20,
+                     "width": 30, "height": 40} for frame in (1, 5)
+                ]},
+            }]}],
+        }])
+    },
+    "sink": {
+        "a.json": json.dumps([
+            {"x_min": 1.5, "y_min": 2, "x_max": 30, "y_max": 40, "class_id": 0, "tracker_id": 3,
+             "confidence": 0.5, "frame": frame} for frame in (1, 2)
+        ])
+    },
+    "yolo": {
+        "a_1.txt": "0 0.5 0.5 0.25 0.5 0.875 7\n0 0.25 0.5 0.125 0.5 0.5 8\n",
+        "a_2.txt": "0 0.5 0.5 0.25 0.5 0.875 7\n",
+        "data.yaml": "names:\n  0: person\n  1: ball\n",
+    },
+}  # fmt: skip
+
+
 @cache
 def part_of_video() -> Files:
     """What was seen in a minute of a video, as a stopped run keeps it."""
@@ -170,6 +241,33 @@ def market() -> Files:
 
 
 @cache
+def duke() -> Files:
+    names = [f"bounding_box_train/000{p}_c{c}_f004415{c}.png" for p in (2, 7) for c in (1, 2)]
+    names += ["query/0003_c1_f0000001.png", "bounding_box_test/0003_c2_f0000021.png"]
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def msmt17() -> Files:
+    names = [f"{part}/000{p}/000{p}_00{c}_0{c}_0303morning_0008_{c}.png"
+             for part in ("train", "test") for p in (0, 1) for c in (1, 2)]  # fmt: skip
+    lines = [f"{name.split('/', 1)[1]} {int(name.split('/')[1])}" for name in names]
+    lists = {"train": lines[:2], "val": lines[2:4], "query": lines[4::2], "gallery": lines[5::2]}
+    told = {f"list_{name}.txt": "\n".join(part).encode() for name, part in lists.items()}
+    return told | {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def layumi() -> Files:
+    """Person 2 to train and to validate, person 3 to test, a distractor and junk."""
+    folders = {"train_all": "22", "train": "2", "val": "2", "query": "3", "gallery": "330"}
+    names = [f"{folder}/000{p}/000{p}_c{c}s1_00000{c}_00.png"
+             for folder, persons in folders.items() for c, p in enumerate(persons)]  # fmt: skip
+    names.append("gallery/-1/-1_c1s1_000009_00.png")
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
 def soccernet() -> Files:
     names = [f"train/league/2015/game1/{a}/{a}-{a}-{p}-00{p}-Player_team_left-{p}-r{a}-12x8.png"
              for a in (1, 2) for p in (3, 4)]  # fmt: skip
@@ -192,6 +290,19 @@ def mot() -> Files:
     facts = "[Sequence]\nname=clip\nimDir=img1\nframeRate=25\nseqLength=3\nimWidth=8\nimExt=.png\n"
     text = {"gt/gt.txt": "\n".join(lines).encode(), "seqinfo.ini": facts.encode()}
     return text | {f"img1/{number:06d}.png": png(number) for number in (1, 2, 3)}
+
+
+@cache
+def soccer_tracks() -> Files:
+    """A clip as SoccerNet-Tracking writes it, and one with the labels that CVAT writes."""
+    lines = [f"{f},{p},{p}.5,1,4,6,1,-1,-1,-1" for f in (1, 2) for p in (1, 2)]
+    game = b"[Sequence]\ntrackletID_1= player team left;10\ntrackletID_2= ball;1\n"
+    named = [f"{f},{p},1.5,1,4,6,1,{p},1.0" for f in (1, 2) for p in (1, 2)]
+    clips = {
+        "a/gameinfo.ini": game, "a/gt/gt.txt": "\n".join(lines).encode(),
+        "b/gt/labels.txt": b"player\nball\n", "b/gt/gt.txt": "\n".join(named).encode(),
+    }  # fmt: skip
+    return clips | {f"{clip}/img1/{at:06d}.jpg": png(at) for clip in "ab" for at in (1, 2)}
 
 
 @cache
@@ -302,6 +413,24 @@ def vit_checkpoint() -> Files:
 
 
 @cache
+def trainers_checkpoint() -> Files:
+    """A checkpoint of a tiny ResNet as torchreid's trainer saves it, in both forms of torch's."""
+    network = timm.create_model("test_resnet", num_classes=2)
+    state = {f"module.{name}": value for name, value in network.state_dict().items()}
+    optimizer = {
+        "state": {0: {"step": 1, "exp_avg": torch.zeros(2)}},
+        "param_groups": [{"lr": 0.1}],
+    }
+    record = {"state_dict": state, "epoch": 60, "rank1": np.float64(0.5), "optimizer": optimizer}
+    files = {}
+    for name, old in (("new.pth.tar", False), ("old.pth.tar", True)):
+        target = io.BytesIO()
+        torch.save(record, target, _use_new_zipfile_serialization=not old)
+        files[name] = target.getvalue()
+    return files
+
+
+@cache
 def archive() -> Files:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as opened:
@@ -313,15 +442,23 @@ def archive() -> Files:
 @cache
 def pictures(suffix: str) -> Files:
     """Colour, grey and what else a format has, as OpenCV and Pillow write them."""
-    files = {f"colour{suffix}": bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])}
+    files: Files = {}
+    if suffix != ".heic":
+        files[f"colour{suffix}"] = bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])
     grey = Image.fromarray(pixels(2, 20, 16)[:, :, 0])
     modes = {".jpg": ("CMYK", "L"), ".png": ("P", "LA", "1", "I;16"), ".bmp": ("P", "1"),
-             ".tif": ("CMYK", "1", "I;16"), ".webp": ("RGBA",)}[suffix]  # fmt: skip
+             ".tif": ("CMYK", "1", "I;16", "RGBA"), ".webp": ("RGBA",), ".gif": ("P",),
+             ".avif": ("RGBA", "L"), ".heic": ("RGB", "RGBA")}[suffix]  # fmt: skip
     for mode in modes:
         target = io.BytesIO()
         picture = grey.convert("I;16") if mode == "I;16" else grey.convert("RGB").convert(mode)
         settings = {"compression": "tiff_lzw"} if suffix == ".tif" and mode != "1" else {}
-        picture.save(target, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:]), **settings)
+        if suffix == ".heic":
+            pillow_heif.from_pillow(picture).save(target, exif=TURNED.tobytes())
+        else:
+            settings |= {"exif": TURNED.tobytes()} if suffix in (".jpg", ".png", ".avif") else {}
+            kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:])
+            picture.save(target, kind, **settings)
         files[f"{mode.replace(';', '')}{suffix}"] = target.getvalue()
     return files
 

@@ -157,7 +157,7 @@ def use_roster(name: str, folder: Path) -> None:
 
 
 def use_boxes(name: str, folder: Path) -> None:
-    camera = None if name.endswith("txt") else "left"
+    camera = "left" if name.startswith("boxes") and not name.endswith("txt") else None
     boxes = read_boxes(folder / name, 100, (640, 360), camera)
     assert (boxes.xywh[:, :2] + boxes.xywh[:, 2:] <= [640, 360]).all()
     ids = track(boxes, np.arange(100) / 25, np.zeros(100, np.int64))
@@ -237,6 +237,12 @@ def use_encoder(folder: Path) -> None:
 def use_published(folder: Path) -> None:
     encoder = load_published(folder / "tiny.pth", str(folder / "tiny.json"))
     assert encoder.embed([samples.pixels()]).shape == (1, encoder.feature_width)
+
+
+def use_trainers(folder: Path) -> None:
+    for name in ("new.pth.tar", "old.pth.tar"):
+        encoder = load_published(folder / name, "test_resnet", height=32, width=32)
+        assert encoder.embed([samples.pixels()]).shape == (1, encoder.feature_width)
 
 
 def use_embeddings(folder: Path) -> None:

@@ -1,16 +1,17 @@
-"""Boxes from files and from objects: read as they are, or refused with the row."""
+"""Boxes from files and from objects: read, left out with a note, or refused with the row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.tracks.box_files import boxes_of, read_boxes
 
 ROWS = pd.DataFrame(
@@ -76,19 +77,13 @@ def test_boxes_over_the_edge_are_cut_to_the_frame(tmp_path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "outside": (lambda t: t.assign(left=[5, 300, 60]), "row 3: expected a box that reaches into"),
-    "beyond the video": (lambda t: t.assign(frame=[9, 1, 1]), "row 2: expected a frame of the vid"),
-    "frame 0": (lambda t: t.assign(frame=[3, 0, 1]), "row 3: expected a whole frame number from 1"),
+    "beyond the video": (lambda t: t.assign(frame=[9, 1, 1]), "row 2: a box in frame 9; expected"),
     "half a frame": (lambda t: t.assign(frame=[3, 1.5, 1]), "row 3: expected a whole frame"),
-    "infinite": (lambda t: t.assign(top=[5, np.inf, 2]), "row 3: expected a box of four finite"),
-    "no number": (lambda t: t.assign(width=["x", "1", "2"]), "row 2: expected a box of four fini"),
-    "empty cell": (lambda t: t.assign(width=[1, None, 2]), "row 3: expected a box of four finite"),
-    "no size": (lambda t: t.assign(height=[30, 36, 0]), "row 4: expected a width and a height"),
-    "score": (lambda t: t.assign(score=[0.5, 1, 7]), "row 4: expected a score from 0 to 1"),
+    "no number": (lambda t: t.assign(width=["x", "1", "2"]), "row 2: width is 'x'; expected a num"),
     "half a track": (lambda t: t.assign(track=[1, 2.5, 3]), "row 3: expected a whole track number"),
     "twice": (lambda t: t.assign(track=9), "row 4: track 9 has a second box in frame 1"),
     "no column": (lambda t: t.drop(columns="top"), "need the columns frame, left, top"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -99,13 +94,49 @@ def test_what_cannot_be_boxes_is_refused_with_its_row(tmp_path: Path, case: str)
         read_boxes(path, 5, (100, 100))
 
 
+LEFT_OUT: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "outside": (lambda t: t.assign(left=[5, 300, 60]), "1 box outside the picture of 100 x 100"),
+    "infinite": (lambda t: t.assign(top=[6, np.inf, 20]), "1 box without four numbers in pi"),
+    "empty cell": (lambda t: t.assign(width=[10, None, 12]), "1 box without four numbers"),
+    "no size": (lambda t: t.assign(height=[30, 0, 36]), "1 box without a width and a height over"),
+    "no person": (lambda t: t.assign(label=["gk", "ball", "gk"]), "are left out: 1 of 'ball'."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_boxes_that_show_nobody_are_left_out_with_a_note(tmp_path: Path, case: str) -> None:
+    change, note = LEFT_OUT[case]
+    boxes = read_boxes(written(tmp_path / "b.csv", change(ROWS)), 5, (100, 100))
+    assert boxes.track.tolist() == [9, 4]
+    assert boxes.frame.tolist() == [1, 3]
+    assert note in boxes.notes[0]
+
+
+def test_the_first_frame_is_found_out_or_said(tmp_path: Path) -> None:
+    path = written(tmp_path / "b.csv", ROWS.assign(frame=[3, 0, 1]))
+    assert read_boxes(path, 4).frame.tolist() == [1, 2, 4]
+    assert "count from 0" in read_boxes(path, 4).notes[0]
+    with pytest.raises(DataError, match="row 3: expected a whole frame number"):
+        read_boxes(path, 4, first_frame=1)
+    path = written(tmp_path / "b.csv", ROWS)
+    assert read_boxes(path, 4, first_frame=0).frame.tolist() == [2, 2, 4]
+    with pytest.raises(SettingError, match="first_frame is 2; expected 0 or 1"):
+        read_boxes(path, 4, first_frame=2)
+
+
+def test_boxes_of_several_cameras_count_their_frames_alike(tmp_path: Path) -> None:
+    left = ROWS.assign(camera="left", frame=[2, 0, 1])
+    path = written(tmp_path / "b.csv", pd.concat([left, ROWS.assign(camera="right")]))
+    assert read_boxes(path, camera="right").frame.tolist() == [2, 2, 4]
+
+
 def test_a_bad_line_of_mot_text_is_named(tmp_path: Path) -> None:
-    (tmp_path / "b.txt").write_text("1,1,5,5,9,9,1\n2,1,5,5,inf,9,1\n")
+    (tmp_path / "b.txt").write_text("1,1,5,5,9,9,1\n2,1.5,5,5,9,9,1\n")
     with pytest.raises(DataError, match=r"b\.txt, line 2: expected frame,track"):
         read_boxes(tmp_path / "b.txt")
-    (tmp_path / "b.txt").write_text("1,1,5,5,9,9,1\n\n2,1,500,5,9,9,1\n")
-    with pytest.raises(DataError, match=r"b\.txt, row 3: expected a box that reaches"):
-        read_boxes(tmp_path / "b.txt", None, (100, 100))
+    (tmp_path / "b.txt").write_text("1,1,5,5,9,9,1\n\n7,1,50,5,9,9,1\n")
+    with pytest.raises(DataError, match=r"b\.txt, line 3: a box in frame 7; expected a frame of"):
+        read_boxes(tmp_path / "b.txt", 6, (100, 100))
 
 
 @pytest.mark.parametrize("name", ["b.csv", "b.parquet", "b.txt"])
@@ -148,7 +179,79 @@ def test_detections_of_supervision_are_read() -> None:
     assert (boxes.frame.tolist(), boxes.track.tolist()) == ([1], [8])
 
 
-def test_detections_without_size_are_refused_with_their_frame() -> None:
-    flat = SimpleNamespace(xyxy=np.array([[5, 5, 5, 9]]))
-    with pytest.raises(DataError, match="Box 0: frame 2"):
-        boxes_of([None, flat])
+def found(*xyxy: list[float], **facts: Any) -> SimpleNamespace:
+    return SimpleNamespace(xyxy=np.array(xyxy, float).reshape(-1, 4), **facts)
+
+
+TWO = [[1.0, 2, 11, 22], [5.0, 5, 9, 9]]
+
+
+@pytest.mark.parametrize("ids", [None, [], [None, None], [np.nan, -1], [-1, -7]])
+def test_detections_without_tracks_have_none(ids: list[Any] | None) -> None:
+    given = None if ids is None else np.array(ids, object)
+    assert boxes_of([found(*TWO, tracker_id=given)]).track.tolist() == [-1, -1]
+
+
+def test_tracks_of_detections_may_lack_and_be_floats() -> None:
+    ids = np.array([3.0, None], object)
+    assert boxes_of([found(*TWO, tracker_id=ids)]).track.tolist() == [3, -1]
+
+
+def test_detections_of_no_people_or_no_size_are_left_out_and_said() -> None:
+    names = {"class_name": np.array(["player", "ball"])}
+    boxes = boxes_of([found(*TWO, data=names)], first=4)
+    assert (boxes.frame.tolist(), len(boxes.notes)) == ([4], 1)
+    assert "1 of 'ball'" in boxes.notes[0]
+    boxes = boxes_of([found(*TWO, class_id=np.array([0, 32]))])
+    assert (len(boxes), "class_id, 0, 32, have no names" in boxes.notes[0]) == (2, True)
+    boxes = boxes_of([None, found([5, 5, 5, 9], [np.nan, 1, 2, 3], *TWO, [-9, 1, 0, 9])], 1, (8, 9))
+    assert boxes.xywh.tolist() == [[1, 2, 7, 7], [5, 5, 3, 4]]
+    assert [note.split(" ", 2)[2].split(",")[0] for note in boxes.notes] == [
+        "without four numbers in pixels", "without a width and a height over 0",
+        "outside the picture of 8 x 9",
+    ]  # fmt: skip
+    assert "frame 2, box 0" in boxes.notes[1]
+
+
+def test_scores_of_detections_may_be_percent() -> None:
+    boxes = boxes_of([found(*TWO, confidence=np.array([90.0, 35]))])
+    assert boxes.score.tolist() == [0.9, 0.35]
+
+
+def test_results_of_ultralytics_are_read() -> None:
+    inner = found(*TWO, conf=np.array([0.5, 0.25]), id=np.array([8.0, 9]), cls=np.array([0.0, 32]))
+    boxes = boxes_of([SimpleNamespace(boxes=inner, names={0: "person", 32: "sports ball"})])
+    assert (boxes.track.tolist(), boxes.score.tolist()) == ([8], [0.5])
+    nobody = SimpleNamespace(boxes=found(id=None, conf=np.zeros(0), cls=np.zeros(0)), names={})
+    assert len(boxes_of([nobody])) == 0
+
+
+def test_tensors_are_read() -> None:
+    torch = pytest.importorskip("torch")
+    given = SimpleNamespace(
+        xyxy=torch.tensor(TWO, requires_grad=True), tracker_id=torch.tensor([1, 2])
+    )
+    assert boxes_of([given]).xywh.tolist() == [[1, 2, 10, 20], [5, 5, 4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (found(*TWO, tracker_id=np.array([1, 1])), ", frame 2, box 1: track 1 has a second box"),
+        (found(*TWO, tracker_id=np.array([1.5, 1])), "frame 2, box 0: expected a whole track"),
+        (found(*TWO, tracker_id=np.array([1])), r"of frame 2: tracker_id of shape \(1,\); expect"),
+        (found(*TWO, tracker_id=np.array(["a", "b"])), "of frame 2: tracker_id is no array of num"),
+        (found(*TWO, confidence=np.array([1.0])), r"of frame 2: confidence of shape \(1,\); exp"),
+        (found(*TWO, data={"class_name": ["a"]}), "of frame 2: data.*class_name.* of shape"),
+        (SimpleNamespace(xyxy=np.zeros((2, 5))), r"of frame 2: xyxy of shape \(2, 5\); expected"),
+        ("boxes", "of frame 2: a str; expected an object with .xyxy"),
+    ],
+)
+def test_detections_that_do_not_fit_are_refused_with_their_frame(given: Any, words: str) -> None:
+    with pytest.raises(DataError, match=f"Detections.*{words}"):
+        boxes_of([None, given])
+
+
+def test_frames_of_detections_count_from_1() -> None:
+    with pytest.raises(SettingError, match="first is 0; expected 1 or more"):
+        boxes_of([found(*TWO)], first=0)

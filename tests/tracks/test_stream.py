@@ -130,11 +130,52 @@ def test_boxes_are_given_by_camera_or_in_a_file_with_a_column(
 
 
 def test_boxes_beyond_the_video_are_refused(match: tuple[Camera, ...], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"main: a box in frame 41; .* which has 40"):
+    with pytest.raises(
+        DataError, match=r"Boxes of main, box 0: a box in frame 41; .* which has 40"
+    ):
         found(match[:1], boxes=boxes_at({41: [(30, 50)]}))
-    (tmp_path / "b.txt").write_text(f"1,1,{WIDE + 5},5,9,20,1\n")
-    with pytest.raises(DataError, match=r"b\.txt, row 1: .* frame of 192 x 108"):
+    (tmp_path / "b.txt").write_text("1,1,5,5,9,20,1\n41,1,5,5,9,20,1\n")
+    with pytest.raises(DataError, match=r"b\.txt, line 2: a box in frame 41; .* which has 40"):
         found(match[:1], boxes=tmp_path / "b.txt")
+    with pytest.raises(DataError, match=r"Boxes of main, box 1: track 7 has a second box in fra"):
+        found(match[:1], boxes=boxes_at({3: [(30, 50), (90, 50)]}, track=7))
+
+
+def test_boxes_outside_the_video_are_left_out_with_a_note_wherever_they_come_from(
+    match: tuple[Camera, ...], tmp_path: Path
+) -> None:
+    there = {frame: [(30.0, 50.0), (WIDE + 30.0, 50.0)] for frame in range(1, 9)}
+    boxes = boxes_at(there)
+    table = pd.DataFrame({"frame": boxes.frame - 1} | {
+        name: boxes.xywh[:, at] for at, name in enumerate(("left", "top", "width", "height"))
+    })  # fmt: skip
+    table.to_csv(tmp_path / "b.csv", index=False)
+    for given, notes in ((boxes, 1), (tmp_path / "b.csv", 2)):
+        tracklets = found(match[:1], boxes=given)
+        assert set(tracklets.table["left"]) == {boxes.xywh[0, 0]}
+        assert len(tracklets.notes) == notes
+        assert "main: 8 boxes outside the picture of 192 x 108" in tracklets.notes[-1]
+    assert "count from 0" in tracklets.notes[0]
+
+
+def test_the_first_frame_of_files_can_be_said(match: tuple[Camera, ...], tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("4,1,5,5,9,20,1\n")
+    assert found(match[:1], boxes=tmp_path / "b.txt").table["frame"].tolist() == [4]
+    later = found(match[:1], boxes=tmp_path / "b.txt", first_frame=0)
+    assert later.table["frame"].tolist() == [5]
+
+
+def test_teams_and_numbers_of_boxes_stay_with_their_tracklets(
+    match: tuple[Camera, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "b.csv").write_text(
+        "frame,track,left,top,width,height,team,number\n1,4,5,5,9,20,Reds,10\n1,5,50,5,9,20,,\n"
+        "2,4,5,5,9,20,Reds,7\n3,4,5,5,9,20,,7\n"
+    )
+    table = found(match[:1], boxes=tmp_path / "b.csv", fps=10).table
+    assert table["team"].fillna("-").tolist() == ["Reds"] * 3 + ["-"]
+    assert table["number"].fillna("-").tolist() == ["7"] * 3 + ["-"]
+    assert found(match[:1]).table[["team", "number"]].isna().all(axis=None)
 
 
 def test_without_boxes_and_without_a_detector_it_says_both(

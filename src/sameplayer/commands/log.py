@@ -38,8 +38,8 @@ class Given:
     """What is known of the match beside its videos."""
 
     boxes: tuple[Path, ...] = ()
-    """Boxes of the people: MOT text, CSV or Parquet; a file for each video in their order, or one
-    with a column camera. None: the detector finds them."""
+    """Boxes of the people, as trackers and annotators write them; a file for each video in their
+    order, or one with a column camera. None: the detector finds them."""
     roster: Path | None = None
     """Who plays (.csv with team, number, name; colour where known)."""
     corrections: Path | None = None
@@ -120,6 +120,8 @@ def log(
     save_log(made, out)
     _write_all(made, out, shown, encoder, reader)
     print(lines_shown(summary(made)))
+    for note in made.facts.get("notes", ()):
+        print(lines_shown(f"note: {note}"))
     print(f"page: {out / 'report.html'}")
     if shown.crops:  # last, since a log in which nobody is known has none
         player_crops(made, out / "crops.csv")

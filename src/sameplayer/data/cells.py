@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sameplayer.errors import DataError
@@ -100,10 +101,13 @@ def _mapped(
         column = table.iloc[:, place]
         if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
             continue
-        hits = [
-            row for row, cell in enumerate(column.tolist())
-            if isinstance(cell, str) and begin.match(cell)
-        ]  # fmt: skip
+        if isinstance(column.dtype, pd.StringDtype):
+            hits = np.flatnonzero(column.str.match(begin, na=False)).tolist()
+        else:
+            hits = [
+                row for row, cell in enumerate(column.tolist())
+                if isinstance(cell, str) and begin.match(cell)
+            ]  # fmt: skip
         if hits:
             values = column.astype(object)
             values.iloc[hits] = [change(values.iloc[row]) for row in hits]

@@ -1,7 +1,7 @@
 """The columns of a crop table: their names, their types, and what is refused.
 
-Text is text: a person called "NA" or "null" is somebody, only the empty cell is missing, and a
-number that stands for a name (7, 7.0) is "7".
+Text is text: a person called "NA" or "null" is somebody, only the empty cell, or one of blanks, is
+missing, and a number that stands for a name (7, 7.0) is "7".
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
             table[name] = pd.NA
     for name in TEXT:
         if name in table:
-            table[name] = _as_text(table[name], root)
+            table[name] = as_text(table[name], root)
     table["person"] = one_form(table["person"])
     for name in NUMBERS:
         table[name] = _as_numbers(table[name], root)
@@ -98,8 +98,8 @@ def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
         )
 
 
-def _as_text(column: pd.Series, root: Path) -> pd.Series:
-    """Return a column as text: whole numbers without a point, the empty text as missing."""
+def as_text(column: pd.Series, root: Path) -> pd.Series:
+    """Return a column as text: whole numbers without a point, empty and blank text as missing."""
     if not isinstance(column.dtype, pd.StringDtype):
         if pd.api.types.is_float_dtype(column):
             column = column.astype(object)
@@ -109,7 +109,22 @@ def _as_text(column: pd.Series, root: Path) -> pd.Series:
         text = column.astype("string")
     except ValueError as error:
         raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
-    return text.mask(text == "") if (text == "").any() else text
+    blank = text.str.strip() == ""
+    return text.mask(blank) if blank.any() else text
+
+
+def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return names that are whole numbers with a point, all of them, without it, and a note.
+
+    Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0.
+    """
+    if not isinstance(column.dtype, pd.StringDtype):
+        return column, ()
+    known = column.dropna()
+    if not len(known) or not known.str.fullmatch(r"[0-9]+\.0+").all():
+        return column, ()
+    note = f"The column {column.name!r} holds numbers such as {known.iat[0]}; it is read without "
+    return column.str.replace(r"\.0+$", "", regex=True), (note + "the point.",)
 
 
 def _whole(value: object) -> object:

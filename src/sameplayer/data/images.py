@@ -13,42 +13,52 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from sameplayer.data.headers import CHECKS, SIZES, damaged
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.data.headers import SIZES, damaged, refuse_jpeg2000
+from sameplayer.data.kinds import boxed_kind, no_picture
+from sameplayer.data.pixels import PIXELS, Unread, by_opencv, open_heic, quiet
+from sameplayer.data.pixels import Picture as Picture
+from sameplayer.data.tiff import tiff_size
+from sameplayer.errors import DataError, MissingFile, of_windows
 
 MAX_PIXELS = 100_000_000
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-# Formats that both Pillow (the size) and OpenCV (the pixels) read, as Pillow calls them.
+PICTURE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif",
+    ".heic", ".heif", ".hif", ".jp2", ".j2k", ".mpo", ".ppm", ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
+# Formats as Pillow calls them, beside HEIC.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
-
-Picture = NDArray[np.uint8]
 
 
 def decode(path: Path) -> Picture:
     """Decode one picture file to RGB; the content decides the format, never the file's ending.
 
-    Grey pictures are repeated over three channels, transparency is dropped, CMYK is converted,
-    16-bit samples are scaled to 8 bits. EXIF orientation is applied; of several pictures in one
-    file the first counts, and what follows the end marker is ignored. Raises MissingFile, or
-    DataError for what is no picture or is cut short. Before anything is decoded it is raised for
-    over ``MAX_PIXELS`` pixels by the header, and for counts and lengths that cannot be true.
+    Grey pictures are repeated over three channels, transparency is dropped and changes no colour,
+    CMYK is converted, 16-bit samples are scaled to 8 bits. Orientation is applied, of EXIF and of
+    AVIF's and HEIC's own properties; of several pictures in one file the first or the primary one
+    counts, and what follows the end marker is ignored. Raises MissingFile, or DataError for what
+    is no picture, is cut short, or is of a kind that is not read, which it names. Before anything
+    is decoded it is raised for over ``MAX_PIXELS`` pixels by the header, and for counts and
+    lengths that cannot be true.
     """
     return decode_content(str(path), _read_bytes(path))
 
 
 def decode_content(name: str, content: bytes) -> Picture:
     """Decode the bytes of a picture file like ``decode``; errors call it ``name``."""
-    refuse_pixels(name, *header_size(name, content))
+    kind, width, height = _header(name, content)
+    refuse_pixels(name, width, height)
     try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
+        return PIXELS.get(kind, by_opencv)(content)
+    except Unread as error:
+        raise DataError(
+            f"{name}: is {error}, which is not read; save it as an ordinary JPEG or PNG."
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # every decoder has errors of its own
         raise damaged(name) from error
-    if pixels is None:
-        raise damaged(name)
-    return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
 def letterbox(image: Picture, size: int) -> Picture:
@@ -114,7 +124,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise MissingFile(f"{path}: no such file.") from None
+        raise MissingFile(f"{path}: no such file.{of_windows(path)}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:
@@ -131,27 +141,40 @@ def header_size(name: str, content: bytes) -> tuple[int, int]:
     and counts that the file cannot hold. Pillow's readers are asked one by one, since
     ``Image.open`` has a bound of its own that would have to be changed for the whole process.
     """
+    return _header(name, content)[1:]
+
+
+def _header(name: str, content: bytes) -> tuple[str, int, int]:
+    """Return (kind, width, height), as ``header_size`` says."""
+    if content[12:16] == b"CgBI":  # a PNG in all but its pixels
+        raise no_picture(name, content)
+    boxed = boxed_kind(content)
+    if boxed == "HEIC":
+        return _stated(name, boxed, *open_heic(name, content).size)
     Image.init()
     for kind in FORMATS:
         reader, accepts = Image.OPEN.get(kind, (None, None))
         if reader is None or accepts is None or accepts(content[:16]) is not True:
             continue
         if kind in SIZES:
-            width, height = SIZES[kind](name, content)
-        else:
-            if kind in CHECKS:
-                CHECKS[kind](name, content)
-            width, height = _size_by_pillow(name, reader, content)
-        if not width or not height:
-            raise damaged(name, f"it states {width} x {height} pixels")
-        return width, height
-    expected = "JPEG, PNG, BMP, WebP or TIFF"
-    raise DataError(f"{name}: not a picture that can be decoded (expected {expected}).")
+            return _stated(name, kind, *SIZES[kind](name, content))
+        if kind == "TIFF":
+            return _stated(name, kind, *tiff_size(name, content))
+        if kind == "JPEG2000":
+            refuse_jpeg2000(name, content)
+        return _stated(name, kind, *_size_by_pillow(name, reader, content))
+    raise no_picture(name, content)
+
+
+def _stated(name: str, kind: str, width: int, height: int) -> tuple[str, int, int]:
+    if not width or not height:
+        raise damaged(name, f"it states {width} x {height} pixels")
+    return kind, width, height
 
 
 def _size_by_pillow(name: str, reader: Any, content: bytes) -> tuple[int, int]:
     try:
-        with reader(BytesIO(content), "") as picture:
+        with quiet(), reader(BytesIO(content), "") as picture:
             width, height = picture.size
     except Image.DecompressionBombError as error:
         raise DataError(f"{name}: {error} At most {MAX_PIXELS:,} are decoded.") from error

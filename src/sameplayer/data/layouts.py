@@ -1,212 +1,214 @@
-"""Layouts whose file names carry the facts: Synergy, Market-1501, SoccerNet, a folder a person."""
+"""Layouts whose file names carry the facts: an entry of LAYOUTS each, and one reader for all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from sameplayer.data.columns import COLUMNS
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import PICTURE_SUFFIXES
-from sameplayer.data.splits import draw_query_gallery
+from sameplayer.data.listing import Files, file_names, folders, is_picture, shown
 from sameplayer.errors import DataError
 
-IGNORED = ("thumbs.db", "__macosx", "@eadir", "$recycle.bin", "system volume information")
-SYNERGY = "reid_training/, reid_test/query|gallery/, reid_challenge/query|gallery/"
-MARKET = "bounding_box_train/, query/, bounding_box_test/"
-SOCCERNET = (
-    "train/<championship>/<season>/<game>/<action>/*.png, valid|test|challenge/query|gallery/"
-)
-FOLDER = "a folder a person, or train/, query/, gallery/ each with a folder a person"
+FACTS = "persons.csv"
+TRAIN, QUERY, GALLERY = ("train", "training"), ("query", "test"), ("gallery", "test")
+BOXES = {"bounding_box_train": TRAIN, "query": QUERY, "bounding_box_test": GALLERY}
+WRONG_SHOWN = 10
+# Groups that are no columns: a picture that the data set leaves out; one that matches no query.
+JUNK, NOBODY = "junk", "nobody"
+WHY_JUNK = "the data set calls such pictures junk"
 
 
-def synergy_root(path: Path) -> Path | None:
-    """Return the folder that holds reid_training and its like: this one or one inside."""
-    if not path.is_dir():
-        return None
-    for root in (path, *folders(path)):
-        if any((root / f"reid_{part}").is_dir() for part in ("training", "test", "challenge")):
-            return root
-    return None
+@dataclass(frozen=True)
+class Layout:
+    """A layout whose file names carry the facts.
+
+    parts      folder -> role and split of its pictures
+    name       pattern of a picture's path within such a folder, without its ending. Named groups
+               are columns; a group ``junk`` leaves the picture out, ``nobody`` is a distractor
+    form       the same in words, for messages
+    scope      where person ids hold: None (everywhere), "game" or "sequence"
+    signs      folders of which one is enough to know the layout; none: a name has to fit
+    hidden     pattern of names in the split challenge
+    inside     whether the folders may lie one folder further down
+    """
+
+    parts: Mapping[str, tuple[str, str]]
+    name: str
+    form: str
+    scope: str | None = None
+    signs: tuple[str, ...] = ("bounding_box_train", "bounding_box_test")
+    hidden: str = ""
+    inside: bool = False
+
+    @property
+    def what(self) -> str:
+        return f"{', '.join(f'{part}/' for part in self.parts)} with {self.form}"
+
+    def facts(self, name: str, split: str = "") -> dict[str, Any] | None:
+        """Return the groups of a picture's path in its part; None where the path does not fit."""
+        return facts_of(self.hidden if split == "challenge" else self.name, name)
 
 
-def read_synergy(path: Path) -> Crops:
-    """Read <person>_<sequence>_<frame>.jpeg and, in the challenge, <id>.jpeg."""
-    root = synergy_root(path)
+LAYOUTS: dict[str, Layout] = {
+    "synergy": Layout(
+        {"reid_training": TRAIN, "reid_test/query": QUERY, "reid_test/gallery": GALLERY,
+         "reid_challenge/query": ("query", "challenge"),
+         "reid_challenge/gallery": ("gallery", "challenge")},
+        r"(?P<person>[0-9]+)_(?P<sequence>[0-9]+)_(?P<frame>[0-9]+)",
+        "<person>_<sequence>_<frame>.jpeg or, in the challenge, <id>.jpeg",
+        signs=("reid_training", "reid_test", "reid_challenge"),
+        hidden="(?P<id>[0-9]+)",
+        inside=True,
+    ),
+    "market1501": Layout(
+        BOXES,
+        r"(?:(?P<junk>-1)|(?P<nobody>0+)|(?P<person>[0-9]+))"
+        r"_c(?P<camera>[0-9]+)s(?P<sequence>[0-9]+)_(?P<frame>[0-9]+)_[0-9]+",
+        "<person>_c<camera>s<sequence>_<frame>_<box>.jpg",
+    ),
+    "dukemtmcreid": Layout(
+        BOXES,
+        r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_f(?P<frame>[0-9]+)",
+        "<person>_c<camera>_f<frame>.jpg",
+    ),
+    "cuhk03np": Layout(
+        BOXES,
+        r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_[0-9]+",
+        "<person>_c<camera>_<number>.png",
+    ),
+    "soccernet": Layout(
+        {"train": TRAIN}
+        | {f"{split}/{role}": (role, split)
+           for split in ("valid", "test", "challenge") for role in ("query", "gallery")},
+        r"(?:(?P<game>[^/]+/[^/]+/[^/]+)/)?(?:.*/)?(?P<id>[0-9]+)-(?P<sequence>[^-/]*)-"
+        r"(?P<person>[^-/]*)-(?P<frame>[0-9]+)-(?P<class>(?:[^-/]*_)?(?P<team>left|right)(?=-)|"
+        r"[^-/]*)-(?:(?P<number>[0-9]+)(?=-)|[^-/]*)-[^-/]*-[^-/]*",
+        "<championship>/<season>/<game>/<action>/"
+        "<box>-<action>-<person>-<frame>-<class>-<id>-<UAI>-<height>x<width>.png",
+        scope="sequence",
+        signs=(),
+        hidden=r"(?:(?P<game>[^/]+/[^/]+/[^/]+)/)?(?:.*/)?(?P<id>[0-9]+)-(?P<sequence>[^-/]*)-"
+        r"[^-/]*",
+    ),
+}  # fmt: skip
+
+
+def has_layout(name: str, path: Path) -> bool:
+    """Tell whether a folder has a layout: of several with its folders, the one most names fit."""
+    layout = LAYOUTS[name]
+    root = root_of(layout, path)
     if root is None:
-        raise DataError(f"{path}: expected {SYNERGY}.")
-    rows: list[dict[str, object]] = []
-    wrong: list[str] = []
-    for split, role in (("training", ""), ("test", "query"), ("test", "gallery")):
-        for file in pictures(root / f"reid_{split}" / role):
-            name = re.fullmatch("([0-9]+)_([0-9]+)_([0-9]+)", file.stem)
-            if not name:
-                wrong.append(_relative(file, root))
-                continue
-            person, sequence, frame = map(int, name.groups())
-            row = {"image": _relative(file, root), "role": role or "train", "split": split}
-            rows.append({**row, "person": str(person), "sequence": str(sequence), "frame": frame})
-    for role in ("query", "gallery"):
-        for file in pictures(root / "reid_challenge" / role):
-            if not re.fullmatch("[0-9]+", file.stem):
-                wrong.append(_relative(file, root))
-                continue
-            number = str(int(file.stem))
-            row = {"image": _relative(file, root), "role": role, "split": "challenge"}
-            rows.append({**row, "id": number})
-    _refuse(wrong, root, "<person>_<sequence>_<frame>.jpeg or, in the challenge, <id>.jpeg")
-    return Crops(_table(rows, ("id",)), root, None, "synergy")
-
-
-def has_market(path: Path) -> bool:
-    return any((path / f"bounding_box_{part}").is_dir() for part in ("train", "test"))
-
-
-def read_market(path: Path) -> Crops:
-    """Read <person>_c<camera>s<sequence>_<frame>_<box>.jpg: person 0 is a distractor, -1 junk."""
-    rows, wrong = [], []
-    parts = (("bounding_box_train", "train"), ("query", "query"), ("bounding_box_test", "gallery"))
-    for folder, role in parts:
-        for file in pictures(path / folder):
-            name = re.match(r"(-1|[0-9]+)_c([0-9]+)s([0-9]+)_([0-9]+)_([0-9]+)\.", file.name)
-            if not name:
-                wrong.append(_relative(file, path))
-                continue
-            person, camera, sequence, frame, _ = map(int, name.groups())
-            if person == -1:
-                continue
-            rows.append(
-                {
-                    "image": _relative(file, path),
-                    "person": str(person) if person else None,
-                    "role": role if person else "distractor",
-                    "camera": str(camera),
-                    "sequence": str(sequence),
-                    "frame": frame,
-                    "split": "training" if role == "train" else "test",
-                }
-            )
-    _refuse(wrong, path, "<person>_c<camera>s<sequence>_<frame>_<box>.jpg")
-    return Crops(_table(rows), path, None, "market1501")
-
-
-def has_soccernet(path: Path) -> bool:
-    parts = ("train", "valid", "test", "challenge")
-    return any(
-        not is_hidden(name, path / part)
-        for part in parts
-        for name in (path / part).glob("**/*-*-*x*.png")
-    )
-
-
-def read_soccernet(path: Path) -> Crops:
-    """Read SoccerNet's names; identities hold within one action."""
-    rows, wrong = [], []
-    for split in ("train", "valid", "test", "challenge"):
-        for role in ("train",) if split == "train" else ("query", "gallery"):
-            top = path / split if split == "train" else path / split / role
-            for file in pictures(top, deep=True):
-                row = _soccernet_row(file.stem.split("-"), hidden=split == "challenge")
-                if row is None:
-                    wrong.append(_relative(file, path))
-                    continue
-                folders = file.relative_to(top).parts[:3]
-                row["game"] = "/".join(folders) if len(folders) > 2 else None
-                row |= {"image": _relative(file, path), "role": role}
-                rows.append(row | {"split": "training" if split == "train" else split})
-    _refuse(wrong, path, "<box>-<action>-<person>-<frame>-<class>-<id>-<UAI>-<height>x<width>.png")
-    return Crops(_table(rows, ("number", "class", "id")), path, "sequence", "soccernet")
-
-
-def _soccernet_row(fields: list[str], *, hidden: bool) -> dict[str, object] | None:
-    """Return the facts of a name, or None for a name that is not SoccerNet's."""
-    if len(fields) != (3 if hidden else 8) or not re.fullmatch("[0-9]+", fields[0]):
-        return None
-    row: dict[str, object] = {"id": str(int(fields[0])), "sequence": fields[1]}
-    if hidden:
-        return row
-    if not re.fullmatch("[0-9]+", fields[3]):
-        return None
-    side = fields[4].rsplit("_", 1)[-1]
-    row |= {"person": fields[2], "frame": int(fields[3]), "class": fields[4]}
-    row["team"] = side if side in ("left", "right") else None
-    row["number"] = fields[5] if re.fullmatch("[0-9]+", fields[5]) else None
-    return row
-
-
-def has_person_folders(path: Path) -> bool:
-    if not path.is_dir():
         return False
-    tops = [path / name for name in ("train", "query", "gallery") if (path / name).is_dir()]
-    return any(
-        next(pictures(folder), None) is not None
-        for top in tops or [path]
-        for folder in folders(top)
+    if not layout.signs:
+        return next(_fitting(layout, root), None) is not None
+    rivals = _rivals(layout)
+    return len(rivals) == 1 or layout is max(
+        rivals, key=lambda one: sum(1 for _ in _fitting(one, root))
     )
 
 
-def read_folder(path: Path) -> Crops:
-    """Read a folder a person; without train/, query/, gallery/ all are query and gallery."""
-    rows = []
-    named = [name for name in ("train", "query", "gallery") if (path / name).is_dir()]
-    for role in named or [""]:
-        top = path / role
-        for folder in folders(top):
-            for file in pictures(folder):
-                row = {"image": _relative(file, path), "person": folder.name}
-                row["split"] = "training" if role == "train" else "test"
-                rows.append(row | {"role": role or "gallery"})
-    crops = Crops(_table(rows), path, None, "folder")
-    return crops if named or not rows else draw_query_gallery(crops)
+def read_layout(name: str, path: Path) -> Crops:
+    """Read a folder that has the layout; names that do not fit are left out, or are too many."""
+    layout = LAYOUTS[name]
+    root = root_of(layout, path) or path
+    files, rows, wrong = Files(path), [], []
+    prefix = "" if root == path else f"{root.name}/"
+    for part, (role, split) in layout.parts.items():
+        top = f"{prefix}{part}/"
+        for file in files.pictures(top[:-1]):
+            facts = layout.facts(file.removeprefix(top), split)
+            if facts is None:
+                wrong.append(file)
+                continue
+            row = row_of(file.removeprefix(prefix), role, facts, root)
+            if row is None:
+                files.leave(file, WHY_JUNK)
+            else:
+                rows.append(row | {"split": split})
+    refuse(wrong, len(rows), path, " or ".join(one.form for one in _rivals(layout)))
+    for file in wrong:
+        files.leave(file, f"names are {layout.form}")
+    read = [prefix + str(row["image"]) for row in rows]
+    notes = files.notes([*read, prefix + FACTS], [prefix + part for part in layout.parts])
+    return Crops(table_of(rows, layout.name + layout.hidden), root, layout.scope, name, notes)
 
 
-def pictures(folder: Path, *, deep: bool = False) -> Iterator[Path]:
-    """Yield the picture files of a folder (``deep``: and of those in it) in the order of names.
-
-    Hidden files, and those in hidden folders, are left out, see ``is_hidden``.
-    """
-    if folder.is_dir():
-        for file in sorted(folder.rglob("*") if deep else folder.iterdir()):
-            if file.suffix.lower() in PICTURE_SUFFIXES and not is_hidden(file, folder):
-                yield file
-
-
-def folders(path: Path) -> list[Path]:
-    """Return the folders in a folder, by name; hidden ones are nobody's, see ``is_hidden``."""
-    return sorted(one for one in path.iterdir() if one.is_dir() and not is_hidden(one, path))
+def facts_of(pattern: str, path: str) -> dict[str, Any] | None:
+    """Return the named groups of a picture's path, numbers without zeros before them, or None."""
+    found = re.fullmatch(rf"(?:{pattern})\.[^/]+", path)
+    if found is None:
+        return None
+    facts: dict[str, Any] = found.groupdict()
+    for name in {"person", "camera", "sequence", "id"} & set(facts):
+        if facts[name] is not None and re.fullmatch("[0-9]+", facts[name]):
+            facts[name] = str(int(facts[name]))
+    if facts.get("frame") is not None:
+        facts["frame"] = int(facts["frame"])
+    return facts
 
 
-def is_hidden(path: Path, top: Path) -> bool:
-    """Tell whether a file or folder, or one between it and ``top``, is a program's and no data.
+def row_of(image: str, role: str, facts: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
+    """Return a row of the crop table; None for a picture that the data set calls junk."""
+    if facts.get(JUNK):
+        return None
+    row = {name: fact for name, fact in facts.items() if name not in (JUNK, NOBODY)}
+    row |= {"image": valid_name(image, root), "role": role}
+    return row | {"person": None, "role": "distractor"} if facts.get(NOBODY) else row
 
-    Jupyter (.ipynb_checkpoints), Git, macOS (._1.jpg), Windows and network drives leave copies and
-    small pictures beside the real ones.
-    """
-    parts = path.relative_to(top).parts
-    return any(part.startswith(".") or part.lower() in IGNORED for part in parts)
 
-
-def _relative(file: Path, root: Path) -> str:
-    name = file.relative_to(root).as_posix()
+def valid_name(name: str, root: Path) -> str:
+    """Return a name that a table can hold; DataError for bytes that are no UTF-8."""
     if not name.isascii() and name.encode(errors="replace").decode() != name:
-        raise DataError(f"{str(file)!a}: a name that is not UTF-8; rename the file or folder.")
+        raise DataError(
+            f"{str(root / name)!a}: a name that is not UTF-8; rename the file or folder."
+        )
     return name
 
 
-def _refuse(wrong: list[str], root: Path, pattern: str) -> None:
-    if wrong:
-        shown = ", ".join(wrong[:10]) + (f" and {len(wrong) - 10} more" if len(wrong) > 10 else "")
+def refuse(wrong: list[str], right: int, path: Path, form: str) -> None:
+    """Raise DataError where half of the names, or more, are not of the form."""
+    if wrong and len(wrong) >= right:
+        more = f" and {len(wrong) - WRONG_SHOWN} more" if len(wrong) > WRONG_SHOWN else ""
+        names = ", ".join(map(shown, wrong[:WRONG_SHOWN])) + more
         raise DataError(
-            f"{root}: {len(wrong)} names do not parse: {shown}. Expected {pattern}; rename the "
+            f"{path}: {len(wrong)} names do not parse: {names}. Expected {form}; rename the "
             "files or move them away."
         )
 
 
-def _table(rows: Sequence[dict[str, Any]], extra: tuple[str, ...] = ()) -> pd.DataFrame:
+def table_of(rows: list[dict[str, Any]], pattern: str = "") -> pd.DataFrame:
+    """Return rows as a table, which has a column for each group of a pattern."""
     table = pd.DataFrame(rows, columns=None if rows else ["image"])
-    for name in extra:
-        table[name] = table[name].astype("string") if name in table else pd.NA
+    for name in re.findall(r"\(\?P<(\w+)>", pattern):
+        if name not in (*COLUMNS, JUNK, NOBODY):
+            table[name] = table[name].astype("string") if name in table else pd.NA
     return table
+
+
+def root_of(layout: Layout, path: Path) -> Path | None:
+    """Return the folder that holds the layout's folders: this one or, for some, one inside."""
+    if not path.is_dir():
+        return None
+    signs = layout.signs or tuple(layout.parts)
+    for root in (path, *folders(path)) if layout.inside else (path,):
+        if any((root / sign).is_dir() for sign in signs):
+            return root
+    return None
+
+
+def _rivals(layout: Layout) -> list[Layout]:
+    return [one for one in LAYOUTS.values() if one.signs == layout.signs]
+
+
+def _fitting(layout: Layout, root: Path) -> Iterator[str]:
+    """Yield the pictures whose names fit."""
+    for part, (_, split) in layout.parts.items():
+        if (root / part).is_dir():
+            names = file_names(root / part, deep=not layout.signs)
+            yield from (one for one in names if is_picture(one) and layout.facts(one, split))

@@ -1,143 +1,139 @@
-"""The MOT layout: boxes in a text file, beside a folder of frames or a video."""
+"""Boxes beside the frames of a sequence, or beside a video: crops are cut when they are read."""
 
 from __future__ import annotations
 
-import configparser
-import math
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from sameplayer.data.annotations.people import of_view, people
+from sameplayer.data.annotations.read import read_annotations
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import PICTURE_SUFFIXES
-from sameplayer.data.layouts import folders, is_hidden
+from sameplayer.data.reading import read_shared
+from sameplayer.data.roles import SPLITS
+from sameplayer.data.sequences import Sequence, sequences
 from sameplayer.data.splits import draw_query_gallery
-from sameplayer.data.video import VIDEO_SUFFIXES
-from sameplayer.errors import DataError
+from sameplayer.data.video import open_video
+from sameplayer.errors import SameplayerError
 
 MOT = (
-    "gt/gt.txt, a tracker's .txt or det/det.txt beside img1/ or a video, or a folder of such "
-    "folders"
+    "boxes (gt/gt.txt, det/det.txt, or a file of annotations or of a tracker) beside img1/ or a "
+    "video, or a folder of such folders"
 )
 
 
 def has_mot(path: Path) -> bool:
-    return path.is_dir() and bool(_sequences(path))
+    return path.is_dir() and any(one.boxes is not None for one in sequences(path))
 
 
 def read_mot(path: Path) -> Crops:
     """Read the boxes of a sequence or a folder of sequences; crops are cut when they are read.
 
-    A track is a person within its sequence; a negative track number is nobody's. Boxes in a video
-    are ordered by frame, so that reading them decodes each frame once.
+    A track is a person within its sequence; a box without one is nobody's. Sequences in a folder
+    train are for training, others are query and gallery. Boxes in a video are ordered by frame, so
+    that reading them decodes each frame once. The notes say what was left out.
     """
-    rows: list[dict[str, object]] = []
-    for folder, text in _sequences(path):
-        frames = _frames(folder)
-        prefix = "" if folder == path else f"{folder.name}/"
-        boxes = [row[:4] for row in mot_rows(text)]
-        if frames is None:
-            continue
-        if "#" in frames(1):
-            boxes.sort(key=lambda box: (box[1], box[0]))
-        for line, frame, track, box in boxes:
-            row: dict[str, object] = {"image": prefix + frames(frame), "frame": frame}
-            row |= {"person": None if track < 0 else str(track), "sequence": folder.name}
-            rows.append(row | dict(zip(BOX, box, strict=True)) | {"split": "test", "line": line})
-    crops = Crops(pd.DataFrame(rows, columns=None if rows else ["image"]), path, "sequence", "mot")
-    return draw_query_gallery(crops) if rows else crops
+    found = list(sequences(path))
+    twice = {name for name, count in Counter(one.name for one in found).items() if count > 1}
+    tables, notes = [], []
+    for one in found:
+        if one.boxes is not None:
+            within = one.folder.relative_to(path)
+            whole = within / one.name if one.video else within
+            name = whole.as_posix() if one.name in twice else one.name
+            table, said = _rows(one, one.boxes, within)
+            tables.append(table.assign(sequence=name))
+            notes += [(name, note) for note in said]
+    lacking = [one.name for one in found if one.boxes is None]
+    told = _told(notes)
+    if lacking:
+        told.append(
+            f"{len(lacking)} sequences hold no boxes and are left out, such as {lacking[0]}."
+        )
+    tables = [table for table in tables if len(table)]
+    rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["image"])
+    crops = Crops(rows, path, "sequence", "mot", tuple(told))
+    return _with_roles(crops) if len(rows) else crops
 
 
-def _sequences(path: Path) -> list[tuple[Path, Path]]:
-    """Return (sequence folder, file of boxes) of a sequence or a folder of sequences."""
-    sequences = []
-    for folder in (path, *folders(path)):
-        loose = [one for one in sorted(folder.glob("*.txt")) if not is_hidden(one, folder)]
-        texts = [folder / "gt" / "gt.txt", *loose]
-        texts.append(folder / "det" / "det.txt")
-        if _frames(folder) is not None:
-            sequences += [(folder, text) for text in texts if text.is_file()][:1]
-    return sequences
+def _rows(one: Sequence, path: Path, within: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the crops of a sequence, and notes.
 
-
-def _frames(folder: Path) -> Callable[[int], str] | None:
-    """Return how a frame number becomes an image path within the folder."""
-    names, suffix = _sequence_facts(folder / "seqinfo.ini")
-    if (folder / names).is_dir():
-        numbered = _numbered(folder / names, suffix)
-        return lambda number: f"{names}/{numbered.get(number, f'{number:06d}{suffix}')}"
-    files = [one for one in sorted(folder.iterdir()) if not is_hidden(one, folder)]
-    videos = [one for one in files if one.suffix.lower() in VIDEO_SUFFIXES]
-    return (lambda number: f"{videos[0].name}#{number}") if videos else None
-
-
-def _numbered(folder: Path, suffix: str) -> dict[int, str]:
-    """Return the picture of each frame number: 000012.jpg, 00000012.jpg and 12.png are frame 12.
-
-    Of several pictures of one number, the one with the ``suffix`` is taken.
+    path      of its boxes
+    within    where its folder is in the root
     """
-    found: dict[int, str] = {}
-    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix == suffix, path.name)):
-        known = path.suffix == suffix or path.suffix.lower() in PICTURE_SUFFIXES
-        if known and path.stem.isascii() and path.stem.isdigit():
-            found[int(path.stem)] = path.name
-    return found
+    named = one.frames()
+    frames: int | Collection[int] | None = named or None
+    first = one.folder / (named[min(named)] if named else f"{one.video}#1")
+    if one.video:
+        frames = _length(one.folder / one.video)
+    found = people(
+        of_view(read_annotations(path), one.name, path),
+        path,
+        frames=frames,
+        size=_size(first),
+    )
+    boxes = found.table.sort_values("frame", kind="stable") if one.video else found.table
+    prefix = "" if within == Path() else f"{within.as_posix()}/"
+    images = {
+        number: prefix + (named.get(number) or one.missing(number))
+        for number in boxes["frame"].unique().tolist()
+    }
+    table = pd.DataFrame({"image": boxes["frame"].map(images), "frame": boxes["frame"]})
+    track = boxes["track"].astype("string")
+    table["person"] = track.mask(boxes["track"] < 0)
+    table[list(BOX)] = boxes[list(BOX)]
+    table["split"] = next((word for word in within.parts[:-1] if word in SPLITS), "test")
+    for name, values in (
+        ("team", boxes["team"]),
+        ("number", boxes["number"]),
+        ("class", boxes["role"].where(boxes["role"].notna(), boxes["label"])),
+        ("camera", boxes["camera"]),
+    ):
+        if values.notna().any():
+            table[name] = values.astype("string")
+    unused = [f"{name} is not used: boxes are those of {path.name}." for name in one.unused]
+    return table.assign(row=boxes["row"]), [*found.notes, *unused]
 
 
-def _sequence_facts(file: Path) -> tuple[str, str]:
-    """Return imDir and imExt of a seqinfo.ini, or img1 and .jpg where there is none."""
-    facts = configparser.ConfigParser(interpolation=None)
-    if not file.is_file():
-        return "img1", ".jpg"
+def _length(video: Path) -> int | None:
     try:
-        facts.read_string(file.read_text(encoding="utf-8-sig"))
-        names = facts.get("Sequence", "imDir", fallback="img1")
-        suffix = facts.get("Sequence", "imExt", fallback=".jpg")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"{file}: cannot be read ({reason}); expected [Sequence] with imDir and imExt, or no "
-            "such file."
-        ) from error
-    if not names or Path(names).is_absolute() or not names.isprintable():
-        raise DataError(f"{file}: imDir is {names!r}; expected the name of the folder of frames.")
-    if not suffix.startswith(".") or not suffix.isprintable():
-        raise DataError(f"{file}: imExt is {suffix!r}; expected an ending such as .jpg.")
-    return names, suffix
+        return len(open_video(video))
+    except SameplayerError:  # told where its frames are read
+        return None
 
 
-def mot_rows(text: Path) -> Iterator[tuple[int, int, int, list[float], float | None]]:
-    """Yield (line, frame, track, box, seventh cell) of a file; ignored ground truth is left out.
-
-    Raises DataError with the line that is no box.
-    """
+def _size(frame: Path) -> tuple[int, int] | None:
+    """Return width and height of a frame, None where it cannot be read."""
     try:
-        lines = text.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{text}: not a text in UTF-8 ({error}); export it again.") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            # What stands behind the seventh cell is read by nobody and may be empty.
-            values = [float(cell) for cell in line.rstrip(", \t").split(",")[:7]]
-            fits = len(values) >= 6 and all(map(math.isfinite, values))
-            fits = fits and values[0].is_integer() and values[1].is_integer() and values[0] >= 0
-        except ValueError:
-            fits = False
-        if not fits:
-            raise DataError(
-                f"{text}, line {number}: expected frame,track,left,top,width,height as numbers, "
-                f"frame and track whole ones; found {line[:60]!r}."
-            )
-        ignored = text.name == "gt.txt" and len(values) > 6 and values[6] == 0
-        if not ignored:
-            yield (
-                number,
-                int(values[0]),
-                int(values[1]),
-                values[2:6],
-                dict(enumerate(values)).get(6),
-            )
+        picture = read_shared(frame)
+    except SameplayerError:
+        return None
+    return picture.shape[1], picture.shape[0]
+
+
+def _told(notes: list[tuple[str, str]]) -> list[str]:
+    """Return one note for all sequences of which the same is to be said but for the numbers."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for name, note in notes:
+        alike.setdefault(re.sub("[0-9.]+", "0", note), []).append((name, note))
+    return [
+        f"{same[0][0]}: {same[0][1]}"
+        + (f" So in {len(same) - 1} more sequences." if same[1:] else "")
+        for same in alike.values()
+    ]
+
+
+def _with_roles(crops: Crops) -> Crops:
+    """Give the rows of a split for training the role train; the others are query and gallery."""
+    words = crops.table["split"].map(SPLITS)
+    table = crops.table.assign(split=[split for _, split in words])
+    table["role"] = [role if role == "train" else "gallery" for role, _ in words]
+    learnt = table["role"] == "train"
+    drawn = draw_query_gallery(replace(crops, table=table[~learnt]))
+    return replace(crops, table=pd.concat([drawn.table, table[learnt]], ignore_index=True))

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from sameplayer.data.images import Picture
+from sameplayer.data.pixels import rgb_of
 from sameplayer.data.reading import read_crop
 from sameplayer.errors import ConfigError, SettingError
 
@@ -34,7 +35,10 @@ def as_picture(shown: Shown, order: str = "rgb") -> Picture:
     if isinstance(shown, (str, Path)):
         return read_crop(Path(shown))
     if isinstance(shown, Image.Image):
-        return np.array(shown.convert("RGB"))
+        try:
+            return rgb_of(shown)
+        except ValueError as error:
+            raise ConfigError(f"A PIL picture of mode {shown.mode}: {error}.") from error
     picture = _of_tensor(shown) if _is_tensor(shown) else shown
     if not isinstance(picture, np.ndarray):
         raise ConfigError(f"A picture must be {TAKEN}; found {type(shown).__name__}.")

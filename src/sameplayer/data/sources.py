@@ -16,11 +16,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from sameplayer.data import layouts, mot
-from sameplayer.data.columns import BOX, SCOPES, one_form
-from sameplayer.data.crops import Crops, read_crops, read_csv
+from sameplayer.data import mot, msmt17, person_folders
+from sameplayer.data.columns import BOX, SCOPES, one_form, without_points
+from sameplayer.data.crop_files import USUAL, is_crop_table
+from sameplayer.data.crops import Crops, read_crops
+from sameplayer.data.images import PICTURE_SUFFIXES
+from sameplayer.data.layouts import FACTS, LAYOUTS, has_layout, read_layout
+from sameplayer.data.listing import file_names, folders, is_picture, shown
+from sameplayer.data.matched import unmatched
+from sameplayer.data.tables import read_table
 from sameplayer.errors import (
     ConfigError,
     DataError,
@@ -29,6 +37,8 @@ from sameplayer.errors import (
     did_you_mean,
     refuse_other_types,
 )
+
+TRIED = 100  # folders or files that are looked at to say why a folder has no layout
 
 log = logging.getLogger(__name__)
 
@@ -103,25 +113,52 @@ def _read(path: Path, source: str | None) -> Crops:
 
 
 def _recognised(path: Path) -> str:
+    name = _layout(path)
+    if name is not None:
+        return name
+    looked = "\n".join(f"  {name:<12} {layout.what}" for name, layout in SOURCES.items())
+    raise DataError(f"{path}: no known layout.{_hint(path)} Looked for:\n{looked}")
+
+
+def _layout(path: Path) -> str | None:
     for name in sorted(SOURCES, key=lambda name: name in _BUILT_IN):
         if SOURCES[name].recognise(path):
             return name
-    looked = "\n".join(f"  {name:<11} {layout.what}" for name, layout in SOURCES.items())
-    raise DataError(f"{path}: no known layout. Looked for:\n{looked}")
+    return None
+
+
+def _hint(path: Path) -> str:
+    """Say what a folder without a layout may lack."""
+    if path.is_file():
+        return ""
+    for folder in folders(path)[:TRIED]:
+        name = _layout(folder)
+        if name is not None:
+            return f" The folder {shown(folder.name)} in it has one, {name}: name that folder."
+    names = list(islice(file_names(path), TRIED))
+    if names and not any(map(is_picture, names)):
+        kinds = ", ".join(PICTURE_SUFFIXES)
+        return (
+            f" None of its files is a picture, such as {shown(names[0])}; pictures end in {kinds}."
+        )
+    loose = [name for name in names if is_picture(name) and "/" not in name]
+    return f" Pictures lie in no person's folder, such as {shown(loose[0])}." if loose else ""
 
 
 def _with_facts(crops: Crops) -> Crops:
     """Add what persons.csv in the root says of the persons that it names."""
-    path = crops.root / "persons.csv"
+    path = crops.root / FACTS
     if not path.is_file():
         return crops
-    facts = read_csv(path, all_text=True)
+    read = read_table(path, {"person": USUAL["person"]}, what="table of persons")
+    facts, notes = read.table, [f"persons.csv: {note}" for note in read.notes]
     known = {"image", "role", "split", "frame", *BOX} & set(facts.columns)
     if "person" not in facts.columns or known:
-        wrong = f"found {', '.join(sorted(known))}" if known else "found none"
+        wrong = f"found {', '.join(sorted(known or facts.columns))}"
         raise DataError(f"{path}: expected a column 'person' and facts of persons only; {wrong}.")
-    facts["person"] = one_form(facts["person"])
-    twice = facts["person"][facts["person"].duplicated()]
+    person, more = without_points(one_form(facts["person"]))
+    facts["person"] = person
+    twice = facts["person"][facts["person"].duplicated() & facts["person"].notna()]
     if len(twice):
         raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")
     table = crops.table
@@ -129,23 +166,27 @@ def _with_facts(crops: Crops) -> Crops:
     for name in by_person.columns:
         told = table["person"].map(by_person[name]).astype("string")
         table[name] = told.fillna(table[name].astype("string")) if name in table else told
-    return replace(crops, table=table)
+    shown = table["person"].dropna().unique().tolist()
+    notes += [*more, unmatched(shown, by_person.index, "the pictures", "persons.csv")]
+    if table["person"].notna().all():  # else the others may be in pictures whose person is hidden
+        notes.append(unmatched(by_person.index, shown, "persons.csv", "the pictures"))
+    return replace(crops, table=table, notes=(*crops.notes, *filter(None, notes)))
 
 
 SOURCES: dict[str, Source] = {
     "table": Source(
-        "a .csv or .parquet file with a column 'image'",
-        lambda path: path.is_file() and path.suffix in (".csv", ".parquet"),
+        "a .csv, .tsv, .xlsx or .parquet file with a column 'image'",
+        lambda path: path.is_file() and is_crop_table(path),
         read_crops,
     ),
-    "synergy": Source(
-        layouts.SYNERGY,
-        lambda path: layouts.synergy_root(path) is not None,
-        layouts.read_synergy,
-    ),
-    "market1501": Source(layouts.MARKET, layouts.has_market, layouts.read_market),
-    "soccernet": Source(layouts.SOCCERNET, layouts.has_soccernet, layouts.read_soccernet),
+    **{
+        name: Source(layout.what, partial(has_layout, name), partial(read_layout, name))
+        for name, layout in LAYOUTS.items()
+    },
+    "msmt17": Source(msmt17.MSMT17, msmt17.has_msmt17, msmt17.read_msmt17),
     "mot": Source(mot.MOT, mot.has_mot, mot.read_mot),
-    "folder": Source(layouts.FOLDER, layouts.has_person_folders, layouts.read_folder),
+    "folder": Source(
+        person_folders.FOLDER, person_folders.has_person_folders, person_folders.read_folder
+    ),
 }
 _BUILT_IN = frozenset(SOURCES)

@@ -19,7 +19,8 @@ import numpy as np
 
 from sameplayer.data.images import Picture, refuse_pixels
 from sameplayer.data.latest import Latest, file_version
-from sameplayer.data.video_index import decoded, decoder_errors, open_source, read_index, seek
+from sameplayer.data.video_index import decoded, decoder_errors, read_index, seek
+from sameplayer.data.video_stream import as_shown, open_source
 from sameplayer.errors import DataError, SettingError
 
 VIDEO_SUFFIXES = (
@@ -239,10 +240,9 @@ class Video:
         """Return a decoded frame as it is shown, or None where it cannot be turned to RGB."""
         refuse_pixels(str(self.path), frame.width, frame.height)
         try:
-            pixels: Picture = frame.to_ndarray(format="rgb24")
+            return as_shown(frame)
         except (decoder_errors(), ValueError):
             return None
-        return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 
 _VIDEOS: Latest[Video] = Latest(4)

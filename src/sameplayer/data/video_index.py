@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.data.images import refuse_pixels
+from sameplayer.data.video_stream import open_source, video_stream
 from sameplayer.errors import DataError, import_extra
 
 FASTEST = 300  # frames a second that a camera takes
@@ -33,7 +33,7 @@ class Index:
 def read_index(path: Path) -> Index:
     """Take the stamps of the packets, or of all decoded frames where the two do not agree."""
     with open_source(path) as source:
-        stream = source.streams.video[0]
+        stream = video_stream(source)
         unit, rate = float(stream.time_base), _rate(stream)
         stamps, keys = _packet_stamps(source)
     with open_source(path) as source:
@@ -80,32 +80,10 @@ def _packet_stamps(source: Any) -> tuple[np.ndarray | None, np.ndarray]:
     return (known[order] if good else None), np.array(keys, np.int64)
 
 
-def open_source(path: Path) -> Any:
-    """Open a video with PyAV; the result closes itself when it is forgotten."""
-    av = _av()
-    try:
-        # A video must not name other files or addresses to read: it may come from anywhere.
-        source = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"{path}: not a video that can be decoded ({reason}). An .mp4 whose end is missing "
-            "cannot be opened; copy it again."
-        ) from error
-    streams = source.streams.video
-    if not streams:
-        raise DataError(f"{path}: holds no video stream; expected a video.")
-    context = streams[0].codec_context
-    if context is None:
-        raise DataError(f"{path}: its video cannot be decoded here; convert it to H.264.")
-    refuse_pixels(str(path), context.width, context.height)
-    return source
-
-
 def seek(source: Any, stamp: int) -> bool:
     """Go to the last key frame before a stamp, or where the container takes it to be."""
     try:
-        source.seek(stamp, stream=source.streams.video[0])
+        source.seek(stamp, stream=video_stream(source))
     except (decoder_errors(), OSError, ValueError):
         return False
     return True
@@ -126,14 +104,10 @@ def _packets(source: Any) -> Iterator[Any]:
     """Yield packets to the end, or to where the file is broken off."""
     errors = decoder_errors()  # now, since this may be closed when Python shuts down
     try:
-        yield from source.demux(source.streams.video[0])
+        yield from source.demux(video_stream(source))
     except errors:
         return
 
 
 def decoder_errors() -> Any:
-    return _av().FFmpegError
-
-
-def _av() -> Any:
-    return import_extra("av", "video", "Reading video")
+    return import_extra("av", "video", "Reading video").FFmpegError

@@ -231,23 +231,38 @@ def own_input(architecture: str) -> tuple[int, int]:
     return int(config.input_size[1]), int(config.input_size[2])
 
 
-def check_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:
-    """Raise WeightsError, which says what does not fit, unless names and shapes are a model's."""
+def check_weights(
+    model: nn.Module, weights: dict[str, Tensor], where: Path, stem: str = ""
+) -> None:
+    """Raise WeightsError, which says what does not fit, unless names and shapes are a model's.
+
+    stem    what stood before the names in the file
+    """
     own = model.state_dict()
-    missing = sorted(set(own) - set(weights))
-    extra = sorted(set(weights) - set(own))
+    missing = [k for k in own if k not in weights]
+    extra = [k for k in weights if k not in own]
     shapes = [
         f"{k} {tuple(weights[k].shape)} instead of {tuple(own[k].shape)}"
-        for k in sorted(set(own) & set(weights))
-        if own[k].shape != weights[k].shape
+        for k in own
+        if k in weights and own[k].shape != weights[k].shape
     ]
-    if missing or extra or shapes:
-        parts = [("missing", missing), ("unexpected", extra), ("of another shape", shapes)]
-        found = "; ".join(f"{len(v)} {k}, such as {v[0]}" for k, v in parts if v)
-        raise WeightsError(
-            f"{where}: a checkpoint of another architecture: {found}. Name the architecture that "
-            "it was trained with."
-        )
+    kinds = [
+        f"{k} {weights[k].dtype}"
+        for k in own
+        if k in weights and own[k].is_floating_point() and not weights[k].is_floating_point()
+    ]
+    if not (missing or extra or shapes or kinds):
+        return
+    parts = [("missing in the file", missing), ("not in the network", extra)]
+    parts += [("of another shape", shapes), ("of another type", kinds)]
+    found = "; ".join(f"{len(v)} {k}, such as {', '.join(v[:3])}" for k, v in parts if v)
+    behind = f" The names were read behind {stem!r}." if stem else ""
+    if extra or shapes or kinds or len(missing) == len(own):
+        what, how = "a checkpoint of another architecture", "Name the one that it was trained with."
+    else:
+        what = "an incomplete checkpoint, or one of another architecture"
+        how = "Save the whole state_dict(), or name the architecture that it was trained with."
+    raise WeightsError(f"{where}: {what}: of {len(own)} weights {found}.{behind} {how}")
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], where: Path) -> None:

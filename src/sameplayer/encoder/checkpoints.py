@@ -22,9 +22,10 @@ from torch import Tensor
 from sameplayer.encoder.build import EncoderSpec, spec_of
 from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.layouts import recognised
 from sameplayer.encoder.presets import CLIP_MEAN, CLIP_STD, find_preset_or_timm
 from sameplayer.encoder.state_files import fill_model, read_state
-from sameplayer.errors import ConfigError, WeightsError
+from sameplayer.errors import ConfigError, SettingError, WeightsError
 
 MOST_LAYERS = 1000
 MOST_PATCHES = 65_536
@@ -32,19 +33,31 @@ MOST_PATCHES = 65_536
 log = logging.getLogger(__name__)
 
 
-def load_published(path: str | Path, architecture: str, *, device: str = "auto") -> Encoder:
+def load_published(
+    path: str | Path,
+    architecture: str,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    device: str = "auto",
+) -> Encoder:
     """Load a checkpoint of the published layouts.
 
-    path            .pth (read with ``weights_only``: code in it is refused) or .safetensors
-    architecture    preset name, timm name, or the path of an OpenCLIP model configuration (json)
+    path            a file of ``torch.save`` or safetensors, whatever its ending, or a folder as the
+                    hub's clients keep it. Nothing in a pickle is run
+    architecture    preset name, timm name, a name of ``OSNETS``, or the path of an OpenCLIP model
+                    configuration (json)
+    height, width   of the input in pixels, where they are not the architecture's own
 
-    Features are raw; with ``visual.proj`` in the file they are the projected ones.
-    Raises WeightsError for other layouts, other architectures, and pickles with code; MissingFile;
-    SettingError for a device that is not there.
+    Features are raw; with ``visual.proj`` in the file they are the projected ones. What is left out
+    or resized is logged as a warning.
+
+    Raises WeightsError for other layouts, other architectures, and files without plain weights;
+    MissingFile; SettingError for a device that is not there and for a side out of range.
     """
     where, path = pick_device(device), Path(path)
     weights = read_state(path)
-    spec = _published_spec(architecture)
+    spec = _published_spec(architecture, height, width)
     if "visual.proj" in weights and weights["visual.proj"].ndim == 2:
         spec = _projected(spec, weights["visual.proj"])
     if "visual.class_embedding" in weights and spec.activation != "quickgelu":
@@ -59,8 +72,18 @@ def load_published(path: str | Path, architecture: str, *, device: str = "auto")
     return Encoder(model, spec, log_scale).to(where)
 
 
-def _published_spec(architecture: str) -> EncoderSpec:
+def recognise(path: str | Path) -> str | None:
+    """Return the usual architecture that a checkpoint's weights fill whole, or None.
+
+    Raises WeightsError and MissingFile as ``load_published``.
+    """
+    return recognised(read_state(Path(path)))
+
+
+def _published_spec(architecture: str, height: int | None, width: int | None) -> EncoderSpec:
     if architecture.endswith(".json"):
+        if height is not None or width is not None:
+            raise SettingError("height", height or width, "none beside a configuration's")
         return _openclip_spec(Path(architecture))
     try:
         preset = find_preset_or_timm(architecture)
@@ -69,7 +92,8 @@ def _published_spec(architecture: str) -> EncoderSpec:
             f"Architecture {architecture!r} is neither a preset, nor a timm name, nor the path of "
             f"an OpenCLIP configuration (.json): {error}"
         ) from error
-    return spec_of(preset.architecture, preset.height, preset.width)
+    sides = (preset.height if height is None else height, preset.width if width is None else width)
+    return spec_of(preset.architecture, *sides)
 
 
 def _openclip_spec(path: Path) -> EncoderSpec:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from sameplayer.encoder import person
+from sameplayer.encoder import osnet, person
 from sameplayer.encoder.colour import COLOURS, HEIGHT, WIDTH, bins_of, columns_of, offsets
-from sameplayer.encoder.presets import COLOUR, PERSON, PERSON_LARGE, SMALL
+from sameplayer.encoder.presets import COLOUR, OSNETS, PERSON, PERSON_LARGE, SMALL
 from sameplayer.encoder.small import SmallEncoder
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ def _person(name: str) -> OwnNetwork:
     return OwnNetwork(make, person.HEIGHT, person.WIDTH, IMAGENET, "stretch")
 
 
+def _osnet(name: str) -> OwnNetwork:
+    return OwnNetwork(
+        lambda spec: osnet.OsNet(name), osnet.HEIGHT, osnet.WIDTH, IMAGENET, "stretch"
+    )
+
+
 OWN: dict[str, OwnNetwork] = {
     SMALL: OwnNetwork(lambda spec: SmallEncoder(), 128, 64, HALVES, "letterbox"),
     PERSON: _person(PERSON),
@@ -76,4 +82,5 @@ OWN: dict[str, OwnNetwork] = {
     COLOUR: OwnNetwork(
         lambda spec: ColourNetwork(spec.colour_region), HEIGHT, WIDTH, PLAIN, "stretch"
     ),
+    **{name: _osnet(name) for name in OSNETS},
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sameplayer.encoder.presets import COLOUR, SMALL, Preset
+from sameplayer.encoder.presets import COLOUR, OSNETS, SMALL, Preset
 from sameplayer.errors import MissingFile
 
 WEIGHTS_FOLDER = "SAMEPLAYER_WEIGHTS"
@@ -30,7 +30,7 @@ def local_weights(architecture: str) -> Path | None:
     folder = os.environ.get(WEIGHTS_FOLDER)
     if not folder:
         return None
-    for suffix in (".safetensors", ".pth", ".pt", ".bin"):
+    for suffix in (".safetensors", ".pth", ".pt", ".bin", ".pth.tar", ".ckpt"):
         path = Path(folder) / f"{architecture}{suffix}"
         if path.is_file():
             return path
@@ -38,13 +38,15 @@ def local_weights(architecture: str) -> Path | None:
 
 
 def weights_place(preset: Preset) -> str:
-    """Say where a preset's weights are: none needed, package, folder, cache, to fetch, missing."""
+    """Say where a preset's weights are: none needed, package, folder, cache, to fetch...."""
     if preset.architecture in (SMALL, COLOUR):
         return "none needed"
     if preset.shipped:
         return "package" if (SHIPPED / preset.shipped).is_file() else "missing"
     if local_weights(preset.architecture) is not None:
         return "folder"
+    if preset.architecture in OSNETS:
+        return "to bring"
     from huggingface_hub.constants import HF_HUB_CACHE  # here: the other answers need no hub
 
     kept = Path(HF_HUB_CACHE) / f"models--timm--{preset.architecture}" / "snapshots"

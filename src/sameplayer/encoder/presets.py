@@ -19,6 +19,8 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 SMALL = "sameplayer_small"
 PERSON, PERSON_LARGE = "sameplayer_person", "sameplayer_person_large"
 COLOUR = "sameplayer_colour"
+OSNETS = ("osnet_x1_0", "osnet_x0_75", "osnet_x0_5", "osnet_x0_25", "osnet_ibn_x1_0",
+          "osnet_ain_x1_0", "osnet_ain_x0_75", "osnet_ain_x0_5", "osnet_ain_x0_25")  # fmt: skip
 DEFAULT = "person"
 
 
@@ -144,12 +146,14 @@ def find_preset_or_timm(name: str) -> Preset:
         return PRESETS[name]
     if name == SMALL:
         return PRESETS["small"]
+    if name in OSNETS:
+        return Preset(name, 256, 128, licence="", about="OSNet; bring its weights")
     import timm  # here, since reading the presets alone must not wait for it
 
     base, _, tag = name.partition(".")
     models = timm.list_models()  # without the old names that timm still maps to new ones
     if base not in models:
-        hint = did_you_mean(name, [*PRESETS, *models])
+        hint = did_you_mean(name, [*PRESETS, *OSNETS, *models])
         raise ConfigError(
             f"Preset {name!r} is unknown, and no timm model either.{hint} "
             f"Presets: {', '.join(PRESETS)}."

@@ -19,13 +19,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sameplayer.encoder.build import Build, EncoderSpec, build_model, load_weights
-from sameplayer.encoder.state_files import read_log_scale
+from sameplayer.encoder.places import WEIGHTS_FOLDER
+from sameplayer.encoder.state_files import checkpoint_in, read_log_scale
 from sameplayer.errors import WeightsError
 from sameplayer.files import whole_file, write_text
 
 WEIGHTS_FILE = "model.safetensors"
 LOG_SCALE = "logit_scale"
-OTHERS = (".pth", ".pt", ".bin", ".ckpt")  # endings of checkpoints that are not ours
 USUAL = {"fit": "letterbox", "colour_region": "box"}  # not hashed, as before there were others
 
 
@@ -130,23 +130,27 @@ def find_saved(path: Path) -> Path:
     if path.suffix != ".safetensors":
         raise WeightsError(
             f"{path}: not one of our files; load others' checkpoints with "
-            "sameplayer.encoder.load_published(path, architecture)."
+            "sameplayer.encoder.load_published(path, architecture), or name the architecture and "
+            f"put the file into the folder of {WEIGHTS_FOLDER} under that name."
         )
     return path
 
 
 def is_saved(path: str | Path) -> bool:
-    """Tell whether this is no checkpoint of others: a folder, a name, or a file with our record."""
+    """Tell whether this is no checkpoint of others: a name, our folder, or a file with our record.
+
+    A file is judged by what is in it: others' endings vary (``model.pth.tar-60``).
+    """
     path = Path(path)
-    if not path.is_file() or path.suffix not in (".safetensors", *OTHERS):
+    if path.is_dir():
+        return checkpoint_in(path) is None or is_saved(path / WEIGHTS_FILE)
+    if not path.is_file() or path.suffix == ".onnx":
         return True
-    if path.suffix in OTHERS:
-        return False
     try:
         with safe_open(path, framework="pt") as opened:
             ours = "encoder" in (opened.metadata() or {})
-    except Exception:  # a damaged file, of which reading it says more
-        return True
+    except Exception:  # no safetensors, or a damaged file, of which reading it says more
+        return path.suffix == ".safetensors"
     return ours or path.with_name("encoder.json").is_file()
 
 

@@ -2,84 +2,129 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import Tensor, nn
 
 from sameplayer.encoder import places
 from sameplayer.encoder.build import (
     EncoderSpec,
     build_model,
-    check_weights,
     fetch_model,
     load_weights,
 )
-from sameplayer.encoder.presets import COLOUR, SMALL
+from sameplayer.encoder.layouts import fitted, with_clip_tower
+from sameplayer.encoder.presets import COLOUR, OSNETS, SMALL
+from sameplayer.encoder.torch_files import Found, read_torch
 from sameplayer.errors import MissingFile, WeightsError
 
+WEB_PAGE = "a web page in place of the file; download it again, with the browser"
+PACKED = "a packed archive; unpack it, and name the file of weights in it"
 INITIAL_LOG_SCALE = math.log(1 / 0.07)
-# What torch.compile, DataParallel and the 2022 release put before every name.
-WRAPPERS = re.compile(r"^(_orig_mod\.|module\.|model\.)+")
+HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
+# What other files begin with, where, and what they are.
+OTHERS = (
+    (b"version https://git-lfs", 0, "a pointer of Git LFS, not the file; run `git lfs pull`"),
+    (b"<!doctype", 0, WEB_PAGE), (b"<html", 0, WEB_PAGE),
+    (b"\x89hdf", 0, "an HDF5 file, as Keras writes it; expected a state dict of torch"),
+    (b"\x1f\x8b", 0, PACKED), (b"rar!", 0, PACKED), (b"7z\xbc\xaf", 0, PACKED),
+    (b"ustar", 257, PACKED), (b"{", 0, "JSON; name the file of weights that belongs to it"),
+)  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a .safetensors or .pth file; prefixes of wrappers (WRAPPERS) go.
+    """Return the tensors of a checkpoint by dotted names, those of CLIP's image tower `visual.`.
 
-    Raises MissingFile, and WeightsError for a damaged file or one with code in it.
+    Which kind of file it is says its content, not its name: safetensors, or ``torch.save``'s of
+    either form. Nothing in it is run. Raises MissingFile, and WeightsError for a damaged file or
+    one without weights, saying what it is and how to save the weights alone.
     """
+    path = checkpoint_in(path) or path
     if not path.is_file():
         raise MissingFile(f"{path}: no such file.")
+    if path.suffix == ".onnx":
+        raise WeightsError(f"{path}: an ONNX file; name it in place of an encoder.")
+    with path.open("rb") as stream:
+        start = stream.read(512)
+    for sign, place, what in OTHERS:
+        if start[place : place + len(sign)].lower() == sign:
+            raise WeightsError(f"{path}: {what}.")
     try:
-        if path.suffix == ".safetensors":
-            state: Any = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle makes torch raise almost anything
-        if "weights_only" in str(error).lower():
-            raise WeightsError(
-                f"{path}: holds objects other than tensors, which loading would have to run as "
-                "code; refused. Ask its author for a plain state dict or safetensors."
-            ) from error
-        raise WeightsError(f"{path}: not a checkpoint ({type(error).__name__}).") from error
-    for key in ("state_dict", "model", "model_state_dict", "net", "network"):
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and _is_plain(value) for name, value in state.items()
-    ):
-        raise WeightsError(f"{path}: expected a plain state dict of tensors.")
-    return {WRAPPERS.sub("", name): value for name, value in state.items()}
+        found = Found(load_file(path)) if start[8:9] == b"{" else read_torch(path)
+    except WeightsError:
+        raise
+    except Exception as error:  # what a damaged file makes zipfile and safetensors raise varies
+        why = str(error) if isinstance(error, ValueError) else type(error).__name__
+        raise WeightsError(f"{path}: not a checkpoint, or a damaged one ({why}).") from error
+    _refuse_without_weights(found, path)
+    return with_clip_tower(found.tensors)
+
+
+def checkpoint_in(folder: Path) -> Path | None:
+    """Return the file of weights in a folder as the hub's clients keep it; None of another one."""
+    paths = (folder / name for name in HUB_FILES) if folder.is_dir() else iter(())
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _refuse_without_weights(found: Found, path: Path) -> None:
+    """Raise WeightsError for a checkpoint without plain tensors; it says what there is instead."""
+    named = any(name.endswith(("weight", "bias")) for name in found.tensors)
+    if found.modules and not named:
+        name, kind = next(iter(found.modules.items()))
+        place = "".join(f"[{part!r}]" for part in name.split(".") if part)
+        raise WeightsError(
+            f"{path}: holds a whole module ({kind}{f' as {name!r}' if name else ''}), which could "
+            "only be loaded by running code of the file; refused. Where it was made, save its "
+            f"state_dict() alone: torch.save(torch.load({path.name!r}, weights_only=False){place}"
+            ".state_dict(), 'weights.pth')."
+        )
+    odd = [name for name, value in found.tensors.items() if not _is_plain(value)]
+    if found.tensors and not odd:
+        return
+    unread = {**dict.fromkeys(odd, "expanded or out of memory"), **found.unread}
+    if not unread:
+        raise WeightsError(
+            f"{path}: holds no weights that can be read without running code of the file, which "
+            f"is refused: found {found.about or 'nothing'}; expected a plain state dict of "
+            "tensors, as torch.save(model.state_dict(), 'weights.pth') writes it."
+        )
+    name, kind = next(iter(unread.items()))
+    how = (
+        "torch.save({name: torch.as_tensor(value) for name, value in STATE.items()}, 'weights.pth')"
+    )
+    raise WeightsError(
+        f"{path}: {name!r} is no plain tensor ({kind}); expected a plain state dict of dense "
+        f"tensors. Where it was made, save it so: {how}."
+    )
 
 
 def fill_model(
     spec: EncoderSpec, weights: dict[str, Tensor], path: Path, seed: int = 1
 ) -> tuple[nn.Module, float]:
-    """Build a network and fill it with the weights of any known layout.
+    """Build a network and fill it with the weights of any known layout; say what is left out.
 
     Returns the network and the logarithm of the scale. Raises WeightsError for other weights.
     """
-    log_scale = read_log_scale(weights.pop("logit_scale", None), path)
-    if any(key.startswith("visual.") for key in weights):
-        weights = _image_tower(weights, spec, path)
     try:
         with torch.device("meta"):
             outline = build_model(spec)
-        weights = _fitted(_named_as(outline, weights), outline)
-    except Exception as error:  # timm converts by shape arithmetic, which fails as it happens to
+    except Exception as error:  # timm raises whatever it meets in arguments of others
         raise WeightsError(
-            f"{path}: weights of another layout than {spec.architecture} "
-            f"({type(error).__name__}: {error})."
+            f"{path}: {spec.architecture} cannot be built ({type(error).__name__}: {error})."
         ) from error
-    check_weights(outline, weights, path)  # before memory is taken for what does not fit
+    fit = fitted(weights, outline, spec, path)  # before memory is taken for what does not fit
+    log_scale = read_log_scale(fit.scale, path)
+    for note in fit.notes:
+        log.warning("%s: %s", path, note)
     model = build_model(spec, seed)
-    load_weights(model, weights, path)
+    load_weights(model, fit.weights, path)
     return model, log_scale
 
 
@@ -106,6 +151,12 @@ def pretrained_model(spec: EncoderSpec, seed: int) -> tuple[nn.Module, EncoderSp
     Raises WeightsError saying how to bring weights when there is no network.
     """
     local = places.local_weights(spec.architecture)
+    if local is None and spec.architecture in OSNETS:
+        raise WeightsError(
+            f"{spec.architecture} comes without weights. Put a checkpoint of it, named "
+            f"{spec.architecture}.pth, into a folder and set {places.WEIGHTS_FOLDER} to it, or "
+            "load the file with load_published(), or with --weights of train."
+        )
     if local is None:
         return (
             fetch_model(spec),
@@ -135,51 +186,6 @@ def read_log_scale(value: Tensor | None, path: Path) -> float:
     if value.numel() != 1 or not value.is_floating_point() or not math.isfinite(value.item()):
         raise WeightsError(f"{path}: logit_scale is no finite number; expected one.")
     return float(value.item())
-
-
-def _named_as(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights by a network's own names, where those stand behind one common prefix.
-
-    Weights beside that prefix are the head or loss of what the network was a part of: they go. That
-    is done only where the prefix makes most of the network's names out of names that were none.
-    """
-    own = set(model.state_dict())
-    stems = {name[: -len(end)] for name in weights for end in _ends(name) if end in own}
-    found = {
-        stem: {k.removeprefix(stem): v for k, v in weights.items() if k.startswith(stem)}
-        for stem in sorted(stems)
-    }
-    if own & set(weights) or not found:
-        return weights
-    best = max(found.values(), key=lambda named: len(own & set(named)))
-    return best if 2 * len(own & set(best)) > len(own) else weights
-
-
-def _ends(name: str) -> list[str]:
-    """Return what a dotted name is without its first part, its first two parts, and so on."""
-    parts = name.split(".")
-    return [".".join(parts[start:]) for start in range(1, len(parts))]
-
-
-def _image_tower(weights: dict[str, Tensor], spec: EncoderSpec, path: Path) -> dict[str, Tensor]:
-    weights = {k: v for k, v in weights.items() if k.startswith("visual.")}
-    if "visual.proj" in weights and not spec.model_args.get("num_classes"):
-        del weights["visual.proj"]
-    if "visual.class_embedding" not in weights:
-        raise WeightsError(
-            f"{path}: an OpenCLIP tower other than a plain ViT (no visual.class_embedding); "
-            "expected a ViT. Use timm's name and layout for other towers."
-        )
-    return weights
-
-
-def _fitted(weights: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Return the weights under the names of a timm network, heads that it lacks left out."""
-    if hasattr(model, "pos_embed") and hasattr(model, "patch_embed"):
-        weights = checkpoint_filter_fn(weights, model)  # type: ignore[arg-type]
-    own = model.state_dict()
-    heads = {k for k in weights if k.split(".")[0] in ("head", "fc", "classifier")} - set(own)
-    return {k: v for k, v in weights.items() if k not in heads}
 
 
 def _is_plain(value: object) -> bool:

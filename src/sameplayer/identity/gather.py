@@ -18,6 +18,7 @@ from sameplayer.identity.place import View, find_view, place_odds
 from sameplayer.identity.samples import Samples
 from sameplayer.identity.split import Splitting, split_at
 from sameplayer.identity.team import Kits, find_kits
+from sameplayer.identity.told import with_told_numbers, with_told_teams
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import combine
 from sameplayer.tracks.tracklets import Tracklets
@@ -69,6 +70,7 @@ def gather(
         apart = seen_together(tracklets)
     of = _of(tracklets, samples)
     kits, team = _kits(tracklets, samples, of, seed)
+    team, words = with_told_teams(team, tracklets, kits.words if kits else None)
     looks = _looks(tracklets, samples, team, apart, seed)
     rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
     pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
@@ -77,12 +79,12 @@ def gather(
     for pair in ((first, second), (second, first)):
         appearance[pair] = np.maximum(appearance[pair], FOLLOWED)
     views, place = _places(tracklets, appearance, seed)
-    number = _numbers(samples, of, len(tracklets))
+    number = with_told_numbers(_numbers(samples, of, len(tracklets)), tracklets)
     evidence = Evidence(appearance, place, apart, number, team, pictures.astype(float))
     facts = {
         "tracklets": len(tracklets),
         "cut_tracklets": len(tracklets) - whole,
-        "kits": list(kits.words) if kits else None,
+        "kits": list(words) if words else None,
         "looks": asdict(looks),
         "views": [_told(pair, view) for pair, view in views.items()],
     }

@@ -73,8 +73,7 @@ def identify_players(
     corrections    a file (``read_corrections``) or its rows, which are obeyed
     offsets        seconds, a video: when its first frame is in the match's time; empty: all at 0
     cuts           seconds at which a video goes over to another view; None: they are found
-    config         None: ``LogConfig()``
-    encoder, reader, detector    objects in place of those that the config names
+    config, encoder, reader, detector    None: ``LogConfig()``, and those that the config names
     sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
     folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
     progress       called with what is done, such as "linking", and how much of how much
@@ -98,6 +97,7 @@ def identify_players(
         tracker=config.tracker,
         folder=folder,
         progress=partial(tell, "finding people"),
+        first_frame=config.first_frame,
     )
     samples = look(
         tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
@@ -182,12 +182,12 @@ def identify(
         touched = affected(labels, demands((), NOBODY), asked, evidence)
         pairs = {"blocked": asked.blocked, "joined": asked.joined}
         labels = relink(evidence, labels, touched, prior_log_odds=config.prior, **pairs)
-    words = gathered.kits.words if gathered.kits else ("team A", "team B")
+    first, second = gathered.facts["kits"] or ("team A", "team B")
     naming = Naming(
         roster=roster,
         players=config.players,
         sure=config.threshold,
-        teams=(*words, "other"),
+        teams=(first, second, "other"),
         sides=sides,
         fixed=asked.fixed(labels),
         called={} if roster else asked.called(labels),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class Boxes:
     xywh     (n, 4) float64 pixels: left, top, width, height; both sizes over 0
     score    (n,) float64 from 0 to 1: how sure a detector was; 1 where nobody says
     track    (n,) int64: the track that came with a box; -1: none
+    notes    what was read as what, what was left out or not used; one sentence each
+    teams, numbers    track -> team, and shirt number, where they came with the boxes
 
     Raises DataError for arrays that do not fit each other or are out of range.
     """
@@ -25,6 +28,9 @@ class Boxes:
     xywh: np.ndarray
     score: np.ndarray
     track: np.ndarray
+    notes: tuple[str, ...] = ()
+    teams: Mapping[int, str] = field(default_factory=dict)
+    numbers: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.frame)

@@ -12,9 +12,9 @@ import pandas as pd
 
 from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
 from sameplayer.data.video import Video, open_video
-from sameplayer.data.video_index import open_source
+from sameplayer.data.video_stream import open_source, stream_notes
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks.box_files import read_boxes, refuse_one_camera
+from sameplayer.tracks.box_files import boxes_within, read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
@@ -44,15 +44,15 @@ def find_tracklets(
     tracker: str | Tracker = "own",
     folder: str | Path | None = None,
     progress: Callable[[float, float], None] | None = None,
+    first_frame: int | None = None,
 ) -> Tracklets:
     """Return the tracklets of a match: short tracks of one person each, in one camera and shot.
 
     cameras     as ``cameras_of`` gives them; the videos are streamed, not kept
-    boxes       of the people: a file (``read_boxes``) or Boxes; with more cameras than one, a file
-                with a column camera, or one for each camera by its name. None: the detector finds
-                them
+    boxes       of the people: a file (``read_boxes``) or Boxes; of several cameras, a file with a
+                column camera, or one for each by its name. None: the detector finds them
     fps         frames looked at a second
-    detector    a name in DETECTORS, or a callable: uint8 RGB (h, w, 3) to (xywh, score), or to an
+    detector    a name in DETECTORS, or a callable: uint8 RGB (h, w, 3) to (xywh, score) or an
                 object with ``.xyxy`` and where known ``.confidence``
     tile        for the detectors of DETECTORS: as in YoloxDetector
     cuts        seconds at which a video goes over to another view, or a file of them; by camera
@@ -62,6 +62,7 @@ def find_tracklets(
     folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
+    first_frame    of files of boxes, as in ``read_boxes``
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
     MissingExtra where neither boxes are given nor the detector is installed.
@@ -70,27 +71,26 @@ def find_tracklets(
         raise SettingError("fps", fps, "more than 0")
     finder = None if boxes is not None else _finder(detector, tile)
     follow = tracker_of(tracker)
-    if isinstance(boxes, str | Path) and len(cameras) > 1:
-        refuse_one_camera(boxes, len(cameras))
-    _refuse_strange_cuts(cuts, cameras)
+    _refuse_strange(boxes, cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
-    known = [(_boxes_for(boxes, one, cameras), _cuts_for(cuts, one)) for one in cameras]
+    given = [_boxes_for(boxes, one, cameras, first_frame) for one in cameras]
+    known = [_cuts_for(cuts, one) for one in cameras]
     tables, pairs, notes, done = [], [], [], 0.0
-    for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
+    for camera, length, own, own_cuts in zip(cameras, lengths, given, known, strict=True):
         video = open_video(camera.video)
 
         def tell(seconds: float, before: float = done) -> None:
             if progress is not None:
                 progress(before + seconds, sum(lengths))
 
-        numbers = sampled_frames(video.times, fps, given)
-        source = given if given is not None else _fitted(finder, detector, tile, video, numbers)
+        numbers = sampled_frames(video.times, fps, own)
+        source = own if own is not None else _fitted(finder, detector, tile, video, numbers)
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell)
-        notes += _notes(camera, video, numbers, seen)
-        table, follow_on = _followed(camera, video, seen, _shots(video, seen, own_cuts), follow)
-        tables.append(table)
-        pairs.append(follow_on)
+        notes += _notes(camera, video, numbers, seen, own)
+        shots = _shots(video, seen, own_cuts)
+        table, follow_on = _followed(camera, video, seen, shots, follow, own)
+        tables, pairs = [*tables, table], [*pairs, follow_on]
         done += length
     return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
 
@@ -126,7 +126,9 @@ def _length(camera: Camera) -> float:
     return float(times[-1])
 
 
-def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes | None:
+def _boxes_for(
+    boxes: Any, camera: Camera, cameras: Sequence[Camera], first_frame: int | None
+) -> Boxes | None:
     if isinstance(boxes, Mapping):
         strange = sorted(set(boxes) - {one.name for one in cameras})
         missing = [one.name for one in cameras if one.name not in boxes]
@@ -146,20 +148,18 @@ def _boxes_for(boxes: Any, camera: Camera, cameras: Sequence[Camera]) -> Boxes |
             "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
         )  # fmt: skip
     video = open_video(camera.video)
-    if isinstance(boxes, Boxes):
-        if len(boxes) and int(boxes.frame[-1]) > len(video):
-            raise DataError(
-                f"{camera.name}: a box in frame {int(boxes.frame[-1])}; expected frames of the "
-                f"video, which has {len(video)}."
-            )
-        return boxes
     picture = next(video.pick([1]), None)
     size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
-    return read_boxes(boxes, len(video), size, camera.name)
+    if isinstance(boxes, Boxes):
+        return boxes_within(boxes, camera.name, len(video), size)
+    return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
 
 
-def _refuse_strange_cuts(cuts: Any, cameras: Sequence[Camera]) -> None:
+def _refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> None:
+    """Refuse a file of boxes, and cuts, that do not say of which of several cameras they are."""
     names = [camera.name for camera in cameras]
+    if isinstance(boxes, str | Path) and len(cameras) > 1:
+        refuse_one_camera(boxes, len(cameras))
     if isinstance(cuts, Mapping):
         strange = [name for name in cuts if name not in names]
         if strange:
@@ -194,11 +194,14 @@ def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -
     return PartFolder(Path(folder), camera.name, facts)
 
 
-def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> list[str]:
+def _notes(
+    camera: Camera, video: Video, numbers: np.ndarray, seen: Seen, given: Boxes | None
+) -> list[str]:
     missing = np.setdiff1d(numbers, seen.frame)
     if len(missing) == len(numbers):
         raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
-    notes = _ends_early(camera, float(video.times[-1]))
+    notes = [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
+    notes += _about_file(camera, float(video.times[-1]))
     if not len(missing):
         return notes
     times = video.times[missing - 1]
@@ -209,16 +212,16 @@ def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> lis
     return notes
 
 
-def _ends_early(camera: Camera, last: float) -> list[str]:
-    """Return what to say of a file that is shorter than it claims to be."""
+def _about_file(camera: Camera, last: float) -> list[str]:
+    """Return what to say of its streams, and of a file that is shorter than it claims to be."""
     with open_source(camera.video) as source:
-        claimed = (source.duration or 0) / 1e6
-    if claimed - last < max(EARLY_S, EARLY_SHARE * claimed):
-        return []
-    return [
-        f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what there "
-        "is of it is used."
-    ]
+        claimed, notes = (source.duration or 0) / 1e6, stream_notes(camera.video, source)
+    if claimed - last >= max(EARLY_S, EARLY_SHARE * claimed):
+        notes.append(
+            f"{camera.video}: claims to be {claimed:.1f} s long and ends at {last:.1f} s; what "
+            "there is of it is used."
+        )
+    return notes
 
 
 def _shots(video: Video, seen: Seen, cuts: np.ndarray | None) -> np.ndarray:
@@ -254,7 +257,12 @@ def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
 
 
 def _followed(
-    camera: Camera, video: Video, seen: Seen, shots: np.ndarray, follow: Tracker
+    camera: Camera,
+    video: Video,
+    seen: Seen,
+    shots: np.ndarray,
+    follow: Tracker,
+    given: Boxes | None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return a camera's table of tracklets, and its pairs as in ``Tracklets.follow``."""
     ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
@@ -266,7 +274,11 @@ def _followed(
         ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
         video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
     ]  # fmt: skip
-    return pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True))), pairs
+    table = pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
+    track = pd.Series(seen.track[kept])
+    table["team"] = track.map(dict(given.teams if given else {})).astype(object)
+    table["number"] = track.map(dict(given.numbers if given else {})).astype(object)
+    return table, pairs
 
 
 def _joined(tables: Sequence[pd.DataFrame], pairs: Sequence[np.ndarray]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.data.augment import Augment, PairTransform, find_augment
-from sameplayer.encoder.checkpoints import load_published
+from sameplayer.encoder.checkpoints import load_published, recognise
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.encoder.presets import DEFAULT, PRESETS
 from sameplayer.encoder.saved import is_saved
@@ -77,12 +77,11 @@ class OwnParts:
 def _published(config: TrainConfig) -> Encoder:
     """Return an encoder of a checkpoint of others, of the architecture that ``preset`` names."""
     if config.preset is None:
-        raise SettingError(
-            "preset",
-            None,
-            f"the preset or timm name of {config.weights}, which does not say what it is",
-        )
-    encoder = load_published(str(config.weights), config.preset, device="cpu")
+        known = recognise(str(config.weights))
+        meant = f"{known}, of which these are the weights" if known else "which it does not say"
+        raise SettingError("preset", None, f"the preset or timm name of {config.weights}: {meant}")
+    sides = {"height": config.height, "width": config.width}
+    encoder = load_published(str(config.weights), config.preset, **sides, device="cpu")
     facts = {**encoder.spec.facts, "preset": config.preset}
     return Encoder(encoder.model, replace(encoder.spec, facts=facts), encoder.log_scale.item())
 

@@ -34,3 +34,10 @@ class Annotations:
     first: int | None = None
     shares: bool = False
     notes: tuple[str, ...] = ()
+
+
+def left_out(count: int, what: str, example: str) -> str:
+    """Return a note on boxes that are left out: "3 boxes ..., such as line 7, are left out."."""
+    if count == 1:
+        return f"1 box {what}, {example}, is left out."
+    return f"{count} boxes {what}, such as {example}, are left out."

@@ -1,0 +1,158 @@
+"""COCO JSON with tracks: images, annotations and categories, CocoVID, and lists of results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.rows import (
+    ATTRIBUTES,
+    Rows,
+    key_of,
+    named,
+    number_in_name,
+    objects,
+    text_of,
+)
+from sameplayer.data.annotations.table import Annotations
+from sameplayer.errors import DataError
+
+FRAMES = ("frame_id", "frame_index", "frame_number", "frame")
+TRACKS = ("track_id", "tracking_id", "instance_id", "object_id", "tracker_id")
+SCORES = ("score", "confidence")
+Image = tuple[int, str | None]  # frame, sequence
+
+
+def is_coco(data: Any) -> bool:
+    """Tell whether JSON is COCO: annotations with images, or a list of results."""
+    if isinstance(data, dict):
+        return isinstance(data.get("annotations"), list) and "images" in data
+    return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and (
+        {"image_id", "bbox"} <= set(data[0])
+    )  # fmt: skip
+
+
+def read_coco(data: Any, path: Path) -> Annotations:
+    """Read COCO: a box is left, top, width, height in pixels.
+
+    A frame is the image's frame_id or frame_index, else the number at the end of its file's name,
+    else its place in the list; several videos, or folders of images, are sequences. A track is
+    track_id, tracking_id, instance_id or object_id of the annotation or of its attributes. In a
+    list of results the frame is image_id. Crowds, annotations without a box and those of images
+    that are not there are left out and counted. Raises DataError with the entry that is wrong.
+    """
+    rows = Rows(path)
+    images, annotations, categories = None, data, list[Any]()
+    if isinstance(data, dict):
+        images, annotations = _images(rows, data), data["annotations"]
+        categories = data.get("categories") or []
+    labels = _labels(rows, categories, annotations)
+    for row, one in objects(rows, annotations, "annotation"):
+        frame, sequence = _image(rows, one, row, images)
+        what = (
+            "of images that are not in the file" if frame is None
+            else "of a crowd (iscrowd 1)" if one.get("iscrowd") in (1, True, "1")
+            else "without a bbox" if not one.get("bbox") else ""
+        )  # fmt: skip
+        if what or frame is None:
+            rows.leave_out(what, row)
+            continue
+        attributes = one.get("attributes")
+        both = {**(attributes if isinstance(attributes, dict) else {}), **one}
+        label = labels.get(key_of(one.get("category_id")))
+        rows.add(
+            row, frame, rows.numbers(one["bbox"], row, "bbox"), _first(both, TRACKS),
+            {"sequence": sequence, "label": label, **named(both, ATTRIBUTES)},
+            rows.number(_first(both, SCORES), row, "score"),
+        )  # fmt: skip
+    return rows.annotations(_first_frame(data, images))
+
+
+def _first_frame(data: Any, images: dict[str, Image] | None) -> int | None:
+    """Return the number of a video's first frame, where the images tell: 0, or None.
+
+    It is 0 where an image is frame 0, or where the files' names say one more than frame_id.
+    """
+    if not images:
+        return None
+    named = [number_in_name(one.get("file_name", "")) for one in data["images"]]
+    more = {None if name is None else name - frame
+            for name, (frame, _) in zip(named, images.values(), strict=True)}  # fmt: skip
+    return 0 if more == {1} or 0 in {frame for frame, _ in images.values()} else None
+
+
+def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((values[name] for name in names if values.get(name) is not None), None)
+
+
+def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
+    """Return the label of each category_id."""
+    found = {key_of(one.get("id")): text_of(one.get("name"))
+             for _, one in objects(rows, categories, "category")}  # fmt: skip
+    used = {key_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
+    unnamed = {one for one in used - set(found) if one.isdecimal() and len(one) < 9}
+    if found:
+        return {**{one: f"category {one}" for one in unnamed}, **found}
+    labels, said = labels_of(map(int, unnamed), {}, 1, "category_id", "a list of categories")
+    rows.notes += said
+    return {str(one): label for one, label in labels.items()}
+
+
+def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
+    """Return the frame and the sequence of each image, by its id."""
+    videos = {key_of(one.get("id")): text_of(one.get("name") or one.get("file_name"))
+              for _, one in objects(rows, data.get("videos") or [], "video")}  # fmt: skip
+    images = list(objects(rows, data["images"], "image"))
+    groups = [_group(one, videos) for _, one in images]
+    if len(set(groups)) == 1:
+        groups = [None] * len(groups)
+    frames = _frames(rows, images, groups)
+    found: dict[str, Image] = {}
+    for (row, one), frame, group in zip(images, frames, groups, strict=True):
+        key = key_of(one.get("id"))
+        if key in found:
+            raise DataError(f"{rows.path}, {row}: a second image has the id {key}; expected one.")
+        found[key] = frame, group
+    return found
+
+
+def _group(one: dict[str, Any], videos: dict[str, str | None]) -> str | None:
+    """Return the name of an image's video, else the folder that its file is in."""
+    if one.get("video_id") is not None:
+        return videos.get(key_of(one["video_id"])) or key_of(one["video_id"])
+    parts = PurePosixPath(str(one.get("file_name", "")).replace("\\", "/")).parent.parts
+    return "/".join(part for part in parts if part not in ("img1", "/", "..")) or None
+
+
+def _frames(
+    rows: Rows, images: list[tuple[str, dict[str, Any]]], groups: list[str | None]
+) -> list[int]:
+    for key in FRAMES:
+        if images and all(one.get(key) is not None for _, one in images):
+            return [rows.frame(one[key], row, key) for row, one in images]
+    numbers = [number_in_name(one.get("file_name", "")) for _, one in images]
+    given = list(zip(groups, numbers, strict=True))
+    if None not in numbers and len(set(given)) == len(given):
+        return [number for number in numbers if number is not None]
+    rows.notes.append(
+        "Neither frame_id nor the names of the images say which frames they are, so images are "
+        "read as frames 1, 2, ... in the order of the file."
+    )
+    counts = Counter[str | None]()
+    places = []
+    for group in groups:
+        counts[group] += 1
+        places.append(counts[group])
+    return places
+
+
+def _image(
+    rows: Rows, one: dict[str, Any], row: str, images: dict[str, Image] | None
+) -> tuple[int | None, str | None]:
+    given = one.get("image_id")
+    if images is not None:
+        return images.get(key_of(given), (None, None))
+    number = number_in_name(given) if isinstance(given, str) else given
+    return rows.frame(number, row, "image_id"), None

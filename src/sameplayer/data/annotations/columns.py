@@ -1,0 +1,159 @@
+"""Columns of boxes as other tools name them: corners, sizes, centres, or one cell of four."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.column_names import plain
+from sameplayer.data.columns import BOX, MISSING_NUMBERS
+from sameplayer.errors import DataError
+
+PREFIXES = ("", "bb", "bbox", "box", "boundingbox", "rect")
+STARTS = (
+    ("left", "top"), ("xmin", "ymin"), ("x1", "y1"), ("xtl", "ytl"), ("xleft", "ytop"), ("x", "y"),
+)  # fmt: skip
+ENDS = (
+    ("left", "top", "right", "bottom"), ("xmin", "ymin", "xmax", "ymax"),
+    ("minx", "miny", "maxx", "maxy"), ("x0", "y0", "x1", "y1"), ("x1", "y1", "x2", "y2"),
+    ("xtl", "ytl", "xbr", "ybr"), ("tlx", "tly", "brx", "bry"),
+    ("xleft", "ytop", "xright", "ybottom"),
+)  # fmt: skip
+CENTRES = (
+    ("cx", "cy"), ("xc", "yc"), ("xcenter", "ycenter"), ("xcentre", "ycentre"),
+    ("centerx", "centery"), ("centrex", "centrey"),
+)  # fmt: skip
+SIZES = (("width", "height"), ("w", "h"))
+FOUR: dict[str, tuple[tuple[str, ...], ...]] = {"corners": ENDS}
+FOUR["corner and size"] = tuple((*start, *size) for size in SIZES for start in STARTS)
+FOUR["centre and size"] = tuple((*centre, *size) for size in SIZES for centre in CENTRES)
+"""What four columns say -> their names, without dots and dashes, after any of PREFIXES."""
+CELLS = {
+    "corners": ("xyxy", "ltrb", "tlbr"), "corner and size": ("xywh", "ltwh", "tlwh", ""),
+    "centre and size": ("cxcywh", "xcycwh"),
+}  # fmt: skip
+"""What a cell of four numbers says -> how its column is called, beside any of PREFIXES."""
+SAID = {
+    "corners": "the left, top, right and bottom of a box",
+    "corner and size": "the left, top, width and height of a box",
+    "centre and size": "the middle, width and height of a box",
+}
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+BOX_NAMES = frozenset(
+    prefix + name for prefix in PREFIXES for forms in FOUR.values() for form in forms
+    for name in form
+)  # fmt: skip
+"""Every name that a column of a box's numbers may have, as ``plain`` gives it."""
+
+
+def with_boxes(
+    table: pd.DataFrame, rows: Sequence[int] | np.ndarray, path: Path
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a table with left, top, width and height in place of other columns of boxes.
+
+    rows    (n,) where each row stands in the file, for the words of an error
+
+    The four are numbers, missing where a row has no box; a table without boxes stays as it is, and
+    so does one that has our four. A width and a height that are no box's are the picture's: they
+    become image_width and image_height. Notes say which columns were read as what. Raises DataError
+    for cells that are no box.
+    """
+    names = {plain(str(name)): str(name) for name in reversed(table.columns)}
+    own = set(BOX) <= set(table.columns)
+    if own and not {"right", "bottom"} <= set(names):
+        return table, ()
+    kind, found = _form(names)
+    if not kind:
+        return _with_picture_sizes(table, "where nothing says where a box begins")
+    numbers = _numbers(table, found, rows, path)
+    left, top, third, fourth = numbers.T
+    if kind == "corners":
+        third, fourth = third - left, fourth - top
+    elif kind == "centre and size":
+        left, top = left - third / 2, top - fourth / 2
+    box = np.stack([left, top, third, fourth], axis=1)
+    rest, moved = _with_picture_sizes(
+        table.drop(columns=found), f"since the box is in {', '.join(found)}"
+    )
+    rest = rest.drop(columns=[name for name in BOX if name in rest])
+    rest[list(BOX)] = pd.DataFrame(box, index=rest.index)
+    if [plain(name) for name in found] in (list(BOX), ["left", "top", "right", "bottom"]):
+        return rest, moved
+    one = len(found) == 1
+    columns = f"The column{'s' * (not one)} {', '.join(found)} {'is' if one else 'are'}"
+    return rest, (f"{columns} read as {SAID[kind]}.", *moved)
+
+
+def _form(names: dict[str, str]) -> tuple[str, list[str]]:
+    """Return what the table's columns of boxes say, and which they are; ("", []): it has none."""
+    for kind, forms in FOUR.items():
+        for prefix in PREFIXES:
+            for form in forms:
+                if all(prefix + name in names for name in form):
+                    return kind, [names[prefix + name] for name in form]
+    for kind, words in CELLS.items():
+        for word in words:
+            for prefix in PREFIXES:
+                for name in (prefix + word, word + prefix):
+                    if name and name in names:
+                        return kind, [names[name]]
+    return "", []
+
+
+def _with_picture_sizes(table: pd.DataFrame, why: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    sizes = {name: f"image_{name}" for name in ("width", "height") if name in table}
+    if len(sizes) < 2 or "left" in table or "top" in table:
+        return table, ()
+    return table.rename(columns=sizes), (
+        f"The columns width and height are taken as the picture's size, {why}.",
+    )
+
+
+def _numbers(
+    table: pd.DataFrame, found: list[str], rows: Sequence[int] | np.ndarray, path: Path
+) -> np.ndarray:
+    """Return (n, 4) float64, NaN where a row has no box."""
+    if len(found) == 1:
+        cells = table[found[0]].tolist()
+        return np.array([_four(cell, found[0], row, path) for row, cell in zip(rows, cells,
+                        strict=True)]).reshape(-1, 4)  # fmt: skip
+    columns = []
+    for name in found:
+        column = table[name]
+        if not pd.api.types.is_numeric_dtype(column):
+            text = column.astype("string").str.strip()
+            column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+        wrong = np.flatnonzero((np.isnan(numbers) & column.notna().to_numpy()) | np.isinf(numbers))
+        if len(wrong):
+            raise DataError(
+                f"{path}, row {rows[wrong[0]]}: column {name!r} is {table[name].iat[wrong[0]]!r}; "
+                "expected a number of pixels."
+            )
+        columns.append(numbers)
+    box = np.stack(columns, axis=1)
+    half = np.flatnonzero(np.isnan(box).any(axis=1) & ~np.isnan(box).all(axis=1))
+    if len(half):
+        raise DataError(
+            f"{path}, row {rows[half[0]]}: half a box; expected all of {', '.join(found)}, or none."
+        )
+    return box
+
+
+def _four(cell: object, name: str, row: int, path: Path) -> list[float]:
+    """Return the four numbers of a cell such as "[1, 2, 3, 4]"; of an empty one NaN."""
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)) or cell is pd.NA:
+        return [np.nan] * 4
+    text = " ".join(map(str, cell)) if isinstance(cell, list | tuple | np.ndarray) else str(cell)
+    numbers = [float(one) for one in NUMBER.findall(text)]
+    rest = NUMBER.sub("", text).strip("[]() ,;\t\n")
+    if len(numbers) != 4 or set(rest) - set(" ,;\t\n") or not np.isfinite(numbers).all():
+        raise DataError(
+            f"{path}, row {row}: column {name!r} is {text[:60]!r}; expected four numbers, such as "
+            '"[10, 20, 30, 60]".'
+        )
+    return numbers

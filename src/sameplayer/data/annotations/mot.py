@@ -1,0 +1,191 @@
+"""MOT text: a line of numbers a box, as MOTChallenge, trackers, SoccerNet and CVAT write it."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.labels import unnamed
+from sameplayer.data.annotations.table import Annotations, left_out
+from sameplayer.data.decoding import decoded
+from sameplayer.errors import DataError
+
+WHAT = "MOT text (.txt, .csv): frame, track, left, top, width, height, score, class on each line"
+COLUMNS = ("frame", "track", "left", "top", "width", "height", "score", "class")
+SUFFIXES = (".txt", ".csv", ".tsv")
+NAMES = ("gt", "det")  # how files of MOT text are called, whatever is in them
+MISSING = ("", "nan", "NaN", "NAN", "-nan", "none", "None", "null", "NULL", "NA")
+CLASSES = (
+    "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "vehicle", "static person",
+    "distractor", "occluder", "occluder on the ground", "full occluder", "reflection", "crowd",
+)  # fmt: skip
+"""The classes of MOTChallenge, numbered from 1."""
+SEPARATORS = (";", ",", "\t")
+FEWEST, LAST = 6, 10  # cells of a line that are needed, and that are looked at
+NAMED = re.compile(r"\W*(?!nan\b)[A-Za-z]{2}", re.IGNORECASE)
+"""How a first line begins that names the columns."""
+TRACKLET = re.compile(
+    r"trackletID_(?P<track>[0-9]{1,12}) *= *(?P<label>[^;=]*?)(?: +teams? +(?P<team>[^;]+?))?"
+    r" *(?:;\s*(?:(?P<number>[0-9]{1,3})|.*))?",
+    re.IGNORECASE,
+)
+"""A line of gameinfo.ini, such as "trackletID_1= player team left;10"."""
+
+
+def has_mot_text(path: Path) -> bool:
+    """Tell whether a file is MOT text: by its name, or by one of its first lines."""
+    if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+        return False
+    if path.suffix.lower() == ".txt" and path.stem.lower() in NAMES:
+        return True
+    lines = head_lines(path)
+    first = [line for line in lines if not _says_nothing(line)][:5]
+    empty = path.suffix.lower() == ".txt" and not path.stat().st_size
+    return empty or any(_is_box(line) for line in first)
+
+
+def read_mot_text(path: Path) -> Annotations:
+    """Read MOT text: numbers with commas, semicolons, tabs or blanks between them.
+
+    Ground truth (a file whose name begins with "gt") has in column 7 a flag, 0: to be ignored, and
+    in column 8 a class: one of a labels.txt beside it, as CVAT writes, else MOTChallenge's. In
+    other files column 7 is the score. A gameinfo.ini as SoccerNet's, beside the file or its folder,
+    says who the tracks of ground truth are.
+
+    Raises DataError with the line that is no box.
+    """
+    text, notes = decoded(path.read_bytes(), path)
+    table = _numbers(path, text.splitlines())
+    truth = path.stem.lower().startswith("gt")
+    if truth:
+        ignored = (table["score"] == 0).to_numpy()
+        if ignored.any():
+            example = table["row"].iloc[int(np.argmax(ignored))]
+            what = "marked to be ignored (0 in column 7)"
+            notes = (*notes, left_out(int(ignored.sum()), what, example))
+        table = table[~ignored].assign(score=np.nan)
+    table["label"], said = _labels(table["class"], path, truth)
+    if truth:
+        table = _with_game_info(table, path)
+    return Annotations(table.drop(columns="class"), notes=(*notes, *said))
+
+
+def _says_nothing(line: str) -> bool:
+    return not line.strip(" \t,;") or line.lstrip().startswith(("#", "%", "//"))
+
+
+def _separator(line: str) -> str | None:
+    """Return what stands between the cells of a line: one of SEPARATORS, None for blanks."""
+    return next((mark for mark in SEPARATORS if line.count(mark) >= FEWEST - 1), None)
+
+
+def _is_box(line: str) -> bool:
+    cells = [cell.strip() for cell in line.split(_separator(line))]
+    try:
+        values = [float(cell.replace(",", ".") or "nan") for cell in cells[:FEWEST]]
+    except ValueError:
+        return False
+    if len(values) < FEWEST or not values[0].is_integer():
+        return False
+    return values[1].is_integer() or math.isnan(values[1])
+
+
+def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:
+    """Return a row a box, COLUMNS as float64, missing: nan; and ``row``, its line."""
+    kept = [(at, line) for at, line in enumerate(lines, 1) if not _says_nothing(line)]
+    if kept and NAMED.match(kept[0][1]):
+        kept = kept[1:]
+    mark = _separator(kept[0][1]) if kept else ","
+    counts = [len(line.split(mark, LAST)) for _, line in kept]
+    short = next((at for at, count in enumerate(counts) if count < FEWEST), None)
+    if short is not None:
+        raise _no_box(path, *kept[short])
+    cut = (
+        line if count <= LAST else (mark or " ").join(line.split(mark, LAST)[:LAST])
+        for (_, line), count in zip(kept, counts, strict=True)
+    )
+    text = "\n".join([(mark or " ").join(["nan"] * LAST), *cut]).replace('"', "")
+    values = _parsed(text, mark, float)
+    if values is None:
+        cells = _parsed(text, mark, str)
+        wrong = (
+            np.zeros(len(kept), bool)
+            if cells is None
+            else (cells.notna() & cells.apply(pd.to_numeric, errors="coerce").isna())
+            .any(axis=1)
+            .to_numpy()
+        )
+        raise _no_box(path, *kept[int(np.argmax(wrong))])
+    frame, track = values["frame"], values["track"]
+    good = np.isfinite(frame) & (frame == np.floor(frame)) & (frame >= 0)
+    good &= np.isnan(track) | (np.isfinite(track) & (track == np.floor(track)))
+    if not good.all():
+        raise _no_box(path, *kept[int(np.argmin(good))])
+    return values.assign(row=[f"line {at}" for at, _ in kept])
+
+
+def _parsed(text: str, mark: str | None, kind: type) -> pd.DataFrame | None:
+    """Return the cells of lines as ``kind``, None where one is not."""
+    try:
+        cells = pd.read_csv(
+            StringIO(text), sep=mark or r"\s+", header=None, index_col=False,
+            usecols=range(len(COLUMNS)), dtype=kind, skipinitialspace=True, keep_default_na=False,
+            na_values=list(MISSING), quoting=csv.QUOTE_NONE,
+            decimal="," if mark != "," and "," in text else ".",
+        )  # fmt: skip
+        return cells[1:].set_axis(list(COLUMNS), axis=1).reset_index(drop=True)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _no_box(path: Path, number: int, line: str) -> DataError:
+    return DataError(
+        f"{path}, line {number}: expected frame,track,left,top,width,height as numbers, frame and "
+        f"track whole ones; found {line[:60]!r}."
+    )
+
+
+def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, list[str]]:
+    """Return the label of each box by its class, missing: none; and what to say of them."""
+    none = pd.Series(None, classes.index, object)
+    known = classes[classes >= 0]
+    if known.empty or (known != np.floor(known)).any():
+        return none, []
+    names = head_lines(path.parent / "labels.txt")
+    if not names and truth and known.isin(range(1, len(CLASSES) + 1)).all():
+        names = list(CLASSES)
+    found = sorted(map(int, known.unique()))
+    if not names:
+        advice = f"a file labels.txt beside {path.name} names them, a line each, from 1 on"
+        return none, list(unnamed(found, "column 8", advice))
+    called = {at: names[at - 1] if 0 < at <= len(names) else f"class {at}" for at in found}
+    notes = []
+    if names == list(CLASSES) and found != [1]:
+        told = ", ".join(f"{at} {name}" for at, name in called.items())
+        notes.append(
+            f"Column 8 is read as the classes of MOTChallenge: {told}. A file labels.txt beside "
+            f"{path.name}, a name a line, says otherwise."
+        )
+    return classes.map(called), notes
+
+
+def _with_game_info(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Add label, team and number of the tracks that a gameinfo.ini names."""
+    files = [folder / "gameinfo.ini" for folder in (path.parent, path.parent.parent)]
+    facts: dict[float, tuple[str, str | None, str | None]] = {}
+    for line in next((lines for lines in map(head_lines, files) if lines), []):
+        told = TRACKLET.fullmatch(line)
+        if told:
+            label, team, number = told["label"], told["team"], told["number"]
+            facts[float(told["track"])] = (label, team, number)
+    for place, name in enumerate(("label", "team", "number") if facts else ()):
+        values = table["track"].map({track: told[place] for track, told in facts.items()})
+        table[name] = values.where(values.notna(), table["label"]) if name == "label" else values
+    return table

@@ -1,0 +1,169 @@
+"""What every format of boxes is brought to: people, frames from 1, pixels inside the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.annotations.frames import from_one
+from sameplayer.data.annotations.labels import are_people
+from sameplayer.data.annotations.scores import as_shares
+from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
+from sameplayer.errors import DataError
+
+XYWH = ["left", "top", "width", "height"]
+LARGEST = 1e6  # pixels: what lies further out is no place in a picture
+
+
+def people(
+    annotations: Annotations,
+    path: str | Path,
+    *,
+    frames: int | Collection[int] | None = None,
+    size: tuple[int, int] | None = None,
+    first_frame: int | None = None,
+) -> Annotations:
+    """Return the boxes of people, as every stage takes them.
+
+    path           of the file or folder, or another name of where the boxes are from
+    frames         how many frames the video has, or the numbers of the pictures; None: not known
+    size           width and height of the picture; None: not known
+    first_frame    number that the file gives to the first frame, 0 or 1; None: what the format
+                   says, or the numbers tell
+
+    The table has all columns of Annotations: frames as whole numbers that count from 1 (of
+    pictures: their own numbers), boxes in pixels and, where the size is known, inside the picture
+    (shares stay shares where it is not), scores from 0 to 1 (1 where none was given), tracks as
+    whole numbers (-1: none). Boxes of no person, without numbers, without a size or wholly outside
+    the picture are left out, and the notes say so. Raises DataError, with the row, for what cannot
+    be so, and for a track with two different boxes in one frame.
+    """
+    table = annotations.table.reindex(columns=["row", *NUMBERS, *TEXTS]).reset_index(drop=True)
+    notes = list(annotations.notes)
+    for name in NUMBERS:
+        table[name] = pd.to_numeric(table[name]).astype(np.float64)
+    first = annotations.first if first_frame is None else first_frame
+    table["frame"], said = from_one(table, path, frames, first)
+    notes += said
+    table["track"] = _tracks(table, path)
+    table = _only_people(table, notes)
+    table = _inside(table, annotations.shares, size, notes)
+    table["score"], said = as_shares(table["score"].to_numpy())
+    notes += said
+    table = _once(table, path, notes)
+    return replace(
+        annotations, table=table.reset_index(drop=True), first=1, shares=False, notes=tuple(notes)
+    )
+
+
+def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Annotations:
+    """Return the boxes of one camera, or of one sequence, where a file holds those of several.
+
+    name    of the camera or sequence; a file of one sequence is taken whatever its name. None: the
+            file has to be of one
+
+    Raises DataError that names those there are. Whether frames count from 0 is seen in all of them.
+    """
+    table = annotations.table
+    by = next((by for by in ("camera", "sequence") if by in table and table[by].notna().any()), "")
+    if not by:
+        return annotations
+    names = sorted(set(table[by].dropna()))
+    if len(names) > 1 and name is None:
+        raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
+    if name is not None and name not in names and (by == "camera" or len(names) > 1):
+        raise DataError(
+            f"{path}: holds no box of the {by} {name!r}; it has those of {', '.join(names[:20])}."
+        )
+    chosen = name if name in names else names[0]
+    first = annotations.first
+    if first is None and len(table) and pd.to_numeric(table["frame"]).min() == 0:
+        first = 0
+    return replace(annotations, table=table[table[by] == chosen], first=first)
+
+
+def _tracks(table: pd.DataFrame, path: str | Path) -> np.ndarray:
+    track = table["track"].fillna(-1).to_numpy(copy=True)
+    good = (track == np.floor(track)) & (np.abs(track) < 2**53)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise DataError(
+            f"{path}, {table['row'].iloc[row]}: expected a whole track number; found "
+            f"{track[row]:g}."
+        )
+    return np.where(track < 0, -1, track).astype(np.int64)
+
+
+def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    labels = table["label"]
+    counts = labels.value_counts()
+    kept, unknown = are_people(list(counts.index))
+    other = [label for label in counts.index if label not in kept]
+    if other:
+        told = ", ".join(f"{counts[label]} of {label!r}" for label in other[:5])
+        more = f" and {len(other) - 5} more labels" if len(other) > 5 else ""
+        notes.append(f"Boxes that show no people are left out: {told}{more}.")
+    if unknown:
+        told = ", ".join(map(repr, unknown[:5]))
+        notes.append(f"No label is known to be of people, so boxes of {told} are read as people.")
+    return table[~labels.isin(other)]
+
+
+def _inside(
+    table: pd.DataFrame, shares: bool, size: tuple[int, int] | None, notes: list[str]
+) -> pd.DataFrame:
+    """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
+    xywh = table[XYWH].to_numpy(copy=True)
+    finite = np.isfinite(xywh).all(axis=1)
+    if not shares and size is not None and finite.any() and _as_shares(xywh[finite]):
+        shares = True
+        notes.append("Boxes are read as shares of the picture, since none is over 1.")
+    if shares and size is None:
+        notes.append("Boxes are shares of the picture, from 0 to 1, since its size is not given.")
+    xywh *= np.array([*size, *size]) if shares and size is not None else 1
+    finite &= (np.abs(xywh) < LARGEST).all(axis=1)
+    sized = (xywh[:, 2:] > 0).all(axis=1)
+    inside = np.ones(len(xywh), bool)
+    if size is not None:
+        ends = xywh[:, :2] + xywh[:, 2:]
+        low, high = np.clip(xywh[:, :2], 0, size), np.clip(ends, 0, size)
+        inside = (high > low).all(axis=1)
+        over = (low != xywh[:, :2]).any(axis=1) | (high != ends).any(axis=1)
+        xywh[over] = np.concatenate([low, high - low], axis=1)[over]
+    for bad, what in (
+        (~finite, "without four numbers in pixels"),
+        (finite & ~sized, "without a width and a height over 0"),
+        (finite & sized & ~inside, f"outside the picture of {size and '{} x {}'.format(*size)}"),
+    ):
+        if bad.any():
+            example = f"{table['row'].iloc[int(np.argmax(bad))]}"
+            notes.append(left_out(int(bad.sum()), what, example))
+    table[XYWH] = xywh
+    return table[finite & sized & inside]
+
+
+def _as_shares(xywh: np.ndarray) -> bool:
+    return bool((xywh >= 0).all() and (xywh <= 1).all() and (xywh[:, 2:] < 1).any())
+
+
+def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFrame:
+    """Keep one of equal boxes of a track in a frame; refuse a track that is in two places."""
+    where = ["camera", "sequence", "frame", "track"]
+    tracked = table["track"] >= 0
+    again = tracked & table.duplicated(where)
+    other = again & ~table.duplicated([*where, *XYWH])
+    if other.any():
+        one = table[other].iloc[0]
+        hint = " Boxes of several cameras need a column camera." if isinstance(path, Path) else ""
+        raise DataError(
+            f"{path}, {one['row']}: track {one['track']} has a second box in frame "
+            f"{one['frame']}; expected one.{hint}"
+        )
+    if again.any():
+        example = f"{table['row'][again].iloc[0]}"
+        notes.append(left_out(int(again.sum()), "equal to another of its track", example))
+    return table[~again]

@@ -1,0 +1,215 @@
+"""What the readers of annotations share: bounded files, checked values, counted notes."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
+from sameplayer.errors import DataError
+
+Box = tuple[float, float, float, float]
+LARGEST = 500 << 20  # bytes of a file
+MOST = 5_000_000  # boxes of a file, those between keyframes included
+EXACT = 2**53  # beyond it not every whole number is a float
+HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+COUNTED = re.compile(r"(\d{1,12})$")  # what a frame is called by: match_000012
+EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  # as Roboflow does
+
+
+@dataclass
+class Rows:
+    """Boxes of a file as they are read, with what is left out: at last they are Annotations."""
+
+    path: Path
+    notes: list[str] = field(default_factory=list)
+    _rows: list[tuple[Any, ...]] = field(default_factory=list)
+    _left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def add(
+        self, row: str, frame: int, box: Box, track: object, texts: Mapping[str, str | None],
+        score: float = math.nan,
+    ) -> None:  # fmt: skip
+        """Add a box: ``box`` is left, top, width, height; ``texts`` are those of Annotations."""
+        if len(self._rows) >= MOST:
+            raise DataError(
+                f"{self.path}, {row}: the file holds more than {MOST:,} boxes; expected fewer. "
+                "Export it in parts."
+            )
+        if isinstance(track, list | dict | bool):
+            raise self.wrong(row, "track", track, "a number or a name")
+        self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
+
+    def leave_out(self, what: str, row: str) -> None:
+        """Count a box that is not read; ``what`` goes on "3 boxes ", such as "of a crowd"."""
+        count, example = self._left_out.get(what, (0, row))
+        self._left_out[what] = count + 1, example
+
+    def number(self, value: object, row: str, name: str) -> float:
+        """Return a number, missing: nan; DataError for what is none."""
+        if value is None or value == "":
+            return math.nan
+        try:
+            if isinstance(value, int | float | str) and not isinstance(value, bool):
+                return float(value)
+        except (ValueError, OverflowError):
+            pass
+        raise self.wrong(row, name, value, "a number")
+
+    def numbers(self, value: object, row: str, name: str) -> Box:
+        """Return the four numbers of a list."""
+        if not isinstance(value, list) or len(value) != 4:
+            raise self.wrong(row, name, value, "a list of four numbers")
+        left, top, width, height = (self.number(one, row, name) for one in value)
+        return left, top, width, height
+
+    def frame(self, value: object, row: str, name: str = "frame") -> int:
+        """Return the number of a frame; DataError for what is no whole one."""
+        found = self.number(value, row, name)
+        if not math.isfinite(found) or found != int(found) or abs(found) >= EXACT:
+            raise self.wrong(row, name, value, "a whole number")
+        return int(found)
+
+    def wrong(self, row: str, name: str, found: object, expected: str) -> DataError:
+        return DataError(f"{self.path}, {row}: {name} is {_short(found)}; expected {expected}.")
+
+    def annotations(self, first: int | None = None, shares: bool = False) -> Annotations:
+        """Return what was read; DataError where it is nothing though something was left out."""
+        told = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
+        if told and not self._rows:
+            raise DataError(
+                f"{self.path}: holds no box that can be read. {' '.join(told)} Expected "
+                "rectangles that are not turned."
+            )
+        table = pd.DataFrame(self._rows, columns=["row", *NUMBERS, *TEXTS])
+        numbers = [name for name in NUMBERS if name != "track"]
+        table[numbers] = table[numbers].astype(np.float64)
+        track, said = _track_numbers(table["track"])
+        return Annotations(table.assign(track=track), first, shares, (*self.notes, *told, *said))
+
+
+def between(
+    first: Box, last: Box, frames: tuple[int, int], step: int = 1
+) -> Iterator[tuple[int, Box]]:
+    """Yield each frame, or each step-th, between two keyframes, with a box that moves straight."""
+    start, stop = frames
+    for frame in range(start + step, stop, step):
+        share = (frame - start) / (stop - start)
+        left, top, width, height = (a + (b - a) * share for a, b in zip(first, last, strict=True))
+        yield frame, (left, top, width, height)
+
+
+def _track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Return tracks as float64, missing: nan. Names are numbered from 1 as they come."""
+    given = tracks.where(tracks.notna() & (tracks.astype(object) != ""), None)
+    try:
+        numbers = pd.to_numeric(given.astype(object)).to_numpy(np.float64, na_value=np.nan)
+        if not (np.abs(numbers) >= EXACT).any():
+            return numbers, []
+    except (ValueError, TypeError, OverflowError):
+        pass
+    codes, names = pd.factorize(given.map(str, na_action="ignore"))
+    example = _short(names[0])
+    return np.where(codes < 0, np.nan, codes + 1.0), [
+        f"Tracks are names, such as {example}, and are numbered from 1 as they come."
+    ]
+
+
+def text_of(value: object) -> str | None:
+    """Return a value of an attribute as a text without blanks around it; None: nothing said."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        value = int(value)
+    if value is None or isinstance(value, bool | list | dict):
+        return None
+    return str(value).strip() or None
+
+
+def key_of(value: object) -> str:
+    """Return an id as a text: 1, 1.0 and "1" are one, and what is none is ""."""
+    return text_of(value) or ""
+
+
+def number_in_name(name: object) -> int | None:
+    """Return the number at the end of a file's name, such as 12 of img1/match_000012.jpg."""
+    file = PurePosixPath(str(name).replace("\\", "/")).name
+    stem = EXPORTED.sub("", re.sub(r"\.[A-Za-z]\w{0,4}$", "", file))
+    found = COUNTED.search(stem)
+    return int(found[1]) if found else None
+
+
+def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
+    """Return the texts of attributes under our names; letters' case and separators do not count."""
+    plain = {re.sub(r"[\W_]", "", key).lower(): text_of(value) for key, value in values.items()}
+    told = {
+        ours: next((plain[other] for other in others if plain.get(other)), None)
+        for ours, others in names.items()
+    }
+    return {ours: text for ours, text in told.items() if text}
+
+
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "role": ("role",),
+    "team": ("team", "club", "teamname"),
+    "number": ("number", "jersey", "jerseynumber", "shirt", "shirtnumber"),
+    "name": ("identity", "name", "player", "playername"),
+}
+"""Attributes by which annotators say who somebody is, as ``named`` takes them."""
+
+
+def refuse_large(path: Path) -> None:
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise DataError(
+            f"{path}: is {size >> 20:,} MB large; expected at most {LARGEST >> 20}. Export it in "
+            "parts, or as MOT text."
+        )
+
+
+def load_json(path: Path) -> Any:
+    """Return what a JSON file holds; DataError for what is none, or nested too deep."""
+    refuse_large(path)
+    try:
+        content = path.read_bytes()
+        text = content.decode(json.detect_encoding(content))
+        del content
+        data = json.loads(text)
+        if HALVES.search(text):  # halves of letters, which no text can be written with
+            whole = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+            data = json.loads(whole)
+        return data
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise DataError(f"{path}: not a JSON file that can be read ({reason[:200]}).") from error
+
+
+def objects(rows: Rows, value: object, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ("annotation 1", entry) of a list of objects, or say which is none."""
+    if not isinstance(value, list):
+        raise DataError(f"{rows.path}: expected a list of {what}s; found {_short(value)}.")
+    for place, one in enumerate(value, start=1):
+        if not isinstance(one, dict):
+            raise DataError(
+                f"{rows.path}, {what} {place}: expected an object; found {_short(one)}."
+            )
+        yield f"{what} {place}", one
+
+
+def _short(value: object) -> str:
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a whole number of over 40 digits"
+    text = repr(value) if isinstance(value, str | int | float | None) else _told(value)
+    return f"{text[:60]}..." if len(text) > 60 else text
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return "an object" if isinstance(value, dict) else type(value).__name__
