@@ -103,6 +103,14 @@ def test_game_state_names_sides_roles_and_shirts(log: PlayerLog, tmp_path: Path)
     assert len(same) == 2
 
 
+def test_those_in_neither_kit_are_no_team_however_many_they_are(tmp_path: Path) -> None:
+    log = make_strange_log(tmp_path)
+    log.appearances.loc[[0, 3], "team"] = "other"
+    found = json.loads(export_log(log, "gsr", tmp_path)[0].read_text())["predictions"]
+    assert sum(one["attributes"]["role"] == "other" for one in found) == 7
+    assert {one["attributes"]["team"] for one in found} == {"left", None}
+
+
 def test_game_state_holds_what_its_evaluator_takes(tmp_path: Path) -> None:
     log = make_strange_log(tmp_path)
     log.appearances.loc[1, "number"] = "7b"
