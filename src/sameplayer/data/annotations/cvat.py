@@ -96,6 +96,10 @@ def _walk(read: _Reading, file: BinaryIO) -> None:
         if element.tag in ("task", "job") and element.find("size") is not None:
             facts = {one.tag: (one.text or "").strip() for one in element}
             read.tasks[facts.get("id", "")] = facts
+            width, height = (
+                element.findtext(f"original_size/{one}") for one in ("width", "height")
+            )
+            read.rows.made_for(width, height)
         elif element.tag == "track":
             read.tracks.append(_track(read, element))
         elif element.tag == "image":
@@ -130,6 +134,7 @@ def _track(read: _Reading, element: Element) -> dict[str, Any]:
 
 def _image(read: _Reading, element: Element) -> dict[str, Any]:
     rows, name = read.rows, element.get("name") or ""
+    rows.made_for(element.get("width"), element.get("height"))
     boxes: list[tuple[str, str | None, Box, dict[str, str]]] = []
     for place, one in enumerate(element, start=1):
         where = f"image {name or element.get('id')}, shape {place}"

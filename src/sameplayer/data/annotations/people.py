@@ -52,6 +52,11 @@ def people(
     table["track"] = _tracks(table, path)
     table = _only_people(table, notes)
     table = _inside(table, annotations.shares, size, notes)
+    if None not in (size, annotations.size) and size != annotations.size:
+        notes.append(
+            f"The file was made for pictures of {'{} x {}'.format(*annotations.size or ())}, these "
+            f"are {'{} x {}'.format(*size or ())}; boxes are taken as they stand."
+        )
     table["score"], said = as_shares(table["score"].to_numpy())
     notes += said
     table = _once(table, path, notes)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +34,7 @@ class Rows:
     notes: list[str] = field(default_factory=list)
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
     _left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _sizes: set[tuple[int, int]] = field(default_factory=set)
 
     def add(
         self, row: str, frame: int, box: Box, track: object, texts: Mapping[str, str | None],
@@ -47,6 +49,12 @@ class Rows:
         if isinstance(track, list | dict | bool):
             raise self.wrong(row, "track", track, "a number or a name")
         self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
+
+    def made_for(self, width: object, height: object) -> None:
+        """Note the size that the file gives to a picture, where it is one."""
+        sides = text_of(width) or "", text_of(height) or ""
+        if all(re.fullmatch("[1-9][0-9]{0,5}", side) for side in sides) and len(self._sizes) < 2:
+            self._sizes.add((int(sides[0]), int(sides[1])))
 
     def leave_out(self, what: str, row: str) -> None:
         """Count a box that is not read; ``what`` goes on "3 boxes ", such as "of a crowd"."""
@@ -93,7 +101,9 @@ class Rows:
         numbers = [name for name in NUMBERS if name != "track"]
         table[numbers] = table[numbers].astype(np.float64)
         track, said = _track_numbers(table["track"])
-        return Annotations(table.assign(track=track), first, shares, (*self.notes, *told, *said))
+        size = next(iter(self._sizes)) if len(self._sizes) == 1 else None
+        notes = (*self.notes, *told, *said)
+        return Annotations(table.assign(track=track), first, shares, notes, size)
 
 
 def between(
@@ -147,12 +157,19 @@ def number_in_name(name: object) -> int | None:
 
 def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
     """Return the texts of attributes under our names; letters' case and separators do not count."""
-    plain = {re.sub(r"[\W_]", "", key).lower(): text_of(value) for key, value in values.items()}
-    told = {
-        ours: next((plain[other] for other in others if plain.get(other)), None)
-        for ours, others in names.items()
-    }
-    return {ours: text for ours, text in told.items() if text}
+    given = {_plain(key): value for key, value in values.items()}
+    told: dict[str, str | None] = {}
+    for ours, others in names.items():
+        texts = (text_of(given[other]) for other in others if other in given)
+        text = next(filter(None, texts), None)
+        if text is not None:
+            told[ours] = text
+    return told
+
+
+@lru_cache(4096)
+def _plain(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
 
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
