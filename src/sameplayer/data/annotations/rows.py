@@ -41,14 +41,29 @@ class Rows:
         score: float = math.nan,
     ) -> None:  # fmt: skip
         """Add a box: ``box`` is left, top, width, height; ``texts`` are those of Annotations."""
-        if len(self._rows) >= MOST:
+        self._refuse_more(row, 1)
+        if isinstance(track, list | dict | bool):
+            raise self.wrong(row, "track", track, "a number or a name")
+        self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
+
+    def between(
+        self, row: str, first: Box, last: Box, frames: tuple[int, int], step: int = 1
+    ) -> Iterator[tuple[int, Box]]:
+        """Yield each step-th frame between two keyframes, with a box that moves straight."""
+        start, stop = frames
+        self._refuse_more(row, (stop - start - 1) // step)
+        for frame in range(start + step, stop, step):
+            share = (frame - start) / (stop - start)
+            sides = (a + (b - a) * share for a, b in zip(first, last, strict=True))
+            left, top, width, height = sides
+            yield frame, (left, top, width, height)
+
+    def _refuse_more(self, row: str, count: int) -> None:
+        if len(self._rows) + count > MOST:
             raise DataError(
                 f"{self.path}, {row}: the file holds more than {MOST:,} boxes; expected fewer. "
                 "Export it in parts."
             )
-        if isinstance(track, list | dict | bool):
-            raise self.wrong(row, "track", track, "a number or a name")
-        self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
 
     def made_for(self, width: object, height: object) -> None:
         """Note the size that the file gives to a picture, where it is one."""
@@ -89,7 +104,9 @@ class Rows:
     def wrong(self, row: str, name: str, found: object, expected: str) -> DataError:
         return DataError(f"{self.path}, {row}: {name} is {_short(found)}; expected {expected}.")
 
-    def annotations(self, first: int | None = None, shares: bool = False) -> Annotations:
+    def annotations(
+        self, first: int | None = None, shares: bool = False, frames: int | None = None
+    ) -> Annotations:
         """Return what was read; DataError where it is nothing though something was left out."""
         told = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
         if told and not self._rows:
@@ -103,18 +120,7 @@ class Rows:
         track, said = _track_numbers(table["track"])
         size = next(iter(self._sizes)) if len(self._sizes) == 1 else None
         notes = (*self.notes, *told, *said)
-        return Annotations(table.assign(track=track), first, shares, notes, size)
-
-
-def between(
-    first: Box, last: Box, frames: tuple[int, int], step: int = 1
-) -> Iterator[tuple[int, Box]]:
-    """Yield each frame, or each step-th, between two keyframes, with a box that moves straight."""
-    start, stop = frames
-    for frame in range(start + step, stop, step):
-        share = (frame - start) / (stop - start)
-        left, top, width, height = (a + (b - a) * share for a, b in zip(first, last, strict=True))
-        yield frame, (left, top, width, height)
+        return Annotations(table.assign(track=track), first, shares, notes, size, frames)
 
 
 def _track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
