@@ -109,6 +109,7 @@ def boxes_in(read: Table, path: Path) -> Annotations:
         raise DataError(
             f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
             f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
+            + ("" if frame else ' A sink of supervision takes custom_data={"frame": number}.')
         )
     rows = [f"row {row}" for row in read.rows]
     numbers = {name: _number(read, name, path) for name in (frame, "track", "score", *sides)}

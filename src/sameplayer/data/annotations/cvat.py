@@ -67,9 +67,9 @@ def read_cvat(path: Path) -> Annotations:
     A box with outside="1" is where its track is away. CVAT lists every frame; where a file lists
     keyframes only, boxes between them move straight, as CVAT shows them, but for tracks with
     source="auto": a program that saw boxes in some frames wrote no others. A track that is not
-    closed by a box outside ends with its last one. Several tasks are
-    sequences. Turned boxes and other shapes are left out and counted. Raises DataError for XML that
-    is damaged, declares entities or is nested too deep, and for a box that is none.
+    closed by a box outside ends with its last one. Several tasks are sequences. Turned boxes and
+    other shapes are left out and counted. Raises DataError for XML that is damaged, declares
+    entities or is nested too deep, and for a box that is none.
     """
     read = _Reading(Rows(path))
     try:
