@@ -75,7 +75,9 @@ def find_tracklets(
     lengths = [_length(camera) for camera in cameras]
     given = [_boxes_for(boxes, one, cameras, first_frame) for one in cameras]
     known = [_cuts_for(cuts, one) for one in cameras]
-    tables, pairs, notes, done = [], [], [], 0.0
+    tables: list[pd.DataFrame] = []
+    pairs: list[np.ndarray] = []
+    notes, done = [], 0.0
     for camera, length, own, own_cuts in zip(cameras, lengths, given, known, strict=True):
         video = open_video(camera.video)
 
@@ -90,8 +92,7 @@ def find_tracklets(
         notes += _notes(camera, video, numbers, seen, own)
         shots = _shots(video, seen, own_cuts)
         table, follow_on = _followed(camera, video, seen, shots, follow, own)
-        tables, pairs = [*tables, table], [*pairs, follow_on]
-        done += length
+        tables, pairs, done = [*tables, table], [*pairs, follow_on], done + length
     return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
 
 

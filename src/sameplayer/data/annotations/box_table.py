@@ -14,8 +14,9 @@ from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.columns import BOX_NAMES, CELLS, with_boxes
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import TEXTS, Annotations
+from sameplayer.data.column_names import plain
 from sameplayer.data.columns import as_text
-from sameplayer.data.tables import Table, plain, read_table
+from sameplayer.data.tables import Table, read_table
 from sameplayer.errors import DataError
 
 WHAT = (

@@ -159,7 +159,8 @@ def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tup
         return pd.Series(None, classes.index, object), ()
     lines = head_lines(path.parent / "labels.txt")
     names = {at: name for at, name in enumerate(lines, start=1) if name}
-    found, notes = sorted(map(int, known.unique())), ()
+    found = sorted(map(int, known.unique()))
+    notes: tuple[str, ...] = ()
     naming = f"a file labels.txt beside {path.name}, a name a line,"
     if not names and truth and found[0] >= 1 and found[-1] <= len(CLASSES):
         names = dict(enumerate(CLASSES, start=1))
