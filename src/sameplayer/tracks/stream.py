@@ -57,8 +57,7 @@ def find_tracklets(
     tile        for the detectors of DETECTORS: as in YoloxDetector
     cuts        seconds at which a video goes over to another view, or a file of them; by camera
                 where there are more than one. None: they are found
-    tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
-                of the package trackers
+    tracker     a name in TRACKERS, a callable as ``track``, or a tracker of the package trackers
     folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
