@@ -82,7 +82,7 @@ def run(match: Match, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         folder = out or tmp_path / "LOG"
         status = main(["log", "--out", str(folder), *FAST, *map(str, words)])
         assert not list(tmp_path.rglob("*.partial"))
-        return status, " ".join(capsys.readouterr().err.split())
+        return status, " ".join("".join(capsys.readouterr()).split())
 
     return call
 
@@ -119,7 +119,7 @@ def test_a_video_without_frames_is_refused(match: Match, run: Run) -> None:
 
 def test_boxes_after_the_end_of_a_video_that_ends_early_are_refused(match: Match, run: Run) -> None:
     match.video("early.mp4", [0.0, 0.25, 0.5])
-    refused(run("early.mp4", "--boxes", "own.csv"), "own.csv, row", "has 3", "found frame 4")
+    refused(run("early.mp4", "--boxes", "own.csv"), "own.csv, row", "has 3", "in frame 8")
 
 
 def test_a_variable_rate_keeps_its_times(match: Match, run: Run, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown_when_a_video_is_turned(
     box = pd.DataFrame([(1, 200.0, 50.0, 30.0, 60.0)], columns=list(match.boxes)[:5])
     boxes = match.table("turned.csv", box)
     match.video("upright.mp4", [0.0], turned=90)
-    refused(run("upright.mp4", "--boxes", boxes), "turned.csv, row 2", "frame of 180 x 320")
+    refused(run("upright.mp4", "--boxes", boxes), "Nobody was found")
     match.video("over.mp4", [0.0], turned=180)
     assert len(logged(run("over.mp4", "--boxes", boxes), tmp_path / "LOG")) == 1
 
@@ -167,15 +167,34 @@ def test_nobody_in_one_camera_is_fine_and_nobody_at_all_is_said(
 
 def test_boxes_that_do_not_fit_name_their_row(match: Match, run: Run) -> None:
     for column, value, said in (
-        ("left", 5000, "reaches into the frame of 320 x 180"),
-        ("frame", 99, "a frame of the video, which has 8"),
-        ("width", 0, "a width and a height over 0"),
-        ("top", np.nan, "four finite numbers"),
+        ("frame", 99, "row 5: a box in frame 99; expected a frame of the video, which has 8"),
+        ("track", 1.5, "row 5: expected a whole track number; found 1.5"),
     ):
-        wrong = match.boxes.copy()
+        wrong = match.boxes.assign(track=-1.0)
         wrong.loc[wrong.index[3], column] = value
-        refused(run("camera1.mp4", "--boxes", match.table("w.csv", wrong)), "w.csv, row 5", said)
-    refused(run("camera1.mp4", "--boxes", "roster.csv"), "boxes need the columns frame")
+        refused(run("camera1.mp4", "--boxes", match.table("w.csv", wrong)), "w.csv, ", said)
+    refused(run("camera1.mp4", "--boxes", "roster.csv"), "no known format of boxes")
+
+
+def test_boxes_that_show_nobody_are_told(match: Match, run: Run, tmp_path: Path) -> None:
+    wrong = match.boxes.astype({"left": float, "top": float, "width": float})
+    for row, column, value in ((2, "left", 5000), (3, "width", 0), (4, "top", np.nan)):
+        wrong.loc[wrong.index[row], column] = value
+    result = run("camera1.mp4", "--boxes", match.table("w.csv", wrong))
+    notes = logged(result, tmp_path / "LOG").facts["notes"]
+    for note in (
+        "Boxes of camera1: 1 box outside the picture of 320 x 180, row 4, is left out.",
+        "Boxes of camera1: 1 box without a width and a height over 0, row 5, is left out.",
+        "Boxes of camera1: 1 box without four numbers in pixels, row 6, is left out.",
+    ):
+        assert note in notes
+        assert f"note: {note}" in result[1]
+
+
+def test_the_first_frame_of_boxes_can_be_said(match: Match, run: Run, tmp_path: Path) -> None:
+    boxes = match.table("later.csv", match.boxes[match.boxes["frame"].between(2, 7)])
+    log = logged(run("camera1.mp4", "--boxes", boxes, "--first-frame", "0"), tmp_path / "LOG")
+    assert log.boxes["frame"].min() == 3
 
 
 def test_all_that_is_given_is_looked_at_before_the_first_camera_is(
@@ -199,7 +218,9 @@ def test_ids_that_jump_between_cameras_are_two_people_and_doubles_are_refused(
     match.video("second.mp4", [0.25 * place for place in range(8)])
     ids = match.boxes.assign(track=match.boxes.groupby("frame").cumcount())
     ids = ids[ids["track"] < 2]
-    both = pd.concat([ids.assign(camera=name) for name in ("camera1", "second")])
+    both = pd.concat(
+        [ids.assign(camera="camera1"), ids.assign(camera="second", top=ids["top"] + 1)]
+    )
     lost = match.table("lost.csv", both.drop(columns="camera"))
     refused(run("camera1.mp4", "--boxes", lost), "second box in frame 1", "column camera")
     boxes = match.table("both.csv", both)
@@ -231,6 +252,7 @@ def test_a_roster_that_cannot_be_names_its_rows(match: Match, run: Run) -> None:
         (("--tracker", "ownn"), "Did you mean 'own'?"),
         (("--encoder", "persn"), "Did you mean 'person'?"),
         (("--reader", "shrt"), "Did you mean 'shirt'?"),
+        (("--first-frame", "2"), "--first-frame is 2; expected 0 or 1"),
         (("--seed", "-1"), "--seed is -1; expected 0 or more"),
         (("--tile", "48"), "--tile is 48; expected auto, none, or 64 pixels or more"),
         (("--fps", "1e300"), "--fps is 1e+300"),

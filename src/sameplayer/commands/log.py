@@ -40,8 +40,6 @@ class Given:
     boxes: tuple[Path, ...] = ()
     """Boxes of the people, as trackers and annotators write them; a file for each video in their
     order, or one with a column camera. None: the detector finds them."""
-    first_frame: int | None = None
-    """Number that the files of boxes give to a video's first frame, 0 or 1. None: found out."""
     roster: Path | None = None
     """Who plays (.csv with team, number, name; colour where known)."""
     corrections: Path | None = None
@@ -114,7 +112,6 @@ def log(
                 reader=reader,
                 folder=out / "work",
                 progress=tell,
-                first_frame=given.first_frame,
             )
         except DataError as error:
             raise _with_files(error, out, given.corrections) from error

@@ -64,7 +64,12 @@ def sequences(path: Path, deep: int = DEEP) -> Iterator[Sequence]:
 
     Raises DataError for a seqinfo.ini that cannot be read.
     """
-    entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    except PermissionError:  # of a folder in the one that was named, such as lost+found
+        if deep == DEEP:
+            raise
+        return
     kept = [entry for entry in entries if not is_hidden(Path(entry.path), path)]
     below = [Path(entry.path) for entry in kept if entry.is_dir()]
     own = list(_of_folder(path, [Path(entry.path) for entry in kept], below))

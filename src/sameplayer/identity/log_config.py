@@ -15,6 +15,8 @@ class LogConfig:
 
     fps: float = 5.0
     """Frames looked at a second."""
+    first_frame: int | None = None
+    """Number that files of boxes give to a video's first frame, 0 or 1. None: found out."""
     detector: str = "yolox"
     """What finds people where no boxes are given: yolox (in the package) or rf-detr."""
     tile: str = "auto"
@@ -40,6 +42,8 @@ class LogConfig:
     def __post_init__(self) -> None:
         if not 0 < self.fps <= 1000:
             raise SettingError("fps", self.fps, "more than 0, at most 1000")
+        if self.first_frame not in (None, 0, 1):
+            raise SettingError("first_frame", self.first_frame, "0 or 1, or None: found out")
         if not 0 < self.threshold < 1:
             raise SettingError("threshold", self.threshold, "a probability over 0 and below 1")
         if self.players < 1:

@@ -64,7 +64,6 @@ def identify_players(
     sides: Mapping[str, int] | None = None,
     folder: str | Path | None = None,
     progress: Progress | None = None,
-    first_frame: int | None = None,
 ) -> PlayerLog:
     """Return who was on screen when, in all videos of a match.
 
@@ -74,12 +73,10 @@ def identify_players(
     corrections    a file (``read_corrections``) or its rows, which are obeyed
     offsets        seconds, a video: when its first frame is in the match's time; empty: all at 0
     cuts           seconds at which a video goes over to another view; None: they are found
-    config         None: ``LogConfig()``
-    encoder, reader, detector    objects in place of those that the config names
+    config, encoder, reader, detector    None: ``LogConfig()``, and those that the config names
     sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
     folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
     progress       called with what is done, such as "linking", and how much of how much
-    first_frame    number that files of boxes give to the first frame, 0 or 1; None: found out
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
@@ -100,11 +97,10 @@ def identify_players(
         tracker=config.tracker,
         folder=folder,
         progress=partial(tell, "finding people"),
-        first_frame=first_frame,
+        first_frame=config.first_frame,
     )
-    samples = look(
-        tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
-    )
+    looking = partial(tell, "looking at people")
+    samples = look(tracklets, encoder, reader, folder=folder, progress=looking)
     tell("linking", 0, 1)
     gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
     gathered.facts.update(sameplayer=__version__, settings=asdict(config))

@@ -49,21 +49,19 @@ def find_tracklets(
     """Return the tracklets of a match: short tracks of one person each, in one camera and shot.
 
     cameras     as ``cameras_of`` gives them; the videos are streamed, not kept
-    boxes       of the people: a file (``read_boxes``) or Boxes; with more cameras than one, a file
-                with a column camera, or one for each camera by its name. None: the detector finds
-                them
+    boxes       of the people: a file (``read_boxes``) or Boxes; of several cameras, a file with a
+                column camera, or one for each by its name. None: the detector finds them
     fps         frames looked at a second
-    detector    a name in DETECTORS, or a callable: uint8 RGB (h, w, 3) to (xywh, score), or to an
+    detector    a name in DETECTORS, or a callable: uint8 RGB (h, w, 3) to (xywh, score) or an
                 object with ``.xyxy`` and where known ``.confidence``
     tile        for the detectors of DETECTORS: as in YoloxDetector
     cuts        seconds at which a video goes over to another view, or a file of them; by camera
                 where there are more than one. None: they are found
-    tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
-                of the package trackers
+    tracker     a name in TRACKERS, a callable as ``track``, or a tracker of the package trackers
     folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
-    first_frame    number that files of boxes give to the first frame: as in ``read_boxes``
+    first_frame    of files of boxes, as in ``read_boxes``
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
     MissingExtra where neither boxes are given nor the detector is installed.
@@ -72,32 +70,28 @@ def find_tracklets(
         raise SettingError("fps", fps, "more than 0")
     finder = None if boxes is not None else _finder(detector, tile)
     follow = tracker_of(tracker)
-    if isinstance(boxes, str | Path) and len(cameras) > 1:
-        refuse_one_camera(boxes, len(cameras))
-    _refuse_strange_cuts(cuts, cameras)
+    _refuse_strange(boxes, cuts, cameras)
     lengths = [_length(camera) for camera in cameras]
-    known = [
-        (_boxes_for(boxes, one, cameras, first_frame), _cuts_for(cuts, one)) for one in cameras
-    ]
-    tables, pairs, notes, done = [], [], [], 0.0
-    for camera, length, (given, own_cuts) in zip(cameras, lengths, known, strict=True):
+    given = [_boxes_for(boxes, one, cameras, first_frame) for one in cameras]
+    known = [_cuts_for(cuts, one) for one in cameras]
+    tables: list[pd.DataFrame] = []
+    pairs: list[np.ndarray] = []
+    notes, done = [], 0.0
+    for camera, length, own, own_cuts in zip(cameras, lengths, given, known, strict=True):
         video = open_video(camera.video)
 
         def tell(seconds: float, before: float = done) -> None:
             if progress is not None:
                 progress(before + seconds, sum(lengths))
 
-        numbers = sampled_frames(video.times, fps, given)
-        source = given if given is not None else _fitted(finder, detector, tile, video, numbers)
+        numbers = sampled_frames(video.times, fps, own)
+        source = own if own is not None else _fitted(finder, detector, tile, video, numbers)
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell)
-        notes += [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
-        notes += _notes(camera, video, numbers, seen)
+        notes += _notes(camera, video, numbers, seen, own)
         shots = _shots(video, seen, own_cuts)
-        table, follow_on = _followed(camera, video, seen, shots, follow, given)
-        tables.append(table)
-        pairs.append(follow_on)
-        done += length
+        table, follow_on = _followed(camera, video, seen, shots, follow, own)
+        tables, pairs, done = [*tables, table], [*pairs, follow_on], done + length
     return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
 
 
@@ -161,8 +155,11 @@ def _boxes_for(
     return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
 
 
-def _refuse_strange_cuts(cuts: Any, cameras: Sequence[Camera]) -> None:
+def _refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> None:
+    """Refuse a file of boxes, and cuts, that do not say of which of several cameras they are."""
     names = [camera.name for camera in cameras]
+    if isinstance(boxes, str | Path) and len(cameras) > 1:
+        refuse_one_camera(boxes, len(cameras))
     if isinstance(cuts, Mapping):
         strange = [name for name in cuts if name not in names]
         if strange:
@@ -197,11 +194,14 @@ def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -
     return PartFolder(Path(folder), camera.name, facts)
 
 
-def _notes(camera: Camera, video: Video, numbers: np.ndarray, seen: Seen) -> list[str]:
+def _notes(
+    camera: Camera, video: Video, numbers: np.ndarray, seen: Seen, given: Boxes | None
+) -> list[str]:
     missing = np.setdiff1d(numbers, seen.frame)
     if len(missing) == len(numbers):
         raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
-    notes = _about_file(camera, float(video.times[-1]))
+    notes = [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
+    notes += _about_file(camera, float(video.times[-1]))
     if not len(missing):
         return notes
     times = video.times[missing - 1]
