@@ -23,6 +23,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -93,6 +95,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known name, or "" when none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def of_windows(path: object) -> str:
+    """Return " It is a path of Windows..." for such a path on another system, or ""."""
+    if os.name == "nt" or not re.search(r"\\|(^|/)[A-Za-z]:[\\/]", str(path)):
+        return ""
+    return " It is a path of Windows; write it with slashes, relative to the table's folder."
 
 
 def import_extra(module: str, extra: str, what: str) -> Any:

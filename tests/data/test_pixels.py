@@ -6,6 +6,7 @@ import struct
 import sys
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps
 from sameplayer.data.images import decode_content
 from sameplayer.data.kinds import boxed_kind
 from sameplayer.data.pixels import PIXELS
+from sameplayer.data.sources import read_source
 from sameplayer.errors import DataError
 
 heif = pytest.importorskip("pillow_heif")
@@ -178,6 +180,8 @@ AS_PILLOW = {
     "tiff palette": saved(few, "TIFF"),
     "ppm": saved(photo(), "PPM"),
     "jp2": saved(photo(), "JPEG2000"),
+    "jp2 sYCC": saved(photo().convert("YCbCr"), "JPEG2000"),
+    "j2k": saved(photo(), "JPEG2000", no_jp2=True),
     "heic": saved(photo(), "HEIC", quality=90),
     "heic grey": saved(photo().convert("L"), "HEIC", quality=90),
 }
@@ -194,6 +198,15 @@ def test_16_bits_of_a_png_are_scaled_and_not_cut_off(channels: int) -> None:
     content = cv2.imencode(".png", deep)[1].tobytes()
     colours = np.repeat(deep, 3, axis=2) if channels == 1 else deep[:, :, 2::-1]
     np.testing.assert_array_equal(decode_content("x", content), (colours >> 8).astype(np.uint8))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bits_of_jpeg_2000_are_scaled(channels: int) -> None:
+    deep = np.asarray(photo(80, 48))[:, :, :channels].astype(np.uint16) * 257
+    how = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
+    content = cv2.imencode(".jp2", deep[:, :, ::-1], how)[1].tobytes()
+    colours = np.repeat(deep, 3, axis=2) if channels == 1 else deep
+    np.testing.assert_array_equal(decode_content("x", content), colours >> 8)
 
 
 def test_10_bits_of_heic_and_avif_are_scaled() -> None:
@@ -269,5 +282,39 @@ def test_a_png_with_a_wrong_check_sum_is_damaged_and_text_in_it_is_not_looked_at
         decode_content("x", bytes(content))
 
 
+RISING = np.arange(100).reshape(10, 10)
+DIGITS = " ".join(map(str, RISING.ravel())).encode()
+NETPBM = {
+    "P5 of 100": (b"P5 10 10 100\n" + bytes(RISING.ravel().tolist()), RISING * 2.55),
+    "P2 of 100": (b"P2\n# a comment\n10 10\n100\n" + DIGITS, RISING * 2.55),
+    "P3 of 99": (b"P3 10 10 99\n" + b" ".join(b"%d %d %d" % (one, one, one)
+                 for one in RISING.ravel()), RISING * 255 / 99),
+    "P5 of 1023": (b"P5 10 10 1023\n" + (RISING * 10).astype(">u2").tobytes(), RISING * 2.4927),
+    "P5 of 65535": (b"P5 10 10 65535\n" + (RISING * 257).astype(">u2").tobytes(), RISING),
+    "P6 of 65535": (
+        b"P6 10 10 65535\n" + np.repeat(RISING.ravel() * 257, 3).astype(">u2").tobytes(), RISING),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NETPBM)
+def test_netpbm_is_scaled_by_the_white_that_it_states(case: str) -> None:
+    content, expected = NETPBM[case]
+    read = decode_content("x", content).astype(float)
+    assert np.abs(read - expected[:, :, None]).max() <= 1
+
+
+ENDINGS = {"a.jfif": "JPEG", "b.JPE": "JPEG", "c.avif": "AVIF", "d.HEIC": "HEIC", "e.heif": "HEIC",
+           "f.gif": "GIF", "g.tiff": "TIFF", "h.jp2": "JPEG2000"}  # fmt: skip
+
+
+def test_pictures_of_every_format_are_found_in_folders_and_read(tmp_path: Path) -> None:
+    (tmp_path / "ana").mkdir()
+    for name, kind in ENDINGS.items():
+        (tmp_path / "ana" / name).write_bytes(saved(photo(), kind))
+    crops = read_source(tmp_path)
+    assert sorted(Path(name).name for name in crops.table["image"]) == sorted(ENDINGS)
+    assert all(apart(crops.read(row), np.asarray(photo())) < 12 for row in range(len(crops)))
+
+
 def test_every_reader_of_pixels_is_reached() -> None:
-    assert set(PIXELS) == {"JPEG", "PNG", "TIFF", "AVIF", "HEIC", "GIF"}
+    assert set(PIXELS) == {"JPEG", "PNG", "TIFF", "AVIF", "HEIC", "GIF", "PPM", "JPEG2000"}

@@ -69,3 +69,16 @@ def test_one_picture_is_no_list(shown: Shown) -> None:
         as_pictures(shown)
     with pytest.raises(ConfigError, match="Expected a list of pictures; found int"):
         as_pictures(3)
+
+
+def test_a_pil_picture_of_16_bits_is_scaled_and_its_transparency_changes_nothing() -> None:
+    deep = Image.fromarray(PICTURE[:, :, 0].astype(np.uint16) * 257)
+    np.testing.assert_array_equal(as_picture(deep)[:, :, 1], PICTURE[:, :, 0])
+    clear = Image.fromarray(np.dstack([PICTURE, np.full((9, 4), 7, np.uint8)]))
+    np.testing.assert_array_equal(as_picture(clear), PICTURE)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_a_pil_picture_of_32_bits_is_refused(kind: type) -> None:
+    with pytest.raises(ConfigError, match=r"PIL picture of mode [FI]: samples of 32 bits"):
+        as_picture(Image.fromarray(PICTURE[:, :, 0].astype(kind)))

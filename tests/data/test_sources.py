@@ -199,8 +199,8 @@ def test_facts_of_persons_join_their_pictures_and_erase_nothing(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "cannot be read as a table"),
-        (b"\xff\xfe\xfa", "cannot be read as a table"),
+        (b"", "is empty"),
+        (b"\xff\xfe\xfa", "is no text"),
         (b"name\nann\n", "expected a column 'person'"),
         (b"person,frame\nann,1\n", "found frame"),
         (b"person,team\nann,a\nann,b\n", "person ann stands there twice"),

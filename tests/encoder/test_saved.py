@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.saved import is_saved
 from sameplayer.errors import WeightsError
 from tests.encoder.test_encoder import HALF, Own, build_own
 
@@ -141,3 +142,17 @@ def test_any_damage_to_an_encoder_is_an_error_of_ours(
     except WeightsError:
         return
     assert kind == "flip"  # within the part of the record that no fingerprint covers
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model.pth.tar-60", "weights", "model.safetensors"])
+def test_a_checkpoint_of_others_is_told_by_what_is_in_it(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    (save_file if name.endswith("safetensors") else torch.save)({"a": torch.ones(2)}, path)
+    assert not is_saved(path)
+    assert is_saved(folder)
+    assert is_saved(folder / "model.safetensors")
+    assert is_saved("person")
+    assert is_saved(tmp_path / "typo.pth")
+    assert is_saved(tmp_path) == (name != "model.safetensors")  # a folder as the hub keeps it

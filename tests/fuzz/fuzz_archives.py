@@ -30,10 +30,14 @@ _STATES: dict[str, Any] = {
 }  # fmt: skip
 
 
+_SCALARS = [np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]
+
+
 def change_state(content: bytes, which: int, how: str, name: str) -> bytes:
     """Change one value of what torch.save wrote, numbers and tensors alike."""
     try:
-        state = torch.load(io.BytesIO(content), weights_only=True)
+        with torch.serialization.safe_globals(_SCALARS):
+            state = torch.load(io.BytesIO(content), weights_only=True)
     except Exception:  # an earlier mutation broke it, and torch raises of everything
         return content
     return _saved(change_tree(state, which, how, _STATES[name]))

@@ -44,6 +44,7 @@ from tests.fuzz.fuzz_uses import (
     use_source,
     use_submission,
     use_table,
+    use_trainers,
     use_truth,
     use_video,
 )
@@ -155,6 +156,10 @@ READERS: dict[str, Reader] = {
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 120),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 90),
+    "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 50),
+    "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 50),
+    "msmt17": Reader(
+        samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 60),
     "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 90),
     "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 70),
     "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 150),
@@ -223,6 +228,9 @@ READERS: dict[str, Reader] = {
     "number reader": Reader(
         _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30),
     "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 80),
+    "checkpoint of torchreid": Reader(
+        samples.trainers_checkpoint, use_trainers,
+        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES}, 50),
     "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
     "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 150),
     "begun download": Reader(
@@ -240,7 +248,7 @@ READERS: dict[str, Reader] = {
 READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 200)
 READERS |= {
     f"picture {suffix}": Reader(
-        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 60
+        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 50
     )
-    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif")
+    for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif", ".gif", ".avif", ".heic")
 }

@@ -15,6 +15,8 @@ import av
 import cv2
 import numpy as np
 import pandas as pd
+import pillow_heif
+import timm
 import torch
 from PIL import Image
 
@@ -38,6 +40,9 @@ from tests.numbers.onnx_files import plain_file
 SETTINGS = TrainConfig(
     "small", pairs=3, epochs=2, height=32, width=16, validate="none", augment="2022", device="cpu"
 )
+
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 
 
 @cache
@@ -236,6 +241,33 @@ def market() -> Files:
 
 
 @cache
+def duke() -> Files:
+    names = [f"bounding_box_train/000{p}_c{c}_f004415{c}.png" for p in (2, 7) for c in (1, 2)]
+    names += ["query/0003_c1_f0000001.png", "bounding_box_test/0003_c2_f0000021.png"]
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def msmt17() -> Files:
+    names = [f"{part}/000{p}/000{p}_00{c}_0{c}_0303morning_0008_{c}.png"
+             for part in ("train", "test") for p in (0, 1) for c in (1, 2)]  # fmt: skip
+    lines = [f"{name.split('/', 1)[1]} {int(name.split('/')[1])}" for name in names]
+    lists = {"train": lines[:2], "val": lines[2:4], "query": lines[4::2], "gallery": lines[5::2]}
+    told = {f"list_{name}.txt": "\n".join(part).encode() for name, part in lists.items()}
+    return told | {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
+def layumi() -> Files:
+    """Person 2 to train and to validate, person 3 to test, a distractor and junk."""
+    folders = {"train_all": "22", "train": "2", "val": "2", "query": "3", "gallery": "330"}
+    names = [f"{folder}/000{p}/000{p}_c{c}s1_00000{c}_00.png"
+             for folder, persons in folders.items() for c, p in enumerate(persons)]  # fmt: skip
+    names.append("gallery/-1/-1_c1s1_000009_00.png")
+    return {name: png(seed) for seed, name in enumerate(names)}
+
+
+@cache
 def soccernet() -> Files:
     names = [f"train/league/2015/game1/{a}/{a}-{a}-{p}-00{p}-Player_team_left-{p}-r{a}-12x8.png"
              for a in (1, 2) for p in (3, 4)]  # fmt: skip
@@ -381,6 +413,24 @@ def vit_checkpoint() -> Files:
 
 
 @cache
+def trainers_checkpoint() -> Files:
+    """A checkpoint of a tiny ResNet as torchreid's trainer saves it, in both forms of torch's."""
+    network = timm.create_model("test_resnet", num_classes=2)
+    state = {f"module.{name}": value for name, value in network.state_dict().items()}
+    optimizer = {
+        "state": {0: {"step": 1, "exp_avg": torch.zeros(2)}},
+        "param_groups": [{"lr": 0.1}],
+    }
+    record = {"state_dict": state, "epoch": 60, "rank1": np.float64(0.5), "optimizer": optimizer}
+    files = {}
+    for name, old in (("new.pth.tar", False), ("old.pth.tar", True)):
+        target = io.BytesIO()
+        torch.save(record, target, _use_new_zipfile_serialization=not old)
+        files[name] = target.getvalue()
+    return files
+
+
+@cache
 def archive() -> Files:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as opened:
@@ -392,15 +442,23 @@ def archive() -> Files:
 @cache
 def pictures(suffix: str) -> Files:
     """Colour, grey and what else a format has, as OpenCV and Pillow write them."""
-    files = {f"colour{suffix}": bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])}
+    files: Files = {}
+    if suffix != ".heic":
+        files[f"colour{suffix}"] = bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])
     grey = Image.fromarray(pixels(2, 20, 16)[:, :, 0])
     modes = {".jpg": ("CMYK", "L"), ".png": ("P", "LA", "1", "I;16"), ".bmp": ("P", "1"),
-             ".tif": ("CMYK", "1", "I;16"), ".webp": ("RGBA",)}[suffix]  # fmt: skip
+             ".tif": ("CMYK", "1", "I;16", "RGBA"), ".webp": ("RGBA",), ".gif": ("P",),
+             ".avif": ("RGBA", "L"), ".heic": ("RGB", "RGBA")}[suffix]  # fmt: skip
     for mode in modes:
         target = io.BytesIO()
         picture = grey.convert("I;16") if mode == "I;16" else grey.convert("RGB").convert(mode)
         settings = {"compression": "tiff_lzw"} if suffix == ".tif" and mode != "1" else {}
-        picture.save(target, {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:]), **settings)
+        if suffix == ".heic":
+            pillow_heif.from_pillow(picture).save(target, exif=TURNED.tobytes())
+        else:
+            settings |= {"exif": TURNED.tobytes()} if suffix in (".jpg", ".png", ".avif") else {}
+            kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:])
+            picture.save(target, kind, **settings)
         files[f"{mode.replace(';', '')}{suffix}"] = target.getvalue()
     return files
 

@@ -239,6 +239,12 @@ def use_published(folder: Path) -> None:
     assert encoder.embed([samples.pixels()]).shape == (1, encoder.feature_width)
 
 
+def use_trainers(folder: Path) -> None:
+    for name in ("new.pth.tar", "old.pth.tar"):
+        encoder = load_published(folder / name, "test_resnet", height=32, width=32)
+        assert encoder.embed([samples.pixels()]).shape == (1, encoder.feature_width)
+
+
 def use_embeddings(folder: Path) -> None:
     rows = load_embeddings(folder / "e.safetensors")
     for method in ("none", "k-reciprocal"):

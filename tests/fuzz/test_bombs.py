@@ -159,6 +159,14 @@ BOMBS = {
     "largest.jpg": jpeg(65_500),
     "progressive.jpg": jpeg(SIDE, progressive=True),
     "comments.jpg": jpeg_of_many_parts(SIDE),
+    "frames.jpg": jpeg(64)[:-2].replace(b"\xff\xda", jpeg(SIDE)[71:90] + b"\xff\xda"),
+    "widths.tif": tiff(64)
+    .replace(struct.pack("<HHII", 256, 4, 1, 64), struct.pack("<HHII", 256, 4, 1, 2**30))
+    .replace(struct.pack("<HHII", 258, 4, 1, 8), struct.pack("<HHII", 256, 4, 1, 64)),
+    "wide.gif": gif(64).replace(
+        b"," + bytes(4) + struct.pack("<HH", 64, 64),
+        b"," + bytes(4) + struct.pack("<HH", 13_000, 13_000),
+    ),
     "lossy.webp": webp(b"VP8 "),
     "lossless.webp": webp(b"VP8L"),
     "extended.webp": webp(b"VP8X"),

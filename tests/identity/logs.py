@@ -140,7 +140,7 @@ def make_strange_log(folder: Path) -> PlayerLog:
         camera, frames = cameras[place], [SAMPLED[one] for one in shown]
         seconds = [camera.offset_s + (frame - 1) / 25 for frame in frames]
         for frame, second in zip(frames, seconds, strict=True):
-            left, top = random.uniform(0, 500, 2)
+            left, top = random.uniform(0, 500), random.uniform(0, 200)
             width = 0.0031 if (number, frame) == (1, 14) else 40 + left / 100
             boxes.append((number, camera.name, frame, second, left, top, width, 90.5 + top / 9,
                           left / 500))  # fmt: skip

@@ -204,6 +204,9 @@ def test_a_small_match_goes_from_videos_to_a_page_and_resumes(
     first = load_log("LOG")
     assert len(first) > 3
     assert json.loads(Path("LOG/log.json").read_text())["cameras"][0]["video"] == "../camera1.mp4"
+    assert first.facts["videos"] == {
+        "camera1": {"width": 320, "height": 180, "frames": 9, "seconds": 3.0}
+    }
     parts = {path: path.stat().st_mtime_ns for path in Path("LOG/work").rglob("*.safetensors")}
     assert parts
     shown = first.boxes.groupby("frame")["appearance"].agg(set)

@@ -184,3 +184,17 @@ def test_a_checkpoint_of_others_starts_a_run_of_the_named_preset(name: str, tmp_
     assert TrainConfig(weights=str(path), preset="small").resolved(start.spec).lr == 2e-3
     with pytest.raises(SettingError, match=f"preset is None; expected the preset.*{name}"):
         OwnParts().start(TrainConfig(weights=str(path)))
+
+
+def test_a_checkpoint_of_torchreid_starts_a_run_and_tells_its_preset(tmp_path: Path) -> None:
+    network = create_encoder("osnet_x0_75", pretrained=False, seed=9).model
+    state = {f"module.{key}": value for key, value in network.state_dict().items()}
+    path = tmp_path / "model.pth.tar-60"  # an ending of the trainer's
+    torch.save({"state_dict": state, "rank1": np.float64(0.5)}, path)
+    config = TrainConfig(weights=str(path), preset="osnet_x0_75", height=128, width=64)
+    start = OwnParts().start(config)
+    assert start is not None
+    assert torch.equal(start.model.fc[0].weight, network.fc[0].weight)
+    assert (config.resolved(start.spec).height, start.spec.width) == (128, 64)
+    with pytest.raises(SettingError, match="osnet_x0_75, of which these are the weights"):
+        OwnParts().start(TrainConfig(weights=str(path)))

@@ -113,6 +113,20 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
     return text.mask(blank) if blank.any() else text
 
 
+def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return names that are whole numbers with a point, all of them, without it, and a note.
+
+    Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0.
+    """
+    if not isinstance(column.dtype, pd.StringDtype):
+        return column, ()
+    known = column.dropna()
+    if not len(known) or not known.str.fullmatch(r"[0-9]+\.0+").all():
+        return column, ()
+    note = f"The column {column.name!r} holds numbers such as {known.iat[0]}; it is read without "
+    return column.str.replace(r"\.0+$", "", regex=True), (note + "the point.",)
+
+
 def _whole(value: object) -> object:
     if isinstance(value, float | np.floating):
         return str(int(value)) if float(value).is_integer() else str(value)

@@ -30,12 +30,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import guarded_table, unguarded_table
-from sameplayer.data.columns import BOX, SCOPES, TEXT, frozen, normalised, refuse_gaps
+from sameplayer.data.cells import guarded_table
+from sameplayer.data.columns import BOX, SCOPES, frozen, normalised, refuse_gaps
+from sameplayer.data.crop_files import read_crop_table
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import Box, read_crop
-from sameplayer.data.roles import ALIASES, checked_roles, with_usual_columns
-from sameplayer.errors import DataError, MissingFile, refuse_other_types
+from sameplayer.data.roles import checked_roles
+from sameplayer.errors import DataError, refuse_other_types
 from sameplayer.files import whole_file, write_text
 
 
@@ -202,7 +203,10 @@ def identities(*parts: Crops) -> list[np.ndarray]:
 
 
 def read_crops(path: str | Path) -> Crops:
-    """Read a crop table from CSV or Parquet; pictures are relative to the table's folder.
+    """Read a crop table from CSV, Excel or Parquet; pictures are relative to the table's folder.
+
+    Columns may have the names of other tools and boxes their forms, see ``data.crop_files``; the
+    crops' notes say what was read as what.
 
     A file ``<name>.json`` beside it may hold {"scope": ..., "root": ...} as ``write_crops`` leaves;
     any other file of that name is refused, since it may be such a file that was damaged. Raises
@@ -210,30 +214,13 @@ def read_crops(path: str | Path) -> Crops:
     """
     refuse_other_types("read_crops", path=(path, (str, Path)))
     path = Path(path)
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such table; expected a .csv or .parquet file.")
-    if path.suffix == ".parquet":
-        table = _read_parquet(path)
-    elif path.suffix == ".csv":
-        table = read_csv(path)
-    else:
-        raise DataError(f"{path}: expected a table ending in .csv or .parquet.")
     facts = _side_facts(path.with_suffix(".json"))
+    root, scope = path.parent / facts.get("root", "."), facts.get("scope")
+    table, notes = read_crop_table(path, root, scope)
     try:
-        table = with_usual_columns(table, path, facts.get("scope"))
-        return Crops(table, path.parent / facts.get("root", "."), facts.get("scope"), "table")
+        return Crops(table, root, scope, "table", notes)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def read_csv(path: Path, *, all_text: bool = False) -> pd.DataFrame:
-    """Read a CSV in which only the empty cell is missing; columns that name something are text."""
-    try:
-        texts = str if all_text else dict.fromkeys((*TEXT, *ALIASES), str)
-        return unguarded_table(pd.read_csv(path, dtype=texts, keep_default_na=False,
-                                           na_values=[""], encoding="utf-8-sig"))  # fmt: skip
-    except (ValueError, OSError, OverflowError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error}).") from error
 
 
 def write_crops(crops: Crops, path: str | Path) -> None:
@@ -266,16 +253,6 @@ def describe_crops(crops: Crops) -> str:
         known = len(np.unique(of_key[of_key >= 0]))
         lines.append(f"  {name:<20}{len(of_key):>8} pictures {known:>6} persons")
     return "\n".join(lines)
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    from pyarrow.parquet import read_table
-
-    try:
-        read_table(path).validate(full=True)  # else damaged text is met later, anywhere
-        return pd.read_parquet(path)
-    except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
-        raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
 
 
 def _side_facts(path: Path) -> dict[str, str]:

@@ -99,7 +99,7 @@ def webp_size(name: str, content: bytes) -> tuple[int, int]:
 
 
 def gif_size(name: str, content: bytes) -> tuple[int, int]:
-    """Return (width, height) of a GIF's canvas; the decoder refuses frames beyond it."""
+    """Return (width, height) of a GIF's canvas; its reader refuses frames beyond it."""
     if len(content) < 13:
         raise damaged(name, "it ends within the GIF header")
     wide, high = struct.unpack_from("<HH", content, 6)

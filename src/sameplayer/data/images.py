@@ -20,7 +20,7 @@ from sameplayer.data.kinds import boxed_kind, no_picture
 from sameplayer.data.pixels import PIXELS, Unread, by_opencv, open_heic, quiet
 from sameplayer.data.pixels import Picture as Picture
 from sameplayer.data.tiff import tiff_size
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, of_windows
 
 MAX_PIXELS = 100_000_000
 PICTURE_SUFFIXES = (
@@ -124,7 +124,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
-        raise MissingFile(f"{path}: no such file.") from None
+        raise MissingFile(f"{path}: no such file.{of_windows(path)}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:
@@ -146,6 +146,8 @@ def header_size(name: str, content: bytes) -> tuple[int, int]:
 
 def _header(name: str, content: bytes) -> tuple[str, int, int]:
     """Return (kind, width, height), as ``header_size`` says."""
+    if content[12:16] == b"CgBI":  # a PNG in all but its pixels
+        raise no_picture(name, content)
     boxed = boxed_kind(content)
     if boxed == "HEIC":
         return _stated(name, boxed, *open_heic(name, content).size)

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError, MissingFile, of_windows
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ def file_version(path: Path) -> tuple[str, int, int]:
     try:
         facts = path.stat()
     except FileNotFoundError:
-        raise MissingFile(f"{path}: no such file.") from None
+        raise MissingFile(f"{path}: no such file.{of_windows(path)}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error}).") from error
     return str(path), facts.st_mtime_ns, facts.st_size

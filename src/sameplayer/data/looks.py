@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sameplayer.data.crops import read_csv
 from sameplayer.data.figures import Colour, Person
 from sameplayer.data.synthetic import HAIRS, KITS, SKINS, make_person
+from sameplayer.data.tables import read_table
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.files import write_text
 
@@ -45,7 +45,7 @@ def write_looks(league: str | Path, seed: int) -> Path:
     path = Path(league) / "persons.csv"
     if not path.is_file():
         raise MissingFile(f"{path}: no such file; expected the folder data_reid of a drawn league.")
-    table = read_csv(path, all_text=True)
+    table = read_table(path, {}, what="table of persons").table
     missing = [name for name in ("person", "number", "kind") if name not in table.columns]
     if missing or not table["person"].fillna("").str.fullmatch("[1-9][0-9]{0,6}").all():
         raise DataError(f"{path}: not of a drawn league; expected person, number and kind.")

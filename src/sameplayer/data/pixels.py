@@ -1,8 +1,9 @@
 """Pixels of picture files, by the decoder that reads each format right and without a word.
 
-OpenCV's JPEG and PNG write to the terminal, its TIFF and GIF change the colour under transparency;
-these are decoded by Pillow, which is given the parts that make up the pixels and no others. Every
-reader takes the bytes of a file of its format and returns uint8 RGB (height, width, 3), upright.
+OpenCV's JPEG and PNG write to the terminal, its TIFF and GIF change the colour under transparency,
+its JPEG 2000 and PPM change the scale of colours; these are decoded by Pillow, which is given the
+parts that make up the pixels and no others. Every reader takes the bytes of a file of its format
+and returns uint8 RGB (height, width, 3), upright.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -21,10 +23,19 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, _imaging
+from PIL import (
+    GifImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    _imaging,
+)
 
 from sameplayer.data import tiff
-from sameplayer.data.headers import JPEG_FRAMES, damaged, jpeg_segments, png_chunks
+from sameplayer.data.headers import JPEG_FRAMES, damaged, gif_size, jpeg_segments, png_chunks
 from sameplayer.errors import DataError, MissingExtra, import_extra
 
 Picture = NDArray[np.uint8]
@@ -64,13 +75,12 @@ def rgb_of(picture: Image.Image) -> Picture:
     if picture.mode in ("F", "I"):
         raise ValueError(f"samples of 32 bits (mode {picture.mode}) are not read")
     if picture.mode.startswith("I;16"):
-        grey = (np.asarray(picture) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        return _grey(np.asarray(picture) >> 8)
     if picture.mode in ("P", "LA", "PA", "La"):  # P: not without its transparency, which is bytes
         picture = picture.convert("RGBA")
     if picture.mode in ("RGBA", "RGBa", "RGBX"):
         return np.ascontiguousarray(np.asarray(picture.convert("RGBA"))[:, :, :3])
-    return np.array(picture.convert("RGB"))
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 class Unread(Exception):  # noqa: N818
@@ -85,6 +95,10 @@ def quiet() -> Iterator[None]:
         yield
 
 
+def _grey(levels: np.ndarray) -> Picture:
+    return np.repeat(levels.astype(np.uint8)[:, :, None], 3, axis=2)
+
+
 def by_opencv(content: bytes, flags: int = cv2.IMREAD_COLOR) -> Picture:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
@@ -97,13 +111,32 @@ def _by_pillow(reader: Callable[..., Any], content: bytes) -> Picture:
         return rgb_of(picture)
 
 
+def _gif(content: bytes) -> Picture:
+    with quiet(), GifImagePlugin.GifImageFile(BytesIO(content)) as picture:
+        if picture.size != gif_size("GIF", content):
+            raise ValueError("its first frame reaches beyond its canvas")
+        return rgb_of(picture)
+
+
+def _ppm(content: bytes) -> Picture:
+    """OpenCV reads neither samples whose white is not 255 nor those in digits."""
+    with PpmImagePlugin.PpmImageFile(BytesIO(content)) as picture:
+        if picture.mode == "F":
+            raise Unread("a picture of float samples (PFM)")
+        if picture.mode != "I":
+            return rgb_of(picture)
+        return _grey(np.asarray(picture) >> 8)  # grey of over 8 bits, which Pillow made 16
+
+
 def _jpeg(content: bytes) -> Picture:
-    exif, unusual, parts = b"", "", [b"\xff\xd8"]
+    exif, unusual, parts = b"", None, [b"\xff\xd8"]
     for marker, start, data in jpeg_segments("JPEG", content):
         if marker == 0xDA:  # from here on all is pixels
             parts.append(content[start - 4 :])
             break
         if marker in JPEG_FRAMES:
+            if unusual is not None:
+                raise ValueError("it has two frame headers")
             unusual = _unusual_jpeg(marker, data)
         if marker == 0xE1 and bytes(data[:6]) == b"Exif\0\0":
             exif = exif or bytes(data)
@@ -164,6 +197,8 @@ def _tiff(content: bytes) -> Picture:
     deep = max(tags.get(tiff.BITS, (1,))) > 8
     if not (deep and tags.get(tiff.PLANES) == (2,)):  # of which Pillow makes another picture
         with suppress(SyntaxError), quiet(), TiffImagePlugin.TiffImageFile(BytesIO(content)) as one:
+            if sorted(one.size) != sorted(tags[tag][0] for tag in (tiff.WIDTH, tiff.HEIGHT)):
+                raise ValueError("it states two sizes")
             pixels = _levels(one, tags)
             return rgb_of(one) if pixels is None else pixels
     if set(tags.get(tiff.EXTRA, ())) & {1, 2} and tags.get(tiff.COLOURS) == (2,):
@@ -179,9 +214,8 @@ def _levels(one: Image.Image, tags: tiff.Tags) -> Picture | None:
     if not one.mode.startswith("I;16"):
         return None
     one.load()
-    grey = (np.asarray(one) >> (max(tags[tiff.BITS]) - 8)).astype(np.uint8)
-    grey = 255 - grey if tags.get(tiff.COLOURS) == (0,) else grey
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    grey = np.asarray(one) >> (max(tags[tiff.BITS]) - 8)
+    return _grey(255 - grey if tags.get(tiff.COLOURS) == (0,) else grey)
 
 
 def open_heic(name: str, content: bytes) -> Any:
@@ -214,5 +248,5 @@ def _heic(content: bytes) -> Picture:
 
 PIXELS: dict[str, Callable[[bytes], Picture]] = {
     "JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "AVIF": _avif, "HEIC": _heic,
-    "GIF": lambda content: _by_pillow(GifImagePlugin.GifImageFile, content),
+    "GIF": _gif, "PPM": _ppm, "JPEG2000": partial(_by_pillow, Jpeg2KImagePlugin.Jpeg2KImageFile),
 }  # fmt: skip

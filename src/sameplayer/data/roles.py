@@ -1,8 +1,7 @@
-"""Roles of pictures: which may be asked for, how they are drawn, what other tables call them."""
+"""Roles of pictures: which may be asked for, how they are drawn, what a split says."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,6 @@ import pandas as pd
 from sameplayer.data.columns import ROLES
 from sameplayer.errors import DataError
 
-# Columns of other tools -> ours; read where ours is not there.
-ALIASES = {
-    "path": "image", "img_path": "image", "image_path": "image", "file_name": "image",
-    "filename": "image", "pid": "person", "person_id": "person", "camid": "camera",
-    "cam_id": "camera", "camera_id": "camera",
-}  # fmt: skip
 # A word in the column ``split`` of a table without roles -> role and split; no role: it is drawn.
 SPLITS = {
     "train": ("train", "training"), "training": ("train", "training"), "query": ("query", "test"),
@@ -24,8 +17,6 @@ SPLITS = {
     "distractor": ("distractor", "test"), "test": ("", "test"), "val": ("", "valid"),
     "valid": ("", "valid"), "validation": ("", "valid"), "challenge": ("", "challenge"),
 }  # fmt: skip
-
-log = logging.getLogger(__name__)
 
 
 def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,26 +48,17 @@ def drawn_roles(persons: np.ndarray, frames: pd.Series, cameras: pd.Series) -> p
     return pd.DataFrame({"role": np.where(first, "query", "gallery"), "camera": cameras})
 
 
-def with_usual_columns(table: pd.DataFrame, path: Path, scope: str | None = None) -> pd.DataFrame:
-    """Return a table that was read from ``path`` with our columns in place of other tools'.
+def roles_of_split(
+    table: pd.DataFrame, path: Path, scope: str | None = None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a table that was read from ``path`` with the roles that its column ``split`` says.
 
-    Columns of ALIASES get our names. Where no column ``role`` is there, or it is empty, the column
-    ``split`` decides it by SPLITS. A warning says what was done.
-
-    Raises DataError for a word in ``split`` that is not known.
+    Where a column ``role`` is there and not empty, the table stays as it is. A note says what was
+    done. Raises DataError for a word in ``split`` that SPLITS does not know.
     """
-    names: dict[str, str] = {}
-    for alias, name in ALIASES.items():
-        if alias in table and name not in table and name not in names.values():
-            names[alias] = name
-    table = table.rename(columns=names)
-    notes = [f"column {alias!r} is read as {name!r}" for alias, name in names.items()]
-    if "split" in table and ("role" not in table or table["role"].isna().all()):
-        table = with_roles(table, path, scope)
-        notes.append("roles are those that the column 'split' says")
-    if notes:
-        log.warning("%s: %s.", path, "; ".join(notes))
-    return table
+    if "split" not in table or not ("role" not in table or table["role"].isna().all()):
+        return table, ()
+    return with_roles(table, path, scope), ("Roles are those that the column 'split' says.",)
 
 
 def with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFrame:

@@ -21,11 +21,14 @@ from itertools import islice
 from pathlib import Path
 
 from sameplayer.data import mot, msmt17, person_folders
-from sameplayer.data.columns import BOX, SCOPES, one_form
-from sameplayer.data.crops import Crops, read_crops, read_csv
+from sameplayer.data.columns import BOX, SCOPES, one_form, without_points
+from sameplayer.data.crop_files import USUAL, is_crop_table
+from sameplayer.data.crops import Crops, read_crops
 from sameplayer.data.images import PICTURE_SUFFIXES
 from sameplayer.data.layouts import FACTS, LAYOUTS, has_layout, read_layout
 from sameplayer.data.listing import file_names, folders, is_picture, shown
+from sameplayer.data.matched import unmatched
+from sameplayer.data.tables import read_table
 from sameplayer.errors import (
     ConfigError,
     DataError,
@@ -147,13 +150,15 @@ def _with_facts(crops: Crops) -> Crops:
     path = crops.root / FACTS
     if not path.is_file():
         return crops
-    facts = read_csv(path, all_text=True)
+    read = read_table(path, {"person": USUAL["person"]}, what="table of persons")
+    facts, notes = read.table, [f"persons.csv: {note}" for note in read.notes]
     known = {"image", "role", "split", "frame", *BOX} & set(facts.columns)
     if "person" not in facts.columns or known:
-        wrong = f"found {', '.join(sorted(known))}" if known else "found none"
+        wrong = f"found {', '.join(sorted(known or facts.columns))}"
         raise DataError(f"{path}: expected a column 'person' and facts of persons only; {wrong}.")
-    facts["person"] = one_form(facts["person"])
-    twice = facts["person"][facts["person"].duplicated()]
+    person, more = without_points(one_form(facts["person"]))
+    facts["person"] = person
+    twice = facts["person"][facts["person"].duplicated() & facts["person"].notna()]
     if len(twice):
         raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")
     table = crops.table
@@ -161,13 +166,17 @@ def _with_facts(crops: Crops) -> Crops:
     for name in by_person.columns:
         told = table["person"].map(by_person[name]).astype("string")
         table[name] = told.fillna(table[name].astype("string")) if name in table else told
-    return replace(crops, table=table)
+    shown = table["person"].dropna().unique().tolist()
+    notes += [*more, unmatched(shown, by_person.index, "the pictures", "persons.csv")]
+    if table["person"].notna().all():  # else the others may be in pictures whose person is hidden
+        notes.append(unmatched(by_person.index, shown, "persons.csv", "the pictures"))
+    return replace(crops, table=table, notes=(*crops.notes, *filter(None, notes)))
 
 
 SOURCES: dict[str, Source] = {
     "table": Source(
-        "a .csv or .parquet file with a column 'image'",
-        lambda path: path.is_file() and path.suffix in (".csv", ".parquet"),
+        "a .csv, .tsv, .xlsx or .parquet file with a column 'image'",
+        lambda path: path.is_file() and is_crop_table(path),
         read_crops,
     ),
     **{

@@ -14,7 +14,7 @@ _UNITS = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # bytes of t
 _WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}  # types of whole numbers from 0 on
 
 Tags = dict[int, tuple[int, ...]]
-SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS = 254, 256, 257, 258, 259, 262
+SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS = 254, 255, 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, PLANES, TILE, EXTRA, FORMAT, DNG = 274, 277, 284, (322, 323), 338, 339, 50706
 
 FORMATS = {2: "signed", 3: "float", 5: "complex", 6: "complex float"}
@@ -98,12 +98,12 @@ def facts(tags: Tags) -> str:
 def _refuse_kind(name: str, content: bytes, tags: Tags) -> None:
     bits, form = max(tags.get(BITS, (1,))), tags.get(FORMAT, (1,))[0]
     pressed, colours = tags.get(COMPRESSION, (1,))[0], tags.get(COLOURS, (1,))[0]
-    if DNG in tags or content[8:10] == b"CR" or colours in RAW_COLOURS:
+    if DNG in tags or content[8:12] == b"CR\2\0" or colours in RAW_COLOURS:
         raise DataError(
             f"{name}: is a camera's raw file (DNG, CR2 or the like), which is not read; "
             "save it as JPEG or 8-bit TIFF."
         )
-    if tags.get(SUBFILE, (0,))[0] & 1:
+    if tags.get(SUBFILE, (0,))[0] & 1 or tags.get(OLD_SUBFILE, (1,))[0] == 2:
         raise DataError(
             f"{name}: its first picture is a preview of another one, as in a camera's raw file "
             "(NEF, ARW); save the picture itself as JPEG or 8-bit TIFF."

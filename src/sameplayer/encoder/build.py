@@ -246,16 +246,22 @@ def check_weights(
         for k in own
         if k in weights and own[k].shape != weights[k].shape
     ]
-    if not (missing or extra or shapes):
+    kinds = [
+        f"{k} {weights[k].dtype}"
+        for k in own
+        if k in weights and own[k].is_floating_point() and not weights[k].is_floating_point()
+    ]
+    if not (missing or extra or shapes or kinds):
         return
     parts = [("missing in the file", missing), ("not in the network", extra)]
-    parts.append(("of another shape", shapes))
+    parts += [("of another shape", shapes), ("of another type", kinds)]
     found = "; ".join(f"{len(v)} {k}, such as {', '.join(v[:3])}" for k, v in parts if v)
     behind = f" The names were read behind {stem!r}." if stem else ""
-    if extra or shapes or len(missing) == len(own):
+    if extra or shapes or kinds or len(missing) == len(own):
         what, how = "a checkpoint of another architecture", "Name the one that it was trained with."
     else:
-        what, how = "an incomplete checkpoint", "Save the whole state_dict() of the network."
+        what = "an incomplete checkpoint, or one of another architecture"
+        how = "Save the whole state_dict(), or name the architecture that it was trained with."
     raise WeightsError(f"{where}: {what}: of {len(own)} weights {found}.{behind} {how}")
 
 

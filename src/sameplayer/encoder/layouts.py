@@ -10,6 +10,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,17 @@ NO_WEIGHTS = re.compile(
     r"^(optim|lr_|sched|scaler|amp|rng|random|torch_rng|cuda_rng|callbacks|loops)"
 )
 SHOWN = 3
-USUAL = (
-    *OSNETS, "resnet18", "resnet34", "resnet50", "resnet101", "vit_small_patch16_224",
-    "vit_base_patch16_224", "vit_base_patch16_clip_quickgelu_224.openai",
-    "vit_large_patch14_clip_quickgelu_224.openai",
-)  # fmt: skip
+# Usual architectures, by the end of a name that only they have.
+USUAL: dict[str, tuple[str, ...]] = {
+    "conv2.0.gate.fc1.weight": OSNETS,
+    "layer1.0.conv2.weight": ("resnet18", "resnet34", "resnet50", "resnet101"),
+    "visual.class_embedding": (
+        "vit_base_patch16_clip_quickgelu_224.openai", "vit_large_patch14_clip_quickgelu_224.openai",
+    ),
+    "blocks.0.attn.qkv.weight": (
+        "vit_small_patch16_224", "vit_base_patch16_224", "vit_large_patch16_224",
+    ),
+}  # fmt: skip
 # Names of CLIP's image tower in Hugging Face's transformers, and in OpenAI's layout.
 TRANSFORMERS = (
     ("embeddings.class_embedding", "class_embedding"),
@@ -50,7 +57,7 @@ TRANSFORMERS = (
     ("mlp.fc2", "mlp.c_proj"),
 )  # fmt: skip
 
-SCALE = "logit_scale"
+SCALE, TOWER = "logit_scale", "visual."
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ def with_clip_tower(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         tower = _from_transformers(tower)
         projection = weights.get(f"{stem.removesuffix('vision_model.')}visual_projection.weight")
         tower |= {} if projection is None else {"proj": projection.t()}
-    named = {f"visual.{name}": value for name, value in tower.items()}
+    named = {f"{TOWER}{name}": value for name, value in tower.items()}
     scale = _scale(weights, stem)
     named |= {} if scale is None else {SCALE: scale}
     beside = {k: v for k, v in weights.items() if not k.startswith(stem)}
@@ -115,9 +122,8 @@ def fitted(weights: dict[str, Tensor], outline: nn.Module, spec: EncoderSpec, pa
     """
     own = outline.state_dict()
     stems = _stems(weights, own)
-    stem = stems[0] if stems else ""
     first: WeightsError | None = None
-    for prefix in dict.fromkeys((stem, "")):
+    for prefix in dict.fromkeys((stems[0], "")):
         below = _below(weights, prefix)
         below.pop(SCALE, None)
         try:
@@ -125,22 +131,25 @@ def fitted(weights: dict[str, Tensor], outline: nn.Module, spec: EncoderSpec, pa
         except WeightsError as error:
             first = first or error
         else:
-            beside = _left_out(weights, prefix, stems)
+            taken = TOWER if not prefix and f"{TOWER}class_embedding" in weights else prefix
+            beside = _left_out(weights, taken, stems)
             return Fit(named, _scale(weights, prefix), (*beside, *notes))
     known = recognised(weights)
-    hint = f" These are the weights of {known}." if known and known != spec.architecture else ""
+    other = known not in (None, spec.architecture)
+    hint = f" These are the weights of {known}: name it." if other else ""
     raise WeightsError(f"{first}{hint}") from first
 
 
 def recognised(weights: dict[str, Tensor]) -> str | None:
     """Return the name of a usual architecture that these weights fill whole; None of another."""
-    for name in USUAL:
+    signs = [sign for sign in USUAL if any(name.endswith(sign) for name in weights)]
+    for name in (name for sign in signs for name in USUAL[sign]):
+        spec = spec_of(name)
         with torch.device("meta"):
-            own = build_model(spec_of(name)).state_dict()
-        own = {k: v for k, v in own.items() if not _is_count(k)}
-        for stem in _stems(weights, own)[:1]:
-            below = _below(weights, stem)
-            if all(k in below and below[k].shape == v.shape for k, v in own.items()):
+            outline = build_model(spec)
+        for stem in _stems(weights, outline.state_dict())[:1]:
+            with suppress(WeightsError):
+                _fit(_below(weights, stem), outline, spec, Path(name), stem)
                 return name
     return None
 
@@ -158,15 +167,17 @@ def _below(weights: dict[str, Tensor], stem: str) -> dict[str, Tensor]:
 
 
 def _stems(weights: dict[str, Tensor], own: dict[str, Any]) -> list[str]:
-    """Return the prefixes behind which names of a network stand, the best first.
+    """Return the prefixes behind which most names of a network stand, the best first.
 
-    Those behind which less than half of the best one's names stand are left out.
+    Where there is none, that is the prefix of all weights, or "" for weights without one.
     """
     counts = Counter(
         name[: len(name) - len(end)] for name in weights for end in _ends(name) if end in own
     )
-    most = max(counts.values(), default=0)
-    good = [stem for stem, count in counts.items() if 2 * count > most]
+    good = [stem for stem, count in counts.items() if 2 * count > len(own)]
+    if not good:
+        outer = [stem for stem in counts if all(name.startswith(stem) for name in weights)]
+        return [max(outer, key=len, default="")]
     return sorted(good, key=lambda stem: (counts[stem], _liking(stem), -len(stem)), reverse=True)
 
 
@@ -240,10 +251,10 @@ def _converted(weights: dict[str, Tensor], outline: nn.Module) -> dict[str, Tens
     convert: Any = getattr(home, "checkpoint_filter_fn", None)
     if convert is None or not home.__name__.startswith("timm."):
         return weights
-    if "visual.class_embedding" in weights:  # what is beside the tower is no part of it
-        weights = {k: v for k, v in weights.items() if k.startswith("visual.")}
+    if f"{TOWER}class_embedding" in weights:  # what is beside the tower is no part of it
+        weights = {k: v for k, v in weights.items() if k.startswith(TOWER)}
         if getattr(outline, "num_classes", 0) == 0:
-            weights.pop("visual.proj", None)
+            weights.pop(f"{TOWER}proj", None)
     named: dict[str, Tensor] = convert(dict(weights), outline)
     return named
 
@@ -268,7 +279,7 @@ def _refuse_odd_grid(
 
 def _positions(weights: dict[str, Tensor]) -> int | None:
     """Return the number of position embeddings, of either layout; None where there are none."""
-    for name in ("pos_embed", "visual.positional_embedding"):
+    for name in ("pos_embed", f"{TOWER}positional_embedding"):
         if name in weights and weights[name].ndim >= 2:
             return int(weights[name].shape[-2])
     return None
@@ -278,7 +289,7 @@ def _resized(weights: dict[str, Tensor], named: dict[str, Tensor]) -> Iterator[s
     old, new = _positions(weights), _positions(named)
     if old is not None and new is not None and old != new and "reg_token" not in named:
         yield f"The position embeddings are resized from {old} to {new}, as timm does."
-    patch = weights.get("patch_embed.proj.weight", weights.get("visual.conv1.weight"))
+    patch = weights.get("patch_embed.proj.weight", weights.get(f"{TOWER}conv1.weight"))
     kept = named.get("patch_embed.proj.weight")
     if patch is not None and kept is not None and patch.shape[2:] != kept.shape[2:]:
         sizes = " to ".join(" x ".join(map(str, one.shape[2:])) for one in (patch, kept))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-MOST_STEPS = 5_000_000
+MOST_STEPS = 2_000_000  # some 20 s; a checkpoint of a large ViT and its optimizer takes 50,000
 KEYS = (str, int, float, bytes, type(None))  # others are not hashed, which could go deep
 
 
@@ -189,7 +189,8 @@ class _Reader:
         if isinstance(maker, Name) and maker.path in DICTS:
             self.stack.append({})
             given = args[0] if isinstance(args, tuple) and args else []
-            pairs = given if isinstance(given, list) else []
+            pairs = [*given.items()] if isinstance(given, dict) else given
+            pairs = pairs if isinstance(pairs, list) else []
             self._put([part for pair in pairs for part in pair])
         else:
             self.stack.append(Made(maker, args))

@@ -91,8 +91,9 @@ def _refuse_without_weights(found: Found, path: Path) -> None:
     unread = {**dict.fromkeys(odd, "expanded or out of memory"), **found.unread}
     if not unread:
         raise WeightsError(
-            f"{path}: holds no weights; expected a plain state dict of tensors, as "
-            f"torch.save(model.state_dict(), 'weights.pth') writes it.{found.about}"
+            f"{path}: holds no weights that can be read without running code of the file, which "
+            f"is refused: found {found.about or 'nothing'}; expected a plain state dict of "
+            "tensors, as torch.save(model.state_dict(), 'weights.pth') writes it."
         )
     name, kind = next(iter(unread.items()))
     how = (

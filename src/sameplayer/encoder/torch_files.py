@@ -50,7 +50,7 @@ class Found:
     tensors    plain ones
     modules    whole modules: their classes
     unread     numpy arrays and tensors of other kinds: what would make them
-    about      a sentence on the whole, for a checkpoint without tensors
+    about      what the whole is, in a few words
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -67,6 +67,12 @@ def read_torch(path: Path) -> Found:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             return _of_zip(archive, path)
+    with path.open("rb") as stream:
+        start = stream.read(16)
+    if start[:2] == b"PK":
+        raise ValueError("its end is missing; copy or download it again")
+    if start[:1] != b"\x80":
+        raise ValueError(f"it begins with {start!r}" if start else "empty")
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         return _of_old(whole, path)
 
@@ -119,10 +125,7 @@ def _of_old(whole: mmap.mmap, path: Path) -> Found:
     """Read the form before torch 1.6: pickles one after the other, then the storages."""
     first = read_pickle(whole)  # type: ignore[arg-type]
     if first != MAGIC:  # a plain pickle, such as detectron2's
-        found = _gathered(first, _no_bytes)
-        if found.tensors or found.modules or found.unread:
-            return found
-        raise ValueError("a pickle of something else than a checkpoint of torch")
+        return _gathered(first, _no_bytes)
     _, system, state, keys = (read_pickle(whole) for _ in range(4))  # type: ignore[arg-type]
     if not isinstance(keys, list) or (isinstance(system, dict) and not system.get("little_endian")):
         raise ValueError("written on a big-endian machine, or damaged")
@@ -212,14 +215,15 @@ def _gathered(root: Any, of_key: Bytes) -> Found:
 
 
 def _about(root: Any) -> str:
-    """Return a sentence on what a checkpoint is where it is no dictionary, or holds objects."""
-    if isinstance(root, dict):
-        made = [
-            f"{k!s:.60} is made by {v.kind():.60}" for k, v in root.items() if isinstance(v, Made)
-        ]
-        return f" In it {made[0]}, which would have to be run as code; refused." if made else ""
-    what = root.kind() if isinstance(root, Made) else type(root).__name__
-    return f" It is of type {what:.60}, not a dictionary."
+    """Return what a checkpoint is in a few words: its type, and what it holds."""
+    if not isinstance(root, dict):
+        return _type_of(root)
+    held = [f"{key!s:.60} ({_type_of(value)})" for key, value in [*root.items()][:4]]
+    return f"a dictionary of {', '.join(held) or 'nothing'}{', ...' if len(root) > 4 else ''}"
+
+
+def _type_of(value: Any) -> str:
+    return f"{value.kind() if isinstance(value, Made) else type(value).__name__:.80}"
 
 
 def _leaves(root: Any, name: str, depth: int, steps: list[int] | None = None) -> Iterator[Any]:

@@ -41,27 +41,10 @@ def export_coco(log: PlayerLog, folder: Path) -> list[Path]:
         image_of = (place + len(images) + 1).tolist()
         images += _images(frames.tolist(), len(images), len(videos), stems[camera.name], facts)
         rows = zip(own.itertuples(index=False), image_of, rounded_sizes(own).tolist(), strict=True)
-        for row, image, box in rows:
-            one: Any = row
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image,
-                    "category_id": 1,
-                    "bbox": box,
-                    "area": round(box[2] * box[3], 4),
-                    "iscrowd": 0,
-                    "track_id": ids[one.identity],
-                    "score": round(one.score, 4),
-                    "attributes": {
-                        "identity": one.identity,
-                        **{
-                            name: text_or(getattr(one, name)) for name in ("name", "team", "number")
-                        },
-                        "sure": bool(one.sure),
-                    },
-                }
-            )
+        annotations += [
+            _annotation(number, image, box, row, ids)
+            for number, (row, image, box) in enumerate(rows, start=len(annotations) + 1)
+        ]
     path = folder / "coco.json"
     content = {
         "info": {"description": "Players of a match"},
@@ -90,3 +73,21 @@ def _images(
         }
         for number, frame in enumerate(frames, start=before + 1)
     ]
+
+
+def _annotation(
+    number: int, image: int, box: list[float], row: Any, ids: dict[str, int]
+) -> dict[str, Any]:
+    words = {name: text_or(getattr(row, name)) for name in ("identity", "name", "team", "number")}
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": 1,
+        "bbox": box,
+        "area": round(box[2] * box[3], 4),
+        "segmentation": [],
+        "iscrowd": 0,
+        "track_id": ids[row.identity],
+        "score": round(row.score, 4),
+        "attributes": {**words, "sure": bool(row.sure)},
+    }

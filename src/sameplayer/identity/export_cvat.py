@@ -17,7 +17,7 @@ from sameplayer.identity.export_boxes import (
     rounded_corners,
     video_facts,
 )
-from sameplayer.identity.export_sportscode import tree_text, xml_text
+from sameplayer.identity.export_sportscode import DECLARED, tree_text, xml_text
 from sameplayer.identity.log_files import text_or
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.tracks.camera import Camera
@@ -48,7 +48,7 @@ def export_cvat(log: PlayerLog, folder: Path) -> list[Path]:
             for number, (_, track) in enumerate(own.groupby("appearance", sort=True))
         ]
         path = folder / "cvat" / files[camera.name]
-        write_text(path, "".join([before, *tracks, end, after]))
+        write_text(path, "".join([DECLARED, before, *tracks, end, after]))
         paths.append(path)
     labels = folder / "cvat" / "labels.json"
     fields = {"mutable": False, "input_type": "text", "default_value": "", "values": [""]}

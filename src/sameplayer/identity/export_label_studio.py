@@ -17,7 +17,7 @@ from sameplayer.identity.export_boxes import (
     video_facts,
 )
 from sameplayer.identity.export_cvat import attributes_of
-from sameplayer.identity.export_sportscode import row_colour, write_tree, xml_text
+from sameplayer.identity.export_sportscode import row_colour, tree_text, xml_text
 from sameplayer.identity.player_log import PlayerLog
 from sameplayer.tracks.camera import Camera
 
@@ -49,12 +49,15 @@ def export_label_studio(log: PlayerLog, folder: Path) -> list[Path]:
         )
     path, view = folder / "label-studio.json", folder / "label-studio.xml"
     write_text(path, json.dumps(tasks, ensure_ascii=False) + "\n")
-    write_tree(_view(log.players()["identity"].tolist()), view)
+    write_text(view, tree_text(_view(log.players()["identity"].tolist())))
     return [path, view]
 
 
 def _view(identities: list[str]) -> Tree.Element:
-    """Return the labelling interface: a video, boxes in it, and a label an identity."""
+    """Return the labelling interface: a video, boxes in it, and a label an identity.
+
+    It is pasted as text, and Label Studio takes no text with a declaration of its encoding.
+    """
     root = Tree.Element("View")
     labels = Tree.SubElement(root, "Labels", name="labels", toName="video", allowEmpty="true")
     for place, identity in enumerate(identities):

@@ -13,6 +13,7 @@ from sameplayer.identity.player_log import PlayerLog
 
 FULL = 65535  # of a colour
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+DECLARED = '<?xml version="1.0" encoding="utf-8"?>\n'
 TURN = 0.618034  # of the circle of hues between one player and the next
 
 
@@ -35,14 +36,9 @@ def xml_text(text: str) -> str:
 
 
 def tree_text(root: Tree.Element) -> str:
-    """Return a tree as XML text for a UTF-8 file, indented."""
+    """Return a tree as XML text, indented, without a declaration."""
     Tree.indent(root, " ")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{Tree.tostring(root, "unicode")}\n'
-
-
-def write_tree(root: Tree.Element, path: Path) -> None:
-    """Write a tree as XML, whole or not at all."""
-    write_text(path, tree_text(root))
+    return f"{Tree.tostring(root, 'unicode')}\n"
 
 
 def export_sportscode(log: PlayerLog, folder: Path) -> list[Path]:
@@ -74,7 +70,7 @@ def export_sportscode(log: PlayerLog, folder: Path) -> list[Path]:
         for tag, part in zip("RGB", row_colour(place), strict=True):
             Tree.SubElement(row, tag).text = str(round(part * FULL))
     path = folder / "sportscode.xml"
-    write_tree(root, path)
+    write_text(path, DECLARED + tree_text(root))
     return [path]
 
 

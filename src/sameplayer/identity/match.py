@@ -103,9 +103,7 @@ def identify_players(
     samples = look(tracklets, encoder, reader, folder=folder, progress=looking)
     tell("linking", 0, 1)
     gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
-    gathered.facts.update(sameplayer=__version__, settings=asdict(config))
-    gathered.facts.update(encoder=part_fingerprint(encoder), reader=name_of(reader))
-    gathered.facts.update(videos=facts_of_videos(cameras))
+    gathered.facts.update(_facts(cameras, config, encoder, reader))
     log = identify(gathered, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
@@ -113,6 +111,18 @@ def identify_players(
 
 def _noted(tracklets: Tracklets, samples: Samples) -> Tracklets:
     return replace(tracklets, notes=(*tracklets.notes, *unread(tracklets, samples)))
+
+
+def _facts(
+    cameras: tuple[Camera, ...], config: LogConfig, encoder: Encoder, reader: NumberReader
+) -> dict[str, Any]:
+    return {
+        "sameplayer": __version__,
+        "settings": asdict(config),
+        "encoder": part_fingerprint(encoder),
+        "reader": name_of(reader),
+        "videos": facts_of_videos(cameras),
+    }
 
 
 def _refuse_types(

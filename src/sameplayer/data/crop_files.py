@@ -1,0 +1,159 @@
+"""A file with a crop table: columns of other tools, boxes, roles and paths, read as ours."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
+from sameplayer.data.code_pages import HEAD
+from sameplayer.data.column_names import plain
+from sameplayer.data.columns import BOX, COLUMNS, TEXT, without_points
+from sameplayer.data.decoding import decoded
+from sameplayer.data.places import found_pictures
+from sameplayer.data.roles import roles_of_split
+from sameplayer.data.tables import Table, read_table
+from sameplayer.errors import DataError
+
+ENDINGS = (".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".xlsm", ".ods", ".numbers")
+USUAL: dict[str, tuple[str, ...]] = {
+    "image": (
+        "path",
+        "img_path",
+        "image_path",
+        "file_path",
+        "picture_path",
+        "crop_path",
+        "file_name",
+        "image_name",
+        "img_name",
+        "image_file",
+        "img",
+        "file",
+        "picture",
+        "crop",
+    ),
+    "person": ("pid", "person_id", "identity", "identity_id", "player_id"),
+    "role": (),
+    "sequence": ("seq", "sequence_id", "seq_id", "clip", "clip_id"),
+    "frame": ("frame_id", "frame_index", "frame_idx", "frame_number", "frame_no", "frame_num"),
+    "camera": ("camid", "cam_id", "camera_id", "cam", "camera_name"),
+    "game": ("game_id", "match", "match_id"),
+    "team": ("team_name", "team_id", "club"),
+    "number": ("jersey_number", "shirt_number", "jersey"),
+    **dict.fromkeys(BOX, ()),
+}
+"""Column -> other usual names; of several that are there the first counts."""
+PERSONS = ("player", "player_name", "name", "label")
+"""Columns that name a person only where their cells are no classes and no files."""
+CLASSES = frozenset(
+    ("person", "persons", "people", "player", "players", "ball", "referee", "goalkeeper", "human",
+     "pedestrian", "goalie", "staff", "coach", "other", "0", "1")
+)  # fmt: skip
+
+
+def read_crop_table(
+    path: Path, root: Path, scope: str | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a file's crop table with our columns, and notes on what was read as what.
+
+    root     the folder of the pictures
+    scope    within which identities hold, for the roles that a column ``split`` says
+
+    Raises MissingFile, and DataError for what is no such table.
+    """
+    read = read_table(
+        path, USUAL, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
+    )
+    read = _with_persons(read)
+    notes = list(read.notes)
+    table, more = with_boxes(read.table, read.rows, path)
+    notes += more
+    _refuse_shares(table, path)
+    for name in table.columns:
+        if name in TEXT:
+            table[name], whole = without_points(table[name])
+            notes += whole
+        elif isinstance(table[name].dtype, pd.StringDtype) and name not in (*BOX, "frame"):
+            table[name] = _typed(table[name])
+    table, more = roles_of_split(table, path, scope)
+    notes += more
+    if isinstance(table["image"].dtype, pd.StringDtype):
+        table["image"], more = found_pictures(table["image"], root)
+        notes += more
+    return table, (*notes, *_near_names(table))
+
+
+def is_crop_table(path: Path) -> bool:
+    """Tell whether a file may be a crop table: by its ending; a .txt by its first line."""
+    if path.suffix.lower() in ENDINGS:
+        return True
+    if path.suffix.lower() != ".txt":
+        return False
+    try:
+        with path.open("rb") as file:
+            text, _ = decoded(file.read(HEAD), path)
+    except (OSError, DataError):
+        return False
+    words = {plain(word.strip('"')) for word in _first_line(text)}
+    return bool(words & {plain(name) for name in ("image", *USUAL["image"])})
+
+
+def _first_line(text: str) -> list[str]:
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return line.replace(";", "\t").replace(",", "\t").split("\t")
+
+
+def _with_persons(read: Table) -> Table:
+    """Return the table with one of PERSONS as person, where it has none and the cells fit."""
+    table = read.table
+    if "person" in table:
+        return read
+    compared = {plain(str(name)): str(name) for name in table.columns}
+    for name in (compared[plain(one)] for one in PERSONS if plain(one) in compared):
+        cells = table[name].dropna().astype(str)
+        said = set(cells.str.lower().unique())
+        if said <= CLASSES or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any():
+            continue
+        notes = (*read.notes, f"The column {name!r} is read as 'person'.")
+        return Table(table.rename(columns={name: "person"}), read.rows, notes)
+    return read
+
+
+def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
+    """Boxes of shares would be cut as single pixels."""
+    if not set(BOX) <= set(table.columns):
+        return
+    sides = table[list(BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float, na_value=np.nan)
+    most = np.nanmax(sides[:, :2] + sides[:, 2:], initial=-np.inf)
+    if 0 < most <= 1.001:
+        raise DataError(
+            f"{path}: the boxes look like shares of the picture, all from 0 to 1; expected pixels. "
+            "Multiply left and width by the picture's width, top and height by its height."
+        )
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return a column of numbers as numbers, unless one has a zero in front, as ids have."""
+    number = r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
+    known = column.dropna()
+    if not len(known) or not known.str.fullmatch(number).all():
+        return column
+    return pd.to_numeric(column.astype(object))
+
+
+def _near_names(table: pd.DataFrame) -> list[str]:
+    """Return notes on columns whose names are nearly ours, and that nobody uses."""
+    notes = []
+    for name in map(str, table.columns):
+        if name in (*COLUMNS, *BOX, *TEXT):
+            continue
+        near = difflib.get_close_matches(
+            plain(name), [one for one in COLUMNS if one not in table], 1, 0.8
+        )
+        if near:
+            notes.append(f"The column {name!r} is kept but not used; did you mean {near[0]!r}?")
+    return notes
