@@ -202,8 +202,10 @@ def test_detections_of_no_people_or_no_size_are_left_out_and_said() -> None:
     boxes = boxes_of([found(*TWO, data=names)], first=4)
     assert (boxes.frame.tolist(), len(boxes.notes)) == ([4], 1)
     assert "1 of 'ball'" in boxes.notes[0]
+    boxes = boxes_of([found(*TWO, class_id=np.array([0, 2]))])
+    assert (len(boxes), "class_id, 0, 2, have no names" in boxes.notes[0]) == (2, True)
     boxes = boxes_of([found(*TWO, class_id=np.array([0, 32]))])
-    assert (len(boxes), "class_id, 0, 32, have no names" in boxes.notes[0]) == (2, True)
+    assert (len(boxes), "read as COCO's" in boxes.notes[0]) == (1, True)
     boxes = boxes_of([None, found([5, 5, 5, 9], [np.nan, 1, 2, 3], *TWO, [-9, 1, 0, 9])], 1, (8, 9))
     assert boxes.xywh.tolist() == [[1, 2, 7, 7], [5, 5, 3, 4]]
     assert [note.split(" ", 2)[2].split(",")[0] for note in boxes.notes] == [

@@ -17,6 +17,7 @@ from sameplayer.errors import DataError
 
 PICTURES = ("img1", "img", "images", "frames")  # how folders of frames are called
 TRUTH, DETECTIONS = Path("gt", "gt.txt"), Path("det", "det.txt")
+ANNOTATIONS = "annotations"  # folder of files of boxes
 DEEP = 2  # folders down to which sequences are looked for, such as train/dancetrack0001
 NO_BOXES = ("labels", "persons", "crops", "roster", "readme", "seqinfo", "gameinfo")
 UNSURE = (".xlsx",)  # endings of which only the name may tell what is in them
@@ -63,7 +64,12 @@ def sequences(path: Path, deep: int = DEEP) -> Iterator[Sequence]:
 
     Raises DataError for a seqinfo.ini that cannot be read.
     """
-    entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    except PermissionError:  # of a folder in the one that was named, such as lost+found
+        if deep == DEEP:
+            raise
+        return
     kept = [entry for entry in entries if not is_hidden(Path(entry.path), path)]
     below = [Path(entry.path) for entry in kept if entry.is_dir()]
     own = list(_of_folder(path, [Path(entry.path) for entry in kept], below))
@@ -114,6 +120,8 @@ def _boxes(folder: Path, entries: list[Path], pictures: str) -> list[Path]:
     """Return what holds boxes in a sequence's folder, the best first."""
     truth, detections = folder / TRUTH, folder / DETECTIONS
     others = [one for one in entries if one.name not in (pictures, "gt", "det")]
+    if folder / ANNOTATIONS in entries:  # as CVAT writes COCO
+        others += sorted((folder / ANNOTATIONS).iterdir())
     found = [truth] if truth.is_file() else []
     found += [one for one in others if _may_hold(one) and recognised(one) is not None]
     return found + ([detections] if detections.is_file() else [])

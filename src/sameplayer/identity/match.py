@@ -99,9 +99,8 @@ def identify_players(
         progress=partial(tell, "finding people"),
         first_frame=config.first_frame,
     )
-    samples = look(
-        tracklets, encoder, reader, folder=folder, progress=partial(tell, "looking at people")
-    )
+    looking = partial(tell, "looking at people")
+    samples = look(tracklets, encoder, reader, folder=folder, progress=looking)
     tell("linking", 0, 1)
     gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
     gathered.facts.update(_facts(cameras, config, encoder, reader))

@@ -18,7 +18,8 @@ def with_told_numbers(number: np.ndarray, tracklets: Tracklets) -> np.ndarray:
     number    (n, 102) as in Evidence
     """
     number = number.copy()
-    for tracklet, told in _told(tracklets, "number").items():
+    numbers = _told(tracklets, "number")
+    for tracklet, told in zip(numbers.index.to_numpy(np.int64), numbers, strict=True):
         worn = told if told == "00" else told.lstrip("0") or "0"
         if worn in NUMBERS:
             number[tracklet] = number.min(initial=-12.0)

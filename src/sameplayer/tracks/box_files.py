@@ -106,5 +106,5 @@ def _by_track(table: pd.DataFrame, name: str) -> dict[int, str]:
     """Return what most of a track's boxes say of it, for the tracks of which any says something."""
     known = table[table[name].notna() & (table["track"] >= 0)]
     counts = known.groupby("track")[name].agg(lambda said: said.value_counts().index[0])
-    told = ((int(track), str(said).strip()) for track, said in counts.items())
+    told = ((int(t), str(said).strip()) for t, said in zip(counts.index, counts, strict=True))
     return {track: said for track, said in told if said.isprintable() and 0 < len(said) <= LONGEST}

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.labels import unnamed
+from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.people import XYWH
 from sameplayer.errors import DataError
 from sameplayer.tracks.detect import boxes_in
+
+NAMING = 'data["class_name"]'
 
 
 def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -29,8 +31,10 @@ def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFram
     ]
     names = ("row", "frame", *XYWH, "score", "track", "label", "class")
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(names))
-    classes = table["class"][table["label"].isna()].dropna().unique()
-    notes = unnamed(classes, "class_id", 'data["class_name"] names them')
+    nameless = table["label"].isna() & table["class"].notna()
+    classes = table["class"][nameless].astype(float)
+    labels, notes = labels_of(classes.unique().astype(int), {}, 0, "class_id", NAMING)
+    table.loc[nameless, "label"] = classes.astype(int).map(labels).astype(object)
     return table.drop(columns="class"), notes
 
 

@@ -57,8 +57,7 @@ def find_tracklets(
     tile        for the detectors of DETECTORS: as in YoloxDetector
     cuts        seconds at which a video goes over to another view, or a file of them; by camera
                 where there are more than one. None: they are found
-    tracker     a name in TRACKERS, a callable as ``track``, or an object with ``update`` as those
-                of the package trackers
+    tracker     a name in TRACKERS, a callable as ``track``, or a tracker of the package trackers
     folder      where parts of a minute are kept, with which a stopped run goes on; of a callable
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
@@ -75,7 +74,9 @@ def find_tracklets(
     lengths = [_length(camera) for camera in cameras]
     given = [_boxes_for(boxes, one, cameras, first_frame) for one in cameras]
     known = [_cuts_for(cuts, one) for one in cameras]
-    tables, pairs, notes, done = [], [], [], 0.0
+    tables: list[pd.DataFrame] = []
+    pairs: list[np.ndarray] = []
+    notes, done = [], 0.0
     for camera, length, own, own_cuts in zip(cameras, lengths, given, known, strict=True):
         video = open_video(camera.video)
 
@@ -90,8 +91,7 @@ def find_tracklets(
         notes += _notes(camera, video, numbers, seen, own)
         shots = _shots(video, seen, own_cuts)
         table, follow_on = _followed(camera, video, seen, shots, follow, own)
-        tables, pairs = [*tables, table], [*pairs, follow_on]
-        done += length
+        tables, pairs, done = [*tables, table], [*pairs, follow_on], done + length
     return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
 
 

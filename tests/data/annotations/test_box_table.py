@@ -32,6 +32,8 @@ def read(tmp_path: Path, text: str, name: str = "b.csv") -> Annotations:
         "frame,x_center,y_center,width,height\n3,12.75,40,5.5,40\n",
         "sep=;\nframe;left;top;right;bottom\n3;10;20;15.5;60\n",
         ",frame,left,top,width,height,note\n0,3,10,20,5.5,40,seen\n",
+        'frame,bbox\n3,"[10, 20, 5.5, 40]"\n',
+        "frame,minx,miny,maxx,maxy\n3,10,20,15.5,60\n",
     ],
 )
 def test_the_usual_names_are_one_box(tmp_path: Path, text: str) -> None:

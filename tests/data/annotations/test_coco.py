@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from sameplayer.data.sources import read_source
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 
@@ -128,6 +130,26 @@ def test_results_of_pycocotools_are_read_by_their_image_ids(tmp_path: Path) -> N
     assert texts(found, "label") == ["person", "class 37"]
     assert "are read as COCO's, in which 1 is person" in found.notes[0]
     assert [value[2] for value in boxes(path)[1]] == [5.5]
+
+
+def test_boxes_for_pictures_of_another_size_are_told(tmp_path: Path) -> None:
+    path = coco(tmp_path, images(1), [annotation(1, 1, 5)])
+    assert boxes(path, size=(160, 120))[0].notes == ()
+    assert boxes(path, size=(80, 60))[0].notes == (
+        "The file was made for pictures of 160 x 120, these are 80 x 60; boxes are taken as they "
+        "stand.",
+    )
+
+
+def test_cvats_folder_of_annotations_beside_images_is_a_source(tmp_path: Path) -> None:
+    coco(tmp_path / "annotations", images(0, 1), [annotation(1, 2, 5, attributes={"track_id": 3})])
+    (tmp_path / "images").mkdir()
+    for frame in (0, 1):
+        Image.new("RGB", (160, 120)).save(tmp_path / "images" / f"frame_{frame:06d}.png")
+    crops = read_source(tmp_path)
+    assert crops.table[["image", "person", "left"]].to_numpy().tolist() == [
+        ["images/frame_000001.png", "3", 5]
+    ]
 
 
 @pytest.mark.parametrize(

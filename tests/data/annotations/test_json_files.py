@@ -107,5 +107,7 @@ def test_other_json_is_not_taken_for_boxes(tmp_path: Path) -> None:
     for text in ('{"scope": "set", "root": "."}', "3", "", "\ufeff{}", "\x00"):
         assert not has_boxes_json(written(tmp_path / "a.json", text))
     assert not has_boxes_json(written(tmp_path / "a.txt", '{"annotations": []}'))
+    with pytest.raises(DataError, match="It is an archive: unpack it"):
+        read(written(tmp_path / "job.zip", "PK\x03\x04"))
     with pytest.raises(DataError, match=r"Expected one of:[\s\S]*json[\s\S]*yolo[\s\S]*mot"):
         read(written(tmp_path / "b.json", '{"a": 1}'))

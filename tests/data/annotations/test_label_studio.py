@@ -58,6 +58,13 @@ def test_keyframes_become_boxes_in_shares_with_those_between_them(tmp_path: Path
     assert any("2 of 'ball'" in note for note in seen.notes)
 
 
+def test_frames_that_were_counted_at_another_rate_are_told(tmp_path: Path) -> None:
+    path = file(tmp_path, task(region(key(1, 10, enabled=False), frames=24)))
+    assert boxes(path, frames=24, size=(160, 80))[0].notes == ()
+    assert "a video of 24 frames, this one has 25" not in str(boxes(path, frames=25)[0].notes)
+    assert "a video of 24 frames, this one has 60" in str(boxes(path, frames=60)[0].notes)
+
+
 def test_the_latest_annotation_counts_and_predictions_only_without_one(tmp_path: Path) -> None:
     early, late = (region(key(1, x, enabled=False)) for x in (10, 20))
     made = [

@@ -87,9 +87,12 @@ def test_ground_truth_has_a_flag_and_a_class_where_others_have_a_score(tmp_path:
 
 
 def test_classes_without_names_are_said(tmp_path: Path) -> None:
-    assert "column 8, 0, 32, have no names" in read(
-        tmp_path, "1,1,2,3,4,5,0.9,0,-1\n1,2,2,3,4,5,0.8,32,-1\n"
-    ).notes[0]  # fmt: skip
+    found = read(tmp_path, "1,1,2,3,4,5,0.9,0,-1\n1,2,2,3,4,5,0.8,2,-1\n")
+    assert "column 8, 0, 2, have no names" in found.notes[0]
+    assert found.table["label"].isna().all()
+    coco = read(tmp_path, "1,1,2,3,4,5,0.9,0,-1\n1,2,2,3,4,5,0.8,32,-1\n")
+    assert coco.table["label"].tolist() == ["person", "class 32"]
+    assert "read as COCO's" in coco.notes[0]
     assert read(tmp_path, "1,1,2,3,4,5,0.9,2,-1\n1,2,2,3,4,5,0.8,2,-1\n").notes == ()
     assert read(tmp_path, "1,1,2,3,4,5,0.9,2.5,1\n1,2,2,3,4,5,0.8,7.25,1\n").notes == ()
 

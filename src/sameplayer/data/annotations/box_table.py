@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.columns import BOX_NAMES, CELLS, with_boxes
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import TEXTS, Annotations
 from sameplayer.data.column_names import plain
@@ -56,6 +58,7 @@ WAYS = (
     ("middle_x", "middle_y", "width", "height"),
 )
 RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")
+OTHERS = BOX_NAMES | {word for words in CELLS.values() for word in words if word} | {"bbox", "box"}
 TYPED = (".parquet", ".xlsx")
 TEXT = (".csv", ".tsv", ".txt")
 EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
@@ -76,7 +79,7 @@ def _names_boxes(line: str) -> bool:
     known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
     found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
     framed = bool(found & {"frame", "frame_index"})
-    return framed and bool(found & {"left", "middle_x", "width", "right"})
+    return framed and bool(found & {"left", "middle_x", "width", "right"} or names & OTHERS)
 
 
 def read_box_table(path: Path) -> Annotations:
@@ -104,11 +107,16 @@ def boxes_in(read: Table, path: Path) -> Annotations:
             labels, notes = classes.map(named).astype(object), (*notes, *said)
         table = table.assign(label=labels)
     sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
+    if sides is None:
+        table, said = with_boxes(table, read.rows, path)
+        sides, notes = WAYS[0] if set(WAYS[0]) <= set(table.columns) else None, (*notes, *said)
+        read = replace(read, table=table)
     frame = next((one for one in ("frame", "frame_index") if one in table.columns), None)
     if frame is None or sides is None:
         raise DataError(
             f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
             f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
+            + ("" if frame else ' A sink of supervision takes custom_data={"frame": number}.')
         )
     rows = [f"row {row}" for row in read.rows]
     numbers = {name: _number(read, name, path) for name in (frame, "track", "score", *sides)}

@@ -60,7 +60,8 @@ def read_coco(data: Any, path: Path) -> Annotations:
             rows.leave_out(what, row)
             continue
         attributes = one.get("attributes")
-        both = {**(attributes if isinstance(attributes, dict) else {}), **one}
+        both = {**attributes} if isinstance(attributes, dict) else {}
+        both |= {name: value for name, value in one.items() if value is not None}
         label = labels.get(key_of(one.get("category_id")))
         rows.add(
             row, frame, rows.numbers(one["bbox"], row, "bbox"), _first(both, TRACKS),
@@ -106,6 +107,8 @@ def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
               for _, one in objects(rows, data.get("videos") or [], "video")}  # fmt: skip
     images = list(objects(rows, data["images"], "image"))
     groups = [_group(one, videos) for _, one in images]
+    for _, one in images:
+        rows.made_for(one.get("width"), one.get("height"))
     if len(set(groups)) == 1:
         groups = [None] * len(groups)
     frames = _frames(rows, images, groups)

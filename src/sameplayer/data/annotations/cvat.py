@@ -17,7 +17,6 @@ from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Box,
     Rows,
-    between,
     named,
     number_in_name,
     refuse_large,
@@ -67,9 +66,10 @@ def read_cvat(path: Path) -> Annotations:
 
     A box with outside="1" is where its track is away. CVAT lists every frame; where a file lists
     keyframes only, boxes between them move straight, as CVAT shows them, but for tracks with
-    source="auto": a program that saw boxes in some frames wrote no others. Several tasks are
-    sequences. Turned boxes and other shapes are left out and counted. Raises DataError for XML that
-    is damaged, declares entities or is nested too deep, and for a box that is none.
+    source="auto": a program that saw boxes in some frames wrote no others. A track that is not
+    closed by a box outside ends with its last one. Several tasks are sequences. Turned boxes and
+    other shapes are left out and counted. Raises DataError for XML that is damaged, declares
+    entities or is nested too deep, and for a box that is none.
     """
     read = _Reading(Rows(path))
     try:
@@ -96,6 +96,10 @@ def _walk(read: _Reading, file: BinaryIO) -> None:
         if element.tag in ("task", "job") and element.find("size") is not None:
             facts = {one.tag: (one.text or "").strip() for one in element}
             read.tasks[facts.get("id", "")] = facts
+            width, height = (
+                element.findtext(f"original_size/{one}") for one in ("width", "height")
+            )
+            read.rows.made_for(width, height)
         elif element.tag == "track":
             read.tracks.append(_track(read, element))
         elif element.tag == "image":
@@ -130,6 +134,7 @@ def _track(read: _Reading, element: Element) -> dict[str, Any]:
 
 def _image(read: _Reading, element: Element) -> dict[str, Any]:
     rows, name = read.rows, element.get("name") or ""
+    rows.made_for(element.get("width"), element.get("height"))
     boxes: list[tuple[str, str | None, Box, dict[str, str]]] = []
     for place, one in enumerate(element, start=1):
         where = f"image {name or element.get('id')}, shape {place}"
@@ -202,7 +207,7 @@ def _add_tracks(read: _Reading) -> None:
                          texts | named(one.attributes, ATTRIBUTES))  # fmt: skip
         if read.whole or track["source"] == "auto":
             continue
-        for frame, box, attributes in _between_keyframes(boxes, step):
+        for frame, box, attributes in _between_keyframes(rows, track["id"], boxes, step):
             rows.add(f"track {track['id']}, frame {frame}", frame, box, track["id"],
                      texts | named(attributes, ATTRIBUTES))  # fmt: skip
             filled += 1
@@ -211,13 +216,14 @@ def _add_tracks(read: _Reading) -> None:
 
 
 def _between_keyframes(
-    boxes: dict[int, _Listed], step: int
+    rows: Rows, track: str | None, boxes: dict[int, _Listed], step: int
 ) -> Iterator[tuple[int, Box, dict[str, str]]]:
     """Yield the boxes that CVAT shows between two keyframes of a track."""
     for (frame, one), (following, other) in pairwise(boxes.items()):
         keys = one.keyframe and other.keyframe and not one.outside
         if keys and one.box is not None and other.box is not None:
-            for number, box in between(one.box, other.box, (frame, following), step):
+            where, frames = f"track {track}, frame {frame}", (frame, following)
+            for number, box in rows.between(where, one.box, other.box, frames, step):
                 yield number, box, one.attributes
 
 

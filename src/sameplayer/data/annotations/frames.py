@@ -43,9 +43,10 @@ def from_one(
         row = table["row"].iloc[int(np.argmax(whole))]
         counted = ", counted from 0" if shift else ""
         of = f"the video, which has {end}" if video else f"the pictures {begin} to {end}"
+        hint = "another one, or is first_frame another" if video else "another one"
         raise DataError(
             f"{path}, {row}: a box in frame {highest}{counted}; expected a frame of {of}. Are the "
-            "boxes those of another one?"
+            f"boxes those of {hint}?"
         )
     if shift == 0 or not len(whole):
         return whole, []

@@ -33,10 +33,11 @@ def read_game_state(data: Any, path: Path) -> Annotations:
     rows = Rows(path)
     frames = None
     if data.get("images"):
-        frames = {
-            key_of(one.get("image_id", one.get("id"))): number_in_name(one.get("file_name", ""))
-            for _, one in objects(rows, data["images"], "image")
-        }
+        frames = {}
+        for _, one in objects(rows, data["images"], "image"):
+            image = key_of(one.get("image_id", one.get("id")))
+            frames[image] = number_in_name(one.get("file_name", ""))
+            rows.made_for(one.get("width"), one.get("height"))
     what = "predictions" if "predictions" in data else "annotations"
     given = objects(rows, data.get("categories") or [], "category")
     categories = {key_of(one.get("id")): text_of(one.get("name")) for _, one in given}

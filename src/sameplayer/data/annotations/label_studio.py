@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sameplayer.data.annotations.rows import ATTRIBUTES, Box, Rows, between, named, objects, text_of
+from sameplayer.data.annotations.rows import ATTRIBUTES, Box, Rows, named, objects, text_of
 from sameplayer.data.annotations.table import Annotations
 
 Region = dict[str, Any]
@@ -34,6 +34,7 @@ def read_label_studio(data: Any, path: Path) -> Annotations:
     """
     rows = Rows(path)
     tasks = list(objects(rows, data if isinstance(data, list) else [data], "task"))
+    counted: set[int] = set()
     filled = track = 0
     for where, task in tasks:
         camera = _camera(task) if len(tasks) > 1 else None
@@ -43,12 +44,13 @@ def read_label_studio(data: Any, path: Path) -> Annotations:
                 rows.leave_out("of other regions than videorectangle", row)
                 continue
             track += 1
+            counted.add(_frames(rows, row, region))
             filled += _add_region(rows, row, region, track, camera, ours)
     if filled:
         rows.notes.append(
             f"{filled} boxes between keyframes are added, as Label Studio shows them."
         )
-    return rows.annotations(first=1, shares=True)
+    return rows.annotations(1, True, counted.pop() if len(counted) == 1 else None)
 
 
 def _facts(task: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _add_region(
         frame = rows.frame(key.get("frame"), where)
         keys.append((frame, bool(key.get("enabled", True)), (left, top, width, height), turned))
     keys.sort(key=lambda key: key[0])
-    last = rows.frame(value.get("framesCount") or 0, row, "framesCount")
+    last = _frames(rows, row, region)
     filled = 0
     for place, (frame, enabled, box, turned) in enumerate(keys):
         following = keys[place + 1] if place + 1 < len(keys) else (last + 1, False, box, turned)
@@ -117,10 +119,18 @@ def _add_region(
             rows.add(f"{row}, frame {frame}", frame, box, track, texts)
         if not enabled or ours or turned or following[3]:
             continue
-        for number, one in between(box, following[2], (frame, following[0])):
+        where = f"{row}, frame {frame}"
+        for number, one in rows.between(where, box, following[2], (frame, following[0])):
             rows.add(f"{row}, frame {number}", number, one, track, texts)
             filled += 1
     return filled
+
+
+def _frames(rows: Rows, row: str, region: Region) -> int:
+    """Return how many frames Label Studio counts in the video of a region; 0: not said."""
+    value = region.get("value")
+    given = value.get("framesCount") if isinstance(value, dict) else None
+    return rows.frame(given or 0, row, "framesCount")
 
 
 def _who(region: Region, value: dict[str, Any]) -> dict[str, str | None]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.labels import unnamed
 from sameplayer.data.annotations.table import Annotations, left_out
 from sameplayer.data.decoding import decoded
 from sameplayer.errors import DataError
@@ -152,28 +152,23 @@ def _no_box(path: Path, number: int, line: str) -> DataError:
     )
 
 
-def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, list[str]]:
+def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tuple[str, ...]]:
     """Return the label of each box by its class, missing: none; and what to say of them."""
-    none = pd.Series(None, classes.index, object)
     known = classes[classes >= 0]
     if known.empty or (known != np.floor(known)).any():
-        return none, []
-    names = head_lines(path.parent / "labels.txt")
-    if not names and truth and known.isin(range(1, len(CLASSES) + 1)).all():
-        names = list(CLASSES)
+        return pd.Series(None, classes.index, object), ()
+    lines = head_lines(path.parent / "labels.txt")
+    names = {at: name for at, name in enumerate(lines, start=1) if name}
     found = sorted(map(int, known.unique()))
-    if not names:
-        advice = f"a file labels.txt beside {path.name} names them, a line each, from 1 on"
-        return none, list(unnamed(found, "column 8", advice))
-    called = {at: names[at - 1] if 0 < at <= len(names) else f"class {at}" for at in found}
-    notes = []
-    if names == list(CLASSES) and found != [1]:
-        told = ", ".join(f"{at} {name}" for at, name in called.items())
-        notes.append(
-            f"Column 8 is read as the classes of MOTChallenge: {told}. A file labels.txt beside "
-            f"{path.name}, a name a line, says otherwise."
-        )
-    return classes.map(called), notes
+    notes: tuple[str, ...] = ()
+    naming = f"a file labels.txt beside {path.name}, a name a line,"
+    if not names and truth and found[0] >= 1 and found[-1] <= len(CLASSES):
+        names = dict(enumerate(CLASSES, start=1))
+        told = ", ".join(f"{at} {names[at]}" for at in found)
+        said = f"Column 8 is read as the classes of MOTChallenge: {told}; {naming} says otherwise."
+        notes = (said,) if found != [1] else ()
+    called, said_of_them = labels_of(found, names, 0, "column 8", naming)
+    return classes.map(called).astype(object), (*notes, *said_of_them)
 
 
 def _with_game_info(table: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -52,6 +52,16 @@ def people(
     table["track"] = _tracks(table, path)
     table = _only_people(table, notes)
     table = _inside(table, annotations.shares, size, notes)
+    if None not in (size, annotations.size) and size != annotations.size:
+        notes.append(
+            f"The file was made for pictures of {'{} x {}'.format(*annotations.size or ())}, these "
+            f"are {'{} x {}'.format(*size or ())}; boxes are taken as they stand."
+        )
+    if isinstance(frames, int) and annotations.frames and abs(frames - annotations.frames) > 1:
+        notes.append(
+            f"The file was made for a video of {annotations.frames} frames, this one has {frames}: "
+            "were they counted at another rate? They are taken as they are numbered."
+        )
     table["score"], said = as_shares(table["score"].to_numpy())
     notes += said
     table = _once(table, path, notes)

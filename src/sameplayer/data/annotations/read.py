@@ -16,6 +16,8 @@ from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError, MissingFile
 
+ARCHIVES = (".zip", ".gz", ".tar", ".7z", ".rar")
+
 
 @dataclass(frozen=True)
 class Format:
@@ -54,6 +56,8 @@ def read_annotations(path: str | Path) -> Annotations:
         looked = "\n".join(f"  {name:<9} {one.what}" for name, one in FORMATS.items())
         begin = next(filter(None, head_lines(path)), "")
         found = f" It begins with {begin[:60]!r}." if begin.isprintable() and begin else ""
+        if path.suffix.lower() in ARCHIVES:
+            found = " It is an archive: unpack it, and give what is in it."
         raise DataError(f"{path}: no known format of boxes.{found} Expected one of:\n{looked}")
     try:
         return FORMATS[name].read(path)

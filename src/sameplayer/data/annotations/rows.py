@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,20 +34,42 @@ class Rows:
     notes: list[str] = field(default_factory=list)
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
     _left_out: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _sizes: set[tuple[int, int]] = field(default_factory=set)
 
     def add(
         self, row: str, frame: int, box: Box, track: object, texts: Mapping[str, str | None],
         score: float = math.nan,
     ) -> None:  # fmt: skip
         """Add a box: ``box`` is left, top, width, height; ``texts`` are those of Annotations."""
-        if len(self._rows) >= MOST:
+        self._refuse_more(row, 1)
+        if isinstance(track, list | dict | bool):
+            raise self.wrong(row, "track", track, "a number or a name")
+        self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
+
+    def between(
+        self, row: str, first: Box, last: Box, frames: tuple[int, int], step: int = 1
+    ) -> Iterator[tuple[int, Box]]:
+        """Yield each step-th frame between two keyframes, with a box that moves straight."""
+        start, stop = frames
+        self._refuse_more(row, (stop - start - 1) // step)
+        for frame in range(start + step, stop, step):
+            share = (frame - start) / (stop - start)
+            sides = (a + (b - a) * share for a, b in zip(first, last, strict=True))
+            left, top, width, height = sides
+            yield frame, (left, top, width, height)
+
+    def _refuse_more(self, row: str, count: int) -> None:
+        if len(self._rows) + count > MOST:
             raise DataError(
                 f"{self.path}, {row}: the file holds more than {MOST:,} boxes; expected fewer. "
                 "Export it in parts."
             )
-        if isinstance(track, list | dict | bool):
-            raise self.wrong(row, "track", track, "a number or a name")
-        self._rows.append((row, frame, track, *box, score, *map(texts.get, TEXTS)))
+
+    def made_for(self, width: object, height: object) -> None:
+        """Note the size that the file gives to a picture, where it is one."""
+        sides = text_of(width) or "", text_of(height) or ""
+        if all(re.fullmatch("[1-9][0-9]{0,5}", side) for side in sides) and len(self._sizes) < 2:
+            self._sizes.add((int(sides[0]), int(sides[1])))
 
     def leave_out(self, what: str, row: str) -> None:
         """Count a box that is not read; ``what`` goes on "3 boxes ", such as "of a crowd"."""
@@ -81,7 +104,9 @@ class Rows:
     def wrong(self, row: str, name: str, found: object, expected: str) -> DataError:
         return DataError(f"{self.path}, {row}: {name} is {_short(found)}; expected {expected}.")
 
-    def annotations(self, first: int | None = None, shares: bool = False) -> Annotations:
+    def annotations(
+        self, first: int | None = None, shares: bool = False, frames: int | None = None
+    ) -> Annotations:
         """Return what was read; DataError where it is nothing though something was left out."""
         told = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
         if told and not self._rows:
@@ -93,18 +118,9 @@ class Rows:
         numbers = [name for name in NUMBERS if name != "track"]
         table[numbers] = table[numbers].astype(np.float64)
         track, said = _track_numbers(table["track"])
-        return Annotations(table.assign(track=track), first, shares, (*self.notes, *told, *said))
-
-
-def between(
-    first: Box, last: Box, frames: tuple[int, int], step: int = 1
-) -> Iterator[tuple[int, Box]]:
-    """Yield each frame, or each step-th, between two keyframes, with a box that moves straight."""
-    start, stop = frames
-    for frame in range(start + step, stop, step):
-        share = (frame - start) / (stop - start)
-        left, top, width, height = (a + (b - a) * share for a, b in zip(first, last, strict=True))
-        yield frame, (left, top, width, height)
+        size = next(iter(self._sizes)) if len(self._sizes) == 1 else None
+        notes = (*self.notes, *told, *said)
+        return Annotations(table.assign(track=track), first, shares, notes, size, frames)
 
 
 def _track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
@@ -147,12 +163,19 @@ def number_in_name(name: object) -> int | None:
 
 def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
     """Return the texts of attributes under our names; letters' case and separators do not count."""
-    plain = {re.sub(r"[\W_]", "", key).lower(): text_of(value) for key, value in values.items()}
-    told = {
-        ours: next((plain[other] for other in others if plain.get(other)), None)
-        for ours, others in names.items()
-    }
-    return {ours: text for ours, text in told.items() if text}
+    given = {_plain(key): value for key, value in values.items()}
+    told: dict[str, str | None] = {}
+    for ours, others in names.items():
+        texts = (text_of(given[other]) for other in others if other in given)
+        text = next(filter(None, texts), None)
+        if text is not None:
+            told[ours] = text
+    return told
+
+
+@lru_cache(4096)
+def _plain(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
 
 
 ATTRIBUTES: dict[str, tuple[str, ...]] = {

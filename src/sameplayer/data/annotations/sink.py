@@ -11,7 +11,8 @@ import pandas as pd
 from sameplayer.data.annotations.box_table import COLUMNS, boxes_in
 from sameplayer.data.annotations.rows import Rows, objects
 from sameplayer.data.annotations.table import Annotations
-from sameplayer.data.tables import Table, plain
+from sameplayer.data.column_names import plain
+from sameplayer.data.tables import Table
 
 
 def is_sink(data: Any) -> bool:

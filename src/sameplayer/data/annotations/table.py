@@ -28,12 +28,16 @@ class Annotations:
                 does not say, so the numbers have to tell
     shares      whether boxes are shares of the picture's width and height, from 0 to 1
     notes       what was read as what, and what the file holds that is not used; one sentence each
+    size        width and height that the file gives to its pictures; None: none, or several
+    frames      how many frames the file says that its video has; None or 0: it does not say
     """
 
     table: pd.DataFrame
     first: int | None = None
     shares: bool = False
     notes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    frames: int | None = None
 
 
 def left_out(count: int, what: str, example: str) -> str:
