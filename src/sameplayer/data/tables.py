@@ -82,7 +82,7 @@ def read_table(
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFile(f"{path}: no such {what}; expected a .csv, .xlsx or .parquet file.")
+        raise MissingFile(f"{path}: no such file; expected a {what} as .csv, .xlsx or .parquet.")
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(f"{path}: over {LARGEST >> 30} GB; expected a {what}. Use Parquet.")
