@@ -85,8 +85,8 @@ def demands(
         elif one.kind == "different":
             if a == b:
                 raise DataError(
-                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to cut "
-                    "an appearance in two, lower the threshold of splitting."
+                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to "
+                    "cut an appearance in two, lower the threshold of splitting."
                 )
             blocks.append((a, b, row))
         elif one.kind == "is":
