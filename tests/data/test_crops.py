@@ -229,7 +229,7 @@ def test_what_is_no_table_says_so(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=name):
             read_crops(tmp_path / name)
-    with pytest.raises(MissingFile, match="no such crop table"):
+    with pytest.raises(MissingFile, match="no such file; expected a crop table"):
         read_crops(tmp_path / "gone.csv")
     (tmp_path / "r.csv").write_text("team,number,name\nReds,7,Ana\n")
     with pytest.raises(DataError, match="needs the column image; found the columns team, number"):

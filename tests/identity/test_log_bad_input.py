@@ -234,10 +234,10 @@ def test_a_roster_that_cannot_be_names_its_rows(match: Match, run: Run) -> None:
     twice.loc[1, "number"] = twice.loc[0, "number"]
     third.loc[0, "team"] = "third"
     for table, said in (
-        (twice, "rows 0 and 1: number"),
+        (twice, "rows 2 and 3: number"),
         (third, "expected two"),
         (roster[:0], "is empty"),
-        (roster.assign(number="x"), "row 0: 'x' is no shirt number"),
+        (roster.assign(number="x"), "row 2: 'x' is no shirt number"),
     ):
         path = match.table("r.csv", table)
         refused(run("camera1.mp4", "--boxes", "own.csv", "--roster", path), "r.csv", said)
@@ -301,12 +301,12 @@ def test_corrections_that_cannot_be_name_their_rows_and_the_log_stays(
     who, second = pd.read_csv(match.folder / "roster.csv")["name"].iloc[:2]
     nowhere = Place("camra1", 1, 5.0, 5.0)
     for rows, said in (
-        ([("is", one, None, "Nobody")], "row 0: 'Nobody' is not on the roster"),
-        ([("is", one, None, who), ("is", nowhere, None, who)], "row 1: no camera 'camra1'"),
-        ([("is", Place("camera1", 1, 900.0, 5.0), None, who)], "row 0: nobody stands at"),
-        ([("is", one, None, who), ("is", one, None, second)], "rows 0, 1"),
-        ([("is", one, None, who), ("is", other, None, who)], "rows 0, 1: they make"),
-        ([("same", one, other, "")], "rows 0: they make"),
+        ([("is", one, None, "Nobody")], "row 2: 'Nobody' is not on the roster"),
+        ([("is", one, None, who), ("is", nowhere, None, who)], "row 3: no camera 'camra1'"),
+        ([("is", Place("camera1", 1, 900.0, 5.0), None, who)], "row 2: nobody stands at"),
+        ([("is", one, None, who), ("is", one, None, second)], "rows 2, 3"),
+        ([("is", one, None, who), ("is", other, None, who)], "rows 2, 3: they make"),
+        ([("same", one, other, "")], "rows 2: they make"),
     ):
         path = match.folder / "c.csv"
         write_corrections([Correction(*row) for row in rows], path)

@@ -152,7 +152,7 @@ def test_boxes_and_cuts_are_of_the_cameras_in_their_order(
         (["--cuts", "a"], "--cuts is 1 files; expected a file for each of the 2"),
         (["--fps", "0"], "--fps is 0.0; expected more than 0"),
         (["--threshold", "1.5"], "--threshold is 1.5"),
-        (["--corrections", "none.csv"], "none.csv: no such corrections"),
+        (["--corrections", "none.csv"], "none.csv: no such file"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(

@@ -121,7 +121,7 @@ def test_corrections_that_contradict_each_other_name_their_rows(
 ) -> None:
     a, b = (_place(log, int(one)) for one in log.appearances["appearance"].iloc[[0, -1]])
     rows = [Correction("same", a, b), Correction("different", a, b)]
-    with pytest.raises(DataError, match="rows 0, 1"):
+    with pytest.raises(DataError, match="rows 2, 3"):
         identify_players(**given, corrections=rows)
 
 

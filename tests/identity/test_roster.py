@@ -30,16 +30,16 @@ def test_a_roster_is_read_with_what_it_has(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("team,number,name\nA,7,x\nA,7,y\n", "rows 0 and 1: number 7 twice in the team 'A'"),
-        ("team,number,name\nA,7,x\nB,7,x\n", "rows 0 and 1: the name 'x' twice"),
+        ("team,number,name\nA,7,x\nA,7,y\n", "rows 2 and 3: number 7 twice in the team 'A'"),
+        ("team,number,name\nA,7,x\nB,7,x\n", "rows 2 and 3: the name 'x' twice"),
         ("team,number,name\nA,7,José\nB,7,JOSE\u0301\n", "name 'JOSÉ' twice, also spelt 'José'"),
-        ("team,number,name\nA,7,x\x1b[2J\n", r"row 0: the control character '\\x1b' in"),
-        ('team,number,name\nA,7,x\nB,7,"y\nz"\n', "row 1: .*expected each cell on one line"),
-        ("team,number,name\nA,x,x\n", "row 0: 'x' is no shirt number"),
-        ("team,number,name\nA,100,x\n", "row 0: '100' is no shirt number"),
-        ("team,number,name\n,7,x\n", "row 0: no team or no name"),
-        ("team,number,name\nA,7,\n", "row 0: no team or no name"),
-        ("team,number\nA,7\n", "needs each of the columns team, number, name"),
+        ("team,number,name\nA,7,x\x1b[2J\n", r"row 2: the control character '\\x1b' in"),
+        ('team,number,name\nA,7,x\nB,7,"y\nz"\n', "row 3: .*expected each cell on one line"),
+        ("team,number,name\nA,x,x\n", "row 2: 'x' is no shirt number"),
+        ("team,number,name\nA,100,x\n", "row 2: '100' is no shirt number"),
+        ("team,number,name\n,7,x\n", "row 2: no team or no name"),
+        ("team,number,name\nA,7,\n", "row 2: no team or no name"),
+        ("team,number\nA,7\n", "needs the column name; found the columns team, number"),
         ("team,number,name\n", "empty"),
         ("team,number,name\nA,7,x\nB,7,y\nC,7,z\n", "teams A, B, C; expected two"),
     ],
@@ -87,9 +87,9 @@ def test_the_team_may_be_left_out_where_there_is_one(tmp_path: Path) -> None:
 
 def test_errors_name_the_row_of_the_file_and_columns_as_they_stand_there(tmp_path: Path) -> None:
     text = "team,number,name,role\nA,,Cy,coach\nA,x,Ana,\n"
-    with pytest.raises(DataError, match="row 1: 'x' is no shirt number"):
+    with pytest.raises(DataError, match="row 3: 'x' is no shirt number"):
         read_roster(_written(tmp_path, text))
-    with pytest.raises(DataError, match="found Team, Rücken, Player"):
+    with pytest.raises(DataError, match="found the columns Team, Rücken, Player"):
         read_roster(_written(tmp_path, "Team,Rücken,Player\nA,7,Ana\n"))
-    with pytest.raises(DataError, match=r"row 0: the control character '\\x1b' in 'A\\x1b\[2J'"):
+    with pytest.raises(DataError, match=r"row 2: the control character '\\x1b' in 'A\\x1b\[2J'"):
         read_roster(_written(tmp_path, "team,number,name\nA,7,A\x1b[2J\n"))

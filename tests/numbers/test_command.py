@@ -42,7 +42,7 @@ def test_the_command_writes_a_column_and_scores_it(
     capsys.readouterr()
     roster.write_text("number\n7\nten\n")
     assert main([*command, "--labels", "True"]) == 2
-    assert "row 1: 'ten'" in capsys.readouterr().err
+    assert "row 3: 'ten'" in capsys.readouterr().err
     assert main(["jersey", "clib", str(league_folder), "--labels", "True"]) == 2
     assert "Did you mean 'clip'" in capsys.readouterr().err
     assert main(["jersey", "ocr", str(league_folder)]) == 2

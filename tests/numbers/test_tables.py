@@ -99,9 +99,10 @@ def test_known_numbers_come_from_the_table_or_a_file(tmp_path: Path) -> None:
         known_numbers(crops_of(person=["1"]))
     with pytest.raises(MissingFile, match="no such file"):
         known_numbers(crops, tmp_path / "none.csv")
-    for text, expected in (("person,shirt\n1,7\n", "columns person and number"),
+    for text, expected in (("person,height\n1,7\n", "column number; found the columns person"),
                            ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
-                           ("", "cannot be read as a table")):  # fmt: skip
+                           ("", "is empty"),
+                           ("person,number\n01,7\n", "zeros in front: '01' here")):  # fmt: skip
         truth.write_text(text)
         with pytest.raises(DataError, match=expected):
             known_numbers(crops, truth)
@@ -112,10 +113,12 @@ def test_a_roster_is_a_column_or_lines(tmp_path: Path) -> None:
     table.write_text("name,number\nx,7\ny,00\n")
     lines.write_text("\ufeff7\n\n 00\n", encoding="utf-8")
     assert read_roster(table) == read_roster(lines) == ("7", "00")
-    wrong.write_bytes("number\n7\n".encode("utf-16"))
-    with pytest.raises(DataError, match=r"b\.txt: cannot be read as text in UTF-8"):
+    wrong.write_bytes("number\n07\n\n8.0\n".encode("utf-16"))
+    assert read_roster(wrong) == ("7", "8")
+    wrong.write_bytes(b"\0\1\2")
+    with pytest.raises(DataError, match=r"b\.txt: is no text"):
         read_roster(wrong)
     wrong = tmp_path / "b.csv"
-    wrong.write_text("shirt\n7\n")
-    with pytest.raises(DataError, match="no column 'number'; found shirt"):
+    wrong.write_text("name\nAna\n")
+    with pytest.raises(DataError, match="needs the column number; found the columns name"):
         read_roster(wrong)

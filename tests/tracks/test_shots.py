@@ -110,5 +110,17 @@ def test_a_file_of_cuts_that_is_not_there_or_no_text_is_refused(tmp_path: Path) 
     with pytest.raises(MissingFile, match="no such file"):
         read_cuts(tmp_path / "cuts.txt")
     (tmp_path / "cuts.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read as text"):
+    with pytest.raises(DataError, match="is no text"):
         read_cuts(tmp_path / "cuts.txt")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "second;kind\n2,5;live\n4;replay\n".encode("utf-16"), b"second\n2,5\n4\n",
+        b"2.5,live\n4,replay\n", b'second\tkind\n"2,5"\tlive\n4\treplay\n',
+    ],
+)  # fmt: skip
+def test_cuts_of_a_spreadsheet_keep_their_decimals(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cuts.csv").write_bytes(content)
+    assert read_cuts(tmp_path / "cuts.csv").tolist() == [2.5, 4]

@@ -209,7 +209,8 @@ def _with_files(error: DataError, out: Path, path: Path | None) -> DataError:
     if not str(error).startswith("Corrections, row"):
         return error
     return DataError(
-        f"{error} Rows count from 0 through {' and then the new ones of '.join(files)}."
+        f"{error} Row 2 is the first below the header; rows count on through "
+        f"{' and then the new ones of '.join(files)}."
     )
 
 

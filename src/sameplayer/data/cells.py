@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from io import StringIO
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sameplayer.errors import DataError
 from sameplayer.files import whole_file
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 """How a text begins that a spreadsheet takes for a formula, however often it was guarded."""
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-SEPARATORS = (",", ";", "\t")
-NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*\r?\n", re.IGNORECASE)
-"""A first line that names the separator for spreadsheets, "sep=;"."""
-EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 
 
 def guarded(text: str) -> str:
@@ -35,51 +29,10 @@ def unguarded(cell: str) -> str:
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, its texts ``guarded``, whole or not at all; DataError where it fails.
 
-    ``data.crops.read_csv`` takes the apostrophes back.
+    ``data.tables.read_table`` takes the apostrophes back.
     """
     with whole_file(path) as partial:
         guarded_table(table).to_csv(partial, index=False)
-
-
-def read_text_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a table (.csv) as spreadsheets save it: every cell a text, an empty one missing.
-
-    columns    that are expected, for the words of an error
-
-    Commas, semicolons or tabs between the cells, or what a first line such as "sep=|" names; UTF-8,
-    UTF-16 or Windows-1252; the apostrophes of ``guarded`` are taken back. Raises DataError for an
-    Excel file and for what is no table.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    if content.startswith(EXCEL):
-        raise DataError(
-            f"{path} is an Excel file. Save it as CSV with the columns {', '.join(columns)}."
-        )
-    try:
-        text = _decoded(content)
-        named = NAMED.match(text)
-        text = text[named.end() :] if named else text
-        head = text.lstrip("\r\n").partition("\n")[0]
-        separator = named[1] if named else max(SEPARATORS, key=head.count)
-        table = pd.read_csv(
-            StringIO(text), sep=separator, dtype=str, keep_default_na=False, na_values=[""],
-            skipinitialspace=True,
-        )  # fmt: skip
-    except (ValueError, OverflowError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error}).") from error
-    return unguarded_table(table)
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252")
 
 
 def guarded_table(table: pd.DataFrame) -> pd.DataFrame:

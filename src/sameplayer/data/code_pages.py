@@ -20,6 +20,7 @@ LANGUAGES = {
 }  # fmt: skip
 """Code page -> the letters of languages beyond a to z, the usual ones first."""
 LANGUAGES["mac_roman"] = LANGUAGES["cp1252"]
+OTHER_LETTERS = ("cp1251", "cp1253")
 PRIOR = {"cp1252": 0.0, "mac_roman": -0.12}
 OTHERS = -0.05
 OTHER_LANGUAGE = 0.4  # what a letter of another language of the page counts
@@ -53,6 +54,8 @@ def _of_letters(content: bytes, page: str) -> float:
     words = [word for word in words if not word.isascii()]
     strange = [letter for word in words for letter in word if not letter.isascii()]
     turned = sum(one.islower() and two.isupper() for word in words for one, two in pairwise(word))
+    if page in OTHER_LETTERS:  # no word has letters of two alphabets
+        turned += sum(len(word) for word in words if any(one.isascii() for one in word))
     every = "".join(LANGUAGES[page])
     best = max(
         sum(_weight(letter, alphabet, every) for letter in strange) for alphabet in LANGUAGES[page]

@@ -82,7 +82,7 @@ def read_table(
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFile(f"{path}: no such {what}; expected a .csv, .xlsx or .parquet file.")
+        raise MissingFile(f"{path}: no such file; expected a {what} as .csv, .xlsx or .parquet.")
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(f"{path}: over {LARGEST >> 30} GB; expected a {what}. Use Parquet.")
@@ -107,7 +107,7 @@ def _text(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _
     text = text[named.end() :] if named else text
     separator = named[1] if named else _separator(text, columns)
     try:
-        raw = _rows(text, separator, path, strict=True)
+        raw = _regular(text, separator, path) or _rows(text, separator, path, strict=True)
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise DataError(f"{path}: a cell begins with a quote that nothing closes.") from error
@@ -130,6 +130,29 @@ def _separator(text: str, columns: Mapping[str, Sequence[str]]) -> str:
             header = []
         found[separator] = sum(plain(name) in known for name in header), len(header)
     return max(SEPARATORS, key=lambda separator: found[separator])
+
+
+def _regular(text: str, separator: str, path: Path) -> _Raw | None:
+    """Return what ``_rows`` does, in a third of the time, or None where rows differ in length."""
+    begin = len(text) - len(text.lstrip("\r\n"))
+    blank = len(text[:begin].splitlines())
+    try:
+        first = next(csv.reader(StringIO(text[begin:][: 1 << 16], newline=""), strict=True,
+                                delimiter=separator, skipinitialspace=True))  # fmt: skip
+        lines = text.count("\n") + text.count("\r")
+        if not any(map(str.strip, first)) or lines * len(first) > len(text) + PADDING:
+            return None
+        table = pd.read_csv(
+            StringIO(text[begin:]), sep=separator, header=None, names=range(len(first)), dtype=str,
+            keep_default_na=False, na_values=[""], skipinitialspace=True, skip_blank_lines=False,
+        )  # fmt: skip
+    except (csv.Error, StopIteration, ValueError, OverflowError):
+        return None
+    header = _header(first, path)
+    if table.iloc[1:, len(header) :].notna().any(axis=None):
+        return None
+    numbers = np.arange(blank + 2, blank + 1 + len(table))
+    return _cleaned(header, table.iloc[1:, : len(header)].reset_index(drop=True), numbers)
 
 
 def _rows(text: str, separator: str, path: Path, *, strict: bool) -> _Raw:
@@ -157,16 +180,19 @@ def _under_header(lines: Iterator[tuple[int, list[str]]], path: Path, cells: int
 
     cells    at least as many as the rows hold
     """
-    header = next(
-        ([name.strip(BLANKS) for name in row] for _, row in lines if any(map(str.strip, row))), []
-    )
+    first = next((row for _, row in lines if any(map(str.strip, row))), [])
+    return _table(_header(first, path), lines, path, cells + PADDING)
+
+
+def _header(row: list[str], path: Path) -> list[str]:
+    header = [name.strip(BLANKS) for name in row]
     while header and not header[-1]:  # separators at the end of each row
         header.pop()
     if not header:
         raise DataError(f"{path}: is empty; expected a first row that names the columns.")
     if len(header) > WIDEST:
         raise DataError(f"{path}: {len(header)} columns; expected at most {WIDEST}.")
-    return _table(header, lines, path, cells + PADDING)
+    return header
 
 
 def _table(
@@ -193,8 +219,13 @@ def _table(
             for name, cells in enumerate(zip(*rows, strict=True))
         }))  # fmt: skip
     table = pd.concat(parts or [pd.DataFrame(columns=range(wide), dtype=str)], ignore_index=True)
+    return _cleaned(header, table, np.array(numbers, np.int64))
+
+
+def _cleaned(header: list[str], table: pd.DataFrame, numbers: np.ndarray) -> _Raw:
+    """Return rows that hold anything, without blanks around cells and errors of spreadsheets."""
     notes = []
-    for place in range(wide):
+    for place in range(len(header)):
         column = table[place].str.strip()
         wrong = np.flatnonzero(column.isin(ERRORS))
         if len(wrong):
@@ -206,7 +237,7 @@ def _table(
         table[place] = column.mask(column.isin(("", *ERRORS)))
     kept = table.notna().any(axis=1).to_numpy(dtype=bool)
     table = table[kept].reset_index(drop=True)
-    return _Raw(header, unguarded_table(table), np.array(numbers, np.int64)[kept], (*notes,))
+    return _Raw(header, unguarded_table(table), numbers[kept], (*notes,))
 
 
 def _of_width(row: list[str], wide: int, path: Path, number: int) -> list[str]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import guarded, read_text_table
+from sameplayer.data.cells import guarded
 from sameplayer.data.names import control_character
-from sameplayer.errors import DataError, MissingFile, did_you_mean
+from sameplayer.data.tables import read_table
+from sameplayer.errors import DataError, did_you_mean
 from sameplayer.files import write_text
 from sameplayer.identity.roster import Roster
 
@@ -32,6 +34,9 @@ COLUMNS = (
     "second_x", "second_y", "player", "first_appearance", "second_appearance", "note",
 )  # fmt: skip
 NEEDED = COLUMNS[:10]
+FIRST = 2  # row of the first correction, below the header
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,25 +66,21 @@ class Correction:
 
 
 def read_corrections(path: str | Path) -> tuple[Correction, ...]:
-    """Read the rows of a table (.csv); a table without rows is fine.
+    """Read the rows of a table; a table without rows is fine.
 
     Raises MissingFile, and DataError naming file, row and column.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such corrections; expected a .csv file.")
-    table = read_text_table(path, NEEDED)
-    names = [str(name).strip() for name in table.columns]
-    missing = [name for name in NEEDED if names.count(name) != 1]
-    if missing:
-        raise DataError(
-            f"{path}: corrections need the column {missing[0]!r} once; found {', '.join(names)}."
-        )
-    table.columns = pd.Index(names)
-    columns = [name for name in COLUMNS if name in names]
-    rows = table[columns].fillna("").itertuples(index=False)
-    cells = [dict(zip(columns, map(str, cells), strict=True)) for cells in rows]
-    return tuple(_correction(path, row, cell) for row, cell in enumerate(cells))
+    columns: dict[str, tuple[str, ...]] = dict.fromkeys(COLUMNS, ())
+    numbers = [name for name in COLUMNS if name.endswith(("_x", "_y", "_frame"))]
+    read = read_table(path, columns, needed=NEEDED, numbers=numbers, what="table of corrections")
+    for note in read.notes:
+        log.warning("%s: %s", path, note)
+    table = read.table.reindex(columns=list(COLUMNS)).astype("string").fillna("")
+    rows = zip(read.rows.tolist(), table.itertuples(index=False), strict=True)
+    return tuple(
+        _correction(path, row, dict(zip(COLUMNS, cells, strict=True))) for row, cells in rows
+    )
 
 
 def write_corrections(corrections: Iterable[Correction], path: str | Path) -> None:
@@ -139,7 +140,7 @@ def _nearest(row: int, place: Place, here: pd.DataFrame) -> int:
     distance = np.maximum(x.to_numpy(), y.to_numpy())
     if not len(distance) or distance.min() > 1:
         raise DataError(
-            f"Corrections, row {row}: nobody stands at ({place.x:g}, {place.y:g}) in frame "
+            f"Corrections, row {row + FIRST}: nobody stands at ({place.x:g}, {place.y:g}) in frame "
             f"{place.frame} of {place.camera!r}; expected the middle of a box of the log. Was the "
             "match run with other boxes or at other frames? Point at a box of the new log."
         )
@@ -152,7 +153,7 @@ def check_cameras(corrections: Sequence[Correction], cameras: Sequence[str]) -> 
         for place in (one.first, one.second):
             if place is not None and place.camera not in cameras:
                 raise DataError(
-                    f"Corrections, row {row}: no camera {place.camera!r} in the match."
+                    f"Corrections, row {row + FIRST}: no camera {place.camera!r} in the match."
                     f"{did_you_mean(place.camera, cameras)}"
                 )
 
@@ -168,14 +169,14 @@ def check_players(corrections: Sequence[Correction], roster: Roster | None) -> d
         strange = control_character(one.player)
         if strange is not None:
             raise DataError(
-                f"Corrections, row {row}: the name {one.player!r} holds the control character "
-                f"{strange!r}; expected a name on one line."
+                f"Corrections, row {row + FIRST}: the name {one.player!r} holds the control "
+                f"character {strange!r}; expected a name on one line."
             )
         if one.kind == "is" and roster is not None:
             try:
                 found[row] = roster.find(one.player)
             except DataError as error:
-                raise DataError(f"Corrections, row {row}: {error}") from None
+                raise DataError(f"Corrections, row {row + FIRST}: {error}") from None
     return found
 
 
@@ -208,8 +209,8 @@ def _correction(path: Path, row: int, cell: dict[str, str]) -> Correction:
         places.append(Place(parts["camera"], int(numbers["frame"]), numbers["x"], numbers["y"]))
     first, second = places
     assert first is not None
-    seen = cell.get("first_appearance", ""), cell.get("second_appearance", "")
-    return Correction(kind, first, second, player, seen, cell.get("note", ""))
+    seen = cell["first_appearance"], cell["second_appearance"]
+    return Correction(kind, first, second, player, seen, cell["note"])
 
 
 def _number(text: str) -> float:

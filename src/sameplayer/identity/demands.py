@@ -10,7 +10,7 @@ import numpy as np
 
 from sameplayer.errors import DataError
 from sameplayer.identity.clusters import grouped
-from sameplayer.identity.corrections import Correction, check_players
+from sameplayer.identity.corrections import FIRST, Correction, check_players
 from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.roster import Roster
 
@@ -85,8 +85,8 @@ def demands(
         elif one.kind == "different":
             if a == b:
                 raise DataError(
-                    f"Corrections, row {row}: 'different' names one appearance twice; to cut an "
-                    "appearance in two, lower the threshold of splitting."
+                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to "
+                    "cut an appearance in two, lower the threshold of splitting."
                 )
             blocks.append((a, b, row))
         elif one.kind == "is":
@@ -180,7 +180,7 @@ def _clash(
     every = sorted({*rows, row} | (set() if also is None else {also}))
     what = f"make tracklets {a} and {b} one person and two" if a != b else "name one person twice"
     raise DataError(
-        f"Corrections, rows {', '.join(map(str, every))} contradict each other: they {what}. Take "
+        f"Corrections, rows {_numbered(every)} contradict each other: they {what}. Take "
         "one of them out."
     )
 
@@ -193,6 +193,10 @@ def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
         a, b = tied[np.argwhere(both)[0]]
         rows = _path(links, int(a), int(b)) or []
         raise DataError(
-            f"Corrections, rows {', '.join(map(str, rows))}: they make tracklets {a} and {b} one "
+            f"Corrections, rows {_numbered(rows)}: they make tracklets {a} and {b} one "
             "person, who were seen at the same time in one camera. Take one of them out."
         )
+
+
+def _numbered(rows: Sequence[int]) -> str:
+    return ", ".join(str(row + FIRST) for row in rows)

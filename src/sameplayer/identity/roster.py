@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from sameplayer.data.cells import read_text_table
 from sameplayer.data.names import composed, control_character, name_key
-from sameplayer.errors import DataError, MissingFile, did_you_mean
-from sameplayer.numbers.reader import NUMBERS
+from sameplayer.data.tables import read_table
+from sameplayer.errors import DataError, did_you_mean
+from sameplayer.numbers.reader import NUMBERS, USUAL_NUMBERS, shirt_number
 
-NEEDED = ("team", "number", "name")
-COLUMNS = (*NEEDED, "colour", "role")
-ALIASES = {
-    "team": ("club", "squad"),
-    "number": (
-        "no", "nr", "num", "n°", "nº", "№", "#", "shirt", "shirt number", "jersey", "jersey number",
-    ),
+USUAL = {
+    "team": ("club", "squad", "team_name"),
+    "number": USUAL_NUMBERS,
     "name": ("player", "player name", "full name"),
     "colour": ("color", "kit"),
     "role": ("position",),
-}  # fmt: skip
-"""Column -> other names that rosters give it; letters' case, dots and dashes do not count."""
+}
+"""Column -> other names that rosters give it; of several the first counts."""
 OFFICIALS = ("coach", "referee", "umpire", "official", "trainer", "manager", "staff", "physio",
              "doctor")  # fmt: skip
 """Words in a role of somebody who is not on the field to play."""
 LONGEST = 200
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class Player:
 class Roster:
     """The players of one match, of one team or two; no number twice in a team.
 
-    rows    of the players in the table that was read, for the words of an error; (): as they stand
+    rows    of the players in the table that was read, for the words of an error; (): the first
+            player is row 2, as below a header
 
     Raises DataError for an empty roster, a third team, a number that is none, a number twice in a
     team, a name twice, in whatever spelling, or a control character.
@@ -56,7 +55,7 @@ class Roster:
     def __post_init__(self) -> None:
         if not self.players:
             raise DataError("The roster is empty; expected a player a row.")
-        rows = self.rows or range(len(self.players))
+        rows = self.rows or range(2, len(self.players) + 2)
         numbers: dict[tuple[str, str], int] = {}
         names: dict[str, tuple[int, str]] = {}
         for row, player in zip(rows, self.players, strict=True):
@@ -123,28 +122,31 @@ class Roster:
 
 
 def read_roster(path: str | Path) -> Roster:
-    """Read a table (.csv) with the columns number, name and team; colour and role if it has them.
+    """Read a table with the columns number, name and team; colour and role if it has them.
 
-    Columns go by the names in ALIASES too, cells may be separated by commas, semicolons or tabs,
-    and numbers may be written 07 or 7.0. Without a column team all are of one, called as the file.
+    It may be text, Excel or Parquet; columns go by the names in USUAL too, and numbers may be
+    written 07 or 7.0. Without a column team all are of one, called as the file.
     Rows whose role is one of OFFICIALS, such as a coach's, are left out. Raises MissingFile, and
-    DataError naming file and row, for an Excel file too.
+    DataError naming file and row, as a spreadsheet counts: the header is row 1.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such roster; expected a .csv file.")
-    table = read_text_table(path, NEEDED)
-    names = _columns(path, [str(name) for name in table.columns])
-    table = table.set_axis(names, axis=1)
-    if "team" not in names:
+    read = read_table(path, USUAL, needed=("number", "name"), what="roster")
+    table = read.table
+    if "team" not in table:
         table["team"] = path.stem
-    cells = table.reindex(columns=list(COLUMNS)).fillna("")
-    cells = cells.map(lambda cell: composed(str(cell)).strip())
+    cells = table.reindex(columns=list(USUAL)).astype("string").fillna("")
+    cells = cells.map(lambda cell: composed(cell).strip())
     rows = [
-        (row, Player(team, _number(number), name, colour, role))
-        for row, (team, number, name, colour, role) in enumerate(cells.itertuples(index=False))
+        (int(row), Player(team, shirt_number(number), name, colour, role))
+        for row, (team, number, name, colour, role) in zip(
+            read.rows, cells.itertuples(index=False), strict=True
+        )
         if not any(word in role.lower() for word in OFFICIALS) and any((number, name))
     ]
+    unused = [str(name) for name in table.columns if name not in USUAL]
+    notes = [f"The columns {', '.join(unused)[:200]} are not used."] if unused else []
+    for note in (*read.notes, *notes):
+        log.warning("%s: %s", path, note)
     for row, player in rows:
         if max(map(len, astuple(player))) > LONGEST:
             raise DataError(f"{path}: row {row}: a cell of over {LONGEST} letters.")
@@ -152,29 +154,3 @@ def read_roster(path: str | Path) -> Roster:
         return Roster(tuple(player for _, player in rows), tuple(row for row, _ in rows))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def _columns(path: Path, found: list[str]) -> list[str]:
-    """Return the columns under the names of COLUMNS; others keep theirs."""
-    plain = [re.sub(r"[\s._-]+", " ", name).strip().lower() for name in found]
-    known = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
-    names = [
-        known[one] if one in known and (one in COLUMNS or known[one] not in plain) else one
-        for one in plain
-    ]
-    missing = [name for name in ("number", "name") if name not in names]
-    twice = [name for name in COLUMNS if names.count(name) > 1]
-    if missing or twice:
-        raise DataError(
-            f"{path}: a roster needs each of the columns {', '.join(NEEDED)} once; found "
-            f"{', '.join(found)}. Rename the columns; team may be left out where there is one."
-        )
-    return names
-
-
-def _number(cell: str) -> str:
-    """Return a shirt number as NUMBERS has it: 07 and 7.0 are 7; anything else as it is."""
-    plain = re.fullmatch(r"#?\s*([0-9]{1,3})(\.0*)?", cell)
-    if plain is None or plain[1] in NUMBERS:
-        return cell if plain is None else plain[1]
-    return str(int(plain[1]))

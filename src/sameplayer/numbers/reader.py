@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +12,11 @@ from sameplayer.data.images import Picture
 from sameplayer.errors import SettingError
 
 NUMBERS = (*(str(number) for number in range(100)), "00")
+USUAL_NUMBERS = (
+    "shirt number", "jersey number", "shirt no", "jersey no", "shirt", "jersey", "num", "nr", "no",
+    "n°", "nº", "№", "#",
+)  # fmt: skip
+"""What rosters call the column ``number``; of several the first counts."""
 VIEWS = {  # shares of a standing player's crop: top, bottom, left, right
     "whole": (0.0, 1.0, 0.0, 1.0),
     "torso": (0.12, 0.6, 0.0, 1.0),
@@ -27,6 +33,14 @@ class NumberReader(Protocol):
     def read(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Return log-probabilities (n, candidates + 1); the last column: no number visible."""
         ...
+
+
+def shirt_number(cell: str) -> str:
+    """Return a shirt number as NUMBERS has it: 07 and 7.0 are 7; anything else as it is."""
+    plain = re.fullmatch(r"#?\s*([0-9]{1,3})(\.0*)?", cell)
+    if plain is None or plain[1] in NUMBERS:
+        return cell if plain is None else plain[1]
+    return str(int(plain[1]))
 
 
 def check_views(views: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import read_text_table
+from sameplayer.data.columns import one_form, without_points
+from sameplayer.data.crop_files import USUAL
 from sameplayer.data.crops import Crops
+from sameplayer.data.decoding import decoded
+from sameplayer.data.matched import unmatched
+from sameplayer.data.tables import read_table
 from sameplayer.data.tracks import track_keys
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.numbers.reader import NUMBERS, NumberReader
+from sameplayer.numbers.reader import NUMBERS, USUAL_NUMBERS, NumberReader, shirt_number
 from sameplayer.numbers.reading import NumberReading, read_jersey_number, read_track_number
+
+log = logging.getLogger(__name__)
 
 READ = ("read_number", "read_number_probability", "read_number_frames")
 
@@ -105,66 +112,80 @@ def table_probabilities(table: pd.DataFrame) -> np.ndarray:
 def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
     """Return the true number of every row, "" where none is to be seen.
 
-    truth    table (.csv) with the columns person and number; None: the crops' column number
+    truth    table with the columns person and number; None: the crops' column number
     """
     if truth is None:
         if "number" not in crops.table.columns:
             raise DataError(f"{crops.root}: no column 'number' that holds the true numbers.")
         return crops.table["number"].astype("string").fillna("").tolist()
-    table = _text_table(Path(truth), ("person", "number"))
-    if not {"person", "number"} <= set(table.columns):
-        raise DataError(
-            f"{truth}: expected the columns person and number, found {', '.join(table.columns)}."
-        )
-    repeated = table["person"][table["person"].duplicated()]
+    read = read_table(
+        Path(truth), {"person": USUAL["person"], "number": USUAL_NUMBERS},
+        needed=("person", "number"), what="table of true numbers",
+    )  # fmt: skip
+    person, more = without_points(one_form(read.table["person"].astype("string")))
+    number, _ = without_points(read.table["number"].astype("string"))
+    repeated = person[person.duplicated() & person.notna()]
     if len(repeated):
         raise DataError(f"{truth}: person {repeated.iat[0]!r} stands in it twice.")
-    numbers = dict(zip(table["person"], table["number"].fillna(""), strict=True))
-    return [numbers.get(person, "") for person in crops.table["person"].astype("string").fillna("")]
+    told = person.notna()
+    numbers = dict(zip(person[told], number[told].fillna(""), strict=True))
+    shown = crops.table["person"].dropna().unique().tolist()
+    lost = unmatched(list(numbers), shown, "the table", "the pictures")
+    if lost and not set(numbers) & set(shown):
+        raise DataError(f"{truth}: {lost} Expected the persons of {crops.root}.")
+    for note in (*read.notes, *more, lost):
+        if note:
+            log.warning("%s: %s", truth, note)
+    return [numbers.get(name, "") for name in crops.table["person"].astype("string").fillna("")]
 
 
-def check_roster(numbers: Sequence[str]) -> tuple[str, ...]:
-    """Return the numbers of a roster, each once; DataError names the row that is none."""
-    for row, number in enumerate(numbers):
-        if str(number).strip() not in NUMBERS:
+def check_roster(numbers: Sequence[str], rows: Sequence[int] = ()) -> tuple[str, ...]:
+    """Return the numbers of a roster, each once; 07 and 7.0 are 7.
+
+    rows    where each stands, for the words of an error; (): from 0
+
+    Raises DataError naming the row that is no number.
+    """
+    found = [shirt_number(str(number).strip()) for number in numbers]
+    for row, number, one in zip(rows or range(len(found)), numbers, found, strict=True):
+        if one not in NUMBERS:
             raise DataError(
                 f"Roster, row {row}: {number!r} is no shirt number; expected 0 to 99, or 00."
             )
-    kept = tuple(dict.fromkeys(str(number).strip() for number in numbers))
-    if not kept:
+    if not found:
         raise DataError("The roster is empty; expected at least one number.")
-    return kept
+    return tuple(dict.fromkeys(found))
 
 
 def read_roster(path: str | Path) -> tuple[str, ...]:
-    """Read the column ``number`` of a table (.csv), or the lines of a text file.
+    """Read the column ``number`` of a table, or the lines of a text file (.txt) without a header.
 
-    Raises DataError naming the file, and the row that is no shirt number.
+    Rows without a number, such as a coach's, are left out. Raises DataError naming the file, and
+    the row that is no shirt number, as a spreadsheet counts: the header is row 1.
     """
     path = Path(path)
-    if path.suffix == ".csv":
-        table = _text_table(path, ("number",))
-        if "number" not in table.columns:
-            raise DataError(f"{path}: no column 'number'; found {', '.join(table.columns)}.")
-        numbers = table["number"].fillna("").tolist()
+    lines = _lines(path) if path.suffix.lower() == ".txt" else []
+    if lines and shirt_number(lines[0][1]) in NUMBERS:
+        numbered = lines
     else:
-        numbers = [line for line in _read_text(path).splitlines() if line.strip()]
+        read = read_table(path, {"number": USUAL_NUMBERS}, needed=("number",), what="roster")
+        cells = read.table["number"].astype("string")
+        numbered = [
+            (int(row), str(cell)) for row, cell in zip(read.rows, cells, strict=True)
+            if not pd.isna(cell)
+        ]  # fmt: skip
     try:
-        return check_roster(numbers)
+        return check_roster([cell for _, cell in numbered], [row for row, _ in numbered])
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _read_text(path: Path) -> str:
+def _lines(path: Path) -> list[tuple[int, str]]:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text, _ = decoded(path.read_bytes(), path)
     except FileNotFoundError:
         raise MissingFile(f"{path}: no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text in UTF-8 ({error}).") from error
-
-
-def _text_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such file.")
-    return read_text_table(path, columns)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    lines = enumerate(text.splitlines(), start=1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
+from sameplayer.data.decoding import decoded
 from sameplayer.errors import DataError, MissingFile
 
 LEAST = 0.30  # change of the view (0 to 1) below which there is no cut
@@ -35,21 +37,26 @@ def shot_numbers(times: np.ndarray, cuts: np.ndarray) -> np.ndarray:
 def read_cuts(path: str | Path) -> np.ndarray:
     """Return the rising seconds at which new shots begin, one a line or the first cell of a CSV.
 
-    Seconds count from the first frame of the video. A first line that is no number is a header.
+    Seconds count from the first frame of the video. A first line that is no number is a header. A
+    decimal comma is a point, where semicolons or tabs are between cells or a header has one cell.
     Raises MissingFile, DataError with the line that is not as expected.
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text, _ = decoded(path.read_bytes(), path)
     except FileNotFoundError:
         raise MissingFile(
             f"{path}: no such file; expected a second of a cut on each line."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}).") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    lines = text.splitlines()
+    separator = next((one for one in (";", "\t") if one in text), ",")
+    if separator == "," and _one_number(lines):
+        separator = "\n"
     cuts: list[float] = []
     for number, line in enumerate(lines, start=1):
-        cell = line.replace(";", ",").split(",")[0].strip()
+        cell = line.split(separator)[0].strip(' "').replace(",", ".")
         if not cell:
             continue
         try:
@@ -62,3 +69,9 @@ def read_cuts(path: str | Path) -> np.ndarray:
             raise DataError(f"{path}, line {number}: {cell[:40]!r}; expected a time in seconds.")
         cuts.append(second)
     return np.unique(np.array(cuts, np.float64))
+
+
+def _one_number(lines: list[str]) -> bool:
+    """Tell whether lines are single numbers with a decimal comma: a header without one says so."""
+    first = next((line for line in lines if line.strip()), "")
+    return "," not in first and not re.match("[ 0-9]", first)
