@@ -189,7 +189,7 @@ def test_splits_lie_above_their_sequences_and_those_without_boxes_are_said(tmp_p
         ["val/dancetrack0004/img1/00000001.jpg", "valid", "query"],
         ["val/dancetrack0004/img1/00000002.jpg", "valid", "gallery"],
     ]
-    assert crops.notes == ("2 sequences hold no boxes and are left out, such as dancetrack0003.",)
+    assert crops.notes == ("2 sequences hold no boxes, such as dancetrack0003.",)
     assert read_source(tmp_path / "train").table["role"].tolist() == ["query", "gallery"]
 
 

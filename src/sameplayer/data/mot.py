@@ -52,9 +52,8 @@ def read_mot(path: Path) -> Crops:
     lacking = [one.name for one in found if one.boxes is None]
     told = _told(notes)
     if lacking:
-        told.append(
-            f"{len(lacking)} sequences hold no boxes and are left out, such as {lacking[0]}."
-        )
+        many = f"{len(lacking)} sequences hold" if len(lacking) > 1 else "1 sequence holds"
+        told.append(f"{many} no boxes, such as {lacking[0]}.")
     tables = [table for table in tables if len(table)]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["image"])
     crops = Crops(rows, path, "sequence", "mot", tuple(told))
