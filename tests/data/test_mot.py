@@ -274,3 +274,10 @@ def test_a_folder_of_persons_stays_one(tmp_path: Path) -> None:
             (tmp_path / person / f"{number}.jpg").write_bytes(b"")
         (tmp_path / person / "notes.txt").write_text("")
     assert read_source(tmp_path).source == "folder"
+
+
+def test_a_sequence_without_boxes_is_no_folder_of_persons(tmp_path: Path) -> None:
+    sequence(tmp_path / "clip", None)
+    for path in (tmp_path, tmp_path / "clip"):
+        with pytest.raises(DataError, match="no pictures found; expected boxes"):
+            read_source(path)

@@ -16,7 +16,7 @@ from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.reading import read_shared
 from sameplayer.data.roles import SPLITS
-from sameplayer.data.sequences import Sequence, sequences
+from sameplayer.data.sequences import PICTURES, Sequence, sequences
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import open_video
 from sameplayer.errors import SameplayerError
@@ -28,7 +28,10 @@ MOT = (
 
 
 def has_mot(path: Path) -> bool:
-    return path.is_dir() and any(one.boxes is not None for one in sequences(path))
+    """Tell whether a folder holds sequences with boxes, or such as are called as MOTChallenge's."""
+    return path.is_dir() and any(
+        one.boxes is not None or one.pictures == PICTURES[0] for one in sequences(path)
+    )
 
 
 def read_mot(path: Path) -> Crops:
