@@ -189,7 +189,7 @@ def test_splits_lie_above_their_sequences_and_those_without_boxes_are_said(tmp_p
         ["val/dancetrack0004/img1/00000001.jpg", "valid", "query"],
         ["val/dancetrack0004/img1/00000002.jpg", "valid", "gallery"],
     ]
-    assert crops.notes == ("2 sequences hold no boxes and are left out, such as dancetrack0003.",)
+    assert crops.notes == ("2 sequences hold no boxes, such as dancetrack0003.",)
     assert read_source(tmp_path / "train").table["role"].tolist() == ["query", "gallery"]
 
 
@@ -274,3 +274,10 @@ def test_a_folder_of_persons_stays_one(tmp_path: Path) -> None:
             (tmp_path / person / f"{number}.jpg").write_bytes(b"")
         (tmp_path / person / "notes.txt").write_text("")
     assert read_source(tmp_path).source == "folder"
+
+
+def test_a_sequence_without_boxes_is_no_folder_of_persons(tmp_path: Path) -> None:
+    sequence(tmp_path / "clip", None)
+    for path in (tmp_path, tmp_path / "clip"):
+        with pytest.raises(DataError, match="no pictures found; expected boxes"):
+            read_source(path)

@@ -16,7 +16,7 @@ from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.reading import read_shared
 from sameplayer.data.roles import SPLITS
-from sameplayer.data.sequences import Sequence, sequences
+from sameplayer.data.sequences import PICTURES, Sequence, sequences
 from sameplayer.data.splits import draw_query_gallery
 from sameplayer.data.video import open_video
 from sameplayer.errors import SameplayerError
@@ -28,7 +28,10 @@ MOT = (
 
 
 def has_mot(path: Path) -> bool:
-    return path.is_dir() and any(one.boxes is not None for one in sequences(path))
+    """Tell whether a folder holds sequences with boxes, or such as are called as MOTChallenge's."""
+    return path.is_dir() and any(
+        one.boxes is not None or one.pictures == PICTURES[0] for one in sequences(path)
+    )
 
 
 def read_mot(path: Path) -> Crops:
@@ -52,9 +55,8 @@ def read_mot(path: Path) -> Crops:
     lacking = [one.name for one in found if one.boxes is None]
     told = _told(notes)
     if lacking:
-        told.append(
-            f"{len(lacking)} sequences hold no boxes and are left out, such as {lacking[0]}."
-        )
+        many = f"{len(lacking)} sequences hold" if len(lacking) > 1 else "1 sequence holds"
+        told.append(f"{many} no boxes, such as {lacking[0]}.")
     tables = [table for table in tables if len(table)]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["image"])
     crops = Crops(rows, path, "sequence", "mot", tuple(told))
