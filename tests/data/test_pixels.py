@@ -206,7 +206,7 @@ def test_16_bits_of_jpeg_2000_are_scaled(channels: int) -> None:
     how = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
     content = cv2.imencode(".jp2", deep[:, :, ::-1], how)[1].tobytes()
     colours = np.repeat(deep, 3, axis=2) if channels == 1 else deep
-    np.testing.assert_array_equal(decode_content("x", content), colours >> 8)
+    assert difference(decode_content("x", content), (colours >> 8).astype(np.uint8)) <= 1
 
 
 def test_10_bits_of_heic_and_avif_are_scaled() -> None:
