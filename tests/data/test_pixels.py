@@ -245,6 +245,13 @@ def test_a_heic_that_is_cut_or_lies_about_its_size_is_damaged() -> None:
             decode_content("x", broken)
 
 
+@pytest.mark.parametrize("kind", [b"av01", b"jpeg", b"unci", b"vvc1"])
+def test_a_heif_of_other_compression_is_named(kind: bytes) -> None:
+    content = saved(photo(64, 64), "HEIC").replace(b"hvc1", kind)
+    with pytest.raises(DataError, match=r"^x: is a HEIF file without a picture of HEVC.*save it"):
+        decode_content("x", content)
+
+
 def test_a_heic_too_large_is_refused_before_it_is_decoded() -> None:
     content = bytearray(saved(photo(64, 64), "HEIC"))
     at = content.index(b"ispe") + 8
