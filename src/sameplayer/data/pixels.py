@@ -221,7 +221,8 @@ def _levels(one: Image.Image, tags: tiff.Tags) -> Picture | None:
 def open_heic(name: str, content: bytes) -> Any:
     """Return what pillow-heif makes of a HEIC file, nothing of it decoded.
 
-    Raises DataError where the extra is missing, and for a file that is damaged.
+    Raises DataError where the extra is missing, for a file that is damaged, and for one whose
+    pictures are compressed otherwise than HEIC.
     """
     try:
         heif = import_extra("pillow_heif", "heic", "Reading HEIC")
@@ -231,19 +232,20 @@ def open_heic(name: str, content: bytes) -> Any:
         ) from None
     try:
         with quiet():
-            return heif.open_heif(BytesIO(content), convert_hdr_to_8bit=True)
+            whole = heif.open_heif(BytesIO(content), convert_hdr_to_8bit=True)
     except Exception as error:  # libheif's errors are of several kinds
         raise damaged(name) from error
+    if not len(whole):
+        raise DataError(
+            f"{name}: is a HEIF file without a picture of HEVC, the only kind that is read; save "
+            "it as JPEG."
+        )
+    return whole
 
 
 def _heic(content: bytes) -> Picture:
     """libheif applies what turns or mirrors the picture; EXIF says nothing more."""
-    try:
-        return rgb_of(open_heic("HEIC", content).to_pillow())
-    except (RuntimeError, ValueError) as error:
-        if "nsupported" in str(error):
-            raise Unread("a HEIC picture of a kind that libheif does not read here") from error
-        raise
+    return rgb_of(open_heic("HEIC", content).to_pillow())
 
 
 PIXELS: dict[str, Callable[[bytes], Picture]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer.data.images import refuse_pixels
-from sameplayer.data.pixels import Picture, turned
+from sameplayer.data.pixels import TURNS, Picture, turned
 from sameplayer.errors import DataError, import_extra
 
 STILLS = frozenset({"mjpeg", "png", "apng", "gif", "bmp", "tiff", "webp", "jpeg2000", "ljpeg"})
@@ -66,14 +66,21 @@ def as_shown(frame: Any) -> Picture:
     The matrix takes (x, y) to (a x + c y, b x + d y), y downwards; it is taken to the nearest
     quarter of a turn.
     """
-    pixels: Picture = frame.to_ndarray(format="rgb24")
-    for one in frame.side_data:
-        if one.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = np.frombuffer(bytes(one), np.dtype("=i4"), 5).tolist()
-            exchanged = abs(b) + abs(c) > abs(a) + abs(d)
-            across, down = (c, b) if exchanged else (a, d)
-            return turned(pixels, exchanged, down < 0, across < 0)
-    return pixels
+    return turned(frame.to_ndarray(format="rgb24"), *_turn(frame))
+
+
+def _turn(frame: Any) -> tuple[int, int, int]:
+    """Return what ``turned`` takes."""
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # something stands beside it that PyAV does not know; the angle is told
+        return TURNS.get((1, 8, 3, 6)[round(frame.rotation / 90) % 4], (0, 0, 0))
+    if matrix is None:
+        return 0, 0, 0
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.dtype("=i4"), 5).tolist()
+    exchanged = abs(b) + abs(c) > abs(a) + abs(d)
+    across, down = (c, b) if exchanged else (a, d)
+    return exchanged, down < 0, across < 0
 
 
 def _is_video(stream: Any) -> bool:
