@@ -178,6 +178,20 @@ def test_the_image_tower_of_clip_gives_the_published_features(
     )
 
 
+@pytest.mark.parametrize("change", ["no keys", "other shapes"])
+def test_a_damaged_tower_of_transformers_is_refused(
+    golden: Path, tmp_path: Path, change: str
+) -> None:
+    state = _as_transformers(_in_openai_names(golden))
+    name = next(name for name in state if name.endswith("self_attn.k_proj.weight"))
+    state[name] = torch.ones(3, 5)
+    if change == "no keys":
+        del state[name]
+    torch.save(state, tmp_path / "clip.pth")
+    with pytest.raises(WeightsError, match="damaged"):
+        load_published(tmp_path / "clip.pth", str(golden / "tiny-vit.json"))
+
+
 def test_what_is_beside_the_tower_of_clip_is_said(
     golden: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

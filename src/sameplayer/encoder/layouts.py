@@ -31,9 +31,7 @@ HEADS = re.compile(
 # Of weights beside others: averaged ones are taken first, as their trainers do for evaluation.
 FIRST = re.compile(r"(^|[._])(ema|teacher|averaged|swa)([._]|$)")
 LAST = re.compile(r"(^|[._])(student|momentum|optimizer\w*|discriminator)([._]|$)")
-NO_WEIGHTS = re.compile(
-    r"^(optim|lr_|sched|scaler|amp|rng|random|torch_rng|cuda_rng|callbacks|loops)"
-)
+NO_WEIGHTS = re.compile(r"^(optim\w*|\w*sched\w*|\w*scaler|amp|\w*rng\w*|callbacks|loops)(\.|$)")
 SHOWN = 3
 # Usual architectures, by the end of a name that only they have.
 USUAL: dict[str, tuple[str, ...]] = {
@@ -57,7 +55,7 @@ TRANSFORMERS = (
     ("mlp.fc2", "mlp.c_proj"),
 )  # fmt: skip
 
-SCALE, TOWER = "logit_scale", "visual."
+SCALE, TOWER, RESIDUAL = "logit_scale", "visual.", "transformer.resblocks."
 
 
 @dataclass(frozen=True)
@@ -75,10 +73,12 @@ def with_clip_tower(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     Known are OpenAI's layout, also without ``visual.`` (CLIP-ReID's ``image_encoder.``), and that
     of Hugging Face's transformers. Weights without such a tower are returned as they are.
     """
+    ends = {"embeddings.class_embedding": "encoder.layers.", "class_embedding": RESIDUAL}
     stems = [
-        name.removesuffix("class_embedding").removesuffix("embeddings.")
+        name.removesuffix(end)
         for name in weights
-        if name.endswith("class_embedding")
+        for end, block in ends.items()
+        if name.endswith(end) and any(k.startswith(name.removesuffix(end) + block) for k in weights)
     ]
     if not stems:
         return weights
@@ -104,7 +104,7 @@ def _from_transformers(tower: dict[str, Tensor]) -> dict[str, Tensor]:
         for theirs, ours in TRANSFORMERS:
             name = name.replace(theirs, ours)
         if "self_attn.q_proj." in name:
-            own = name.replace("transformer.resblocks.", "encoder.layers.")
+            own = name.replace(RESIDUAL, "encoder.layers.")
             value = torch.cat([tower[own.replace("q_proj", f"{part}_proj")] for part in "qkv"])
             name = name.replace("self_attn.q_proj.", "attn.in_proj_")
         elif "self_attn." in name:

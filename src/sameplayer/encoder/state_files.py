@@ -58,13 +58,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
             raise WeightsError(f"{path}: {what}.")
     try:
         found = Found(load_file(path)) if start[8:9] == b"{" else read_torch(path)
+        _refuse_without_weights(found, path)
+        return with_clip_tower(found.tensors)
     except WeightsError:
         raise
     except Exception as error:  # what a damaged file makes zipfile and safetensors raise varies
         why = str(error) if isinstance(error, ValueError) else type(error).__name__
         raise WeightsError(f"{path}: not a checkpoint, or a damaged one ({why}).") from error
-    _refuse_without_weights(found, path)
-    return with_clip_tower(found.tensors)
 
 
 def checkpoint_in(folder: Path) -> Path | None:
@@ -155,7 +155,7 @@ def pretrained_model(spec: EncoderSpec, seed: int) -> tuple[nn.Module, EncoderSp
         raise WeightsError(
             f"{spec.architecture} comes without weights. Put a checkpoint of it, named "
             f"{spec.architecture}.pth, into a folder and set {places.WEIGHTS_FOLDER} to it, or "
-            "load the file with load_published(), or with --weights of train."
+            "load the file with load_published(), or train from it as `weights`."
         )
     if local is None:
         return (
