@@ -120,7 +120,7 @@ def test_what_is_no_part_of_a_layout_is_counted(tmp_path: Path, picture: Write) 
     for name in (".DS_Store", "query/Thumbs.db", "query/desktop.ini"):
         (tmp_path / name).write_text("x")
     picture(tmp_path / "cover.jpg")
-    (tmp_path / "persons.csv").write_text("person,team\n2,reds\n")
+    (tmp_path / "persons.csv").write_text("person,team\n2,reds\n7,blues\n")
     notes = read_source(tmp_path).notes
     assert [note.split(", since pictures")[0] for note in notes] == [
         "1 picture is left out (cover.jpg), since a picture has to lie in a folder of the layout.",

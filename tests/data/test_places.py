@@ -1,4 +1,4 @@
-"""Pictures of tables from another machine: found where there is no doubt, else called what they are."""
+"""Pictures that tables of another machine name: found where there is no doubt, else named."""
 
 from __future__ import annotations
 
