@@ -1,4 +1,4 @@
-"""Pictures of tables from another machine: found where there is no doubt, else called what they are."""
+"""Pictures of tables from another machine: found where there is no doubt, else said."""
 
 from __future__ import annotations
 
