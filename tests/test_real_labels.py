@@ -16,8 +16,9 @@ from real.crops import LOOSER, across, cut, soccer_labels, with_numbers, within
 import sameplayer
 from sameplayer.data.check import check_crops
 from sameplayer.data.columns import BOX
-from sameplayer.data.crops import Crops, read_crops, read_csv
+from sameplayer.data.crops import Crops, read_crops
 from sameplayer.data.sources import read_source
+from sameplayer.data.tables import read_table
 
 HERE = Path(__file__).parent
 REAL = HERE.parent / "benchmarks" / "real"
@@ -135,7 +136,7 @@ def _in_right(labels: pd.DataFrame, frame: int) -> dict[str, np.ndarray]:
 
 
 def test_every_volleyball_crop_has_a_row_and_ten_belong_to_a_person() -> None:
-    table = read_csv(REAL / "volleyball_numbers.csv")
+    table = read_table(REAL / "volleyball_numbers.csv", {}).table
     assert list(table.columns) == ["image", "person", "number", "note"]
     assert len(table) == 480
     assert table["image"].is_unique
@@ -147,8 +148,9 @@ def test_every_volleyball_crop_has_a_row_and_ten_belong_to_a_person() -> None:
 
 
 def test_volleyball_numbers_agree_with_those_that_persons_wear() -> None:
-    table = read_csv(REAL / "volleyball_numbers.csv")
-    worn = read_csv(HERE / "data" / "volleyball_numbers.csv").set_index("person")["number"]
+    table = read_table(REAL / "volleyball_numbers.csv", {}).table
+    worn = read_table(HERE / "data" / "volleyball_numbers.csv", {}).table
+    worn = worn.set_index("person")["number"]
     read = table.dropna(subset="number").groupby("person")["number"].agg(set)
     for person in worn.index:
         expected = {worn[person]} if pd.notna(worn[person]) else None

@@ -1,4 +1,4 @@
-"""Pictures that tables of another machine name: found where there is no doubt, else named."""
+"""Pictures of tables from another machine: found where there is no doubt, else said."""
 
 from __future__ import annotations
 

@@ -143,6 +143,10 @@ READERS: dict[str, Reader] = {
     "crops.parquet": Reader(
         partial(samples.crop_table, "parquet"), partial(use_table, "crops.parquet"),
         {"crops.parquet": BYTES | PARQUET}, 140),
+    "crops.xlsx": Reader(
+        samples.excel_table, partial(use_table, "crops.xlsx"), {"crops.xlsx": BYTES | ZIP}, 50),
+    "crops of another tool": Reader(
+        samples.table_of_another_tool, partial(use_table, "crops.csv"), {"crops.csv": CELLS}, 60),
     "crops.json": Reader(
         partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
         {"crops.json": OBJECTS}, 70),

@@ -94,6 +94,24 @@ def crop_table(suffix: str) -> Files:
 
 
 @cache
+def excel_table() -> Files:
+    """A crop table as Excel saves it."""
+    folder = lasting_folder() / "excel"
+    folder.mkdir()
+    _crop_table().to_excel(folder / "crops.xlsx", index=False)
+    return read_files(folder) | {f"{name}.png": png(name) for name in range(4)}
+
+
+@cache
+def table_of_another_tool() -> Files:
+    """Other columns, semicolons, decimal commas, paths of Windows and a code page."""
+    text = "img_path;label;bbox;x1;y1;x2;y2\r\n" + "".join(
+        f"C:\\d\\{name}.png;Łukasz {name};[1, 2, 3, 4];1,5;2;{name + 9};20\r\n" for name in range(4)
+    )
+    return {"crops.csv": text.encode("cp1250")} | {f"{n}.png": png(n) for n in range(4)}
+
+
+@cache
 def player_log() -> Files:
     folder = lasting_folder() / "player log"
     return read_files(save_log(make_log(lasting_folder(), video=False), folder))

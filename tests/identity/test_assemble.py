@@ -67,7 +67,7 @@ def identified(
     table = table.reset_index(drop=True)
     cameras = tuple(Camera(name, Path(name)) for name in sorted(set(spans["camera"])))
     unused = None
-    gathered = Gathered(Tracklets(table, cameras), unused, match.evidence, None, unused, {})  # type: ignore[arg-type]
+    gathered = Gathered(Tracklets(table, cameras), unused, match.evidence, None, unused, {"kits": None})  # type: ignore[arg-type]
     return identify(gathered, roster, corrections, LogConfig())
 
 

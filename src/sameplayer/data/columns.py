@@ -23,6 +23,7 @@ TEXT = (
 )  # fmt: skip
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
+LONGEST_NUMBER = 60  # letters
 MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none")
 
 
@@ -111,6 +112,14 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
         raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
     blank = text.str.strip() == ""
     return text.mask(blank) if blank.any() else text
+
+
+def as_floats(column: pd.Series) -> np.ndarray:
+    """Return (n,) float64, NaN where a cell is no number."""
+    if isinstance(column.dtype, pd.StringDtype):
+        column = column.mask(column.str.len() > LONGEST_NUMBER)
+    numbers: np.ndarray = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+    return numbers
 
 
 def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
 from sameplayer.data.code_pages import HEAD
 from sameplayer.data.column_names import plain
-from sameplayer.data.columns import BOX, COLUMNS, TEXT, without_points
+from sameplayer.data.columns import BOX, COLUMNS, TEXT, as_floats, without_points
 from sameplayer.data.decoding import decoded
 from sameplayer.data.places import found_pictures
 from sameplayer.data.roles import roles_of_split
@@ -127,7 +127,7 @@ def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
     """Boxes of shares would be cut as single pixels."""
     if not set(BOX) <= set(table.columns):
         return
-    sides = table[list(BOX)].apply(pd.to_numeric, errors="coerce").to_numpy(float, na_value=np.nan)
+    sides = np.stack([as_floats(table[name]) for name in BOX], axis=1)
     most = np.nanmax(sides[:, :2] + sides[:, 2:], initial=-np.inf)
     if 0 < most <= 1.001:
         raise DataError(
@@ -138,7 +138,7 @@ def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
 
 def _typed(column: pd.Series) -> pd.Series:
     """Return a column of numbers as numbers, unless one has a zero in front, as ids have."""
-    number = r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
+    number = r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?"
     known = column.dropna()
     if not len(known) or not known.str.fullmatch(number).all():
         return column

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.column_names import plain
-from sameplayer.data.columns import BOX, MISSING_NUMBERS
+from sameplayer.data.columns import BOX, MISSING_NUMBERS, as_floats
 from sameplayer.errors import DataError
 
 PREFIXES = ("", "bb", "bbox", "box", "boundingbox", "rect")
@@ -127,7 +127,7 @@ def _numbers(
         if not pd.api.types.is_numeric_dtype(column):
             text = column.astype("string").str.strip()
             column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+        numbers = as_floats(column)
         wrong = np.flatnonzero((np.isnan(numbers) & column.notna().to_numpy()) | np.isinf(numbers))
         if len(wrong):
             raise DataError(
