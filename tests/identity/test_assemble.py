@@ -67,7 +67,8 @@ def identified(
     table = table.reset_index(drop=True)
     cameras = tuple(Camera(name, Path(name)) for name in sorted(set(spans["camera"])))
     unused = None
-    gathered = Gathered(Tracklets(table, cameras), unused, match.evidence, None, unused, {"kits": None})  # type: ignore[arg-type]
+    tracklets, facts = Tracklets(table, cameras), {"kits": None}
+    gathered = Gathered(tracklets, unused, match.evidence, None, unused, facts)  # type: ignore[arg-type]
     return identify(gathered, roster, corrections, LogConfig())
 
 
