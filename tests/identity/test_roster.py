@@ -93,3 +93,11 @@ def test_errors_name_the_row_of_the_file_and_columns_as_they_stand_there(tmp_pat
         read_roster(_written(tmp_path, "Team,Rücken,Player\nA,7,Ana\n"))
     with pytest.raises(DataError, match=r"row 2: the control character '\\x1b' in 'A\\x1b\[2J'"):
         read_roster(_written(tmp_path, "team,number,name\nA,7,A\x1b[2J\n"))
+
+
+def test_columns_that_are_read_as_others_or_not_used_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_roster(_written(tmp_path, "No.,Player,born,height\n7,Ana,2000,180\n"))
+    assert "The column 'No.' is read as 'number'." in caplog.text
+    assert "Not used: the column born, height." in caplog.text

@@ -35,25 +35,30 @@ def found_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str,
     if any(_is_there(root, name) for name in names):
         return images, ()
     fronts = {front for name in names for front in _fronts(name, root)}
-    example = str(odd.iloc[0])
+    example = _shown(odd.iloc[0])
     if not fronts:
         kind = "Windows or of another machine" if of_windows(example) else "another machine"
         return images, (
-            f"{len(odd)} paths of pictures, such as {example!r}, are of {kind}: no such file is "
+            f"{len(odd)} paths of pictures, such as {example}, are of {kind}: no such file is "
             f"here. Write them relative to {root}, with slashes.",
         )
     changed = odd.map(lambda name: _without(_slashes(name), fronts))
     if changed.nunique() < odd.nunique():
         return images, (
-            f"{len(odd)} paths of pictures, such as {example!r}, are of another machine, and their "
+            f"{len(odd)} paths of pictures, such as {example}, are of another machine, and their "
             f"ends alone name no single file. Write them relative to {root}.",
         )
     images = images.copy()
     images.loc[odd.index] = changed
     return images, (
-        f"{len(odd)} paths of pictures that are not here as written, such as {example!r}, are read "
+        f"{len(odd)} paths of pictures that are not here as written, such as {example}, are read "
         f"as {changed.iloc[0]!r}.",
     )
+
+
+def _shown(name: object) -> str:
+    """Return a path in quotes, its backslashes single, as they stand in the table."""
+    return repr(str(name)[:200]).replace("\\\\", "\\")
 
 
 def _slashes(name: str) -> str:

@@ -144,7 +144,7 @@ def read_roster(path: str | Path) -> Roster:
         if not any(word in role.lower() for word in OFFICIALS) and any((number, name))
     ]
     unused = [str(name) for name in table.columns if name not in USUAL]
-    notes = [f"The columns {', '.join(unused)[:200]} are not used."] if unused else []
+    notes = [f"Not used: the column {', '.join(unused)[:200]}."] if unused else []
     for note in (*read.notes, *notes):
         log.warning("%s: %s", path, note)
     for row, player in rows:
