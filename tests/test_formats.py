@@ -63,9 +63,9 @@ ROWS = {
         "mot": "identity/test_export_mot.py::trackeval_finds_the_log_equal_to_itself",
         "sportscode": "identity/test_exports.py::kloppy_reads_strange_names_and_each_appearance",
         "cvat": "identity/test_export_cvat.py::cvat_shows_each_box_of_the_log",
-        "label-studio": "identity/test_export_label_studio.py::a_region_is_not_drawn_on_through_a_gap",
+        "label-studio": "identity/test_export_label_studio.py::a_region_is_not_drawn_on",
         "coco": "identity/test_export_coco.py::pycocotools_finds_each_box",
-        "supervision": "identity/test_export_supervision.py::detections_made_of_the_file_are_the_log",
+        "supervision": "identity/test_export_supervision.py::detections_made_of_the_file",
         "gsr": "identity/test_exports.py::game_state_holds_what_its_evaluator_takes",
     },
 }
