@@ -8,17 +8,23 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from sameplayer.cli import GROUPS, VERBS, main
 from sameplayer.commands import demo, training
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.harm import HARMS
+from sameplayer.data.sources import SOURCES, read_source
 from sameplayer.data.synthetic import draw_league
+from sameplayer.numbers.readers import READERS
+from sameplayer.ranking.fusion import FUSIONS
+from sameplayer.ranking.rerank import RERANKERS
 from sameplayer.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
@@ -67,6 +73,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
         if not (out / "RUN_B").exists():
             _fill(out, golden)
     return out
+
+
+@pytest.fixture(autouse=True)
+def _registries() -> Iterator[None]:
+    """Take away what pages add to choices: other tests run in this process, too."""
+    with ExitStack() as kept:
+        for choices in (SOURCES, RERANKERS, FUSIONS, READERS, HARMS):
+            kept.enter_context(patch.dict(choices))
+        yield
 
 
 def _fill(out: Path, golden: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sameplayer.data.crops import Crops, read_csv, write_crops
+from sameplayer.data.crops import Crops, write_crops
 from sameplayer.data.encode import encode_picture
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import pixels_of
@@ -54,7 +54,14 @@ def main() -> None:
 
 def soccer_labels() -> pd.DataFrame:
     """Return soccer_two_cameras.csv, one row a person of one frame."""
-    return read_csv(HERE / "soccer_two_cameras.csv")
+    return _labels("soccer_two_cameras.csv")
+
+
+def _labels(name: str) -> pd.DataFrame:
+    """Return a table of labels; only the empty cell is missing, and numbers on shirts are text."""
+    return pd.read_csv(
+        HERE / name, dtype={"number": str}, keep_default_na=False, na_values=[""]
+    ).astype({"person": "string"})
 
 
 def cut(labels: pd.DataFrame, videos: Path, out: Path) -> Crops:
@@ -125,7 +132,7 @@ def _paired(crops: Crops, ways: Iterable[tuple[str, str]]) -> Crops:
 
 def with_numbers(volleyball: Crops) -> Crops:
     """Add the columns number and note of volleyball_numbers.csv to the crops that it names."""
-    read = read_csv(HERE / "volleyball_numbers.csv").drop(columns="person")
+    read = _labels("volleyball_numbers.csv").drop(columns="person")
     table = volleyball.table.merge(read, on="image", validate="one_to_one")
     return replace(volleyball, table=table)
 
