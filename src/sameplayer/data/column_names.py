@@ -8,10 +8,34 @@ from pathlib import Path
 
 from sameplayer.errors import DataError
 
+ABOVE = 10
+"""Rows that are looked through for the one that names the columns; titles may stand above it."""
+
 
 def plain(name: str) -> str:
     """Return a column's name as it is compared: without case, dots, dashes and blanks."""
     return re.sub(r"[\s._\-\u200b\ufeff]+", "", name).lower()
+
+
+class Wanted:
+    """The columns that a reader knows, and those that it needs, under all of their names."""
+
+    def __init__(self, columns: Mapping[str, Sequence[str]], needed: Sequence[str] = ()) -> None:
+        self._known = {plain(one) for name, others in columns.items() for one in (name, *others)}
+        self._needed = [{plain(one) for one in (name, *columns.get(name, ()))} for name in needed]
+
+    def known(self, row: Sequence[str]) -> int:
+        """Return how many known columns a row names."""
+        return len(self._known.intersection(map(plain, row)))
+
+    def is_header(self, row: Sequence[str]) -> bool:
+        """Tell whether a row names all needed columns."""
+        found = set(map(plain, row))
+        return all(found & names for names in self._needed)
+
+    def header(self, rows: Sequence[Sequence[str]]) -> int:
+        """Return the place of the row that names the columns: the first, where none fits."""
+        return next((at for at, row in enumerate(rows[:ABOVE]) if self.is_header(row)), 0)
 
 
 def usual_names(
