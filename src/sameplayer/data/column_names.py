@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 from sameplayer.errors import DataError
 
+SEPARATORS = (",", ";", "\t", "|")
 ABOVE = 10
 """Rows that are looked through for the one that names the columns; titles may stand above it."""
 
@@ -36,6 +40,27 @@ class Wanted:
     def header(self, rows: Sequence[Sequence[str]]) -> int:
         """Return the place of the row that names the columns: the first, where none fits."""
         return next((at for at, row in enumerate(rows[:ABOVE]) if self.is_header(row)), 0)
+
+
+def separator_of(text: str, wanted: Wanted) -> str:
+    """Return the one that gives the most known columns, then the most columns.
+
+    Where the header names one column only, and commas stand within numbers, none is a separator.
+    """
+    found, head = {}, text[: 1 << 16]
+    rows: list[list[str]] = []
+    for separator in reversed(SEPARATORS):
+        lines = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
+        try:
+            rows = list(islice((row for row in lines if any(map(str.strip, row))), ABOVE))
+        except csv.Error:
+            rows = []
+        header = rows[wanted.header(rows)] if rows else []
+        found[separator] = wanted.known(header), len(header)
+    best = max(SEPARATORS, key=lambda separator: found[separator])
+    decimals = [row for row in rows if len(row) > 1]
+    one = found[best][1] == 1 and all(re.fullmatch(r"-?\d+,\d+", ",".join(row)) for row in decimals)
+    return ";" if decimals and one else best
 
 
 def usual_names(

@@ -15,12 +15,11 @@ import pandas as pd
 import pyarrow as pa
 
 from sameplayer.data.cells import unguarded_table
-from sameplayer.data.column_names import ABOVE, Wanted, plain, usual_names
+from sameplayer.data.column_names import ABOVE, Wanted, plain, separator_of, usual_names
 from sameplayer.data.decoding import decoded
 from sameplayer.data.excel import old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
 
-SEPARATORS = (",", ";", "\t", "|")
 NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*(\r\n|\r|\n)", re.IGNORECASE)
 """A first line that names the separator for spreadsheets, "sep=;"."""
 LARGEST = 1 << 30  # bytes of a file
@@ -108,7 +107,7 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
-    separator = named[1] if named else _separator(text, wanted)
+    separator = named[1] if named else separator_of(text, wanted)
     try:
         raw = _regular(text, separator, path, wanted)
         raw = raw or _rows(text, separator, path, wanted, strict=True)
@@ -120,20 +119,6 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
         raw = _rows(text, separator, path, wanted, strict=False)
     raw.notes, raw.commas = (*notes, *raw.notes), separator == ","
     return raw
-
-
-def _separator(text: str, wanted: Wanted) -> str:
-    """Return the one that gives the most known columns, then the most columns."""
-    found, head = {}, text[: 1 << 16]
-    for separator in SEPARATORS:
-        lines = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
-        try:
-            rows = list(islice((row for row in lines if any(map(str.strip, row))), ABOVE))
-        except csv.Error:
-            rows = []
-        header = rows[wanted.header(rows)] if rows else []
-        found[separator] = wanted.known(header), len(header)
-    return max(SEPARATORS, key=lambda separator: found[separator])
 
 
 def _regular(text: str, separator: str, path: Path, wanted: Wanted) -> _Raw | None:
