@@ -40,7 +40,11 @@ def test_cells_are_read_as_they_are_shown(tmp_path: Path, name: str) -> None:
     assert found.table["number"].tolist() == ["7", "12.5", "2026-02-15 09:30:00", "007", "007"]
     assert found.table["name"].iloc[[0, 1, 2, 4]].tolist() == ["Ana", "Bo", "2026-02-15", "Cy"]
     assert found.rows.tolist() == [2, 4, 5, 6, 8]
-    assert found.notes == ("The sheets 2024, old are not read: only the first.",)
+    assert found.notes == (
+        "Cells with formulas (1, such as A6) hold no value in the file and count as empty. Open it "
+        "in a spreadsheet program, and save it there.",
+        "The sheets 2024, old are not read: only the first.",
+    )
 
 
 def test_a_text_is_read_as_text_whatever_it_is_called(tmp_path: Path) -> None:
@@ -90,3 +94,34 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[excel\]"):
         read_table(path, {})
+
+
+def test_the_sheet_with_the_needed_columns_is_read(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.xlsx", [["Season 2026/27"]], "squad", "old")
+    book = openpyxl.load_workbook(path)
+    for row in (["Squad"], [], ["name"], ["Ana"]):
+        book["squad"].append(row)
+    book.save(path)
+    found = read_table(path, {"name": ()}, needed=("name",))
+    assert (found.table["name"].tolist(), found.rows.tolist()) == (["Ana"], [4])
+    assert found.notes == (
+        "The row above the header is not read: 'Squad'.",
+        "The sheets Sheet, old are not read: only squad.",
+    )
+
+
+def test_merged_cells_count_in_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [["team", "name"], ["Reds", "Ana"], [None, "Bo"], ["Blues", "Cy"], [None, "Di"]]
+    path = saved(tmp_path / "a.xlsx", rows)
+    book = openpyxl.load_workbook(path)
+    for cells in ("A2:A3", "A4:A9", "D2:D3"):
+        book.active.merge_cells(cells)
+    book.save(path)
+    found = read_table(path, {"name": ()})
+    assert found.table["team"].tolist() == ["Reds", "Reds", "Blues", "Blues"]
+    assert found.notes == (
+        "Merged cells, such as A2, have their value in each row that they span.",
+    )
+    monkeypatch.setattr(excel, "CELLS", 2)
+    with pytest.raises(DataError, match="over 2 merged cells"):
+        list(excel._filled([(1, ["", "", "x"]), (2, [])], b'<mergeCell ref="C1:C2"/>', path))

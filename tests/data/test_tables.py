@@ -79,7 +79,7 @@ def test_columns_have_other_names_and_that_is_said(tmp_path: Path) -> None:
         ("name,name\na,b\n", r"'name' \(column 1\) and 'name' \(column 2\) are both 'name'"),
         ("Shirt.No,shirt_no\n", "are both 'number'"),
         ("7,Bo\n8,Al\n", "needs the column name; found the columns 7, Bo. Is the header missing"),
-        ("name,number\na,b,c\n", "row 2: 3 cells; the first row names 2 columns"),
+        ("name,number\na,b,c\n", "row 2: 3 cells; columns in the header: 2"),
         ('name,number\n"Bo,2\n', "begins with a quote that nothing closes"),
         (b"name\0\0\n\1", "is no text"),
         (b"\xd0\xcf\x11\xe0" + bytes(40), r"old Excel file \(\.xls\), or one with a password"),
@@ -100,6 +100,8 @@ def test_what_is_no_such_table_is_refused(tmp_path: Path, content: bytes | str, 
     [
         ("name;number\na;12,5\nb;-1,25\n", ["12.5", "-1.25"]),
         ("name;number\na;1,234\n", ["1.234"]),
+        ("name;number\na;1,0E+02\n", ["1.0E+02"]),
+        ("number\n12,5\n7\n", ["12.5", "7"]),
         ('name,number\na,"12,5"\nb,"1,234"\n', ["12.5", "1.234"]),
         ('name,number\na,"1,234"\n', ["1,234"]),
         ("name;number\na;x,y\nb;3.5\n", ["x,y", "3.5"]),
@@ -116,7 +118,7 @@ def test_errors_of_a_spreadsheet_are_no_values(tmp_path: Path) -> None:
     found = read(tmp_path, "name,number\na,1\nb,#N/A\nNA,#REF!\n")
     assert found.table["number"].isna().tolist() == [False, True, True]
     assert found.table["name"].tolist() == ["a", "b", "NA"]
-    assert "2 cells of the column 'number' hold an error" in found.notes[0]
+    assert "Cells of the column 'number' (2) hold an error" in found.notes[0]
     assert "#N/A in row 3" in found.notes[0]
 
 
@@ -125,3 +127,25 @@ def test_parquet_keeps_its_types_whatever_it_is_called(tmp_path: Path) -> None:
     found = read_table(tmp_path / "a.csv", USUAL)
     assert found.table["number"].dtype == "int64"
     assert (list(found.table.columns), found.rows.tolist()) == (["name", "number"], [1])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_titles_and_remarks_may_stand_above_the_header(tmp_path: Path, separator: str) -> None:
+    text = "SV Musterstadt 2026/27\n\nname,number\nAna,7\n".replace(",", separator)
+    found = read(tmp_path, text, needed=("name",))
+    assert found.table.to_dict("list") == {"name": ["Ana"], "number": ["7"]}
+    assert found.rows.tolist() == [4]
+    assert found.notes == (
+        "The row above the header is not read: 'SV Musterstadt 2026/27'.",
+    )  # fmt: skip
+    assert read(tmp_path, "x\nname\n").table.columns.tolist() == ["x"]
+
+
+def test_text_that_was_written_as_a_formula_keeps_its_zeros(tmp_path: Path) -> None:
+    found = read(tmp_path, 'name,number\n="007",="7"\n"=""08""",=x\n')
+    assert found.table.to_numpy().tolist() == [["007", "7"], ["08", "=x"]]
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path: Path) -> None:
+    pd.DataFrame({"name": ["a"], "number": [7]}).set_index("name").to_parquet(tmp_path / "a.csv")
+    assert read_table(tmp_path / "a.csv", USUAL, needed=("name",)).table["name"].tolist() == ["a"]

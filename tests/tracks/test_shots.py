@@ -118,9 +118,41 @@ def test_a_file_of_cuts_that_is_not_there_or_no_text_is_refused(tmp_path: Path) 
     "content",
     [
         "second;kind\n2,5;live\n4;replay\n".encode("utf-16"), b"second\n2,5\n4\n",
-        b"2.5,live\n4,replay\n", b'second\tkind\n"2,5"\tlive\n4\treplay\n',
+        b"2.5,live\n4,replay\n", b'second\tkind\n"2,5"\tlive\n4\treplay\n', b'"2,5"\r"4"\r',
+        b"frame,time_s,camera\n60,2.5,left\n96,4,left\n", b"2,5;live\n4;replay\n",
+        b"Timecode List:,00:00:02.500\nScene Number,Start Frame,Start Time (seconds)\n"
+        b"1,60,2.5\n2,96,4\n", b"sep=;\nTime;kind\n2,5;live\n4;\n",
     ],
 )  # fmt: skip
 def test_cuts_of_a_spreadsheet_keep_their_decimals(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "cuts.csv").write_bytes(content)
     assert read_cuts(tmp_path / "cuts.csv").tolist() == [2.5, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("00:01:05\n", "line 1: '00:01:05'; expected a time in seconds"),
+        ("12.5s\n", "line 1: '12.5s'; expected a time"),
+        ("12,5\n30,25\n", "line 1: '12,5'; expected one number, or a first line that names"),
+        ("1;12,5\n", "expected one number"),
+        ("frame,kind\n60,live\n", "needs the column second; found the columns frame, kind"),
+        ("camera,time_s\nleft,2\nright,3\n", r"several cameras \(left, right\); save a file"),
+    ],
+)
+def test_cuts_that_may_be_meant_otherwise_are_refused(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    (tmp_path / "cuts.csv").write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_cuts(tmp_path / "cuts.csv")
+
+
+def test_cuts_may_be_a_sheet_or_none(tmp_path: Path) -> None:
+    book = pytest.importorskip("openpyxl").Workbook()
+    for row in (["second"], [12.5], [3]):
+        book.active.append(row)
+    book.save(tmp_path / "cuts.xlsx")
+    assert read_cuts(tmp_path / "cuts.xlsx").tolist() == [3, 12.5]
+    (tmp_path / "cuts.csv").write_text("\n")
+    assert not len(read_cuts(tmp_path / "cuts.csv"))

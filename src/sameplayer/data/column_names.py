@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 from sameplayer.errors import DataError
+
+SEPARATORS = (",", ";", "\t", "|")
+ABOVE = 10
+"""Rows that are looked through for the one that names the columns; titles may stand above it."""
 
 
 def plain(name: str) -> str:
     """Return a column's name as it is compared: without case, dots, dashes and blanks."""
     return re.sub(r"[\s._\-\u200b\ufeff]+", "", name).lower()
+
+
+class Wanted:
+    """The columns that a reader knows, and those that it needs, under all of their names."""
+
+    def __init__(self, columns: Mapping[str, Sequence[str]], needed: Sequence[str] = ()) -> None:
+        self._known = {plain(one) for name, others in columns.items() for one in (name, *others)}
+        self._needed = [{plain(one) for one in (name, *columns.get(name, ()))} for name in needed]
+
+    def known(self, row: Sequence[str]) -> int:
+        """Return how many known columns a row names."""
+        return len(self._known.intersection(map(plain, row)))
+
+    def is_header(self, row: Sequence[str]) -> bool:
+        """Tell whether a row names all needed columns."""
+        found = set(map(plain, row))
+        return all(found & names for names in self._needed)
+
+    def header(self, rows: Sequence[Sequence[str]]) -> int:
+        """Return the place of the row that names the columns: the first, where none fits."""
+        return next((at for at, row in enumerate(rows[:ABOVE]) if self.is_header(row)), 0)
+
+
+def separator_of(text: str, wanted: Wanted) -> str:
+    """Return the one that gives the most known columns, then the most columns.
+
+    Where the header names one column only, and commas stand within numbers, none is a separator.
+    """
+    found, head = {}, text[: 1 << 16]
+    rows: list[list[str]] = []
+    for separator in reversed(SEPARATORS):
+        lines = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
+        try:
+            rows = list(islice((row for row in lines if any(map(str.strip, row))), ABOVE))
+        except csv.Error:
+            rows = []
+        header = rows[wanted.header(rows)] if rows else []
+        found[separator] = wanted.known(header), len(header)
+    best = max(SEPARATORS, key=lambda separator: found[separator])
+    decimals = [row for row in rows if len(row) > 1]
+    one = found[best][1] == 1 and all(re.fullmatch(r"-?\d+,\d+", ",".join(row)) for row in decimals)
+    return ";" if decimals and one else best
 
 
 def usual_names(

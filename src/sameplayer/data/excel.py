@@ -1,9 +1,10 @@
-"""Excel files (.xlsx): the values of the first sheet, as text."""
+"""Excel files (.xlsx): the values of one sheet, as text."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, time
 from io import BytesIO
@@ -11,12 +12,20 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
+from sameplayer.data.column_names import ABOVE, Wanted
 from sameplayer.errors import DataError, SameplayerError, import_extra
 
 UNPACKED = 100_000_000  # bytes that all parts of a file may have
 ROWS = 1_048_576  # as Excel has at most
 CELLS = 10_000_000
+SHEETS = 100  # that are looked at
 SAVE = "Save it as .xlsx or as CSV in UTF-8."
+MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})"')
+CELL = re.compile(
+    rb"<(?:\w+:)?c\s([^>]*[^>/])>\s*<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+"""A cell with a formula and no value, as programs save that do not calculate."""
 
 
 def old_excel(path: Path) -> DataError:
@@ -24,12 +33,16 @@ def old_excel(path: Path) -> DataError:
     return DataError(f"{path}: is an old Excel file (.xls), or one with a password. {SAVE}")
 
 
-def sheet_rows(content: bytes, path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """Return the numbered rows of the first sheet, from 1, and the names of the other sheets.
+def sheet_rows(
+    content: bytes, path: Path, wanted: Wanted
+) -> tuple[list[tuple[int, list[str]]], tuple[str, ...]]:
+    """Return the numbered rows of a sheet, from 1, and notes on what is not read.
 
+    Of several sheets the first that names the needed columns, else the first that holds anything.
     Values stand for formulas; whole numbers have no point, dates are ISO, and a number that is
-    shown as 007 is "007". Rows without cells are left out. Raises MissingExtra without openpyxl,
-    and DataError for another file and for one that unpacks to over 100 MB.
+    shown as 007 is "007". A value of cells that are merged downwards stands in each of them. Rows
+    without cells are left out. Raises MissingExtra without openpyxl, and DataError for another
+    file and for one that unpacks to over 100 MB.
     """
     _refuse_others(content, path)
     openpyxl = import_extra("openpyxl", "excel", f"{path}: an Excel file")
@@ -41,12 +54,62 @@ def sheet_rows(content: bytes, path: Path) -> tuple[list[tuple[int, list[str]]],
             )
             with closing(book):
                 sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-                rows = _rows(sheets[0], path) if sheets else []
-                return rows, [one.title for one in book.worksheets if one is not sheets[0]]
+                if not sheets:
+                    return [], ()
+                sheet = max(sheets[:SHEETS], key=lambda one: _fits(one, wanted))
+                rows = _rows(sheet, path)
+                with ZipFile(BytesIO(content)) as archive:
+                    notes = [*_filled(rows, archive.read(sheet._worksheet_path), path)]
+                return rows, (*notes, *_of_others(sheet, sheets, book.worksheets))
     except SameplayerError:
         raise
     except Exception as error:  # a damaged file: openpyxl raises many kinds
         raise _damaged(path, error) from error
+
+
+def _fits(sheet: Any, wanted: Wanted) -> tuple[bool, bool]:
+    """Tell whether one of a sheet's first rows names the needed columns, and holds anything."""
+    sheet.reset_dimensions()  # what the file says of its size is not believed
+    rows = [list(map(_text, row)) for row in sheet.iter_rows(max_row=ABOVE)]
+    filled = [row for row in rows if any(row)]
+    return any(map(wanted.is_header, filled)), bool(filled)
+
+
+def _of_others(sheet: Any, visible: Sequence[Any], sheets: Sequence[Any]) -> Iterator[str]:
+    others = [one.title for one in sheets if one is not sheet]
+    if others:
+        unread = f"The sheet{'s' * (len(others) > 1)} {', '.join(others)[:200]}"
+        only = "the first" if sheet is visible[0] else sheet.title
+        yield f"{unread} {'are' if len(others) > 1 else 'is'} not read: only {only}."
+
+
+def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterator[str]:
+    """Write values of cells that are merged downwards into each; yield what is to be said."""
+    merged, cells, at = [], 0, dict(rows)
+    for found in MERGED.finditer(xml):
+        letters, first, last = found[1].decode(), int(found[2]), int(found[3])
+        column = 0
+        for letter in letters:
+            column = 26 * column + ord(letter) - ord("A") + 1
+        value = at.get(first, [])[column - 1 : column]
+        below = range(first + 1, min(last, ROWS) + 1) if value and value[0] else ()
+        for row in (at[one] for one in below if one in at):
+            cells += max(1, column - len(row))
+            if cells > CELLS:
+                raise DataError(f"{path}: over {CELLS} merged cells. {SAVE}")
+            row += [""] * (column - len(row))
+            row[column - 1] = value[0]
+            merged.append(f"{letters}{first}")
+    if merged:
+        yield f"Merged cells, such as {merged[0]}, have their value in each row that they span."
+    empty = [one[1] for one in CELL.finditer(xml) if b't="str"' not in one[1]]
+    if empty:
+        name = re.search(rb'r="([A-Z]+[0-9]+)"', empty[0])
+        example = f", such as {name[1].decode()}" if name else ""
+        yield (
+            f"Cells with formulas ({len(empty)}{example}) hold no value in the file and count as "
+            "empty. Open it in a spreadsheet program, and save it there."
+        )
 
 
 def _refuse_others(content: bytes, path: Path) -> None:

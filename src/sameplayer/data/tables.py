@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,11 @@ import pandas as pd
 import pyarrow as pa
 
 from sameplayer.data.cells import unguarded_table
-from sameplayer.data.column_names import plain, usual_names
+from sameplayer.data.column_names import ABOVE, Wanted, plain, separator_of, usual_names
 from sameplayer.data.decoding import decoded
 from sameplayer.data.excel import old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
 
-SEPARATORS = (",", ";", "\t")
 NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*(\r\n|\r|\n)", re.IGNORECASE)
 """A first line that names the separator for spreadsheets, "sep=;"."""
 LARGEST = 1 << 30  # bytes of a file
@@ -30,7 +29,8 @@ PADDING = 1_000_000  # cells that rows may be shorter than the header, all toget
 CHUNK = 50_000
 BLANKS = " \t\r\n\xa0\u200b\ufeff"
 THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
+AS_TEXT = r'="([^"]*)"'  # how programs keep spreadsheets from turning 007 into 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +76,10 @@ def read_table(
     numbers    names of columns of numbers, known or not: a decimal comma in them becomes a point
     what       what the table is, for messages: "roster"
 
-    Text has commas, semicolons or tabs between its cells, or what a first line such as "sep=|"
-    names. Rows without any cell are left out; the apostrophes of ``cells.guarded`` are taken back.
+    Text has commas, semicolons, tabs or bars between its cells, or what a first line such as
+    "sep=:" names. The header is the first row, or where that lacks a needed column, the first of
+    the next ones that names all. Rows without any cell are left out; the apostrophes of
+    ``cells.guarded`` are taken back.
     Raises MissingFile, and DataError for what is no such table, naming file and row.
     """
     path = Path(path)
@@ -90,7 +92,7 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     read = next((kind for start, kind in KINDS.items() if content.startswith(start)), _text)
-    raw = read(content, path, columns)
+    raw = read(content, path, Wanted(columns, needed))
     names, notes = usual_names(path, raw.header, columns, needed, what)
     table = raw.table.set_axis(names, axis=1)
     counted = {plain(name) for name in numbers}
@@ -100,39 +102,26 @@ def read_table(
     return Table(table, raw.rows, (*raw.notes, *notes))
 
 
-def _text(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     text, notes = decoded(content, path)
     del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
-    separator = named[1] if named else _separator(text, columns)
+    separator = named[1] if named else separator_of(text, wanted)
     try:
-        raw = _regular(text, separator, path) or _rows(text, separator, path, strict=True)
+        raw = _regular(text, separator, path, wanted)
+        raw = raw or _rows(text, separator, path, wanted, strict=True)
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise DataError(f"{path}: a cell begins with a quote that nothing closes.") from error
         if "expected after" not in str(error):  # a quote within a cell does not end it
             raise DataError(f"{path}: cannot be read as a table ({error}).") from error
-        raw = _rows(text, separator, path, strict=False)
+        raw = _rows(text, separator, path, wanted, strict=False)
     raw.notes, raw.commas = (*notes, *raw.notes), separator == ","
     return raw
 
 
-def _separator(text: str, columns: Mapping[str, Sequence[str]]) -> str:
-    """Return the one that gives the most known columns, then the most columns."""
-    known = {plain(one) for name, others in columns.items() for one in (name, *others)}
-    found, head = {}, text[: 1 << 16]
-    for separator in SEPARATORS:
-        rows = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
-        try:
-            header = next((row for row in rows if any(map(str.strip, row))), [])
-        except csv.Error:
-            header = []
-        found[separator] = sum(plain(name) in known for name in header), len(header)
-    return max(SEPARATORS, key=lambda separator: found[separator])
-
-
-def _regular(text: str, separator: str, path: Path) -> _Raw | None:
+def _regular(text: str, separator: str, path: Path, wanted: Wanted) -> _Raw | None:
     """Return what ``_rows`` does, in a third of the time, or None where rows differ in length."""
     begin = len(text) - len(text.lstrip("\r\n"))
     blank = len(text[:begin].splitlines())
@@ -140,7 +129,9 @@ def _regular(text: str, separator: str, path: Path) -> _Raw | None:
         first = next(csv.reader(StringIO(text[begin:][: 1 << 16], newline=""), strict=True,
                                 delimiter=separator, skipinitialspace=True))  # fmt: skip
         lines = text.count("\n") + text.count("\r")
-        if not any(map(str.strip, first)) or lines * len(first) > len(text) + PADDING:
+        if not wanted.is_header(first) or not any(map(str.strip, first)):
+            return None
+        if lines * len(first) > len(text) + PADDING:
             return None
         table = pd.read_csv(
             StringIO(text[begin:]), sep=separator, header=None, names=range(len(first)), dtype=str,
@@ -155,33 +146,40 @@ def _regular(text: str, separator: str, path: Path) -> _Raw | None:
     return _cleaned(header, table.iloc[1:, : len(header)].reset_index(drop=True), numbers)
 
 
-def _rows(text: str, separator: str, path: Path, *, strict: bool) -> _Raw:
+def _rows(text: str, separator: str, path: Path, wanted: Wanted, *, strict: bool) -> _Raw:
     file = StringIO(text, newline="")
     rows = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=strict)
-    return _under_header(enumerate(rows, start=1), path, len(text))
+    return _under_header(enumerate(rows, start=1), path, len(text), wanted)
 
 
-def _excel(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
-    del columns
-    rows, others = sheet_rows(content, path)
-    raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows))
-    if others:
-        unread = f"The sheet{'s' * (len(others) > 1)} {', '.join(others)[:200]}"
-        raw.notes += (f"{unread} {'are' if len(others) > 1 else 'is'} not read: only the first.",)
+def _excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
+    rows, notes = sheet_rows(content, path, wanted)
+    raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows), wanted)
+    raw.notes += notes
     return raw
 
 
-def _old_excel(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+def _old_excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     raise old_excel(path)
 
 
-def _under_header(lines: Iterator[tuple[int, list[str]]], path: Path, cells: int) -> _Raw:
+def _under_header(
+    lines: Iterator[tuple[int, list[str]]], path: Path, cells: int, wanted: Wanted
+) -> _Raw:
     """Return the table of numbered rows, of which the first that holds anything is the header.
 
     cells    at least as many as the rows hold
+    wanted   says which of the first rows is the header
     """
-    first = next((row for _, row in lines if any(map(str.strip, row))), [])
-    return _table(_header(first, path), lines, path, cells + PADDING)
+    head = list(islice((line for line in lines if any(map(str.strip, line[1]))), ABOVE))
+    at = wanted.header([row for _, row in head])
+    header = _header(head[at][1] if head else [], path)
+    raw = _table(header, chain(head[at + 1 :], lines), path, cells + PADDING)
+    if at:
+        title = next(cell.strip() for cell in head[0][1] if cell.strip())
+        rows = "The row above the header is" if at == 1 else f"{at} rows above the header are"
+        raw.notes += (f"{rows} not read: {title[:60]!r}.",)
+    return raw
 
 
 def _header(row: list[str], path: Path) -> list[str]:
@@ -227,10 +225,12 @@ def _cleaned(header: list[str], table: pd.DataFrame, numbers: np.ndarray) -> _Ra
     notes = []
     for place in range(len(header)):
         column = table[place].str.strip()
+        if column.str.startswith('="').any():
+            column = column.str.replace(f"^{AS_TEXT}$", r"\1", regex=True).str.strip()
         wrong = np.flatnonzero(column.isin(ERRORS))
         if len(wrong):
             notes.append(
-                f"{len(wrong)} cells of the column {header[place]!r} hold an error of a "
+                f"Cells of the column {header[place]!r} ({len(wrong)}) hold an error of a "
                 f"spreadsheet, such as {column.iat[wrong[0]]} in row {numbers[wrong[0]]}; they "
                 "count as empty."
             )
@@ -243,19 +243,20 @@ def _cleaned(header: list[str], table: pd.DataFrame, numbers: np.ndarray) -> _Ra
 def _of_width(row: list[str], wide: int, path: Path, number: int) -> list[str]:
     if any(cell and cell.strip(BLANKS) for cell in row[wide:]):
         raise DataError(
-            f"{path}, row {number}: {len(row)} cells; the first row names {wide} columns. Is a "
-            "separator in a cell without quotes, or does the header lack a name?"
+            f"{path}, row {number}: {len(row)} cells; columns in the header: {wide}. Is a "
+            "separator in a cell without quotes, does the header lack a name, or is it none?"
         )
     return [*row[:wide], *[""] * (wide - len(row))]
 
 
-def _parquet(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+def _parquet(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     from pyarrow.parquet import read_table as read_arrow
 
-    del columns
     try:
         read_arrow(BytesIO(content)).validate(full=True)  # else damage is met later, anywhere
         table = pd.read_parquet(BytesIO(content))
+        names = [name for name in table.index.names if name is not None]
+        table = table.reset_index(names) if names else table
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
     header = [str(name).strip(BLANKS) for name in table.columns]
@@ -276,7 +277,7 @@ def _with_points(column: pd.Series, commas: bool) -> pd.Series:
     return column.mask(found, column.str.replace(",", "."))
 
 
-KINDS: dict[bytes, Callable[[bytes, Path, Mapping[str, Sequence[str]]], _Raw]] = {
+KINDS: dict[bytes, Callable[[bytes, Path, Wanted], _Raw]] = {
     b"PAR1": _parquet,
     b"PK\x03\x04": _excel,
     b"\xd0\xcf\x11\xe0": _old_excel,
