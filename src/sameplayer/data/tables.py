@@ -256,6 +256,8 @@ def _parquet(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -
     try:
         read_arrow(BytesIO(content)).validate(full=True)  # else damage is met later, anywhere
         table = pd.read_parquet(BytesIO(content))
+        if any(name not in (None, *table.columns) for name in table.index.names):
+            table = table.reset_index()
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
     header = [str(name).strip(BLANKS) for name in table.columns]
