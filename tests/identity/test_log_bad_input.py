@@ -136,7 +136,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown_when_a_video_is_turned(
     box = pd.DataFrame([(1, 200.0, 50.0, 30.0, 60.0)], columns=list(match.boxes)[:5])
     boxes = match.table("turned.csv", box)
     match.video("upright.mp4", [0.0], turned=90)
-    refused(run("upright.mp4", "--boxes", boxes), "Nobody was found")
+    refused(run("upright.mp4", "--boxes", boxes), "Nobody was found", "outside the picture of")
     match.video("over.mp4", [0.0], turned=180)
     assert len(logged(run("over.mp4", "--boxes", boxes), tmp_path / "LOG")) == 1
 

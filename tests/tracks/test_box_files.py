@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.tracks.box_files import boxes_of, read_boxes
+from sameplayer.tracks.box_files import boxes_of, read_boxes, refuse_one_camera
 
 ROWS = pd.DataFrame(
     {
@@ -252,6 +252,20 @@ def test_tensors_are_read() -> None:
 def test_detections_that_do_not_fit_are_refused_with_their_frame(given: Any, words: str) -> None:
     with pytest.raises(DataError, match=f"Detections.*{words}"):
         boxes_of([None, given])
+
+
+@pytest.mark.parametrize("given", [found(*TWO), None])
+def test_detections_of_one_frame_are_no_list_of_them(given: Any) -> None:
+    with pytest.raises(DataError, match="expected a list of them, one a frame"):
+        boxes_of(given)
+
+
+def test_boxes_of_cameras_that_have_no_video_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    rows = "".join(f"{camera},1,1,2,3,4\n" for camera in ("A.mp4", "b", "c"))
+    path.write_text(f"camera,frame,left,top,width,height\n{rows}")
+    assert refuse_one_camera(path, ["a", "b", "c"]) == ()
+    assert "are not used: c." in refuse_one_camera(path, ["a", "b"])[0]
 
 
 def test_frames_of_detections_count_from_1() -> None:

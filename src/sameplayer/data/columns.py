@@ -24,7 +24,7 @@ TEXT = (
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
 LONGEST_NUMBER = 60  # letters
-MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none")
+MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 
 
 def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:

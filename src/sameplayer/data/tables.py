@@ -255,7 +255,7 @@ def _parquet(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     try:
         read_arrow(BytesIO(content)).validate(full=True)  # else damage is met later, anywhere
         table = pd.read_parquet(BytesIO(content))
-        names = [name for name in table.index.names if name is not None]
+        names = [name for name in table.index.names if name not in (None, *table.columns)]
         table = table.reset_index(names) if names else table
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error

@@ -131,7 +131,7 @@ def look(
             f"{tracklets.cameras[0].video}: no frame in which somebody is can be decoded; expected "
             "a whole video. Copy it again."
         )
-    return joined(parts)
+    return joined(parts, tracklets.notes)
 
 
 def unread(tracklets: Tracklets, samples: Samples) -> list[str]:
@@ -154,12 +154,16 @@ def unread(tracklets: Tracklets, samples: Samples) -> list[str]:
     return notes
 
 
-def joined(parts: list[Samples]) -> Samples:
-    """Return all samples, in the order of the table's rows."""
+def joined(parts: list[Samples], notes: Sequence[str] = ()) -> Samples:
+    """Return all samples, in the order of the table's rows.
+
+    notes    on boxes that were left out, for the words of an error
+    """
     if not parts:
         raise DataError(
             "Nobody was found in the videos; expected people in some frame. Look whether the "
             "boxes are of these videos, or choose another detector or a smaller tile."
+            + "".join(f"\nnote: {note}" for note in notes)
         )
     order = np.argsort(np.concatenate([part.box for part in parts]), kind="stable")
     columns = [

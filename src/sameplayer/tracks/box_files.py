@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.people import XYWH, of_view, people
+from sameplayer.data.annotations.people import XYWH, of_view, people, view_of
 from sameplayer.data.annotations.read import read_annotations
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.data.names import LONGEST
@@ -50,14 +50,21 @@ def read_boxes(
     return _boxes(people(found, path, frames=frames, size=size, first_frame=first_frame))
 
 
-def refuse_one_camera(path: str | Path, cameras: int) -> None:
-    """Raise DataError for a file that does not say of which camera its boxes are."""
+def refuse_one_camera(path: str | Path, cameras: Sequence[str]) -> tuple[str, ...]:
+    """Raise DataError for a file that does not say of which of several cameras its boxes are.
+
+    Returns a note where it has boxes of others than these.
+    """
     table = read_annotations(path).table
-    if not any(name in table and table[name].notna().any() for name in ("camera", "sequence")):
+    by = next((by for by in ("camera", "sequence") if by in table and table[by].notna().any()), "")
+    if not by:
         raise DataError(
-            f"{path}: has no column camera; expected one, for boxes of {cameras} cameras in one "
-            "file. Or give a file for each camera."
+            f"{path}: has no column camera; expected one, for boxes of {len(cameras)} cameras in "
+            "one file. Or give a file for each camera."
         )
+    others = sorted({*map(view_of, table[by].dropna())} - {*map(view_of, cameras)})
+    told = f"Boxes of {by}s that are no video of these are not used: {', '.join(others)[:200]}."
+    return (told,) if others else ()
 
 
 def boxes_of(

@@ -24,6 +24,10 @@ def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFram
 
     Raises DataError, with the frame, for arrays that do not fit each other.
     """
+    if not isinstance(detections, Iterable) or hasattr(detections, "xyxy"):
+        raise DataError(
+            f"Detections: a {type(detections).__name__}; expected a list of them, one a frame."
+        )
     parts = [
         _of_frame(found, frame)
         for frame, found in enumerate(detections, start=first)

@@ -70,13 +70,13 @@ def find_tracklets(
         raise SettingError("fps", fps, "more than 0")
     finder = None if boxes is not None else _finder(detector, tile)
     follow = tracker_of(tracker)
-    _refuse_strange(boxes, cuts, cameras)
+    notes = [*_refuse_strange(boxes, cuts, cameras)]
     lengths = [_length(camera) for camera in cameras]
     given = [_boxes_for(boxes, one, cameras, first_frame) for one in cameras]
     known = [_cuts_for(cuts, one) for one in cameras]
     tables: list[pd.DataFrame] = []
     pairs: list[np.ndarray] = []
-    notes, done = [], 0.0
+    done = 0.0
     for camera, length, own, own_cuts in zip(cameras, lengths, given, known, strict=True):
         video = open_video(camera.video)
 
@@ -155,17 +155,21 @@ def _boxes_for(
     return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
 
 
-def _refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> None:
-    """Refuse a file of boxes, and cuts, that do not say of which of several cameras they are."""
+def _refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> tuple[str, ...]:
+    """Refuse a file of boxes, and cuts, that do not say of which of several cameras they are.
+
+    Returns notes on boxes of other cameras.
+    """
     names = [camera.name for camera in cameras]
-    if isinstance(boxes, str | Path) and len(cameras) > 1:
-        refuse_one_camera(boxes, len(cameras))
+    several = isinstance(boxes, str | Path) and len(cameras) > 1
+    notes = refuse_one_camera(boxes, names) if several else ()
     if isinstance(cuts, Mapping):
         strange = [name for name in cuts if name not in names]
         if strange:
             raise SettingError("cuts", f"given for {strange[0]!r}", f"some of {', '.join(names)}")
     elif cuts is not None and len(cameras) > 1:
         raise SettingError("cuts", "one list", f"a list for each camera: {', '.join(names)}")
+    return notes
 
 
 def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:

@@ -34,6 +34,13 @@ def read(tmp_path: Path, text: str, name: str = "b.csv") -> Annotations:
         ",frame,left,top,width,height,note\n0,3,10,20,5.5,40,seen\n",
         'frame,bbox\n3,"[10, 20, 5.5, 40]"\n',
         "frame,minx,miny,maxx,maxy\n3,10,20,15.5,60\n",
+        "frame,bb_left,bb_top,bb_width,bb_height,conf,x,y,z\n3,10,20,5.5,40,,-1,-1,-1\n",
+        "frame,bbox_x,bbox_y,bbox_w,bbox_h,width,height\n3,10,20,5.5,40,1920,1080\n",
+        "frame,x1,y1,x2,y2,width,height\n3,10,20,15.5,60,1920,1080\n",
+        "frame,x,y,w,h,xmin,ymin,xmax,ymax\n3,12.75,40,5.5,40,10,20,15.5,60\n",
+        "frame,bb_left,bb_top,width,height\n3,10,20,5.5,40\n",
+        'frame,bbox_xyxy\n3,"[np.float64(10.0), np.int64(20), 15.5, 60]"\n',
+        "image,left,top,width,height\nvideo/img1/000003.jpg,10,20,5.5,40\n",
     ],
 )
 def test_the_usual_names_are_one_box(tmp_path: Path, text: str) -> None:
@@ -54,7 +61,7 @@ def test_what_a_csv_of_supervision_holds_is_read(tmp_path: Path) -> None:
     assert found.table["label"].tolist() == ["player", "sports ball"]
     assert found.table["score"].tolist() == [0.5, 0.25]
     assert found.table["row"].tolist() == ["row 2", "row 3"]
-    assert len(found.notes) == 1
+    assert len(found.notes) == 2
     assert found.first == 0  # of an index
 
 
@@ -70,6 +77,40 @@ def test_classes_are_labels_where_they_are_words_and_said_where_they_are_numbers
     numbers = read(tmp_path, f"{columns}1,1,2,3,4,0\n1,1,2,3,4,32\n")
     assert numbers.table["label"].tolist() == ["person", "class 32"]
     assert read(tmp_path, f"{columns}1,1,2,3,4,2\n1,1,2,3,4,2\n").notes == ()
+
+
+def test_names_of_tracks_are_numbered_and_half_boxes_are_missing(tmp_path: Path) -> None:
+    columns = "frame,{},x1,y1,x2,y2\n1,Müller,1,2,11,22\n1,Özil,1,2,,22\n2,Müller,1,2,11,22\n"
+    for name, told in (("track_id", "numbered from 1"), ("player", "no column track")):
+        found = read(tmp_path, columns.format(name))
+        assert found.table["track"].tolist() == [1, 2, 1]
+        assert found.table["width"].fillna(-1).tolist() == [10, -1, 10]
+        assert told in " ".join(found.notes)
+
+
+def test_images_of_several_folders_are_sequences(tmp_path: Path) -> None:
+    rows = "a/1.jpg,1,2,3,4\nb/img1/000001.jpg,1,2,3,4\n"
+    found = read(tmp_path, f"image,left,top,width,height\n{rows}")
+    assert found.table["sequence"].tolist() == ["a", "b"]
+    with pytest.raises(DataError, match=r"row 3: the image 'b\.jpg' has no number; expected"):
+        read(tmp_path, "image,left,top,width,height\n1.jpg,1,2,3,4\nb.jpg,1,2,3,4\n")
+
+
+def test_a_missing_class_makes_no_words_of_the_others(tmp_path: Path) -> None:
+    columns = "frame,left,top,width,height,class_id\n"
+    found = read(tmp_path, f"{columns}1,1,2,3,4,0\n1,1,2,3,4,32\n1,1,2,3,4,\n")
+    assert found.table["label"].fillna("-").tolist() == ["person", "class 32", "-"]
+
+
+def test_boxes_without_frames_say_what_they_lack(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"need the columns frame.*takes custom_data"):
+        read(tmp_path, "x_min,y_min,x_max,y_max,tracker_id,timestamp\n1,2,3,4,5,0.04\n")
+
+
+def test_an_index_of_pandas_is_a_column(tmp_path: Path) -> None:
+    table = pd.DataFrame({"frame": [3], "left": [1], "top": [2], "width": [3], "height": [4]})
+    table.set_index("frame").to_parquet(tmp_path / "b.parquet")
+    assert read_box_table(tmp_path / "b.parquet").table["frame"].tolist() == [3]
 
 
 def test_parquet_keeps_its_numbers_and_texts(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import supervision as sv
 
 from sameplayer.data.annotations.json_files import has_boxes_json
+from sameplayer.data.annotations.read import read_annotations
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 
@@ -52,7 +53,7 @@ def test_a_sink_without_tracks_and_names_says_what_it_does_not_know(tmp_path: Pa
     found, values = read(path)
     assert all(value[1] != value[1] for value in values)
     assert found.first is None
-    assert "0, 1, have no names, so boxes of all of them are read" in found.notes[-1]
+    assert "0, 1, have no names, so boxes of all of them are read" in found.notes[1]
     with sv.JSONSink(str(path)) as file:
         file.append(seen([0, 1], None), {"frame": 3, "class_name": ["ball", "player"]})
     assert texts(read(path)[0], "label") == ["ball", "player"]
@@ -63,7 +64,7 @@ def test_numbers_may_be_texts_and_an_empty_sink_has_no_boxes(tmp_path: Path) -> 
     row = {"x_min": "10.5", "y_min": "1", "x_max": "12", "y_max": "5", "frame": "2",
            "tracker_id": "7", "confidence": "", "class_id": ""}  # fmt: skip
     assert read(written(tmp_path / "a.json", json.dumps([row])))[1] == [(2, 7, 10.5, 1, 1.5, 4)]
-    with pytest.raises(DataError, match=r"a\.json, row 1: left is 'x'; expected a number"):
+    with pytest.raises(DataError, match=r"a\.json, row 1: column 'x_min' is 'x'; expected a"):
         read(written(tmp_path / "a.json", json.dumps([{**row, "x_min": "x"}])))
     assert read(written(tmp_path / "b.json", "[]"))[1] == []
 
@@ -74,7 +75,7 @@ def test_numbers_may_be_texts_and_an_empty_sink_has_no_boxes(tmp_path: Path) -> 
         ('{"annotations": [', "not a JSON file that can be read"),
         ('{"annotations": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deep"),
         ('{"annotations": {}, "images": 3}', "expected JSON .*COCO with track_id"),
-        ('{"annotations": "x"}', r"found \['annotations'\]"),
+        ('{"annotations": "x"}', r"It holds \['annotations'\]"),
         ('[1, {"bbox": 2}]', "expected JSON"),
         ('[{"bbox": [1, 2, 3, 4]}]', "boxes need the columns frame, left"),
         ('{"predictions": 1}', "expected a list of predictions; found 1"),
@@ -109,5 +110,21 @@ def test_other_json_is_not_taken_for_boxes(tmp_path: Path) -> None:
     assert not has_boxes_json(written(tmp_path / "a.txt", '{"annotations": []}'))
     with pytest.raises(DataError, match="It is an archive: unpack it"):
         read(written(tmp_path / "job.zip", "PK\x03\x04"))
-    with pytest.raises(DataError, match=r"Expected one of:[\s\S]*json[\s\S]*yolo[\s\S]*mot"):
+    with pytest.raises(DataError, match=r"It holds \['a'\]; expected JSON .* Or export MOT"):
         read(written(tmp_path / "b.json", '{"a": 1}'))
+
+
+def test_a_list_of_boxes_has_the_names_that_tables_have(tmp_path: Path) -> None:
+    rows = [{"Frame": 2, "id": "A", "left": 1, "top": 2, "width": 3, "height": 4},
+            {"Frame": 3, "id": "B", "left": 1, "top": 2, "width": 3, "height": 4}]  # fmt: skip
+    found = read_annotations(written(tmp_path / "a.json", json.dumps(rows)))
+    assert found.table[["frame", "track", "width"]].to_numpy().tolist() == [[2, 1, 3], [3, 2, 3]]
+    row = {"frame": 2, "track_id": 7, "bbox_xyxy": [1, 2, 4, 6]}
+    assert read(written(tmp_path / "a.json", json.dumps([row])))[1] == [(2, 7, 1, 2, 3, 4)]
+
+
+def test_coco_is_known_behind_a_long_description(tmp_path: Path) -> None:
+    image = {"id": 1, "file_name": "5.jpg"}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "track_id": 7}
+    data = {"info": "x" * 70_000, "images": [image], "annotations": [box]}
+    assert read(written(tmp_path / "a.json", json.dumps(data, indent=1)))[1] == [(5, 7, 1, 2, 3, 4)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.data.annotations.mot import has_mot_text, read_mot_text
+from sameplayer.data.annotations.read import read_annotations
 from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError
 
@@ -124,7 +125,9 @@ def test_the_tracks_of_soccernet_are_named_beside_the_folder(tmp_path: Path) -> 
     [
         ("a.txt", "1,1,2,3,4,5\n", True), ("a.csv", "1,1,2,3,4,5\n", True),
         ("a.txt", "frame,id,x,y,w,h\n1,1,2,3,4,5\n", True), ("gt.txt", "what\n", True),
-        ("a.txt", "", True), ("a.csv", "", False), ("a.json", "1,1,2,3,4,5\n", False),
+        ("a.txt", "", True), ("a.csv", "", True), ("a.txt", "\n \n", True), ("a.md", "", False),
+        ("a.dat", "1,1,2,3,4,5\n", True), ("a", "1 1 2 3 4 5\n", True),
+        ("a.json", "1,1,2,3,4,5\n", False),
         ("a.txt", "0 0.2 0.3 0.1 0.3 0.9 7\n", False), ("a.txt", "player\nball\n", False),
         ("a.txt", "On 1, 2, 3, 4, 5, 6 and 7\n", False), ("a.csv", "7,Ana,Reds\n", False),
         ("a.txt", "10\n7\n", False),
@@ -137,3 +140,36 @@ def test_mot_text_is_known_by_its_first_lines(
     assert has_mot_text(tmp_path / name) is is_one
     assert not has_mot_text(tmp_path / "none.txt")
     assert not has_mot_text(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# frame id x1 y1 x2 y2 conf\n3 7 10 20 15.5 60 0.5\n",
+        "#frame,id,x1,y1,x2,y2,conf,a,b\n3,7,10,20,15.5,60,0.5,-1,-1\n",
+        "id frame x y w h conf\n7 3 10 20 5.5 40 0.5\n",
+        "% id, frame, cx, cy, w, h, conf\n7, 3, 12.75, 40, 5.5, 40, 0.5\n",
+        "3 7 10,0 20,0 5,5 40,0 0,5\n", "3\t7\t10,0\t20,0\t5,5\t40,0\t0,5\n",
+        '"3","7","10","20","5.5","40","0.5"\n',
+    ],
+)  # fmt: skip
+def test_a_first_line_names_the_columns_whatever_is_between_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "tracks.txt"
+    path.write_text(text)
+    assert has_mot_text(path)
+    table = read_mot_text(path).table
+    row = table[["frame", "track", "left", "top", "width", "height", "score"]].iloc[0]
+    assert row.tolist() == [3, 7, 10, 20, 5.5, 40, 0.5]
+
+
+def test_flags_count_in_ground_truth_with_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text("frame,id,x,y,w,h,conf,class\n1,1,1,2,3,4,1,1\n1,2,1,2,3,4,0,1\n")
+    assert len(read_annotations(path).table) == 1
+
+
+def test_a_row_that_is_shorter_than_its_names_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.txt"
+    path.write_text("frame id x1 y1 x2 y2 conf\n3 7 10 20 15 60\n")
+    with pytest.raises(DataError, match="line 2: 6 cells; the first line names 7 columns"):
+        read_mot_text(path)

@@ -72,7 +72,7 @@ def test_frames_count_as_the_format_or_the_user_says() -> None:
             {},
             "line 2: a box in frame 6, counted from 0; expected a frame of the p",
         ),
-        ([1, 0], 6, {"first": 1}, "line 2: expected a whole frame number from 0 or 1; found 0"),
+        ([1, 0], 6, {"first": 1}, "line 2: expected a whole frame number from 1, which"),
         ([1, -1], None, {}, "line 2: expected a whole frame number from 0 or 1; found -1"),
         ([1, 1.5], None, {}, "line 2: expected a whole frame number from 0 or 1; found 1.5"),
         ([1, np.nan], None, {}, "line 2: expected a whole frame number from 0 or 1; found nan"),
@@ -93,9 +93,9 @@ def test_only_people_are_read_and_the_others_are_counted() -> None:
 
 
 def test_labels_that_nobody_knows_are_kept_and_said() -> None:
-    found = people(given({"label": "home"}, {"label": "away"}, {"label": "ball"}), "b")
-    assert found.table["label"].tolist() == ["home", "away"]
-    assert "boxes of 'home', 'away' are read as people" in found.notes[1]
+    found = people(given({"label": "reds"}, {"label": "blues"}, {"label": "ball"}), "b")
+    assert found.table["label"].tolist() == ["reds", "blues"]
+    assert "boxes of 'reds', 'blues' are read as people" in found.notes[1]
 
 
 def test_boxes_are_cut_to_the_picture_and_left_out_where_they_are_none() -> None:
@@ -171,3 +171,26 @@ def test_the_boxes_of_one_camera_or_sequence_are_taken() -> None:
     one = given({"sequence": "clip"})
     assert len(of_view(one, "match", "f").table) == 1
     assert of_view(given({}), "any", "f").table["row"].tolist() == ["line 1"]
+
+
+@pytest.mark.parametrize("label", ["team-1", "Spieler", "Árbitro", "home", "jugador 7"])
+def test_labels_beside_a_referee_are_people(label: str) -> None:
+    found = people(given({"label": label}, {"label": "referee"}, {"label": "ball"}), "b")
+    assert found.table["label"].tolist() == [label, "referee"]
+
+
+def test_boxes_that_look_like_others_are_told() -> None:
+    boxes = [{"frame": frame, "left": 90, "top": 70, "width": 99, "height": 99}
+             for frame in range(1, 31)]  # fmt: skip
+    found = people(given(*boxes), "b", size=(100, 100))
+    assert "right and bottom, name the columns" in found.notes[0]
+    assert "30 of 30 boxes reach over the edge" in found.notes[1]
+    assert people(given(*boxes[:5]), "b", size=(100, 100)).notes == ()
+
+
+@pytest.mark.parametrize("name", ["Cam1", " cam1.mp4 ", "C:\\clips\\cam1.MP4", "clips/cam1.mov"])
+def test_a_camera_is_known_by_its_file_and_whatever_its_case(name: str) -> None:
+    found = given({"camera": name}, {"camera": "cam2"})
+    assert len(of_view(found, "cam1", "b").table) == 1
+    with pytest.raises(DataError, match="no box of the camera 'cam'"):
+        of_view(found, "cam", "b")

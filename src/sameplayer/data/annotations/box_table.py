@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.classes import labels_of
-from sameplayer.data.annotations.columns import BOX_NAMES, CELLS, with_boxes
+from sameplayer.data.annotations.columns import BOX_NAMES, CELL_NAMES, box_columns, with_boxes
 from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.annotations.rows import folder_in_name, number_in_name, track_numbers
 from sameplayer.data.annotations.table import TEXTS, Annotations
 from sameplayer.data.column_names import plain
-from sameplayer.data.columns import as_text
+from sameplayer.data.columns import BOX, MISSING_NUMBERS, as_text
 from sameplayer.data.tables import Table, read_table
 from sameplayer.errors import DataError
 
@@ -26,18 +28,9 @@ WHAT = (
 COLUMNS: dict[str, tuple[str, ...]] = {
     "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frames", "fn"),
     "frame_index": ("frame_idx",),
+    "image": ("image_name", "file_name", "image_path", "img_path", "img", "image_file"),
     "track": ("track_id", "tracker_id", "tracking_id", "object_id", "obj_id", "id", "tid",
               "player_id", "person_id", "target_id", "identity", "tracklet_id"),
-    "left": ("x", "x1", "x_min", "xmin", "xtl", "bb_left", "bbox_left", "box_left", "bbox_x",
-             "bbox_x1", "bb_x", "l"),
-    "top": ("y", "y1", "y_min", "ymin", "ytl", "bb_top", "bbox_top", "box_top", "bbox_y",
-            "bbox_y1", "bb_y", "t"),
-    "width": ("w", "bb_width", "bbox_width", "box_width", "bbox_w", "bb_w"),
-    "height": ("h", "bb_height", "bbox_height", "box_height", "bbox_h", "bb_h"),
-    "right": ("x2", "x_max", "xmax", "xbr", "bb_right", "bbox_right", "bbox_x2"),
-    "bottom": ("y2", "y_max", "ymax", "ybr", "bb_bottom", "bbox_bottom", "bbox_y2"),
-    "middle_x": ("x_center", "center_x", "cx", "xc", "x_centre", "centre_x"),
-    "middle_y": ("y_center", "center_y", "cy", "yc", "y_centre", "centre_y"),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
     "label": ("class_name", "category", "category_name", "cls_name", "object_class"),
     "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
@@ -48,20 +41,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
     "name": ("player", "player_name"),
 }  # fmt: skip
-NUMBERS = (
-    "frame", "frame_index", "track", "left", "top", "width", "height", "right", "bottom",
-    "middle_x", "middle_y", "score",
-)  # fmt: skip
-WAYS = (
-    ("left", "top", "width", "height"),
-    ("left", "top", "right", "bottom"),
-    ("middle_x", "middle_y", "width", "height"),
-)
+NUMBERS = ("frame", "frame_index", "track", "score", *BOX_NAMES)
+FRAMES = ("frame", "frame_index", "image")  # columns that say the frame, the best first
 RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")
-OTHERS = BOX_NAMES | {word for words in CELLS.values() for word in words if word} | {"bbox", "box"}
 TYPED = (".parquet", ".xlsx")
 TEXT = (".csv", ".tsv", ".txt")
-EMPTY = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 
 
 def has_box_table(path: Path) -> bool:
@@ -71,22 +55,34 @@ def has_box_table(path: Path) -> bool:
         return False
     if suffix in TYPED:
         return True
-    return any(_names_boxes(line) for line in head_lines(path)[:2])
+    truth = suffix == ".txt" and path.stem.lower().startswith("gt")  # has flags, as MOT text
+    heads = [line for line in head_lines(path)[:2] if not line.startswith("#")]
+    lines = [re.split("[,;\t|]", line) for line in heads]
+    return any(names_boxes(line) and not (truth and in_mot_order(line)) for line in lines)
 
 
-def _names_boxes(line: str) -> bool:
-    names = {plain(cell.strip('\r"')) for cell in re.split("[,;\t|]", line)}
-    known = [{plain(one) for one in (name, *COLUMNS[name])} & names for name in COLUMNS]
-    found = {name for name, ours in zip(COLUMNS, known, strict=True) if ours}
-    framed = bool(found & {"frame", "frame_index"})
-    return framed and bool(found & {"left", "middle_x", "width", "right"} or names & OTHERS)
+def names_boxes(cells: Sequence[str]) -> bool:
+    """Tell whether the cells of a line name columns of boxes, or a few of them and a frame."""
+    names = [plain(cell.strip('\r"')) for cell in cells]
+    framed = any(plain(one) in names for name in FRAMES for one in (name, *COLUMNS[name]))
+    parts = BOX_NAMES.union(CELL_NAMES).intersection(names)
+    return bool(framed and parts) or len(box_columns(dict(zip(names, names, strict=True)))[1]) == 4
+
+
+def in_mot_order(cells: Sequence[str]) -> bool:
+    """Tell whether the names in a line are those of MOT text: frame, track, corner and size."""
+    names = [plain(cell.strip('\r"')) for cell in cells]
+    kind, four = box_columns(dict(zip(names, names, strict=True)))
+    first = zip(names, ("frame", "track"), strict=False)
+    ours = all(one in map(plain, (name, *COLUMNS[name])) for one, name in first)
+    return ours and kind == "corner and size" and four == names[2:6]
 
 
 def read_box_table(path: Path) -> Annotations:
     """Read a table with a row a box.
 
-    Boxes are left, top and width, height, or left, top, right, bottom, or the middle and width,
-    height. Raises DataError, with the row, for a cell that is no number.
+    Boxes are as ``with_boxes`` takes them. A frame is its number, or the one at the end of its
+    image's name. Raises DataError, with the row, for a cell that is no number.
     """
     return boxes_in(read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes"), path)
 
@@ -99,39 +95,76 @@ def boxes_in(read: Table, path: Path) -> Annotations:
     table, notes = read.table, _shortened(read.notes)
     if "class" in table.columns and "label" not in table.columns:
         classes = pd.to_numeric(table["class"], errors="coerce")
-        labels = table["class"]
-        if (classes == np.floor(classes)).all():
+        labels, known = table["class"], classes[table["class"].notna()]
+        if (known == np.floor(known)).all():
             named, said = labels_of(
-                classes.astype(int), {}, 0, "the column class", "a column class_name"
+                known.astype(int), {}, 0, "the column class", "a column class_name"
             )
             labels, notes = classes.map(named).astype(object), (*notes, *said)
         table = table.assign(label=labels)
-    sides = next((one for one in WAYS if set(one) <= set(table.columns)), None)
-    if sides is None:
-        table, said = with_boxes(table, read.rows, path)
-        sides, notes = WAYS[0] if set(WAYS[0]) <= set(table.columns) else None, (*notes, *said)
-        read = replace(read, table=table)
-    frame = next((one for one in ("frame", "frame_index") if one in table.columns), None)
-    if frame is None or sides is None:
-        raise DataError(
-            f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
-            f"place of the sizes); found {', '.join(map(str, table.columns)) or 'none'}."
-            + ("" if frame else ' A sink of supervision takes custom_data={"frame": number}.')
-        )
-    rows = [f"row {row}" for row in read.rows]
-    numbers = {name: _number(read, name, path) for name in (frame, "track", "score", *sides)}
-    columns: dict[str, Any] = {"row": rows, "frame": numbers[frame], "track": numbers["track"]}
-    first, second, third, fourth = (numbers[name] for name in sides)
-    if sides[2] == "right":
-        third, fourth = third - first, fourth - second
-    elif sides[0] == "middle_x":
-        first, second = first - third / 2, second - fourth / 2
-    columns |= {"left": first, "top": second, "width": third, "height": fourth}
-    columns["score"] = numbers["score"]
+    if "track" not in table.columns and "name" in table.columns:
+        table = table.assign(track=table["name"])
+        notes = (*notes, "Names are read as tracks, since there is no column track.")
+    table, said = with_boxes(table, read.rows, path, halves=True)
+    read, notes = replace(read, table=table), (*notes, *said)
+    kind = next((one for one in FRAMES if one in table.columns), None)
+    if kind is None or not set(BOX) <= set(table.columns):
+        raise _lacking(path, table)
+    columns: dict[str, Any] = {"row": [f"row {row}" for row in read.rows]}
+    if kind == "image":
+        columns["frame"], table = _frames_of_images(read, path)
+        notes = (*notes, "Frames are the numbers at the end of the images' names.")
+    else:
+        columns["frame"] = _number(read, kind, path)
+    columns["track"], numbered = _tracks(read, path)
+    notes = (*notes, *numbered)
+    columns |= {name: _number(read, name, path) for name in (*BOX, "score")}
     for name in TEXTS:
         if name in table.columns:
             columns[name] = as_text(table[name], path)
-    return Annotations(pd.DataFrame(columns), 0 if frame == "frame_index" else None, notes=notes)
+    return Annotations(pd.DataFrame(columns), 0 if kind == "frame_index" else None, notes=notes)
+
+
+def _lacking(path: Path, table: pd.DataFrame) -> DataError:
+    names = list(map(str, table.columns))
+    hint = " Is the header missing? The first row has to name the columns."
+    if "score" in names or "track" in names:
+        hint = ' A sink of supervision takes custom_data={"frame": number}.'
+    return DataError(
+        f"{path}: boxes need the columns frame, left, top, width, height (or right, bottom in "
+        f"place of the sizes); found {', '.join(names) or 'none'}."
+        + ("" if set(FRAMES) & set(names) else hint)
+    )
+
+
+def _frames_of_images(read: Table, path: Path) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return (n,) the numbers in the images' names, and the table with their folders, if several.
+
+    Raises DataError, with the row, for a name without a number.
+    """
+    codes, images = pd.factorize(read.table["image"].astype("string"), use_na_sentinel=False)
+    numbers = [None if pd.isna(one) else number_in_name(one) for one in images]
+    if None in numbers:
+        row = int(np.argmax(codes == numbers.index(None)))
+        raise DataError(
+            f"{path}, row {read.rows[row]}: the image {str(images[codes[row]])[:60]!r} has no "
+            "number; expected the frame's number at the end of its name, or a column frame."
+        )
+    folders = np.array([folder_in_name(one) or "" for one in images], object)[codes]
+    several = "sequence" not in read.table and len(set(folders)) > 1
+    table = read.table.assign(sequence=folders) if several else read.table
+    return np.array(numbers, np.float64)[codes], table
+
+
+def _tracks(read: Table, path: Path) -> tuple[np.ndarray, list[str]]:
+    """Return (n,) float64 tracks, missing: nan; names are numbered."""
+    if "track" not in read.table.columns:
+        return np.full(len(read.table), np.nan), []
+    column = read.table["track"]
+    if pd.api.types.is_numeric_dtype(column):
+        return _number(read, "track", path), []
+    text = column.astype("string").str.strip()
+    return track_numbers(text.mask(text.str.lower().isin(MISSING_NUMBERS)).astype(object))
 
 
 def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:
@@ -149,7 +182,7 @@ def _number(read: Table, name: str, path: Path) -> np.ndarray:
     column = read.table[name]
     if not pd.api.types.is_numeric_dtype(column):
         text = column.astype("string").str.strip()
-        column = text.mask(text.str.lower().isin(EMPTY))
+        column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     wrong = np.isnan(values) & column.notna().to_numpy(dtype=bool)
     if wrong.any():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Rows,
+    folder_in_name,
     key_of,
     named,
     number_in_name,
@@ -125,8 +126,7 @@ def _group(one: dict[str, Any], videos: dict[str, str | None]) -> str | None:
     """Return the name of an image's video, else the folder that its file is in."""
     if one.get("video_id") is not None:
         return videos.get(key_of(one["video_id"])) or key_of(one["video_id"])
-    parts = PurePosixPath(str(one.get("file_name", "")).replace("\\", "/")).parent.parts
-    return "/".join(part for part in parts if part not in ("img1", "/", "..")) or None
+    return folder_in_name(one.get("file_name", ""))
 
 
 def _frames(

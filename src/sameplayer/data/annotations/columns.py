@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,16 @@ from sameplayer.data.column_names import plain
 from sameplayer.data.columns import BOX, MISSING_NUMBERS, as_floats
 from sameplayer.errors import DataError
 
-PREFIXES = ("", "bb", "bbox", "box", "boundingbox", "rect")
+PREFIXES = ("bb", "bbox", "box", "boundingbox", "rect", "")
 STARTS = (
     ("left", "top"), ("xmin", "ymin"), ("x1", "y1"), ("xtl", "ytl"), ("xleft", "ytop"), ("x", "y"),
+    ("l", "t"),
 )  # fmt: skip
 ENDS = (
     ("left", "top", "right", "bottom"), ("xmin", "ymin", "xmax", "ymax"),
     ("minx", "miny", "maxx", "maxy"), ("x0", "y0", "x1", "y1"), ("x1", "y1", "x2", "y2"),
     ("xtl", "ytl", "xbr", "ybr"), ("tlx", "tly", "brx", "bry"),
-    ("xleft", "ytop", "xright", "ybottom"),
+    ("xleft", "ytop", "xright", "ybottom"), ("x", "y", "x2", "y2"), ("l", "t", "r", "b"),
 )  # fmt: skip
 CENTRES = (
     ("cx", "cy"), ("xc", "yc"), ("xcenter", "ycenter"), ("xcentre", "ycentre"),
@@ -31,7 +33,9 @@ SIZES = (("width", "height"), ("w", "h"))
 FOUR: dict[str, tuple[tuple[str, ...], ...]] = {"corners": ENDS}
 FOUR["corner and size"] = tuple((*start, *size) for size in SIZES for start in STARTS)
 FOUR["centre and size"] = tuple((*centre, *size) for size in SIZES for centre in CENTRES)
-"""What four columns say -> their names, without dots and dashes, after any of PREFIXES."""
+"""What four columns say -> their names, without dots and dashes, after any of PREFIXES: a name with
+one is a box's for sure, while x, y may be a place on the pitch and width, height the picture's."""
+BOTH = sorted(product(PREFIXES, repeat=2), key=lambda both: both[0] != both[1])
 CELLS = {
     "corners": ("xyxy", "ltrb", "tlbr"), "corner and size": ("xywh", "ltwh", "tlwh", ""),
     "centre and size": ("cxcywh", "xcycwh"),
@@ -48,14 +52,21 @@ BOX_NAMES = frozenset(
     for name in form
 )  # fmt: skip
 """Every name that a column of a box's numbers may have, as ``plain`` gives it."""
+CELL_NAMES = frozenset(
+    one for words in CELLS.values() for word in words for prefix in PREFIXES
+    for one in (prefix + word, word + prefix) if one
+)  # fmt: skip
+"""Every name that a column of a whole box in one cell may have, as ``plain`` gives it."""
+WRAPPED = re.compile(r"\bnp\.\w+\(")  # how a list of numpy's numbers is printed
 
 
 def with_boxes(
-    table: pd.DataFrame, rows: Sequence[int] | np.ndarray, path: Path
+    table: pd.DataFrame, rows: Sequence[int] | np.ndarray, path: Path, *, halves: bool = False
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return a table with left, top, width and height in place of other columns of boxes.
 
-    rows    (n,) where each row stands in the file, for the words of an error
+    rows      (n,) where each row stands in the file, for the words of an error
+    halves    whether a row may have half a box, or one without an end, which is missing then
 
     The four are numbers, missing where a row has no box; a table without boxes stays as it is, and
     so does one that has our four. A width and a height that are no box's are the picture's: they
@@ -66,10 +77,10 @@ def with_boxes(
     own = set(BOX) <= set(table.columns)
     if own and not {"right", "bottom"} <= set(names):
         return table, ()
-    kind, found = _form(names)
+    kind, found = box_columns(names)
     if not kind:
         return _with_picture_sizes(table, "where nothing says where a box begins")
-    numbers = _numbers(table, found, rows, path)
+    numbers = _numbers(table, found, rows, path, halves)
     left, top, third, fourth = numbers.T
     if kind == "corners":
         third, fourth = third - left, fourth - top
@@ -88,13 +99,17 @@ def with_boxes(
     return rest, (f"{columns} read as {SAID[kind]}.", *moved)
 
 
-def _form(names: dict[str, str]) -> tuple[str, list[str]]:
-    """Return what the table's columns of boxes say, and which they are; ("", []): it has none."""
+def box_columns(names: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return what the columns of boxes say, a key of SAID, and which they are; ("", []): none.
+
+    names    of columns, by what ``plain`` makes of them
+    """
     for kind, forms in FOUR.items():
-        for prefix in PREFIXES:
+        for before, after in BOTH:
             for form in forms:
-                if all(prefix + name in names for name in form):
-                    return kind, [names[prefix + name] for name in form]
+                four = (*(before + name for name in form[:2]), *(after + name for name in form[2:]))
+                if all(name in names for name in four):
+                    return kind, [names[name] for name in four]
     for kind, words in CELLS.items():
         for word in words:
             for prefix in PREFIXES:
@@ -114,7 +129,11 @@ def _with_picture_sizes(table: pd.DataFrame, why: str) -> tuple[pd.DataFrame, tu
 
 
 def _numbers(
-    table: pd.DataFrame, found: list[str], rows: Sequence[int] | np.ndarray, path: Path
+    table: pd.DataFrame,
+    found: list[str],
+    rows: Sequence[int] | np.ndarray,
+    path: Path,
+    halves: bool,
 ) -> np.ndarray:
     """Return (n, 4) float64, NaN where a row has no box."""
     if len(found) == 1:
@@ -128,16 +147,19 @@ def _numbers(
             text = column.astype("string").str.strip()
             column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
         numbers = as_floats(column)
-        wrong = np.flatnonzero((np.isnan(numbers) & column.notna().to_numpy()) | np.isinf(numbers))
+        endless = np.isinf(numbers)
+        wrong = np.flatnonzero(
+            (np.isnan(numbers) & column.notna().to_numpy()) | (endless & (not halves))
+        )
         if len(wrong):
             raise DataError(
                 f"{path}, row {rows[wrong[0]]}: column {name!r} is {table[name].iat[wrong[0]]!r}; "
                 "expected a number of pixels."
             )
-        columns.append(numbers)
+        columns.append(np.where(endless, np.nan, numbers))
     box = np.stack(columns, axis=1)
     half = np.flatnonzero(np.isnan(box).any(axis=1) & ~np.isnan(box).all(axis=1))
-    if len(half):
+    if len(half) and not halves:
         raise DataError(
             f"{path}, row {rows[half[0]]}: half a box; expected all of {', '.join(found)}, or none."
         )
@@ -149,6 +171,7 @@ def _four(cell: object, name: str, row: int, path: Path) -> list[float]:
     if cell is None or (isinstance(cell, float) and np.isnan(cell)) or cell is pd.NA:
         return [np.nan] * 4
     text = " ".join(map(str, cell)) if isinstance(cell, list | tuple | np.ndarray) else str(cell)
+    text = WRAPPED.sub("(", text)
     numbers = [float(one) for one in NUMBER.findall(text)]
     rest = NUMBER.sub("", text).strip("[]() ,;\t\n")
     if len(numbers) != 4 or set(rest) - set(" ,;\t\n") or not np.isfinite(numbers).all():

@@ -25,13 +25,12 @@ def from_one(
     """
     number = table["frame"].to_numpy()
     _refuse(number, np.isfinite(number) & (number == np.floor(number)), table, path)
-    _refuse(number, (number >= 0) & (number < 2**53), table, path)
+    _refuse(number, (number >= (first or 0)) & (number < 2**53), table, path, first)
     whole = number.astype(np.int64)
     lowest, highest = int(whole.min(initial=1)), int(whole.max(initial=0))
     video = frames is None or isinstance(frames, int)
     begin = 1 if isinstance(frames, int | None) else min(frames, default=1)
     end = frames if isinstance(frames, int | None) else max(frames, default=0)
-    _refuse(number, whole >= (first or 0), table, path)
     if first == 0:
         shift = begin
     elif begin == 0:
@@ -57,10 +56,14 @@ def from_one(
     return whole + shift, [note]
 
 
-def _refuse(number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: str | Path) -> None:
+def _refuse(
+    number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: str | Path,
+    first: int | None = None,
+) -> None:  # fmt: skip
     if not good.all():
         row = int(np.argmin(good))
+        least = "0 or 1" if first is None else f"{first}, which is the first frame"
         raise DataError(
-            f"{path}, {table['row'].iloc[row]}: expected a whole frame number from 0 or 1; found "
+            f"{path}, {table['row'].iloc[row]}: expected a whole frame number from {least}; found "
             f"{number[row]:g}."
         )

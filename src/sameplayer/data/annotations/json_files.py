@@ -46,4 +46,7 @@ def read_boxes_json(path: Path) -> Annotations:
         if fits(data):
             return read(data, path)
     keys = list(data)[:8] if isinstance(data, dict) else type(data).__name__
-    raise DataError(f"{path}: expected {WHAT}; found {keys!r}."[:500])
+    raise DataError(
+        f"{path}: no known format of boxes. It holds {keys!r:.200}; expected {WHAT}. Or export MOT "
+        "text, a table, YOLO text or CVAT XML."
+    )

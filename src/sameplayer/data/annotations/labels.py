@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 PEOPLE = re.compile(
     r"person|people|player|pedestrian|athlete|human|keeper|referee|coach|goalie|umpire|linesman|"
-    r"linesmen|official|runner|skater|swimmer|dancer|cyclist|\b(?:man|men|woman|women|boy|girl|"
-    r"child|children|ref|gk|staff|trainer|substitute|captain|striker|defender|midfielder)\b",
+    r"linesmen|official|runner|skater|swimmer|dancer|cyclist|spieler|torwart|schiedsrichter|joueu|"
+    r"gardien|jugador|portero|jogador|goleiro|giocator|portiere|[aá]rbitr|speler|keeper|\b(?:man|"
+    r"men|woman|women|boy|girl|child|children|ref|gk|staff|trainer|substitute|captain|striker|"
+    r"defender|midfielder|teams?|home|away|equipe|équipe|equipo|mannschaft)\b",
     re.IGNORECASE,
 )
 OTHERS = re.compile(

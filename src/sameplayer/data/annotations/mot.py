@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.box_table import COLUMNS as HEADERS
+from sameplayer.data.annotations.box_table import boxes_in, in_mot_order, names_boxes
 from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import Annotations, left_out
+from sameplayer.data.column_names import usual_names
 from sameplayer.data.decoding import decoded
+from sameplayer.data.tables import Table
 from sameplayer.errors import DataError
 
 WHAT = "MOT text (.txt, .csv): frame, track, left, top, width, height, score, class on each line"
@@ -27,7 +31,7 @@ CLASSES = (
     "distractor", "occluder", "occluder on the ground", "full occluder", "reflection", "crowd",
 )  # fmt: skip
 """The classes of MOTChallenge, numbered from 1."""
-SEPARATORS = (";", ",", "\t")
+SEPARATORS = (";", "\t", ",")
 FEWEST, LAST = 6, 10  # cells of a line that are needed, and that are looked at
 NAMED = re.compile(r"\W*(?!nan\b)[A-Za-z]{2}", re.IGNORECASE)
 """How a first line begins that names the columns."""
@@ -40,15 +44,17 @@ TRACKLET = re.compile(
 
 
 def has_mot_text(path: Path) -> bool:
-    """Tell whether a file is MOT text: by its name, or by one of its first lines."""
-    if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+    """Tell whether a file is MOT text: by its name, or, whatever its ending, by its first lines."""
+    if not path.is_file() or path.suffix.lower() in (".json", ".xml"):
         return False
     if path.suffix.lower() == ".txt" and path.stem.lower() in NAMES:
         return True
     lines = head_lines(path)
     first = [line for line in lines if not _says_nothing(line)][:5]
-    empty = path.suffix.lower() == ".txt" and not path.stat().st_size
-    return empty or any(_is_box(line) for line in first)
+    if not first:  # of no boxes, unless it is no text
+        empty = not path.stat().st_size or any(map(_says_nothing, lines))
+        return empty and path.suffix.lower() in SUFFIXES
+    return any(_is_box(line) for line in first)
 
 
 def read_mot_text(path: Path) -> Annotations:
@@ -62,7 +68,11 @@ def read_mot_text(path: Path) -> Annotations:
     Raises DataError with the line that is no box.
     """
     text, notes = decoded(path.read_bytes(), path)
-    table = _numbers(path, text.splitlines())
+    lines = text.splitlines()
+    headed = _under_header(path, lines)
+    if headed is not None:
+        return headed
+    table = _numbers(path, lines)
     truth = path.stem.lower().startswith("gt")
     if truth:
         ignored = (table["score"] == 0).to_numpy()
@@ -83,11 +93,14 @@ def _says_nothing(line: str) -> bool:
 
 def _separator(line: str) -> str | None:
     """Return what stands between the cells of a line: one of SEPARATORS, None for blanks."""
+    cells = line.split()
+    if len(cells) >= FEWEST and not any(cell.strip(",;") != cell for cell in cells):
+        return None if "\t" not in line else "\t"
     return next((mark for mark in SEPARATORS if line.count(mark) >= FEWEST - 1), None)
 
 
 def _is_box(line: str) -> bool:
-    cells = [cell.strip() for cell in line.split(_separator(line))]
+    cells = [cell.strip() for cell in line.replace('"', "").split(_separator(line))]
     try:
         values = [float(cell.replace(",", ".") or "nan") for cell in cells[:FEWEST]]
     except ValueError:
@@ -95,6 +108,31 @@ def _is_box(line: str) -> bool:
     if len(values) < FEWEST or not values[0].is_integer():
         return False
     return values[1].is_integer() or math.isnan(values[1])
+
+
+def _under_header(path: Path, lines: list[str]) -> Annotations | None:
+    """Return the boxes of a text whose first line names other columns than COLUMNS, in its order.
+
+    Such a line begins with "#", or has blanks between the names, as NumPy and shells write it.
+    """
+    at, line = next(((at, line) for at, line in enumerate(lines) if line.strip()), (0, ""))
+    header = re.split(r"[\s,;]+", line.strip(" \t#%/,;").replace('"', ""))
+    if not names_boxes(header) or in_mot_order(header):
+        return None
+    names, notes = usual_names(path, header, HEADERS, (), "table of boxes")
+    cells, rows = [], []
+    for number, one in enumerate(lines[at + 1 :], start=at + 2):
+        if not _says_nothing(one):
+            row = [cell.strip() for cell in one.replace('"', "").split(_separator(one))]
+            if len(row) < len(names):
+                raise DataError(
+                    f"{path}, line {number}: {len(row)} cells; the first line names {len(names)} "
+                    "columns. Give each its cell."
+                )
+            cells.append(row[: len(names)])
+            rows.append(number)
+    table = pd.DataFrame(cells, columns=names, dtype="str")
+    return boxes_in(Table(table, np.array(rows, np.int64), (*notes,)), path)
 
 
 def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,11 @@ from sameplayer.data.annotations.frames import from_one
 from sameplayer.data.annotations.labels import are_people
 from sameplayer.data.annotations.scores import as_shares
 from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
+from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
 XYWH = ["left", "top", "width", "height"]
+FEW = 20  # boxes of which it may be chance that they look like corners
 LARGEST = 1e6  # pixels: what lies further out is no place in a picture
 
 
@@ -70,6 +72,12 @@ def people(
     )
 
 
+def view_of(name: str) -> str:
+    """Return the name of a camera or sequence without folders, a video's ending and capitals."""
+    file = PurePosixPath(name.strip().replace("\\", "/"))
+    return (file.stem if file.suffix.lower() in VIDEO_SUFFIXES else file.name).casefold()
+
+
 def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Annotations:
     """Return the boxes of one camera, or of one sequence, where a file holds those of several.
 
@@ -83,6 +91,9 @@ def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Ann
     if not by:
         return annotations
     names = sorted(set(table[by].dropna()))
+    if name is not None and name not in names:  # "Cam1", "videos/cam1.mp4"
+        alike = [one for one in names if view_of(one) == view_of(name)]
+        name = alike[0] if len(alike) == 1 else name
     if len(names) > 1 and name is None:
         raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
     if name is not None and name not in names and (by == "camera" or len(names) > 1):
@@ -134,6 +145,11 @@ def _inside(
         notes.append("Boxes are read as shares of the picture, since none is over 1.")
     if shares and size is None:
         notes.append("Boxes are shares of the picture, from 0 to 1, since its size is not given.")
+    elif not shares and len(xywh) >= FEW and (xywh[:, 2:] > xywh[:, :2]).all():
+        notes.append(
+            "Every width is over its left and every height over its top: if these are right and "
+            "bottom, name the columns in a first line: frame,track,left,top,right,bottom."
+        )
     xywh *= np.array([*size, *size]) if shares and size is not None else 1
     finite &= (np.abs(xywh) < LARGEST).all(axis=1)
     sized = (xywh[:, 2:] > 0).all(axis=1)
@@ -143,6 +159,12 @@ def _inside(
         low, high = np.clip(xywh[:, :2], 0, size), np.clip(ends, 0, size)
         inside = (high > low).all(axis=1)
         over = (low != xywh[:, :2]).any(axis=1) | (high != ends).any(axis=1)
+        cut = int((over & finite & sized & inside).sum())
+        if 2 * cut > max(len(xywh), FEW):
+            notes.append(
+                f"{cut} of {len(xywh)} boxes reach over the edge of the picture and are cut: were "
+                "they made for pictures of another size?"
+            )
         xywh[over] = np.concatenate([low, high - low], axis=1)[over]
     for bad, what in (
         (~finite, "without four numbers in pixels"),

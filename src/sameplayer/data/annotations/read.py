@@ -51,7 +51,7 @@ def read_annotations(path: str | Path) -> Annotations:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: no such file or folder; expected boxes.")
-    name = recognised(path)
+    name = recognised(path) or ("json" if path.suffix.lower() == ".json" else None)
     if name is None:
         looked = "\n".join(f"  {name:<9} {one.what}" for name, one in FORMATS.items())
         begin = next(filter(None, head_lines(path)), "")

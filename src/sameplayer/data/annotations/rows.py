@@ -117,13 +117,13 @@ class Rows:
         table = pd.DataFrame(self._rows, columns=["row", *NUMBERS, *TEXTS])
         numbers = [name for name in NUMBERS if name != "track"]
         table[numbers] = table[numbers].astype(np.float64)
-        track, said = _track_numbers(table["track"])
+        track, said = track_numbers(table["track"])
         size = next(iter(self._sizes)) if len(self._sizes) == 1 else None
         notes = (*self.notes, *told, *said)
         return Annotations(table.assign(track=track), first, shares, notes, size, frames)
 
 
-def _track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
+def track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Return tracks as float64, missing: nan. Names are numbered from 1 as they come."""
     given = tracks.where(tracks.notna() & (tracks.astype(object) != ""), None)
     try:
@@ -137,6 +137,12 @@ def _track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
     return np.where(codes < 0, np.nan, codes + 1.0), [
         f"Tracks are names, such as {example}, and are numbered from 1 as they come."
     ]
+
+
+def folder_in_name(name: object) -> str | None:
+    """Return the folder of a picture's path, but for the usual img1; None: there is none."""
+    parts = PurePosixPath(str(name).replace("\\", "/")).parent.parts
+    return "/".join(part for part in parts if part not in ("img1", "/", "..")) or None
 
 
 def text_of(value: object) -> str | None:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.box_table import COLUMNS, boxes_in
+from sameplayer.data.annotations.columns import BOX_NAMES, CELL_NAMES
 from sameplayer.data.annotations.rows import Rows, objects
 from sameplayer.data.annotations.table import Annotations
-from sameplayer.data.column_names import plain
+from sameplayer.data.column_names import plain, usual_names
 from sameplayer.data.tables import Table
 
 
@@ -26,13 +27,14 @@ def read_sink(data: Any, path: Path) -> Annotations:
     Numbers may stand there as texts. Raises DataError, with the entry, for what is no number.
     """
     boxes = [one for _, one in objects(Rows(path), data, "box")]
-    keys = {plain(key): key for one in boxes for key in one}
-    columns: dict[str, list[Any]] = {}
-    for name, others in COLUMNS.items():
-        key = next((keys[plain(one)] for one in (name, *others) if plain(one) in keys), None)
-        if key is not None:
-            columns[name] = [one.get(key) for one in boxes]
-    table = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
+    known = {plain(one) for name, others in COLUMNS.items() for one in (name, *others)}
+    known |= BOX_NAMES | CELL_NAMES
+    keys = list({key: None for one in boxes for key in one if plain(key) in known})
+    names, notes = usual_names(path, keys, COLUMNS, (), "list of boxes")
+    table = pd.DataFrame(
+        {name: pd.Series([one.get(key) for one in boxes], dtype=object).infer_objects()
+         for key, name in zip(keys, names, strict=True)}
+    )  # fmt: skip
     if not boxes:
         table = pd.DataFrame(columns=["frame", "left", "top", "width", "height"], dtype=float)
-    return boxes_in(Table(table, np.arange(1, len(boxes) + 1)), path)
+    return boxes_in(Table(table, np.arange(1, len(boxes) + 1), (*notes,)), path)
