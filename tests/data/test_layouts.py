@@ -177,16 +177,32 @@ def test_a_hint_names_the_folder_that_has_a_layout(tmp_path: Path, picture: Writ
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("ana/IMG_1.mov", r"None of its files is a picture, such as ana/IMG_1\.mov"),
+        ("ana/IMG_1.svg", r"None of its files is a picture, such as ana/IMG_1\.svg"),
+        ("ana/IMG_1.MOV", r"Videos, such as ana/IMG_1\.MOV, have no boxes .* 'sameplayer log'"),
+        ("c1/gt/gt.txt", r"Boxes, such as c1/gt/gt\.txt, have neither pictures nor a video"),
         ("IMG_1.jpg", r"Pictures lie in no person's folder, such as IMG_1\.jpg"),
         ("red/ana/1.jpg", "The folder red in it has one, folder"),
     ],
 )
 def test_a_folder_without_a_layout_says_why(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text("x")
+    (tmp_path / name).write_text("1,1,2,3,4,5,1\n")
     with pytest.raises(DataError, match=words):
         read_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("match.MP4", "It is a video; 'sameplayer log' finds"), ("crops.zip", "an archive: unpack"),
+        ("1.jpg", "It is a picture: name a folder"), ("gt.txt", "It holds boxes: name the folder"),
+        ("notes.md", "no known layout[.] Looked for"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_table_is_named(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / name).write_text("1,1,2,3,4,5,1\n" if name == "gt.txt" else "x")
+    with pytest.raises(DataError, match=words):
+        read_source(tmp_path / name)
 
 
 def test_a_blank_camera_is_no_cameras_name(tmp_path: Path) -> None:

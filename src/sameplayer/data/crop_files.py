@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
-from sameplayer.data.code_pages import HEAD
+from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.column_names import plain
 from sameplayer.data.columns import BOX, COLUMNS, TEXT, as_floats, without_points
-from sameplayer.data.decoding import decoded
 from sameplayer.data.places import found_pictures
 from sameplayer.data.roles import roles_of_split
 from sameplayer.data.tables import Table, read_table
@@ -93,18 +93,9 @@ def is_crop_table(path: Path) -> bool:
         return True
     if path.suffix.lower() != ".txt":
         return False
-    try:
-        with path.open("rb") as file:
-            text, _ = decoded(file.read(HEAD), path)
-    except (OSError, DataError):
-        return False
-    words = {plain(word.strip('"')) for word in _first_line(text)}
+    line = next(filter(None, head_lines(path)), "")
+    words = {plain(word.strip('"')) for word in re.split("[,;\t]", line)}
     return bool(words & {plain(name) for name in ("image", *USUAL["image"])})
-
-
-def _first_line(text: str) -> list[str]:
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    return line.replace(";", "\t").replace(",", "\t").split("\t")
 
 
 def _with_persons(read: Table) -> Table:

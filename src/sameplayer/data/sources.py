@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from sameplayer.data import mot, msmt17, person_folders
+from sameplayer.data.annotations.read import ARCHIVES, recognised
 from sameplayer.data.columns import BOX, SCOPES, one_form, without_points
 from sameplayer.data.crop_files import USUAL, is_crop_table
 from sameplayer.data.crops import Crops, read_crops
@@ -29,6 +30,7 @@ from sameplayer.data.layouts import FACTS, LAYOUTS, has_layout, read_layout
 from sameplayer.data.listing import file_names, folders, is_picture, shown
 from sameplayer.data.matched import unmatched
 from sameplayer.data.tables import read_table
+from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import (
     ConfigError,
     DataError,
@@ -38,6 +40,7 @@ from sameplayer.errors import (
     refuse_other_types,
 )
 
+LOG = "'sameplayer log' finds the people in a video, and with --crops True writes their pictures"
 TRIED = 100  # folders or files that are looked at to say why a folder has no layout
 
 log = logging.getLogger(__name__)
@@ -129,21 +132,40 @@ def _layout(path: Path) -> str | None:
 
 
 def _hint(path: Path) -> str:
-    """Say what a folder without a layout may lack."""
+    """Say what a file is instead, or what a folder without a layout may lack."""
     if path.is_file():
-        return ""
+        return _hint_of_file(path)
     for folder in folders(path)[:TRIED]:
         name = _layout(folder)
         if name is not None:
             return f" The folder {shown(folder.name)} in it has one, {name}: name that folder."
     names = list(islice(file_names(path), TRIED))
-    if names and not any(map(is_picture, names)):
-        kinds = ", ".join(PICTURE_SUFFIXES)
-        return (
-            f" None of its files is a picture, such as {shown(names[0])}; pictures end in {kinds}."
-        )
     loose = [name for name in names if is_picture(name) and "/" not in name]
-    return f" Pictures lie in no person's folder, such as {shown(loose[0])}." if loose else ""
+    if loose:
+        return f" Pictures lie in no person's folder, such as {shown(loose[0])}."
+    if not names or any(map(is_picture, names)):
+        return ""
+    videos = [name for name in names if name.lower().endswith(VIDEO_SUFFIXES)]
+    if videos:
+        return f" Videos, such as {shown(videos[0])}, have no boxes beside them; {LOG}."
+    boxes = next((name for name in names if recognised(path / name)), None)
+    if boxes is not None:
+        return f" Boxes, such as {shown(boxes)}, have neither pictures nor a video beside them."
+    kinds = ", ".join(PICTURE_SUFFIXES)
+    return f" None of its files is a picture, such as {shown(names[0])}; pictures end in {kinds}."
+
+
+def _hint_of_file(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return f" It is a video; {LOG}."
+    if suffix in ARCHIVES:
+        return " It is an archive: unpack it, and name the folder."
+    if is_picture(path.name):
+        return " It is a picture: name a folder of pictures."
+    if recognised(path):
+        return " It holds boxes: name the folder in which they lie beside their pictures or video."
+    return ""
 
 
 def _with_facts(crops: Crops) -> Crops:

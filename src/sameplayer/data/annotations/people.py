@@ -9,9 +9,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from sameplayer.data.annotations.classes import are_people
 from sameplayer.data.annotations.frames import from_one
-from sameplayer.data.annotations.labels import are_people
-from sameplayer.data.annotations.scores import as_shares
 from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
 from sameplayer.data.video import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
@@ -19,6 +18,7 @@ from sameplayer.errors import DataError
 XYWH = ["left", "top", "width", "height"]
 FEW = 20  # boxes of which it may be chance that they look like corners
 LARGEST = 1e6  # pixels: what lies further out is no place in a picture
+PERCENT = 10.0  # over which the largest score shows percent, up to 100
 
 
 def people(
@@ -64,7 +64,7 @@ def people(
             f"The file was made for a video of {annotations.frames} frames, this one has {frames}: "
             "were they counted at another rate? They are taken as they are numbered."
         )
-    table["score"], said = as_shares(table["score"].to_numpy())
+    table["score"], said = _scaled(table["score"].to_numpy())
     notes += said
     table = _once(table, path, notes)
     return replace(
@@ -180,6 +180,28 @@ def _inside(
 
 def _as_shares(xywh: np.ndarray) -> bool:
     return bool((xywh >= 0).all() and (xywh <= 1).all() and (xywh[:, 2:] < 1).any())
+
+
+def _scaled(score: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return (n,) scores from 0 to 1, in the order that they had, and what to say of them.
+
+    score    (n,) as a file has them; nan and, where nothing else is below 0, -1: none, which is 1
+    """
+    known = np.isfinite(score)
+    if (score[known & (score < 0)] == -1).all():
+        known &= score >= 0
+    values = score[known]
+    shares, notes = np.ones(len(score)), []
+    if len(values) and (values.min() < 0 or values.max() > 1):
+        span = f"Scores from {values.min():g} to {values.max():g}"
+        if values.min() >= 0 and PERCENT < values.max() <= 100:
+            values = values / 100
+            notes.append(f"{span} are read as percent.")
+        else:
+            values = (1 + values / (1 + np.abs(values))) / 2
+            notes.append(f"{span} are brought to 0 to 1 in their order.")
+    shares[known] = values
+    return shares, notes
 
 
 def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFrame:
