@@ -93,3 +93,13 @@ def test_errors_name_the_row_of_the_file_and_columns_as_they_stand_there(tmp_pat
         read_roster(_written(tmp_path, "Team,Rücken,Player\nA,7,Ana\n"))
     with pytest.raises(DataError, match=r"row 2: the control character '\\x1b' in 'A\\x1b\[2J'"):
         read_roster(_written(tmp_path, "team,number,name\nA,7,A\x1b[2J\n"))
+
+
+def test_officials_that_are_left_out_are_told_and_players_who_coach_stay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "number,name,team,role\n7,Ana,X,Player-coach\n8,Bo,X,Head coach\n"
+    assert [one.name for one in read_roster(_written(tmp_path, text)).players] == ["Ana"]
+    assert (
+        "Left out by their role, not players: 1, such as 'Bo' (Head coach, row 3)." in caplog.text
+    )
