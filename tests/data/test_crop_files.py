@@ -77,3 +77,29 @@ def test_a_roster_is_no_crop_table(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("team;number;name\nReds;7;Ana\n")
     with pytest.raises(DataError, match="a crop table needs the column image; found the columns t"):
         read_source(tmp_path / "r.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("image;left;top;width;height\na.png;1;2;3;4\na.png;1.234,5;2;3;4\n", "'1.234,5'"),
+        ("image,frame\na.png,\na.png,x1\n", "'x1'; expected a number"),
+        ("image,left,top,width,height\na.png,,,,\na.png,1,2,,4\n", "half a box"),
+    ],
+)
+def test_a_number_that_cannot_be_read_names_the_row_that_a_spreadsheet_shows(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(DataError, match=f"t.csv, row 3: .*{words}"):
+        crops(tmp_path, text)
+
+
+def test_ids_that_a_spreadsheet_has_shortened_are_told(tmp_path: Path) -> None:
+    found = crops(tmp_path, "image;person\na.png;7,65612E+16\nb.png;7,65612E+16\n")
+    assert found.table["person"].nunique() == 1
+    assert "7,65612E+16, which a spreadsheet has shortened" in found.notes[0]
+
+
+def test_roles_may_be_in_capitals(tmp_path: Path) -> None:
+    found = crops(tmp_path, "image,role\na.png,Query\nb.png,GALLERY\n")
+    assert found.table["role"].tolist() == ["query", "gallery"]

@@ -8,7 +8,7 @@ import pytest
 
 from sameplayer.data import images
 from sameplayer.data.images import decode_content
-from sameplayer.data.kinds import boxed_kind
+from sameplayer.data.kinds import boxed_kind, no_picture
 from sameplayer.errors import DataError
 
 FOREIGN = {
@@ -66,3 +66,9 @@ def test_an_avif_without_a_decoder_is_no_video(monkeypatch: pytest.MonkeyPatch) 
 def test_the_brands_of_a_file_tell_heic_from_avif(major: bytes, others: bytes, kind: str) -> None:
     content = struct.pack(">I4s4sI", 16 + len(others), b"ftyp", major, 0) + others
     assert boxed_kind(content + b"heicavif") == kind
+
+
+def test_a_targa_picture_is_no_icon() -> None:
+    targa = bytes((0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 8, 0, 24, 0)) + bytes(192)
+    assert "icon" not in str(no_picture("a.tga", targa))
+    assert "Windows icon" in str(no_picture("a.ico", b"\0\0\1\0\1\0\x10\x10"))

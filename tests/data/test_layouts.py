@@ -122,7 +122,7 @@ def test_what_is_no_part_of_a_layout_is_counted(tmp_path: Path, picture: Write) 
     picture(tmp_path / "cover.jpg")
     (tmp_path / "persons.csv").write_text("person,team\n2,reds\n7,blues\n")
     notes = read_source(tmp_path).notes
-    assert [note.split(", since pictures")[0] for note in notes] == [
+    assert [note.split(", since they")[0] for note in notes] == [
         "1 picture is left out (cover.jpg), since a picture has to lie in a folder of the layout.",
         "3 files are left out",
         "4 files are left out: the folders gt_bbox/ (2), gt_query/ (1), pytorch/ (1) are no part "
@@ -216,3 +216,14 @@ def test_a_data_set_without_a_picture_says_what_lies_there(tmp_path: Path) -> No
     (tmp_path / TRAIN / "0002_c1s1_000451_03.xyz").write_text("x")
     with pytest.raises(DataError, match=r"no pictures found; .* 1 file is left out, .*1 in \.xyz"):
         read_source(tmp_path)
+
+
+def test_image_train_and_image_test_are_no_persons(tmp_path: Path, picture: Write) -> None:
+    for name in ("image_train/0001_c001_16450_0", "image_query/0002_c002_30600_0",
+                 "image_test/0002_c003_30600_0"):  # fmt: skip
+        picture(tmp_path / f"{name}.jpg")
+    crops = read_source(tmp_path)
+    assert (crops.source, crops.notes) == ("veri776", ())
+    found = facts(crops, "person", "role", "camera", "frame")
+    assert found["image_query/0002_c002_30600_0.jpg"] == ("2", "query", "2", 30600)
+    assert found["image_test/0002_c003_30600_0.jpg"] == ("2", "gallery", "3", 30600)

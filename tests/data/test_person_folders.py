@@ -167,7 +167,7 @@ def test_persons_and_files_that_give_no_picture_are_named(tmp_path: Path, pictur
         "2 persons have no picture: cleo, dora.",
         "1 picture is left out (2.jpg), since a picture has to lie in a person's folder.",
     )
-    assert notes[2].startswith("5 files are left out, since pictures end in .jpg, ")
+    assert notes[2].startswith("5 files are left out, since they do not end as pictures do: ")
     assert notes[2].endswith(
         r": 3 in .mov (ana/1.mov), 1 without one ('cleo/a\nb'), 1 in .xyz (list.xyz)."
     )
@@ -181,3 +181,13 @@ def test_many_persons_without_a_picture_are_counted(tmp_path: Path, picture: Wri
         "7 persons have no picture: gallery/p0, gallery/p1, gallery/p2, gallery/p3, gallery/p4, "
         "2 more."
     )
+
+
+def test_parts_may_be_in_capitals(tmp_path: Path, picture: Write) -> None:
+    for part in ("Train", "Query", "Gallery"):
+        for name in ("1.jpg", "2.jpg"):
+            picture(tmp_path / part / "ann" / name)
+    crops = read_source(tmp_path)
+    assert crops.table["role"].value_counts().to_dict() == {"train": 2, "query": 2, "gallery": 2}
+    assert set(crops.table["person"]) == {"ann"}
+    assert crops.notes == (UNKNOWN,)

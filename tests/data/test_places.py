@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import pandas as pd
 import pytest
@@ -70,3 +71,16 @@ def test_a_missing_file_with_a_path_of_windows_says_so(tmp_path: Path) -> None:
     problem = check_crops(crops)[0]
     assert problem.kind == "missing file"
     assert "It is a path of Windows; write it with slashes" in problem.text
+
+
+@pytest.mark.parametrize(("here", "there"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_of_another_system_are_found_in_composed_letters_and_not(
+    tmp_path: Path, here: str, there: str
+) -> None:
+    name = normalize(here, "José/1.png")
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "a.png").write_bytes(b"x")
+    images = pd.Series([normalize(there, name), "a.png", None], dtype="str")
+    found, _ = found_pictures(images, tmp_path)
+    assert found.dropna().tolist() == [name, "a.png"]

@@ -101,3 +101,13 @@ def test_columns_that_are_read_as_others_or_not_used_are_said(
     read_roster(_written(tmp_path, "No.,Player,born,height\n7,Ana,2000,180\n"))
     assert "The column 'No.' is read as 'number'." in caplog.text
     assert "Not used: the column born, height." in caplog.text
+
+
+def test_officials_that_are_left_out_are_told_and_players_who_coach_stay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = "number,name,team,role\n7,Ana,X,Player-coach\n8,Bo,X,Head coach\n"
+    assert [one.name for one in read_roster(_written(tmp_path, text)).players] == ["Ana"]
+    assert (
+        "Left out by their role, not players: 1, such as 'Bo' (Head coach, row 3)." in caplog.text
+    )

@@ -122,3 +122,25 @@ def test_a_roster_is_a_column_or_lines(tmp_path: Path) -> None:
     wrong.write_text("name\nAna\n")
     with pytest.raises(DataError, match="needs the column number; found the columns name"):
         read_roster(wrong)
+
+
+def test_true_numbers_are_shirt_numbers_in_any_spelling(tmp_path: Path) -> None:
+    crops = Crops(pd.DataFrame({"image": ["a", "b"], "person": ["x", "y"]}), tmp_path)
+    truth = tmp_path / "truth.csv"
+    truth.write_text("person;number\nx;08\ny;7,0\n")
+    assert known_numbers(crops, truth) == ["8", "7"]
+    truth.write_text("person,number\nx,8\ny,-1\n")
+    with pytest.raises(
+        DataError, match=r"truth\.csv, row 3: '-1' is no shirt number; .*empty cell"
+    ):
+        known_numbers(crops, truth)
+    table = crops.table.assign(number=["08", None])
+    assert known_numbers(Crops(table, tmp_path)) == ["8", ""]
+
+
+def test_what_a_list_of_numbers_leaves_out_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.csv").write_text("number,name\n7,Ana\n#N/A,Bo\n")
+    assert read_roster(tmp_path / "a.csv") == ("7",)
+    assert "#N/A in row 3" in caplog.text

@@ -120,8 +120,8 @@ class Reading:
     """How the data are read."""
 
     source: str | None = None
-    """Layout: table, synergy, market1501, dukemtmcreid, cuhk03np, msmt17, soccernet, mot, folder;
-    None: found by its files."""
+    """Layout: table, synergy, market1501, dukemtmcreid, cuhk03np, veri776, msmt17, soccernet, mot,
+    folder; None: found by its files."""
     scope: Scope | None = None
     """Where a person id holds; None: as the layout says."""
 

@@ -123,13 +123,20 @@ def as_floats(column: pd.Series) -> np.ndarray:
 
 
 def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return names that are whole numbers with a point, all of them, without it, and a note.
+    """Return names that are whole numbers with a point, all of them, without it, and notes.
 
-    Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0.
+    Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0. A note
+    tells of names such as 7.65E+16, of which a spreadsheet has kept the first digits only.
     """
     if not isinstance(column.dtype, pd.StringDtype):
         return column, ()
     known = column.dropna()
+    short = known[known.str.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")]
+    if len(short):
+        return column, (
+            f"The column {column.name!r} holds numbers such as {short.iat[0]}, which a spreadsheet "
+            "has shortened: different ones may have become one. Export it again, as text.",
+        )
     if not len(known) or not known.str.fullmatch(r"[0-9]+\.0+").all():
         return column, ()
     note = f"The column {column.name!r} holds numbers such as {known.iat[0]}; it is read without "

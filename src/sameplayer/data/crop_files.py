@@ -12,7 +12,15 @@ import pandas as pd
 from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.column_names import plain
-from sameplayer.data.columns import BOX, COLUMNS, TEXT, as_floats, without_points
+from sameplayer.data.columns import (
+    BOX,
+    COLUMNS,
+    MISSING_NUMBERS,
+    ROLES,
+    TEXT,
+    as_floats,
+    without_points,
+)
 from sameplayer.data.places import found_pictures
 from sameplayer.data.roles import roles_of_split
 from sameplayer.data.tables import Table, read_table
@@ -73,12 +81,16 @@ def read_crop_table(
     table, more = with_boxes(read.table, read.rows, path)
     notes += more
     _refuse_shares(table, path)
+    table = _with_frames(table, read, path)
     for name in table.columns:
         if name in TEXT:
             table[name], whole = without_points(table[name])
             notes += whole
         elif isinstance(table[name].dtype, pd.StringDtype) and name not in (*BOX, "frame"):
             table[name] = _typed(table[name])
+    if "role" in table and isinstance(table["role"].dtype, pd.StringDtype):
+        small = table["role"].str.lower()
+        table["role"] = small.where(small.isin(ROLES), table["role"])
     table, more = roles_of_split(table, path, scope)
     notes += more
     if isinstance(table["image"].dtype, pd.StringDtype):
@@ -125,6 +137,21 @@ def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
             f"{path}: the boxes look like shares of the picture, all from 0 to 1; expected pixels. "
             "Multiply left and width by the picture's width, top and height by its height."
         )
+
+
+def _with_frames(table: pd.DataFrame, read: Table, path: Path) -> pd.DataFrame:
+    """Return the table with frames as numbers; DataError, with the row, for one that is none."""
+    if "frame" not in table or not isinstance(table["frame"].dtype, pd.StringDtype):
+        return table
+    given = table["frame"].mask(table["frame"].str.lower().isin(MISSING_NUMBERS))
+    numbers = as_floats(given)
+    wrong = np.flatnonzero(~np.isfinite(numbers) & given.notna().to_numpy())
+    if len(wrong):
+        cell = str(given.iat[wrong[0]])[:60]
+        raise DataError(
+            f"{path}, row {read.rows[wrong[0]]}: column 'frame' is {cell!r}; expected a number."
+        )
+    return table.assign(frame=numbers)
 
 
 def _typed(column: pd.Series) -> pd.Series:

@@ -220,7 +220,7 @@ def read_crops(path: str | Path) -> Crops:
     try:
         return Crops(table, root, scope, "table", notes)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {str(error).removeprefix(f'{root}: ')}") from error
 
 
 def write_crops(crops: Crops, path: str | Path) -> None:

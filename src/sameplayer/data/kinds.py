@@ -28,7 +28,7 @@ NAMED: tuple[tuple[bytes, str, str], ...] = (
     (rb"P7\s", "a PAM picture", PICTURE),
     (rb"....ftypavi[fs]", "an AVIF picture, and the Pillow here is too old for it",
      "update Pillow, or save it as JPEG"),
-    (rb"\x00\x00[\x01\x02]\x00", "a Windows icon", PICTURE),
+    (rb"\x00\x00[\x01\x02]\x00[^\x00]\x00", "a Windows icon", PICTURE),
     (rb"DDS ", "a texture (DDS)", PICTURE),
     (rb"SIMPLE  =", "a FITS file", PICTURE),
     (rb".{128}DICM", "a DICOM file", PICTURE),

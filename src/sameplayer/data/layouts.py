@@ -82,6 +82,12 @@ LAYOUTS: dict[str, Layout] = {
         r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_[0-9]+",
         "<person>_c<camera>_<number>.png",
     ),
+    "veri776": Layout(
+        {"image_train": TRAIN, "image_query": QUERY, "image_test": GALLERY},
+        r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_(?P<frame>[0-9]+)_[0-9]+",
+        "<person>_c<camera>_<frame>_<number>.jpg",
+        signs=("image_train", "image_test"),
+    ),
     "soccernet": Layout(
         {"train": TRAIN}
         | {f"{split}/{role}": (role, split)

@@ -38,7 +38,8 @@ NAMES["msmt17"] = MSMT17
 def has_person_folders(path: Path) -> bool:
     if not path.is_dir():
         return False
-    tops = [path / name for name in OWN if (path / name).is_dir()]
+    there = _by_name(path)
+    tops = [path / there[name] for name in OWN if name in there]
     return any(
         is_picture(file.name) and not is_hidden(file, folder)
         for top in tops or [path]
@@ -66,7 +67,7 @@ def read_folder(path: Path) -> Crops:
             continue
         person = composed(image.removeprefix(f"{part}/").split("/")[0])
         row["person"] = None if row["role"] else person
-        rows.append(row | {"split": PARTS.get(part, "test"), NOBODY: row["role"] != ""})
+        rows.append(row | {"split": PARTS.get(part.lower(), "test"), NOBODY: row["role"] != ""})
     table = table_of(rows, pattern)
     if rows:
         table = _with_roles(files, table, path)
@@ -80,12 +81,18 @@ def read_folder(path: Path) -> Crops:
 
 def _parts(path: Path) -> list[str]:
     """Return the folders that hold folders of persons; "" is the folder itself."""
-    if not any((path / name).is_dir() for name in OWN):
+    there = _by_name(path)
+    if not any(name in there for name in OWN):
         return [""]
-    named = [name for name in PARTS if (path / name).is_dir()]
+    named = [name for name in PARTS if name in there]
     if {"query", "gallery"} & set(named) and "test" in named:
         named.remove("test")  # it would be mixed with them
-    return named
+    return [there[name] for name in named]
+
+
+def _by_name(path: Path) -> dict[str, str]:
+    """Return the folders in a folder by their names in small letters, which win over others."""
+    return {folder.name.lower(): folder.name for folder in folders(path)}
 
 
 def _pictures(files: Files, parts: Sequence[str]) -> list[tuple[str, str]]:
@@ -102,12 +109,12 @@ def _pictures(files: Files, parts: Sequence[str]) -> list[tuple[str, str]]:
                 files.leave(image, "a picture has to lie in a person's folder")
             elif STRANGE & set(above[1:]):
                 files.leave(image, "a folder above is named as a part of a data set")
-            elif PARTS.get(part) in ("train", "val") and name in whole:
+            elif PARTS.get(part.lower()) in ("train", "val") and name in whole:
                 files.leave(image, "train_all/ holds the same")
             else:
                 found.append((part, image))
                 deep += [image] if above[1:] else []
-                whole |= {name} if part == "train_all" else set()
+                whole |= {name} if part.lower() == "train_all" else set()
     if deep:
         files.say(
             f"{counted(len(deep), 'picture')} in a folder within a person's folder "

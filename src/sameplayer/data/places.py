@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 from urllib.parse import unquote
 
 import numpy as np
@@ -17,6 +19,7 @@ ODD = r"\\|^/|^[A-Za-z]:|^file:|%[0-9A-Fa-f]{2}"
 """What a path holds that may be of another machine; others are not looked at."""
 LOOKS = 24  # rows whose files are looked for
 DEEPEST = 32  # folders
+FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 
 
 def found_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
@@ -30,7 +33,7 @@ def found_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str,
     """
     odd = images[images.str.contains(ODD, na=False)]
     if not len(odd):
-        return images, ()
+        return _as_composed(images, root)
     names = odd.iloc[np.unique(np.linspace(0, len(odd) - 1, LOOKS).astype(int))].tolist()
     if any(_is_there(root, name) for name in names):
         return images, ()
@@ -59,6 +62,23 @@ def found_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str,
 def _shown(name: object) -> str:
     """Return a path in quotes, its backslashes single, as they stand in the table."""
     return repr(str(name)[:200]).replace("\\\\", "\\")
+
+
+def _as_composed(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return paths whose letters are composed, or not, as the files' names are: macOS changes them.
+
+    Where the first such path is there as written, all stay as they are.
+    """
+    odd = images[~images.map(str.isascii, na_action="ignore").fillna(True).astype(bool)]
+    for name in odd.iloc[:LOOKS]:
+        if _is_there(root, name):
+            return images, ()
+        for form in FORMS:
+            if _is_there(root, normalize(form, name)):
+                images = images.copy()
+                images.loc[odd.index] = [normalize(form, one) for one in odd]
+                return images, ()
+    return images, ()
 
 
 def _slashes(name: str) -> str:

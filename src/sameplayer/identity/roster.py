@@ -121,6 +121,12 @@ class Roster:
         return rows[name_key(who)]
 
 
+def is_official(role: str) -> bool:
+    """Tell whether a role, such as "Head coach", is none of a player; a player-coach is one."""
+    said = role.lower()
+    return any(word in said for word in OFFICIALS) and "player" not in said
+
+
 def read_roster(path: str | Path) -> Roster:
     """Read a table with the columns number, name and team; colour and role if it has them.
 
@@ -136,15 +142,23 @@ def read_roster(path: str | Path) -> Roster:
         table["team"] = path.stem
     cells = table.reindex(columns=list(USUAL)).astype("string").fillna("")
     cells = cells.map(lambda cell: composed(cell).strip())
-    rows = [
+    everybody = [
         (int(row), Player(team, shirt_number(number), name, colour, role))
         for row, (team, number, name, colour, role) in zip(
             read.rows, cells.itertuples(index=False), strict=True
         )
-        if not any(word in role.lower() for word in OFFICIALS) and any((number, name))
+        if any((number, name))
     ]
+    officials = [(row, one) for row, one in everybody if is_official(one.role)]
+    rows = [one for one in everybody if not is_official(one[1].role)]
     unused = [str(name) for name in table.columns if name not in USUAL]
     notes = [f"Not used: the column {', '.join(unused)[:200]}."] if unused else []
+    if officials:
+        row, one = officials[0]
+        notes.append(
+            f"Left out by their role, not players: {len(officials)}, such as {one.name!r} "
+            f"({one.role}, row {row})."
+        )
     for note in (*read.notes, *notes):
         log.warning("%s: %s", path, note)
     for row, player in rows:

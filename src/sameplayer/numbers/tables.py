@@ -117,18 +117,25 @@ def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
     if truth is None:
         if "number" not in crops.table.columns:
             raise DataError(f"{crops.root}: no column 'number' that holds the true numbers.")
-        return crops.table["number"].astype("string").fillna("").tolist()
+        return [shirt_number(one) for one in crops.table["number"].astype("string").fillna("")]
     read = read_table(
         Path(truth), {"person": USUAL["person"], "number": USUAL_NUMBERS},
-        needed=("person", "number"), what="table of true numbers",
+        needed=("person", "number"), numbers=("number",), what="table of true numbers",
     )  # fmt: skip
     person, more = without_points(one_form(read.table["person"].astype("string")))
-    number, _ = without_points(read.table["number"].astype("string"))
+    number = read.table["number"].astype("string").fillna("").map(shirt_number)
+    wrong = np.flatnonzero(~number.isin(("", *NUMBERS)))
+    if len(wrong):
+        cell = str(number.iat[wrong[0]])[:40]
+        raise DataError(
+            f"{truth}, row {read.rows[wrong[0]]}: {cell!r} is no shirt number; expected 0 "
+            "to 99, or 00, or an empty cell where none is to be seen."
+        )
     repeated = person[person.duplicated() & person.notna()]
     if len(repeated):
         raise DataError(f"{truth}: person {repeated.iat[0]!r} stands in it twice.")
     told = person.notna()
-    numbers = dict(zip(person[told], number[told].fillna(""), strict=True))
+    numbers = dict(zip(person[told], number[told], strict=True))
     shown = crops.table["person"].dropna().unique().tolist()
     lost = unmatched(list(numbers), shown, "the table", "the pictures")
     if lost and not set(numbers) & set(shown):
@@ -169,6 +176,8 @@ def read_roster(path: str | Path) -> tuple[str, ...]:
         numbered = lines
     else:
         read = read_table(path, {"number": USUAL_NUMBERS}, needed=("number",), what="roster")
+        for note in read.notes:
+            log.warning("%s: %s", path, note)
         cells = read.table["number"].astype("string")
         numbered = [
             (int(row), str(cell)) for row, cell in zip(read.rows, cells, strict=True)

@@ -74,10 +74,9 @@ def with_boxes(
     for cells that are no box.
     """
     names = {plain(str(name)): str(name) for name in reversed(table.columns)}
-    own = set(BOX) <= set(table.columns)
-    if own and not {"right", "bottom"} <= set(names):
-        return table, ()
     kind, found = box_columns(names)
+    if set(BOX) <= set(table.columns) and not {"right", "bottom"} <= set(names):
+        kind, found = "corner and size", list(BOX)
     if not kind:
         return _with_picture_sizes(table, "where nothing says where a box begins")
     numbers = _numbers(table, found, rows, path, halves)
@@ -87,6 +86,8 @@ def with_boxes(
     elif kind == "centre and size":
         left, top = left - third / 2, top - fourth / 2
     box = np.stack([left, top, third, fourth], axis=1)
+    if found == list(BOX):
+        return table.assign(**dict(zip(BOX, numbers.T, strict=True))), ()
     rest, moved = _with_picture_sizes(
         table.drop(columns=found), f"since the box is in {', '.join(found)}"
     )
