@@ -204,7 +204,7 @@ def _notes(
     missing = np.setdiff1d(numbers, seen.frame)
     if len(missing) == len(numbers):
         raise DataError(f"{camera.video}: no frame of it can be decoded; expected a whole video.")
-    notes = [f"Boxes of {camera.name}: {note}" for note in (given.notes if given else ())]
+    notes = [f"Boxes of {camera.name}: {note}" for note in (() if given is None else given.notes)]
     notes += _about_file(camera, float(video.times[-1]))
     if not len(missing):
         return notes

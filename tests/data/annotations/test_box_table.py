@@ -96,6 +96,12 @@ def test_images_of_several_folders_are_sequences(tmp_path: Path) -> None:
         read(tmp_path, "image,left,top,width,height\n1.jpg,1,2,3,4\nb.jpg,1,2,3,4\n")
 
 
+@pytest.mark.parametrize("name", ["role", "type", "Object Type"])
+def test_what_a_box_shows_stands_in_several_columns(tmp_path: Path, name: str) -> None:
+    found = read(tmp_path, f"frame,left,top,width,height,{name}\n1,1,2,3,4,ball\n")
+    assert found.table["label"].tolist() == ["ball"]
+
+
 def test_a_missing_class_makes_no_words_of_the_others(tmp_path: Path) -> None:
     columns = "frame,left,top,width,height,class_id\n"
     found = read(tmp_path, f"{columns}1,1,2,3,4,0\n1,1,2,3,4,32\n1,1,2,3,4,\n")

@@ -32,7 +32,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "track": ("track_id", "tracker_id", "tracking_id", "object_id", "obj_id", "id", "tid",
               "player_id", "person_id", "target_id", "identity", "tracklet_id"),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
-    "label": ("class_name", "category", "category_name", "cls_name", "object_class"),
+    "label": ("class_name", "category", "category_name", "cls_name", "object_class", "type",
+              "object_type", "object"),
     "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
     "camera": ("cam", "camera_id", "cam_id", "view"),
     "sequence": ("video", "seq", "sequence_name", "clip"),
@@ -102,6 +103,8 @@ def boxes_in(read: Table, path: Path) -> Annotations:
             )
             labels, notes = classes.map(named).astype(object), (*notes, *said)
         table = table.assign(label=labels)
+    if "label" not in table.columns and "role" in table.columns:
+        table = table.assign(label=table["role"])
     if "track" not in table.columns and "name" in table.columns:
         table = table.assign(track=table["name"])
         notes = (*notes, "Names are read as tracks, since there is no column track.")
