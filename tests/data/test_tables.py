@@ -54,6 +54,19 @@ def test_rows_are_those_of_the_spreadsheet(tmp_path: Path) -> None:
     assert ragged.table["number"].fillna("-").tolist() == ["1", "2", "-", "4"]
 
 
+def test_titles_above_the_header_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    for text in (
+        "Squad 2024;\n\nno;player\n7;Ana\n",
+        "Squad 2024\nUpdated,May\nno,player\n7,Ana\n",
+    ):
+        found = read(tmp_path, text)
+        assert found.table.to_dict("list") == {"number": ["7"], "name": ["Ana"]}
+        assert found.rows.tolist() == [4]
+        assert "above the header and not used: 'Squad 2024'." in found.notes[0]
+    one = read(tmp_path, "player;club\nno;number\n")  # a known name is no title
+    assert list(one.table.columns) == ["name", "club"]
+
+
 def test_both_ways_to_read_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = '\n name ,number,\n\'=x,"a""b",\n,,\n"Bo" Smith, 7.0 ,\n"c\r\nd",,\n'
     found = read(tmp_path, text)
@@ -79,7 +92,7 @@ def test_columns_have_other_names_and_that_is_said(tmp_path: Path) -> None:
         ("name,name\na,b\n", r"'name' \(column 1\) and 'name' \(column 2\) are both 'name'"),
         ("Shirt.No,shirt_no\n", "are both 'number'"),
         ("7,Bo\n8,Al\n", "needs the column name; found the columns 7, Bo. Is the header missing"),
-        ("name,number\na,b,c\n", "row 2: 3 cells; the first row names 2 columns"),
+        ("name,number\na,b,c\n", "row 2: 3 cells; the header has 2"),
         ('name,number\n"Bo,2\n', "begins with a quote that nothing closes"),
         (b"name\0\0\n\1", "is no text"),
         (b"\xd0\xcf\x11\xe0" + bytes(40), r"old Excel file \(\.xls\), or one with a password"),

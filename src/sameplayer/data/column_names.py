@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from sameplayer.errors import DataError
+
+TITLES = 10  # rows among which the header is looked for
 
 
 def plain(name: str) -> str:
     """Return a column's name as it is compared: without case, dots, dashes and blanks."""
     return re.sub(r"[\s._\-\u200b\ufeff]+", "", name).lower()
+
+
+def under_titles(
+    lines: Iterator[tuple[int, list[str]]], known: frozenset[str]
+) -> tuple[list[str], list[list[str]], Iterator[tuple[int, list[str]]]]:
+    """Return the header, the titles above it and the numbered rows below.
+
+    The header is the first row that holds anything; where that names no known column, the next that
+    names two.
+    """
+    head = list(islice(((at, row) for at, row in lines if any(map(str.strip, row))), TITLES))
+    counts = [len({plain(name) for name in row} & known) for _, row in head]
+    at = 0 if any(counts[:1]) else next((at for at, count in enumerate(counts) if count > 1), 0)
+    first = head[at][1] if head else []
+    return first, [list(filter(None, row)) for _, row in head[:at]], chain(head[at + 1 :], lines)
 
 
 def usual_names(

@@ -178,8 +178,8 @@ def _of_endings(endings: dict[str, list[str]]) -> Iterator[str]:
         ]
         total = sum(map(len, endings.values()))
         yield (
-            f"{counted(total, 'file')} left out, since pictures end in "
-            f"{', '.join(PICTURE_SUFFIXES)}: {listed(kinds)}."
+            f"{counted(total, 'file')} left out, since pictures end in .jpg, .png and the like: "
+            f"{listed(kinds)}."
         )
 
 

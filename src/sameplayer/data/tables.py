@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sameplayer.data.cells import unguarded_table
-from sameplayer.data.column_names import plain, usual_names
+from sameplayer.data.column_names import plain, under_titles, usual_names
 from sameplayer.data.decoding import decoded
 from sameplayer.data.excel import old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
@@ -90,7 +90,8 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     read = next((kind for start, kind in KINDS.items() if content.startswith(start)), _text)
-    raw = read(content, path, columns)
+    known = frozenset(plain(one) for name, others in columns.items() for one in (name, *others))
+    raw = read(content, path, known)
     names, notes = usual_names(path, raw.header, columns, needed, what)
     table = raw.table.set_axis(names, axis=1)
     counted = {plain(name) for name in numbers}
@@ -100,47 +101,51 @@ def read_table(
     return Table(table, raw.rows, (*raw.notes, *notes))
 
 
-def _text(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+def _text(content: bytes, path: Path, known: frozenset[str]) -> _Raw:
     text, notes = decoded(content, path)
     del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
-    separator = named[1] if named else _separator(text, columns)
+    separator = named[1] if named else _separator(text, known)
     try:
-        raw = _regular(text, separator, path) or _rows(text, separator, path, strict=True)
+        raw = _regular(text, separator, path, known)
+        raw = raw or _rows(text, separator, path, known, strict=True)
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise DataError(f"{path}: a cell begins with a quote that nothing closes.") from error
         if "expected after" not in str(error):  # a quote within a cell does not end it
             raise DataError(f"{path}: cannot be read as a table ({error}).") from error
-        raw = _rows(text, separator, path, strict=False)
+        raw = _rows(text, separator, path, known, strict=False)
     raw.notes, raw.commas = (*notes, *raw.notes), separator == ","
     return raw
 
 
-def _separator(text: str, columns: Mapping[str, Sequence[str]]) -> str:
+def _separator(text: str, known: frozenset[str]) -> str:
     """Return the one that gives the most known columns, then the most columns."""
-    known = {plain(one) for name, others in columns.items() for one in (name, *others)}
     found, head = {}, text[: 1 << 16]
     for separator in SEPARATORS:
         rows = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
         try:
-            header = next((row for row in rows if any(map(str.strip, row))), [])
+            header, _, _ = under_titles(enumerate(rows), known)
         except csv.Error:
             header = []
         found[separator] = sum(plain(name) in known for name in header), len(header)
     return max(SEPARATORS, key=lambda separator: found[separator])
 
 
-def _regular(text: str, separator: str, path: Path) -> _Raw | None:
-    """Return what ``_rows`` does, in a third of the time, or None where rows differ in length."""
+def _regular(text: str, separator: str, path: Path, known: frozenset[str]) -> _Raw | None:
+    """Return what ``_rows`` does, in a third of the time, or None where rows differ in length.
+
+    Nor where the first row names no known column: it may be a title.
+    """
     begin = len(text) - len(text.lstrip("\r\n"))
     blank = len(text[:begin].splitlines())
     try:
         first = next(csv.reader(StringIO(text[begin:][: 1 << 16], newline=""), strict=True,
                                 delimiter=separator, skipinitialspace=True))  # fmt: skip
         lines = text.count("\n") + text.count("\r")
-        if not any(map(str.strip, first)) or lines * len(first) > len(text) + PADDING:
+        named = any(plain(name) in known for name in first)
+        if not named or lines * len(first) > len(text) + PADDING:
             return None
         table = pd.read_csv(
             StringIO(text[begin:]), sep=separator, header=None, names=range(len(first)), dtype=str,
@@ -155,33 +160,38 @@ def _regular(text: str, separator: str, path: Path) -> _Raw | None:
     return _cleaned(header, table.iloc[1:, : len(header)].reset_index(drop=True), numbers)
 
 
-def _rows(text: str, separator: str, path: Path, *, strict: bool) -> _Raw:
+def _rows(text: str, separator: str, path: Path, known: frozenset[str], *, strict: bool) -> _Raw:
     file = StringIO(text, newline="")
     rows = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=strict)
-    return _under_header(enumerate(rows, start=1), path, len(text))
+    return _under_header(enumerate(rows, start=1), path, known, len(text))
 
 
-def _excel(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
-    del columns
+def _excel(content: bytes, path: Path, known: frozenset[str]) -> _Raw:
     rows, others = sheet_rows(content, path)
-    raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows))
+    raw = _under_header(iter(rows), path, known, sum(len(row) for _, row in rows))
     if others:
         unread = f"The sheet{'s' * (len(others) > 1)} {', '.join(others)[:200]}"
         raw.notes += (f"{unread} {'are' if len(others) > 1 else 'is'} not read: only the first.",)
     return raw
 
 
-def _old_excel(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+def _old_excel(content: bytes, path: Path, known: frozenset[str]) -> _Raw:
     raise old_excel(path)
 
 
-def _under_header(lines: Iterator[tuple[int, list[str]]], path: Path, cells: int) -> _Raw:
-    """Return the table of numbered rows, of which the first that holds anything is the header.
+def _under_header(
+    lines: Iterator[tuple[int, list[str]]], path: Path, known: frozenset[str], cells: int
+) -> _Raw:
+    """Return the table of numbered rows below the header.
 
     cells    at least as many as the rows hold
     """
-    first = next((row for _, row in lines if any(map(str.strip, row))), [])
-    return _table(_header(first, path), lines, path, cells + PADDING)
+    first, titles, lines = under_titles(lines, known)
+    raw = _table(_header(first, path), lines, path, cells + PADDING)
+    if titles:
+        count = "1 row is" if len(titles) == 1 else f"{len(titles)} rows are"
+        raw.notes += (f"{count} above the header and not used: {' '.join(titles[0])[:60]!r}.",)
+    return raw
 
 
 def _header(row: list[str], path: Path) -> list[str]:
@@ -243,16 +253,16 @@ def _cleaned(header: list[str], table: pd.DataFrame, numbers: np.ndarray) -> _Ra
 def _of_width(row: list[str], wide: int, path: Path, number: int) -> list[str]:
     if any(cell and cell.strip(BLANKS) for cell in row[wide:]):
         raise DataError(
-            f"{path}, row {number}: {len(row)} cells; the first row names {wide} columns. Is a "
-            "separator in a cell without quotes, or does the header lack a name?"
+            f"{path}, row {number}: {len(row)} cells; the header has {wide}. Is a separator in a "
+            "cell without quotes, or does the header lack a name?"
         )
     return [*row[:wide], *[""] * (wide - len(row))]
 
 
-def _parquet(content: bytes, path: Path, columns: Mapping[str, Sequence[str]]) -> _Raw:
+def _parquet(content: bytes, path: Path, known: frozenset[str]) -> _Raw:
     from pyarrow.parquet import read_table as read_arrow
 
-    del columns
+    del known
     try:
         read_arrow(BytesIO(content)).validate(full=True)  # else damage is met later, anywhere
         table = pd.read_parquet(BytesIO(content))
@@ -276,7 +286,7 @@ def _with_points(column: pd.Series, commas: bool) -> pd.Series:
     return column.mask(found, column.str.replace(",", "."))
 
 
-KINDS: dict[bytes, Callable[[bytes, Path, Mapping[str, Sequence[str]]], _Raw]] = {
+KINDS: dict[bytes, Callable[[bytes, Path, frozenset[str]], _Raw]] = {
     b"PAR1": _parquet,
     b"PK\x03\x04": _excel,
     b"\xd0\xcf\x11\xe0": _old_excel,
