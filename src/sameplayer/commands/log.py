@@ -41,7 +41,7 @@ class Given:
     """Boxes of the people, as trackers and annotators write them; a file for each video in their
     order, or one with a column camera. None: the detector finds them."""
     roster: Path | None = None
-    """Who plays (.csv with team, number, name; colour where known)."""
+    """Who plays (.csv or .xlsx with team, number, name; colour where known)."""
     corrections: Path | None = None
     """What you corrected (.csv), such as the log's page saves. Those of earlier runs are kept in
     the log's folder and hold without being named again."""

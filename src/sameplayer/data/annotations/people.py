@@ -98,7 +98,8 @@ def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Ann
         raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
     if name is not None and name not in names and (by == "camera" or len(names) > 1):
         raise DataError(
-            f"{path}: holds no box of the {by} {name!r}; it has those of {', '.join(names[:20])}."
+            f"{path}: holds no box of the {by} {name!r}; it has those of {', '.join(names[:20])}. "
+            f"Give the {by} this name there, or delete the column."
         )
     chosen = name if name in names else names[0]
     first = annotations.first
