@@ -201,12 +201,12 @@ def test_all_that_is_given_is_looked_at_before_the_first_camera_is(
     match: Match, run: Run, tmp_path: Path
 ) -> None:
     match.video("second.mp4", [0.0, 0.25])
-    (match.folder / "text.txt").write_text("first\nsecond\n")
+    (match.folder / "text.txt").write_text("first\nlast\n")
     (match.folder / "cuts.txt").write_text("0.5\n")
     two = ("camera1.mp4", "second.mp4", "--boxes", "own.csv")
     refused(run(*two, "own.csv"), "own.csv, row", "which has 2")
     match.table("three.csv", match.boxes[:3])
-    refused(run(*two, "three.csv", "--cuts", "cuts.txt", "text.txt"), "text.txt, line 2")
+    refused(run(*two, "three.csv", "--cuts", "cuts.txt", "text.txt"), "needs the column second")
     refused(run(*two, "three.csv", "--cuts", "cuts.txt"), "--cuts is 1 files")
     refused(run(*two), "own.csv: has no column camera")
     assert not (tmp_path / "LOG").exists()
