@@ -128,8 +128,8 @@ def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
     if len(wrong):
         cell = str(number.iat[wrong[0]])[:40]
         raise DataError(
-            f"{truth}, row {read.rows[wrong[0]]}: {cell!r} is no shirt number; expected 0 to 99, or 00, or an "
-            "empty cell where none is to be seen."
+            f"{truth}, row {read.rows[wrong[0]]}: {cell!r} is no shirt number; expected 0 to 99 or 00, "
+            "or an empty cell where none is to be seen."
         )
     repeated = person[person.duplicated() & person.notna()]
     if len(repeated):
