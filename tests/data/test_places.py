@@ -84,3 +84,4 @@ def test_names_of_another_system_are_found_in_composed_letters_and_not(
     images = pd.Series([normalize(there, name), "a.png", None], dtype="str")
     found, _ = found_pictures(images, tmp_path)
     assert found.dropna().tolist() == [name, "a.png"]
+    assert not len(found_pictures(images.iloc[:0], tmp_path)[0])

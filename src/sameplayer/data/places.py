@@ -69,7 +69,8 @@ def _as_composed(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, .
 
     Where the first such path is there as written, all stay as they are.
     """
-    odd = images[~images.map(str.isascii, na_action="ignore").fillna(True).astype(bool)]
+    strange = [isinstance(name, str) and not name.isascii() for name in images]
+    odd = images[np.array(strange, bool)]
     for name in odd.iloc[:LOOKS]:
         if _is_there(root, name):
             return images, ()
