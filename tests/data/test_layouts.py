@@ -186,7 +186,7 @@ def test_a_hint_names_the_folder_that_has_a_layout(tmp_path: Path, picture: Writ
 )
 def test_a_folder_without_a_layout_says_why(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text("1,1,2,3,4,5,1\n" if name.endswith(".txt") else "x")
+    (tmp_path / name).write_text("1,1,2,3,4,5,1\n" if name.endswith("gt.txt") else "x")
     with pytest.raises(DataError, match=words):
         read_source(tmp_path)
 
