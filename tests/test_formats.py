@@ -23,6 +23,7 @@ ROWS = {
         "market1501": SAME_FOLDERS,
         "dukemtmcreid": SAME_FOLDERS,
         "cuhk03np": SAME_FOLDERS,
+        "veri776": f"{LAYOUTS}::image_train_and_image_test_are_no_persons",
         "msmt17": "data/test_msmt17.py::both_versions_are_read",
         "soccernet": f"{LAYOUTS}::soccernets_names_tell_team_and_number",
         "mot": "data/test_mot.py::splits_lie_above_their_sequences",

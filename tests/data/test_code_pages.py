@@ -14,6 +14,8 @@ ROSTERS = {
     "cp1250 czech": ("Jindřich Staněk", "Tomáš Čvančara", "Matěj Kovář"),
     "cp1250 croatian": ("Luka Modrić", "Joško Gvardiol", "Ivan Perišić"),
     "cp1250 hungarian": ("Gergő Lovrencsics", "Péter Gulácsi", "Ádám Szalai"),
+    "iso8859_2": ("Łukasz Żółć", "Grzegorz Świderski", "Śławomir Ćwikła"),
+    "iso8859_2 czech": ("Tomáš Dvořák", "Lukáš Růžička", "Matěj Šťastný"),
     "cp1251": ("Игорь Акинфеев", "Артём Дзюба", "Єгор Ярмолюк"),
     "cp1252": ("Thomas Müller", "João Moutinho", "Martin Ødegaard"),
     "cp1252 french": ("Loïc Perrin", "Théo Hernández", "François Clerc"),

@@ -33,16 +33,18 @@ def test_columns_of_other_tools_are_read_and_said(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_our_own_columns_come_first_and_nothing_is_said(tmp_path: Path) -> None:
+def test_our_own_columns_come_first_and_the_others_are_said(tmp_path: Path) -> None:
     path = table(
         tmp_path, image=["a.jpg"], path=["x"], person=["7"], pid=["8"], role=["query"], split=["x"]
     )
     crops = read_crops(path)
     assert (crops.table["image"].iat[0], crops.table["person"].iat[0]) == ("a.jpg", "7")
     assert crops.table["path"].iat[0] == "x"
-    assert crops.notes == ()
+    assert crops.notes == ("Further columns, kept and used only where you name them: path, pid.",)
     write_crops(crops, tmp_path / "again.csv")
-    assert read_crops(tmp_path / "again.csv").table.equals(crops.table)
+    again = read_crops(tmp_path / "again.csv")
+    assert again.table.equals(crops.table)
+    assert again.notes == ()  # it is our own
 
 
 def test_a_split_decides_the_role_where_no_role_does(tmp_path: Path) -> None:

@@ -246,6 +246,13 @@ def test_a_part_of_the_weights_is_no_checkpoint(tmp_path: Path) -> None:
         load_published(tmp_path / "x.pth", "osnet_x1_0")
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    name = next(name for name, value in BODY.items() if value.is_floating_point())
+    torch.save(BODY | {name: BODY[name] * torch.nan}, tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match=f"1 of .* weights hold NaN or infinity, such as {name}"):
+        load_published(tmp_path / "x.pth", "test_resnet")
+
+
 def test_numbers_of_a_quantised_network_are_no_weights(tmp_path: Path) -> None:
     state = {k: v.to(torch.int8) for k, v in BODY.items()}
     torch.save(state, tmp_path / "x.pth")

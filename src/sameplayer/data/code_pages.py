@@ -20,8 +20,9 @@ LANGUAGES = {
 }  # fmt: skip
 """Code page -> the letters of languages beyond a to z, the usual ones first."""
 LANGUAGES["mac_roman"] = LANGUAGES["cp1252"]
+LANGUAGES["iso8859_2"] = LANGUAGES["cp1250"]
 OTHER_LETTERS = ("cp1251", "cp1253")
-PRIOR = {"cp1252": 0.0, "mac_roman": -0.12}
+PRIOR = {"cp1252": 0.0, "mac_roman": -0.12, "iso8859_2": -0.07}
 OTHERS = -0.05
 OTHER_LANGUAGE = 0.4  # what a letter of another language of the page counts
 RARE = 0.03  # what a letter counts less than the one before it

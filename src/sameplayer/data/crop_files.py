@@ -57,6 +57,8 @@ USUAL: dict[str, tuple[str, ...]] = {
 """Column -> other usual names; of several that are there the first counts."""
 PERSONS = ("player", "player_name", "name", "label")
 """Columns that name a person only where their cells are no classes and no files."""
+FURTHER = ("track", "taken", "read_number_probability", "read_number_frames")
+"""Columns that stages look for, beside those of every table."""
 CLASSES = frozenset(
     ("person", "persons", "people", "player", "players", "ball", "referee", "goalkeeper", "human",
      "pedestrian", "goalie", "staff", "coach", "other", "0", "1")
@@ -97,6 +99,15 @@ def read_crop_table(
         table["image"], more = found_pictures(table["image"], root)
         notes += more
     return table, (*notes, *_near_names(table))
+
+
+def further_columns(table: pd.DataFrame) -> tuple[str, ...]:
+    """Return a note on the columns that no stage looks for, which are carried along."""
+    names = [str(one) for one in table.columns if one not in {*COLUMNS, *BOX, *TEXT, *FURTHER}]
+    if not names:
+        return ()
+    shown = ", ".join(names)[:200]
+    return (f"Further columns, kept and used only where you name them: {shown}.",)
 
 
 def is_crop_table(path: Path) -> bool:

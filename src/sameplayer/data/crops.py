@@ -32,7 +32,7 @@ import pandas as pd
 
 from sameplayer.data.cells import guarded_table
 from sameplayer.data.columns import BOX, SCOPES, frozen, normalised, refuse_gaps
-from sameplayer.data.crop_files import read_crop_table
+from sameplayer.data.crop_files import further_columns, read_crop_table
 from sameplayer.data.images import Picture
 from sameplayer.data.reading import Box, read_crop
 from sameplayer.data.roles import checked_roles
@@ -217,6 +217,7 @@ def read_crops(path: str | Path) -> Crops:
     facts = _side_facts(path.with_suffix(".json"))
     root, scope = path.parent / facts.get("root", "."), facts.get("scope")
     table, notes = read_crop_table(path, root, scope)
+    notes += () if facts else further_columns(table)  # with facts beside it, it is our own
     try:
         return Crops(table, root, scope, "table", notes)
     except DataError as error:

@@ -123,6 +123,12 @@ def fill_model(
     log_scale = read_log_scale(fit.scale, path)
     for note in fit.notes:
         log.warning("%s: %s", path, note)
+    endless = [name for name, one in fit.weights.items() if not torch.isfinite(one).all()]
+    if endless:
+        raise WeightsError(
+            f"{path}: {len(endless)} of {len(fit.weights)} weights hold NaN or infinity, such as "
+            f"{endless[0]}; its training came apart. Take a checkpoint from before that."
+        )
     model = build_model(spec, seed)
     load_weights(model, fit.weights, path)
     return model, log_scale

@@ -157,3 +157,8 @@ def test_what_is_no_number_is_refused_with_its_row(tmp_path: Path, text: str, wo
 def test_other_tables_are_no_boxes(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert not has_box_table(tmp_path / name)
+
+
+def test_columns_that_are_not_used_are_said(tmp_path: Path) -> None:
+    notes = read(tmp_path, "frame,left,top,width,height,speed,note\n1,2,3,4,5,6,x\n").notes
+    assert notes == ("Columns that are not used: speed, note.",)

@@ -125,6 +125,9 @@ def boxes_in(read: Table, path: Path) -> Annotations:
     for name in TEXTS:
         if name in table.columns:
             columns[name] = as_text(table[name], path)
+    used = {*COLUMNS, *BOX, "image_width", "image_height"}
+    unused = ", ".join(str(name) for name in table.columns if name not in used)
+    notes += (f"Columns that are not used: {unused[:200]}.",) if unused else ()
     return Annotations(pd.DataFrame(columns), 0 if kind == "frame_index" else None, notes=notes)
 
 
