@@ -68,6 +68,13 @@ def test_a_line_that_is_no_box_is_refused_by_its_number(tmp_path: Path, line: st
         read(tmp_path, f"1,1,2,3,4,5\n\n{line}\n1,3,2,3,4,5\n")
 
 
+@pytest.mark.parametrize("line", ["3,1,2,3,4,5,1,-1,-1,-14,1,2,3,4,5,1,-1,-1,-1", "3,1,2,3,4,5,1"])
+def test_two_lines_in_one_and_a_line_that_is_cut_are_refused(tmp_path: Path, line: str) -> None:
+    whole = "".join(f"{frame},1,2,3,4,5,1,-1,-1,-1\n" for frame in (1, 2))
+    with pytest.raises(DataError, match=r"tracks\.txt, line 3: .* is it two lines, or cut\?"):
+        read(tmp_path, f"{whole}{line}\n")
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for content in (b"1,1,2,3,4,5\n\0\xff\xfe\x81", b"\xff\xfe\x00\x01\x02", bytes(range(256))):
         with pytest.raises(DataError, match=r"tracks\.txt"):

@@ -142,9 +142,15 @@ def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:
         kept = kept[1:]
     mark = _separator(kept[0][1]) if kept else ","
     counts = [len(line.split(mark, LAST)) for _, line in kept]
-    short = next((at for at, count in enumerate(counts) if count < FEWEST), None)
-    if short is not None:
-        raise _no_box(path, *kept[short])
+    longest = LAST if counts and counts[0] <= LAST else LAST + 1  # else two lines are joined
+    wrong_count = (at for at, count in enumerate(counts) if not FEWEST <= count <= longest)
+    place = next(wrong_count, None)
+    if place is None and len(counts) > 2 and counts[-1] < min(counts[:-1]):
+        place = len(counts) - 1  # the file is cut
+    if place is not None:
+        hint = " It has more or fewer numbers than the lines above: is it two lines, or cut?"
+        hint *= counts[place] >= FEWEST
+        raise _no_box(path, *kept[place], hint)
     cut = (
         line if count <= LAST else (mark or " ").join(line.split(mark, LAST)[:LAST])
         for (_, line), count in zip(kept, counts, strict=True)
@@ -183,10 +189,10 @@ def _parsed(text: str, mark: str | None, kind: type) -> pd.DataFrame | None:
         return None
 
 
-def _no_box(path: Path, number: int, line: str) -> DataError:
+def _no_box(path: Path, number: int, line: str, hint: str = "") -> DataError:
     return DataError(
         f"{path}, line {number}: expected frame,track,left,top,width,height as numbers, frame and "
-        f"track whole ones; found {line[:60]!r}."
+        f"track whole ones; found {line[:60]!r}.{hint}"
     )
 
 
