@@ -165,6 +165,7 @@ def test_a_video_that_is_chosen_is_refused_before_it_is_sent(browser: Browser, a
     assert not said.is_visible()
     film = {"name": "match.mp4", "mimeType": "video/mp4", "buffer": b"x"}
     page.set_input_files("input[type=file]", [film])  # type: ignore[list-item]
+    said.wait_for()
     assert said.inner_text() == (
         "match.mp4: this file type is not supported. Use JPEG, PNG or WebP. A video? Use "
         "sameplayer log."
