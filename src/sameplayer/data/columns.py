@@ -149,10 +149,16 @@ def _whole(value: object) -> object:
     return str(value)
 
 
+def number_cells(column: pd.Series) -> pd.Series:
+    """Return a column of numbers as it is; texts without blanks around, missing as such."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    text = column.astype("string").str.strip()
+    return text.mask(text.str.lower().isin(MISSING_NUMBERS))
+
+
 def _as_numbers(column: pd.Series, root: Path) -> pd.Series:
-    if not pd.api.types.is_numeric_dtype(column):
-        text = column.astype("string").str.strip()
-        column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
+    column = number_cells(column)
     try:
         numbers = pd.to_numeric(column).astype("Float64")
     except (ValueError, TypeError, OverflowError) as error:

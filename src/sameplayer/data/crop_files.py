@@ -15,10 +15,10 @@ from sameplayer.data.column_names import plain
 from sameplayer.data.columns import (
     BOX,
     COLUMNS,
-    MISSING_NUMBERS,
     ROLES,
     TEXT,
     as_floats,
+    number_cells,
     without_points,
 )
 from sameplayer.data.places import found_pictures
@@ -154,7 +154,7 @@ def _with_frames(table: pd.DataFrame, read: Table, path: Path) -> pd.DataFrame:
     """Return the table with frames as numbers; DataError, with the row, for one that is none."""
     if "frame" not in table or not isinstance(table["frame"].dtype, pd.StringDtype):
         return table
-    given = table["frame"].mask(table["frame"].str.lower().isin(MISSING_NUMBERS))
+    given = number_cells(table["frame"])
     numbers = as_floats(given)
     wrong = np.flatnonzero(~np.isfinite(numbers) & given.notna().to_numpy())
     if len(wrong):

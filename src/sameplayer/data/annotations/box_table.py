@@ -17,7 +17,7 @@ from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.rows import folder_in_name, number_in_name, track_numbers
 from sameplayer.data.annotations.table import TEXTS, Annotations
 from sameplayer.data.column_names import plain
-from sameplayer.data.columns import BOX, MISSING_NUMBERS, as_text
+from sameplayer.data.columns import BOX, as_text, number_cells
 from sameplayer.data.tables import Table, read_table
 from sameplayer.errors import DataError
 
@@ -169,8 +169,7 @@ def _tracks(read: Table, path: Path) -> tuple[np.ndarray, list[str]]:
     column = read.table["track"]
     if pd.api.types.is_numeric_dtype(column):
         return _number(read, "track", path), []
-    text = column.astype("string").str.strip()
-    return track_numbers(text.mask(text.str.lower().isin(MISSING_NUMBERS)).astype(object))
+    return track_numbers(number_cells(column).astype(object))
 
 
 def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:
@@ -185,10 +184,7 @@ def _number(read: Table, name: str, path: Path) -> np.ndarray:
     """Return a column as (n,) float64, missing or not there: nan."""
     if name not in read.table.columns:
         return np.full(len(read.table), np.nan)
-    column = read.table[name]
-    if not pd.api.types.is_numeric_dtype(column):
-        text = column.astype("string").str.strip()
-        column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
+    column = number_cells(read.table[name])
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     wrong = np.isnan(values) & column.notna().to_numpy(dtype=bool)
     if wrong.any():

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.column_names import plain
-from sameplayer.data.columns import BOX, MISSING_NUMBERS, as_floats
+from sameplayer.data.columns import BOX, as_floats, number_cells
 from sameplayer.errors import DataError
 
 PREFIXES = ("bb", "bbox", "box", "boundingbox", "rect", "")
@@ -143,10 +143,7 @@ def _numbers(
                         strict=True)]).reshape(-1, 4)  # fmt: skip
     columns = []
     for name in found:
-        column = table[name]
-        if not pd.api.types.is_numeric_dtype(column):
-            text = column.astype("string").str.strip()
-            column = text.mask(text.str.lower().isin(MISSING_NUMBERS))
+        column = number_cells(table[name])
         numbers = as_floats(column)
         endless = np.isinf(numbers)
         wrong = np.flatnonzero(
