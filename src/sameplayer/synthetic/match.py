@@ -22,9 +22,20 @@ from sameplayer.synthetic.match_play import SURNAMES, UNUSED, Cast, Play, make_c
 from sameplayer.synthetic.match_views import Pose, Seen, Shot, Stage, shots_of
 
 TRUTH = (
-    "camera", "frame", "time_s", "left", "top", "width", "height", "person", "team", "number",
-    "shot", "replay", "visible",
-)  # fmt: skip
+    "camera",
+    "frame",
+    "time_s",
+    "left",
+    "top",
+    "width",
+    "height",
+    "person",
+    "team",
+    "number",
+    "shot",
+    "replay",
+    "visible",
+)
 BOXES = ("camera", "frame", "left", "top", "width", "height", "score")
 FALSE = 0.25  # false boxes a frame
 MOST = (len(SURNAMES) - 2 * UNUSED) // 2 - 2  # players a team for whom there are surnames
