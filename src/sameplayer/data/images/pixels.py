@@ -255,7 +255,7 @@ def open_heic(name: str, content: bytes) -> Any:
 
 
 def _heic(content: bytes) -> Picture:
-    """libheif applies what turns or mirrors the picture; EXIF says nothing more."""
+    """Libheif applies what turns or mirrors the picture; EXIF says nothing more."""
     return rgb_of(open_heic("HEIC", content).to_pillow())
 
 
