@@ -61,11 +61,16 @@ def test_tracks_differ_where_one_frame_of_one_camera_shows_both() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("12345"), st.sampled_from("ab"), st.sampled_from("xy"),
-                  st.integers(1, 4)),
-        min_size=1, max_size=40,
+        st.tuples(
+            st.sampled_from("12345"),
+            st.sampled_from("ab"),
+            st.sampled_from("xy"),
+            st.integers(1, 4),
+        ),
+        min_size=1,
+        max_size=40,
     )
-)  # fmt: skip
+)
 @settings(max_examples=40)
 def test_no_pair_is_known_that_was_never_seen_at_once(rows: list[Row]) -> None:
     crops = footage(rows)
@@ -89,8 +94,10 @@ def test_what_is_known_of_a_part_is_numbered_anew() -> None:
     known = known_different(as_tracks(footage(ROWS)))
     assert known.others().tolist() == [1, 2, 0, 1, 0]
     assert known.among(np.array([3, 0, 1])).tolist() == [
-        [False, False, True], [False, False, True], [True, True, False],
-    ]  # fmt: skip
+        [False, False, True],
+        [False, False, True],
+        [True, True, False],
+    ]
     assert known.part(np.array([1, 2, 3])).others().tolist() == [1, 0, 1]
 
 

@@ -26,8 +26,10 @@ def test_looks_are_those_of_the_person() -> None:
     assert not any("#" in text for one in looks for text in one.values())
     by_skin = {(person.skin, one["skin"]) for person, one in zip(persons, looks, strict=True)}
     assert len(by_skin) == 5
-    assert all((one["kit"] == "referee") == person.referee
-               for person, one in zip(persons, looks, strict=True))  # fmt: skip
+    assert all(
+        (one["kit"] == "referee") == person.referee
+        for person, one in zip(persons, looks, strict=True)
+    )
 
 
 def test_the_league_gets_columns_and_keeps_every_picture(tmp_path: Path) -> None:

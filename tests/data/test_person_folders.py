@@ -48,8 +48,14 @@ def test_layumis_form_gives_what_market_1501_gives(tmp_path: Path, picture: Writ
     pd.testing.assert_frame_equal(*tables)
     assert len(tables[0]) == 7
     assert tables[0]["role"].tolist() == [
-        "distractor", "train", "train", "train", "query", "gallery", "gallery",
-    ]  # fmt: skip
+        "distractor",
+        "train",
+        "train",
+        "train",
+        "query",
+        "gallery",
+        "gallery",
+    ]
 
 
 def test_layumis_folders_count_once_and_are_all_named(tmp_path: Path, picture: Write) -> None:

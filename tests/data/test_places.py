@@ -24,12 +24,19 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "written",
     [
-        "img\\{}\\0.png", ".\\img\\{}\\0.png", "C:\\data\\img\\{}\\0.png", "C:/data/img/{}/0.png",
-        "file:///C:/my%20data/img/{}/0.png", "file:///home/ann/img/{}/0.png",
-        "/home/ann/data/img/{}/0.png", "\\\\server\\share\\img\\{}\\0.png", "img%2F{}/0.png",
-        "D:\\x\\..\\img\\{}\\0.png", "/mnt/c/img\\{}\\0.png",
+        "img\\{}\\0.png",
+        ".\\img\\{}\\0.png",
+        "C:\\data\\img\\{}\\0.png",
+        "C:/data/img/{}/0.png",
+        "file:///C:/my%20data/img/{}/0.png",
+        "file:///home/ann/img/{}/0.png",
+        "/home/ann/data/img/{}/0.png",
+        "\\\\server\\share\\img\\{}\\0.png",
+        "img%2F{}/0.png",
+        "D:\\x\\..\\img\\{}\\0.png",
+        "/mnt/c/img\\{}\\0.png",
     ],
-)  # fmt: skip
+)
 def test_paths_of_another_machine_are_found_below_the_table(root: Path, written: str) -> None:
     images = pd.Series([written.format(name) for name in ("p1", "p2")], dtype="str")
     found, notes = found_pictures(images, root)

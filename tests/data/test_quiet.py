@@ -23,14 +23,24 @@ from sameplayer.errors import DataError
 EXIF = Image.Exif()
 EXIF[0x0112], EXIF[0x010F] = 6, "maker " * 20
 KINDS: dict[str, dict[str, object]] = {
-    "JPEG": {"exif": EXIF}, "JPEG progressive": {"progressive": True},
-    "PNG": {"exif": EXIF, "icc_profile": b"no profile" * 20}, "BMP": {}, "GIF": {}, "PPM": {},
-    "WEBP": {"exif": EXIF}, "WEBP lossless": {"lossless": True}, "JPEG2000": {},
-    "AVIF": {"exif": EXIF.tobytes()}, "HEIC": {"exif": EXIF.tobytes()}, "TIFF": {"exif": EXIF},
-    "TIFF lzw": {"compression": "tiff_lzw"}, "TIFF zip": {"compression": "tiff_adobe_deflate"},
-    "TIFF jpeg": {"compression": "jpeg"}, "TIFF fax": {"compression": "group4"},
+    "JPEG": {"exif": EXIF},
+    "JPEG progressive": {"progressive": True},
+    "PNG": {"exif": EXIF, "icc_profile": b"no profile" * 20},
+    "BMP": {},
+    "GIF": {},
+    "PPM": {},
+    "WEBP": {"exif": EXIF},
+    "WEBP lossless": {"lossless": True},
+    "JPEG2000": {},
+    "AVIF": {"exif": EXIF.tobytes()},
+    "HEIC": {"exif": EXIF.tobytes()},
+    "TIFF": {"exif": EXIF},
+    "TIFF lzw": {"compression": "tiff_lzw"},
+    "TIFF zip": {"compression": "tiff_adobe_deflate"},
+    "TIFF jpeg": {"compression": "jpeg"},
+    "TIFF fax": {"compression": "group4"},
     "TIFF zstd": {"compression": "zstd"},
-}  # fmt: skip
+}
 
 
 def whole(case: str) -> bytes:

@@ -21,9 +21,15 @@ def test_every_kind_of_picture_gives_the_same_pixels(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), PICTURE[:, :, ::-1])
     kinds: list[Shown] = [
-        path, str(path), PICTURE, Image.fromarray(PICTURE), TENSOR, TENSOR.permute(2, 0, 1),
-        TENSOR.float() / 255, (TENSOR.permute(2, 0, 1) / 255).half(),
-    ]  # fmt: skip
+        path,
+        str(path),
+        PICTURE,
+        Image.fromarray(PICTURE),
+        TENSOR,
+        TENSOR.permute(2, 0, 1),
+        TENSOR.float() / 255,
+        (TENSOR.permute(2, 0, 1) / 255).half(),
+    ]
     for shown in kinds:
         np.testing.assert_array_equal(as_picture(shown), PICTURE)
     np.testing.assert_array_equal(as_pictures(np.stack([PICTURE] * 2))[1], PICTURE)

@@ -90,8 +90,16 @@ def test_real_cameras_stay_and_every_query_keeps_a_match() -> None:
     cameras = ["1", "1", "2", "3", "3", None, None, "4", None]
     drawn = draw_query_gallery(table_of([*"aaabbccd", None], camera=cameras)).table
     assert drawn["camera"].fillna("-").tolist() == [
-        "1", "1", "2", "3/query", "3", "-", "-", "4/query", "-",
-    ]  # fmt: skip
+        "1",
+        "1",
+        "2",
+        "3/query",
+        "3",
+        "-",
+        "-",
+        "4/query",
+        "-",
+    ]
 
 
 def test_queries_of_a_table_of_one_camera_keep_their_matches(

@@ -184,8 +184,11 @@ def test_a_stream_cut_out_of_the_middle_counts_from_its_first_whole_frame(videos
     opened = Video(cut)
     assert len(opened) == len(shown)
     assert [number_in(opened.read(n)) for n in (20, 3, 1, len(shown))] == [
-        shown[19], shown[2], shown[0], FRAMES,
-    ]  # fmt: skip
+        shown[19],
+        shown[2],
+        shown[0],
+        FRAMES,
+    ]
 
 
 def test_a_turned_video_is_shown_upright(tmp_path: Path) -> None:
@@ -288,8 +291,10 @@ def test_check_names_the_rows_of_frames_that_are_not_there(videos: Path) -> None
     table = pd.DataFrame({"image": names, "role": "train"})
     problems = check_crops(Crops(table, videos))
     assert [(problem.row, problem.kind) for problem in problems] == [
-        (1, "unreadable picture"), (2, "unreadable picture"), (3, "missing file"),
-    ]  # fmt: skip
+        (1, "unreadable picture"),
+        (2, "unreadable picture"),
+        (3, "missing file"),
+    ]
 
 
 def test_a_frame_that_was_read_is_the_callers_own(videos: Path) -> None:

@@ -138,117 +138,162 @@ SUBMISSION = b"0,10,11,12\n1,0.50000,0.25000,1.00000\n2,0.75000,0.10000,0.30000\
 LAYOUT = NAMES | FOLDER
 READERS: dict[str, Reader] = {
     "crops.csv": Reader(
-        partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
-        {"crops.csv": CELLS, "0.png": FOLDER}, 90),
+        partial(samples.crop_table, "csv"),
+        partial(use_table, "crops.csv"),
+        {"crops.csv": CELLS, "0.png": FOLDER},
+        90,
+    ),
     "crops.parquet": Reader(
-        partial(samples.crop_table, "parquet"), partial(use_table, "crops.parquet"),
-        {"crops.parquet": BYTES | PARQUET}, 70),
+        partial(samples.crop_table, "parquet"),
+        partial(use_table, "crops.parquet"),
+        {"crops.parquet": BYTES | PARQUET},
+        70,
+    ),
     "crops.xlsx": Reader(
-        samples.excel_table, partial(use_table, "crops.xlsx"), {"crops.xlsx": BYTES | ZIP}, 50),
+        samples.excel_table, partial(use_table, "crops.xlsx"), {"crops.xlsx": BYTES | ZIP}, 50
+    ),
     "crops of another tool": Reader(
-        samples.table_of_another_tool, partial(use_table, "crops.csv"), {"crops.csv": CELLS}, 60),
+        samples.table_of_another_tool, partial(use_table, "crops.csv"), {"crops.csv": CELLS}, 60
+    ),
     "crops.json": Reader(
-        partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
-        {"crops.json": OBJECTS}, 60),
+        partial(samples.crop_table, "csv"),
+        partial(use_table, "crops.csv"),
+        {"crops.json": OBJECTS},
+        60,
+    ),
     "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 60),
-    "persons of a league": Reader(
-        samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
+    "persons of a league": Reader(samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 70),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 60),
     "names of tracks": Reader(
-        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 50),
+        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 50
+    ),
     "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 60),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 60),
     "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 50),
     "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 50),
-    "msmt17": Reader(
-        samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 60),
+    "msmt17": Reader(samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 60),
     "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 60),
     "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 60),
     "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 80),
     "encoder": Reader(
-        samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 60),
+        samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 60
+    ),
     "encoder.json": Reader(
-        _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 60),
-    "encoder.onnx": Reader(
-        samples.onnx_file, use_onnx, {"encoder.onnx": BYTES | GRAPH}, 60),
-    "reader.onnx": Reader(
-        samples.onnx_reader, use_onnx_reader, {"reader.onnx": BYTES | GRAPH}, 60),
+        _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 60
+    ),
+    "encoder.onnx": Reader(samples.onnx_file, use_onnx, {"encoder.onnx": BYTES | GRAPH}, 60),
+    "reader.onnx": Reader(samples.onnx_reader, use_onnx_reader, {"reader.onnx": BYTES | GRAPH}, 60),
     "state.pt": Reader(samples.stopped_run, use_run, {"state.pt": BYTES | STATE}, 60),
     "resumed run": Reader(
-        samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30),
+        samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30
+    ),
     "metrics.csv": Reader(_metrics, use_metrics, {"metrics.csv": CELLS}, 20),
     "embeddings": Reader(
-        samples.embeddings_file, use_embeddings, {"e.safetensors": BYTES | TENSORS | INNER}, 80),
+        samples.embeddings_file, use_embeddings, {"e.safetensors": BYTES | TENSORS | INNER}, 80
+    ),
     "prepared gallery": Reader(
-        samples.prepared, use_prepared, {"prepared.safetensors": BYTES | TENSORS}, 60),
+        samples.prepared, use_prepared, {"prepared.safetensors": BYTES | TENSORS}, 60
+    ),
     "roster.csv": Reader(
-        _given(r_csv=b"name,number\na,7\nb,10\nc,00\n"), partial(use_roster, "r.csv"),
-        {"r.csv": CELLS}, 50),
+        _given(r_csv=b"name,number\na,7\nb,10\nc,00\n"),
+        partial(use_roster, "r.csv"),
+        {"r.csv": CELLS},
+        50,
+    ),
     "roster.txt": Reader(
-        _given(r_txt=b"7\n10\n00\n"), partial(use_roster, "r.txt"), {"r.txt": CELLS}, 50),
-    "line-up": Reader(
-        lambda: {"line_up.csv": LINE_UP}, use_line_up, {"line_up.csv": CELLS}, 60),
+        _given(r_txt=b"7\n10\n00\n"), partial(use_roster, "r.txt"), {"r.txt": CELLS}, 50
+    ),
+    "line-up": Reader(lambda: {"line_up.csv": LINE_UP}, use_line_up, {"line_up.csv": CELLS}, 60),
     "corrections": Reader(
-        lambda: {"corrections.csv": CORRECTIONS}, use_corrections, {"corrections.csv": CELLS},
-        60),
+        lambda: {"corrections.csv": CORRECTIONS}, use_corrections, {"corrections.csv": CELLS}, 60
+    ),
     "boxes.csv": Reader(
-        partial(samples.boxes, "csv"), partial(use_boxes, "boxes.csv"), {"boxes.csv": CELLS}, 60),
+        partial(samples.boxes, "csv"), partial(use_boxes, "boxes.csv"), {"boxes.csv": CELLS}, 60
+    ),
     "boxes.parquet": Reader(
-        partial(samples.boxes, "parquet"), partial(use_boxes, "boxes.parquet"),
-        {"boxes.parquet": BYTES | PARQUET}, 60),
+        partial(samples.boxes, "parquet"),
+        partial(use_boxes, "boxes.parquet"),
+        {"boxes.parquet": BYTES | PARQUET},
+        60,
+    ),
     "boxes.txt": Reader(
-        partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 60),
+        partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 60
+    ),
     "CVAT": Reader(
-        partial(samples.annotations, "cvat"), partial(use_boxes, "a.xml"), {"a.xml": WORDS}, 60),
+        partial(samples.annotations, "cvat"), partial(use_boxes, "a.xml"), {"a.xml": WORDS}, 60
+    ),
     "COCO": Reader(
-        partial(samples.annotations, "coco"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
-        60),
+        partial(samples.annotations, "coco"), partial(use_boxes, "a.json"), {"a.json": OBJECTS}, 60
+    ),
     "game state": Reader(
-        partial(samples.annotations, "game state"), partial(use_boxes, "Labels-GameState.json"),
-        {".json": OBJECTS}, 50),
+        partial(samples.annotations, "game state"),
+        partial(use_boxes, "Labels-GameState.json"),
+        {".json": OBJECTS},
+        50,
+    ),
     "Label Studio": Reader(
-        partial(samples.annotations, "label studio"), partial(use_boxes, "a.json"),
-        {"a.json": OBJECTS}, 60),
+        partial(samples.annotations, "label studio"),
+        partial(use_boxes, "a.json"),
+        {"a.json": OBJECTS},
+        60,
+    ),
     "JSON sink": Reader(
-        partial(samples.annotations, "sink"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
-        50),
+        partial(samples.annotations, "sink"), partial(use_boxes, "a.json"), {"a.json": OBJECTS}, 50
+    ),
     "YOLO": Reader(
-        partial(samples.annotations, "yolo"), partial(use_boxes, "."),
-        {".txt": WORDS | NAMES, "data.yaml": WORDS}, 60),
+        partial(samples.annotations, "yolo"),
+        partial(use_boxes, "."),
+        {".txt": WORDS | NAMES, "data.yaml": WORDS},
+        60,
+    ),
     "cuts.csv": Reader(
-        _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50),
-    "part of a video": Reader(
-        samples.part_of_video, use_part, {"part-": BYTES | TENSORS}, 60),
+        _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50
+    ),
+    "part of a video": Reader(samples.part_of_video, use_part, {"part-": BYTES | TENSORS}, 60),
     "player log": Reader(
-        samples.player_log, use_log,
-        {".parquet": BYTES | PARQUET, "log.json": OBJECTS | FOLDER}, 60),
+        samples.player_log, use_log, {".parquet": BYTES | PARQUET, "log.json": OBJECTS | FOLDER}, 60
+    ),
     "submission": Reader(
-        _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 60),
-    "read numbers": Reader(
-        samples.number_table, use_numbers, {"crops.csv": VALUES}, 60),
+        _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 60
+    ),
+    "read numbers": Reader(samples.number_table, use_numbers, {"crops.csv": VALUES}, 60),
     "truth.csv": Reader(samples.number_table, use_truth, {"truth.csv": CELLS}, 50),
     "number reader": Reader(
-        _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30),
+        _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30
+    ),
     "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 60),
     "checkpoint of torchreid": Reader(
-        samples.trainers_checkpoint, use_trainers,
-        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES}, 50),
+        samples.trainers_checkpoint,
+        use_trainers,
+        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES},
+        50,
+    ),
     "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
     "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 80),
     "begun download": Reader(
-        begun_download, use_download, {".partial.json": OBJECTS | FOLDER, ".partial": FOLDER}, 40),
+        begun_download, use_download, {".partial.json": OBJECTS | FOLDER, ".partial": FOLDER}, 40
+    ),
     "video mp4": Reader(
-        partial(samples.video, "mp4", "mpeg4", "x.mp4"), partial(use_video, "x.mp4"),
-        {"x.mp4": BYTES}, 60),
+        partial(samples.video, "mp4", "mpeg4", "x.mp4"),
+        partial(use_video, "x.mp4"),
+        {"x.mp4": BYTES},
+        60,
+    ),
     "video mkv": Reader(
-        partial(samples.video, "matroska", "mpeg4", "x.mkv"), partial(use_video, "x.mkv"),
-        {"x.mkv": BYTES}, 40),
+        partial(samples.video, "matroska", "mpeg4", "x.mkv"),
+        partial(use_video, "x.mkv"),
+        {"x.mkv": BYTES},
+        40,
+    ),
     "video ts": Reader(
-        partial(samples.video, "mpegts", "mpeg2video", "x.mov"), partial(use_video, "x.mov"),
-        {"x.mov": BYTES}, 40),
-}  # fmt: skip
+        partial(samples.video, "mpegts", "mpeg2video", "x.mov"),
+        partial(use_video, "x.mov"),
+        {"x.mov": BYTES},
+        40,
+    ),
+}
 READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 110)
 READERS |= {
     f"picture {suffix}": Reader(

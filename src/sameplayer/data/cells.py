@@ -58,9 +58,10 @@ def _mapped(
             hits = np.flatnonzero(column.str.match(begin, na=False)).tolist()
         else:
             hits = [
-                row for row, cell in enumerate(column.tolist())
+                row
+                for row, cell in enumerate(column.tolist())
                 if isinstance(cell, str) and begin.match(cell)
-            ]  # fmt: skip
+            ]
         if hits:
             values = column.astype(object)
             values.iloc[hits] = [change(values.iloc[row]) for row in hits]

@@ -8,7 +8,13 @@ from itertools import pairwise
 
 LANGUAGES = {
     "cp1252": (
-        "üöäß", "ãçáéíóêúâôõà", "éèçêëïôâîûàœù", "íáéóúñü", "öåäøæéü", "ðáóíöúæþéý", "éëïóöü",
+        "üöäß",
+        "ãçáéíóêúâôõà",
+        "éèçêëïôâîûàœù",
+        "íáéóúñü",
+        "öåäøæéü",
+        "ðáóíöúæþéý",
+        "éëïóöü",
         "èòàùìéç",
     ),
     "cp1250": ("łóśęążćńź", "áíéčřšěýžůúňťďóľäôĺŕ", "áéöóüíőúű", "ćčšžđ", "ășțâîşţ"),
@@ -17,7 +23,7 @@ LANGUAGES = {
     "cp1253": ("αοιςνησρτάκλπμεςίόδγύήθωέχβφξζώψϊ",),
     "cp1257": ("ėšųžįąčęū", "āīņšēļķģūžč", "õäöüšž"),
     "mac_roman": (),
-}  # fmt: skip
+}
 """Code page -> the letters of languages beyond a to z, the usual ones first."""
 LANGUAGES["mac_roman"] = LANGUAGES["cp1252"]
 LANGUAGES["iso8859_2"] = LANGUAGES["cp1250"]
@@ -27,9 +33,11 @@ OTHERS = -0.05
 OTHER_LANGUAGE = 0.4  # what a letter of another language of the page counts
 RARE = 0.03  # what a letter counts less than the one before it
 COMMON = {
-    "cp932": ((0x82, 0x83), (0x88, 0x98)), "cp949": ((0xB0, 0xC8),), "gbk": ((0xB0, 0xD7),),
+    "cp932": ((0x82, 0x83), (0x88, 0x98)),
+    "cp949": ((0xB0, 0xC8),),
+    "gbk": ((0xB0, 0xD7),),
     "big5": ((0xA4, 0xC6),),
-}  # fmt: skip
+}
 """Code page of two bytes a letter -> first bytes of the usual letters."""
 HEAD = 1 << 18
 WORD = re.compile(r"[^\W\d_]+|[^\x00-\x7f]")

@@ -80,10 +80,13 @@ def usual_names(
     for name, others in columns.items():
         ways = [[at for at, found in enumerate(header) if found == name]]
         ways += [
-            [at for at, found in enumerate(compared) if found == plain(other) and
-             (header[at] not in columns or header[at] == name)]
+            [
+                at
+                for at, found in enumerate(compared)
+                if found == plain(other) and (header[at] not in columns or header[at] == name)
+            ]
             for other in (name, *others)
-        ]  # fmt: skip
+        ]
         places = next((way for way in ways if way), [])
         if len(places) > 1:
             one, two = (f"{header[at]!r} (column {at + 1})" for at in places[:2])
@@ -106,8 +109,10 @@ def usual_names(
 
 def _hint(header: list[str]) -> str:
     """Return what is to be done where the first row of a table holds no names."""
-    if any(re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?|.*\.(png|jpe?g|bmp|webp)", name, re.IGNORECASE)
-           for name in header):  # fmt: skip
+    if any(
+        re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?|.*\.(png|jpe?g|bmp|webp)", name, re.IGNORECASE)
+        for name in header
+    ):
         return " Is the header missing? The first row has to name the columns."
     return " Rename the columns."
 

@@ -18,9 +18,18 @@ COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "te
 BOX = ("left", "top", "width", "height")
 NUMBERS = ("frame", *BOX)
 TEXT = (
-    "image", "person", "role", "sequence", "camera", "game", "team", "split", "id", "number",
+    "image",
+    "person",
+    "role",
+    "sequence",
+    "camera",
+    "game",
+    "team",
+    "split",
+    "id",
+    "number",
     "read_number",
-)  # fmt: skip
+)
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
 LONGEST_NUMBER = 60  # letters
@@ -77,11 +86,7 @@ def frozen(table: pd.DataFrame) -> pd.DataFrame:
 
 def one_form(names: pd.Series) -> pd.Series:
     """Return names with composed letters: a folder's name on macOS is the same in a table."""
-    others = {
-        name: composed(name)
-        for name in names.dropna().unique()
-        if composed(name) != name
-    }  # fmt: skip
+    others = {name: composed(name) for name in names.dropna().unique() if composed(name) != name}
     if not others:
         return names
     return names.map(lambda name: others.get(name, name), na_action="ignore").astype(names.dtype)

@@ -60,9 +60,25 @@ PERSONS = ("player", "player_name", "name", "label")
 FURTHER = ("track", "taken", "read_number_probability", "read_number_frames")
 """Columns that stages look for, beside those of every table."""
 CLASSES = frozenset(
-    ("person", "persons", "people", "player", "players", "ball", "referee", "goalkeeper", "human",
-     "pedestrian", "goalie", "staff", "coach", "other", "0", "1")
-)  # fmt: skip
+    (
+        "person",
+        "persons",
+        "people",
+        "player",
+        "players",
+        "ball",
+        "referee",
+        "goalkeeper",
+        "human",
+        "pedestrian",
+        "goalie",
+        "staff",
+        "coach",
+        "other",
+        "0",
+        "1",
+    )
+)
 
 
 def read_crop_table(

@@ -47,9 +47,19 @@ LIMIT_GB = 20.0
 _BLOCK = 1 << 20
 # What zipfile and the unpackers below it raise for a damaged archive or one of an unknown kind.
 _DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError,
-    NotImplementedError, RuntimeError, OverflowError, KeyError, IndexError, MemoryError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    struct.error,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    KeyError,
+    IndexError,
+    MemoryError,
+)
 
 Progress = Callable[[int, int], None]
 

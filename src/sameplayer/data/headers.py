@@ -162,8 +162,11 @@ def _refuse_cells(name: str, style: bytes, component: int, wide: int, high: int)
 
 
 SIZES: dict[str, Callable[[str, bytes], tuple[int, int]]] = {
-    "PNG": png_size, "JPEG": jpeg_size, "WEBP": webp_size, "GIF": gif_size,
-}  # fmt: skip
+    "PNG": png_size,
+    "JPEG": jpeg_size,
+    "WEBP": webp_size,
+    "GIF": gif_size,
+}
 
 
 def damaged(name: str, why: str = "") -> DataError:

@@ -26,22 +26,34 @@ NAMED: tuple[tuple[bytes, str, str], ...] = (
     (rb"FUJIFILMCCD-RAW|II(RO|RS|U\x00)|MMOR|FOVb|....ftypcrx ", RAW, PICTURE),
     (rb"v/1\x01|#\?RADIANCE|#\?RGBE", "a picture of float samples", PICTURE),
     (rb"P7\s", "a PAM picture", PICTURE),
-    (rb"....ftypavi[fs]", "an AVIF picture, and the Pillow here is too old for it",
-     "update Pillow, or save it as JPEG"),
+    (
+        rb"....ftypavi[fs]",
+        "an AVIF picture, and the Pillow here is too old for it",
+        "update Pillow, or save it as JPEG",
+    ),
     (rb"\x00\x00[\x01\x02]\x00[^\x00]\x00", "a Windows icon", PICTURE),
     (rb"DDS ", "a texture (DDS)", PICTURE),
     (rb"SIMPLE  =", "a FITS file", PICTURE),
     (rb".{128}DICM", "a DICOM file", PICTURE),
-    (rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.{0,400}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg",
-     "an SVG drawing", PICTURE),
+    (
+        rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.{0,400}?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg",
+        "an SVG drawing",
+        PICTURE,
+    ),
     (rb"\s*<(!DOCTYPE )?html", "a web page", "not the picture itself; download it again"),
     (rb"version https://git-lfs", "a pointer of Git LFS", "not the picture; run 'git lfs pull'"),
-    (rb"\x00\x05\x16\x07", "a file of macOS beside the picture",
-     "not the picture; take the file of the same name without '._'"),
+    (
+        rb"\x00\x05\x16\x07",
+        "a file of macOS beside the picture",
+        "not the picture; take the file of the same name without '._'",
+    ),
     (rb"PK\x03\x04", "a ZIP archive", "no picture; unpack it"),
-    (rb"\x1aE\xdf\xa3|RIFF....AVI |....(ftyp|moov|mdat)|FLV\x01|\x00\x00\x01\xba",
-     "a video", VIDEO),
-)  # fmt: skip
+    (
+        rb"\x1aE\xdf\xa3|RIFF....AVI |....(ftyp|moov|mdat)|FLV\x01|\x00\x00\x01\xba",
+        "a video",
+        VIDEO,
+    ),
+)
 
 
 def boxed_kind(content: bytes) -> str | None:

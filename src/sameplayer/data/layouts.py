@@ -57,9 +57,13 @@ class Layout:
 
 LAYOUTS: dict[str, Layout] = {
     "synergy": Layout(
-        {"reid_training": TRAIN, "reid_test/query": QUERY, "reid_test/gallery": GALLERY,
-         "reid_challenge/query": ("query", "challenge"),
-         "reid_challenge/gallery": ("gallery", "challenge")},
+        {
+            "reid_training": TRAIN,
+            "reid_test/query": QUERY,
+            "reid_test/gallery": GALLERY,
+            "reid_challenge/query": ("query", "challenge"),
+            "reid_challenge/gallery": ("gallery", "challenge"),
+        },
         r"(?P<person>[0-9]+)_(?P<sequence>[0-9]+)_(?P<frame>[0-9]+)",
         "<person>_<sequence>_<frame>.jpeg or, in the challenge, <id>.jpeg",
         signs=("reid_training", "reid_test", "reid_challenge"),
@@ -78,9 +82,7 @@ LAYOUTS: dict[str, Layout] = {
         "<person>_c<camera>_f<frame>.jpg",
     ),
     "cuhk03np": Layout(
-        BOXES,
-        r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_[0-9]+",
-        "<person>_c<camera>_<number>.png",
+        BOXES, r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_[0-9]+", "<person>_c<camera>_<number>.png"
     ),
     "veri776": Layout(
         {"image_train": TRAIN, "image_query": QUERY, "image_test": GALLERY},
@@ -90,8 +92,11 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "soccernet": Layout(
         {"train": TRAIN}
-        | {f"{split}/{role}": (role, split)
-           for split in ("valid", "test", "challenge") for role in ("query", "gallery")},
+        | {
+            f"{split}/{role}": (role, split)
+            for split in ("valid", "test", "challenge")
+            for role in ("query", "gallery")
+        },
         r"(?:(?P<game>[^/]+/[^/]+/[^/]+)/)?(?:.*/)?(?P<id>[0-9]+)-(?P<sequence>[^-/]*)-"
         r"(?P<person>[^-/]*)-(?P<frame>[0-9]+)-(?P<class>(?:[^-/]*_)?(?P<team>left|right)(?=-)|"
         r"[^-/]*)-(?:(?P<number>[0-9]+)(?=-)|[^-/]*)-[^-/]*-[^-/]*",
@@ -102,7 +107,7 @@ LAYOUTS: dict[str, Layout] = {
         hidden=r"(?:(?P<game>[^/]+/[^/]+/[^/]+)/)?(?:.*/)?(?P<id>[0-9]+)-(?P<sequence>[^-/]*)-"
         r"[^-/]*",
     ),
-}  # fmt: skip
+}
 
 
 def has_layout(name: str, path: Path) -> bool:

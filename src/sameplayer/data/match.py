@@ -22,9 +22,20 @@ from sameplayer.errors import SettingError, import_extra
 from sameplayer.files import whole_folder
 
 TRUTH = (
-    "camera", "frame", "time_s", "left", "top", "width", "height", "person", "team", "number",
-    "shot", "replay", "visible",
-)  # fmt: skip
+    "camera",
+    "frame",
+    "time_s",
+    "left",
+    "top",
+    "width",
+    "height",
+    "person",
+    "team",
+    "number",
+    "shot",
+    "replay",
+    "visible",
+)
 BOXES = ("camera", "frame", "left", "top", "width", "height", "score")
 FALSE = 0.25  # false boxes a frame
 MOST = (len(SURNAMES) - 2 * UNUSED) // 2 - 2  # players a team for whom there are surnames

@@ -19,14 +19,13 @@ SUBSTITUTES = 2  # a team
 UNUSED = 2  # a team: on the roster, never in the match
 COLOURS = ("red", "blue", "white", "black", "yellow", "green")  # of KITS
 BENCH = (LENGTH / 2, -6.0)
-SURNAMES = (
-    "Abel", "Adair", "Bauer", "Beck", "Berg", "Brandt", "Castro", "Cole", "Costa", "Dahl", "Diaz",
-    "Duarte", "Eriksen", "Falk", "Ferro", "Flores", "Gallo", "Garcia", "Grant", "Haas", "Hall",
-    "Holm", "Ito", "Jansen", "Kaya", "Keller", "Klein", "Kovac", "Lang", "Leroy", "Lima", "Lund",
-    "Marin", "Meyer", "Mori", "Novak", "Okoye", "Olsen", "Perez", "Popov", "Quinn", "Ramos",
-    "Riva", "Rossi", "Sato", "Silva", "Stein", "Tanaka", "Torres", "Vega", "Vidal", "Weber",
-    "Wolf", "Young", "Zeman", "Ziegler",
-)  # fmt: skip
+_SURNAMES = (
+    "Abel Adair Bauer Beck Berg Brandt Castro Cole Costa Dahl Diaz Duarte Eriksen Falk Ferro "
+    "Flores Gallo Garcia Grant Haas Hall Holm Ito Jansen Kaya Keller Klein Kovac Lang Leroy "
+    "Lima Lund Marin Meyer Mori Novak Okoye Olsen Perez Popov Quinn Ramos Riva Rossi Sato Silva "
+    "Stein Tanaka Torres Vega Vidal Weber Wolf Young Zeman Ziegler"
+)
+SURNAMES = tuple(_SURNAMES.split())
 SPEED, PUSH = 6.5, 9.0  # the most: metres a second, and metres a second squared
 NEAR = 1.6  # metres that people keep from each other where they can
 

@@ -178,9 +178,13 @@ class Stage:
             rows = np.arange(whole[1])
             ground = back[2, 2] + back[2, 1] * rows + back[2, 0] * whole[0] / 2
             picture = cv2.warpPerspective(
-                self._ground, back, whole, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0),
-            )  # fmt: skip
+                self._ground,
+                back,
+                whole,
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=(0, 0, 0),
+            )
             above = ground * np.sign(ground[-1]) <= 0  # rows over the horizon see no ground
             picture[above] = 0
             empty = ~picture.any(axis=2)

@@ -26,9 +26,17 @@ from sameplayer.data.roles import with_roles
 FOLDER = "a folder a person, or train/, query/, gallery/ (or val/, test/) each with such folders"
 # A folder -> what SPLITS calls its pictures; those of OWN show that there are such folders.
 PARTS = {
-    "train_all": "train", "train": "train", "training": "train", "val": "val", "valid": "val",
-    "validation": "val", "query": "query", "probe": "query", "gallery": "gallery", "test": "test",
-}  # fmt: skip
+    "train_all": "train",
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "query": "query",
+    "probe": "query",
+    "gallery": "gallery",
+    "test": "test",
+}
 OWN = ("train_all", "train", "query", "gallery")
 STRANGE = {*PARTS, *(part for layout in LAYOUTS.values() for part in layout.parts)}
 NAMES = {name: LAYOUTS[name].name for name in ("market1501", "dukemtmcreid", "cuhk03np")}
@@ -129,7 +137,7 @@ def _pattern(files: Files, images: Sequence[str]) -> str:
     fits = {
         key: [facts_of(pattern, name) is not None for name in names]
         for key, pattern in NAMES.items()
-    }  # fmt: skip
+    }
     best = max(fits, key=lambda key: sum(fits[key]))
     if 2 * sum(fits[best]) <= len(names):
         return ""

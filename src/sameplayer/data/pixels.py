@@ -39,11 +39,22 @@ from sameplayer.data.headers import JPEG_FRAMES, damaged, gif_size, jpeg_segment
 from sameplayer.errors import DataError, MissingExtra, import_extra
 
 Picture = NDArray[np.uint8]
-JPEG_KINDS = {0xC3: "lossless", 0xC9: "arithmetic coding", 0xCA: "arithmetic coding",
-              0xCB: "lossless, arithmetic coding"}  # fmt: skip
+JPEG_KINDS = {
+    0xC3: "lossless",
+    0xC9: "arithmetic coding",
+    0xCA: "arithmetic coding",
+    0xCB: "lossless, arithmetic coding",
+}
 # EXIF's orientations -> are rows and columns exchanged, then rows reversed, then columns?
-TURNS = {2: (0, 0, 1), 3: (0, 1, 1), 4: (0, 1, 0), 5: (1, 0, 0), 6: (1, 0, 1), 7: (1, 1, 1),
-         8: (1, 1, 0)}  # fmt: skip
+TURNS = {
+    2: (0, 0, 1),
+    3: (0, 1, 1),
+    4: (0, 1, 0),
+    5: (1, 0, 0),
+    6: (1, 0, 1),
+    7: (1, 1, 1),
+    8: (1, 1, 0),
+}
 _APART = {0xE0, 0xEE}  # of a JPEG's segments for applications, those that say what colours it has
 _PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
 _PROFILE = b"Raw profile type exif\0"  # EXIF as ImageMagick wrote it into PNG
@@ -249,6 +260,12 @@ def _heic(content: bytes) -> Picture:
 
 
 PIXELS: dict[str, Callable[[bytes], Picture]] = {
-    "JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "AVIF": _avif, "HEIC": _heic,
-    "GIF": _gif, "PPM": _ppm, "JPEG2000": partial(_by_pillow, Jpeg2KImagePlugin.Jpeg2KImageFile),
-}  # fmt: skip
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "TIFF": _tiff,
+    "AVIF": _avif,
+    "HEIC": _heic,
+    "GIF": _gif,
+    "PPM": _ppm,
+    "JPEG2000": partial(_by_pillow, Jpeg2KImagePlugin.Jpeg2KImageFile),
+}

@@ -12,11 +12,18 @@ from sameplayer.errors import DataError
 
 # A word in the column ``split`` of a table without roles -> role and split; no role: it is drawn.
 SPLITS = {
-    "train": ("train", "training"), "training": ("train", "training"), "query": ("query", "test"),
-    "probe": ("query", "test"), "gallery": ("gallery", "test"),
-    "distractor": ("distractor", "test"), "test": ("", "test"), "val": ("", "valid"),
-    "valid": ("", "valid"), "validation": ("", "valid"), "challenge": ("", "challenge"),
-}  # fmt: skip
+    "train": ("train", "training"),
+    "training": ("train", "training"),
+    "query": ("query", "test"),
+    "probe": ("query", "test"),
+    "gallery": ("gallery", "test"),
+    "distractor": ("distractor", "test"),
+    "test": ("", "test"),
+    "val": ("", "valid"),
+    "valid": ("", "valid"),
+    "validation": ("", "valid"),
+    "challenge": ("", "challenge"),
+}
 
 
 def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:

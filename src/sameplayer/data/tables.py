@@ -126,17 +126,30 @@ def _regular(text: str, separator: str, path: Path, wanted: Wanted) -> _Raw | No
     begin = len(text) - len(text.lstrip("\r\n"))
     blank = len(text[:begin].splitlines())
     try:
-        first = next(csv.reader(StringIO(text[begin:][: 1 << 16], newline=""), strict=True,
-                                delimiter=separator, skipinitialspace=True))  # fmt: skip
+        first = next(
+            csv.reader(
+                StringIO(text[begin:][: 1 << 16], newline=""),
+                strict=True,
+                delimiter=separator,
+                skipinitialspace=True,
+            )
+        )
         lines = text.count("\n") + text.count("\r")
         if not wanted.is_header(first) or not any(map(str.strip, first)):
             return None
         if lines * len(first) > len(text) + PADDING:
             return None
         table = pd.read_csv(
-            StringIO(text[begin:]), sep=separator, header=None, names=range(len(first)), dtype=str,
-            keep_default_na=False, na_values=[""], skipinitialspace=True, skip_blank_lines=False,
-        )  # fmt: skip
+            StringIO(text[begin:]),
+            sep=separator,
+            header=None,
+            names=range(len(first)),
+            dtype=str,
+            keep_default_na=False,
+            na_values=[""],
+            skipinitialspace=True,
+            skip_blank_lines=False,
+        )
     except (csv.Error, StopIteration, ValueError, OverflowError):
         return None
     header = _header(first, path)
@@ -212,10 +225,14 @@ def _table(
         numbers += places
         if len(numbers) * wide > most:
             raise DataError(f"{path}: most of its rows are far shorter than its first row.")
-        parts.append(pd.DataFrame({
-            name: pd.array(pa.array(cells, pa.string()), dtype="str")
-            for name, cells in enumerate(zip(*rows, strict=True))
-        }))  # fmt: skip
+        parts.append(
+            pd.DataFrame(
+                {
+                    name: pd.array(pa.array(cells, pa.string()), dtype="str")
+                    for name, cells in enumerate(zip(*rows, strict=True))
+                }
+            )
+        )
     table = pd.concat(parts or [pd.DataFrame(columns=range(wide), dtype=str)], ignore_index=True)
     return _cleaned(header, table, np.array(numbers, np.int64))
 

@@ -24,9 +24,22 @@ from sameplayer.data.video_stream import as_shown, open_source
 from sameplayer.errors import DataError, SettingError
 
 VIDEO_SUFFIXES = (
-    ".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg",
-    ".wmv", ".flv", ".mxf", ".3gp",
-)  # fmt: skip
+    ".mp4",
+    ".mkv",
+    ".avi",
+    ".mov",
+    ".webm",
+    ".m4v",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".mpg",
+    ".mpeg",
+    ".wmv",
+    ".flv",
+    ".mxf",
+    ".3gp",
+)
 AHEAD = 32  # frames rather decoded on the way than jumped over
 KEPT = 8  # frames decoded last, for threads that ask a little out of order
 

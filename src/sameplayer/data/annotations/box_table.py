@@ -29,11 +29,31 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frames", "fn"),
     "frame_index": ("frame_idx",),
     "image": ("image_name", "file_name", "image_path", "img_path", "img", "image_file"),
-    "track": ("track_id", "tracker_id", "tracking_id", "object_id", "obj_id", "id", "tid",
-              "player_id", "person_id", "target_id", "identity", "tracklet_id"),
+    "track": (
+        "track_id",
+        "tracker_id",
+        "tracking_id",
+        "object_id",
+        "obj_id",
+        "id",
+        "tid",
+        "player_id",
+        "person_id",
+        "target_id",
+        "identity",
+        "tracklet_id",
+    ),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
-    "label": ("class_name", "category", "category_name", "cls_name", "object_class", "type",
-              "object_type", "object"),
+    "label": (
+        "class_name",
+        "category",
+        "category_name",
+        "cls_name",
+        "object_class",
+        "type",
+        "object_type",
+        "object",
+    ),
     "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
     "camera": ("cam", "camera_id", "cam_id", "view"),
     "sequence": ("video", "seq", "sequence_name", "clip"),
@@ -41,7 +61,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "team": ("club", "team_name"),
     "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
     "name": ("player", "player_name"),
-}  # fmt: skip
+}
 NUMBERS = ("frame", "frame_index", "track", "score", *BOX_NAMES)
 FRAMES = ("frame", "frame_index", "image")  # columns that say the frame, the best first
 RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")

@@ -30,9 +30,12 @@ def is_coco(data: Any) -> bool:
     """Tell whether JSON is COCO: annotations with images, or a list of results."""
     if isinstance(data, dict):
         return isinstance(data.get("annotations"), list) and "images" in data
-    return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and (
-        {"image_id", "bbox"} <= set(data[0])
-    )  # fmt: skip
+    return (
+        isinstance(data, list)
+        and bool(data)
+        and isinstance(data[0], dict)
+        and ({"image_id", "bbox"} <= set(data[0]))
+    )
 
 
 def read_coco(data: Any, path: Path) -> Annotations:
@@ -53,10 +56,14 @@ def read_coco(data: Any, path: Path) -> Annotations:
     for row, one in objects(rows, annotations, "annotation"):
         frame, sequence = _image(rows, one, row, images)
         what = (
-            "of images that are not in the file" if frame is None
-            else "of a crowd (iscrowd 1)" if one.get("iscrowd") in (1, True, "1")
-            else "without a bbox" if not one.get("bbox") else ""
-        )  # fmt: skip
+            "of images that are not in the file"
+            if frame is None
+            else "of a crowd (iscrowd 1)"
+            if one.get("iscrowd") in (1, True, "1")
+            else "without a bbox"
+            if not one.get("bbox")
+            else ""
+        )
         if what or frame is None:
             rows.leave_out(what, row)
             continue
@@ -65,10 +72,13 @@ def read_coco(data: Any, path: Path) -> Annotations:
         both |= {name: value for name, value in one.items() if value is not None}
         label = labels.get(key_of(one.get("category_id")))
         rows.add(
-            row, frame, rows.numbers(one["bbox"], row, "bbox"), _first(both, TRACKS),
+            row,
+            frame,
+            rows.numbers(one["bbox"], row, "bbox"),
+            _first(both, TRACKS),
             {"sequence": sequence, "label": label, **named(both, ATTRIBUTES)},
             rows.number(_first(both, SCORES), row, "score"),
-        )  # fmt: skip
+        )
     return rows.annotations(_first_frame(data, images))
 
 
@@ -80,8 +90,10 @@ def _first_frame(data: Any, images: dict[str, Image] | None) -> int | None:
     if not images:
         return None
     named = [number_in_name(one.get("file_name", "")) for one in data["images"]]
-    more = {None if name is None else name - frame
-            for name, (frame, _) in zip(named, images.values(), strict=True)}  # fmt: skip
+    more = {
+        None if name is None else name - frame
+        for name, (frame, _) in zip(named, images.values(), strict=True)
+    }
     return 0 if more == {1} or 0 in {frame for frame, _ in images.values()} else None
 
 
@@ -91,8 +103,10 @@ def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
     """Return the label of each category_id."""
-    found = {key_of(one.get("id")): text_of(one.get("name"))
-             for _, one in objects(rows, categories, "category")}  # fmt: skip
+    found = {
+        key_of(one.get("id")): text_of(one.get("name"))
+        for _, one in objects(rows, categories, "category")
+    }
     used = {key_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
     unnamed = {one for one in used - set(found) if one.isdecimal() and len(one) < 9}
     if found:
@@ -104,8 +118,10 @@ def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, st
 
 def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
     """Return the frame and the sequence of each image, by its id."""
-    videos = {key_of(one.get("id")): text_of(one.get("name") or one.get("file_name"))
-              for _, one in objects(rows, data.get("videos") or [], "video")}  # fmt: skip
+    videos = {
+        key_of(one.get("id")): text_of(one.get("name") or one.get("file_name"))
+        for _, one in objects(rows, data.get("videos") or [], "video")
+    }
     images = list(objects(rows, data["images"], "image"))
     groups = [_group(one, videos) for _, one in images]
     for _, one in images:

@@ -16,19 +16,34 @@ from sameplayer.errors import DataError
 
 PREFIXES = ("bb", "bbox", "box", "boundingbox", "rect", "")
 STARTS = (
-    ("left", "top"), ("xmin", "ymin"), ("x1", "y1"), ("xtl", "ytl"), ("xleft", "ytop"), ("x", "y"),
+    ("left", "top"),
+    ("xmin", "ymin"),
+    ("x1", "y1"),
+    ("xtl", "ytl"),
+    ("xleft", "ytop"),
+    ("x", "y"),
     ("l", "t"),
-)  # fmt: skip
+)
 ENDS = (
-    ("left", "top", "right", "bottom"), ("xmin", "ymin", "xmax", "ymax"),
-    ("minx", "miny", "maxx", "maxy"), ("x0", "y0", "x1", "y1"), ("x1", "y1", "x2", "y2"),
-    ("xtl", "ytl", "xbr", "ybr"), ("tlx", "tly", "brx", "bry"),
-    ("xleft", "ytop", "xright", "ybottom"), ("x", "y", "x2", "y2"), ("l", "t", "r", "b"),
-)  # fmt: skip
+    ("left", "top", "right", "bottom"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("minx", "miny", "maxx", "maxy"),
+    ("x0", "y0", "x1", "y1"),
+    ("x1", "y1", "x2", "y2"),
+    ("xtl", "ytl", "xbr", "ybr"),
+    ("tlx", "tly", "brx", "bry"),
+    ("xleft", "ytop", "xright", "ybottom"),
+    ("x", "y", "x2", "y2"),
+    ("l", "t", "r", "b"),
+)
 CENTRES = (
-    ("cx", "cy"), ("xc", "yc"), ("xcenter", "ycenter"), ("xcentre", "ycentre"),
-    ("centerx", "centery"), ("centrex", "centrey"),
-)  # fmt: skip
+    ("cx", "cy"),
+    ("xc", "yc"),
+    ("xcenter", "ycenter"),
+    ("xcentre", "ycentre"),
+    ("centerx", "centery"),
+    ("centrex", "centrey"),
+)
 SIZES = (("width", "height"), ("w", "h"))
 FOUR: dict[str, tuple[tuple[str, ...], ...]] = {"corners": ENDS}
 FOUR["corner and size"] = tuple((*start, *size) for size in SIZES for start in STARTS)
@@ -37,9 +52,10 @@ FOUR["centre and size"] = tuple((*centre, *size) for size in SIZES for centre in
 one is a box's for sure, while x, y may be a place on the pitch and width, height the picture's."""
 BOTH = sorted(product(PREFIXES, repeat=2), key=lambda both: both[0] != both[1])
 CELLS = {
-    "corners": ("xyxy", "ltrb", "tlbr"), "corner and size": ("xywh", "ltwh", "tlwh", ""),
+    "corners": ("xyxy", "ltrb", "tlbr"),
+    "corner and size": ("xywh", "ltwh", "tlwh", ""),
     "centre and size": ("cxcywh", "xcycwh"),
-}  # fmt: skip
+}
 """What a cell of four numbers says -> how its column is called, beside any of PREFIXES."""
 SAID = {
     "corners": "the left, top, right and bottom of a box",
@@ -48,14 +64,21 @@ SAID = {
 }
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 BOX_NAMES = frozenset(
-    prefix + name for prefix in PREFIXES for forms in FOUR.values() for form in forms
+    prefix + name
+    for prefix in PREFIXES
+    for forms in FOUR.values()
+    for form in forms
     for name in form
-)  # fmt: skip
+)
 """Every name that a column of a box's numbers may have, as ``plain`` gives it."""
 CELL_NAMES = frozenset(
-    one for words in CELLS.values() for word in words for prefix in PREFIXES
-    for one in (prefix + word, word + prefix) if one
-)  # fmt: skip
+    one
+    for words in CELLS.values()
+    for word in words
+    for prefix in PREFIXES
+    for one in (prefix + word, word + prefix)
+    if one
+)
 """Every name that a column of a whole box in one cell may have, as ``plain`` gives it."""
 WRAPPED = re.compile(r"\bnp\.\w+\(")  # how a list of numpy's numbers is printed
 
@@ -139,8 +162,9 @@ def _numbers(
     """Return (n, 4) float64, NaN where a row has no box."""
     if len(found) == 1:
         cells = table[found[0]].tolist()
-        return np.array([_four(cell, found[0], row, path) for row, cell in zip(rows, cells,
-                        strict=True)]).reshape(-1, 4)  # fmt: skip
+        return np.array(
+            [_four(cell, found[0], row, path) for row, cell in zip(rows, cells, strict=True)]
+        ).reshape(-1, 4)
     columns = []
     for name in found:
         column = number_cells(table[name])

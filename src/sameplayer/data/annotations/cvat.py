@@ -143,8 +143,12 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
         box = _box(rows, one, where) if one.tag == "box" else None
         if box is not None:
             boxes.append((where, one.get("label"), box, _attributes(one)))
-    return {"id": element.get("id"), "name": name, "task_id": element.get("task_id"),
-            "boxes": boxes}  # fmt: skip
+    return {
+        "id": element.get("id"),
+        "name": name,
+        "task_id": element.get("task_id"),
+        "boxes": boxes,
+    }
 
 
 def _box(rows: Rows, element: Element, where: str, *, counted: bool = True) -> Box | None:
@@ -190,8 +194,13 @@ def _add_images(read: _Reading) -> int | None:
     for one, number in zip(read.images, numbers, strict=True):
         for where, label, box, attributes in one["boxes"]:
             texts = {"label": label, "sequence": sequences[one["task_id"]]}
-            rows.add(where, number or 0, box, named(attributes, TRACK).get("track"),
-                     texts | named(attributes, ATTRIBUTES))  # fmt: skip
+            rows.add(
+                where,
+                number or 0,
+                box,
+                named(attributes, TRACK).get("track"),
+                texts | named(attributes, ATTRIBUTES),
+            )
     return 0 if not by_name or 0 in numbers else None
 
 
@@ -203,13 +212,23 @@ def _add_tracks(read: _Reading) -> None:
         boxes: dict[int, _Listed] = track["boxes"]
         for frame, one in boxes.items():
             if one.box is not None and not one.outside:
-                rows.add(f"track {track['id']}, frame {frame}", frame, one.box, track["id"],
-                         texts | named(one.attributes, ATTRIBUTES))  # fmt: skip
+                rows.add(
+                    f"track {track['id']}, frame {frame}",
+                    frame,
+                    one.box,
+                    track["id"],
+                    texts | named(one.attributes, ATTRIBUTES),
+                )
         if read.whole or track["source"] == "auto":
             continue
         for frame, box, attributes in _between_keyframes(rows, track["id"], boxes, step):
-            rows.add(f"track {track['id']}, frame {frame}", frame, box, track["id"],
-                     texts | named(attributes, ATTRIBUTES))  # fmt: skip
+            rows.add(
+                f"track {track['id']}, frame {frame}",
+                frame,
+                box,
+                track["id"],
+                texts | named(attributes, ATTRIBUTES),
+            )
             filled += 1
     if filled:
         rows.notes.append(f"{filled} boxes between keyframes are added, as CVAT shows them.")

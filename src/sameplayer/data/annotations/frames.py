@@ -57,9 +57,12 @@ def from_one(
 
 
 def _refuse(
-    number: np.ndarray, good: np.ndarray, table: pd.DataFrame, path: str | Path,
+    number: np.ndarray,
+    good: np.ndarray,
+    table: pd.DataFrame,
+    path: str | Path,
     first: int | None = None,
-) -> None:  # fmt: skip
+) -> None:
     if not good.all():
         row = int(np.argmin(good))
         least = "0 or 1" if first is None else f"{first}, which is the first frame"

@@ -20,7 +20,7 @@ def is_game_state(data: Any) -> bool:
     first = [one[0] for one in lists if isinstance(one, list) and one and isinstance(one[0], dict)]
     return any("bbox_image" in one or "has_labeled_person" in one for one in first) or (
         "predictions" in data
-    )  # fmt: skip
+    )
 
 
 def read_game_state(data: Any, path: Path) -> Annotations:
@@ -64,11 +64,19 @@ def read_game_state(data: Any, path: Path) -> Annotations:
         role = text_of(attributes.get("role")) or categories.get(key_of(one.get("category_id")))
         left, top, width, height = (rows.number(box.get(side), row, side) for side in SIDES)
         rows.add(
-            row, frame, (left, top, width, height), one.get("track_id"),
-            {"label": "person" if role == "other" else role, "role": role, "sequence": sequence,
-             "team": text_of(attributes.get("team")), "number": text_of(attributes.get("jersey"))},
+            row,
+            frame,
+            (left, top, width, height),
+            one.get("track_id"),
+            {
+                "label": "person" if role == "other" else role,
+                "role": role,
+                "sequence": sequence,
+                "team": text_of(attributes.get("team")),
+                "number": text_of(attributes.get("jersey")),
+            },
             rows.number(one.get("score", one.get("confidence")), row, "score"),
-        )  # fmt: skip
+        )
     if no_boxes:
         rows.notes.append(
             f"Entries without bbox_image (the pitch, the camera) are not used: {no_boxes}."

@@ -19,8 +19,16 @@ WHAT = (
     "JSON (.json): COCO with track_id or instance_id, SoccerNet's Labels-GameState.json, Label "
     "Studio with videorectangle, or a list of boxes as supervision's JSONSink writes it"
 )
-WORDS = ('"images"', '"annotations"', '"predictions"', '"bbox', '"x_min"', '"videorectangle"',
-         '"sequence"', '"xyxy"')  # fmt: skip
+WORDS = (
+    '"images"',
+    '"annotations"',
+    '"predictions"',
+    '"bbox',
+    '"x_min"',
+    '"videorectangle"',
+    '"sequence"',
+    '"xyxy"',
+)
 KINDS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, Path], Annotations]]] = {
     "game state": (is_game_state, read_game_state),
     "Label Studio": (is_label_studio, read_label_studio),

@@ -67,9 +67,12 @@ def _camera(task: dict[str, Any]) -> str:
 
 def _is_short(value: object) -> bool:
     """Tell whether a value is a list of regions as the export JSON_MIN has it."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and (
-        "sequence" in value[0]
-    )  # fmt: skip
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], dict)
+        and ("sequence" in value[0])
+    )
 
 
 def _regions(
@@ -77,8 +80,11 @@ def _regions(
 ) -> tuple[bool, Iterator[tuple[str, Region]]]:
     """Return whether this package predicted them, and the regions of a task that are in force."""
     for key in ("annotations", "completions", "predictions"):
-        made = [one for _, one in objects(rows, task.get(key) or [], f"{where}, {key[:-1]}")
-                if not one.get("was_cancelled")]  # fmt: skip
+        made = [
+            one
+            for _, one in objects(rows, task.get(key) or [], f"{where}, {key[:-1]}")
+            if not one.get("was_cancelled")
+        ]
         if not made:
             continue
         latest = max(made, key=lambda one: str(one.get("updated_at") or one.get("created_at")))
@@ -88,9 +94,10 @@ def _regions(
         return ours, objects(rows, latest.get("result") or [], f"{where}, region")
     short = [
         {"type": "videorectangle", "value": region}
-        for value in task.values() if _is_short(value)
+        for value in task.values()
+        if _is_short(value)
         for _, region in objects(rows, value, f"{where}, region")
-    ]  # fmt: skip
+    ]
     return False, objects(rows, short, f"{where}, region")
 
 

@@ -27,9 +27,20 @@ SUFFIXES = (".txt", ".csv", ".tsv")
 NAMES = ("gt", "det")  # how files of MOT text are called, whatever is in them
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "none", "None", "null", "NULL", "NA")
 CLASSES = (
-    "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "vehicle", "static person",
-    "distractor", "occluder", "occluder on the ground", "full occluder", "reflection", "crowd",
-)  # fmt: skip
+    "pedestrian",
+    "person on vehicle",
+    "car",
+    "bicycle",
+    "motorbike",
+    "vehicle",
+    "static person",
+    "distractor",
+    "occluder",
+    "occluder on the ground",
+    "full occluder",
+    "reflection",
+    "crowd",
+)
 """The classes of MOTChallenge, numbered from 1."""
 SEPARATORS = (";", "\t", ",")
 FEWEST, LAST = 6, 10  # cells of a line that are needed, and that are looked at
@@ -179,11 +190,18 @@ def _parsed(text: str, mark: str | None, kind: type) -> pd.DataFrame | None:
     """Return the cells of lines as ``kind``, None where one is not."""
     try:
         cells = pd.read_csv(
-            StringIO(text), sep=mark or r"\s+", header=None, index_col=False,
-            usecols=range(len(COLUMNS)), dtype=kind, skipinitialspace=True, keep_default_na=False,
-            na_values=list(MISSING), quoting=csv.QUOTE_NONE,
+            StringIO(text),
+            sep=mark or r"\s+",
+            header=None,
+            index_col=False,
+            usecols=range(len(COLUMNS)),
+            dtype=kind,
+            skipinitialspace=True,
+            keep_default_na=False,
+            na_values=list(MISSING),
+            quoting=csv.QUOTE_NONE,
             decimal="," if mark != "," and "," in text else ".",
-        )  # fmt: skip
+        )
         return cells[1:].set_axis(list(COLUMNS), axis=1).reset_index(drop=True)
     except (ValueError, OverflowError):
         return None

@@ -37,9 +37,14 @@ class Rows:
     _sizes: set[tuple[int, int]] = field(default_factory=set)
 
     def add(
-        self, row: str, frame: int, box: Box, track: object, texts: Mapping[str, str | None],
+        self,
+        row: str,
+        frame: int,
+        box: Box,
+        track: object,
+        texts: Mapping[str, str | None],
         score: float = math.nan,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add a box: ``box`` is left, top, width, height; ``texts`` are those of Annotations."""
         self._refuse_more(row, 1)
         if isinstance(track, list | dict | bool):

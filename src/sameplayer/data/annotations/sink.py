@@ -32,9 +32,11 @@ def read_sink(data: Any, path: Path) -> Annotations:
     keys = list({key: None for one in boxes for key in one if plain(key) in known})
     names, notes = usual_names(path, keys, COLUMNS, (), "list of boxes")
     table = pd.DataFrame(
-        {name: pd.Series([one.get(key) for one in boxes], dtype=object).infer_objects()
-         for key, name in zip(keys, names, strict=True)}
-    )  # fmt: skip
+        {
+            name: pd.Series([one.get(key) for one in boxes], dtype=object).infer_objects()
+            for key, name in zip(keys, names, strict=True)
+        }
+    )
     if not boxes:
         table = pd.DataFrame(columns=["frame", "left", "top", "width", "height"], dtype=float)
     return boxes_in(Table(table, np.arange(1, len(boxes) + 1), (*notes,)), path)

@@ -56,8 +56,11 @@ def _files(folder: Path) -> list[Path]:
     """Return the texts of frames in a folder, or in its ``labels``, in order of their numbers."""
     for place in (folder, folder / "labels"):
         try:
-            found = {one: number_in_name(one.name) for one in place.glob("*.txt")
-                     if one.name not in LISTS and not one.name.startswith(".")}  # fmt: skip
+            found = {
+                one: number_in_name(one.name)
+                for one in place.glob("*.txt")
+                if one.name not in LISTS and not one.name.startswith(".")
+            }
         except OSError:
             found = {}
         files = [one for one, number in found.items() if number is not None and one.is_file()]
@@ -107,10 +110,13 @@ def read_yolo(path: Path) -> Annotations:
         kind, across, down, width, height = line.values[:BOX]
         more = dict(enumerate(line.values))
         rows.add(
-            line.where, line.frame, (across - width / 2, down - height / 2, width, height),
-            more.get(track), {"label": labels[int(kind)], "sequence": line.sequence},
+            line.where,
+            line.frame,
+            (across - width / 2, down - height / 2, width, height),
+            more.get(track),
+            {"label": labels[int(kind)], "sequence": line.sequence},
             more.get(score, math.nan),
-        )  # fmt: skip
+        )
     if not path.is_dir() and len(_files(path.parent)) > 1:
         rows.notes.append(
             f"This is the file of one frame; give its folder {path.parent} to read all of them."
