@@ -94,11 +94,7 @@ def read_crop_table(
     read = read_table(
         path, USUAL, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
     )
-    read = _with_persons(read)
-    notes = list(read.notes)
-    table, more = with_boxes(read.table, read.rows, path)
-    notes += more
-    _refuse_shares(table, path)
+    table, notes = _with_persons_and_boxes(read, path)
     table = _with_frames(table, read, path)
     for name in table.columns:
         if name in TEXT:
@@ -115,6 +111,19 @@ def read_crop_table(
         table["image"], more = found_pictures(table["image"], root)
         notes += more
     return table, (*notes, *_near_names(table))
+
+
+def with_known_columns(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a table of a caller with other tools' columns renamed, as in a file, and notes.
+
+    A table with all columns of an image and a box is returned as it is. Raises DataError where the
+    column ``image`` is missing or a column is named twice.
+    """
+    if {"image", *BOX} <= set(table.columns):
+        return table, ()
+    read = read_table(table, USUAL, needed=("image",), what="crop table", where=root)
+    table, notes = _with_persons_and_boxes(read, root)
+    return table, (*notes,)
 
 
 def further_columns(table: pd.DataFrame) -> tuple[str, ...]:
@@ -135,6 +144,13 @@ def is_crop_table(path: Path) -> bool:
     line = next(filter(None, head_lines(path)), "")
     words = {plain(word.strip('"')) for word in re.split("[,;\t]", line)}
     return bool(words & {plain(name) for name in ("image", *USUAL["image"])})
+
+
+def _with_persons_and_boxes(read: Table, where: Path) -> tuple[pd.DataFrame, list[str]]:
+    read = _with_persons(read)
+    table, notes = with_boxes(read.table, read.rows, where)
+    _refuse_shares(table, where)
+    return table, [*read.notes, *notes]
 
 
 def _with_persons(read: Table) -> Table:

@@ -114,7 +114,7 @@ def by_opencv(content: bytes, flags: int = cv2.IMREAD_COLOR) -> Picture:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
         raise ValueError("OpenCV cannot decode it")
-    return np.ascontiguousarray(pixels[:, :, ::-1])
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def _by_pillow(reader: Callable[..., Any], content: bytes) -> Picture:

@@ -61,20 +61,23 @@ class _Raw:
 
 
 def read_table(
-    path: str | Path,
+    source: str | Path | pd.DataFrame,
     columns: Mapping[str, Sequence[str]],
     *,
     needed: Sequence[str] = (),
     numbers: Collection[str] = (),
     what: str = "table",
+    where: Path = Path(),
 ) -> Table:
     """Read a table: text with separators, Excel or Parquet; the content decides, not the ending.
 
+    source     path of a file; or a DataFrame, of which only the columns are renamed
     columns    name -> other usual names; letters' case, dots, dashes, underscores and blanks do
                not count
     needed     names that must be there, each once
     numbers    names of columns of numbers, known or not: a decimal comma in them becomes a point
     what       what the table is, for messages: "roster"
+    where      where a DataFrame is from, for messages
 
     Text has commas, semicolons, tabs or bars between its cells, or what a first line such as
     "sep=:" names. The header is the first row, or where that lacks a needed column, the first of
@@ -82,7 +85,21 @@ def read_table(
     ``cells.guarded`` are taken back.
     Raises MissingFile, and DataError for what is no such table, naming file and row.
     """
-    path = Path(path)
+    if isinstance(source, pd.DataFrame):
+        path, raw = where, _of_frame(source)
+    else:
+        path = Path(source)
+        raw = _read_file(path, Wanted(columns, needed), what)
+    names, notes = usual_names(path, raw.header, columns, needed, what)
+    table = raw.table.set_axis(names, axis=1)
+    counted = {plain(name) for name in numbers}
+    for name in names:
+        if plain(name) in counted:
+            table[name] = _with_points(table[name], raw.commas)
+    return Table(table, raw.rows, (*raw.notes, *notes))
+
+
+def _read_file(path: Path, wanted: Wanted, what: str) -> _Raw:
     if not path.is_file():
         raise MissingFile(f"{path}: no such file; expected a {what} as .csv, .xlsx or .parquet.")
     try:
@@ -92,14 +109,7 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     read = next((kind for start, kind in KINDS.items() if content.startswith(start)), _text)
-    raw = read(content, path, Wanted(columns, needed))
-    names, notes = usual_names(path, raw.header, columns, needed, what)
-    table = raw.table.set_axis(names, axis=1)
-    counted = {plain(name) for name in numbers}
-    for name in names:
-        if plain(name) in counted:
-            table[name] = _with_points(table[name], raw.commas)
-    return Table(table, raw.rows, (*raw.notes, *notes))
+    return read(content, path, wanted)
 
 
 def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
@@ -270,12 +280,18 @@ def _parquet(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     from pyarrow.parquet import read_table as read_arrow
 
     try:
-        read_arrow(BytesIO(content)).validate(full=True)  # else damage is met later, anywhere
-        table = pd.read_parquet(BytesIO(content))
-        names = [name for name in table.index.names if name not in (None, *table.columns)]
-        table = table.reset_index(names) if names else table
+        arrow = read_arrow(BytesIO(content))
+        arrow.validate(full=True)  # else damage is met later, anywhere
+        table = arrow.to_pandas()
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
+    return _of_frame(table)
+
+
+def _of_frame(table: pd.DataFrame) -> _Raw:
+    """Return a DataFrame with its named index levels as columns."""
+    levels = [name for name in table.index.names if name not in (None, *table.columns)]
+    table = table.reset_index(levels) if levels else table
     header = [str(name).strip(BLANKS) for name in table.columns]
     return _Raw(header, table, np.arange(1, len(table) + 1), ())
 
