@@ -28,8 +28,7 @@ from pytorch_grad_cam import ScoreCAM
 from torch.nn import functional
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_crop
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.evaluation.resampling import clustered_interval
 from sameplayer.maps.deletion import BLANKS, faithfulness, middle_map, random_map, shares
@@ -37,6 +36,7 @@ from sameplayer.maps.explanation import explain
 from sameplayer.maps.gradients import grad_cam, legrad
 from sameplayer.maps.method import MapSettings
 from sameplayer.maps.score_cam import score_cam
+from sameplayer.synthetic.league import draw_crop
 
 WAYS: dict[str, dict] = {
     "contributions": {"method": "contributions"},

@@ -18,10 +18,10 @@ from sameplayer import embed, evaluate, load_encoder, rank, read_source
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.ranking import PreparedGallery, k_reciprocal, prepare_file
-from sameplayer.ranking.asking import Asking
 from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.neighbours import find_gallery_neighbours
-from sameplayer.ranking.small_rows import small_rows
+from sameplayer.ranking.neighbours.search import find_gallery_neighbours
+from sameplayer.ranking.prepared.low_precision import small_rows
+from sameplayer.ranking.prepared.query import Asking
 
 Rows = tuple[np.ndarray, np.ndarray]
 Drawn = Callable[..., Rows]

@@ -20,14 +20,14 @@ import cv2
 import numpy as np
 import torch
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.onnx_export import drawn_pictures, export_encoder
-from sameplayer.encoder.presets import PRESETS
-from sameplayer.numbers.onnx_export import export_reader
-from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.encoder.networks.presets import PRESETS
+from sameplayer.encoder.onnx.export import drawn_pictures, export_encoder
+from sameplayer.numbers.network.onnx_export import export_reader
+from sameplayer.numbers.network.onnx_reader import OnnxReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NumberReader
-from sameplayer.numbers.shirt import ShirtReader
 
 ROUNDS = 9
 PASS = 16

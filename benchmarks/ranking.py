@@ -41,7 +41,7 @@ from sameplayer.ranking import (
     hard_weights,
     k_reciprocal,
 )
-from sameplayer.ranking.neighbours import find_neighbours
+from sameplayer.ranking.neighbours.search import find_neighbours
 
 Rows = tuple[np.ndarray, np.ndarray]
 

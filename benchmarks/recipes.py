@@ -21,13 +21,13 @@ from statistics import mean, stdev
 
 import torch
 
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import train
+from sameplayer.training.run.train import train
 
 RECIPES: dict[str, dict] = {
     "InfoNCE, random, 2022, tall": {},

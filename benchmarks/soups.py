@@ -20,15 +20,15 @@ from statistics import mean, stdev
 import torch
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import train
+from sameplayer.training.run.train import train
 
 
 def main() -> None:

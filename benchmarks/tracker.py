@@ -26,17 +26,17 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from sameplayer.data.fingerprints import file_fingerprint
-from sameplayer.data.video import open_video
+from sameplayer.common.hashing import file_fingerprint
+from sameplayer.data.video.frames import open_video
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import cameras_of
-from sameplayer.tracks.cues import colour_cues
-from sameplayer.tracks.detect import YoloxDetector
-from sameplayer.tracks.geometry import overlaps
-from sameplayer.tracks.parts import PartFolder, Seen
-from sameplayer.tracks.scan import sampled_frames, scan
-from sameplayer.tracks.tracker import track
-from sameplayer.tracks.trackers import Tracker, UpdatedTracker
+from sameplayer.tracks.detection.detectors import YoloxDetector
+from sameplayer.tracks.detection.geometry import overlaps
+from sameplayer.tracks.tracking.appearance_cues import colour_cues
+from sameplayer.tracks.tracking.registry import Tracker, UpdatedTracker
+from sameplayer.tracks.tracking.tracker import track
+from sameplayer.tracks.video.checkpoint import PartFolder, Seen
+from sameplayer.tracks.video.detect_pass import sampled_frames, scan
 
 HERE = Path(__file__).parent
 HALF = 0.5  # overlap from which a box is a person's

@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sameplayer.data.batches import draw_batches
+from sameplayer.data.batches.loading import PairBatch, PairLoader
+from sameplayer.data.batches.pairs import draw_batches
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import letterbox_to
-from sameplayer.data.loading import PairBatch, PairLoader
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.images.picture import letterbox_to
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.training.info_nce import backward, info_nce
+from sameplayer.synthetic.league import draw_league
+from sameplayer.training.losses.info_nce import backward, info_nce
 
 Step = Callable[[], None]
 

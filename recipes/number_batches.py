@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sameplayer.numbers.canvas import CELL, CUT, HIGH, PAD, ROOM, WIDE, cut, cut_matrix
+from sameplayer.numbers.network.crop_canvas import CELL, CUT, HIGH, PAD, ROOM, WIDE, cut, cut_matrix
 
 FEWER = 0.45  # of the pictures without a number, this share is cut from
 

@@ -15,7 +15,7 @@ from number_shirts import HIGH as FLAT_HIGH
 from number_shirts import NUMBERS, ROUND, Flat, draw_flat, random_colour, text_mask
 from number_shirts import WIDE as FLAT_WIDE
 
-from sameplayer.numbers.canvas import HIGH, PAD, WIDE, fit
+from sameplayer.numbers.network.crop_canvas import HIGH, PAD, WIDE, fit
 
 NONE, UNSURE = -1, -2
 TWICE = 2  # drawn at twice the size, so that edges are smooth

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sameplayer.numbers.canvas import HIGH, WIDE
+from sameplayer.numbers.network.crop_canvas import HIGH, WIDE
 
 
 def photograph(

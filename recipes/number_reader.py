@@ -28,8 +28,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.numbers.canvas import CELL, UNIT
-from sameplayer.numbers.network import TENS, TRUNK, DigitReader, Finder, ShirtNetwork
+from sameplayer.numbers.network.crop_canvas import CELL, UNIT
+from sameplayer.numbers.network.model import TENS, TRUNK, DigitReader, Finder, ShirtNetwork
 
 SHARD = 2000  # pictures in a file of the pool
 FROZEN = 2  # stages of the trunk that stay as ImageNet left them

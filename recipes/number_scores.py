@@ -20,7 +20,7 @@ import torch
 
 from sameplayer import read_jersey_number
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.numbers import NumberReader, make_reader
 from sameplayer.numbers.reading import reading
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import settings
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.synthetic.league import draw_league
 from tests.postgres_server import Server, running
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -17,14 +17,15 @@ from unittest.mock import patch
 import pytest
 
 from sameplayer.cli import GROUPS, VERBS, main
-from sameplayer.commands import demo, training
+from sameplayer.commands import demo
+from sameplayer.commands.model import training
+from sameplayer.data.corruption.corruptions import HARMS
 from sameplayer.data.crops import Crops
-from sameplayer.data.harm import HARMS
-from sameplayer.data.sources import SOURCES, read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import SOURCES, read_source
 from sameplayer.numbers.readers import READERS
 from sameplayer.ranking.fusion import FUSIONS
-from sameplayer.ranking.rerank import RERANKERS
+from sameplayer.ranking.rerank.reranking import RERANKERS
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]

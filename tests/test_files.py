@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sameplayer.common.files import save_arrays, whole_file, whole_folder, write_text
 from sameplayer.errors import DataError
-from sameplayer.files import save_arrays, whole_file, whole_folder, write_text
 
 fork = multiprocessing.get_context("fork")
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, create_gallery
-from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
 
 EACH = 20  # pictures a person
 STEP = 12  # persons enrolled together, as ``enrol`` does with pictures

@@ -21,16 +21,16 @@ import numpy as np
 from real.crops import cut, soccer_labels
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.figures import GROUPS, figures
-from sameplayer.pilot.known import answers_by
-from sameplayer.pilot.make import draw_pilot
-from sameplayer.pilot.pictures import Pictures, measure
-from sameplayer.pilot.population import third_of
-from sameplayer.pilot.told import told_by
+from sameplayer.pilot.creation.create import draw_pilot
+from sameplayer.pilot.creation.import_labels import answers_by
+from sameplayer.pilot.creation.measure import Pictures, measure
+from sameplayer.pilot.labels.labels import told_by
+from sameplayer.pilot.rates.population import third_of
+from sameplayer.pilot.results.figures import GROUPS, figures
+from sameplayer.synthetic.league import draw_league
 
 TRACK_S = 2  # the soccer persons are cut into tracks of so many seconds
 Figure = tuple[str, float, tuple[float, float, float]]  # kind, full value, interval

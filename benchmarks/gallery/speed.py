@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.asking import answer_vectors, ask_vectors
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import create_gallery, open_gallery
-from sameplayer.gallery.records import NewPicture, Where
+from sameplayer.gallery.core.gallery import create_gallery, open_gallery
+from sameplayer.gallery.core.records import NewPicture, Where
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.search.asking import answer_vectors, ask_vectors
 
 TOGETHER = 2000  # rows that are enrolled in one change
 GAMES = 40

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 from simulate import Drawn, DrawnMatch, draw, majority, pair_scores
 
-from sameplayer.identity.confidence import calibration_error, confidence, fit_confidence
-from sameplayer.identity.evidence import Evidence
-from sameplayer.identity.link import link
-from sameplayer.identity.naming import Naming, name_identities
-from sameplayer.identity.roster import Player, Roster
-from sameplayer.identity.traits import trait_odds, traits_of
+from sameplayer.identity.evidence.attributes import trait_odds, traits_of
+from sameplayer.identity.evidence.evidence import Evidence
+from sameplayer.identity.inputs.roster import Player, Roster
+from sameplayer.identity.linking.confidence import calibration_error, confidence, fit_confidence
+from sameplayer.identity.linking.link import link
+from sameplayer.identity.naming.naming import Naming, name_identities
 
 
 def plain_link(evidence: Evidence, *, mean: bool) -> np.ndarray:

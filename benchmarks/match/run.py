@@ -37,12 +37,12 @@ import pandas as pd
 from gta import gta_link, settings_at
 from pair import pair_labels, pair_scores
 
-from sameplayer.data.match import draw_match
-from sameplayer.data.video import open_video
+from sameplayer.data.video.frames import open_video
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.evaluation.naming import score_log
-from sameplayer.evaluation.tracking import find_overlaps, match_boxes, score_tracking
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.evaluation.logs.naming_scores import score_log
+from sameplayer.evaluation.logs.tracking_scores import find_overlaps, match_boxes, score_tracking
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.synthetic.match import draw_match
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.stream import find_tracklets
 from sameplayer.tracks.tracklets import Tracklets
@@ -146,7 +146,7 @@ def _cut(picture: np.ndarray, box: Any) -> np.ndarray:
 
 def ours(match: dict[str, Any], boxes: str, *, roster: bool) -> PlayerLog:
     """The one call of what is measured, with its default settings."""
-    from sameplayer.identity.match import LogConfig, identify_players
+    from sameplayer.identity.pipeline import LogConfig, identify_players
 
     return identify_players(
         [camera.video for camera in match["cameras"]],

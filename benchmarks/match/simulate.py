@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.encoder.calibration import fit_calibration
-from sameplayer.identity.evidence import Evidence
+from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.numbers.reader import NUMBERS
 
 

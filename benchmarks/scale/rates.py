@@ -27,11 +27,16 @@ from typing import Any
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import create_encoder, load_encoder
-from sameplayer.ranking.blocks import (
+from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.kernels import Sparse
+from sameplayer.ranking.kernels.neighbours import start_threads
+from sameplayer.ranking.kernels.sets import reciprocal
+from sameplayer.ranking.kernels.sparse import transpose
+from sameplayer.ranking.kernels.top import measure_missing, take_tile
+from sameplayer.ranking.rerank.blocks import (
     TILE,
     Block,
     Nearest,
@@ -42,18 +47,13 @@ from sameplayer.ranking.blocks import (
     finished,
     pair_neighbours,
 )
-from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.kernels import Sparse
-from sameplayer.ranking.kernels.neighbours import start_threads
-from sameplayer.ranking.kernels.sets import reciprocal
-from sameplayer.ranking.kernels.sparse import transpose
-from sameplayer.ranking.kernels.top import measure_missing, take_tile
 from sameplayer.scale.parts import nearest_columns
 from sameplayer.scale.rates import Rates, write_rates
 from sameplayer.scale.runners import limited_threads
 from sameplayer.scale.stage_cost import list_steps
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
+from sameplayer.synthetic.league import draw_league
 
 CONFIG = TopConfig()
 PARTS = 4

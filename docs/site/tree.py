@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "sameplayer"
 STAGES = (
-    "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "pilot", "gallery", "scale", "serve", "commands",
+    "common", "data", "synthetic", "encoder", "maps", "numbers", "ranking", "tracks", "identity",
+    "evaluation", "training", "pilot", "gallery", "scale", "serve", "commands",
 )  # fmt: skip
 HEADING = "## Every file\n\n"
 COLUMN, WIDTH = 32, 112

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sameplayer.data.dates import iso_day, iso_moment
+from sameplayer.common.dates import iso_day, iso_moment
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.data.harm import HARMS, checked, cut, cut_inside, loosen, shift, tighten
-from sameplayer.data.images import Picture
+from sameplayer.data.corruption.corruptions import (
+    HARMS,
+    checked,
+    cut,
+    cut_inside,
+    loosen,
+    shift,
+    tighten,
+)
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import ConfigError
 from tests.data.pictures import noise
 

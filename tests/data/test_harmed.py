@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sameplayer.data.corruption.corrupted_crops import find_harms, harm_crops
+from sameplayer.data.corruption.corruptions import HARMS, Harm
 from sameplayer.data.crops import Crops
-from sameplayer.data.harm import HARMS, Harm
-from sameplayer.data.harmed import find_harms, harm_crops
 from sameplayer.errors import ConfigError, SettingError
 from tests.data.pictures import noise
 

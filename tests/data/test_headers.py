@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sameplayer.data import headers, images
-from sameplayer.data.images import decode_content, header_size
+from sameplayer.data.images import headers
+from sameplayer.data.images import picture as images
+from sameplayer.data.images.picture import decode_content, header_size
 from sameplayer.errors import DataError
 
 FORMATS = ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF"]

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sameplayer.data import images
-from sameplayer.data.images import decode, letterbox
+from sameplayer.data.images import picture as images
+from sameplayer.data.images.picture import decode, letterbox
 from sameplayer.errors import DataError, MissingFile
 
 

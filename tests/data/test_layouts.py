@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 Write = Callable[..., Path]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sameplayer.data import listing
-from sameplayer.data.listing import Files, file_names, is_hidden
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts import listing
+from sameplayer.data.layouts.listing import Files, file_names, is_hidden
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 # Words of many layouts, so that random trees are often one.

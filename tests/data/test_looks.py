@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.data import synthetic
-from sameplayer.data.looks import BUILDS, looks_of, write_looks
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league, make_person
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError, MissingFile
+from sameplayer.synthetic import league as synthetic
+from sameplayer.synthetic.attributes import BUILDS, looks_of, write_looks
+from sameplayer.synthetic.league import draw_league, make_person
 
 LOOKS = {"kit", "skin", "hair", "build", "sleeve", "headband"}
 

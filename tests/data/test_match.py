@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.match import BOXES, TRUTH, draw_match
-from sameplayer.data.match_play import BREADTH, LENGTH, SUBSTITUTES, make_cast, play_match
-from sameplayer.data.match_views import shots_of, wide_pose
-from sameplayer.data.synthetic import KITS
-from sameplayer.data.video import open_video
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, SettingError
+from sameplayer.synthetic.league import KITS
+from sameplayer.synthetic.match import BOXES, TRUTH, draw_match
+from sameplayer.synthetic.match_play import BREADTH, LENGTH, SUBSTITUTES, make_cast, play_match
+from sameplayer.synthetic.match_views import shots_of, wide_pose
 
 SMALL = {"seconds": 3.0, "size": (320, 180), "players": 4}
 

@@ -8,10 +8,10 @@ import pytest
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import decode
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_clip
+from sameplayer.data.images.picture import decode
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
+from sameplayer.synthetic.league import draw_clip
 
 
 def test_a_clip_is_cut_by_box_and_nothing_is_copied(tmp_path: Path) -> None:

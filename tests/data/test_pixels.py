@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from sameplayer.data.images import decode_content
-from sameplayer.data.kinds import boxed_kind
-from sameplayer.data.pixels import PIXELS
-from sameplayer.data.sources import read_source
+from sameplayer.data.images.kinds import boxed_kind
+from sameplayer.data.images.picture import decode_content
+from sameplayer.data.images.pixels import PIXELS
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 heif = pytest.importorskip("pillow_heif")

@@ -10,7 +10,7 @@ import pytest
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
-from sameplayer.data.places import found_pictures
+from sameplayer.data.tabular.picture_paths import found_pictures
 
 
 @pytest.fixture

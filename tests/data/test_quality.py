@@ -10,7 +10,7 @@ import pandas as pd
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.quality import picture_quality, quality
-from sameplayer.data.synthetic import draw_crop
+from sameplayer.synthetic.league import draw_crop
 
 
 def test_quality_prefers_large_sharp_pictures() -> None:

@@ -16,8 +16,8 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from sameplayer.data.images import decode
-from sameplayer.data.video import Video
+from sameplayer.data.images.picture import decode
+from sameplayer.data.video.frames import Video
 from sameplayer.errors import DataError
 
 EXIF = Image.Exif()

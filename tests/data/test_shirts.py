@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.data.shirts import ShirtView, draw_shirt, shirt_fonts
 from sameplayer.errors import SettingError
+from sameplayer.synthetic.shirts import ShirtView, draw_shirt, shirt_fonts
 
 
 def ink(view: ShirtView, seed: int = 3) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import SOURCES, Source, read_source
+from sameplayer.data.layouts.sources import SOURCES, Source, read_source
 from sameplayer.errors import ConfigError, DataError, MissingFile, SettingError
 
 

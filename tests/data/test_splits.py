@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.splits import draw_query_gallery, hold_out, split_by_person
 from sameplayer.errors import DataError, SettingError
 

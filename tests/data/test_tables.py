@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sameplayer.data import tables
-from sameplayer.data.tables import Table, read_table
+from sameplayer.data.tabular import read_table as tables
+from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError, MissingFile
 
 USUAL = {"name": ("player",), "number": ("shirt no", "no")}

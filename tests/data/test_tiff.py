@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sameplayer.data.images import decode_content
-from sameplayer.data.tiff import orientation_of
+from sameplayer.data.images.picture import decode_content
+from sameplayer.data.images.tiff import orientation_of
 from sameplayer.errors import DataError
 
 GREY = np.arange(0, 240, dtype=np.uint8)[:192].reshape(16, 12)

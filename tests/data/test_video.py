@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data import images
-from sameplayer.data import video as module
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops
+from sameplayer.data.images import picture as images
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.reading import read_crop
-from sameplayer.data.sources import read_source
-from sameplayer.data.video import Video, open_video, read_frames
+from sameplayer.data.video import frames as module
+from sameplayer.data.video.frames import Video, open_video, read_frames
 from sameplayer.errors import DataError, MissingExtra, MissingFile, SettingError
 
 av = pytest.importorskip("av")

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from sameplayer.data.reading import read_crop
-from sameplayer.data.video import Video, open_video, read_frames
-from sameplayer.data.video_stream import open_source, stream_notes, video_stream
+from sameplayer.data.video.frames import Video, open_video, read_frames
+from sameplayer.data.video.stream import open_source, stream_notes, video_stream
 from sameplayer.errors import DataError
 
 av = pytest.importorskip("av")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sameplayer.encoder.checkpoints import load_published, recognise
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.encoder.osnet import OsNet
+from sameplayer.encoder.networks.osnet import OsNet
 from sameplayer.errors import SettingError, WeightsError
 
 State = dict[str, Tensor]

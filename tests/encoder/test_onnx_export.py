@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.cli import main
-from sameplayer.encoder import onnx_export
 from sameplayer.encoder.encoder import Encoder, load_encoder
-from sameplayer.encoder.onnx_export import TOLERANCE, drawn_pictures, export_encoder
+from sameplayer.encoder.onnx import export as onnx_export
+from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures, export_encoder
 from sameplayer.errors import MissingExtra, SettingError, WeightsError
 from tests.encoder.onnx_files import TinyNetwork, encoder_of, tiny_encoder, tiny_file
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sameplayer.encoder import pickles
-from sameplayer.encoder.pickles import Made, Name, read_pickle
+from sameplayer.encoder.storage import pickles
+from sameplayer.encoder.storage.pickles import Made, Name, read_pickle
 
 PLAIN = {
     "numbers": [0, 1, -1, 255, 70_000, 2**40, -(2**80), 0.5, float("inf")],

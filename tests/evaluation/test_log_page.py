@@ -13,14 +13,15 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, DataError, MissingExtra, SettingError
-from sameplayer.evaluation import log_page_links, write_log_page
-from sameplayer.evaluation.log_page_crops import Album
-from sameplayer.evaluation.log_page_rows import axis, clock, in_order, percent, player_rows
-from sameplayer.identity.corrections import Place, located, read_corrections
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.evaluation import write_log_page
+from sameplayer.evaluation.logs import page_links as log_page_links
+from sameplayer.evaluation.logs.page_crops import Album
+from sameplayer.evaluation.logs.page_rows import axis, clock, in_order, percent, player_rows
+from sameplayer.identity.inputs.corrections import Place, located, read_corrections
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from tests.identity.logs import ODD, empty_log, make_log

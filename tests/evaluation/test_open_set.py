@@ -16,11 +16,11 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import DataError, RankingError, SettingError
-from sameplayer.evaluation.open_set import NAMES, OpenSetScores, measure_open_set
-from sameplayer.evaluation.open_set_config import OpenSetConfig
-from sameplayer.evaluation.open_set_page import write_open_set
-from sameplayer.ranking.likelihood import fit_likelihood
-from sameplayer.ranking.people import draw_searches, people_of
+from sameplayer.evaluation.open_set.config import OpenSetConfig
+from sameplayer.evaluation.open_set.page import write_open_set
+from sameplayer.evaluation.open_set.scores import NAMES, OpenSetScores, measure_open_set
+from sameplayer.ranking.open_set.gallery_draws import draw_searches, people_of
+from sameplayer.ranking.open_set.likelihood import fit_likelihood
 from tests.ranking.drawn import unit
 
 
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_and_another_other_galleries() -> None:
 
 
 def test_persons_who_were_fitted_to_are_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sameplayer.evaluation import open_set_draws
+    from sameplayer.evaluation.open_set import draws as open_set_draws
 
     fitted: list[set[str]] = []
 

@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sameplayer.data.corruption.corrupted_crops import HarmedCrops
+from sameplayer.data.corruption.corruptions import HARMS as HARMS_THERE_ARE
 from sameplayer.data.crops import Crops
-from sameplayer.data.harm import HARMS as HARMS_THERE_ARE
-from sameplayer.data.harmed import HarmedCrops
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation import Robustness, RobustnessConfig, measure_robustness, scores
-from sameplayer.evaluation.robustness import HarmedScore
-from sameplayer.evaluation.robustness_page import write_robustness
+from sameplayer.evaluation.robustness.page import write_robustness
+from sameplayer.evaluation.robustness.scores import HarmedScore
 from sameplayer.ranking import RERANKERS, rank
 from sameplayer.ranking.config import RankConfig
 from tests.ranking.drawn import unit

@@ -118,8 +118,8 @@ def test_robustness_of_a_reader_writes_a_page_and_a_record(
 
 @pytest.mark.parametrize("verb", ["robustness", "robustness-numbers"])
 def test_help_names_every_harm_and_factor(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from sameplayer.data.harm import HARMS
-    from sameplayer.evaluation.robustness_numbers import FACTORS
+    from sameplayer.data.corruption.corruptions import HARMS
+    from sameplayer.evaluation.robustness.numbers import FACTORS
 
     with pytest.raises(SystemExit):
         main([verb, "--help"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sameplayer.errors import RankingError
-from sameplayer.evaluation.sureness import (
+from sameplayer.evaluation.open_set.calibration_metrics import (
     bias,
     brier,
     calibration_error,

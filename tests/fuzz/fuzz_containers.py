@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from sameplayer.encoder.onnx_file import UNSIGNED, sign
+from sameplayer.encoder.runtime.onnx_file import UNSIGNED, sign
 from tests.fuzz.fuzz_mutations import ODD_VALUE, PLACE, TREE, Kind, change_json
 
 Tensors = dict[str, tuple[str, list[int], bytes]]

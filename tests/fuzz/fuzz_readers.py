@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sameplayer.numbers.shirt import WEIGHTS
+from sameplayer.numbers.network.shirt_reader import WEIGHTS
 from tests.fuzz import fuzz_samples as samples
 from tests.fuzz.fuzz_archives import STATE, ZIP
 from tests.fuzz.fuzz_containers import GRAPH, INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors

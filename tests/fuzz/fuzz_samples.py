@@ -21,17 +21,17 @@ import torch
 from PIL import Image
 
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.data.images import FORMATS
-from sameplayer.data.synthetic import make_person
+from sameplayer.data.images.picture import FORMATS
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.identity.log_files import save_log
-from sameplayer.ranking.prepared import PreparedGallery
-from sameplayer.tracks.cues import CUE
-from sameplayer.tracks.parts import NOTHING, PartFolder
+from sameplayer.identity.log.log_files import save_log
+from sameplayer.ranking.prepared.gallery import PreparedGallery
+from sameplayer.synthetic.league import make_person
+from sameplayer.tracks.tracking.appearance_cues import CUE
+from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.loop import Step
-from sameplayer.training.train import train
+from sameplayer.training.run.loop import Step
+from sameplayer.training.run.train import train
 from tests.encoder.onnx_files import plain_model, signed, spec_record
 from tests.fuzz.fuzz_names import Files, read_files
 from tests.identity.logs import make_log

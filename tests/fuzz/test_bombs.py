@@ -18,7 +18,7 @@ CHILD = """
 import json, os, resource, signal, sys
 from pathlib import Path
 import cv2
-from sameplayer.data.images import decode
+from sameplayer.data.images.picture import decode
 from sameplayer.data.reading import read_crop
 from sameplayer.errors import DataError
 

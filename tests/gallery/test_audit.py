@@ -13,16 +13,16 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.gallery import audit_state
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.audit import accept, verify, write_events
-from sameplayer.gallery.changes import merge, reject, rename, restrict
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import create_gallery, open_gallery
-from sameplayer.gallery.questions import keep_question
-from sameplayer.gallery.records import Consent
-from sameplayer.gallery.undo import history, undo
+from sameplayer.gallery.core.gallery import create_gallery, open_gallery
+from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.integrity import audit_state
+from sameplayer.gallery.integrity.audit import accept, verify, write_events
+from sameplayer.gallery.people.corrections import merge, reject, rename, restrict
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.reverting.undo import history, undo
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.gallery.search.questions import keep_question
 from sameplayer.serve.tokens import make_token, revoke_token
 from tests.gallery.conftest import NAMES
 

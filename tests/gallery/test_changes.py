@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError, Stale
-from sameplayer.gallery.asking import ask_ready, ask_vectors
-from sameplayer.gallery.changes import (
+from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.people.checks import kept_of
+from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
     merge,
@@ -21,11 +22,10 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.kept_out import name_hashes
-from sameplayer.gallery.lookups import kept_of
-from sameplayer.gallery.undo import history, undo
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.people.suppression import name_hashes
+from sameplayer.gallery.reverting.undo import history, undo
+from sameplayer.gallery.search.asking import ask_ready, ask_vectors
 
 TABLES = ("person", "question", "picture", "apart", "event", "latest, setting")
 

@@ -12,15 +12,15 @@ import psycopg
 import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingExtra, SettingError
-from sameplayer.gallery import gallery as module
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.connections import IDLE, numbered
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.postgres import PostgresDatabase
-from sameplayer.gallery.postgres_errors import STATES, rows_kept
-from sameplayer.gallery.stores import ADDRESS, Address, open_database
+from sameplayer.gallery.core import gallery as module
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.gallery.store.open import ADDRESS, Address, open_database
+from sameplayer.gallery.store.pool import IDLE, numbered
+from sameplayer.gallery.store.postgres import PostgresDatabase
+from sameplayer.gallery.store.postgres_errors import STATES, rows_kept
 from tests.postgres_server import PASSWORD_ROLE, Server
 
 pytestmark = pytest.mark.parametrize("store", ["postgres"], indirect=True)
@@ -443,5 +443,5 @@ def test_a_server_that_does_not_say_what_it_kept_is_named_in_the_receipt(
     gallery: Gallery, monkeypatch
 ) -> None:
     assert not [one for one in forget(gallery, "Ann", actor="me").notes if "does not say" in one]
-    monkeypatch.setattr("sameplayer.gallery.postgres_errors.REWRITER", "another")
+    monkeypatch.setattr("sameplayer.gallery.store.postgres_errors.REWRITER", "another")
     assert [one for one in forget(gallery, "Bea", actor="me").notes if "does not say" in one]

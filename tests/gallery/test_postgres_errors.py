@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sameplayer.errors import DataError, InternalError, Unavailable
-from sameplayer.gallery.postgres_errors import meaning
+from sameplayer.gallery.store.postgres_errors import meaning
 
 psycopg = pytest.importorskip("psycopg")
 errors = psycopg.errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sameplayer.gallery.records import percent
+from sameplayer.gallery.core.records import percent
 
 
 def test_a_percentage_is_never_surer_than_the_probability() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.changes import merge
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import open_gallery
+from sameplayer.gallery.core.gallery import open_gallery
+from sameplayer.gallery.people.corrections import merge
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 WORDS = ("NULL", "TABLE", "SQLite", "SQLite format 3", "INTEGER", "state", "event", "salt",

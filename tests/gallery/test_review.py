@@ -14,9 +14,10 @@ from scipy.stats import entropy
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import SettingError
-from sameplayer.gallery import doubts, index
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.changes import (
+from sameplayer.gallery.core import index
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
     merge,
@@ -26,12 +27,12 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery
-from sameplayer.gallery.records import NewPicture
-from sameplayer.gallery.review import counts, duplicates, odd_pictures, queue, reliability
-from sameplayer.gallery.undo import undo
-from sameplayer.ranking.likelihood import Likelihood, fit_likelihood
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.review import anomalies as doubts
+from sameplayer.gallery.review.queue import counts, duplicates, odd_pictures, queue, reliability
+from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.ranking.open_set.likelihood import Likelihood, fit_likelihood
 
 WIDTH = 24  # of the space in which the persons differ
 PLAYERS = 30

@@ -8,14 +8,14 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.errors import SettingError
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.changes import remove_pictures
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.policy import set_policy
-from sameplayer.gallery.records import Consent
-from sameplayer.gallery.sweep import Incomplete, due, loose, sweep
-from sameplayer.gallery.undo import undo
+from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.consent import set_policy
+from sameplayer.gallery.people.corrections import remove_pictures
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.retention import Incomplete, due, loose, sweep
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.search.asking import ask_ready
 
 NOW = datetime.now(UTC)
 

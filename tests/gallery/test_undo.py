@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.audit_chain import broken_links
-from sameplayer.gallery.changes import (
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.means import unit_mean
+from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
     merge,
@@ -28,10 +29,9 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.rows import unit_mean
-from sameplayer.gallery.undo import history, undo, undoable
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.reverting.undo import history, undo, undoable
+from sameplayer.gallery.search.asking import ask_ready
 
 TABLES = {
     "person": "id, name, state, merged_into, team, basis, created, pictures, mean",

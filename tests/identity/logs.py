@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
 from sameplayer.tracks.camera import Camera
 
 SIZE = (160, 96)

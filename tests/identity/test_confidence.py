@@ -11,14 +11,14 @@ import pytest
 from match.simulate import Drawn, draw, majority
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.confidence import (
+from sameplayer.identity.linking.confidence import (
     DEFAULT,
     Confidence,
     calibration_error,
     confidence,
     fit_confidence,
 )
-from sameplayer.identity.link import link
+from sameplayer.identity.linking.link import link
 from tests.identity.drawn import evidence, looks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.crowded import too_high
+from sameplayer.identity.evidence.merged_boxes import too_high
 
 
 def _boxes(count: int, noise: float, seed: int = 0) -> pd.DataFrame:

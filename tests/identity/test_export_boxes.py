@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.export_boxes import (
+from sameplayer.identity.export.boxes import (
     boxes_with_identity,
     facts_of_videos,
     rounded_corners,
     rounded_sizes,
     video_facts,
 )
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ENDS, SIZE, make_log, make_strange_log
 
 

@@ -14,10 +14,10 @@ import supervision as sv
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from sameplayer.identity.export_boxes import identity_ids
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import text_or
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.boxes import identity_ids
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import text_or
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import SAMPLED, empty_log, make_log, make_strange_log
 
 

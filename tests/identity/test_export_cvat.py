@@ -9,10 +9,10 @@ from xml.etree import ElementTree as Tree
 import numpy as np
 import pytest
 
-from sameplayer.identity.export_cvat import ATTRIBUTES
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import text_or
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.cvat import ATTRIBUTES
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import text_or
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ENDS, ODD, SIZE, STRANGE, make_log, make_strange_log
 
 BOX = {"frame", "keyframe", "outside", "occluded", "xtl", "ytl", "xbr", "ybr", "z_order"}

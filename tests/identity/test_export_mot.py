@@ -14,9 +14,9 @@ from trackeval import Evaluator
 from trackeval.datasets import MotChallenge2DBox
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from sameplayer.identity.export_boxes import camera_files, identity_ids
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.boxes import camera_files, identity_ids
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import STRANGE, make_log, make_strange_log
 
 SPLIT = "OWN-train"

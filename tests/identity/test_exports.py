@@ -13,10 +13,10 @@ import pytest
 from kloppy import sportscode
 
 from sameplayer.errors import SettingError
-from sameplayer.identity.export_boxes import camera_files, identity_ids
-from sameplayer.identity.exports import EXPORTS, check_exports, export_log
-from sameplayer.identity.player_log import PlayerLog
-from sameplayer.tracks.box_files import read_boxes
+from sameplayer.identity.export.boxes import camera_files, identity_ids
+from sameplayer.identity.export.registry import EXPORTS, check_exports, export_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.tracks.detection.box_files import read_boxes
 from tests.identity.logs import ODD, SIZE, empty_log, make_log, make_strange_log
 
 

@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.data.match import draw_match
-from sameplayer.data.video import open_video
-from sameplayer.identity.corrections import Correction, Place, write_corrections
-from sameplayer.identity.log_files import load_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.data.video.frames import open_video
+from sameplayer.identity.inputs.corrections import Correction, Place, write_corrections
+from sameplayer.identity.log.log_files import load_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.synthetic.match import draw_match
 
 FAST = ("--encoder", "colour", "--maps", "False")
 

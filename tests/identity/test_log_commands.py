@@ -14,12 +14,17 @@ import pytest
 from sameplayer.cli import main
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
-from sameplayer.data.match import draw_match
 from sameplayer.errors import DataError
-from sameplayer.identity import match
-from sameplayer.identity.corrections import Correction, Place, read_corrections, write_corrections
-from sameplayer.identity.log_files import load_log, save_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity import pipeline as match
+from sameplayer.identity.inputs.corrections import (
+    Correction,
+    Place,
+    read_corrections,
+    write_corrections,
+)
+from sameplayer.identity.log.log_files import load_log, save_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.synthetic.match import draw_match
 from tests.identity.logs import make_log
 
 SAME = Correction("same", Place("left", 1, 20, 50), Place("right", 4, 22, 50))

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import load_log, plain, save_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import load_log, plain, save_log
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ODD, empty_log, make_log
 
 

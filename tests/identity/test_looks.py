@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sameplayer.identity.looks import DEFAULT, LIMIT, fit_looks, tracklet_rows
+from sameplayer.identity.evidence.appearance import DEFAULT, LIMIT, fit_looks, tracklet_rows
 
 
 def _match(noise: float, persons: int = 30, seed: int = 0) -> tuple[np.ndarray, ...]:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.feet import clear_of_edges, feet_within
-from sameplayer.identity.place import find_view, place_odds
+from sameplayer.identity.evidence.calibrated_views import find_view, place_odds
+from sameplayer.identity.evidence.foot_points import clear_of_edges, feet_within
 
 PERSONS = 14
 

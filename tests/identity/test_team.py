@@ -7,7 +7,7 @@ import pytest
 
 from sameplayer.data.crops import read_crops
 from sameplayer.errors import DataError
-from sameplayer.identity.team import colour_word, find_kits, shirt_rows
+from sameplayer.identity.evidence.kit import colour_word, find_kits, shirt_rows
 
 
 def _shirts(rgb: tuple[int, int, int], count: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.numbers.canvas import CUT, HIGH, PAD, ROOM, WIDE, cut, cut_matrix, fit, lay
+from sameplayer.numbers.network.crop_canvas import (
+    CUT,
+    HIGH,
+    PAD,
+    ROOM,
+    WIDE,
+    cut,
+    cut_matrix,
+    fit,
+    lay,
+)
 
 
 def test_of_a_standing_player_the_legs_are_left_out_and_of_a_torso_nothing() -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.errors import DataError, SettingError, WeightsError
+from sameplayer.numbers.network.shirt_reader import WEIGHTS, ShirtReader, places_of
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import read_jersey_number, read_track_number
-from sameplayer.numbers.shirt import WEIGHTS, ShirtReader, places_of
+from sameplayer.synthetic.league import draw_crop, make_person
 
 DRAWN = ((0, 1), (2, 0), (7, 0))  # persons of the drawn league and a frame that shows it
 REAL = {  # crops of volleyball in which anyone can read the number, or none

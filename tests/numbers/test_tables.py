@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.readers import OcrReader

@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, MissingFile, RankingError, SameplayerError, SettingError
 from sameplayer.ranking import PreparedGallery, RankConfig, Search, rank, rank_one_by_one
-from sameplayer.ranking.streaming import prepare_file
+from sameplayer.ranking.prepared.streaming import prepare_file
 from tests.ranking.drawn import Case, cases, embedded, persons, shaken
 
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.ranking import blocks, top
-from sameplayer.ranking.rerank import k_reciprocal
-from sameplayer.ranking.top import k_reciprocal_top
+from sameplayer.ranking.rerank import blocks, top
+from sameplayer.ranking.rerank.reranking import k_reciprocal
+from sameplayer.ranking.rerank.top import k_reciprocal_top
 from tests.ranking.drawn import persons
 
 

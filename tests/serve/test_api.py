@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pytest
 
-from sameplayer.gallery.asking import ask_ready, ask_vectors
-from sameplayer.gallery.changes import nobody, remove_pictures, rename, skip
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import create_gallery
+from sameplayer.gallery.core.gallery import create_gallery
+from sameplayer.gallery.people.corrections import nobody, remove_pictures, rename, skip
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.search.asking import ask_ready, ask_vectors
 from sameplayer.serve.app import create_app
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.tokens import make_token, revoke_token
 from tests.serve.conftest import picture
 

@@ -16,8 +16,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.errors import MissingFile
-from sameplayer.gallery import review
-from sameplayer.gallery.asking import ask_ready
+from sameplayer.gallery.review import queue as review
+from sameplayer.gallery.search.asking import ask_ready
 from tests.gallery.test_outside import watched
 from tests.serve.test_api import error
 

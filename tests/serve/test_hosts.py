@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.serve.hosts import Hosts
+from sameplayer.serve.http.hosts import Hosts
 
 
 @pytest.mark.parametrize(

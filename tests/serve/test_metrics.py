@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from sameplayer.serve.metrics import Metrics
+from sameplayer.serve.http.metrics import Metrics
 
 
 def test_methods_that_nobody_declares_are_one_label() -> None:

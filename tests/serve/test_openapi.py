@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sameplayer.serve.problems import PROBLEM
+from sameplayer.serve.http.http_errors import PROBLEM
 from tests.serve.test_api import error
 
 

@@ -7,13 +7,13 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from sameplayer.gallery.review import reliability
-from sameplayer.ranking.likelihood import Likelihood
-from sameplayer.ranking.likelihood_terms import PARTS
-from sameplayer.serve import page_ask
+from sameplayer.gallery.review.queue import reliability
+from sameplayer.ranking.open_set.likelihood import Likelihood
+from sameplayer.ranking.open_set.terms import PARTS
+from sameplayer.serve.images.uploads import is_video
+from sameplayer.serve.pages import query as page_ask
+from sameplayer.serve.pages.explain import Why
 from sameplayer.serve.tokens import make_token
-from sameplayer.serve.uploads import is_video
-from sameplayer.serve.why import Why
 from tests.serve.conftest import picture
 from tests.serve.test_pilot import word
 

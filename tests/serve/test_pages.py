@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.gallery import changes
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.people import corrections as changes
 from tests.serve.club import TOKEN, draw_club, files_of, running
 
 

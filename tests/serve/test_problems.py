@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingFile, Stale, Unavailable
-from sameplayer.serve.problems import as_refused, body_of
+from sameplayer.serve.http.http_errors import as_refused, body_of
 
 SECRET = 'PostgreSQL, schema sameplayer_15b5: the server at "127.0.0.1", port 54999 is away'
 
@@ -61,7 +61,7 @@ def test_a_mistake_of_ours_is_no_reason_to_send_it_again(
         raise InternalError('near "FROM": syntax error')
 
     reader = client("read")
-    monkeypatch.setattr("sameplayer.serve.api_read.gallery_told", lambda *_: mistaken())
+    monkeypatch.setattr("sameplayer.serve.api.read.gallery_told", lambda *_: mistaken())
     with caplog.at_level(logging.ERROR):
         answer = reader.get(address)
     assert answer.status_code == 500

@@ -6,9 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.serve.app import create_app
-from sameplayer.serve.hosts import Hosts
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.proxies import refuse_host, seen
+from sameplayer.serve.http.hosts import Hosts
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.proxies import refuse_host, seen
 from tests.serve.club import TOKEN
 
 NEAR = {"server": ("127.0.0.1", 8437)}

@@ -27,14 +27,14 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from sameplayer.errors import ConfigError, DataError, InternalError, MissingFile, Unavailable
-from sameplayer.gallery.asking import ask_ready
+from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve.app import create_app
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import as_refused
+from sameplayer.serve.http.http_errors import as_refused
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.rate_limit import Buckets
+from sameplayer.serve.http.sessions import Recent
 from sameplayer.serve.run import owner_tokens, read_token
-from sameplayer.serve.sessions import Recent
 from sameplayer.serve.tokens import make_token
-from sameplayer.serve.turns import Buckets
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
 from tests.serve.test_api import error

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.history import events
+from sameplayer.gallery.core.events import events
+from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve import service
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import Refused
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.service import OWNER, Service
 from sameplayer.serve.tokens import find_token, make_token, revoke_token
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from sameplayer.serve.sessions import AT_MOST, EACH, LOGGED_IN, Session, Sessions
+from sameplayer.serve.http.sessions import AT_MOST, EACH, LOGGED_IN, Session, Sessions
 from sameplayer.serve.tokens import make_token
 from tests.serve.test_pilot import word
 

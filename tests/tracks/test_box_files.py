@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.tracks.box_files import boxes_of, read_boxes, refuse_one_camera
+from sameplayer.tracks.detection.box_files import boxes_of, read_boxes, refuse_one_camera
 
 ROWS = pd.DataFrame(
     {

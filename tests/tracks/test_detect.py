@@ -11,13 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.data.video import open_video
+from sameplayer.data.images.picture import Picture
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks import detect
-from sameplayer.tracks.detect import YoloxDetector, boxes_in, choose_tile, detector_of, within
-from sameplayer.tracks.geometry import overlaps
-from sameplayer.tracks.tiles import find_in_tiles, tile_places, tile_sizes
+from sameplayer.tracks.detection import detectors as detect
+from sameplayer.tracks.detection.detectors import (
+    YoloxDetector,
+    boxes_in,
+    choose_tile,
+    detector_of,
+    within,
+)
+from sameplayer.tracks.detection.geometry import overlaps
+from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SAMEPLAYER_SHARED", ROOT / "shared")) / "data"

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.data.video import open_video
+from sameplayer.data.images.picture import Picture
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
-from sameplayer.tracks.views import compare, thumbnail
+from sameplayer.tracks.video.camera_motion import compare, thumbnail
+from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
 from tests.tracks.drawn import ground
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data import video as video_module
+from sameplayer.data.video import frames as video_module
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks import parts as parts_module
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
 from sameplayer.tracks.tracklets import Tracklets
+from sameplayer.tracks.video import checkpoint as parts_module
 from tests.tracks.drawn import (
     HIGH,
     WIDE,
@@ -218,7 +218,7 @@ def counting(stop_at: int | None = None) -> tuple[list[int], Callable[[np.ndarra
 def test_a_stopped_run_goes_on_at_the_first_missing_part(
     match: tuple[Camera, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sameplayer.tracks.scan.PART_S", 1.0)
+    monkeypatch.setattr("sameplayer.tracks.video.detect_pass.PART_S", 1.0)
     whole = found(match)
     with pytest.raises(StoppedError):
         found(match, folder=tmp_path, detector=counting(stop_at=13)[1])

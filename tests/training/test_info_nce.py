@@ -11,9 +11,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from sameplayer.data.augment import erase
-from sameplayer.training.info_nce import backward, info_nce
-from sameplayer.training.losses import LossSetting, make_loss
+from sameplayer.data.batches.augment import erase
+from sameplayer.training.losses.info_nce import backward, info_nce
+from sameplayer.training.losses.registry import LossSetting, make_loss
 
 PAIRS = 8
 

@@ -27,8 +27,8 @@ def synth(
         looks: Also write down kit, skin, hair, build, sleeve and headband of every person, to
             score by: evaluate --by skin.
     """
-    from sameplayer.data.looks import write_looks
-    from sameplayer.data.synthetic import draw_clip, draw_league
+    from sameplayer.synthetic.attributes import write_looks
+    from sameplayer.synthetic.league import draw_clip, draw_league
 
     with bar("drawing") as advance:
         root = draw_league(folder, persons, seed, progress=advance)
@@ -50,7 +50,7 @@ def synth_match(
         cameras: They stand side by side and overlap; the first one cuts to other views.
         players: Of a team on the pitch.
     """
-    from sameplayer.data.match import draw_match
+    from sameplayer.synthetic.match import draw_match
 
     print(draw_match(folder, seed, seconds=seconds, cameras=cameras, players=players))
 
@@ -65,7 +65,7 @@ def fetch(
         url: Fetch the archive from this address instead.
     """
     from sameplayer.data.crops import describe_crops
-    from sameplayer.data.download import SYNERGY, fetch_synergy
+    from sameplayer.data.layouts.download import SYNERGY, fetch_synergy
 
     with bar(f"fetching {name}") as advance:
         crops, warnings = fetch_synergy(folder, url=url or SYNERGY, progress=advance)

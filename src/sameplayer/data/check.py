@@ -14,10 +14,10 @@ import pandas as pd
 
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import decode
+from sameplayer.data.images.picture import decode
+from sameplayer.data.layouts.sources import as_crops
 from sameplayer.data.reading import Box, pixels_of, read_shared
-from sameplayer.data.sources import as_crops
-from sameplayer.data.video import frame_name
+from sameplayer.data.video.frames import frame_name
 from sameplayer.errors import DataError, MissingFile, refuse_other_types
 
 

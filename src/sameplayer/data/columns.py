@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.names import composed
+from sameplayer.common.names import composed
 from sameplayer.errors import DataError
 
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")

@@ -11,7 +11,6 @@ import pandas as pd
 
 from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
 from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.column_names import plain
 from sameplayer.data.columns import (
     BOX,
     COLUMNS,
@@ -21,9 +20,10 @@ from sameplayer.data.columns import (
     number_cells,
     without_points,
 )
-from sameplayer.data.places import found_pictures
 from sameplayer.data.roles import roles_of_split
-from sameplayer.data.tables import Table, read_table
+from sameplayer.data.tabular.column_names import plain
+from sameplayer.data.tabular.picture_paths import found_pictures
+from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".xlsm", ".ods", ".numbers")

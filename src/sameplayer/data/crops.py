@@ -31,14 +31,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import guarded_table
+from sameplayer.common.cells import guarded_table
+from sameplayer.common.files import whole_file, write_text
 from sameplayer.data.columns import BOX, SCOPES, frozen, normalised, refuse_gaps
 from sameplayer.data.crop_files import further_columns, read_crop_table, with_known_columns
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import Box, read_crop
 from sameplayer.data.roles import checked_roles
 from sameplayer.errors import DataError, refuse_other_types
-from sameplayer.files import whole_file, write_text
 
 
 @dataclass(frozen=True, eq=False)

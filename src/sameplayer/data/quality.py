@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 
 
 def picture_quality(crops: Crops) -> np.ndarray:

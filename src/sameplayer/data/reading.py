@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sameplayer.data.images import Picture, decode
-from sameplayer.data.latest import Latest, file_version
-from sameplayer.data.video import frame_name, open_video
+from sameplayer.common.cache import Latest, file_version
+from sameplayer.data.images.picture import Picture, decode
+from sameplayer.data.video.frames import frame_name, open_video
 from sameplayer.errors import DataError
 
 Box = tuple[float, float, float, float]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sameplayer.data.arrays import TAKEN, Shown, is_one_picture
 from sameplayer.data.crops import Crops
-from sameplayer.data.shown import TAKEN, Shown, is_one_picture
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.presets import DEFAULT
+from sameplayer.encoder.networks.presets import DEFAULT
 from sameplayer.errors import ConfigError, DataError, RankingError, refuse_other_types
 
 MOST_PAIRS = 200_000

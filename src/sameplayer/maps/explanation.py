@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.images import FITS, Picture
-from sameplayer.data.shown import Shown, as_picture
-from sameplayer.encoder.colour import COLOURS
+from sameplayer.data.arrays import Shown, as_picture
+from sameplayer.data.images.picture import FITS, Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.inference import own_layers
-from sameplayer.encoder.own import ColourNetwork
+from sameplayer.encoder.networks.colour import COLOURS
+from sameplayer.encoder.networks.registry import ColourNetwork
+from sameplayer.encoder.runtime.inference import own_layers
 from sameplayer.errors import ConfigError, SettingError, did_you_mean, refuse_other_types
 from sameplayer.maps.contributions import Parts, colour_parts, contributions, drawn
 from sameplayer.maps.deletion import MapCheck, check_map, random_map

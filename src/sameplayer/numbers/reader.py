@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError
 
 NUMBERS = (*(str(number) for number in range(100)), "00")

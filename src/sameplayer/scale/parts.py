@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.ranking.blocks import Nearest, joined_starts
 from sameplayer.ranking.kernels import Sparse
+from sameplayer.ranking.rerank.blocks import Nearest, joined_starts
 from sameplayer.scale.tables import Arrays, Ragged
 
 

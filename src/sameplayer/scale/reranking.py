@@ -20,7 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.errors import RankingError
-from sameplayer.ranking.blocks import (
+from sameplayer.ranking.config import TILE, TopConfig
+from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.kernels import Sparse
+from sameplayer.ranking.rerank.blocks import (
     Block,
     Nearest,
     block_answers,
@@ -30,11 +33,8 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.config import TILE, TopConfig
-from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.kernels import Sparse
-from sameplayer.ranking.threads import one_thread_a_product
-from sameplayer.ranking.top import checked_mask
+from sameplayer.ranking.rerank.threads import one_thread_a_product
+from sameplayer.ranking.rerank.top import checked_mask
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
 from sameplayer.scale.jobs import Task, Tell, part_name, run_job

@@ -13,25 +13,23 @@ from starlette.exceptions import HTTPException
 
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
-from sameplayer.serve import (
-    api_ask,
-    api_correct,
-    api_read,
-    page_ask,
-    page_home,
-    page_person,
-    page_pilot,
-    page_record,
-    page_review,
-)
-from sameplayer.serve.guard import Outside
-from sameplayer.serve.hosts import Hosts
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.openapi import describe_problems
-from sameplayer.serve.pages import frame_of, templates
-from sameplayer.serve.problems import KINDS, as_refused, invalid, logger, response_of
+from sameplayer.serve.api import correct as api_correct
+from sameplayer.serve.api import query as api_ask
+from sameplayer.serve.api import read as api_read
+from sameplayer.serve.api.openapi import describe_problems
+from sameplayer.serve.auth import Outside
+from sameplayer.serve.http.hosts import Hosts
+from sameplayer.serve.http.http_errors import KINDS, as_refused, invalid, logger, response_of
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.pages import history as page_record
+from sameplayer.serve.pages import home as page_home
+from sameplayer.serve.pages import person as page_person
+from sameplayer.serve.pages import pilot as page_pilot
+from sameplayer.serve.pages import query as page_ask
+from sameplayer.serve.pages import review as page_review
+from sameplayer.serve.pages.base import frame_of, templates
 from sameplayer.serve.service import Service
 
 USUAL, ANY = Limits(), Hosts()

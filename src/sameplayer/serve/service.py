@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
-from sameplayer.gallery import review
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.review import queue as review
 from sameplayer.pilot.folder import Pilot
-from sameplayer.serve.bodies import rooms
-from sameplayer.serve.decoders import Decoders
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.metrics import Metrics
-from sameplayer.serve.problems import Refused
-from sameplayer.serve.sessions import Sessions, recently_asked
-from sameplayer.serve.stopping import ENDING, Stop
+from sameplayer.serve.http.bodies import rooms
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.metrics import Metrics
+from sameplayer.serve.http.rate_limit import Buckets, Gate
+from sameplayer.serve.http.sessions import Sessions, recently_asked
+from sameplayer.serve.http.shutdown import ENDING, Stop
+from sameplayer.serve.images.decoders import Decoders
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
-from sameplayer.serve.turns import Buckets, Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")

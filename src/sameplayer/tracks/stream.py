@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
-from sameplayer.data.video import Video, open_video
-from sameplayer.data.video_stream import open_source, stream_notes
+from sameplayer.common.hashing import array_fingerprint, file_fingerprint, part_fingerprint
+from sameplayer.data.video.frames import Video, open_video
+from sameplayer.data.video.stream import open_source, stream_notes
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks.box_files import boxes_within, read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
-from sameplayer.tracks.gaps import cut_at_gaps
-from sameplayer.tracks.parts import PartFolder, Seen
-from sameplayer.tracks.scan import sampled_frames, scan
-from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
-from sameplayer.tracks.trackers import Tracker, tracker_of
+from sameplayer.tracks.detection.box_files import boxes_within, read_boxes, refuse_one_camera
+from sameplayer.tracks.detection.detectors import Detector, Tile, YoloxDetector, detector_of
+from sameplayer.tracks.tracking.gaps import cut_at_gaps
+from sameplayer.tracks.tracking.registry import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
-from sameplayer.tracks.views import compare, thumbnail
+from sameplayer.tracks.video.camera_motion import compare, thumbnail
+from sameplayer.tracks.video.checkpoint import PartFolder, Seen
+from sameplayer.tracks.video.detect_pass import sampled_frames, scan
+from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
 
 GivenBoxes = str | Path | Boxes
 GivenCuts = str | Path | Sequence[float] | np.ndarray

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 

@@ -16,9 +16,9 @@ from sameplayer.data.annotations.columns import BOX_NAMES, CELL_NAMES, box_colum
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.rows import folder_in_name, number_in_name, track_numbers
 from sameplayer.data.annotations.table import TEXTS, Annotations
-from sameplayer.data.column_names import plain
 from sameplayer.data.columns import BOX, as_text, number_cells
-from sameplayer.data.tables import Table, read_table
+from sameplayer.data.tabular.column_names import plain
+from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 
 WHAT = (

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.column_names import plain
 from sameplayer.data.columns import BOX, as_floats, number_cells
+from sameplayer.data.tabular.column_names import plain
 from sameplayer.errors import DataError
 
 PREFIXES = ("bb", "bbox", "box", "boundingbox", "rect", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sameplayer.data.decoding import decoded
+from sameplayer.data.tabular.decoding import decoded
 from sameplayer.errors import DataError
 
 HEAD = 1 << 16  # bytes that are looked at

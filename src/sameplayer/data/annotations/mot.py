@@ -16,9 +16,9 @@ from sameplayer.data.annotations.box_table import boxes_in, in_mot_order, names_
 from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.table import Annotations, left_out
-from sameplayer.data.column_names import usual_names
-from sameplayer.data.decoding import decoded
-from sameplayer.data.tables import Table
+from sameplayer.data.tabular.column_names import usual_names
+from sameplayer.data.tabular.decoding import decoded
+from sameplayer.data.tabular.read_table import Table
 from sameplayer.errors import DataError
 
 WHAT = "MOT text (.txt, .csv): frame, track, left, top, width, height, score, class on each line"

@@ -12,7 +12,7 @@ import pandas as pd
 from sameplayer.data.annotations.classes import are_people
 from sameplayer.data.annotations.frames import from_one
 from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
-from sameplayer.data.video import VIDEO_SUFFIXES
+from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
 XYWH = ["left", "top", "width", "height"]

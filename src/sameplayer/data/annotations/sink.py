@@ -12,8 +12,8 @@ from sameplayer.data.annotations.box_table import COLUMNS, boxes_in
 from sameplayer.data.annotations.columns import BOX_NAMES, CELL_NAMES
 from sameplayer.data.annotations.rows import Rows, objects
 from sameplayer.data.annotations.table import Annotations
-from sameplayer.data.column_names import plain, usual_names
-from sameplayer.data.tables import Table
+from sameplayer.data.tabular.column_names import plain, usual_names
+from sameplayer.data.tabular.read_table import Table
 
 
 def is_sink(data: Any) -> bool:

@@ -1,0 +1,98 @@
+"""Which of a file's streams is the video, and how its frames are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sameplayer.data.images.picture import refuse_pixels
+from sameplayer.data.images.pixels import TURNS, Picture, turned
+from sameplayer.errors import DataError, import_extra
+
+STILLS = frozenset({"mjpeg", "png", "apng", "gif", "bmp", "tiff", "webp", "jpeg2000", "ljpeg"})
+DEFAULT, COVER = 1, 0x400 | 0x800 | 0x100000  # dispositions: attached, a thumbnail, a still
+
+
+def open_source(path: Path) -> Any:
+    """Open a video with PyAV; the result closes itself when it is forgotten."""
+    av = import_extra("av", "video", "Reading video")
+    try:
+        # A video must not name other files or addresses to read: it may come from anywhere.
+        source = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"{path}: not a video that can be decoded ({reason}). An .mp4 whose end is missing "
+            "cannot be opened; copy it again."
+        ) from error
+    if not source.streams.video:
+        raise DataError(f"{path}: holds no video stream; expected a video.")
+    stream = video_stream(source)
+    if stream.disposition.value & COVER:
+        raise DataError(f"{path}: holds a cover picture and no video stream; expected a video.")
+    context = stream.codec_context
+    if context is None:
+        raise DataError(f"{path}: its video cannot be decoded here; convert it to H.264.")
+    refuse_pixels(str(path), context.width, context.height)
+    return source
+
+
+def video_stream(source: Any) -> Any:
+    """Return the stream that is the video: no cover or thumbnail, the largest, the default one."""
+    return max(source.streams.video, key=_rank)
+
+
+def stream_notes(path: Path, source: Any) -> list[str]:
+    """Return what to say of a file with more videos than the one that is read, or odd pixels."""
+    stream, notes = video_stream(source), []
+    videos = [one for one in source.streams.video if _is_video(one)]
+    size = f"{stream.codec_context.width} x {stream.codec_context.height}"
+    if len(videos) > 1:
+        notes.append(f"{path}: has {len(videos)} video streams; the one of {size} is read.")
+    aspect = stream.sample_aspect_ratio
+    if aspect and abs(aspect - 1) > 0.02:
+        notes.append(
+            f"{path}: its pixels are not square ({aspect.numerator}:{aspect.denominator}); they "
+            f"are read as stored, {size}, where players stretch the picture."
+        )
+    return notes
+
+
+def as_shown(frame: Any) -> Picture:
+    """Return a decoded frame as RGB, turned and mirrored as its display matrix says.
+
+    The matrix takes (x, y) to (a x + c y, b x + d y), y downwards; it is taken to the nearest
+    quarter of a turn.
+    """
+    return turned(frame.to_ndarray(format="rgb24"), *_turn(frame))
+
+
+def _turn(frame: Any) -> tuple[int, int, int]:
+    """Return what ``turned`` takes."""
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # something stands beside it that PyAV does not know; the angle is told
+        return TURNS.get((1, 8, 3, 6)[round(frame.rotation / 90) % 4], (0, 0, 0))
+    if matrix is None:
+        return 0, 0, 0
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.dtype("=i4"), 5).tolist()
+    exchanged = abs(b) + abs(c) > abs(a) + abs(d)
+    across, down = (c, b) if exchanged else (a, d)
+    return exchanged, down < 0, across < 0
+
+
+def _is_video(stream: Any) -> bool:
+    """Whether this is no cover and no still; where its frames are not counted, by its codec."""
+    if stream.codec_context is None or stream.disposition.value & COVER:
+        return False
+    return stream.codec_context.name not in STILLS or stream.frames > 1
+
+
+def _rank(stream: Any) -> tuple[bool, bool, int, bool, int]:
+    context = stream.codec_context
+    area = 0 if context is None else context.width * context.height
+    own = bool(stream.disposition.value & DEFAULT)
+    cover = bool(stream.disposition.value & COVER)
+    return not cover, _is_video(stream), area, own, -stream.index

@@ -1,0 +1,272 @@
+"""How far an encoder holds: its mAP as the pictures get worse, one harm at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.data.corruption.corrupted_crops import HarmChoice, find_harms, harm_crops
+from sameplayer.data.corruption.corruptions import HARMS
+from sameplayer.data.crops import Crops
+from sameplayer.encoder.embed import embed
+from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.errors import SettingError
+from sameplayer.evaluation.protocols import MatchRanks
+from sameplayer.evaluation.resampling import clustered_interval
+from sameplayer.evaluation.scores import evaluate, match_cameras, match_ids
+from sameplayer.ranking.config import RankConfig
+from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows, rank, refuse_empty
+
+Embedder = Callable[[Crops], Embeddings]
+Progress = Callable[[int, int], None]
+DRAWS = 2000
+POINTS = 5.0  # of mAP, by which an encoder is said to have given way
+
+
+@dataclass(frozen=True)
+class RobustnessConfig:
+    """What is harmed, and how it is ranked.
+
+    harms         names of HARMS, also "blur=3,9", or name -> levels; None: all, at their own levels
+    harmed        "query": the queries alone, as when a bad picture is looked for in a good gallery;
+                  "both": query and gallery alike, as when all pictures are bad
+    ranking       re-ranking and its settings
+    seed          decides what is random in the harms
+    batch_size, precision    as in ``embed``
+    """
+
+    harms: HarmChoice | None = None
+    harmed: Literal["query", "both"] = "query"
+    ranking: RankConfig = RankConfig()
+    seed: int = 0
+    batch_size: int = 64
+    precision: str = "fp32"
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for an unknown harm, a level out of range, another ``harmed``."""
+        find_harms(self.harms)
+        if self.harmed not in ("query", "both"):
+            raise SettingError("harmed", repr(self.harmed), "query or both")
+
+
+@dataclass(frozen=True)
+class HarmedScore:
+    """Scores with one harm at one level, fractions of 1.
+
+    interval         95 % of mAP, persons drawn anew (all queries of a person together)
+    top1             share of queries whose first match stands at rank 1 (market1501)
+    lost             mAP without harm less mAP with it
+    lost_interval    95 % of that difference, over the same persons
+    """
+
+    harm: str
+    level: float
+    unit: str
+    mAP: float
+    interval: tuple[float, float]
+    top1: float
+    lost: float
+    lost_interval: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Robustness:
+    """What ``measure_robustness`` found.
+
+    clean     the scores of the pictures as they are (harm "none")
+    levels    one entry a harm and level, from mild to severe
+    facts     what was measured: queries, persons, gallery, the harmed part, heights of the pictures
+    """
+
+    clean: HarmedScore
+    levels: tuple[HarmedScore, ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def harms(self) -> list[str]:
+        """The harms that were tried, in order."""
+        return list(dict.fromkeys(one.harm for one in self.levels))
+
+    def of(self, harm: str) -> list[HarmedScore]:
+        """Return the scores of one harm, from mild to severe."""
+        return [one for one in self.levels if one.harm == harm]
+
+    def gives_way(self, harm: str, points: float = POINTS) -> HarmedScore | None:
+        """Return the mildest level tried from which on mAP is always lower by ``points`` or more.
+
+        None where the most severe level loses less.
+        """
+        first = None
+        for one in reversed(self.of(harm)):
+            if 100 * one.lost < points:
+                break
+            first = one
+        return first
+
+    def verdict(self, harm: str, points: float = POINTS) -> str:
+        """Return in words where an encoder gives way under a harm."""
+        first = self.gives_way(harm, points)
+        if first is None:
+            last = self.of(harm)[-1]
+            return f"holds to the last level tried, {last.level:g} {last.unit}".rstrip()
+        sure = "" if 100 * first.lost_interval[0] > 0 else "; may be chance"
+        return f"{points:g} points lost from {first.level:g} {first.unit}".rstrip() + sure
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for the clean pictures and one for each harm and level."""
+        rows = [asdict(one) for one in (self.clean, *self.levels)]
+        for row in rows:
+            row["low"], row["high"] = row.pop("interval")
+            row["lost_low"], row["lost_high"] = row.pop("lost_interval")
+        return pd.DataFrame(rows)
+
+    def table(self) -> str:
+        """Return the scores as lines of text, in per cent and points."""
+        head = f"{'harm':<14}{'level':>16}{'mAP %':>8}{'95 % interval':>16}{'top-1 %':>9}  lost"
+        lines = [head, *map(_line, (self.clean, *self.levels)), ""]
+        width = max(map(len, self.harms)) + 2
+        return "\n".join([*lines, *(f"{name:<{width}}{self.verdict(name)}" for name in self.harms)])
+
+    def json(self) -> dict[str, Any]:
+        """Return all of it as what JSON can hold."""
+        levels = [asdict(one) for one in self.levels]
+        lost = {name: self.gives_way(name) for name in self.harms}
+        given = {name: None if one is None else one.level for name, one in lost.items()}
+        record = {"clean": asdict(self.clean), "levels": levels, "5_points_lost_from": given}
+        return record | {"facts": self.facts}
+
+
+def measure_robustness(
+    encoder: Encoder | Embedder,
+    crops: Crops,
+    config: RobustnessConfig = RobustnessConfig(),
+    *,
+    progress: Progress | None = None,
+) -> Robustness:
+    """Score an encoder on crops as they are, and harmed in one way at one level after the other.
+
+    encoder     an encoder, or any function from crops to their embeddings
+    crops       with the roles query and gallery, as for ``evaluate``; harm of the box takes the
+                real surroundings where rows have boxes, else pictures are mirrored at their edges
+    progress    called with (pictures embedded, all)
+
+    The gallery is embedded once where the queries alone are harmed. Raises RankingError where there
+    is nothing to rank or no query has a match, DataError for a picture that cannot be read.
+    """
+    levels = find_harms(config.harms)
+    meter = _Meter(encoder, crops, config, sum(map(len, levels.values())), progress)
+    clean = meter.scored("none", 0.0, meter.gallery, meter.queries)
+    scores = []
+    for name, of_harm in levels.items():
+        for level in of_harm:
+            queries = meter.embed(harm_crops(meter.queries.crops, name, level, config.seed))
+            gallery = meter.gallery
+            if config.harmed == "both":
+                gallery = meter.embed(harm_crops(gallery.crops, name, level, config.seed))
+            scores.append(meter.scored(name, level, gallery, queries))
+    return Robustness(clean, tuple(scores), meter.facts())
+
+
+class _Meter:
+    """Embeds, ranks and scores; holds the embeddings of the clean pictures."""
+
+    def __init__(
+        self,
+        encoder: Encoder | Embedder,
+        crops: Crops,
+        config: RobustnessConfig,
+        levels: int,
+        progress: Progress | None,
+    ) -> None:
+        self.encoder, self.config, self.progress = encoder, config, progress
+        nothing = Embeddings(np.zeros((len(crops), 1), np.float32), crops, "")
+        parts = nothing.where(query_rows(nothing)), nothing.where(gallery_rows(nothing))
+        refuse_empty(*parts)
+        queries, gallery = (part.crops for part in parts)
+        again = len(queries) if config.harmed == "query" else len(queries) + len(gallery)
+        self.done, self.total = 0, len(queries) + len(gallery) + levels * again
+        self.queries = self.embed(queries)
+        self.gallery = self.embed(gallery)
+        ranking = rank(self.queries, self.gallery, rerank=config.ranking)
+        self.rank_facts = ranking.facts
+        evaluate(ranking)  # says why where nothing matches
+        self.persons = match_ids(ranking)[0]
+        self.clean = self.precision(ranking)[0]
+
+    def embed(self, crops: Crops) -> Embeddings:
+        """Return embeddings with the plain table, so that they fit each other in ``rank``."""
+        began, progress = self.done, self.progress
+
+        def advance(done: int, _: int) -> None:
+            if progress is not None:
+                progress(began + done, self.total)
+
+        if callable(self.encoder):
+            made = self.encoder(crops)
+        else:
+            made = embed(
+                self.encoder,
+                crops,
+                batch_size=self.config.batch_size,
+                precision=self.config.precision,
+                progress=advance,
+            )
+        self.done += len(crops)
+        advance(len(crops), 0)
+        plain = Crops(crops.table, crops.root, crops.scope, crops.source)
+        return replace(made, crops=plain)
+
+    def precision(self, ranking: Ranking) -> tuple[np.ndarray, float]:
+        """Return average precision (m,) and the share of queries with a match at rank 1."""
+        ranks = MatchRanks(ranking.distance, *match_ids(ranking), *match_cameras(ranking))
+        return ranks.average_precision(), float(ranks.cmc("market1501", 1)[0])
+
+    def scored(
+        self, name: str, level: float, gallery: Embeddings, queries: Embeddings
+    ) -> HarmedScore:
+        ranking = rank(queries, gallery, rerank=self.config.ranking)
+        precision, top1 = self.precision(ranking)
+        valid = ~np.isnan(precision)
+        here, lost = precision[valid], (self.clean - precision)[valid]
+        intervals = [
+            clustered_interval(values, self.persons[valid], DRAWS, np.random.default_rng(0))
+            for values in (here, lost)
+        ]
+        unit = HARMS[name].unit if name in HARMS else ""
+        mean, less = float(here.mean()), float(lost.mean())
+        return HarmedScore(name, level, unit, mean, intervals[0], top1, less, intervals[1])
+
+    def facts(self) -> dict[str, Any]:
+        crops = self.queries.crops
+        some = np.linspace(0, len(crops) - 1, min(len(crops), 200)).astype(int)
+        heights = [crops.read(int(row)).shape[0] for row in some]
+        low, middle, high = (int(value) for value in np.percentile(heights, [5, 50, 95]))
+        boxed = bool(crops.table["width"].notna().all())
+        valid = ~np.isnan(self.clean)
+        return {
+            "encoder": self.queries.fingerprint,
+            "queries": int(valid.sum()),
+            "queries_without_match": int((~valid).sum()),
+            "persons": len(np.unique(self.persons[valid])),
+            "gallery": len(self.gallery),
+            "harmed": self.config.harmed,
+            "seed": self.config.seed,
+            "query_heights_5_50_95": [low, middle, high],
+            "around_the_box": "the picture" if boxed else "mirrored",
+            **{name.replace(" ", "_"): value for name, value in self.rank_facts.items()},
+        }
+
+
+def _line(one: HarmedScore) -> str:
+    level = "" if one.harm == "none" else f"{one.level:g} {one.unit}".rstrip()
+    interval = f"{100 * one.interval[0]:.1f} to {100 * one.interval[1]:.1f}"
+    text = f"{one.harm:<14}{level:>16}{100 * one.mAP:>8.1f}{interval:>16}{100 * one.top1:>9.1f}"
+    if one.harm == "none":
+        return text
+    low, high = (100 * end for end in one.lost_interval)
+    return f"{text}  {100 * one.lost:.1f} ({low:.1f} to {high:.1f})"
