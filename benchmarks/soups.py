@@ -42,11 +42,17 @@ def main() -> None:
     parser.add_argument("--lr", type=float)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
-    config = TrainConfig(weights=options.weights, pairs=options.pairs, epochs=options.epochs,
-                         lr=options.lr, keep_epochs=True)  # fmt: skip
+    config = TrainConfig(
+        weights=options.weights,
+        pairs=options.pairs,
+        epochs=options.epochs,
+        lr=options.lr,
+        keep_epochs=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
-        data = options.data or draw_league(Path(folder) / "league", options.persons, 1,
-                                           test_persons=60, challenge_persons=2)  # fmt: skip
+        data = options.data or draw_league(
+            Path(folder) / "league", options.persons, 1, test_persons=60, challenge_persons=2
+        )
         crops = read_source(data, scope=options.scope)
         test = crops.of_split("test")
         rows: dict[str, list[float]] = {}

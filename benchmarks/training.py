@@ -173,8 +173,11 @@ def sweep(options: argparse.Namespace, half: torch.dtype | None) -> None:
                     print(f"| {architecture} | {pairs} | {chunk} | out of memory | | |")
                     continue
                 share = speed * flops * (4 / 3 if chunk else 1) / peak
-                print(f"| {architecture} | {pairs} | {chunk or 'none'} | {speed:.1f} "
-                      f"| {share:.0%} | {memory:.1f} |", flush=True)  # fmt: skip
+                print(
+                    f"| {architecture} | {pairs} | {chunk or 'none'} | {speed:.1f} "
+                    f"| {share:.0%} | {memory:.1f} |",
+                    flush=True,
+                )
 
 
 def sweep_step(

@@ -138,8 +138,16 @@ def test_the_shipped_encoder_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_device_that_is_not_named_is_auto() -> None:
     takers: list[Callable[..., Any]] = [
-        sp.load_encoder, sp.open_gallery, load_published, crops_per_second, OnnxEncoder,
-        ShirtReader, ClipReader, OnnxReader, ReaderSettings, sp.TrainConfig,
-    ]  # fmt: skip
+        sp.load_encoder,
+        sp.open_gallery,
+        load_published,
+        crops_per_second,
+        OnnxEncoder,
+        ShirtReader,
+        ClipReader,
+        OnnxReader,
+        ReaderSettings,
+        sp.TrainConfig,
+    ]
     for taker in takers:
         assert signature(taker).parameters["device"].default == "auto", taker

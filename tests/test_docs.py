@@ -159,8 +159,11 @@ def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
 def _commands(page: Path) -> list[str]:
     """The command lines of blocks that are shown but not run."""
     blocks = [text for kind, text in _snippets(page) if kind == "text"]
-    lines = [re.sub(r"^torchrun .*? -m sameplayer\.cli", "sameplayer", line)
-             for block in blocks for line in block.splitlines()]  # fmt: skip
+    lines = [
+        re.sub(r"^torchrun .*? -m sameplayer\.cli", "sameplayer", line)
+        for block in blocks
+        for line in block.splitlines()
+    ]
     return [line for line in lines if line.startswith("sameplayer ")]
 
 

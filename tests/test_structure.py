@@ -17,16 +17,54 @@ import sameplayer
 
 SOURCE = Path(sameplayer.__file__).parent
 STAGES = (
-    "data", "synthetic", "encoder", "maps", "numbers", "ranking", "tracks", "identity",
-    "evaluation", "training", "pilot", "gallery", "scale", "serve",
-)  # fmt: skip
+    "data",
+    "synthetic",
+    "encoder",
+    "maps",
+    "numbers",
+    "ranking",
+    "tracks",
+    "identity",
+    "evaluation",
+    "training",
+    "pilot",
+    "gallery",
+    "scale",
+    "serve",
+)
 PUBLIC = {
-    "Crops", "Embeddings", "Encoder", "Explanation", "Gallery", "Match", "NumberReading",
-    "PlayerLog", "RankConfig", "Ranking", "Scores", "TrainConfig", "__version__", "check_crops",
-    "create_gallery", "embed", "evaluate", "explain", "fuse", "identify_players",
-    "load_embeddings", "load_encoder", "open_gallery", "rank", "read_crops",
-    "read_jersey_number", "read_source", "rerank", "same", "split_by_person", "train",
-}  # fmt: skip
+    "Crops",
+    "Embeddings",
+    "Encoder",
+    "Explanation",
+    "Gallery",
+    "Match",
+    "NumberReading",
+    "PlayerLog",
+    "RankConfig",
+    "Ranking",
+    "Scores",
+    "TrainConfig",
+    "__version__",
+    "check_crops",
+    "create_gallery",
+    "embed",
+    "evaluate",
+    "explain",
+    "fuse",
+    "identify_players",
+    "load_embeddings",
+    "load_encoder",
+    "open_gallery",
+    "rank",
+    "read_crops",
+    "read_jersey_number",
+    "read_source",
+    "rerank",
+    "same",
+    "split_by_person",
+    "train",
+}
 
 
 def test_the_public_names_are_these_and_exist() -> None:

@@ -63,9 +63,16 @@ def serve(folder: Path, pipe: multiprocessing.connection.Connection) -> None:
 
 
 def client(
-    port: int, gallery: str, token: str, asked: list[bytes], until: float, every: float,
-    times: list[float], wrong: list[str], start: int,
-) -> None:  # fmt: skip
+    port: int,
+    gallery: str,
+    token: str,
+    asked: list[bytes],
+    until: float,
+    every: float,
+    times: list[float],
+    wrong: list[str],
+    start: int,
+) -> None:
     """Ask until it is over; every: seconds between two questions, 0: as fast as answers come."""
     head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -115,10 +122,22 @@ def main() -> None:
         every = given.clients / given.rate if given.rate else 0.0
         began = time.perf_counter()
         threads = [
-            threading.Thread(target=client, args=(
-                port, gallery, token, asked, began + given.seconds, every, times, wrong, 31 * at))
+            threading.Thread(
+                target=client,
+                args=(
+                    port,
+                    gallery,
+                    token,
+                    asked,
+                    began + given.seconds,
+                    every,
+                    times,
+                    wrong,
+                    31 * at,
+                ),
+            )
             for at in range(given.clients)
-        ]  # fmt: skip
+        ]
         for one in threads:
             one.start()
         for one in threads:
@@ -127,9 +146,11 @@ def main() -> None:
         server.terminate()
         server.join()
     p50, p95, p99 = 1000 * np.percentile(times, [50, 95, 99])
-    print(f"{given.persons} persons x {given.each}, {given.clients} clients, {whole:.0f} s: "
-          f"{len(times) / whole:.0f} answers a second, p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
-          f"p99 {p99:.1f} ms, largest {1000 * max(times):.0f} ms, {len(wrong)} errors")  # fmt: skip
+    print(
+        f"{given.persons} persons x {given.each}, {given.clients} clients, {whole:.0f} s: "
+        f"{len(times) / whole:.0f} answers a second, p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
+        f"p99 {p99:.1f} ms, largest {1000 * max(times):.0f} ms, {len(wrong)} errors"
+    )
     for one in wrong[:5]:
         print(" ", one)
 

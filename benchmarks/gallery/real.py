@@ -25,8 +25,16 @@ TABLES = {
     "soccer, within": "within",  # of one camera, at least 3 s apart
     "volleyball": "volleyball",  # of one clip
 }
-TOLD = ("rank-1", "TPIR at FPIR 10 %", "OSCR", "Cllr", "min Cllr", "log loss", "bias",
-        "bias of nobody")  # fmt: skip
+TOLD = (
+    "rank-1",
+    "TPIR at FPIR 10 %",
+    "OSCR",
+    "Cllr",
+    "min Cllr",
+    "log loss",
+    "bias",
+    "bias of nobody",
+)
 
 
 def main() -> None:

@@ -53,9 +53,18 @@ STRIDE = 2  # of a tracklet's boxes, each second one has a feature for GTA-Link
 TUNED = (0.7, 0.5)  # eps and merge that ``tune`` found best
 GRID = [(eps, merge) for eps in (0.5, 0.6, 0.7) for merge in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)]
 SHOWN = (
-    "hota", "assa", "idf1", "purity", "identities_a_person", "named_at_95", "wrong",
-    "calibration", "twice", "seconds", "megabytes",
-)  # fmt: skip
+    "hota",
+    "assa",
+    "idf1",
+    "purity",
+    "identities_a_person",
+    "named_at_95",
+    "wrong",
+    "calibration",
+    "twice",
+    "seconds",
+    "megabytes",
+)
 
 
 def match_files(folder: Path) -> dict[str, Any]:

@@ -27,10 +27,12 @@ OUT = ROOT / "docs" / "pictures"
 
 def make(folder: Path) -> tuple[Gallery, list[Path]]:
     """Draw a club, calibrate it on other drawn players, leave work to do."""
-    league = read_source(draw_league(folder / "drawn", 16, 3, test_persons=8, challenge_persons=6,
-                                     frames=8))  # fmt: skip
-    others = read_source(draw_league(folder / "others", 60, 5, test_persons=8, challenge_persons=6,
-                                     frames=6))  # fmt: skip
+    league = read_source(
+        draw_league(folder / "drawn", 16, 3, test_persons=8, challenge_persons=6, frames=8)
+    )
+    others = read_source(
+        draw_league(folder / "others", 60, 5, test_persons=8, challenge_persons=6, frames=6)
+    )
     encoder = load_encoder("person")
     club = draw_club(folder / "club", encoder, league)
     labelled = others.where([row for rows in rows_by_person(others) for row in rows])
@@ -79,8 +81,11 @@ def main() -> None:
         )
         with running(club) as address:
             here = f"{address}/g/{club.settings.id}"
-            for name, scheme, size in (("", "light", (1000, 760)), ("-dark", "dark", (1000, 760)),
-                                       ("-phone", "light", (390, 800))):  # fmt: skip
+            for name, scheme, size in (
+                ("", "light", (1000, 760)),
+                ("-dark", "dark", (1000, 760)),
+                ("-phone", "light", (390, 800)),
+            ):
                 page = chromium.new_context(
                     color_scheme=scheme, viewport={"width": size[0], "height": size[1]}
                 ).new_page()

@@ -9,9 +9,23 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "sameplayer"
 STAGES = (
-    "common", "data", "synthetic", "encoder", "maps", "numbers", "ranking", "tracks", "identity",
-    "evaluation", "training", "pilot", "gallery", "scale", "serve", "commands",
-)  # fmt: skip
+    "common",
+    "data",
+    "synthetic",
+    "encoder",
+    "maps",
+    "numbers",
+    "ranking",
+    "tracks",
+    "identity",
+    "evaluation",
+    "training",
+    "pilot",
+    "gallery",
+    "scale",
+    "serve",
+    "commands",
+)
 HEADING = "## Every file\n\n"
 COLUMN, WIDTH = 32, 112
 

@@ -86,8 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except SettingError as error:
-        print(f"sameplayer: --{error.name.strip('_').replace('_', '-')} {error.rest}",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"sameplayer: --{error.name.strip('_').replace('_', '-')} {error.rest}", file=sys.stderr
+        )
         return 2
     except SameplayerError as error:
         print(f"sameplayer: {lines_shown(str(error))}", file=sys.stderr)

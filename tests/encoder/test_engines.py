@@ -59,11 +59,15 @@ def test_the_command_lines_choices_are_the_engines_and_formats() -> None:
     ("engine", "source", "why"),
     [
         ("tensorrt", "colour", "engine is 'tensorrt'; expected one of torch, onnxruntime, open"),
-        ("openvino", "colour", r"expected torch for colour; openvino runs ONNX files\. Write one "
-         "with: sameplayer export colour"),
+        (
+            "openvino",
+            "colour",
+            r"expected torch for colour; openvino runs ONNX files\. Write one "
+            "with: sameplayer export colour",
+        ),
         ("torch", "FILE", "expected onnxruntime or openvino for .*tiny.onnx; torch runs presets"),
     ],
-)  # fmt: skip
+)
 def test_an_engine_that_does_not_run_the_source_is_refused(
     engine: str, source: str, why: str, file: Path
 ) -> None:

@@ -94,9 +94,11 @@ class Deciding(TinyNetwork):
 
 @pytest.mark.parametrize(
     ("network", "why"),
-    [(Otherwise, "gives values .* from torch's; expected at most 1e-04"),
-     (Deciding, "torch cannot export it to ONNX")],
-)  # fmt: skip
+    [
+        (Otherwise, "gives values .* from torch's; expected at most 1e-04"),
+        (Deciding, "torch cannot export it to ONNX"),
+    ],
+)
 def test_what_would_not_be_the_same_is_not_written(
     network: type[nn.Module], why: str, tmp_path: Path
 ) -> None:

@@ -97,12 +97,24 @@ def test_no_attack_runs_or_imports_anything(
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b".", b"\x80\x02", b"\x80\x02}", b"0.", b"\x80\x02]e.", b"h\x05.", b"\x82\x01.",
-        b"\x97.", b"\x80\x02K\x01K\x02s.", b"X\xff\xff\xff\xffabc.", b"\x8d" + b"\xff" * 8 + b".",
-        b"\x8a\xff.", b"no pickle at all", b"cno newline",
+        b"",
+        b".",
+        b"\x80\x02",
+        b"\x80\x02}",
+        b"0.",
+        b"\x80\x02]e.",
+        b"h\x05.",
+        b"\x82\x01.",
+        b"\x97.",
+        b"\x80\x02K\x01K\x02s.",
+        b"X\xff\xff\xff\xffabc.",
+        b"\x8d" + b"\xff" * 8 + b".",
+        b"\x8a\xff.",
+        b"no pickle at all",
+        b"cno newline",
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_a_damaged_pickle_is_a_value_error(content: bytes) -> None:
     with pytest.raises(
         ValueError,

@@ -51,8 +51,11 @@ def measured() -> OpenSetScores:
 
 def test_every_score_is_told_with_an_interval_around_it(measured: OpenSetScores) -> None:
     assert [(one.size, one.asked) for one in measured.galleries] == [
-        (5, 1), (5, 5), (20, 1), (20, 5)
-    ]  # fmt: skip
+        (5, 1),
+        (5, 5),
+        (20, 1),
+        (20, 5),
+    ]
     for one in measured.galleries:
         assert [*one.scores, "FPIR at the first threshold"] == list(NAMES)
         for name, found in one.scores.items():
@@ -165,8 +168,11 @@ def test_too_few_persons_to_fit_leave_the_probabilities_out() -> None:
     found = measure_open_set(drawn(14), config)
     assert "needs at least 10 persons" in found.facts["uncalibrated"]
     assert set(found.galleries[0].scores) == {
-        "rank-1", "TPIR at FPIR 1 %", "TPIR at FPIR 10 %", "OSCR"
-    }  # fmt: skip
+        "rank-1",
+        "TPIR at FPIR 1 %",
+        "TPIR at FPIR 10 %",
+        "OSCR",
+    }
     assert found.galleries[0].reliability is None
     assert found.galleries[0].searches == (8, 20)
 

@@ -251,13 +251,19 @@ def test_what_people_pinned_is_never_moved_by_enrolling(gallery, pictures) -> No
     asked = pictures(1, 2, seed=9)
     confirm(gallery, _question(gallery, asked), "Bea", actor="eva")
     moved = split(gallery, "Ann", _ids(gallery, "Ann")[:2], "Dora", actor="eva")
-    pinned = {(one.id, one.person) for name in ("Bea", "Dora")
-              for one in gallery.pictures(gallery.person(name).id)}  # fmt: skip
+    pinned = {
+        (one.id, one.person)
+        for name in ("Bea", "Dora")
+        for one in gallery.pictures(gallery.person(name).id)
+    }
     found = enrol_pictures(gallery, {"Cleo": asked, "Ann": pictures(0)}, actor="machine")
     assert (found.added, found.elsewhere, found.rejected, found.there) == (0, 2, 2, 2)
     assert moved.pictures == 2
-    assert pinned == {(one.id, one.person) for name in ("Bea", "Dora")
-                      for one in gallery.pictures(gallery.person(name).id)}  # fmt: skip
+    assert pinned == {
+        (one.id, one.person)
+        for name in ("Bea", "Dora")
+        for one in gallery.pictures(gallery.person(name).id)
+    }
 
 
 def _everything(gallery: Gallery) -> list[object]:
@@ -285,9 +291,14 @@ def test_a_write_that_saw_an_older_state_changes_nothing(gallery, pictures) -> N
         lambda: rename(gallery, ann.id, "Annie", **seen),
         lambda: restrict(gallery, ann.id, True, **seen),
         lambda: remove_pictures(gallery, [picture], **seen),
-        lambda: merge(gallery, bea.id, ann.id, actor="me",
-                      expected={ann.id: ann.revision, bea.id: bea.revision}),
-    ]  # fmt: skip
+        lambda: merge(
+            gallery,
+            bea.id,
+            ann.id,
+            actor="me",
+            expected={ann.id: ann.revision, bea.id: bea.revision},
+        ),
+    ]
     for late in stale:
         with pytest.raises(Stale, match=r"changed since you looked, by event \d+ \(re\w+, by eva"):
             late()

@@ -82,13 +82,22 @@ def test_a_duplicate_is_a_mistake_of_ours_and_its_name_not_told(gallery: Gallery
 def test_bytes_numbers_and_nothing_come_back_as_they_went(gallery: Gallery) -> None:
     values = (bytes(range(256)) * 20, 2**53, 0.1, None, "ü\n'%?")
     with gallery.database.write() as cursor:
-        assert cursor.run("UPDATE person SET mean = ?, team = ? WHERE name = 'Ann'",
-                          values[0], values[4]) == 1  # fmt: skip
-        cursor.many("UPDATE person SET revision = ?, consent = ? WHERE name = ?",
-                    [(values[1], values[3], "Ann")])  # fmt: skip
+        assert (
+            cursor.run(
+                "UPDATE person SET mean = ?, team = ? WHERE name = 'Ann'", values[0], values[4]
+            )
+            == 1
+        )
+        cursor.many(
+            "UPDATE person SET revision = ?, consent = ? WHERE name = ?",
+            [(values[1], values[3], "Ann")],
+        )
         cursor.run("UPDATE picture SET quality = ?", values[2])
-        row = cursor.one("SELECT mean, revision, quality, consent, person.team FROM person "
-                         "JOIN picture ON person = person.id WHERE name = ?", "Ann")  # fmt: skip
+        row = cursor.one(
+            "SELECT mean, revision, quality, consent, person.team FROM person "
+            "JOIN picture ON person = person.id WHERE name = ?",
+            "Ann",
+        )
     assert row == values
     assert [type(one) for one in row] == [type(one) for one in values]
 

@@ -191,8 +191,11 @@ def test_a_question_that_was_answered_goes_with_its_person(gallery, pictures) ->
     assert forget(gallery, "Ann", actor="me").pictures == 8
     with gallery.database.read() as cursor:
         assert [row[0] for row in cursor.rows("SELECT id FROM question")] == [open_one]
-        assert all(one.detail is None for one in events(cursor, answer.question)
-                   if one.kind not in ("forget", "receipt"))  # fmt: skip
+        assert all(
+            one.detail is None
+            for one in events(cursor, answer.question)
+            if one.kind not in ("forget", "receipt")
+        )
     assert verify(gallery).wrong == ()
 
 

@@ -63,8 +63,9 @@ def _drop_picture(gallery: Gallery, person: str, rng) -> None:
 def _delete(gallery: Gallery, person: str, rng) -> None:
     """As forgetting does: no row stays that says so."""
     with gallery.change("me", "forget") as change:
-        change.cursor.run("DELETE FROM vector WHERE picture IN (SELECT id FROM picture "
-                          "WHERE person = ?)", person)  # fmt: skip
+        change.cursor.run(
+            "DELETE FROM vector WHERE picture IN (SELECT id FROM picture WHERE person = ?)", person
+        )
         change.cursor.run("DELETE FROM picture WHERE person = ?", person)
         change.cursor.run("DELETE FROM person WHERE id = ?", person)
         change.done()

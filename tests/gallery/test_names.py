@@ -44,8 +44,9 @@ def test_every_spelling_is_one_person(gallery, pictures) -> None:
         with pytest.raises(DataError, match="already"):
             rename(gallery, "Ann", name, actor="me")
         with pytest.raises(DataError, match="already"):
-            split(gallery, "Ann", [gallery.pictures(gallery.person("Ann").id)[0].id], name,
-                  actor="me")  # fmt: skip
+            split(
+                gallery, "Ann", [gallery.pictures(gallery.person("Ann").id)[0].id], name, actor="me"
+            )
     assert gallery.person(SPELLINGS[0]).pictures == 4
     merge(gallery, "ANN", SPELLINGS[1], actor="me")
     assert gallery.person(SPELLINGS[2]).name == "Ann"

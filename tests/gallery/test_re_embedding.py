@@ -27,9 +27,13 @@ def jpeg() -> bytes:
 
 
 def test_others_ask_enrol_and_forget_while_pictures_are_embedded(
-    tmp_path: Path, encoder: Encoder, pictures, store: str | None, jpeg: bytes,
+    tmp_path: Path,
+    encoder: Encoder,
+    pictures,
+    store: str | None,
+    jpeg: bytes,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(re_embedding, "BATCH", 3)
     old = create_gallery(tmp_path / "old", encoder, purpose="test", store=store)
     names = ("Ann", "Bea", "Gone")

@@ -119,8 +119,10 @@ def test_the_same_person_is_as_sure_as_the_surer_and_in_an_identity_of_two_certa
     apart = match.evidence.apart
     pairs = [
         (int(a), int(b))
-        for a in alone["appearance"] for b in alone["appearance"] if a < b and not apart[a, b]
-    ]  # fmt: skip
+        for a in alone["appearance"]
+        for b in alone["appearance"]
+        if a < b and not apart[a, b]
+    ]
     rows = [Correction("same", *(middle(log, one) for one in pairs[0]))]
     after = identified(match, None, rows).appearances
     a, b = (after.loc[one] for one in pairs[0])

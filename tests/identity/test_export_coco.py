@@ -58,9 +58,12 @@ def test_pycocotools_finds_each_box_with_its_track_and_who_it_is(
         assert one["score"] == pytest.approx(row.score, abs=5e-5)
         assert (one["track_id"], one["iscrowd"]) == (ids[row.identity], 0)
         assert one["attributes"] == {
-            "identity": row.identity, "name": text_or(row.name), "team": row.team,
-            "number": text_or(row.number), "sure": row.sure,
-        }  # fmt: skip
+            "identity": row.identity,
+            "name": text_or(row.name),
+            "team": row.team,
+            "number": text_or(row.number),
+            "sure": row.sure,
+        }
     assert [one["name"] for one in coco.loadCats(coco.getCatIds())] == ["player"]
 
 

@@ -23,8 +23,11 @@ def read_cvat(path: Path) -> tuple[Tree.Element, list[Tree.Element]]:
     root = Tree.parse(path).getroot()
     version, meta, *tracks = root
     assert (root.tag, version.tag, version.text, meta.tag) == (
-        "annotations", "version", "1.1", "meta",
-    )  # fmt: skip
+        "annotations",
+        "version",
+        "1.1",
+        "meta",
+    )
     (task,) = meta
     assert task.tag == "task"
     frames = int(task.findtext("size", ""))

@@ -38,14 +38,26 @@ def evaluated(truth: PlayerLog, found: PlayerLog, folder: Path) -> dict[str, Any
     (gt / "seqmaps").mkdir()
     with (gt / "seqmaps" / f"{SPLIT}.txt").open("w", newline="") as file:
         csv.writer(file).writerows([["name"], *([one] for one in camera_files(truth, "").values())])
-    quiet = {"PRINT_CONFIG": False, "PRINT_RESULTS": False, "TIME_PROGRESS": False,
-             "DISPLAY_LESS_PROGRESS": True, "OUTPUT_SUMMARY": False, "OUTPUT_DETAILED": False,
-             "OUTPUT_EMPTY_CLASSES": False, "PLOT_CURVES": False, "BREAK_ON_ERROR": True,
-             "LOG_ON_ERROR": None}  # fmt: skip
+    quiet = {
+        "PRINT_CONFIG": False,
+        "PRINT_RESULTS": False,
+        "TIME_PROGRESS": False,
+        "DISPLAY_LESS_PROGRESS": True,
+        "OUTPUT_SUMMARY": False,
+        "OUTPUT_DETAILED": False,
+        "OUTPUT_EMPTY_CLASSES": False,
+        "PLOT_CURVES": False,
+        "BREAK_ON_ERROR": True,
+        "LOG_ON_ERROR": None,
+    }
     dataset = MotChallenge2DBox(
-        {"GT_FOLDER": str(gt), "TRACKERS_FOLDER": str(trackers), "BENCHMARK": "OWN",
-         "PRINT_CONFIG": False}
-    )  # fmt: skip
+        {
+            "GT_FOLDER": str(gt),
+            "TRACKERS_FOLDER": str(trackers),
+            "BENCHMARK": "OWN",
+            "PRINT_CONFIG": False,
+        }
+    )
     metrics = [HOTA(), CLEAR({"PRINT_CONFIG": False}), Identity({"PRINT_CONFIG": False})]
     results = Evaluator(quiet).evaluate([dataset], metrics)[0]
     return {

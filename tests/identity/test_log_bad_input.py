@@ -61,8 +61,15 @@ class Match:
 
 @pytest.fixture(scope="module")
 def match(tmp_path_factory: pytest.TempPathFactory) -> Match:
-    folder = draw_match(tmp_path_factory.mktemp("bad") / "m", 3, seconds=2, cameras=1, fps=4,
-                        size=(320, 180), players=2)  # fmt: skip
+    folder = draw_match(
+        tmp_path_factory.mktemp("bad") / "m",
+        3,
+        seconds=2,
+        cameras=1,
+        fps=4,
+        size=(320, 180),
+        players=2,
+    )
     boxes = pd.read_csv(folder / "boxes.csv").drop(columns="camera")
     boxes.to_csv(folder / "own.csv", index=False)
     video = open_video(folder / "camera1.mp4")
@@ -73,8 +80,12 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(match: Match, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> Run:  # fmt: skip
+def run(
+    match: Match,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
     """Run the command in the match's folder; return its status and what it said."""
     monkeypatch.chdir(match.folder)
 

@@ -96,8 +96,12 @@ def test_a_second_run_looks_at_no_picture_again(
 
 def _place(log: PlayerLog, appearance: int) -> Place:
     box = log.boxes[log.boxes["appearance"] == appearance].iloc[0]
-    return Place(box["camera"], int(box["frame"]), box["left"] + box["width"] / 2,
-                 box["top"] + box["height"] / 2)  # fmt: skip
+    return Place(
+        box["camera"],
+        int(box["frame"]),
+        box["left"] + box["width"] / 2,
+        box["top"] + box["height"] / 2,
+    )
 
 
 def test_a_run_obeys_corrections(given: dict[str, Any], log: PlayerLog) -> None:

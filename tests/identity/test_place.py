@@ -29,8 +29,20 @@ def _seen(
         feet = points[:, :2] / points[:, 2:]
         for step, (x, y) in enumerate(feet):
             high = 60 + 0.08 * y
-            rows.append((first + person, camera, 1, step + 1, start + step * 0.2,
-                         x - 15, y - high, 30, high, 1.0))  # fmt: skip
+            rows.append(
+                (
+                    first + person,
+                    camera,
+                    1,
+                    step + 1,
+                    start + step * 0.2,
+                    x - 15,
+                    y - high,
+                    30,
+                    high,
+                    1.0,
+                )
+            )
     names = [
         "tracklet",
         "camera",

@@ -105,10 +105,15 @@ def test_where_no_shirt_is_no_number_is_named(picture: np.ndarray, reader: Shirt
 
 @pytest.mark.parametrize(
     "picture",
-    [np.zeros((90, 40), np.uint8), np.zeros((90, 40, 4), np.uint8), np.zeros((0, 40, 3), np.uint8),
-     np.zeros((90, 40, 3), np.float32), "crop.png"],
+    [
+        np.zeros((90, 40), np.uint8),
+        np.zeros((90, 40, 4), np.uint8),
+        np.zeros((0, 40, 3), np.uint8),
+        np.zeros((90, 40, 3), np.float32),
+        "crop.png",
+    ],
     ids=["grey", "alpha", "empty", "float", "a path"],
-)  # fmt: skip
+)
 def test_what_is_no_picture_is_named(picture: object, reader: ShirtReader) -> None:
     good = np.zeros((90, 40, 3), np.uint8)
     with pytest.raises(DataError, match=r"Picture 1 is .*expected uint8 RGB"):

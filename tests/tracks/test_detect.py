@@ -154,9 +154,16 @@ def test_a_callable_may_give_arrays_or_an_object_with_xyxy() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [7, [[1, 2, 3, 4]], ([[1, 2, 3]], [1]), ([[1, 2, 3, 4]], [0.5, 0.5]),
-     ([[1, 2, 3, np.nan]], [0.5]), (["a"], [0.5]), SimpleNamespace(xyxy="x")],
-)  # fmt: skip
+    [
+        7,
+        [[1, 2, 3, 4]],
+        ([[1, 2, 3]], [1]),
+        ([[1, 2, 3, 4]], [0.5, 0.5]),
+        ([[1, 2, 3, np.nan]], [0.5]),
+        (["a"], [0.5]),
+        SimpleNamespace(xyxy="x"),
+    ],
+)
 def test_what_no_detector_should_give_is_refused(given: object) -> None:
     with pytest.raises(DataError, match="detector gave"):
         boxes_in(given)
@@ -170,8 +177,10 @@ class FakeDetr:
         assert (threshold, include_source_image) == (0.3, False)
         return SimpleNamespace(
             xyxy=np.array([[10, 10, 30, 60], [50, 50, 55, 55]], float),
-            confidence=np.array([0.8, 0.9]), class_id=np.array([1, 37]), data={},
-        )  # fmt: skip
+            confidence=np.array([0.8, 0.9]),
+            class_id=np.array([1, 37]),
+            data={},
+        )
 
 
 def test_rf_detr_gives_its_people_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,9 +146,10 @@ def test_boxes_outside_the_video_are_left_out_with_a_note_wherever_they_come_fro
 ) -> None:
     there = {frame: [(30.0, 50.0), (WIDE + 30.0, 50.0)] for frame in range(1, 9)}
     boxes = boxes_at(there)
-    table = pd.DataFrame({"frame": boxes.frame - 1} | {
-        name: boxes.xywh[:, at] for at, name in enumerate(("left", "top", "width", "height"))
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {"frame": boxes.frame - 1}
+        | {name: boxes.xywh[:, at] for at, name in enumerate(("left", "top", "width", "height"))}
+    )
     table.to_csv(tmp_path / "b.csv", index=False)
     for given, notes in ((boxes, 1), (tmp_path / "b.csv", 2)):
         tracklets = found(match[:1], boxes=given)

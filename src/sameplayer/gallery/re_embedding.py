@@ -53,9 +53,13 @@ def re_embed(
     own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
     named = "" if isinstance(encoder, Encoder) else lasting_name(encoder)
     settings = replace(
-        gallery.settings, id=secrets.token_hex(8), encoder=named, fingerprint=own.fingerprint(),
-        width=own.row_width, likelihood=None,
-    )  # fmt: skip
+        gallery.settings,
+        id=secrets.token_hex(8),
+        encoder=named,
+        fingerprint=own.fingerprint(),
+        width=own.row_width,
+        likelihood=None,
+    )
     with whole_folder(out, private=True) as partial:
         shutil.copy2(gallery.folder / KEY, partial / KEY)
         with _Rows(gallery, own, partial, progress) as rows:

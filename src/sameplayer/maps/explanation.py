@@ -130,8 +130,10 @@ def _explained(
     network, colours = functional.normalize(rows[:, :width], dim=1), rows[:, width:]
     found = [make(encoder, images[at], network[1 - at], settings) for at in (0, 1)]
     cosine = float(network[0] @ network[1])
-    sides = [_side(encoder, image, one, cosine, other)
-             for image, one, other in zip(images, found, colours.flip(0), strict=True)]  # fmt: skip
+    sides = [
+        _side(encoder, image, one, cosine, other)
+        for image, one, other in zip(images, found, colours.flip(0), strict=True)
+    ]
     map_a, map_b = (
         on_picture(values, picture, encoder.spec.fit)
         for (values, _), picture in zip(sides, pictures, strict=True)

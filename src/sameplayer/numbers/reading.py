@@ -143,8 +143,9 @@ def fit_temperature(readings: Sequence[NumberReading], truth: Sequence[str]) -> 
     already it is the further one: the product of both fits. Raises DataError where no such reading
     is left, or a number is no candidate.
     """
-    pairs = [(one, known) for one, known in zip(readings, truth, strict=True)
-             if one.frames and known]  # fmt: skip
+    pairs = [
+        (one, known) for one, known in zip(readings, truth, strict=True) if one.frames and known
+    ]
     if not pairs:
         raise DataError("A temperature needs readings that see a number whose truth is known.")
     candidates = list(pairs[0][0].probabilities)

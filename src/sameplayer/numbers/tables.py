@@ -119,9 +119,12 @@ def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
             raise DataError(f"{crops.root}: no column 'number' that holds the true numbers.")
         return [shirt_number(one) for one in crops.table["number"].astype("string").fillna("")]
     read = read_table(
-        Path(truth), {"person": USUAL["person"], "number": USUAL_NUMBERS},
-        needed=("person", "number"), numbers=("number",), what="table of true numbers",
-    )  # fmt: skip
+        Path(truth),
+        {"person": USUAL["person"], "number": USUAL_NUMBERS},
+        needed=("person", "number"),
+        numbers=("number",),
+        what="table of true numbers",
+    )
     person, more = without_points(one_form(read.table["person"].astype("string")))
     number = read.table["number"].astype("string").fillna("").map(shirt_number)
     wrong = np.flatnonzero(~number.isin(("", *NUMBERS)))
@@ -180,9 +183,10 @@ def read_roster(path: str | Path) -> tuple[str, ...]:
             log.warning("%s: %s", path, note)
         cells = read.table["number"].astype("string")
         numbered = [
-            (int(row), str(cell)) for row, cell in zip(read.rows, cells, strict=True)
+            (int(row), str(cell))
+            for row, cell in zip(read.rows, cells, strict=True)
             if not pd.isna(cell)
-        ]  # fmt: skip
+        ]
     try:
         return check_roster([cell for _, cell in numbered], [row for row, _ in numbered])
     except DataError as error:

@@ -158,9 +158,11 @@ class NumbersJob(CropsJob):
 
         def work(task: Task) -> None:
             readings, _ = read_numbers(
-                self.part(*task.key), reader, threshold=self.threshold,
+                self.part(*task.key),
+                reader,
+                threshold=self.threshold,
                 temperature=self.temperature,
-            )  # fmt: skip
+            )
             columns = (
                 np.array([one.number or "" for one in readings], "U8"),
                 np.array([round(one.probability, 4) for one in readings]),

@@ -79,16 +79,27 @@ class RerankJob:
         )
         averaged = self.config.k2 > 1
         stages = [
-            [Task("lists", pair, (), outside[pair[0]] + outside[pair[1]])
-             for pair in combinations_with_replacement(blocks, 2)],
-            [Task("near", (b,), tuple(part_name("lists", *sorted((b, c))) for c in blocks))
-             for b in blocks],
+            [
+                Task("lists", pair, (), outside[pair[0]] + outside[pair[1]])
+                for pair in combinations_with_replacement(blocks, 2)
+            ],
+            [
+                Task("near", (b,), tuple(part_name("lists", *sorted((b, c))) for c in blocks))
+                for b in blocks
+            ],
             [Task("weights", (b,), all_near, (str(b), *all_rows)) for b in blocks],
             [Task("means", (b,), (all_near[b], *all_weights)) for b in blocks] if averaged else [],
-            [Task("answers", (b,), (all_near[b], *(all_means if averaged else all_weights)),
-                  (str(b), *all_rows)) for b in blocks],
+            [
+                Task(
+                    "answers",
+                    (b,),
+                    (all_near[b], *(all_means if averaged else all_weights)),
+                    (str(b), *all_rows),
+                )
+                for b in blocks
+            ],
             [Task(RANKED, (), tuple(part_name("answers", b) for b in blocks))],
-        ]  # fmt: skip
+        ]
         return [tasks for tasks in stages if tasks]
 
     def _content(self, number: int) -> tuple[str, ...]:

@@ -34,10 +34,17 @@ from sameplayer.serve.service import Service
 
 USUAL, ANY = Limits(), Hosts()
 ROUTERS = (
-    api_read.router, api_ask.router, api_correct.router, page_home.doors, page_home.router,
-    page_ask.router, page_person.router, page_review.router, page_record.router,
+    api_read.router,
+    api_ask.router,
+    api_correct.router,
+    page_home.doors,
+    page_home.router,
+    page_ask.router,
+    page_person.router,
+    page_review.router,
+    page_record.router,
     page_pilot.router,
-)  # fmt: skip
+)
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
 Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors are problem details
@@ -70,11 +77,15 @@ def create_app(
         service.close()
 
     app = FastAPI(
-        title="sameplayer", version=__version__, description=ABOUT, lifespan=lifespan,
-        docs_url=None, redoc_url=None,
+        title="sameplayer",
+        version=__version__,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         form_limits={"max_files": limits.crops + 1, "max_fields": 64, "max_part_size": 10_000},
-    )  # fmt: skip
+    )
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
@@ -100,7 +111,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     back = frame.get("here") and request.url.path == f"{frame['here']}/ask" and request.url.path
     text = templates.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
-    )  # fmt: skip
+    )
     return HTMLResponse(text, refused.status_code, refused.headers)
 
 
@@ -124,12 +135,16 @@ def _add_health(app: FastAPI, service: Service) -> None:
     async def metrics() -> PlainTextResponse:
         """What is counted, for Prometheus: no names, no ids."""
         gauges = {
-            "requests_inside": ("Requests that are worked on.",
-                                sum(one.inside for one in service.gates.values())),
-            "requests_waiting": ("Requests that wait for their turn.",
-                                 sum(one.waiting for one in service.gates.values())),
+            "requests_inside": (
+                "Requests that are worked on.",
+                sum(one.inside for one in service.gates.values()),
+            ),
+            "requests_waiting": (
+                "Requests that wait for their turn.",
+                sum(one.waiting for one in service.gates.values()),
+            ),
             "galleries": ("Galleries that are served.", len(service.galleries)),
-        }  # fmt: skip
+        }
         return PlainTextResponse(
             service.metrics.text(gauges), media_type="text/plain; version=0.0.4"
         )

@@ -83,8 +83,14 @@ def refuse_kind(request: Request, form: bool) -> None:
     expected = "multipart/form-data" if form else "application/json"
     found = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if found != expected:
-        raise Refused(415, "a body of another kind", where="header Content-Type",
-                      expected=expected, found=found, do="send it as that")  # fmt: skip
+        raise Refused(
+            415,
+            "a body of another kind",
+            where="header Content-Type",
+            expected=expected,
+            found=found,
+            do="send it as that",
+        )
 
 
 async def known(request: Request, service: Service, text: str) -> Caller:
@@ -114,9 +120,13 @@ def admit(request: Request, caller: Caller, scopes: Iterable[str] = ()) -> None:
         if caller.token.allows(scope):
             continue
         raise Refused(
-            403, f"this token may not do that; it needs the scope {scope!r}", where="token",
-            expected=scope, found=" ".join(caller.token.scopes), do="use a token with that scope",
-        )  # fmt: skip
+            403,
+            f"this token may not do that; it needs the scope {scope!r}",
+            where="token",
+            expected=scope,
+            found=" ".join(caller.token.scopes),
+            do="use a token with that scope",
+        )
     request.state.caller = caller
 
 
@@ -124,9 +134,12 @@ def refuse_often(seconds: float) -> None:
     """Refuse a caller who comes too often."""
     if seconds > 0:
         raise Refused(
-            429, "too many requests", expected="fewer requests a second",
-            do=f"wait {seconds:.0f} s", headers={"Retry-After": str(max(1, round(seconds)))},
-        )  # fmt: skip
+            429,
+            "too many requests",
+            expected="fewer requests a second",
+            do=f"wait {seconds:.0f} s",
+            headers={"Retry-After": str(max(1, round(seconds)))},
+        )
 
 
 def bearer(request: Request) -> str:
@@ -210,10 +223,13 @@ def _bounded(scope: Scope, receive: Receive, limits: Limits) -> Receive:
             message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
         except TimeoutError:
             raise Refused(
-                408, "the request came too slowly", where="body",
-                expected=f"all of it within {limits.body_seconds:g} s", do="send it again",
+                408,
+                "the request came too slowly",
+                where="body",
+                expected=f"all of it within {limits.body_seconds:g} s",
+                do="send it again",
                 headers={"Connection": "close"},
-            ) from None  # fmt: skip
+            ) from None
         read += len(message.get("body", b""))
         whole = message["type"] != "http.request" or not message.get("more_body", False)
         if read > most:
@@ -226,7 +242,10 @@ def _bounded(scope: Scope, receive: Receive, limits: Limits) -> Receive:
 def too_large(most: int) -> Refused:
     """Return the answer to a body that is too large."""
     return Refused(
-        413, "the request is too large", where="body",
-        expected=f"at most {most:,} bytes", do="send fewer or smaller pictures",
+        413,
+        "the request is too large",
+        where="body",
+        expected=f"at most {most:,} bytes",
+        do="send fewer or smaller pictures",
         headers={"Connection": "close"},
-    )  # fmt: skip
+    )

@@ -85,11 +85,21 @@ def make_server(app: FastAPI, host: str, port: int, limits: Limits) -> Server:
     """Return a server that is not started; it keeps no log of addresses."""
     most = 2 * limits.waiting
     config = uvicorn.Config(
-        app, host=host, port=port, http=patient(limits.header_seconds, Places(most - 1)),
-        ws="none", log_level="warning", access_log=False, server_header=False,
-        proxy_headers=False, timeout_keep_alive=10, backlog=256, loop="asyncio",
-        timeout_graceful_shutdown=STOPPING - ENDING, limit_concurrency=most,
-    )  # fmt: skip
+        app,
+        host=host,
+        port=port,
+        http=patient(limits.header_seconds, Places(most - 1)),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=10,
+        backlog=256,
+        loop="asyncio",
+        timeout_graceful_shutdown=STOPPING - ENDING,
+        limit_concurrency=most,
+    )
     return Server(config)
 
 

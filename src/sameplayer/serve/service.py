@@ -116,9 +116,10 @@ class Service:
         self.sessions = Sessions()
         self.asked = recently_asked()
         self.hidden = {
-            text: "the gallery" for one in self.galleries.values()
+            text: "the gallery"
+            for one in self.galleries.values()
             for text in (str(one.folder), one.database.name)
-        }  # fmt: skip
+        }
         if pilot is not None:
             self.hidden[str(pilot.folder)] = "the pilot"
 
@@ -194,10 +195,14 @@ def looks() -> Buckets:
 def unknown_token(found: str) -> Refused:
     """Return the answer to whoever shows no token that counts."""
     return Refused(
-        401, "who asks is not known", where="header Authorization", expected="Bearer TOKEN",
-        found=found, do="make a token with: sameplayer gallery token",
+        401,
+        "who asks is not known",
+        where="header Authorization",
+        expected="Bearer TOKEN",
+        found=found,
+        do="make a token with: sameplayer gallery token",
         headers={"WWW-Authenticate": "Bearer"},
-    )  # fmt: skip
+    )
 
 
 def no_gallery() -> Refused:

@@ -77,8 +77,13 @@ def make_token(
         change.touch("token", key, new=True)
         change.cursor.run(
             f"INSERT INTO token (hash, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL)",
-            hash_of(secret), key, cleaned, " ".join(chosen), change.at, until,
-        )  # fmt: skip
+            hash_of(secret),
+            key,
+            cleaned,
+            " ".join(chosen),
+            change.at,
+            until,
+        )
         change.done(token=key, scopes=chosen)
     return f"{key}.{secret}"
 

@@ -134,9 +134,10 @@ def _boxes_for(
         missing = [one.name for one in cameras if one.name not in boxes]
         if strange or missing:
             raise SettingError(
-                "boxes", f"given for {', '.join(map(str, boxes))}",
+                "boxes",
+                f"given for {', '.join(map(str, boxes))}",
                 f"boxes for each camera: {', '.join(one.name for one in cameras)}",
-            )  # fmt: skip
+            )
         boxes = boxes[camera.name]
     elif isinstance(boxes, Boxes) and len(cameras) > 1:
         raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
@@ -144,9 +145,10 @@ def _boxes_for(
         return None
     if not isinstance(boxes, str | Path | Boxes):
         raise SettingError(
-            "boxes", f"of type {type(boxes).__name__}",
+            "boxes",
+            f"of type {type(boxes).__name__}",
             "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
-        )  # fmt: skip
+        )
     video = open_video(camera.video)
     picture = next(video.pick([1]), None)
     size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
@@ -275,9 +277,14 @@ def _followed(
     kept = kept[np.lexsort((seen.box_frame[kept], ids[kept]))]
     frame = seen.box_frame[kept]
     columns: list[Any] = [
-        ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
-        video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
-    ]  # fmt: skip
+        ids[kept],
+        np.full(len(kept), camera.name, object),
+        shots[frame - 1],
+        frame,
+        video.times[frame - 1] + camera.offset_s,
+        *seen.xywh[kept].T,
+        seen.score[kept],
+    ]
     table = pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
     track = pd.Series(seen.track[kept])
     table["team"] = track.map(dict(given.teams if given else {})).astype(object)

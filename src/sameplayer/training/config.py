@@ -273,8 +273,11 @@ def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
 
 def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     """The preset that an encoder was trained with, where it says so and it is true."""
-    shipped = (name for name, one in PRESETS.items()
-               if one.shipped and one.architecture == start.architecture)  # fmt: skip
+    shipped = (
+        name
+        for name, one in PRESETS.items()
+        if one.shipped and one.architecture == start.architecture
+    )
     name = str(start.facts.get("preset") or next(shipped, ""))
     recorded = PRESETS.get(name)
     if recorded is not None and recorded.architecture == start.architecture:

@@ -86,10 +86,18 @@ def create(
     from sameplayer.gallery.core.gallery import create_gallery
 
     made = create_gallery(
-        gallery, encoder, purpose=purpose, retention=days(retention), basis=basis,
-        require_basis=require_basis, keep_pictures=keep_pictures, audit_reads=audit_reads,
-        known=known, store=store, actor=who.actor,
-    )  # fmt: skip
+        gallery,
+        encoder,
+        purpose=purpose,
+        retention=days(retention),
+        basis=basis,
+        require_basis=require_basis,
+        keep_pictures=keep_pictures,
+        audit_reads=audit_reads,
+        known=known,
+        store=store,
+        actor=who.actor,
+    )
     with made:
         print(f"{gallery}: an empty gallery for {purpose!r}, encoder {made.settings.fingerprint}")
 
@@ -116,9 +124,12 @@ def enrol(
     with who.open(gallery) as opened, bar("enrolling") as advance:
         crops = reading.read(data)
         made = add(
-            opened, crops, actor=who.actor, consent=Consent(basis, consent, expires),
+            opened,
+            crops,
+            actor=who.actor,
+            consent=Consent(basis, consent, expires),
             progress=advance,
-        )  # fmt: skip
+        )
     for line in _elsewhere(crops, made):
         say(line)
     counts = {
@@ -226,9 +237,13 @@ def settings(
         known: Share of the players asked about who are enrolled.
     """
     given = {
-        "purpose": purpose, "basis": basis, "require_basis": require_basis,
-        "keep_pictures": keep_pictures, "audit_reads": audit_reads, "known": known,
-    }  # fmt: skip
+        "purpose": purpose,
+        "basis": basis,
+        "require_basis": require_basis,
+        "keep_pictures": keep_pictures,
+        "audit_reads": audit_reads,
+        "known": known,
+    }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if retention is not None:
         changes["retention"] = days(retention)
@@ -263,9 +278,10 @@ def days(text: str | None) -> int | None:
     number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "d")
     if not (number.isascii() and number.isdecimal()) or int(number) < 1:
         raise SettingError(
-            "retention", repr(text), "days, weeks or years, such as 365d, 52w or 2y, or none to "
-            "keep persons without limit",
-        )  # fmt: skip
+            "retention",
+            repr(text),
+            "days, weeks or years, such as 365d, 52w or 2y, or none to keep persons without limit",
+        )
     return int(number) * UNITS[unit]
 
 

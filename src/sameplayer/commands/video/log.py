@@ -150,8 +150,11 @@ def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> 
 def stages() -> Iterator[Callable[[str, float, float], None]]:
     """Show a bar for each thing that is done; yield the function that takes (what, done, all)."""
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, Any] = {}
 

@@ -31,9 +31,13 @@ class ConvNorm(nn.Module):
     """A convolution without bias, a norm, ReLU; the last two on demand."""
 
     def __init__(
-        self, inputs: int, outputs: int, norm: type[nn.Module] | None = nn.BatchNorm2d,
-        relu: bool = True, **settings: Any,
-    ) -> None:  # fmt: skip
+        self,
+        inputs: int,
+        outputs: int,
+        norm: type[nn.Module] | None = nn.BatchNorm2d,
+        relu: bool = True,
+        **settings: Any,
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, settings.pop("size", 1), bias=False, **settings)
         affine: dict[str, Any] = {"affine": True}

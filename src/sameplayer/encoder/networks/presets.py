@@ -19,8 +19,17 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 SMALL = "sameplayer_small"
 PERSON, PERSON_LARGE = "sameplayer_person", "sameplayer_person_large"
 COLOUR = "sameplayer_colour"
-OSNETS = ("osnet_x1_0", "osnet_x0_75", "osnet_x0_5", "osnet_x0_25", "osnet_ibn_x1_0",
-          "osnet_ain_x1_0", "osnet_ain_x0_75", "osnet_ain_x0_5", "osnet_ain_x0_25")  # fmt: skip
+OSNETS = (
+    "osnet_x1_0",
+    "osnet_x0_75",
+    "osnet_x0_5",
+    "osnet_x0_25",
+    "osnet_ibn_x1_0",
+    "osnet_ain_x1_0",
+    "osnet_ain_x0_75",
+    "osnet_ain_x0_5",
+    "osnet_ain_x0_25",
+)
 DEFAULT = "person"
 
 
@@ -66,9 +75,16 @@ def _as_2023(
     architecture: str, size: int, pairs: int, about: str, weights: int, licence: str = "mit"
 ) -> Preset:
     return Preset(
-        architecture, size, size, pairs, 8, augment="2023", about=about, weights=weights,
+        architecture,
+        size,
+        size,
+        pairs,
+        8,
+        augment="2023",
+        about=about,
+        weights=weights,
         licence=licence,
-    )  # fmt: skip
+    )
 
 
 def _paper(architecture: str, about: str, weights: int) -> Preset:
@@ -81,12 +97,34 @@ _B16_WEIGHTS, _L14_WEIGHTS = 85_799_424, 303_179_776
 
 PRESETS: dict[str, Preset] = {
     "person": Preset(
-        PERSON, 256, 128, 16, 2, 3e-5, 3e-6, 0.2, about="knows real people; shipped, the default",
-        weights=589_984, shipped="person.safetensors", colour=0.4, mirror=True,
+        PERSON,
+        256,
+        128,
+        16,
+        2,
+        3e-5,
+        3e-6,
+        0.2,
+        about="knows real people; shipped, the default",
+        weights=589_984,
+        shipped="person.safetensors",
+        colour=0.4,
+        mirror=True,
     ),
     "person-large": Preset(
-        PERSON_LARGE, 256, 128, 16, 2, 3e-5, 3e-6, 0.2, about="the same, larger; shipped",
-        weights=2_088_825, shipped="person_large.safetensors", colour=0.4, mirror=True,
+        PERSON_LARGE,
+        256,
+        128,
+        16,
+        2,
+        3e-5,
+        3e-6,
+        0.2,
+        about="the same, larger; shipped",
+        weights=2_088_825,
+        shipped="person_large.safetensors",
+        colour=0.4,
+        mirror=True,
     ),
     "colour": Preset(COLOUR, 256, 128, about="colour histogram of three stripes, no network"),
     "small": Preset(
@@ -97,7 +135,11 @@ PRESETS: dict[str, Preset] = {
     "vit-b16-openai-paper": _paper(_B16, "CLIP ViT-B/16, 2022, as in the paper", _B16_WEIGHTS),
     "vit-l14-openai-paper": _paper(_L14, "CLIP ViT-L/14, 2022, as in the paper", _L14_WEIGHTS),
     "resnet50": Preset(
-        "resnet50.a1_in1k", 224, 224, lr=4e-4, about="ImageNet ResNet-50, the CNN baseline",
+        "resnet50.a1_in1k",
+        224,
+        224,
+        lr=4e-4,
+        about="ImageNet ResNet-50, the CNN baseline",
         weights=23_508_032,
     ),
     "eva-l14-336": _as_2023(
@@ -110,7 +152,11 @@ PRESETS: dict[str, Preset] = {
         "eva02_large_patch14_448.mim_m38m_ft_in22k_in1k", 448, 4, "EVA-02-L, 2023", 304_055_232
     ),
     "beitv2-l16-224": _as_2023(
-        "beitv2_large_patch16_224.in1k_ft_in22k_in1k", 224, 32, "BEiT v2-L, 2023", 303_405_568,
+        "beitv2_large_patch16_224.in1k_ft_in22k_in1k",
+        224,
+        32,
+        "BEiT v2-L, 2023",
+        303_405_568,
         "apache-2.0",
     ),
     "siglip2-b16-224": _as_2022(
@@ -131,7 +177,7 @@ PRESETS: dict[str, Preset] = {
     "pe-core-l14-336": _as_2022(
         "vit_pe_core_large_patch14_336.fb", 336, "Perception Encoder L/14", 316_102_656
     ),
-}  # fmt: skip
+}
 
 
 def find_preset_or_timm(name: str) -> Preset:

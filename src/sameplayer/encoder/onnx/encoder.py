@@ -145,9 +145,11 @@ def onnx_device(name: str) -> torch.device:
         return where
     if name != "auto":
         raise SettingError(
-            "device", name, f"{' or '.join(known)}, which the installed onnxruntime can use; "
+            "device",
+            name,
+            f"{' or '.join(known)}, which the installed onnxruntime can use; "
             "the package onnxruntime-gpu can use CUDA",
-        )  # fmt: skip
+        )
     return torch.device("cpu")
 
 

@@ -102,9 +102,7 @@ def export_int8(encoder: Encoder, crops: Crops, out: str | Path, *, seed: int = 
     write_graph(out, content)
     sizes = len(calibrating), len(others)
     least = float(cosines.min())
-    return Int8File(
-        Path(out), len(content), encoder.row_width, *sizes, middle, least, fingerprint
-    )  # fmt: skip
+    return Int8File(Path(out), len(content), encoder.row_width, *sizes, middle, least, fingerprint)
 
 
 class _Passes:

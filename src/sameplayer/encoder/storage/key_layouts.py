@@ -38,22 +38,29 @@ USUAL: dict[str, tuple[str, ...]] = {
     "conv2.0.gate.fc1.weight": OSNETS,
     "layer1.0.conv2.weight": ("resnet18", "resnet34", "resnet50", "resnet101"),
     "visual.class_embedding": (
-        "vit_base_patch16_clip_quickgelu_224.openai", "vit_large_patch14_clip_quickgelu_224.openai",
+        "vit_base_patch16_clip_quickgelu_224.openai",
+        "vit_large_patch14_clip_quickgelu_224.openai",
     ),
     "blocks.0.attn.qkv.weight": (
-        "vit_small_patch16_224", "vit_base_patch16_224", "vit_large_patch16_224",
+        "vit_small_patch16_224",
+        "vit_base_patch16_224",
+        "vit_large_patch16_224",
     ),
-}  # fmt: skip
+}
 # Names of CLIP's image tower in Hugging Face's transformers, and in OpenAI's layout.
 TRANSFORMERS = (
     ("embeddings.class_embedding", "class_embedding"),
     ("embeddings.patch_embedding.", "conv1."),
     ("embeddings.position_embedding.weight", "positional_embedding"),
-    ("pre_layrnorm.", "ln_pre."), ("post_layernorm.", "ln_post."),
-    ("encoder.layers.", "transformer.resblocks."), ("self_attn.out_proj", "attn.out_proj"),
-    ("layer_norm1", "ln_1"), ("layer_norm2", "ln_2"), ("mlp.fc1", "mlp.c_fc"),
+    ("pre_layrnorm.", "ln_pre."),
+    ("post_layernorm.", "ln_post."),
+    ("encoder.layers.", "transformer.resblocks."),
+    ("self_attn.out_proj", "attn.out_proj"),
+    ("layer_norm1", "ln_1"),
+    ("layer_norm2", "ln_2"),
+    ("mlp.fc1", "mlp.c_fc"),
     ("mlp.fc2", "mlp.c_proj"),
-)  # fmt: skip
+)
 
 SCALE, TOWER, RESIDUAL = "logit_scale", "visual.", "transformer.resblocks."
 
@@ -200,10 +207,12 @@ def _left_out(weights: dict[str, Tensor], stem: str, stems: list[str]) -> list[s
     if others:
         notes.append(f"The weights of {stem!r} are taken, not those of {others[0]!r} beside them.")
     beside = [
-        name for name in weights
-        if not name.startswith((stem, *others)) and not NO_WEIGHTS.match(name)
+        name
+        for name in weights
+        if not name.startswith((stem, *others))
+        and not NO_WEIGHTS.match(name)
         and name.split(".")[-1] not in ("logit_scale", "num_batches_tracked")
-    ]  # fmt: skip
+    ]
     if beside:
         notes.append(f"{_counted(beside, 'weight')} beside the network of {stem!r} are left out.")
     return notes

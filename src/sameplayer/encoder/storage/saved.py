@@ -68,9 +68,12 @@ class KnownFingerprint:
             return fingerprint_of(spec, weights)
         places = [(value.data_ptr(), value._version) for value in weights.values()]
         known = self._known
-        if known is None or known[0] != spec or list(known[1]) != list(weights) or (
-            known[2] != places
-        ):  # fmt: skip
+        if (
+            known is None
+            or known[0] != spec
+            or list(known[1]) != list(weights)
+            or (known[2] != places)
+        ):
             self._known = known = (spec, weights, places, fingerprint_of(spec, weights))
         return known[3]
 

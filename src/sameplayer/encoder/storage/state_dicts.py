@@ -30,11 +30,15 @@ HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.
 # What other files begin with, where, and what they are.
 OTHERS = (
     (b"version https://git-lfs", 0, "a pointer of Git LFS, not the file; run `git lfs pull`"),
-    (b"<!doctype", 0, WEB_PAGE), (b"<html", 0, WEB_PAGE),
+    (b"<!doctype", 0, WEB_PAGE),
+    (b"<html", 0, WEB_PAGE),
     (b"\x89hdf", 0, "an HDF5 file, as Keras writes it; expected a state dict of torch"),
-    (b"\x1f\x8b", 0, PACKED), (b"rar!", 0, PACKED), (b"7z\xbc\xaf", 0, PACKED),
-    (b"ustar", 257, PACKED), (b"{", 0, "JSON; name the file of weights that belongs to it"),
-)  # fmt: skip
+    (b"\x1f\x8b", 0, PACKED),
+    (b"rar!", 0, PACKED),
+    (b"7z\xbc\xaf", 0, PACKED),
+    (b"ustar", 257, PACKED),
+    (b"{", 0, "JSON; name the file of weights that belongs to it"),
+)
 
 log = logging.getLogger(__name__)
 
@@ -177,8 +181,9 @@ def shipped_model(spec: EncoderSpec, name: str) -> tuple[nn.Module, EncoderSpec,
     """Return a network with weights that lie in this package; WeightsError where they do not."""
     path = places.SHIPPED / name
     if not path.is_file():
-        raise WeightsError(f"{path}: the weights that belong to the package are missing; install "
-                           "sameplayer again.")  # fmt: skip
+        raise WeightsError(
+            f"{path}: the weights that belong to the package are missing; install sameplayer again."
+        )
     weights = {key: value.float() for key, value in read_state(path).items()}
     model = build_model(spec)
     load_weights(model, weights, path)

@@ -24,10 +24,17 @@ MAGIC = 0x1950A86A20F9469CFC6C  # the first of the pickles of a file before torc
 LARGEST_PICKLE = 1 << 28
 MOST_NAMES, DEEPEST = 500_000, 8
 DTYPES = {
-    "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "Long": torch.int64,
-    "BFloat16": torch.bfloat16, "Int": torch.int32, "Short": torch.int16, "Char": torch.int8,
-    "Byte": torch.uint8, "Bool": torch.bool,
-}  # fmt: skip
+    "Float": torch.float32,
+    "Double": torch.float64,
+    "Half": torch.float16,
+    "Long": torch.int64,
+    "BFloat16": torch.bfloat16,
+    "Int": torch.int32,
+    "Short": torch.int16,
+    "Char": torch.int8,
+    "Byte": torch.uint8,
+    "Bool": torch.bool,
+}
 PLAIN = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 WRAPPED = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
 TYPED = "torch._tensor._rebuild_from_type_v2"

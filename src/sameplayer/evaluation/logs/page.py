@@ -64,8 +64,10 @@ def write_log_page(
     album = Album(log, most)
     _ask(album, log, groups, listed)
     album.read(progress)
-    failures = (("maps", add_maps(groups, album, encoder)),
-                ("numbers", add_numbers(groups, album, reader)))  # fmt: skip
+    failures = (
+        ("maps", add_maps(groups, album, encoder)),
+        ("numbers", add_numbers(groups, album, reader)),
+    )
     rows = player_rows(log, players, album)
     missing = [f"No {what}: {why}" for what, why in failures if why is not None]
     page = render(

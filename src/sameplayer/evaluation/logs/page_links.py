@@ -46,12 +46,20 @@ def link_groups(log: PlayerLog) -> list[LinkGroup]:
     least = _several(joined, SHOWN["least"])
     surest = _several(joined.drop(least.index)[::-1], SHOWN["surest"])
     told = (
-        ("least", "The least sure links",
-         "Taken for one person on the weakest evidence: please check these.", least),
+        (
+            "least",
+            "The least sure links",
+            "Taken for one person on the weakest evidence: please check these.",
+            least,
+        ),
         ("surest", "The surest links", "Taken for one person on the strongest evidence.", surest),
-        ("apart", "Likeliest pairs that were not joined",
-         "Perhaps one person, but something spoke against it.", _several(apart, SHOWN["apart"])),
-    )  # fmt: skip
+        (
+            "apart",
+            "Likeliest pairs that were not joined",
+            "Perhaps one person, but something spoke against it.",
+            _several(apart, SHOWN["apart"]),
+        ),
+    )
     groups = [LinkGroup(key, title, words, _links(log, rows)) for key, title, words, rows in told]
     return [group for group in groups if group.links]
 

@@ -21,10 +21,28 @@ BRIEF_S = 0.5  # on screen in all: somebody unknown who is seen for less is fold
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds between two marks
 COLOURS = frozenset(
     (
-        "white", "black", "red", "blue", "green", "yellow", "orange", "purple", "pink", "brown",
-        "grey", "gray", "navy", "cyan", "maroon", "teal", "gold", "silver", "lime", "violet",
+        "white",
+        "black",
+        "red",
+        "blue",
+        "green",
+        "yellow",
+        "orange",
+        "purple",
+        "pink",
+        "brown",
+        "grey",
+        "gray",
+        "navy",
+        "cyan",
+        "maroon",
+        "teal",
+        "gold",
+        "silver",
+        "lime",
+        "violet",
     )
-)  # fmt: skip
+)
 
 
 def in_order(log: PlayerLog) -> pd.DataFrame:
@@ -161,7 +179,7 @@ def unsure_rows(log: PlayerLog) -> list[dict[str, Any]]:
             "could_be_words": _could_be(row),
         }
         for row in rows_of(table)
-    ]  # fmt: skip
+    ]
 
 
 def script_data(
@@ -178,10 +196,16 @@ def script_data(
         number = int(row.appearance)
         likely = None if pd.isna(row.probability) else round(float(row.probability), 3)
         found[number] = [
-            order[str(row.identity)], str(row.camera), round(float(row.start_s), 2),
-            round(float(row.end_s), 2), likely, int(bool(row.sure)), places.get(number),
-            album.of(number), text_or(row.rests_on),
-        ]  # fmt: skip
+            order[str(row.identity)],
+            str(row.camera),
+            round(float(row.start_s), 2),
+            round(float(row.end_s), 2),
+            likely,
+            int(bool(row.sure)),
+            places.get(number),
+            album.of(number),
+            text_or(row.rests_on),
+        ]
     anchors: dict[str, int] = {}
     ranked = log.appearances.sort_values(["sure", "frames"], ascending=False, kind="stable")
     for identity, number in zip(ranked["identity"], ranked["appearance"], strict=True):

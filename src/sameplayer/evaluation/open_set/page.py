@@ -45,9 +45,13 @@ def _det(result: OpenSetScores) -> str:
         named, missed = (one.det[:, column].clip(LOWEST) for column in (1, 2))
         axes.step(100 * named, 100 * missed, where="post", label=one.title)
     axes.set(
-        xscale="log", yscale="log", xlim=(100 * LOWEST, 100), ylim=(100 * LOWEST, 100),
-        xlabel="FPIR, %", ylabel="FNIR at rank 1, %",
-    )  # fmt: skip
+        xscale="log",
+        yscale="log",
+        xlim=(100 * LOWEST, 100),
+        ylim=(100 * LOWEST, 100),
+        xlabel="FPIR, %",
+        ylabel="FNIR at rank 1, %",
+    )
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=7)
     return figure_address(figure)

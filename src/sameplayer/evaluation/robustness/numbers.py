@@ -195,9 +195,15 @@ def _level(factor: str, level: str, read: Sequence[str], truths: Sequence[str]) 
         precision, precise = float(right[named].mean()), _interval(right[named])
     abstained = float(1 - named.mean())
     return ReadLevel(
-        factor, level, len(read), float(right.mean()), _interval(right), precision, precise,
+        factor,
+        level,
+        len(read),
+        float(right.mean()),
+        _interval(right),
+        precision,
+        precise,
         abstained,
-    )  # fmt: skip
+    )
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:

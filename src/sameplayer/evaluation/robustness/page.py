@@ -148,9 +148,12 @@ def _reading_curve(levels: Sequence[ReadLevel]) -> str:
     places = range(len(levels))
     for what in ("right", "precision", "abstained"):
         axes.plot(
-            places, [100 * getattr(one, what) for one in levels], marker="o", markersize=4,
+            places,
+            [100 * getattr(one, what) for one in levels],
+            marker="o",
+            markersize=4,
             label=what,
-        )  # fmt: skip
+        )
     low, high = zip(*(one.right_interval for one in levels), strict=True)
     axes.fill_between(
         places, [100 * end for end in low], [100 * end for end in high], alpha=0.2, linewidth=0

@@ -127,8 +127,11 @@ class Change:
         if apart == (held is not None):
             return False
         self.touch("apart", picture)
-        sql = ("INSERT INTO apart (picture, person) VALUES (?, ?)" if apart
-               else "DELETE FROM apart WHERE picture = ? AND person = ?")  # fmt: skip
+        sql = (
+            "INSERT INTO apart (picture, person) VALUES (?, ?)"
+            if apart
+            else "DELETE FROM apart WHERE picture = ? AND person = ?"
+        )
         self.cursor.run(sql, picture, person)
         self._changed.append(["apart", picture, person, not apart, apart])
         return True
@@ -139,9 +142,15 @@ class Change:
         if self._changed:
             facts["changed"] = self._changed
         event = append(
-            self.cursor, self._head.hash, self.seq, self.at, self.actor, self.kind,
-            tuple(self._subjects), {**facts, **self.clock},
-        )  # fmt: skip
+            self.cursor,
+            self._head.hash,
+            self.seq,
+            self.at,
+            self.actor,
+            self.kind,
+            tuple(self._subjects),
+            {**facts, **self.clock},
+        )
         self._seals.close(self._head, chain_head(self.cursor), self.seq)
         return event
 
@@ -168,8 +177,17 @@ def append(
     chained = event_hash(seq, at, actor, kind, named, digest, previous)
     cursor.run(
         f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        seq, at, actor, kind, named, text, salt, digest, previous, chained,
-    )  # fmt: skip
+        seq,
+        at,
+        actor,
+        kind,
+        named,
+        text,
+        salt,
+        digest,
+        previous,
+        chained,
+    )
     cursor.many("INSERT INTO about (subject, seq) VALUES (?, ?)", [(one, seq) for one in subjects])
     return Event(seq, at, actor, kind, subjects, detail)
 

@@ -240,10 +240,21 @@ def create_gallery(
     named = "" if isinstance(encoder, Kind) else lasting_name(encoder)
     settings = check_settings(
         Settings(
-            secrets.token_hex(8), named, own.fingerprint(), own.row_width, purpose, retention,
-            basis, require_basis, keep_pictures, audit_reads, known, None, iso(datetime.now(UTC)),
+            secrets.token_hex(8),
+            named,
+            own.fingerprint(),
+            own.row_width,
+            purpose,
+            retention,
+            basis,
+            require_basis,
+            keep_pictures,
+            audit_reads,
+            known,
+            None,
+            iso(datetime.now(UTC)),
         )
-    )  # fmt: skip
+    )
     with whole_folder(folder, private=True) as partial:
         (partial / "pictures").mkdir(mode=0o700)
         make_key(partial)

@@ -60,10 +60,11 @@ class Block:
     def extended(self, other: Block) -> Block:
         """Return the persons of both."""
         return Block(
-            self.ids + other.ids, self.names + other.names,
+            self.ids + other.ids,
+            self.names + other.names,
             np.concatenate([self.pictures, other.pictures]),
             np.concatenate([self.means, other.means]),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,10 +199,11 @@ def last_change(cursor: Cursor) -> int:
 
 def _block(persons: list[Read]) -> Block:
     return Block(
-        tuple(one.id for one in persons), tuple(one.name for one in persons),
+        tuple(one.id for one in persons),
+        tuple(one.name for one in persons),
         np.array([one.pictures for one in persons]),
         np.stack([one.mean for one in persons if one.mean is not None]),
-    )  # fmt: skip
+    )
 
 
 def _read_all(cursor: Cursor, since: int, _: Where) -> Iterator[list[Read]]:
@@ -259,8 +261,10 @@ def _of_pictures(
         "SELECT picture.person, vector.data FROM picture "
         "JOIN vector ON vector.picture = picture.id WHERE picture.state = 'kept' "
         f"AND picture.person IN ({', '.join('?' * len(persons))}) {conditions} "
-        "ORDER BY picture.person, picture.id", *persons, *values,
-    )  # fmt: skip
+        "ORDER BY picture.person, picture.id",
+        *persons,
+        *values,
+    )
     found: dict[str, list[bytes]] = {}
     for person, data in rows:
         found.setdefault(person, []).append(data)

@@ -21,10 +21,19 @@ def add_picture(
 ) -> None:
     """Add the rows of one picture, of a person or of a question."""
     change.add(
-        "picture", key, person=person, question=question, state="kept", digest=one.digest,
-        file=None if one.content is None else KIND, high=one.high, wide=one.wide,
-        quality=float(one.quality), added=change.at, **{name: getattr(one, name) for name in FACTS},
-    )  # fmt: skip
+        "picture",
+        key,
+        person=person,
+        question=question,
+        state="kept",
+        digest=one.digest,
+        file=None if one.content is None else KIND,
+        high=one.high,
+        wide=one.wide,
+        quality=float(one.quality),
+        added=change.at,
+        **{name: getattr(one, name) for name in FACTS},
+    )
     change.touch("vector", key, new=True)
     if one.content is not None:
         change.seal_file(key, one.content)
@@ -36,16 +45,20 @@ def refresh_mean(change: Change, person: str) -> None:
     """Compute a person's mean row and count of pictures again; the person's revision is new."""
     rows = change.cursor.rows(
         "SELECT vector.data FROM picture JOIN vector ON vector.picture = picture.id "
-        "WHERE picture.person = ? AND picture.state = 'kept' ORDER BY picture.id", person,
-    )  # fmt: skip
+        "WHERE picture.person = ? AND picture.state = 'kept' ORDER BY picture.id",
+        person,
+    )
     mean = None
     if rows:
         mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
     change.touch("person", person)
     change.cursor.run(
         "UPDATE person SET mean = ?, pictures = ?, revision = ? WHERE id = ?",
-        None if mean is None else mean.tobytes(), len(rows), change.seq, person,
-    )  # fmt: skip
+        None if mean is None else mean.tobytes(),
+        len(rows),
+        change.seq,
+        person,
+    )
     change.about(person)
 
 

@@ -70,8 +70,10 @@ def keys_of(rows: Callable[..., list[tuple[Any, ...]]], unit: str) -> Iterator[l
     while True:
         found = rows(
             f"SELECT DISTINCT {one.key} FROM {one.table} WHERE {one.only} AND {one.key} > ? "
-            f"ORDER BY {one.key} LIMIT ?", last, STEP,
-        )  # fmt: skip
+            f"ORDER BY {one.key} LIMIT ?",
+            last,
+            STEP,
+        )
         if not found:
             return
         yield [row[0] for row in found]

@@ -49,12 +49,14 @@ class Unit:
 UNITS = {
     "setting": Unit("setting", "name", "value"),
     "person": Unit(
-        "person", "id",
+        "person",
+        "id",
         "name, state, merged_into, team, basis, consent, expires, created, revision",
     ),
     "question": Unit("question", "id", "state, asked, revision, answer"),
     "picture": Unit(
-        "picture", "id",
+        "picture",
+        "id",
         "person, question, state, digest, file, high, wide, quality, track, team, game, camera, "
         "taken, added, pinned_by",
     ),
@@ -63,7 +65,7 @@ UNITS = {
     "suppressed": Unit("suppressed", "hash", "kind, at"),
     "token": Unit("token", "id", "hash, label, scopes, created, expires, revoked"),
     "undone": Unit("event", "seq", "undone_by", "undone_by IS NOT NULL", 0),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,9 @@ class Seals:
         while True:
             rows = self._cursor.rows(
                 "SELECT unit, id, mac FROM seal WHERE (unit, id) > (?, ?) ORDER BY unit, id "
-                "LIMIT 10000", *last,
-            )  # fmt: skip
+                "LIMIT 10000",
+                *last,
+            )
             whole += sum(self._share(*row) for row in rows if row[0] not in ("head", "key"))
             if not rows:
                 return whole % WHOLE

@@ -24,9 +24,11 @@ FLOAT = 4  # bytes of a float32
 SAME = 1e-6  # a mean is computed anew, by another order of sums at most
 OTHER = "by other means than the gallery"
 WORDS = {  # what a row is, where the name of its table does not say it
-    "vector": "vector of picture", "apart": "word of whom it does not show, picture",
-    "suppressed": "what must not come back,", "undone": "who undid event",
-}  # fmt: skip
+    "vector": "vector of picture",
+    "apart": "word of whom it does not show, picture",
+    "suppressed": "what must not come back,",
+    "undone": "who undid event",
+}
 
 
 def broken_seals(gallery: Gallery) -> Iterator[str]:
@@ -85,8 +87,9 @@ def _without_key(gallery: Gallery, unit: str) -> Iterator[str]:
     with gallery.database.read() as cursor:
         found = cursor.one(
             f"SELECT COUNT(*) FROM {one.table} "
-            f"WHERE {one.only} AND ({one.key} IS NULL OR {one.key} <= ?)", one.first,
-        )  # fmt: skip
+            f"WHERE {one.only} AND ({one.key} IS NULL OR {one.key} <= ?)",
+            one.first,
+        )
     if found is not None and found[0]:
         yield f"{found[0]} rows of the table {one.table} without a {one.key}: added {OTHER}"
 
@@ -98,14 +101,17 @@ def _sealed(gallery: Gallery, unit: str) -> Iterator[list[Key]]:
         with gallery.database.read() as cursor:
             rows = cursor.rows(
                 "SELECT id FROM seal WHERE unit = ? AND id > ? ORDER BY id LIMIT ?",
-                unit, last, STEP,
-            )  # fmt: skip
+                unit,
+                last,
+                STEP,
+            )
         if not rows:
             return
         number = unit in UNITS and isinstance(UNITS[unit].first, int)
         # A seal of no number is foreign: the sum over all seals tells of it.
-        yield [int(row[0]) if number else row[0] for row in rows
-               if not number or row[0].isdecimal()]  # fmt: skip
+        yield [
+            int(row[0]) if number else row[0] for row in rows if not number or row[0].isdecimal()
+        ]
         last = rows[-1][0]
 
 
@@ -133,11 +139,12 @@ def wrong_files(gallery: Gallery) -> list[str]:
     beside = {path for path in gallery.folder.iterdir() if not MARKER.fullmatch(path.name)}
     return [
         *(f"picture {key}: its file is gone" for key in missing),
-        *(f"{path.relative_to(gallery.folder)}: a file of no picture"
-          for path in sorted(foreign)),
-        *(f"{path.name}: no part of the gallery; it may be a copy of what is in it"
-          for path in sorted(beside - own)),
-    ]  # fmt: skip
+        *(f"{path.relative_to(gallery.folder)}: a file of no picture" for path in sorted(foreign)),
+        *(
+            f"{path.name}: no part of the gallery; it may be a copy of what is in it"
+            for path in sorted(beside - own)
+        ),
+    ]
 
 
 def _of_no_picture(gallery: Gallery, paths: set[Path]) -> list[Path]:
@@ -151,10 +158,11 @@ def _of_no_picture(gallery: Gallery, paths: set[Path]) -> list[Path]:
     sql = "SELECT 1 FROM picture WHERE id = ? AND file IS NOT NULL"
     with gallery.database.read() as cursor:
         found = [
-            path for path in paths - coming
+            path
+            for path in paths - coming
             if not files.is_journal(path)
             and not (files.path(path.stem) == path and cursor.one(sql, path.stem))
-        ]  # fmt: skip
+        ]
     return [path for path in found if path.exists()]
 
 
@@ -198,8 +206,9 @@ def _wrong_mean(cursor: Cursor, person: str, width: int) -> Iterator[str]:
     said = cursor.one("SELECT pictures, mean FROM person WHERE id = ?", person)
     rows = cursor.rows(
         "SELECT vector.data FROM picture LEFT JOIN vector ON vector.picture = picture.id "
-        "WHERE picture.person = ? AND picture.state = 'kept' ORDER BY picture.id", person,
-    )  # fmt: skip
+        "WHERE picture.person = ? AND picture.state = 'kept' ORDER BY picture.id",
+        person,
+    )
     if said is None:  # forgotten meanwhile
         return
     if any(row[0] is None for row in rows):

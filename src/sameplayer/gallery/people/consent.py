@@ -56,13 +56,15 @@ def renew_policy(change: Change, person: Person, consent: Consent) -> tuple[bool
     and stays: ``set_policy`` sets a later one.
     """
     given = {
-        "basis": consent.basis, "consent": consent.consent,
+        "basis": consent.basis,
+        "consent": consent.consent,
         "expires": earliest(person.expires, consent.expires) if consent.expires else None,
-    }  # fmt: skip
+    }
     values = {
-        name: value for name, value in given.items()
+        name: value
+        for name, value in given.items()
         if value is not None and value != getattr(person, name)
-    }  # fmt: skip
+    }
     if values:
         change.set("person", person.id, **values)
     kept = consent.expires is not None and person.expires is not None
@@ -72,9 +74,10 @@ def renew_policy(change: Change, person: Person, consent: Consent) -> tuple[bool
 def join_policies(change: Change, stays: Person, goes: Person) -> None:
     """Give a person what holds for another who is merged into it: the earlier day, both texts."""
     values = {
-        "basis": _both(stays.basis, goes.basis), "consent": _both(stays.consent, goes.consent),
+        "basis": _both(stays.basis, goes.basis),
+        "consent": _both(stays.consent, goes.consent),
         "expires": earliest(stays.expires, goes.expires),
-    }  # fmt: skip
+    }
     changed = {name: one for name, one in values.items() if one != getattr(stays, name)}
     if changed:
         change.set("person", stays.id, **changed)

@@ -253,8 +253,9 @@ def _give(change: Change, question: str, person: str) -> None:
 
 def _reject_question(change: Change, question: str, person: Person, expected: Expected) -> None:
     waiting(change.cursor, question, expected)
-    said = [change.part(key, person.id, True)
-            for key in kept_of(change.cursor, "question", question)]  # fmt: skip
+    said = [
+        change.part(key, person.id, True) for key in kept_of(change.cursor, "question", question)
+    ]
     if not any(said):
         raise DataError(f"Somebody said already that question {question} is not {person.id!r}.")
     change.set("question", question, state="open")

@@ -245,7 +245,13 @@ def add_person(gallery: Gallery, change: Change, name: str, consent: Consent = N
         )
     key = secrets.token_hex(8)
     change.add(
-        "person", key, name=name, state="active", basis=basis, consent=consent.consent,
-        expires=consent.expires, created=change.at,
-    )  # fmt: skip
+        "person",
+        key,
+        name=name,
+        state="active",
+        basis=basis,
+        consent=consent.consent,
+        expires=consent.expires,
+        created=change.at,
+    )
     return key

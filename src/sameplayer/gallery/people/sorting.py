@@ -37,9 +37,13 @@ class Sorting:
 
     def frozen(self) -> Enrolled:
         return Enrolled(
-            **self.counts, persons=self.persons, created=tuple(self.created),
-            held=tuple(self.held), policies=tuple(self.policies), earlier=tuple(self.earlier),
-        )  # fmt: skip
+            **self.counts,
+            persons=self.persons,
+            created=tuple(self.created),
+            held=tuple(self.held),
+            policies=tuple(self.policies),
+            earlier=tuple(self.earlier),
+        )
 
 
 def verdict_of(cursor: Cursor, digest: str, person: str | None) -> Found:
@@ -51,8 +55,9 @@ def verdict_of(cursor: Cursor, digest: str, person: str | None) -> Found:
         "SELECT picture.id, picture.person, picture.state, picture.question, person.name "
         "FROM picture LEFT JOIN person ON person.id = picture.person WHERE digest = ? "
         "AND (picture.state = 'kept' OR pinned_by IS NOT NULL) "
-        "ORDER BY picture.state, picture.person IS NULL", digest,
-    ):  # fmt: skip
+        "ORDER BY picture.state, picture.person IS NULL",
+        digest,
+    ):
         if person is not None and owner == person:
             return Found("there" if state == "kept" else "rejected")
         if state == "removed":

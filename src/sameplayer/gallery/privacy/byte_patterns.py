@@ -167,9 +167,7 @@ class _Finder:
             for at, row in self._of_bytes(data, done, until):
                 end = at + self.traces.lengths[row]
                 before, after = data[max(at - AROUND, 0) : at], data[end : end + AROUND]
-                yield Place(
-                    path, start + at, self.traces.kinds[row], data[at:end], before, after
-                )  # fmt: skip
+                yield Place(path, start + at, self.traces.kinds[row], data[at:end], before, after)
             cut = max(len(data) - self.kept, 0)
             start, data, done = start + cut, data[cut:], max(until - cut, 0)
 

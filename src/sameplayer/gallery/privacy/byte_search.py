@@ -24,8 +24,17 @@ LONG = 2000  # bytes from which a database may break off a value within a page
 CHANCE = 6  # letters of a name that stand by chance in a picture's bytes
 TEXTS = {  # columns of text that stand side by side in a row, in the order of the tables
     "setting": ("name", "value"),
-    "person": ("id", "name", "state", "merged_into", "team", "basis", "consent", "expires",
-               "created"),
+    "person": (
+        "id",
+        "name",
+        "state",
+        "merged_into",
+        "team",
+        "basis",
+        "consent",
+        "expires",
+        "created",
+    ),
     "question": ("id", "state", "asked"),
     "question ": ("answer",),
     "picture": ("id", "person", "question", "state", "digest", "file"),
@@ -36,7 +45,7 @@ TEXTS = {  # columns of text that stand side by side in a row, in the order of t
     "once": ("key", "request", "response", "at"),
     "token": ("id", "hash", "label", "scopes", "created", "expires", "revoked"),
     "seal": ("unit", "id", "mac"),
-}  # fmt: skip
+}
 BLOBS = {"vector": "data", "person": "mean"}
 Value = tuple[str, bytes]  # what is kept, and its table.column, or "" where that is not told
 
@@ -127,9 +136,10 @@ def _within_page(gallery: Gallery, place: Place, own: list[Path]) -> Place:
     end = place.offset + len(place.content)
     first, last = gallery.database.page(place.file, place.offset)
     return replace(
-        place, before=place.before[max(len(place.before) - (place.offset - first), 0) :],
+        place,
+        before=place.before[max(len(place.before) - (place.offset - first), 0) :],
         after=place.after[: max(last - end, 0)],
-    )  # fmt: skip
+    )
 
 
 class _Kept:
@@ -160,8 +170,9 @@ class _Kept:
             if near == (left, right):
                 where = found.get(there)
             else:  # an end of the file or of a page cuts what stands around the place
-                where = next((one for sides, one in found.items()
-                              if _sides(*sides, *near) == there), None)  # fmt: skip
+                where = next(
+                    (one for sides, one in found.items() if _sides(*sides, *near) == there), None
+                )
             if where:
                 notes[f"a name stands in {where} of what is kept"] = None
             if where is not None:

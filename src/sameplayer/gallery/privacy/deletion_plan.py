@@ -67,19 +67,27 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
     rows = list(_in(cursor, "SELECT id, name, mean FROM person WHERE id IN", persons))
     names = {(str(row[0]), str(row[1])) for row in rows} | _former_names(about, set(persons))
     return Doomed(
-        tuple(persons), pictures, questions, tuple(sorted(names)),
+        tuple(persons),
+        pictures,
+        questions,
+        tuple(sorted(names)),
         {row[0]: row[2] for row in rows if row[2] is not None},
-        _all_about(cursor, about, {one.id for one in pictures}), _copies(cursor, about),
-    )  # fmt: skip
+        _all_about(cursor, about, {one.id for one in pictures}),
+        _copies(cursor, about),
+    )
 
 
 def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> Doomed:
     """Return all that is kept about pictures, and about questions that have no others."""
     pictures = tuple(_pictures(cursor, "picture.id", list(keys)))
     questions = _left_alone(cursor, {one.question for one in pictures if one.question}, pictures)
-    holders = {row[0] for row in _in(
-        cursor, "SELECT person FROM picture WHERE id IN", [one.id for one in pictures]
-    ) if row[0] is not None}  # fmt: skip
+    holders = {
+        row[0]
+        for row in _in(
+            cursor, "SELECT person FROM picture WHERE id IN", [one.id for one in pictures]
+        )
+        if row[0] is not None
+    }
     ids = {one.id for one in pictures}
     near = {
         seq: detail for seq, detail in _about(cursor, holders).items() if _mentions(detail, ids)
@@ -146,9 +154,11 @@ def _left_alone(
 ) -> tuple[str, ...]:
     """Return the questions of which all pictures are among these."""
     ids = {one.id for one in pictures}
-    others = {row[1] for row in _in(
-        cursor, "SELECT id, question FROM picture WHERE question IN", questions
-    ) if row[0] not in ids}  # fmt: skip
+    others = {
+        row[1]
+        for row in _in(cursor, "SELECT id, question FROM picture WHERE question IN", questions)
+        if row[0] not in ids
+    }
     return tuple(sorted(questions - others))
 
 
@@ -168,8 +178,11 @@ def _all_about(cursor: Cursor, about: Details, pictures: set[str]) -> tuple[int,
     while fresh:
         holders = _holders(fresh, pictures) - seen
         seen |= holders
-        fresh = {seq: detail for seq, detail in _about(cursor, holders).items()
-                 if seq not in found and _mentions(detail, pictures)}  # fmt: skip
+        fresh = {
+            seq: detail
+            for seq, detail in _about(cursor, holders).items()
+            if seq not in found and _mentions(detail, pictures)
+        }
         found |= fresh
     return tuple(sorted(seq for seq, detail in found.items() if detail is not None))
 

@@ -104,8 +104,10 @@ def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Re
     return erase(
         gallery,
         lambda cursor: _whole_person(gallery, cursor, person),
-        actor=actor, facts={"reason": reason}, keep_out=True,
-    )  # fmt: skip
+        actor=actor,
+        facts={"reason": reason},
+        keep_out=True,
+    )
 
 
 def readmit(gallery: Gallery, name: str, *, actor: str, basis: str) -> Event:
@@ -149,9 +151,12 @@ def erase(
         if keep_out:
             notes += _keep_out(gallery, change, doomed)
         counts = {
-            "persons": len(doomed.persons), "pictures": len(doomed.pictures), "rows": rows,
-            "events": len(doomed.events), "copies": len(doomed.copies),
-        }  # fmt: skip
+            "persons": len(doomed.persons),
+            "pictures": len(doomed.pictures),
+            "rows": rows,
+            "events": len(doomed.events),
+            "copies": len(doomed.copies),
+        }
         files = [one.id for one in doomed.pictures if one.has_file]
         journal = gallery.files.journal(files) if files else None
         change.about(key)
@@ -188,10 +193,19 @@ def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None =
     seconds, searched = erased - began, time.perf_counter() - erased
     head = _write_receipt(gallery, marker, actor, residue)
     return Receipt(
-        marker.key, marker.counts["persons"], marker.counts["pictures"], marker.counts["rows"],
-        marker.counts["events"], residue.bytes_found, marker.copies, residue.files, head,
-        seconds, searched, (*marker.notes, *residue.notes, *gallery.database.remains()),
-    )  # fmt: skip
+        marker.key,
+        marker.counts["persons"],
+        marker.counts["pictures"],
+        marker.counts["rows"],
+        marker.counts["events"],
+        residue.bytes_found,
+        marker.copies,
+        residue.files,
+        head,
+        seconds,
+        searched,
+        (*marker.notes, *residue.notes, *gallery.database.remains()),
+    )
 
 
 @contextmanager
@@ -211,9 +225,11 @@ def _write_receipt(gallery: Gallery, marker: Marker, actor: str, residue: Residu
         if not has_receipt(change.cursor, marker.key):
             change.about(marker.key)
             change.done(
-                deleted_by=marker.event, bytes_found=residue.bytes_found, files=residue.files,
+                deleted_by=marker.event,
+                bytes_found=residue.bytes_found,
+                files=residue.files,
                 **marker.counts,
-            )  # fmt: skip
+            )
         head = chain_head(change.cursor)
     marker.path(gallery).unlink(missing_ok=True)
     return f"{head.seq}:{head.hash}"

@@ -45,10 +45,14 @@ class Marker:
 def keep_marker(gallery: Gallery, marker: Marker) -> None:
     """Write the file of a deletion: before its transaction ends."""
     facts = {
-        "key": marker.key, "event": marker.event, "names": marker.names,
-        "counts": marker.counts, "notes": marker.notes, "copies": marker.copies,
+        "key": marker.key,
+        "event": marker.event,
+        "names": marker.names,
+        "counts": marker.counts,
+        "notes": marker.notes,
+        "copies": marker.copies,
         **marker.traces.record(),
-    }  # fmt: skip
+    }
     write_text(marker.path(gallery), json.dumps(facts))
 
 
@@ -106,8 +110,10 @@ def _stands(cursor: Cursor, marker: Marker) -> bool:
 def _event(cursor: Cursor, key: str, kind: str) -> int | None:
     found = cursor.one(
         "SELECT event.seq FROM about JOIN event ON event.seq = about.seq "
-        "WHERE about.subject = ? AND event.kind = ?", key, kind,
-    )  # fmt: skip
+        "WHERE about.subject = ? AND event.kind = ?",
+        key,
+        kind,
+    )
     return None if found is None else int(found[0])
 
 
@@ -116,9 +122,14 @@ def _read(gallery: Gallery, path: Path) -> Marker | None:
         facts = json.loads(path.read_text(encoding="utf-8"))
         traces = read_traces(gallery.secret("traces"), facts, path)
         return Marker(
-            facts["key"], facts["event"], tuple(facts["names"]), facts["counts"],
-            tuple(facts["notes"]), tuple(facts.get("copies", ())), traces,
-        )  # fmt: skip
+            facts["key"],
+            facts["event"],
+            tuple(facts["names"]),
+            facts["counts"],
+            tuple(facts["notes"]),
+            tuple(facts.get("copies", ())),
+            traces,
+        )
     except FileNotFoundError:  # it was finished at this moment
         return None
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -118,10 +118,19 @@ def _forget_pictures(gallery: Gallery, found: Loose, actor: str) -> Receipt:
 
 def _planned(doomed: Doomed, key: str) -> Receipt:
     return Receipt(
-        key, len(doomed.persons), len(doomed.pictures), 0, len(doomed.events), 0,
-        tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies), 0, "", 0, 0,
+        key,
+        len(doomed.persons),
+        len(doomed.pictures),
+        0,
+        len(doomed.events),
+        0,
+        tuple(f"event {seq}, {at}: {place}" for seq, at, place in doomed.copies),
+        0,
+        "",
+        0,
+        0,
         ("not done: this is what would be deleted",),
-    )  # fmt: skip
+    )
 
 
 def _moment(now: datetime | None) -> datetime:
@@ -210,8 +219,9 @@ def _removed(
         f"SELECT {', '.join(f'event.{name}' for name in EVENT.split(', '))} FROM event "
         "JOIN about ON about.seq = event.seq WHERE about.subject IN (?, ?) "
         "AND event.kind NOT IN ('ask', 'show', 'list', 'export') ORDER BY event.seq DESC",
-        person or "", question or "",
-    )  # fmt: skip
+        person or "",
+        question or "",
+    )
     for event in map(event_of, rows):
         if event.detail is None:
             return event.at

@@ -136,9 +136,11 @@ def _write(gallery: Gallery, out: IO[bytes], facts: dict[str, Any], kept: Doomed
 def _facts(gallery: Gallery, cursor: Cursor, person: Person, kept: Doomed) -> dict[str, Any]:
     pictures = [one for key in kept.persons for one in _pictures_of(cursor, "person", key)]
     pictures += [
-        one for key in kept.questions for one in _pictures_of(cursor, "question", key)
+        one
+        for key in kept.questions
+        for one in _pictures_of(cursor, "question", key)
         if one.person is None
-    ]  # fmt: skip
+    ]
     asked = {*kept.questions, *(one.question for one in pictures if one.question is not None)}
     own = {*kept.persons, *asked, *(one.id for one in pictures)}
     persons = [
@@ -148,16 +150,19 @@ def _facts(gallery: Gallery, cursor: Cursor, person: Person, kept: Doomed) -> di
     ]
     return {
         "gallery": {
-            "id": gallery.settings.id, "purpose": gallery.settings.purpose,
-            "retention_days": gallery.settings.retention, "basis": gallery.settings.basis,
+            "id": gallery.settings.id,
+            "purpose": gallery.settings.purpose,
+            "retention_days": gallery.settings.retention,
+            "basis": gallery.settings.basis,
         },
         "person": {**persons[0], "merged": persons[1:]},
         "names": [{"person": key, "name": name} for key, name in kept.names],
         "pictures": [asdict(one) for one in pictures],
         "questions": [_question(row, own) for row in _questions(cursor, asked, kept.persons)],
-        "events": _events(cursor, kept, (*kept.persons, *asked, *name_hashes(gallery, person.name)),
-                          own),
-    }  # fmt: skip
+        "events": _events(
+            cursor, kept, (*kept.persons, *asked, *name_hashes(gallery, person.name)), own
+        ),
+    }
 
 
 def _pictures_of(cursor: Cursor, column: str, key: str) -> list[Kept]:

@@ -171,9 +171,11 @@ def _names(then: _Then, event: Event) -> Obstacle | None:
             continue
         for other in Register(then.cursor).ids(row["name"]):
             now = then.row("person", other)
-            if other != key and now["state"] != "removed" and (
-                name_key(now["name"]) == name_key(row["name"])
-            ):  # fmt: skip
+            if (
+                other != key
+                and now["state"] != "removed"
+                and (name_key(now["name"]) == name_key(row["name"]))
+            ):
                 where = (("person", other, "name"), ("person", other, "state"))
                 return Obstacle(f"person {other} has the name now", (other,), where)
     return None
@@ -192,8 +194,10 @@ def _twice(then: _Then, event: Event) -> Obstacle | None:
             continue
         others = then.cursor.rows(
             "SELECT id, COALESCE(person, question) FROM picture "
-            "WHERE digest = ? AND state = 'kept' AND id <> ?", row["digest"], key,
-        )  # fmt: skip
+            "WHERE digest = ? AND state = 'kept' AND id <> ?",
+            row["digest"],
+            key,
+        )
         for other, owner in others:
             if other not in then.keys("picture"):
                 return Obstacle(
@@ -206,11 +210,14 @@ def _forgotten(then: _Then, event: Event) -> Obstacle | None:
     """What was forgotten does not come back: no picture, and no name."""
     rows = [then.row("person", key) for key in then.keys("person")]
     names = {
-        hashed for row in rows if row["state"] != "removed"
+        hashed
+        for row in rows
+        if row["state"] != "removed"
         for hashed in name_hashes(then.gallery, row["name"])
-    }  # fmt: skip
-    digests = {row["digest"] for key, row in then.kept()
-               if "state" in then.plan.before["picture", key]}  # fmt: skip
+    }
+    digests = {
+        row["digest"] for key, row in then.kept() if "state" in then.plan.before["picture", key]
+    }
     for one in names | digests:
         if then.cursor.one("SELECT 1 FROM suppressed WHERE hash = ?", one):
             return Obstacle("what it would bring back was forgotten since", (), ())

@@ -75,8 +75,9 @@ def _last(cursor: Cursor) -> Event | None:
     kinds = tuple(FINAL)
     row = cursor.one(
         f"SELECT {COLUMNS} FROM event WHERE undone_by IS NULL AND kind NOT IN {BACK} "
-        f"AND (kind IN {kinds} OR detail LIKE ?) ORDER BY seq DESC LIMIT 1", '%"changed":[[%',
-    )  # fmt: skip
+        f"AND (kind IN {kinds} OR detail LIKE ?) ORDER BY seq DESC LIMIT 1",
+        '%"changed":[[%',
+    )
     return None if row is None else event_of(row)
 
 

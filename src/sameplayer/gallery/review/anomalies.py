@@ -123,8 +123,16 @@ def odd_pictures(gallery: Gallery, most: int = 50) -> list[Odd]:
         likes, others = _nearest_other(means, keys, owners, vectors, apart, place)
         for row in np.flatnonzero((others > own) & ~pinned & (held[owners] > 1)):
             gap = float(others[row] - own[row])
-            found.append((-gap, keys[row], int(owners[row]), int(likes[row]), float(own[row]),
-                          float(others[row])))  # fmt: skip
+            found.append(
+                (
+                    -gap,
+                    keys[row],
+                    int(owners[row]),
+                    int(likes[row]),
+                    float(own[row]),
+                    float(others[row]),
+                )
+            )
         found = sorted(found)[:most]
     persons = _persons(gallery, {ids[row] for one in found for row in one[2:4]})
     kept = _kept(gallery, [one[1] for one in found])
@@ -165,16 +173,19 @@ def _rows(gallery: Gallery, place: dict[str, int]) -> Iterator[Rows]:
                 "SELECT picture.id, picture.person, picture.pinned_by, vector.data FROM picture "
                 "JOIN vector ON vector.picture = picture.id WHERE picture.id > ? "
                 "AND picture.state = 'kept' AND picture.person IS NOT NULL "
-                "ORDER BY picture.id LIMIT ?", last, ROWS,
-            )  # fmt: skip
+                "ORDER BY picture.id LIMIT ?",
+                last,
+                ROWS,
+            )
         known = [row for row in rows if row[1] in place]
         if known:
             keys, owners, pinned, data = zip(*known, strict=True)
             yield (
-                list(keys), np.array([place[key] for key in owners]),
+                list(keys),
+                np.array([place[key] for key in owners]),
                 np.array([one is not None for one in pinned]),
                 np.frombuffer(b"".join(data), np.float32).reshape(len(known), -1),
-            )  # fmt: skip
+            )
         if len(rows) < ROWS:
             return
         last = rows[-1][0]
@@ -210,8 +221,9 @@ def _nearest_other(
     """Return (m,) row and cosine of the person nearest to each picture, but for its own."""
     likes, others = np.zeros(len(keys), np.int64), np.full(len(keys), -2.0)
     row_of = {key: row for row, key in enumerate(keys)}
-    out = [(row_of[key], place[person]) for key, person in apart
-           if key in row_of and person in place]  # fmt: skip
+    out = [
+        (row_of[key], place[person]) for key, person in apart if key in row_of and person in place
+    ]
     masked = np.array([*out, *enumerate(owners.tolist())])
     left = 0
     for block in means.blocks:

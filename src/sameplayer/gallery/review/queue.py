@@ -73,10 +73,15 @@ def queue(
             answer = answer_vectors(gallery, asked.rows, without=asked.without)
             items.append(
                 Item(
-                    one.key, asked.revision, one.band, answer, pictures, one.information,
+                    one.key,
+                    asked.revision,
+                    one.band,
+                    answer,
+                    pictures,
+                    one.information,
                     asked.skipped,
                 )
-            )  # fmt: skip
+            )
     return items
 
 

@@ -174,10 +174,14 @@ def _table(cases: Cases) -> tuple[Stated, ...]:
         interval = _share_interval(held[rows], [cases[int(row)][2] for row in rows])
         table.append(
             Stated(
-                EDGES[at], EDGES[at + 1], float(stated[rows].mean()), float(held[rows].mean()),
-                interval, len(rows),
+                EDGES[at],
+                EDGES[at + 1],
+                float(stated[rows].mean()),
+                float(held[rows].mean()),
+                interval,
+                len(rows),
             )
-        )  # fmt: skip
+        )
     return tuple(table)
 
 

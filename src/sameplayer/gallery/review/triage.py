@@ -72,8 +72,10 @@ class Judged:
 def judge(gallery: Gallery) -> list[Judged]:
     """Return all questions that wait, in the order of the queue."""
     with gallery.database.read() as cursor:
-        keys = [row[0] for row in cursor.rows(
-            f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id")]  # fmt: skip
+        keys = [
+            row[0]
+            for row in cursor.rows(f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id")
+        ]
     means = gallery.means()
     verdicts = _verdicts(gallery, means)
     found = []
@@ -102,18 +104,21 @@ def read_waiting(gallery: Gallery, keys: Sequence[str]) -> list[Waiting]:
         for key, person in cursor.rows(
             "SELECT picture.question, apart.person FROM apart "
             "JOIN picture ON picture.id = apart.picture "
-            f"WHERE picture.question IN {chosen} AND picture.state = 'kept'", *keys,
-        ):  # fmt: skip
+            f"WHERE picture.question IN {chosen} AND picture.state = 'kept'",
+            *keys,
+        ):
             without[key].add(person)
     return [
         Waiting(
-            key, int(revision), state == "skipped",
+            key,
+            int(revision),
+            state == "skipped",
             np.frombuffer(b"".join(rows[key]), np.float32).reshape(len(rows[key]), -1),
             frozenset(without[key]),
         )
         for key, state, revision in sorted(asked)
         if state in WAITING and rows[key]
-    ]  # fmt: skip
+    ]
 
 
 def _verdicts(gallery: Gallery, means: Means) -> Callable[[Sequence[Waiting]], Iterator[Verdict]]:

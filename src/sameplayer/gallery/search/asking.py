@@ -89,9 +89,12 @@ def ask_vectors(
     rows = gallery.check_vectors(vectors)
     answer = answer_vectors(gallery, rows, where, top, known, without)
     gallery.note(
-        actor, "ask", *(one.person for one in answer.candidates),
-        pictures=len(rows), nobody=answer.nobody,
-    )  # fmt: skip
+        actor,
+        "ask",
+        *(one.person for one in answer.candidates),
+        pictures=len(rows),
+        nobody=answer.nobody,
+    )
     return answer
 
 
@@ -124,11 +127,14 @@ def answer_vectors(
             person, name = means.person(int(row))
             candidates.append(
                 Candidate(
-                    person, name, float(similarities[row]),
+                    person,
+                    name,
+                    float(similarities[row]),
                     None if chances is None else float(chances[row]),
-                    int(counts[row]), _rests_on(cursor, person, query, where, shown),
+                    int(counts[row]),
+                    _rests_on(cursor, person, query, where, shown),
                 )
-            )  # fmt: skip
+            )
     return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
 
 
@@ -150,9 +156,12 @@ def _chances(
     if not allowed.any():
         return chances, 1.0
     found = posterior(
-        Likelihood.from_record(record), similarities[allowed], query_pictures, pictures[allowed],
+        Likelihood.from_record(record),
+        similarities[allowed],
+        query_pictures,
+        pictures[allowed],
         known,
-    )  # fmt: skip
+    )
     chances[allowed] = found.persons
     return chances, float(found.nobody)
 
@@ -229,7 +238,9 @@ def _looked_at(
         "SELECT picture.id, picture.taken, vector.data FROM picture "
         "JOIN vector ON vector.picture = picture.id WHERE picture.person = ? "
         f"AND picture.state = 'kept' {conditions} ORDER BY picture.added DESC, picture.id LIMIT ?",
-        person, *values, LOOKED_AT,
-    )  # fmt: skip
+        person,
+        *values,
+        LOOKED_AT,
+    )
     vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
     return [row[:2] for row in rows], vectors.reshape(len(rows), width)

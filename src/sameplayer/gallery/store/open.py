@@ -35,8 +35,11 @@ class Address:
         except psycopg.Error as error:
             raise SettingError("store", f"unreadable ({error})", expected) from None
         if "password" in parts:
-            raise SettingError("store", "a string with a password", f"{expected}; a password "
-                               "stands in PGPASSWORD or ~/.pgpass")  # fmt: skip
+            raise SettingError(
+                "store",
+                "a string with a password",
+                f"{expected}; a password stands in PGPASSWORD or ~/.pgpass",
+            )
 
     def write(self, folder: Path) -> None:
         """Keep the address in a gallery's folder."""

@@ -91,9 +91,12 @@ class Connections:
     def _connect(self) -> Any:
         psycopg = self._psycopg
         connection = psycopg.connect(
-            self._address.connection, autocommit=True, cursor_factory=psycopg.RawCursor,
-            client_encoding="utf8", application_name="sameplayer",
-        )  # fmt: skip
+            self._address.connection,
+            autocommit=True,
+            cursor_factory=psycopg.RawCursor,
+            client_encoding="utf8",
+            application_name="sameplayer",
+        )
         # As text, for PostgreSQL cannot tell the type of a value that is compared with a value.
         connection.adapters.register_dumper(str, psycopg.types.string.StrDumper)
         connection.adapters.register_dumper(bytes, psycopg.types.string.BytesBinaryDumper)

@@ -124,9 +124,12 @@ class PostgresDatabase:
             if not _is_server(Path(folder), number):
                 return []
             names = [row[0] for row in connection.execute(FILES, [self.address.schema])]
-        found = [one for name in names for one in sorted(Path(folder, name).parent.glob(
-            Path(name).name + "*")) if re.fullmatch(re.escape(Path(name).name) + r"(\.\d+)?",
-            one.name)]  # fmt: skip
+        found = [
+            one
+            for name in names
+            for one in sorted(Path(folder, name).parent.glob(Path(name).name + "*"))
+            if re.fullmatch(re.escape(Path(name).name) + r"(\.\d+)?", one.name)
+        ]
         return [one for one in found if os.access(one, os.R_OK)]
 
     def own(self) -> list[Path]:

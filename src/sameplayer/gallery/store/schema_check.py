@@ -27,11 +27,15 @@ def wrong_schema(found: Iterable[tuple[str, str]]) -> list[str]:
     """
     there, own = set(found), own_schema()
     return [
-        *(f"{kind} {name!r}: added by other means than the gallery"
-          for kind, name in sorted(there - own)),
-        *(f"{kind} {name!r}: removed by other means than the gallery"
-          for kind, name in sorted(own - there)),
-    ]  # fmt: skip
+        *(
+            f"{kind} {name!r}: added by other means than the gallery"
+            for kind, name in sorted(there - own)
+        ),
+        *(
+            f"{kind} {name!r}: removed by other means than the gallery"
+            for kind, name in sorted(own - there)
+        ),
+    ]
 
 
 def own_schema() -> set[tuple[str, str]]:

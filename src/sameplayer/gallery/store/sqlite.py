@@ -71,8 +71,9 @@ class SqliteDatabase:
             with self._told():
                 self._create()
         elif not self.path.is_file():
-            raise MissingFile(f"{self.path}: no such file. Make a gallery with: sameplayer gallery "
-                              "create FOLDER")  # fmt: skip
+            raise MissingFile(
+                f"{self.path}: no such file. Make a gallery with: sameplayer gallery create FOLDER"
+            )
         else:
             with self._told():
                 self._refuse_foreign()
@@ -138,8 +139,10 @@ class SqliteDatabase:
     def problems(self) -> list[str]:
         with self.read() as cursor:
             found = [str(row[0]) for row in cursor.rows("PRAGMA integrity_check")]
-            broken = [f"{row[0]}: a row points to no {row[2]}"
-                      for row in cursor.rows("PRAGMA foreign_key_check")]  # fmt: skip
+            broken = [
+                f"{row[0]}: a row points to no {row[2]}"
+                for row in cursor.rows("PRAGMA foreign_key_check")
+            ]
             broken += wrong_schema((row[0], row[1]) for row in cursor.rows(SQLITE))
         return [one for one in found if one != "ok"] + broken
 
@@ -152,8 +155,10 @@ class SqliteDatabase:
     @contextmanager
     def _transaction(self, begin: str, synchronous: str) -> Iterator[SqliteCursor]:
         if self.read_only and begin != "BEGIN":
-            raise DataError(f"{self.path}: read-only; nothing was changed. Give yourself the right "
-                            "to write there, or to a copy.")  # fmt: skip
+            raise DataError(
+                f"{self.path}: read-only; nothing was changed. Give yourself the right "
+                "to write there, or to a copy."
+            )
         with self._told():
             connection = self._connection()
             connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -174,9 +179,12 @@ class SqliteDatabase:
         if kept is not None and kept.process == os.getpid():
             return kept.connection
         connection = sqlite3.connect(
-            self._address(), uri=True, timeout=self.patience, isolation_level=None,
+            self._address(),
+            uri=True,
+            timeout=self.patience,
+            isolation_level=None,
             check_same_thread=False,
-        )  # fmt: skip
+        )
         for pragma in ("secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         self._local.kept = held = _Held(connection)
@@ -212,13 +220,16 @@ class SqliteDatabase:
             number = self._upgraded()
         if number != FORMAT:
             older = " Open it once where it can be written to." if number in UPGRADES else ""
-            raise DataError(f"{self.path}: a gallery of format {number}; this version reads "
-                            f"format {FORMAT}.{older}")  # fmt: skip
+            raise DataError(
+                f"{self.path}: a gallery of format {number}; this version reads "
+                f"format {FORMAT}.{older}"
+            )
         there = {name for _, name in connection.execute(SQLITE)}
         gone = sorted(name for kind, name in own_schema() if kind == "table" and name not in there)
         if gone:
-            raise DataError(f"{self.path}: damaged; restore it from a copy (no table "
-                            f"{', '.join(gone)}).")  # fmt: skip
+            raise DataError(
+                f"{self.path}: damaged; restore it from a copy (no table {', '.join(gone)})."
+            )
 
     def _upgraded(self) -> int:
         """Make tables of a format before those of this one; return the format that they have."""

@@ -9,20 +9,26 @@ from sameplayer.errors import DataError, InternalError, Unavailable
 
 # By the start of the name, https://www.sqlite.org/rescode.html; any other is a mistake of ours.
 MEANINGS: dict[str, tuple[type[DataError], str]] = {
-    "SQLITE_BUSY": (Unavailable, "locked by another program for {patience:.0f} s; nothing was "
-                    "changed. End it or try again"),
+    "SQLITE_BUSY": (
+        Unavailable,
+        "locked by another program for {patience:.0f} s; nothing was changed. End it or try again",
+    ),
     "SQLITE_LOCKED": (Unavailable, "locked by another program; nothing was changed. Try again"),
-    "SQLITE_READONLY": (DataError, "read-only; nothing was changed. Give yourself the right to "
-                        "write there"),
+    "SQLITE_READONLY": (
+        DataError,
+        "read-only; nothing was changed. Give yourself the right to write there",
+    ),
     "SQLITE_CANTOPEN": (DataError, "cannot be opened; a folder that may be written to is expected"),
-    "SQLITE_FULL": (Unavailable, "the disk is full; nothing was changed. Make room and run the "
-                    "command again"),
+    "SQLITE_FULL": (
+        Unavailable,
+        "the disk is full; nothing was changed. Make room and run the command again",
+    ),
     "SQLITE_IOERR": (Unavailable, "the disk failed or is full; nothing was changed"),
     "SQLITE_NOMEM": (Unavailable, "there is not enough memory; nothing was changed"),
     "SQLITE_NOTADB": (DataError, "not a gallery: no SQLite file"),
     "SQLITE_CORRUPT": (DataError, "damaged; restore it from a copy"),
     "SQLITE_TOOBIG": (DataError, "a value that is too long to be kept; nothing was changed"),
-}  # fmt: skip
+}
 
 
 def meaning(error: sqlite3.Error, path: Path, patience: float) -> Exception:

@@ -98,8 +98,11 @@ def fit_looks(
         middle = [_middles(time_s[part], of[part], count) for part in (early, late)]
         full = np.bincount(of, minlength=count) >= 2 * size
         chosen = full & (middle[1] - middle[0] >= APART_S)
-        same.append(np.column_stack([(parts[0] * parts[1]).sum(axis=1)[chosen] - DROP,
-                                     np.full(chosen.sum(), 2 / size)]))  # fmt: skip
+        same.append(
+            np.column_stack(
+                [(parts[0] * parts[1]).sum(axis=1)[chosen] - DROP, np.full(chosen.sum(), 2 / size)]
+            )
+        )
         pairs = impostors[(full[impostors]).all(axis=1)]
         alike = (parts[0][pairs[:, 0]] * parts[0][pairs[:, 1]]).sum(axis=1)
         others.append(np.column_stack([alike, np.full(len(pairs), 2 / size)]))

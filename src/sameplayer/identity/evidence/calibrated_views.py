@@ -89,8 +89,9 @@ def find_view(
             continue
         near = around(clear, start, end)
         longest = here[_longest(table, first[here])], there[_longest(table, second[there])]
-        proposed = _proposals(near, first[longest[0]], second[longest[1]],
-                              looks[np.ix_(*longest)], moments, rng)  # fmt: skip
+        proposed = _proposals(
+            near, first[longest[0]], second[longest[1]], looks[np.ix_(*longest)], moments, rng
+        )
         for view in (*known, *(proposed if propose else ())):
             found: View | None = view
             for _ in range(ROUNDS):

@@ -280,6 +280,8 @@ def _places(
 
 def _share(spans: Any, first: np.ndarray, second: np.ndarray) -> bool:
     """Tell whether two views show the same time for long enough."""
-    times = [(spans["start_s"].iloc[own].min(), spans["end_s"].iloc[own].max())
-             for own in (first, second)]  # fmt: skip
+    times = [
+        (spans["start_s"].iloc[own].min(), spans["end_s"].iloc[own].max())
+        for own in (first, second)
+    ]
     return bool(min(times[0][1], times[1][1]) - max(times[0][0], times[1][0]) >= FEWEST_S)

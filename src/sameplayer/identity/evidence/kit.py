@@ -104,8 +104,15 @@ def colour_word(rgb: np.ndarray) -> str:
         return "white" if light > 135 else "grey" if light > 75 else "black"
     if light < 50:
         return "black"
-    for end, word in ((8, "red"), (18, "orange"), (33, "yellow"), (85, "green"), (130, "blue"),
-                      (155, "purple"), (172, "pink")):  # fmt: skip
+    for end, word in (
+        (8, "red"),
+        (18, "orange"),
+        (33, "yellow"),
+        (85, "green"),
+        (130, "blue"),
+        (155, "purple"),
+        (172, "pink"),
+    ):
         if hue < end:
             return word
     return "red"
@@ -136,8 +143,9 @@ def _trimmed_means(
         if lower >= cost - 1e-9:
             break
         cost, before = lower, centres
-        centres = np.stack([_mean(rows, weight * (kept & (nearest == kit)), before[kit])
-                            for kit in range(2)])  # fmt: skip
+        centres = np.stack(
+            [_mean(rows, weight * (kept & (nearest == kit)), before[kit]) for kit in range(2)]
+        )
     return cost, centres
 
 

@@ -175,8 +175,11 @@ def video_facts(log: PlayerLog, camera: Camera) -> VideoFacts:
     wide, high = (int(np.ceil(one)) for one in ends)
     logger.warning(
         "%s: cannot be read; the size of its pictures is taken from the boxes, %d x %d. Where they "
-        "are larger, sizes and percents in the files are wrong.", camera.video, wide, high,
-    )  # fmt: skip
+        "are larger, sizes and percents in the files are wrong.",
+        camera.video,
+        wide,
+        high,
+    )
     seconds = float(own["time_s"].max()) - camera.offset_s if len(own) else 0.0
     return VideoFacts(wide, high, last, seconds)
 

@@ -66,9 +66,12 @@ def attributes_of(first: pd.Series) -> dict[str, str]:
 def _add_meta(root: Tree.Element, camera: Camera, facts: VideoFacts) -> None:
     task = Tree.SubElement(Tree.SubElement(root, "meta"), "task")
     for tag, text in (
-        ("name", camera.name), ("size", str(facts.frames)), ("mode", "interpolation"),
-        ("start_frame", "0"), ("stop_frame", str(max(0, facts.frames - 1))),
-    ):  # fmt: skip
+        ("name", camera.name),
+        ("size", str(facts.frames)),
+        ("mode", "interpolation"),
+        ("start_frame", "0"),
+        ("stop_frame", str(max(0, facts.frames - 1))),
+    ):
         Tree.SubElement(task, tag).text = xml_text(text)
     label = Tree.SubElement(Tree.SubElement(task, "labels"), "label")
     Tree.SubElement(label, "name").text = LABEL
@@ -76,9 +79,12 @@ def _add_meta(root: Tree.Element, camera: Camera, facts: VideoFacts) -> None:
     for name in ATTRIBUTES:
         attribute = Tree.SubElement(attributes, "attribute")
         for tag, text in (
-            ("name", name), ("mutable", "False"), ("input_type", "text"),
-            ("default_value", ""), ("values", ""),
-        ):  # fmt: skip
+            ("name", name),
+            ("mutable", "False"),
+            ("input_type", "text"),
+            ("default_value", ""),
+            ("values", ""),
+        ):
             Tree.SubElement(attribute, tag).text = text
     original = Tree.SubElement(task, "original_size")
     for tag, side in (("width", facts.width), ("height", facts.height)):
@@ -96,9 +102,11 @@ def _track(number: int, track: pd.DataFrame, length: int) -> str:
     )
     lines = [f'  <track id="{number}" label="{LABEL}" source="auto">\n']
     rows = zip(
-        track["frame"].tolist(), track["ends"].tolist(), rounded_corners(track).tolist(),
+        track["frame"].tolist(),
+        track["ends"].tolist(),
+        rounded_corners(track).tolist(),
         strict=True,
-    )  # fmt: skip
+    )
     for frame, ends, corners in rows:
         sides = " ".join(f'{side}="{at:.2f}"' for side, at in zip(CORNERS, corners, strict=True))
         for place, outside in ((frame - 1, 0), (frame, 1))[: 2 if ends and frame < length else 1]:

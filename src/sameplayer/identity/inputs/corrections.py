@@ -30,9 +30,20 @@ from sameplayer.identity.inputs.roster import Roster
 
 KINDS = ("same", "different", "is")
 COLUMNS = (
-    "kind", "first_camera", "first_frame", "first_x", "first_y", "second_camera", "second_frame",
-    "second_x", "second_y", "player", "first_appearance", "second_appearance", "note",
-)  # fmt: skip
+    "kind",
+    "first_camera",
+    "first_frame",
+    "first_x",
+    "first_y",
+    "second_camera",
+    "second_frame",
+    "second_x",
+    "second_y",
+    "player",
+    "first_appearance",
+    "second_appearance",
+    "note",
+)
 NEEDED = COLUMNS[:10]
 FIRST = 2  # row of the first correction, below the header
 

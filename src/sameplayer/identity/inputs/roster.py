@@ -19,8 +19,17 @@ USUAL = {
     "role": ("position",),
 }
 """Column -> other names that rosters give it; of several the first counts."""
-OFFICIALS = ("coach", "referee", "umpire", "official", "trainer", "manager", "staff", "physio",
-             "doctor")  # fmt: skip
+OFFICIALS = (
+    "coach",
+    "referee",
+    "umpire",
+    "official",
+    "trainer",
+    "manager",
+    "staff",
+    "physio",
+    "doctor",
+)
 """Words in a role of somebody who is not on the field to play."""
 LONGEST = 200
 

@@ -170,9 +170,12 @@ def _path(links: list[Tie], start: int, end: int) -> list[int] | None:
 
 
 def _clash(
-    corrections: Sequence[Correction], tracklets: np.ndarray, block: tuple[int, int, int],
-    links: list[Tie], also: int | None,
-) -> None:  # fmt: skip
+    corrections: Sequence[Correction],
+    tracklets: np.ndarray,
+    block: tuple[int, int, int],
+    links: list[Tie],
+    also: int | None,
+) -> None:
     a, b, row = block
     rows = _path(links, a, b)
     if rows is None:

@@ -152,8 +152,18 @@ def _links(evidence: Evidence, labels: np.ndarray) -> pd.DataFrame:
     table = []
     for a, b in chosen:
         why = pair_odds(evidence, a, b)
-        table.append((a, b, why.total, why.appearance, why.number, why.team, why.place,
-                      bool(labels[a] == labels[b])))  # fmt: skip
+        table.append(
+            (
+                a,
+                b,
+                why.total,
+                why.appearance,
+                why.number,
+                why.team,
+                why.place,
+                bool(labels[a] == labels[b]),
+            )
+        )
     return pd.DataFrame(table, columns=list(LINKS))
 
 

@@ -11,15 +11,38 @@ from sameplayer.errors import DataError
 from sameplayer.tracks.camera import Camera
 
 APPEARANCES = (
-    "appearance", "identity", "name", "team", "number", "camera", "shot", "start_s", "end_s",
-    "first_frame", "last_frame", "frames", "probability", "sure", "second", "second_probability",
-    "could_be", "could_be_probability", "rests_on",
-)  # fmt: skip
+    "appearance",
+    "identity",
+    "name",
+    "team",
+    "number",
+    "camera",
+    "shot",
+    "start_s",
+    "end_s",
+    "first_frame",
+    "last_frame",
+    "frames",
+    "probability",
+    "sure",
+    "second",
+    "second_probability",
+    "could_be",
+    "could_be_probability",
+    "rests_on",
+)
 BOXES = ("appearance", "camera", "frame", "time_s", "left", "top", "width", "height", "score")
 PLAYERS = (
-    "identity", "name", "team", "number", "appearances", "cameras", "on_screen_s", "first_s",
+    "identity",
+    "name",
+    "team",
+    "number",
+    "appearances",
+    "cameras",
+    "on_screen_s",
+    "first_s",
     "last_s",
-)  # fmt: skip
+)
 SAID = "correction"
 """What the identity of an appearance rests on where a person gave it."""
 LINKS = ("first", "second", "odds", "appearance", "number", "team", "place", "joined")

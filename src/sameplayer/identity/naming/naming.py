@@ -119,8 +119,10 @@ def name_identities(
     traits = traits_of(evidence).summed(labels, count)
     fit = Fit(evidence, labels, blocked)
     apart = fit.between()[1] > 0
-    place = np.add.reduceat(fit.place[np.argsort(labels, kind="stable")],
-                            np.searchsorted(np.sort(labels), np.arange(count)))  # fmt: skip
+    place = np.add.reduceat(
+        fit.place[np.argsort(labels, kind="stable")],
+        np.searchsorted(np.sort(labels), np.arange(count)),
+    )
     apart |= place < -SIDES
     np.fill_diagonal(apart, False)
     moments = crowds(labels, presence)
@@ -250,15 +252,22 @@ def _settled(
     stranger = np.maximum(1 - chances.sum(axis=1, keepdims=True), 0)
     found /= np.maximum(found.sum(axis=1, keepdims=True) + stranger, 1e-9)
     kept = np.array(
-        [player if player >= 0 and found[one, player] >= sure else -1
-         for one, player in enumerate(chosen)], np.int64)  # fmt: skip
+        [
+            player if player >= 0 and found[one, player] >= sure else -1
+            for one, player in enumerate(chosen)
+        ],
+        np.int64,
+    )
     return found, kept
 
 
 def _named(
-    traits: Traits, found: np.ndarray, kept: np.ndarray, players: tuple[Player, ...],
+    traits: Traits,
+    found: np.ndarray,
+    kept: np.ndarray,
+    players: tuple[Player, ...],
     naming: Naming,
-) -> tuple[Name, ...]:  # fmt: skip
+) -> tuple[Name, ...]:
     shares, counted = traits.shares(NAMED), Counter[str]()
     names = []
     for row, player in enumerate(kept):

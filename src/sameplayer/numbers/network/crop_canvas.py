@@ -42,9 +42,13 @@ def lay(picture: Picture) -> Picture:
 
 
 def cut_matrix(
-    box: np.ndarray, *, zoom: float = 1.0, shift: tuple[float, float] = (0.0, 0.0),
-    turn: float = 0.0, stretch: float = 0.0,
-) -> np.ndarray:  # fmt: skip
+    box: np.ndarray,
+    *,
+    zoom: float = 1.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+    turn: float = 0.0,
+    stretch: float = 0.0,
+) -> np.ndarray:
     """Return the affine matrix (2, 3) from a canvas to a number that is cut out of it.
 
     box        centre x, centre y, width, height of the number on the canvas

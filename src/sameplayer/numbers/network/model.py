@@ -37,8 +37,9 @@ class Finder(nn.Module):
         self.fine = _mixed(24 * 4, WIDTH, 1)
         self.middle = _mixed(40, WIDTH, 1)
         self.coarse = _mixed(112, WIDTH, 1)
-        self.head = nn.Sequential(nn.ReLU(), _mixed(WIDTH, WIDTH, 3), nn.ReLU(),
-                                  _mixed(WIDTH, WIDTH, 3), nn.ReLU())  # fmt: skip
+        self.head = nn.Sequential(
+            nn.ReLU(), _mixed(WIDTH, WIDTH, 3), nn.ReLU(), _mixed(WIDTH, WIDTH, 3), nn.ReLU()
+        )
         self.answer = nn.Conv2d(WIDTH, 5, 1)
         bias = torch.zeros(5)
         bias[0] = -math.log(HIGH * WIDE / CELL**2)
@@ -66,8 +67,15 @@ class DigitReader(nn.Module):
     def __init__(self, widths: tuple[int, int, int, int] = (20, 40, 72, 128)) -> None:
         super().__init__()
         a, b, c, d = widths
-        self.body = nn.Sequential(_step(3, a, 1), _step(a, b, 2), _step(b, b, 1), _step(b, c, 2),
-                                  Residual(c), _step(c, d, 2), Residual(d))  # fmt: skip
+        self.body = nn.Sequential(
+            _step(3, a, 1),
+            _step(a, b, 2),
+            _step(b, b, 1),
+            _step(b, c, 2),
+            Residual(c),
+            _step(c, d, 2),
+            Residual(d),
+        )
         self.mix = nn.Linear(d * (CUT[0] // 16) * (CUT[1] // 8), 192)
         self.norm = nn.BatchNorm1d(192)
         self.out = nn.Linear(192, 1 + TENS + UNITS)

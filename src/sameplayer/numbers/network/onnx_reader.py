@@ -57,9 +57,10 @@ class OnnxReader:
         unknown = [one for one in self.candidates if one not in self._known]
         if unknown or not self.candidates:
             raise SettingError(
-                "candidates", unknown or "empty", f"numbers that {self.path} reads: it was "
-                f"exported with {len(self._known)} of them",
-            )  # fmt: skip
+                "candidates",
+                unknown or "empty",
+                f"numbers that {self.path} reads: it was exported with {len(self._known)} of them",
+            )
         self._session = open_session(file.content, onnx_device(device), str(self.path))
         (out,) = self._session.get_outputs()
         if list(out.shape[1:]) != [len(self._known) + 1]:

@@ -106,9 +106,17 @@ def measure(
             save_arrays(kept, found, settings)
     kit, kits = _kits(chosen, found["shirt"], found["colour"])
     return Pictures(
-        chosen, rows, found["feature"], found["height"], found["sharp"], kit, tracks[rows],
-        _apart(crops, tracks, rows), kits, tracked,
-    )  # fmt: skip
+        chosen,
+        rows,
+        found["feature"],
+        found["height"],
+        found["sharp"],
+        kit,
+        tracks[rows],
+        _apart(crops, tracks, rows),
+        kits,
+        tracked,
+    )
 
 
 def digest(crops: Crops) -> str:

@@ -20,21 +20,33 @@ def advice(pilot: Pilot, drawn: Drawn) -> list[str]:
     low, high = (float(end) for end in pilot.population.height)
     return [
         _compared(
-            drawn, "height", "missed", (0, 2), "Low pictures",
+            drawn,
+            "height",
+            "missed",
+            (0, 2),
+            "Low pictures",
             f"pairs up to {low:.0f} pixels are missed in {{0}}, those over {high:.0f} in {{1}}: "
             f"zoom in by {high / max(low, 1):.1f} or more, or go nearer",
         ),
         _compared(
-            drawn, "sharp", "missed", (0, 2), "Blurred pictures",
+            drawn,
+            "sharp",
+            "missed",
+            (0, 2),
+            "Blurred pictures",
             "the most blurred third is missed in {0}, the sharpest in {1}: take a shorter shutter "
             "time, focus, or record at a higher bit rate",
         ),
         _compared(
-            drawn, "kit", "false", (1, 0), "Equal kits",
+            drawn,
+            "kit",
+            "false",
+            (1, 0),
+            "Equal kits",
             "of two people in one kit {0} are taken for one, in different kits {1}: read shirt "
             "numbers too, from a camera that sees backs",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def notes(pilot: Pilot, known: Told) -> list[str]:

@@ -82,9 +82,14 @@ def _answers(pilot: Pilot, known: Told) -> dict[str, int]:
     same, other = (int((known.labels == label).sum()) for label in (1, 0))
     sure = sum(answer != "unsure" for answer in known.answers.values())
     return {
-        "asked": known.asked, "same": same, "other": other, "unsure": unsure_of(pilot, known),
-        "followed": same + other - sure, "changed": known.changed, "against": len(known.against),
-    }  # fmt: skip
+        "asked": known.asked,
+        "same": same,
+        "other": other,
+        "unsure": unsure_of(pilot, known),
+        "followed": same + other - sure,
+        "changed": known.changed,
+        "against": len(known.against),
+    }
 
 
 def _short(tallied: np.ndarray) -> str | None:
@@ -123,10 +128,14 @@ def _groups(
             strata = pilot.population.strata(tallied, **{name: place})
             same, every = int(strata.matches.sum()), int(strata.answered.sum())
             entry = {
-                "by": name, "group": group, "range": _range(pilot, name, place),
-                "pairs": int(strata.asked.sum() + strata.known.sum()), "answers": every,
-                "missed": None, "false": None,
-            }  # fmt: skip
+                "by": name,
+                "group": group,
+                "range": _range(pilot, name, place),
+                "pairs": int(strata.asked.sum() + strata.known.sum()),
+                "answers": every,
+                "missed": None,
+                "false": None,
+            }
             if not entry["pairs"]:
                 continue
             enough = {"missed": same >= LEAST, "false": every - same >= LEAST}
@@ -159,10 +168,13 @@ def _strata(pilot: Pilot, tallied: np.ndarray) -> list[dict[str, Any]]:
     strata = pilot.population.strata(tallied)
     return [
         {
-            "from": float(strata.edges[start]), "pairs": int(size), "answers": int(answered),
-            "same": int(same), "weight": float(size / answered) if answered else None,
+            "from": float(strata.edges[start]),
+            "pairs": int(size),
+            "answers": int(answered),
+            "same": int(same),
+            "weight": float(size / answered) if answered else None,
         }
         for start, size, answered, same in zip(
             strata.starts, strata.sizes, strata.answered, strata.matches, strict=True
         )
-    ]  # fmt: skip
+    ]

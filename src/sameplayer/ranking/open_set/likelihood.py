@@ -222,14 +222,17 @@ def fit_likelihood(embeddings: Embeddings, *, seed: int = 0) -> Likelihood:
     level, spread = (tuple(map(float, row)) for row in usual_level(drawn, cohesion))
     mated = sum(people.can_be_mated(person) for person in people.persons)
     blank = Likelihood(
-        (0.0,) * sum(PARTS), cohesion, level, spread,
+        (0.0,) * sum(PARTS),
+        cohesion,
+        level,
+        spread,
         lowest=-float(np.log(mated + 1)),
         highest=float(np.log(mated * (mated - 1) / 2 + 1)),
         persons=len(people.persons),
         same=sum(int((one.mate >= 0).sum()) for one in drawn),
         others=sum(one.similarities.size - int((one.mate >= 0).sum()) for one in drawn),
         encoder=embeddings.fingerprint,
-    )  # fmt: skip
+    )
     rows = join_rows([(_features(blank, one), one.mate) for one in drawn])
     return replace(blank, weights=tuple(map(float, fit_weights(rows, PULL * 100 / mated))))
 

@@ -42,9 +42,16 @@ class Asking:
         self._small = small_rows(vectors, scale, rows)
         starts, listed_by = _listed_by(lists, k2)
         self._fixed = Fixed(
-            np.ascontiguousarray(vectors), scale, lengths * scale**2, lists, values,
-            np.ascontiguousarray(last), farthest, starts, listed_by,
-        )  # fmt: skip
+            np.ascontiguousarray(vectors),
+            scale,
+            lengths * scale**2,
+            lists,
+            values,
+            np.ascontiguousarray(last),
+            farthest,
+            starts,
+            listed_by,
+        )
         self._room = _room(n, min(k1 + 1, self._grown), min(round(k1 / 2) + 1, self._grown))
         self._k2 = min(k2, self._grown)
         self._number, self._lock = 0, Lock()
@@ -113,8 +120,16 @@ def _room(n: int, k: int, half: int) -> Room:
         return np.full(n + 1, first, kind)
 
     return Room(
-        np.zeros(n, np.float32), numbers(0, np.int32), numbers(-1, np.int32),
-        Sets(np.zeros((n + 1, k), np.int32), numbers(0, np.int32)), numbers(0),
-        Sets(np.zeros((n + 1, half), np.int32), numbers(0, np.int32)), numbers(0),
-        numbers(-1, np.int32), numbers(0, np.int32), numbers(0, np.int32), numbers(0), numbers(0),
-    )  # fmt: skip
+        np.zeros(n, np.float32),
+        numbers(0, np.int32),
+        numbers(-1, np.int32),
+        Sets(np.zeros((n + 1, k), np.int32), numbers(0, np.int32)),
+        numbers(0),
+        Sets(np.zeros((n + 1, half), np.int32), numbers(0, np.int32)),
+        numbers(0),
+        numbers(-1, np.int32),
+        numbers(0, np.int32),
+        numbers(0, np.int32),
+        numbers(0),
+        numbers(0),
+    )

@@ -227,8 +227,18 @@ def block_answers(
             continue
         by_column = transpose(sparse, 0, total)
         theirs = _measured(other, np.zeros(0, np.float32))
-        take_block(share, own, expanded, theirs, by_column, asked, other.offered,
-                   near.direct, answers, get_num_threads())  # fmt: skip
+        take_block(
+            share,
+            own,
+            expanded,
+            theirs,
+            by_column,
+            asked,
+            other.offered,
+            near.direct,
+            answers,
+            get_num_threads(),
+        )
     return answers
 
 

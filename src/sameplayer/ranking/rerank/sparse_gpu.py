@@ -58,9 +58,12 @@ def _uploaded(found: Neighbours, place: torch.device) -> _OnDevice:
 
     lists = found.all
     return _OnDevice(
-        sent(lists.lists).long(), sent(lists.values), sent(lists.rows), sent(lists.lengths),
+        sent(lists.lists).long(),
+        sent(lists.values),
+        sent(lists.rows),
+        sent(lists.lengths),
         sent(lists.farthest),
-    )  # fmt: skip
+    )
 
 
 def _blocks(count: int, terms: int) -> list[slice]:

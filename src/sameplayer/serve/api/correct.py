@@ -34,7 +34,7 @@ from sameplayer.serve.api.schemas import (
     QuestionOut,
     QueueOut,
     told,
-)  # fmt: skip
+)
 from sameplayer.serve.api.serializers import (
     answer_told,
     event_told,
@@ -52,9 +52,12 @@ router = api_router()
 QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
 Seen = Annotated[
     str | None,
-    Header(alias="If-Match", description="the revision that was seen, such as \"12\"; * for any",
-           pattern=r'^(\*|"?\d{1,15}"?)$'),
-]  # fmt: skip
+    Header(
+        alias="If-Match",
+        description='the revision that was seen, such as "12"; * for any',
+        pattern=r'^(\*|"?\d{1,15}"?)$',
+    ),
+]
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -113,18 +116,25 @@ class ReceiptOut(BaseModel):
 def expected(seen: str | None) -> int | None:
     """Return the revision of If-Match, None for any (``*``); Refused (428) where it is missing."""
     if seen is None:
-        raise Refused(428, "no revision was named", where="header If-Match",
-                      expected="the revision that was seen", do="read it first")  # fmt: skip
+        raise Refused(
+            428,
+            "no revision was named",
+            where="header If-Match",
+            expected="the revision that was seen",
+            do="read it first",
+        )
     return None if seen == "*" else int(seen.strip('"'))
 
 
 @router.get("/galleries/{gallery}/questions", tags=["review"])
 @needs("read")
 def list_questions(
-    caller: Called, gallery: GalleryId,
+    caller: Called,
+    gallery: GalleryId,
     band: Literal["likely", "unsure", "unknown"] | None = None,
-    after: After = None, most: Most = 20,
-) -> QueueOut:  # fmt: skip
+    after: After = None,
+    most: Most = 20,
+) -> QueueOut:
     """What waits for a word, the most informative first."""
     place = None if after is None else unseal(caller.gallery, "questions", after)
     items = queue(caller.gallery, band, most + 1, after=place)
@@ -132,13 +142,16 @@ def list_questions(
     caller.look(*(key for one in shown for key in (one.question, *seen_in(one.answer))))
     found = [
         QuestionOut(
-            question=one.question, revision=one.revision,
-            state="skipped" if one.skipped else "open", band=one.band,
-            information=one.information, pictures=[picture_told(kept) for kept in one.pictures],
+            question=one.question,
+            revision=one.revision,
+            state="skipped" if one.skipped else "open",
+            band=one.band,
+            information=one.information,
+            pictures=[picture_told(kept) for kept in one.pictures],
             answer=answer_told(one.answer),
         )
         for one in shown
-    ]  # fmt: skip
+    ]
     following = seal(caller.gallery, "questions", items[most - 1].place) if items[most:] else None
     return QueueOut(questions=found, counts=counts(caller.gallery), next=following)
 
@@ -153,10 +166,14 @@ def one_question(
     caller.look(question, *seen_in(found.answer))
     response.headers["ETag"] = f'"{found.revision}"'
     return QuestionOut(
-        question=question, revision=found.revision, state=found.state, band=None,
-        information=None, pictures=[picture_told(one) for one in found.pictures],
+        question=question,
+        revision=found.revision,
+        state=found.state,
+        band=None,
+        information=None,
+        pictures=[picture_told(one) for one in found.pictures],
         answer=None if found.answer is None else answer_told(found.answer),
-    )  # fmt: skip
+    )
 
 
 @router.post("/galleries/{gallery}/questions/{question}/confirm", tags=["review"])
@@ -174,9 +191,12 @@ def confirm_new(
     caller: Called, gallery: GalleryId, question: QuestionId, body: NameIn, seen: Seen = None
 ) -> PersonOut:
     """It is somebody new, of this name."""
-    return told(PersonOut, changes.confirm_new(
-        caller.gallery, question, body.name, actor=caller.actor, expected=expected(seen)
-    ))  # fmt: skip
+    return told(
+        PersonOut,
+        changes.confirm_new(
+            caller.gallery, question, body.name, actor=caller.actor, expected=expected(seen)
+        ),
+    )
 
 
 @router.post("/galleries/{gallery}/questions/{question}/reject", tags=["review"])
@@ -241,10 +261,17 @@ def split(
     caller: Called, gallery: GalleryId, person: PersonId, body: SplitIn, seen: Seen = None
 ) -> PersonOut:
     """Some pictures show somebody else, who is new."""
-    return told(PersonOut, changes.split(
-        caller.gallery, person, body.pictures, body.name, actor=caller.actor,
-        expected=expected(seen),
-    ))  # fmt: skip
+    return told(
+        PersonOut,
+        changes.split(
+            caller.gallery,
+            person,
+            body.pictures,
+            body.name,
+            actor=caller.actor,
+            expected=expected(seen),
+        ),
+    )
 
 
 @router.post("/galleries/{gallery}/events/{seq}/undo", tags=["events"])
@@ -274,8 +301,12 @@ def forget_person(
     return told(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
 
 
-@router.post("/galleries/{gallery}/persons/{person}/export", tags=["persons"],
-             response_class=Response, responses=ZIP)  # fmt: skip
+@router.post(
+    "/galleries/{gallery}/persons/{person}/export",
+    tags=["persons"],
+    response_class=Response,
+    responses=ZIP,
+)
 @needs("admin")
 def export(caller: Called, gallery: GalleryId, person: PersonId) -> Response:
     """Everything of one person, as a zip; it is an event, for it is a copy."""

@@ -29,7 +29,7 @@ from sameplayer.serve.api.schemas import (
     Name,
     WhereIn,
     Word,
-)  # fmt: skip
+)
 from sameplayer.serve.api.serializers import answer_told
 from sameplayer.serve.auth import Called, needs
 from sameplayer.serve.http.idempotency import once
@@ -41,10 +41,13 @@ Files = Annotated[list[UploadFile], File(description="JPEG, PNG or WebP files")]
 Key = Annotated[
     str | None,
     Header(
-        alias="Idempotency-Key", min_length=8, max_length=200, pattern="^[!-~]+$",
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=200,
+        pattern="^[!-~]+$",
         description="a random key: the same request with the same key changes nothing",
     ),
-]  # fmt: skip
+]
 
 
 @router.post("/galleries/{gallery}/ask", tags=["ask"])
@@ -140,9 +143,14 @@ def answers(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answe
 def answer(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answer:
     """Answer for pictures of one person."""
     return ask_ready(
-        caller.gallery, pictures, actor=caller.actor, where=Where(**how.where.model_dump()),
-        top=how.top, known=how.known, keep=how.keep,
-    )  # fmt: skip
+        caller.gallery,
+        pictures,
+        actor=caller.actor,
+        where=Where(**how.where.model_dump()),
+        top=how.top,
+        known=how.known,
+        keep=how.keep,
+    )
 
 
 def decoded(caller: Caller, contents: Sequence[bytes]) -> list[Picture]:
@@ -151,9 +159,11 @@ def decoded(caller: Caller, contents: Sequence[bytes]) -> list[Picture]:
 
 
 def embedded(
-    caller: Caller, pictures: Sequence[Picture], facts: FactsIn | None = None,
+    caller: Caller,
+    pictures: Sequence[Picture],
+    facts: FactsIn | None = None,
     keep: bool | None = None,
-) -> list[NewPicture]:  # fmt: skip
+) -> list[NewPicture]:
     """Embed pictures, one request after the other: the encoder uses every core already."""
     told = None if facts is None else [facts.model_dump()] * len(pictures)
     with caller.service.encoder_turn:
@@ -185,9 +195,13 @@ def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> En
         person = next(iter(found.persons.values()), None)
         holders = dict.fromkeys(one.person or one.question for one in found.held)
         return {
-            **counts, "person": person, "created": bool(found.created), "held_by": list(holders),
-            "policy_changed": bool(found.policies), "earlier_day_kept": bool(found.earlier),
-        }  # fmt: skip
+            **counts,
+            "person": person,
+            "created": bool(found.created),
+            "held_by": list(holders),
+            "policy_changed": bool(found.policies),
+            "earlier_day_kept": bool(found.earlier),
+        }
 
     said = who.model_dump_json(include=set(EnrolIn.model_fields)).encode()
     asked = b"\0".join([said, *(bytes(str(len(one)), "ascii") + b":" + one for one in contents)])

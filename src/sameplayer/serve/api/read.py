@@ -18,7 +18,7 @@ from sameplayer.serve.api.schemas import (
     PicturesOut,
     Problem,
     told,
-)  # fmt: skip
+)
 from sameplayer.serve.api.serializers import (
     event_told,
     gallery_told,
@@ -27,7 +27,7 @@ from sameplayer.serve.api.serializers import (
     persons_told,
     picture_bytes,
     pictures_told,
-)  # fmt: skip
+)
 from sameplayer.serve.auth import Called, GuardedRoute, needs
 
 GalleryId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a gallery")]
@@ -47,10 +47,12 @@ def api_router() -> APIRouter:
     """Return a router whose routes all want a token, and tell errors alike."""
     statuses = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 428, 429, 500, 503)
     return APIRouter(
-        prefix="/v1", route_class=GuardedRoute, redirect_slashes=False,
+        prefix="/v1",
+        route_class=GuardedRoute,
+        redirect_slashes=False,
         dependencies=[Security(HTTPBearer(auto_error=False, description="a token of the gallery"))],
         responses={status: {"model": Problem} for status in statuses},
-    )  # fmt: skip
+    )
 
 
 router = api_router()
@@ -131,9 +133,12 @@ def person_pictures(
 @router.get("/galleries/{gallery}/persons/{person}/events", tags=["events"])
 @needs("read")
 def person_events(
-    caller: Called, gallery: GalleryId, person: PersonId,
-    before: Annotated[int | None, Query(ge=1, le=2**62)] = None, most: Most = 100,
-) -> EventsOut:  # fmt: skip
+    caller: Called,
+    gallery: GalleryId,
+    person: PersonId,
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    most: Most = 100,
+) -> EventsOut:
     """What was done about a person, the newest first."""
     found = person_by_id(caller.gallery, person)
     return _events(caller, found.id, before, most)
@@ -142,15 +147,21 @@ def person_events(
 @router.get("/galleries/{gallery}/events", tags=["events"])
 @needs("read")
 def list_events(
-    caller: Called, gallery: GalleryId,
-    before: Annotated[int | None, Query(ge=1, le=2**62)] = None, most: Most = 100,
-) -> EventsOut:  # fmt: skip
+    caller: Called,
+    gallery: GalleryId,
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    most: Most = 100,
+) -> EventsOut:
     """Everything that was done, the newest first."""
     return _events(caller, None, before, most)
 
 
-@router.get("/galleries/{gallery}/pictures/{picture}", tags=["pictures"],
-            response_class=Response, responses=JPEG)  # fmt: skip
+@router.get(
+    "/galleries/{gallery}/pictures/{picture}",
+    tags=["pictures"],
+    response_class=Response,
+    responses=JPEG,
+)
 @needs("read")
 def one_picture(caller: Called, gallery: GalleryId, picture: PictureId) -> Response:
     """A picture as JPEG; it must not be stored on the way."""

@@ -23,7 +23,7 @@ from sameplayer.serve.api.schemas import (
     PicturesOut,
     RestOut,
     told,
-)  # fmt: skip
+)
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.service import Caller
 
@@ -44,9 +44,15 @@ def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
     persons, pictures, questions = (0 if one is None else int(one[0]) for one in counts)
     settings = gallery.renewed()
     return told(
-        GalleryOut, settings, label=label, encoder=settings.fingerprint, persons=persons,
-        pictures=pictures, questions=questions, calibrated=settings.likelihood is not None,
-    )  # fmt: skip
+        GalleryOut,
+        settings,
+        label=label,
+        encoder=settings.fingerprint,
+        persons=persons,
+        pictures=pictures,
+        questions=questions,
+        calibrated=settings.likelihood is not None,
+    )
 
 
 def persons_told(gallery: Gallery, state: str | None, after: str | None, most: int) -> PersonsOut:
@@ -56,8 +62,11 @@ def persons_told(gallery: Gallery, state: str | None, after: str | None, most: i
     with gallery.database.read() as cursor:
         rows = cursor.rows(
             f"SELECT {PERSON} FROM person WHERE (name, id) > (?, ?) AND state IN (?, ?) "
-            "ORDER BY name, id LIMIT ?", *last, *states, most + 1,
-        )  # fmt: skip
+            "ORDER BY name, id LIMIT ?",
+            *last,
+            *states,
+            most + 1,
+        )
     shown = [Person(*row) for row in rows[:most]]
     following = None
     if len(rows) > most:
@@ -92,8 +101,14 @@ def refuse_stale(caller: Caller, person: str, seen: int | None) -> None:
     """Refuse (409) what names an old revision of a person."""
     found = person_by_id(caller.gallery, person)
     if found.id != person or (seen is not None and found.revision != seen):
-        raise Refused(409, "this person was changed since you looked", where="header If-Match",
-                      expected=str(found.revision), found=str(seen), do="look again")  # fmt: skip
+        raise Refused(
+            409,
+            "this person was changed since you looked",
+            where="header If-Match",
+            expected=str(found.revision),
+            found=str(seen),
+            do="look again",
+        )
 
 
 def kept_picture(gallery: Gallery, key: str) -> Kept:
@@ -111,8 +126,12 @@ def picture_bytes(caller: Caller, key: str) -> bytes:
     kept = kept_picture(gallery, key)
     caller.look(*filter(None, (kept.person, kept.question)))
     if kept.file is None:
-        raise Refused(404, "the pixels of this picture were not kept", where="address",
-                      expected="a picture with shown: true")  # fmt: skip
+        raise Refused(
+            404,
+            "the pixels of this picture were not kept",
+            where="address",
+            expected="a picture with shown: true",
+        )
     return gallery.files.read(key)
 
 
@@ -140,8 +159,9 @@ def not_finished(caller: Caller, error: Unfinished) -> Refused:
     said = str(error)
     for text, instead in caller.service.hidden.items():
         said = said.replace(text, instead)
-    return Refused(503, said, do="send the same request again: it finishes this",
-                   headers={"Retry-After": "5"})  # fmt: skip
+    return Refused(
+        503, said, do="send the same request again: it finishes this", headers={"Retry-After": "5"}
+    )
 
 
 def seen_in(answer: Answer | None) -> list[str]:

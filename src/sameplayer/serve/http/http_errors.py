@@ -23,11 +23,22 @@ logger = logging.getLogger("sameplayer.serve")
 LONGEST = 200  # letters of what was found that are said back
 PROBLEM = "application/problem+json"
 KINDS = {  # headings of pages; titles of the API are those of HTTP
-    400: "bad request", 401: "not allowed without a token", 403: "not allowed", 404: "not found",
-    405: "method not allowed", 408: "too slow", 409: "changed meanwhile", 413: "too large",
-    415: "unsupported kind", 421: "another host", 422: "not as expected", 428: "revision missing",
-    429: "too many requests", 500: "failed", 503: "busy",
-}  # fmt: skip
+    400: "bad request",
+    401: "not allowed without a token",
+    403: "not allowed",
+    404: "not found",
+    405: "method not allowed",
+    408: "too slow",
+    409: "changed meanwhile",
+    413: "too large",
+    415: "unsupported kind",
+    421: "another host",
+    422: "not as expected",
+    428: "revision missing",
+    429: "too many requests",
+    500: "failed",
+    503: "busy",
+}
 
 
 class Refused(HTTPException):
@@ -45,19 +56,30 @@ class Refused(HTTPException):
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(status, what, headers)
-        said = {"what": what, "where": where[:LONGEST], "expected": expected,
-                "found": found[:LONGEST], "do": do}  # fmt: skip
+        said = {
+            "what": what,
+            "where": where[:LONGEST],
+            "expected": expected,
+            "found": found[:LONGEST],
+            "do": do,
+        }
         # Halves of characters, which JSON may carry, cannot be sent back as UTF-8.
-        self.said = {part: text.encode("utf-8", "backslashreplace").decode()
-                     for part, text in said.items()}  # fmt: skip
+        self.said = {
+            part: text.encode("utf-8", "backslashreplace").decode() for part, text in said.items()
+        }
 
 
 def body_of(refused: Refused) -> dict[str, Any]:
     """Return the JSON of an error: the members of RFC 9457, and ours."""
     status = refused.status_code
     ours = {name: text for name, text in refused.said.items() if name != "what"}
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
-            "detail": refused.said["what"], **ours}  # fmt: skip
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": refused.said["what"],
+        **ours,
+    }
 
 
 def response_of(refused: Refused) -> JSONResponse:
@@ -82,8 +104,11 @@ def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
     # The trace without the error's own words, in which names may stand.
     trace = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s\n%s", type(error).__name__, trace)
-    return Refused(500, "the server failed; it is our mistake", do="tell the operator of the "
-                   "server when it happened")  # fmt: skip
+    return Refused(
+        500,
+        "the server failed; it is our mistake",
+        do="tell the operator of the server when it happened",
+    )
 
 
 def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
@@ -92,8 +117,12 @@ def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
         said = said.replace(text, instead)
     if isinstance(error, Unavailable):  # where the database is, and why, is for the log alone
         logger.error("%s", error)
-        return Refused(503, "the gallery's database is not available", do="send it again later",
-                       headers={"Retry-After": "5"})  # fmt: skip
+        return Refused(
+            503,
+            "the gallery's database is not available",
+            do="send it again later",
+            headers={"Retry-After": "5"},
+        )
     if isinstance(error, Stale):
         return Refused(409, said, do="look again, then decide")
     if isinstance(error, MissingFile):
@@ -105,8 +134,12 @@ def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
 
 def stopping() -> Refused:
     """Return the answer to what was still being worked on when the server stopped."""
-    return Refused(503, "the server is stopping", do="send it again later",
-                   headers={"Connection": "close", "Retry-After": "30"})  # fmt: skip
+    return Refused(
+        503,
+        "the server is stopping",
+        do="send it again later",
+        headers={"Connection": "close", "Retry-After": "30"},
+    )
 
 
 def invalid(errors: Any) -> Refused:
@@ -116,9 +149,12 @@ def invalid(errors: Any) -> Refused:
     found = first.get("input")
     status = 400 if first.get("type") == "json_invalid" else 422
     return Refused(
-        status, "the request is not of the expected form", where=where,
+        status,
+        "the request is not of the expected form",
+        where=where,
         expected=str(first.get("msg", "")),
-        found=f"{type(found).__name__} {found}" if isinstance(found, (str, int, float)) else
-        type(found).__name__,
+        found=f"{type(found).__name__} {found}"
+        if isinstance(found, (str, int, float))
+        else type(found).__name__,
         do="see /openapi.json",
-    )  # fmt: skip
+    )

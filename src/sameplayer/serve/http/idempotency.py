@@ -52,19 +52,28 @@ def _claim(gallery: Gallery, named: str, asked: str) -> dict[str, Any] | None:
         cursor.run("DELETE FROM once WHERE response = '' AND at < ?", iso(now - GIVEN_UP))
         found = cursor.one("SELECT request, response FROM once WHERE key = ?", named)
         if found is None:
-            cursor.run("INSERT INTO once (key, request, response, at) VALUES (?, ?, '', ?)",
-                       named, asked, iso(now))  # fmt: skip
+            cursor.run(
+                "INSERT INTO once (key, request, response, at) VALUES (?, ?, '', ?)",
+                named,
+                asked,
+                iso(now),
+            )
             return None
     if found[0] != asked:
         raise Refused(
-            422, "this key came with another request before", where="header Idempotency-Key",
-            expected="the same request, or a new key", do="make a random key for each request",
-        )  # fmt: skip
+            422,
+            "this key came with another request before",
+            where="header Idempotency-Key",
+            expected="the same request, or a new key",
+            do="make a random key for each request",
+        )
     if not found[1]:
         raise Refused(
-            409, "the first request with this key is still worked on",
-            where="header Idempotency-Key", do="send it again in a few seconds",
+            409,
+            "the first request with this key is still worked on",
+            where="header Idempotency-Key",
+            do="send it again in a few seconds",
             headers={"Retry-After": "5"},
-        )  # fmt: skip
+        )
     kept: dict[str, Any] = json.loads(found[1])
     return kept

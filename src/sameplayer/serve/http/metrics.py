@@ -33,14 +33,18 @@ class Metrics:
 
     def text(self, gauges: Mapping[str, tuple[str, float]]) -> str:
         """Return all of it in the text format; gauges: name -> (help, value)."""
-        lines = ["# HELP sameplayer_requests_total Requests.",
-                 "# TYPE sameplayer_requests_total counter"]  # fmt: skip
+        lines = [
+            "# HELP sameplayer_requests_total Requests.",
+            "# TYPE sameplayer_requests_total counter",
+        ]
         with self._lock:
             for (method, route, status), count in sorted(self._count.items()):
                 named = f'method="{method}",route="{route}",status="{status}"'
                 lines.append(f"sameplayer_requests_total{{{named}}} {count}")
-            lines += ["# HELP sameplayer_request_seconds Time that requests took.",
-                      "# TYPE sameplayer_request_seconds histogram"]  # fmt: skip
+            lines += [
+                "# HELP sameplayer_request_seconds Time that requests took.",
+                "# TYPE sameplayer_request_seconds histogram",
+            ]
             for route, count in sorted(self._routes.items()):
                 name = f'sameplayer_request_seconds_bucket{{route="{route}",le='
                 lines += [f'{name}"{bound}"}} {self._below[route, bound]}' for bound in BOUNDS]
@@ -49,6 +53,9 @@ class Metrics:
                 lines.append(f'sameplayer_request_seconds_sum{{route="{route}"}} {total:.6f}')
                 lines.append(f'sameplayer_request_seconds_count{{route="{route}"}} {count}')
         for name, (words, value) in gauges.items():
-            lines += [f"# HELP sameplayer_{name} {words}", f"# TYPE sameplayer_{name} gauge",
-                      f"sameplayer_{name} {value:g}"]  # fmt: skip
+            lines += [
+                f"# HELP sameplayer_{name} {words}",
+                f"# TYPE sameplayer_{name} gauge",
+                f"sameplayer_{name} {value:g}",
+            ]
         return "\n".join(lines) + "\n"

@@ -36,13 +36,23 @@ def refuse_host(scope: Scope, hosts: Hosts) -> Refused | None:
         return None
     found = HOST.fullmatch(named)
     if found is None or int(found["port"] or 0) > 65535:
-        return Refused(400, "the header Host is malformed", where="header Host",
-                       expected="HOST or HOST:PORT", found=named)  # fmt: skip
+        return Refused(
+            400,
+            "the header Host is malformed",
+            where="header Host",
+            expected="HOST or HOST:PORT",
+            found=named,
+        )
     if hosts.serves(found["name"], (scope.get("server") or ("",))[0]):
         return None
-    return Refused(421, "this host is not served here", where="header Host",
-                   expected="localhost, or an allowed host", found=named,
-                   do="add it to allowed_hosts of the server")  # fmt: skip
+    return Refused(
+        421,
+        "this host is not served here",
+        where="header Host",
+        expected="localhost, or an allowed host",
+        found=named,
+        do="add it to allowed_hosts of the server",
+    )
 
 
 def _listed(headers: Headers, name: str) -> list[str]:

@@ -75,6 +75,9 @@ class Gate:
 def busy() -> Refused:
     """Return the answer of a server that has its hands full."""
     return Refused(
-        503, "too many requests are waiting", expected="fewer requests at once",
-        do="send it again in a few seconds", headers={"Retry-After": "5"},
-    )  # fmt: skip
+        503,
+        "too many requests are waiting",
+        expected="fewer requests at once",
+        do="send it again in a few seconds",
+        headers={"Retry-After": "5"},
+    )

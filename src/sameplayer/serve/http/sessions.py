@@ -49,8 +49,9 @@ class Asked:
     @property
     def size(self) -> int:
         """Bytes of the pictures."""
-        return sum(len(one.content or b"") + one.vector.nbytes for group, _ in self.groups
-                   for one in group)  # fmt: skip
+        return sum(
+            len(one.content or b"") + one.vector.nbytes for group, _ in self.groups for one in group
+        )
 
 
 class Recent(Generic[T]):

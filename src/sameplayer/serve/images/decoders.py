@@ -92,15 +92,19 @@ class Decoders:
             return stopping()
         if -status in OUTSIDE:
             return Refused(
-                503, f"{name}: the process that decoded it was ended", do="send it again",
+                503,
+                f"{name}: the process that decoded it was ended",
+                do="send it again",
                 headers={"Retry-After": "5"},
-            )  # fmt: skip
+            )
         late = one.late or status == -getattr(signal, "SIGALRM", 0)
         most = f"{self._seconds:g} s" if late else f"{self._memory >> 20} MB of memory"
         return Refused(
-            422, f"{name}: decoding it takes too much {'time' if late else 'memory'}",
-            expected=f"at most {most}", do="save it again as an ordinary JPEG",
-        )  # fmt: skip
+            422,
+            f"{name}: decoding it takes too much {'time' if late else 'memory'}",
+            expected=f"at most {most}",
+            do="save it again as an ordinary JPEG",
+        )
 
 
 class Decoder:
@@ -112,10 +116,16 @@ class Decoder:
         self.ended = self.late = False
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", decoding.__name__, str(seconds), str(memory)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1",
-                 "OPENCV_LOG_LEVEL": "OFF"},
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": paths,
+                "OMP_NUM_THREADS": "1",
+                "OPENCV_LOG_LEVEL": "OFF",
+            },
+        )
         self._ready = False
 
     def works(self) -> bool:

@@ -31,9 +31,11 @@ def kind_of(content: bytes) -> str | None:
 def is_video(content: bytes) -> bool:
     """Tell whether a file's first bytes are those of a video."""
     still = content[8:12] in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1")
-    return (content[4:8] == b"ftyp" and not still) or content.startswith(
-        (b"\x1aE\xdf\xa3", b"OggS", b"FLV", b"\0\0\x01\xba")
-    ) or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")  # fmt: skip
+    return (
+        (content[4:8] == b"ftyp" and not still)
+        or content.startswith((b"\x1aE\xdf\xa3", b"OggS", b"FLV", b"\0\0\x01\xba"))
+        or (content[:4] == b"RIFF" and content[8:12] == b"AVI ")
+    )
 
 
 def decode_all(contents: Sequence[bytes], limits: Limits, decoders: Decoders) -> list[Picture]:
@@ -55,9 +57,13 @@ def refuse_count(count: int, limits: Limits, what: str = "pictures") -> None:
     """Refuse a request without a picture, or with too many."""
     if not 1 <= count <= limits.crops:
         raise Refused(
-            422, f"{count} {what}", where=what, expected=f"1 to {limits.crops}", found=str(count),
+            422,
+            f"{count} {what}",
+            where=what,
+            expected=f"1 to {limits.crops}",
+            found=str(count),
             do="send several requests" if count else "add one",
-        )  # fmt: skip
+        )
 
 
 def from_base64(texts: Sequence[str], limits: Limits) -> list[bytes]:
@@ -67,9 +73,13 @@ def from_base64(texts: Sequence[str], limits: Limits) -> list[bytes]:
         return [base64.b64decode(text, validate=True) for text in texts]
     except (binascii.Error, ValueError) as error:
         raise Refused(
-            422, "a picture is not base64", where="pictures", expected="base64 (RFC 4648)",
-            found=str(error), do="encode the file's bytes",
-        ) from None  # fmt: skip
+            422,
+            "a picture is not base64",
+            where="pictures",
+            expected="base64 (RFC 4648)",
+            found=str(error),
+            do="encode the file's bytes",
+        ) from None
 
 
 def vectors_of(gallery: Gallery, rows: Sequence[Sequence[float]], limits: Limits) -> np.ndarray:
@@ -79,10 +89,13 @@ def vectors_of(gallery: Gallery, rows: Sequence[Sequence[float]], limits: Limits
     wrong = next((row for row in rows if len(row) != width), None)
     if wrong is not None:
         raise Refused(
-            422, "a vector has another width than the gallery's", where="vectors",
+            422,
+            "a vector has another width than the gallery's",
+            where="vectors",
             expected=f"{width} numbers, of encoder {gallery.settings.fingerprint}",
-            found=f"{len(wrong)} numbers", do="embed with the gallery's encoder",
-        )  # fmt: skip
+            found=f"{len(wrong)} numbers",
+            do="embed with the gallery's encoder",
+        )
     with np.errstate(over="ignore"):  # a number that float32 cannot hold is refused as infinite
         return gallery.check_vectors(np.array(rows, np.float32))
 
@@ -90,9 +103,12 @@ def vectors_of(gallery: Gallery, rows: Sequence[Sequence[float]], limits: Limits
 def _pixels(at: int, content: bytes, limits: Limits) -> int:
     if kind_of(content) is None:
         raise Refused(
-            415, "this file type is not supported", where=f"pictures.{at}", expected=EXPECTED,
+            415,
+            "this file type is not supported",
+            where=f"pictures.{at}",
+            expected=EXPECTED,
             do="use JPEG, PNG or WebP" + (VIDEO if is_video(content) else ""),
-        )  # fmt: skip
+        )
     try:
         wide, high = header_size(f"picture {at}", content)
     except DataError as error:
@@ -100,9 +116,14 @@ def _pixels(at: int, content: bytes, limits: Limits) -> int:
     if wide * high > limits.picture_pixels:
         raise _too_many_pixels(f"pictures.{at}", limits.picture_pixels, f"{wide} x {high}")
     if min(wide, high) < LEAST:
-        raise Refused(422, "a picture is too small", where=f"pictures.{at}",
-                      expected=f"{LEAST} pixels a side, or more", found=f"{wide} x {high}",
-                      do="send the crop of one player")  # fmt: skip
+        raise Refused(
+            422,
+            "a picture is too small",
+            where=f"pictures.{at}",
+            expected=f"{LEAST} pixels a side, or more",
+            found=f"{wide} x {high}",
+            do="send the crop of one player",
+        )
     return wide * high
 
 
@@ -117,10 +138,17 @@ def _decoded(at: int, content: bytes, decoders: Decoders) -> Picture:
 
 
 def _damaged(at: int, error: DataError) -> Refused:
-    return Refused(422, str(error), where=f"pictures.{at}", expected=EXPECTED,
-                   do="send the file again")  # fmt: skip
+    return Refused(
+        422, str(error), where=f"pictures.{at}", expected=EXPECTED, do="send the file again"
+    )
 
 
 def _too_many_pixels(where: str, most: int, found: str) -> Refused:
-    return Refused(413, "too many pixels", where=where, expected=f"at most {most:,}", found=found,
-                   do="send the crop of one player, or scale it down")  # fmt: skip
+    return Refused(
+        413,
+        "too many pixels",
+        where=where,
+        expected=f"at most {most:,}",
+        found=found,
+        do="send the crop of one player, or scale it down",
+    )

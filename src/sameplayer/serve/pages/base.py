@@ -150,8 +150,13 @@ def refuse_other_sites(request: Request) -> None:
     origin = request.headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if site not in ("same-origin", "none") or foreign:
-        raise Refused(403, "this form was sent by a page of another site", where="header Origin",
-                      expected="a page of this server", do="open the page again")  # fmt: skip
+        raise Refused(
+            403,
+            "this form was sent by a page of another site",
+            where="header Origin",
+            expected="a page of this server",
+            do="open the page again",
+        )
 
 
 async def _page(request: Request) -> Page:
@@ -170,8 +175,12 @@ async def _page(request: Request) -> Page:
             else:
                 fields.setdefault(name, []).append(value)
     if not session.has_word(fields.get("word", [""])[0]):
-        raise Refused(403, "this form is not of your login", where="word",
-                      do="open the page again, and send it again")  # fmt: skip
+        raise Refused(
+            403,
+            "this form is not of your login",
+            where="word",
+            do="open the page again, and send it again",
+        )
     return Page(request, session, caller, fields, [one for one in files if one])
 
 
@@ -189,6 +198,9 @@ By = Annotated[Caller, Depends(called)]
 def page_router(prefix: str = "/g/{gallery}") -> APIRouter:
     """Return a router of pages, which stand in no schema of the API."""
     return APIRouter(
-        prefix=prefix, route_class=PageRoute, include_in_schema=False, redirect_slashes=False,
+        prefix=prefix,
+        route_class=PageRoute,
+        include_in_schema=False,
+        redirect_slashes=False,
         default_response_class=HTMLResponse,
-    )  # fmt: skip
+    )

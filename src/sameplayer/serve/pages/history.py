@@ -19,19 +19,34 @@ from sameplayer.serve.tokens import list_tokens
 router = page_router()
 LISTED = 50  # events of a page
 WORDS = {
-    "ask": "asked who somebody is", "look": "looked at", "enrol": "enrolled pictures",
-    "question": "kept pictures as a question", "confirm": "said who it is",
-    "reject": "said who it is not", "nobody": "said that it is nobody of the gallery",
-    "skip": "left a question for later", "merge": "merged two persons",
-    "split": "split a person", "rename": "renamed a person", "restrict": "changed a restriction",
-    "remove": "took pictures out", "undo": "took back", "redo": "did again",
-    "forget": "forgot a person", "receipt": "wrote the receipt of it",
-    "export": "exported a person", "create": "made the gallery", "settings": "changed settings",
+    "ask": "asked who somebody is",
+    "look": "looked at",
+    "enrol": "enrolled pictures",
+    "question": "kept pictures as a question",
+    "confirm": "said who it is",
+    "reject": "said who it is not",
+    "nobody": "said that it is nobody of the gallery",
+    "skip": "left a question for later",
+    "merge": "merged two persons",
+    "split": "split a person",
+    "rename": "renamed a person",
+    "restrict": "changed a restriction",
+    "remove": "took pictures out",
+    "undo": "took back",
+    "redo": "did again",
+    "forget": "forgot a person",
+    "receipt": "wrote the receipt of it",
+    "export": "exported a person",
+    "create": "made the gallery",
+    "settings": "changed settings",
     "calibrate": "calibrated",
-    "token": "changed tokens", "list": "listed persons", "show": "looked at",
-    "audit": "checked the record", "policy": "changed why a person is kept",
+    "token": "changed tokens",
+    "list": "listed persons",
+    "show": "looked at",
+    "audit": "checked the record",
+    "policy": "changed why a person is kept",
     "readmit": "let a forgotten name come again",
-}  # fmt: skip
+}
 
 
 @router.get("/history")
@@ -123,6 +138,12 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
     labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
     labels[f"token {OWNER.id}"] = OWNER.label
     return page.show(
-        "history.html.j2", status, rows=rows, names=names, labels=labels,
-        person=person, before=shown[-1].seq if len(found) > LISTED else None, notice=notice,
-    )  # fmt: skip
+        "history.html.j2",
+        status,
+        rows=rows,
+        names=names,
+        labels=labels,
+        person=person,
+        before=shown[-1].seq if len(found) > LISTED else None,
+        notice=notice,
+    )

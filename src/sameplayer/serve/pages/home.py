@@ -20,7 +20,7 @@ from sameplayer.serve.pages.base import (
     page_router,
     refuse_other_sites,
     templates,
-)  # fmt: skip
+)
 from sameplayer.serve.service import Service
 
 LOGIN_BYTES = 10_000  # of a form that holds a token
@@ -51,9 +51,11 @@ async def login(request: Request) -> Response:
         return HTMLResponse(shown, 401)
     answer = go("/")
     answer.set_cookie(
-        cookie_of(request), service.sessions.add(Session(text)), max_age=int(AT_MOST),
+        cookie_of(request),
+        service.sessions.add(Session(text)),
+        max_age=int(AT_MOST),
         **_cookie(request),
-    )  # fmt: skip
+    )
     return answer
 
 

@@ -90,9 +90,13 @@ def _persons(page: Page, after: str | None, notice: str = "", status: int = 200)
     keys = [one.id for one in found.persons]
     page.caller.look(*keys)
     return page.show(
-        "persons.html.j2", status, persons=found.persons, following=found.next,
-        thumbs=_thumbs(gallery, keys), notice=notice,
-    )  # fmt: skip
+        "persons.html.j2",
+        status,
+        persons=found.persons,
+        following=found.next,
+        thumbs=_thumbs(gallery, keys),
+        notice=notice,
+    )
 
 
 def _person(page: Page, person: Person, notice: str = "", status: int = 200) -> Response:
@@ -103,9 +107,14 @@ def _person(page: Page, person: Person, notice: str = "", status: int = 200) -> 
     page.caller.look(person.id, *(one.person for one in alike))
     days = [(day, list(rows)) for day, rows in groupby(shown, lambda one: (one.taken or "")[:10])]
     return page.show(
-        "person.html.j2", status, person=person, days=days[::-1], left_out=len(kept) - len(shown),
-        alike=alike, notice=notice,
-    )  # fmt: skip
+        "person.html.j2",
+        status,
+        person=person,
+        days=days[::-1],
+        left_out=len(kept) - len(shown),
+        alike=alike,
+        notice=notice,
+    )
 
 
 def _merge(page: Page, person: str, other: str, notice: str = "") -> Response:
@@ -116,9 +125,13 @@ def _merge(page: Page, person: str, other: str, notice: str = "") -> Response:
     page.caller.look(*(each.id for each in both))
     thumbs = [[one.id for one in gallery.pictures(each.id) if one.file][-12:] for each in both]
     return page.show(
-        "merge.html.j2", stays=both[0], goes=both[1], thumbs=thumbs, notice=notice,
+        "merge.html.j2",
+        stays=both[0],
+        goes=both[1],
+        thumbs=thumbs,
+        notice=notice,
         large=both[1].pictures >= LARGE,
-    )  # fmt: skip
+    )
 
 
 def _alike(gallery: Gallery, person: Person) -> list[Candidate]:
@@ -189,6 +202,10 @@ def _merge_now(page: Page, person: str) -> str:
 
 
 CHANGES = {
-    "rename": _rename, "restrict": _restrict, "split": _split, "remove": _remove,
-    "find-other": _find_other, "merge": _merge_now,
-}  # fmt: skip
+    "rename": _rename,
+    "restrict": _restrict,
+    "split": _split,
+    "remove": _remove,
+    "find-other": _find_other,
+    "merge": _merge_now,
+}

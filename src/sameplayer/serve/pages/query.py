@@ -92,8 +92,11 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
         kept = tuple(replace(one, content=None) for one in kept)
     question = keep_question(caller.gallery, kept, caller.actor, stated(answer))
     if question is None:
-        raise Refused(422, "these pictures are in the gallery already, or were forgotten",
-                      expected="new pictures")  # fmt: skip
+        raise Refused(
+            422,
+            "these pictures are in the gallery already, or were forgotten",
+            expected="new pictures",
+        )
     sees = caller.token.allows("correct") and caller.token.allows("read")
     return go(f"{page.here}/review/{question}" if sees else f"{page.here}/ask")
 
@@ -122,8 +125,12 @@ def held(page: Page, key: str) -> Asked:
 
 def gone() -> Refused:
     """Return the answer for pictures that are not held any more."""
-    return Refused(404, "these pictures are not held any more", expected="an answer of the last "
-                   "15 minutes", do="ask again")  # fmt: skip
+    return Refused(
+        404,
+        "these pictures are not held any more",
+        expected="an answer of the last 15 minutes",
+        do="ask again",
+    )
 
 
 def named(page: Page, answer: Answer) -> dict[str, Any]:

@@ -84,9 +84,14 @@ def _queue(page: Page, band: str | None, notice: str = "", status: int = 200) ->
     found = queue(page.caller.gallery, chosen, 1 + NEXT)
     page.caller.look(*(one.question for one in found), *seen_in(found[0].answer if found else None))
     return page.show(
-        "review.html.j2", status, item=found[0] if found else None, following=found[1:],
-        band=chosen, bands=_bands(page), notice=notice,
-    )  # fmt: skip
+        "review.html.j2",
+        status,
+        item=found[0] if found else None,
+        following=found[1:],
+        band=chosen,
+        bands=_bands(page),
+        notice=notice,
+    )
 
 
 def _bands(page: Page) -> dict[str, int]:

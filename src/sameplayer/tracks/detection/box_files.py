@@ -92,9 +92,12 @@ def boxes_of(
 def boxes_within(boxes: Boxes, name: str, frames: int, size: tuple[int, int] | None) -> Boxes:
     """Return boxes checked and cut to a video, called ``name``, as ``read_boxes`` does."""
     columns = {
-        "row": [f"box {at}" for at in range(len(boxes))], "frame": boxes.frame,
-        "track": boxes.track, "score": boxes.score, **dict(zip(XYWH, boxes.xywh.T, strict=True)),
-    }  # fmt: skip
+        "row": [f"box {at}" for at in range(len(boxes))],
+        "frame": boxes.frame,
+        "track": boxes.track,
+        "score": boxes.score,
+        **dict(zip(XYWH, boxes.xywh.T, strict=True)),
+    }
     given = Annotations(pd.DataFrame(columns), 1, notes=boxes.notes)
     checked = _boxes(people(given, f"Boxes of {name}", frames=frames, size=size))
     return replace(checked, teams=boxes.teams, numbers=boxes.numbers)
@@ -103,10 +106,14 @@ def boxes_within(boxes: Boxes, name: str, frames: int, size: tuple[int, int] | N
 def _boxes(found: Annotations) -> Boxes:
     table = found.table.sort_values("frame", kind="stable")
     return Boxes(
-        table["frame"].to_numpy(np.int64), table[XYWH].to_numpy(np.float64),
-        table["score"].to_numpy(np.float64), table["track"].to_numpy(np.int64), found.notes,
-        _by_track(table, "team"), _by_track(table, "number"),
-    )  # fmt: skip
+        table["frame"].to_numpy(np.int64),
+        table[XYWH].to_numpy(np.float64),
+        table["score"].to_numpy(np.float64),
+        table["track"].to_numpy(np.int64),
+        found.notes,
+        _by_track(table, "team"),
+        _by_track(table, "number"),
+    )
 
 
 def _by_track(table: pd.DataFrame, name: str) -> dict[int, str]:

@@ -28,9 +28,10 @@ def tracker_of(tracker: Any) -> Tracker:
     if not isinstance(tracker, str) or tracker not in TRACKERS:
         near = did_you_mean(tracker, TRACKERS) if isinstance(tracker, str) else ""
         raise SettingError(
-            "tracker", repr(tracker),
+            "tracker",
+            repr(tracker),
             f"one of {', '.join(TRACKERS)}, a callable, or an object with update.{near}",
-        )  # fmt: skip
+        )
     return TRACKERS[tracker]
 
 

@@ -45,10 +45,16 @@ class Seen:
 
 
 NOTHING = Seen(
-    np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 0, 3), np.uint8),
-    np.zeros(0, np.int64), np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64),
+    np.zeros(0, np.int64),
+    np.zeros(0),
+    np.zeros((0, 2)),
+    np.zeros((0, 0, 3), np.uint8),
+    np.zeros(0, np.int64),
+    np.zeros((0, 4)),
+    np.zeros(0),
+    np.zeros(0, np.int64),
     np.zeros((0, CUE), np.float16),
-)  # fmt: skip
+)
 
 
 def _refuse_misfits(seen: Seen) -> None:

@@ -101,9 +101,16 @@ class _Notes:
             cue[slice(*np.searchsorted(boxes.frame, [number, number + 1]))] = look
         table = np.array(self._frames, np.float64).reshape(-1, 4)
         return Seen(
-            table[:, 0].astype(np.int64), table[:, 1], table[:, 2:], self._last,
-            boxes.frame, boxes.xywh, boxes.score, boxes.track, cue,
-        )  # fmt: skip
+            table[:, 0].astype(np.int64),
+            table[:, 1],
+            table[:, 2:],
+            self._last,
+            boxes.frame,
+            boxes.xywh,
+            boxes.score,
+            boxes.track,
+            cue,
+        )
 
 
 def _given(boxes: Boxes, span: tuple[int, int]) -> Boxes:

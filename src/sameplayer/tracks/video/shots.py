@@ -17,8 +17,20 @@ from sameplayer.errors import DataError
 LEAST = 0.30  # change of the view (0 to 1) below which there is no cut
 TIMES = 3.0  # a cut stands out so many times against the usual change
 FORGET = 0.9  # of the usual change that stays, a frame
-SECONDS = ("seconds", "sec", "time_s", "time (s)", "time (seconds)", "start time (seconds)",
-           "start (s)", "time", "cut", "cuts", "start", "timestamp")  # fmt: skip
+SECONDS = (
+    "seconds",
+    "sec",
+    "time_s",
+    "time (s)",
+    "time (seconds)",
+    "start time (seconds)",
+    "start (s)",
+    "time",
+    "cut",
+    "cuts",
+    "start",
+    "timestamp",
+)
 """What other tools call the column ``second``; of several the first counts."""
 
 log = logging.getLogger(__name__)

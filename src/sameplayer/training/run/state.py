@@ -15,9 +15,16 @@ from sameplayer.errors import TrainingError
 
 STATE_FORMAT = 5
 DAMAGE = (
-    AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
-    ValueError, pickle.UnpicklingError,
-)  # fmt: skip
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
 """What torch, zip and pickle raise for a damaged file."""
 
 

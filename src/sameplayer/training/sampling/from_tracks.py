@@ -107,8 +107,7 @@ def _left_out(gap: int, single: np.ndarray, alone: np.ndarray) -> tuple[str, ...
     ]
     if not reasons:
         return ()
-    return (f"{(single | alone).sum()} of {len(single)} tracks are left out: "
-            f"{', '.join(reasons)}",)  # fmt: skip
+    return (f"{(single | alone).sum()} of {len(single)} tracks are left out: {', '.join(reasons)}",)
 
 
 def _few(gap: int) -> str:
