@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import as_tracks, known_different, spaced
 from sameplayer.data.layouts.sources import read_source
+from sameplayer.data.tracks import as_tracks, known_different, spaced
 from sameplayer.errors import DataError
 
 Row = tuple[str | None, str | None, str | None, int | None]

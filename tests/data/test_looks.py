@@ -11,8 +11,7 @@ from sameplayer.cli import main
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.synthetic import league as synthetic
-from sameplayer.synthetic.attributes import BUILDS, looks_of, write_looks
-from sameplayer.synthetic.league import draw_league, make_person
+from sameplayer.synthetic.league import BUILDS, draw_league, looks_of, make_person, write_looks
 
 LOOKS = {"kit", "skin", "hair", "build", "sleeve", "headband"}
 

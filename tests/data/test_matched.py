@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sameplayer.data.columns import unmatched
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.data.tabular.unmatched import unmatched
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sameplayer.data.arrays import Shown, as_picture, as_pictures
+from sameplayer.data.reading import Shown, as_picture, as_pictures
 from sameplayer.errors import ConfigError, SettingError
 
 PICTURE = np.random.default_rng(5).integers(0, 255, (9, 4, 3), dtype=np.uint8)

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from sameplayer.data.batches.pairs import batches_per_epoch
-from sameplayer.data.batches.tracks import draw_track_batches
-from sameplayer.data.footage import KnownDifferent
+from sameplayer.data.batches.pairs import batches_per_epoch, draw_track_batches
+from sameplayer.data.tracks import KnownDifferent
 from sameplayer.errors import SettingError, TrainingError
 
 

@@ -27,8 +27,7 @@ def synth(
         looks: Also write down kit, skin, hair, build, sleeve and headband of every person, to
             score by: evaluate --by skin.
     """
-    from sameplayer.synthetic.attributes import write_looks
-    from sameplayer.synthetic.league import draw_clip, draw_league
+    from sameplayer.synthetic.league import draw_clip, draw_league, write_looks
 
     with bar("drawing") as advance:
         root = draw_league(folder, persons, seed, progress=advance)

@@ -6,6 +6,8 @@ missing, and a number that stands for a name (7, 7.0) is "7".
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,8 @@ TEXT = (
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
 LONGEST_NUMBER = 60  # letters
+THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 
 
@@ -162,6 +166,20 @@ def number_cells(column: pd.Series) -> pd.Series:
     return text.mask(text.str.lower().isin(MISSING_NUMBERS))
 
 
+def with_decimal_points(column: pd.Series, commas: bool) -> pd.Series:
+    """Return numbers with a decimal point.
+
+    commas    whether a comma separates the table's cells: then 1,234 may be a thousand, unless
+              another number of the column shows that a comma is its decimal point
+    """
+    if not isinstance(column.dtype, pd.StringDtype) or not column.str.contains(",").any():
+        return column
+    found = column.str.fullmatch(DECIMAL_COMMA.pattern, na=False)
+    if commas and column[found].str.fullmatch(THOUSANDS.pattern).all():
+        return column
+    return column.mask(found, column.str.replace(",", "."))
+
+
 def _as_numbers(column: pd.Series, root: Path) -> pd.Series:
     column = number_cells(column)
     try:
@@ -191,3 +209,27 @@ def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
             f"expected all of {', '.join(BOX)}, or none for the whole picture ({len(half)} such "
             "rows)."
         )
+
+
+def unmatched(named: Collection[str], known: Collection[str], here: str, there: str) -> str:
+    """Return a sentence on names that are not known, or "" where all are.
+
+    here, there    what names and what knows them, as in "persons.csv"
+
+    Where only zeros in front keep names apart, the sentence says so: spreadsheets take 0007 for 7.
+    """
+    known = set(known)
+    lost = [name for name in dict.fromkeys(named) if name not in known]
+    if not lost:
+        return ""
+    count = f"{len(lost)} of {len(set(named))} persons of {here}"
+    text = f"{count} {'is' if len(lost) == 1 else 'are'} not in {there}, such as {lost[0]!r}."
+    plain = {name.lstrip("0"): name for name in known if name.isdigit()}
+    near = [name for name in lost if name.isdigit() and name.lstrip("0") in plain]
+    if near:
+        text += (
+            f" {len(near)} of them lost or won zeros in front: {near[0]!r} here is "
+            f"{plain[near[0].lstrip('0')]!r} there. Spreadsheets do so; write such ids as text in "
+            "both places."
+        )
+    return text

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
-from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.columns import (
     BOX,
     COLUMNS,
@@ -21,7 +19,9 @@ from sameplayer.data.columns import (
     without_points,
 )
 from sameplayer.data.roles import roles_of_split
+from sameplayer.data.tabular.box_columns import BOX_NAMES, with_boxes
 from sameplayer.data.tabular.column_names import plain
+from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.data.tabular.picture_paths import found_pictures
 from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.data.arrays import Shown, as_picture, check_order, refuse_one_picture
 from sameplayer.data.images.picture import FITS, Picture
+from sameplayer.data.reading import Shown, as_picture, check_order, refuse_one_picture
 from sameplayer.encoder.networks.build import (
     Build,
     EncoderSpec,

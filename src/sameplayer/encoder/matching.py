@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sameplayer.data.arrays import TAKEN, Shown, is_one_picture
 from sameplayer.data.crops import Crops
+from sameplayer.data.reading import TAKEN, Shown, is_one_picture
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder

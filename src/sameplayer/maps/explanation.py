@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.arrays import Shown, as_picture
 from sameplayer.data.images.picture import FITS, Picture
+from sameplayer.data.reading import Shown, as_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.networks.colour import COLOURS

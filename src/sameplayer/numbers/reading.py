@@ -14,9 +14,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 
-from sameplayer.data.arrays import Shown, as_pictures
-from sameplayer.data.images.picture import Picture
-from sameplayer.data.quality import quality
+from sameplayer.data.images.picture import Picture, quality
+from sameplayer.data.reading import Shown, as_pictures
 from sameplayer.errors import DataError, SettingError
 from sameplayer.numbers.reader import NumberReader, view
 from sameplayer.numbers.readers import make_reader

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import one_form, without_points
+from sameplayer.data.columns import one_form, unmatched, without_points
 from sameplayer.data.crop_files import USUAL
 from sameplayer.data.crops import Crops
-from sameplayer.data.tabular.decoding import decoded
+from sameplayer.data.tabular.encodings import decoded
 from sameplayer.data.tabular.read_table import read_table
-from sameplayer.data.tabular.unmatched import unmatched
 from sameplayer.data.tracks import track_keys
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.numbers.reader import NUMBERS, USUAL_NUMBERS, NumberReader, shirt_number

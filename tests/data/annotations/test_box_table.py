@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.annotations.box_table import has_box_table, read_box_table
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 BOX = ["left", "top", "width", "height"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.annotations.people import of_view, people
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 SIZE = (160, 120)

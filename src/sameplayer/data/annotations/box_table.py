@@ -12,12 +12,17 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.classes import labels_of
-from sameplayer.data.annotations.columns import BOX_NAMES, CELL_NAMES, box_columns, with_boxes
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.rows import folder_in_name, number_in_name, track_numbers
-from sameplayer.data.annotations.table import TEXTS, Annotations
+from sameplayer.data.annotations.rows import (
+    TEXTS,
+    Annotations,
+    folder_in_name,
+    number_in_name,
+    track_numbers,
+)
 from sameplayer.data.columns import BOX, as_text, number_cells
+from sameplayer.data.tabular.box_columns import BOX_NAMES, CELL_NAMES, box_columns, with_boxes
 from sameplayer.data.tabular.column_names import plain
+from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.tabular.encodings import head_lines
 
 LISTS = ("classes.txt", "obj.names", "labels.txt", "coco.names")
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml")

@@ -9,6 +9,7 @@ from typing import Any
 from sameplayer.data.annotations.classes import labels_of
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
+    Annotations,
     Rows,
     folder_in_name,
     key_of,
@@ -17,7 +18,6 @@ from sameplayer.data.annotations.rows import (
     objects,
     text_of,
 )
-from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError
 
 FRAMES = ("frame_id", "frame_index", "frame_number", "frame")

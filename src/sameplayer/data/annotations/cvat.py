@@ -12,9 +12,9 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import iterparse
 
-from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
+    Annotations,
     Box,
     Rows,
     named,
@@ -22,7 +22,7 @@ from sameplayer.data.annotations.rows import (
     refuse_large,
     text_of,
 )
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.errors import DataError
 
 WHAT = "CVAT for video 1.1 or CVAT for images 1.1 (.xml), with rectangles"

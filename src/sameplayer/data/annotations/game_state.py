@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sameplayer.data.annotations.rows import Rows, key_of, number_in_name, objects, text_of
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import (
+    Annotations,
+    Rows,
+    key_of,
+    number_in_name,
+    objects,
+    text_of,
+)
 
 DIGITS = 6  # of an image_id: the frame
 SIDES = ("x", "y", "w", "h")

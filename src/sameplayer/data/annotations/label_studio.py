@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sameplayer.data.annotations.rows import ATTRIBUTES, Box, Rows, named, objects, text_of
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import (
+    ATTRIBUTES,
+    Annotations,
+    Box,
+    Rows,
+    named,
+    objects,
+    text_of,
+)
 
 Region = dict[str, Any]
 SIDES = ("x", "y", "width", "height")

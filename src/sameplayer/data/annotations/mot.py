@@ -14,10 +14,9 @@ import pandas as pd
 from sameplayer.data.annotations.box_table import COLUMNS as HEADERS
 from sameplayer.data.annotations.box_table import boxes_in, in_mot_order, names_boxes
 from sameplayer.data.annotations.classes import labels_of
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.table import Annotations, left_out
+from sameplayer.data.annotations.rows import Annotations, left_out
 from sameplayer.data.tabular.column_names import usual_names
-from sameplayer.data.tabular.decoding import decoded
+from sameplayer.data.tabular.encodings import decoded, head_lines
 from sameplayer.data.tabular.read_table import Table
 from sameplayer.errors import DataError
 

@@ -9,9 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from sameplayer.data.annotations.classes import LISTS, labels_of, names_beside
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.rows import Rows, number_in_name
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations, Rows, number_in_name
+from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.errors import DataError
 
 WHAT = (

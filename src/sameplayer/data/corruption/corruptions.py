@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.data.reading import Box, pixels_of
 from sameplayer.errors import ConfigError, SettingError
 

@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from sameplayer.data.annotations.read import ARCHIVES, recognised
-from sameplayer.data.columns import BOX, SCOPES, one_form, without_points
+from sameplayer.data.columns import BOX, SCOPES, one_form, unmatched, without_points
 from sameplayer.data.crop_files import USUAL, is_crop_table
 from sameplayer.data.crops import Crops, read_crops
 from sameplayer.data.images.picture import PICTURE_SUFFIXES
@@ -29,7 +29,6 @@ from sameplayer.data.layouts import mot, msmt17, person_folders
 from sameplayer.data.layouts.file_names import FACTS, LAYOUTS, has_layout, read_layout
 from sameplayer.data.layouts.listing import file_names, folders, is_picture, shown
 from sameplayer.data.tabular.read_table import read_table
-from sameplayer.data.tabular.unmatched import unmatched
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import (
     ConfigError,

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import datetime, time
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
 from sameplayer.data.tabular.column_names import ABOVE, Wanted
@@ -28,9 +28,9 @@ CELL = re.compile(
 """A cell with a formula and no value, as programs save that do not calculate."""
 
 
-def old_excel(path: Path) -> DataError:
-    """Return the error for a file that begins as .xls does, or an .xlsx with a password."""
-    return DataError(f"{path}: is an old Excel file (.xls), or one with a password. {SAVE}")
+def refuse_old_excel(content: bytes, path: Path, wanted: Wanted) -> NoReturn:
+    """Raise DataError for a file that begins as .xls does, or an .xlsx with a password."""
+    raise DataError(f"{path}: is an old Excel file (.xls), or one with a password. {SAVE}")
 
 
 def sheet_rows(

@@ -15,9 +15,10 @@ import pandas as pd
 import pyarrow as pa
 
 from sameplayer.common.cells import unguarded_table
+from sameplayer.data.columns import with_decimal_points
 from sameplayer.data.tabular.column_names import ABOVE, Wanted, plain, separator_of, usual_names
-from sameplayer.data.tabular.decoding import decoded
-from sameplayer.data.tabular.excel import old_excel, sheet_rows
+from sameplayer.data.tabular.encodings import decoded
+from sameplayer.data.tabular.excel import refuse_old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
 
 NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*(\r\n|\r|\n)", re.IGNORECASE)
@@ -28,8 +29,6 @@ WIDEST = 1 << 14  # columns, as a spreadsheet has at most
 PADDING = 1_000_000  # cells that rows may be shorter than the header, all together
 CHUNK = 50_000
 BLANKS = " \t\r\n\xa0\u200b\ufeff"
-THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 AS_TEXT = r'="([^"]*)"'  # how programs keep spreadsheets from turning 007 into 7
 
 
@@ -95,7 +94,7 @@ def read_table(
     counted = {plain(name) for name in numbers}
     for name in names:
         if plain(name) in counted:
-            table[name] = _with_points(table[name], raw.commas)
+            table[name] = with_decimal_points(table[name], raw.commas)
     return Table(table, raw.rows, (*raw.notes, *notes))
 
 
@@ -180,10 +179,6 @@ def _excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows), wanted)
     raw.notes += notes
     return raw
-
-
-def _old_excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
-    raise old_excel(path)
 
 
 def _under_header(
@@ -296,22 +291,8 @@ def _of_frame(table: pd.DataFrame) -> _Raw:
     return _Raw(header, table, np.arange(1, len(table) + 1), ())
 
 
-def _with_points(column: pd.Series, commas: bool) -> pd.Series:
-    """Return numbers with a decimal point.
-
-    commas    whether a comma separates the table's cells: then 1,234 may be a thousand, unless
-              another number of the column shows that a comma is its decimal point
-    """
-    if not isinstance(column.dtype, pd.StringDtype) or not column.str.contains(",").any():
-        return column
-    found = column.str.fullmatch(DECIMAL_COMMA.pattern, na=False)
-    if commas and column[found].str.fullmatch(THOUSANDS.pattern).all():
-        return column
-    return column.mask(found, column.str.replace(",", "."))
-
-
 KINDS: dict[bytes, Callable[[bytes, Path, Wanted], _Raw]] = {
     b"PAR1": _parquet,
     b"PK\x03\x04": _excel,
-    b"\xd0\xcf\x11\xe0": _old_excel,
+    b"\xd0\xcf\x11\xe0": refuse_old_excel,
 }

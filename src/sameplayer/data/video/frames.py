@@ -19,8 +19,14 @@ import numpy as np
 
 from sameplayer.common.cache import Latest, file_version
 from sameplayer.data.images.picture import Picture, refuse_pixels
-from sameplayer.data.video.index import decoded, decoder_errors, read_index, seek
-from sameplayer.data.video.stream import as_shown, open_source
+from sameplayer.data.video.stream import (
+    as_shown,
+    decoded,
+    decoder_errors,
+    open_source,
+    read_index,
+    seek,
+)
 from sameplayer.errors import DataError, SettingError
 
 VIDEO_SUFFIXES = (

@@ -11,10 +11,8 @@ import pandas as pd
 
 from sameplayer.common.files import load_arrays, save_arrays
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import KnownDifferent, as_tracks, known_different
-from sameplayer.data.images.picture import Picture
-from sameplayer.data.quality import quality
-from sameplayer.data.tracks import track_keys
+from sameplayer.data.images.picture import Picture, quality
+from sameplayer.data.tracks import KnownDifferent, as_tracks, known_different, track_keys
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.kit import find_kits, shirt_rows

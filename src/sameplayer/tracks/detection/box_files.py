@@ -13,7 +13,7 @@ import pandas as pd
 from sameplayer.common.names import LONGEST
 from sameplayer.data.annotations.people import XYWH, of_view, people, view_of
 from sameplayer.data.annotations.read import read_annotations
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.detection.third_party import detections_table

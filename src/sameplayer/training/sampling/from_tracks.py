@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import KnownDifferent, as_tracks, known_different, spaced
 from sameplayer.data.splits import draw_query_gallery, split_by_person
+from sameplayer.data.tracks import KnownDifferent, as_tracks, known_different, spaced
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.config import TrainConfig
 
