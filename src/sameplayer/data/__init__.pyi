@@ -1,9 +1,9 @@
 from .check import Problem as Problem
 from .check import check_crops as check_crops
-from .corruption.corrupted_crops import HarmedCrops as HarmedCrops
-from .corruption.corrupted_crops import harm_crops as harm_crops
-from .corruption.corruptions import HARMS as HARMS
-from .corruption.corruptions import Harm as Harm
+from .corruption.corrupted_crops import CorruptedCrops as CorruptedCrops
+from .corruption.corrupted_crops import corrupt_crops as corrupt_crops
+from .corruption.corruptions import CORRUPTIONS as CORRUPTIONS
+from .corruption.corruptions import Corruption as Corruption
 from .crops import Crops as Crops
 from .crops import describe_crops as describe_crops
 from .crops import identities as identities

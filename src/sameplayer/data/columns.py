@@ -62,7 +62,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
     for name in TEXT:
         if name in table:
             table[name] = as_text(table[name], root)
-    table["person"] = one_form(table["person"])
+    table["person"] = compose_names(table["person"])
     for name in NUMBERS:
         table[name] = _as_numbers(table[name], root)
     table["role"] = table["role"].fillna("gallery")
@@ -88,7 +88,7 @@ def frozen(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def one_form(names: pd.Series) -> pd.Series:
+def compose_names(names: pd.Series) -> pd.Series:
     """Return names with composed letters: a folder's name on macOS is the same in a table."""
     others = {name: composed(name) for name in names.dropna().unique() if composed(name) != name}
     if not others:
@@ -131,7 +131,7 @@ def as_floats(column: pd.Series) -> np.ndarray:
     return numbers
 
 
-def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+def without_decimal_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
     """Return names that are whole numbers with a point, all of them, without it, and notes.
 
     Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0. A note
@@ -211,7 +211,7 @@ def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
         )
 
 
-def unmatched(named: Collection[str], known: Collection[str], here: str, there: str) -> str:
+def unmatched_names(named: Collection[str], known: Collection[str], here: str, there: str) -> str:
     """Return a sentence on names that are not known, or "" where all are.
 
     here, there    what names and what knows them, as in "persons.csv"

@@ -16,18 +16,18 @@ from sameplayer.data.columns import (
     TEXT,
     as_floats,
     number_cells,
-    without_points,
+    without_decimal_points,
 )
 from sameplayer.data.roles import roles_of_split
 from sameplayer.data.tabular.box_columns import BOX_NAMES, with_boxes
 from sameplayer.data.tabular.column_names import plain
 from sameplayer.data.tabular.encodings import head_lines
-from sameplayer.data.tabular.picture_paths import found_pictures
+from sameplayer.data.tabular.picture_paths import find_pictures
 from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".xlsm", ".ods", ".numbers")
-USUAL: dict[str, tuple[str, ...]] = {
+CROP_ALIASES: dict[str, tuple[str, ...]] = {
     "image": (
         "path",
         "img_path",
@@ -92,13 +92,13 @@ def read_crop_table(
     Raises MissingFile, and DataError for what is no such table.
     """
     read = read_table(
-        path, USUAL, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
+        path, CROP_ALIASES, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
     )
     table, notes = _with_persons_and_boxes(read, path)
     table = _with_frames(table, read, path)
     for name in table.columns:
         if name in TEXT:
-            table[name], whole = without_points(table[name])
+            table[name], whole = without_decimal_points(table[name])
             notes += whole
         elif isinstance(table[name].dtype, pd.StringDtype) and name not in (*BOX, "frame"):
             table[name] = _typed(table[name])
@@ -108,7 +108,7 @@ def read_crop_table(
     table, more = roles_of_split(table, path, scope)
     notes += more
     if isinstance(table["image"].dtype, pd.StringDtype):
-        table["image"], more = found_pictures(table["image"], root)
+        table["image"], more = find_pictures(table["image"], root)
         notes += more
     return table, (*notes, *_near_names(table))
 
@@ -121,7 +121,7 @@ def with_known_columns(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, t
     """
     if {"image", *BOX} <= set(table.columns):
         return table, ()
-    read = read_table(table, USUAL, needed=("image",), what="crop table", where=root)
+    read = read_table(table, CROP_ALIASES, needed=("image",), what="crop table", where=root)
     table, notes = _with_persons_and_boxes(read, root)
     return table, (*notes,)
 
@@ -143,7 +143,7 @@ def is_crop_table(path: Path) -> bool:
         return False
     line = next(filter(None, head_lines(path)), "")
     words = {plain(word.strip('"')) for word in re.split("[,;\t]", line)}
-    return bool(words & {plain(name) for name in ("image", *USUAL["image"])})
+    return bool(words & {plain(name) for name in ("image", *CROP_ALIASES["image"])})
 
 
 def _with_persons_and_boxes(read: Table, where: Path) -> tuple[pd.DataFrame, list[str]]:

@@ -71,12 +71,14 @@ def _locked(picture: Picture) -> Picture:
 
 
 # What stands for a picture; Any: a torch tensor, which this module need not import
-Shown: TypeAlias = str | Path | Picture | Image.Image | Any
+PictureLike: TypeAlias = str | Path | Picture | Image.Image | Any
 ORDERS = ("rgb", "bgr")
-TAKEN = "a path, uint8 (h, w, 3), a PIL picture, or a torch tensor (3, h, w) or (h, w, 3)"
+ACCEPTED_PICTURES = (
+    "a path, uint8 (h, w, 3), a PIL picture, or a torch tensor (3, h, w) or (h, w, 3)"
+)
 
 
-def as_picture(shown: Shown, order: str = "rgb") -> Picture:
+def as_picture(shown: PictureLike, order: str = "rgb") -> Picture:
     """Return a picture as uint8 RGB (h, w, 3).
 
     shown    a path; a uint8 array (h, w, 3); a PIL picture; or a torch tensor (3, h, w) or
@@ -97,7 +99,7 @@ def as_picture(shown: Shown, order: str = "rgb") -> Picture:
             raise ConfigError(f"A PIL picture of mode {shown.mode}: {error}.") from error
     picture = _of_tensor(shown) if _is_tensor(shown) else shown
     if not isinstance(picture, np.ndarray):
-        raise ConfigError(f"A picture must be {TAKEN}; found {type(shown).__name__}.")
+        raise ConfigError(f"A picture must be {ACCEPTED_PICTURES}; found {type(shown).__name__}.")
     if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
         raise ConfigError(
             f"A picture must be uint8 of shape (h, w, 3); found {picture.dtype} of shape "
@@ -106,9 +108,9 @@ def as_picture(shown: Shown, order: str = "rgb") -> Picture:
     return picture if order == "rgb" else np.ascontiguousarray(picture[:, :, ::-1])
 
 
-def as_pictures(shown: Sequence[Shown], order: str = "rgb") -> list[Picture]:
+def as_pictures(shown: Sequence[PictureLike], order: str = "rgb") -> list[Picture]:
     """Return several pictures as uint8 RGB arrays (h, w, 3); errors as in ``as_picture``."""
-    refuse_one_picture(shown)
+    refuse_single_picture(shown)
     return [as_picture(one, order) for one in shown]
 
 
@@ -118,16 +120,16 @@ def check_order(order: str) -> None:
         raise SettingError("order", repr(order), f"one of {', '.join(ORDERS)}")
 
 
-def is_one_picture(shown: object) -> bool:
+def is_single_picture(shown: object) -> bool:
     """Whether this stands for one picture, and not for several."""
     if isinstance(shown, (str, Path, Image.Image)):
         return True
     return (isinstance(shown, np.ndarray) or _is_tensor(shown)) and shown.ndim < 4  # type: ignore[attr-defined]
 
 
-def refuse_one_picture(shown: object) -> None:
+def refuse_single_picture(shown: object) -> None:
     """Raise ConfigError for one picture where a list of pictures is expected, or for no list."""
-    if is_one_picture(shown):
+    if is_single_picture(shown):
         raise ConfigError(
             f"Expected a list of pictures; found {_named(shown)}. For one picture, write [picture]."
         )

@@ -59,7 +59,7 @@ AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class KnownDifferent:
+class CannotLinks:
     """Which of t tracks are surely different persons.
 
     pairs    (t, t) sparse, symmetric, True where two tracks are known to differ; anywhere else they
@@ -72,9 +72,9 @@ class KnownDifferent:
         """Return (b, b) booleans: which of these tracks (b,) are known to differ."""
         return self.part(tracks).pairs.toarray()
 
-    def part(self, tracks: np.ndarray) -> KnownDifferent:
+    def part(self, tracks: np.ndarray) -> CannotLinks:
         """Return what is known of some tracks (b,), which are numbered from 0 in the result."""
-        return KnownDifferent(self.pairs[tracks][:, tracks])
+        return CannotLinks(self.pairs[tracks][:, tracks])
 
     def others(self) -> np.ndarray:
         """Return (t,): from how many tracks each is known to differ."""
@@ -115,7 +115,7 @@ def as_tracks(crops: Crops) -> Crops:
     return replace(crops, table=table, scope="sequence")
 
 
-def known_different(footage: Crops) -> KnownDifferent:
+def cannot_links(footage: Crops) -> CannotLinks:
     """Return which tracks of a table of ``as_tracks`` were seen in one frame, side by side.
 
     Tracks are numbered as by ``footage.persons()``. Boxes of which the smaller lies in the other by
@@ -132,7 +132,7 @@ def known_different(footage: Crops) -> KnownDifferent:
     first, second = np.divmod(np.unique(np.concatenate([codes, *waiting])), max(count, 1))
     places = np.concatenate([first, second]), np.concatenate([second, first])
     pairs = csr_array((np.ones(len(places[0]), np.int64), places), shape=(count, count))
-    return KnownDifferent(pairs.astype(bool))
+    return CannotLinks(pairs.astype(bool))
 
 
 def _sights(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:

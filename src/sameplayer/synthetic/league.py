@@ -19,7 +19,7 @@ from sameplayer.common.files import new_folder, whole_folder, write_text
 from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.data.tabular.read_table import read_table
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.synthetic.players import Colour, Person, View, draw_figure, draw_ground
+from sameplayer.synthetic.players import Colour, DrawnPerson, FigureView, draw_figure, draw_ground
 
 GAME = 12
 KITS = ((200, 30, 40), (30, 60, 190), (235, 235, 235), (30, 30, 35), (240, 190, 30), (20, 130, 70))
@@ -115,7 +115,7 @@ def draw_clip(
         for player in np.argsort(places[:, 1]):
             body = high * (0.25 + 0.2 * places[player, 1] / high)
             foot_x, foot_y = places[player]
-            view = View(foot_x, foot_y, body, 0, 0.5 * np.sin(frame / 3 + player))
+            view = FigureView(foot_x, foot_y, body, 0, 0.5 * np.sin(frame / 3 + player))
             mask, _ = draw_figure(picture, make_person(player, seed), view)
             rows, columns = np.nonzero(mask)
             if len(rows):
@@ -131,7 +131,7 @@ def draw_clip(
     return out
 
 
-def make_person(number: int, seed: int) -> Person:
+def make_person(number: int, seed: int) -> DrawnPerson:
     """Return person ``number`` of the league: GAME persons a game, two teams and referees."""
     game, place = divmod(number, GAME)
     rng = np.random.default_rng((seed, 1, number))
@@ -140,7 +140,7 @@ def make_person(number: int, seed: int) -> Person:
     referee = place >= GAME - 1
     kit = (130, 130, 135) if referee else KITS[first if place % 2 else second]
     trim = KITS[int(team_rng.integers(len(KITS)))]
-    return Person(
+    return DrawnPerson(
         kit=kit,
         trim=trim,
         skin=SKINS[int(rng.integers(len(SKINS)))],
@@ -157,18 +157,18 @@ def make_person(number: int, seed: int) -> Person:
     )
 
 
-def _mate(number: int, rng: np.random.Generator, seed: int) -> Person:
+def _mate(number: int, rng: np.random.Generator, seed: int) -> DrawnPerson:
     game = number // GAME
     other = game * GAME + int(rng.integers(GAME))
     return make_person(other if other != number else game * GAME + (number + 1) % GAME, seed)
 
 
-def _view(rng: np.random.Generator, high: int, wide: int, *, aside: bool = False) -> View:
+def _view(rng: np.random.Generator, high: int, wide: int, *, aside: bool = False) -> FigureView:
     body = high * rng.uniform(0.82, 0.98)
     foot = high * rng.uniform(0.96, 1.04)
     shift = rng.choice((-1, 1)) * rng.uniform(0.38, 0.6) if aside else rng.uniform(-0.1, 0.1)
     turn, step = rng.uniform(-0.8, 0.8), rng.uniform(-0.6, 0.6)
-    return View(wide * (0.5 + shift), foot, body, float(turn), float(step))
+    return FigureView(wide * (0.5 + shift), foot, body, float(turn), float(step))
 
 
 def _spoil(canvas: Picture, rng: np.random.Generator) -> Picture:
@@ -230,7 +230,7 @@ HAIR_NAMES = ("black", "brown", "blond", "ginger", "grey")
 BUILDS = ((0.95, "slim"), (1.1, "middle"), (9.9, "broad"))  # girths up to each
 
 
-def looks_of(person: Person) -> dict[str, str]:
+def attributes_of(person: DrawnPerson) -> dict[str, str]:
     """Return the columns kit, skin, hair, build, sleeve and headband of one person.
 
     hair is "none" where no hair is drawn; a colour without a name is given as #rrggbb.
@@ -245,8 +245,8 @@ def looks_of(person: Person) -> dict[str, str]:
     return looks
 
 
-def write_looks(league: str | Path, seed: int) -> Path:
-    """Add the columns of ``looks_of`` to persons.csv of a drawn league; return the file.
+def write_attributes(league: str | Path, seed: int) -> Path:
+    """Add the columns of ``attributes_of`` to persons.csv of a drawn league; return the file.
 
     league    the folder that ``draw_league`` returned: it holds persons.csv
     seed      the one that the league was drawn with
@@ -270,7 +270,7 @@ def write_looks(league: str | Path, seed: int) -> Path:
             f"{numbers[wrong[0]]!r}, but {persons[wrong[0]].number!r} by seed {seed}; expected the "
             "seed that the league was drawn with."
         )
-    looks = pd.DataFrame([looks_of(one) for one in persons])
+    looks = pd.DataFrame([attributes_of(one) for one in persons])
     write_text(path, pd.concat([table, looks], axis=1).to_csv(index=False))
     return path
 

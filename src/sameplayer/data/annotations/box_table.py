@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.classes import class_labels
 from sameplayer.data.annotations.rows import (
     TEXTS,
     Annotations,
@@ -123,7 +123,7 @@ def boxes_in(read: Table, path: Path) -> Annotations:
         classes = pd.to_numeric(table["class"], errors="coerce")
         labels, known = table["class"], classes[table["class"].notna()]
         if (known == np.floor(known)).all():
-            named, said = labels_of(
+            named, said = class_labels(
                 known.astype(int), {}, 0, "the column class", "a column class_name"
             )
             labels, notes = classes.map(named).astype(object), (*notes, *said)

@@ -28,7 +28,7 @@ OTHERS = re.compile(
 )
 
 
-def are_people(labels: Iterable[str]) -> tuple[list[str], list[str]]:
+def person_labels(labels: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return the labels that are people, and those of them that only count as such.
 
     Where no label is known to be of people, all that are not known to be of something else count.
@@ -41,7 +41,7 @@ def are_people(labels: Iterable[str]) -> tuple[list[str], list[str]]:
     return rest, rest
 
 
-def labels_of(
+def class_labels(
     classes: Iterable[int], names: Mapping[int, str], person: int, where: str, names_them: str
 ) -> tuple[dict[int, str | None], tuple[str, ...]]:
     """Return the label of each class by its number, and what to say of it.

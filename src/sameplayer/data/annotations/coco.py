@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.classes import class_labels
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Annotations,
@@ -111,7 +111,7 @@ def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, st
     unnamed = {one for one in used - set(found) if one.isdecimal() and len(one) < 9}
     if found:
         return {**{one: f"category {one}" for one in unnamed}, **found}
-    labels, said = labels_of(map(int, unnamed), {}, 1, "category_id", "a list of categories")
+    labels, said = class_labels(map(int, unnamed), {}, 1, "category_id", "a list of categories")
     rows.notes += said
     return {str(one): label for one, label in labels.items()}
 

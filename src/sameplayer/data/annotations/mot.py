@@ -13,9 +13,9 @@ import pandas as pd
 
 from sameplayer.data.annotations.box_table import COLUMNS as HEADERS
 from sameplayer.data.annotations.box_table import boxes_in, in_mot_order, names_boxes
-from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.classes import class_labels
 from sameplayer.data.annotations.rows import Annotations, left_out
-from sameplayer.data.tabular.column_names import usual_names
+from sameplayer.data.tabular.column_names import rename_columns
 from sameplayer.data.tabular.encodings import decoded, head_lines
 from sameplayer.data.tabular.read_table import Table
 from sameplayer.errors import DataError
@@ -129,7 +129,7 @@ def _under_header(path: Path, lines: list[str]) -> Annotations | None:
     header = re.split(r"[\s,;]+", line.strip(" \t#%/,;").replace('"', ""))
     if not names_boxes(header) or in_mot_order(header):
         return None
-    names, notes = usual_names(path, header, HEADERS, (), "table of boxes")
+    names, notes = rename_columns(path, header, HEADERS, (), "table of boxes")
     cells, rows = [], []
     for number, one in enumerate(lines[at + 1 :], start=at + 2):
         if not _says_nothing(one):
@@ -228,7 +228,7 @@ def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tup
         told = ", ".join(f"{at} {names[at]}" for at in found)
         said = f"Column 8 is read as the classes of MOTChallenge: {told}; {naming} says otherwise."
         notes = (said,) if found != [1] else ()
-    called, said_of_them = labels_of(found, names, 0, "column 8", naming)
+    called, said_of_them = class_labels(found, names, 0, "column 8", naming)
     return classes.map(called).astype(object), (*notes, *said_of_them)
 
 

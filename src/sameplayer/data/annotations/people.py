@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.classes import are_people
+from sameplayer.data.annotations.classes import person_labels
 from sameplayer.data.annotations.rows import NUMBERS, TEXTS, Annotations, left_out
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
@@ -48,7 +48,7 @@ def people(
     for name in NUMBERS:
         table[name] = pd.to_numeric(table[name]).astype(np.float64)
     first = annotations.first if first_frame is None else first_frame
-    table["frame"], said = from_one(table, path, frames, first)
+    table["frame"], said = number_from_one(table, path, frames, first)
     notes += said
     table["track"] = _tracks(table, path)
     table = _only_people(table, notes)
@@ -71,13 +71,13 @@ def people(
     )
 
 
-def view_of(name: str) -> str:
+def single_view(name: str) -> str:
     """Return the name of a camera or sequence without folders, a video's ending and capitals."""
     file = PurePosixPath(name.strip().replace("\\", "/"))
     return (file.stem if file.suffix.lower() in VIDEO_SUFFIXES else file.name).casefold()
 
 
-def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Annotations:
+def select_view(annotations: Annotations, name: str | None, path: str | Path) -> Annotations:
     """Return the boxes of one camera, or of one sequence, where a file holds those of several.
 
     name    of the camera or sequence; a file of one sequence is taken whatever its name. None: the
@@ -91,7 +91,7 @@ def of_view(annotations: Annotations, name: str | None, path: str | Path) -> Ann
         return annotations
     names = sorted(set(table[by].dropna()))
     if name is not None and name not in names:  # "Cam1", "videos/cam1.mp4"
-        alike = [one for one in names if view_of(one) == view_of(name)]
+        alike = [one for one in names if single_view(one) == single_view(name)]
         name = alike[0] if len(alike) == 1 else name
     if len(names) > 1 and name is None:
         raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
@@ -122,7 +122,7 @@ def _tracks(table: pd.DataFrame, path: str | Path) -> np.ndarray:
 def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     labels = table["label"]
     counts = labels.value_counts()
-    kept, unknown = are_people(list(counts.index))
+    kept, unknown = person_labels(list(counts.index))
     other = [label for label in counts.index if label not in kept]
     if other:
         told = ", ".join(f"{counts[label]} of {label!r}" for label in other[:5])
@@ -223,7 +223,7 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
     return table[~again]
 
 
-def from_one(
+def number_from_one(
     table: pd.DataFrame, path: str | Path, frames: int | Collection[int] | None, first: int | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return (n,) int64 numbers as the video or the pictures count, and what to say of them.

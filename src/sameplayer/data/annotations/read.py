@@ -22,7 +22,7 @@ from sameplayer.data.annotations.game_state import is_game_state, read_game_stat
 from sameplayer.data.annotations.label_studio import is_label_studio, read_label_studio
 from sameplayer.data.annotations.rows import Annotations, Rows, load_json, objects
 from sameplayer.data.tabular.box_columns import BOX_NAMES, CELL_NAMES
-from sameplayer.data.tabular.column_names import plain, usual_names
+from sameplayer.data.tabular.column_names import plain, rename_columns
 from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.data.tabular.read_table import Table
 from sameplayer.errors import DataError, MissingFile
@@ -42,7 +42,7 @@ def read_sink(data: Any, path: Path) -> Annotations:
     known = {plain(one) for name, others in COLUMNS.items() for one in (name, *others)}
     known |= BOX_NAMES | CELL_NAMES
     keys = list({key: None for one in boxes for key in one if plain(key) in known})
-    names, notes = usual_names(path, keys, COLUMNS, (), "list of boxes")
+    names, notes = rename_columns(path, keys, COLUMNS, (), "list of boxes")
     table = pd.DataFrame(
         {
             name: pd.Series([one.get(key) for one in boxes], dtype=object).infer_objects()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sameplayer.data.annotations.classes import LISTS, labels_of, names_beside
+from sameplayer.data.annotations.classes import LISTS, class_labels, names_beside
 from sameplayer.data.annotations.rows import Annotations, Rows, number_in_name
 from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.errors import DataError
@@ -94,7 +94,7 @@ def read_yolo(path: Path) -> Annotations:
         lines += _lines(file, number, stems[file] if several else None)
     lines = _boxes(rows, lines)
     names, named_by = names_beside(path if path.is_dir() else path.parent)
-    labels, said = labels_of(
+    labels, said = class_labels(
         (int(line.values[0]) for line in lines),
         names,
         0,

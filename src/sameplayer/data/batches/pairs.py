@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sameplayer.data.tracks import KnownDifferent
+from sameplayer.data.tracks import CannotLinks
 from sameplayer.errors import SameplayerError, SettingError, TrainingError
 
 
@@ -144,7 +144,7 @@ def too_few(found: int, pairs: int) -> SameplayerError:
 def draw_track_batches(
     tracks: np.ndarray,
     frames: np.ndarray,
-    known: KnownDifferent,
+    known: CannotLinks,
     pairs: int,
     rng: np.random.Generator,
     points: np.ndarray | None = None,
@@ -195,7 +195,7 @@ def _choose(
     left: np.ndarray,
     remaining: int,
     pairs: int,
-    known: KnownDifferent,
+    known: CannotLinks,
     rng: np.random.Generator,
     points: np.ndarray | None,
 ) -> list[int]:
@@ -220,7 +220,7 @@ def _choose(
     return chosen
 
 
-def _row(known: KnownDifferent, track: int) -> np.ndarray:
+def _row(known: CannotLinks, track: int) -> np.ndarray:
     row = np.zeros(known.pairs.shape[0], np.int64)
     pairs = known.pairs
     row[pairs.indices[pairs.indptr[track] : pairs.indptr[track + 1]]] = 1

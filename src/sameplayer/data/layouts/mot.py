@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sameplayer.data.annotations.people import of_view, people
+from sameplayer.data.annotations.people import people, select_view
 from sameplayer.data.annotations.read import read_annotations
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
@@ -75,7 +75,7 @@ def _rows(one: Sequence, path: Path, within: Path) -> tuple[pd.DataFrame, list[s
     if one.video:
         frames = _length(one.folder / one.video)
     found = people(
-        of_view(read_annotations(path), one.name, path),
+        select_view(read_annotations(path), one.name, path),
         path,
         frames=frames,
         size=_size(first),

@@ -42,7 +42,7 @@ class Wanted:
         return next((at for at, row in enumerate(rows[:ABOVE]) if self.is_header(row)), 0)
 
 
-def separator_of(text: str, wanted: Wanted) -> str:
+def find_separator(text: str, wanted: Wanted) -> str:
     """Return the one that gives the most known columns, then the most columns.
 
     Where the header names one column only, and commas stand within numbers, none is a separator.
@@ -63,7 +63,7 @@ def separator_of(text: str, wanted: Wanted) -> str:
     return ";" if decimals and one else best
 
 
-def usual_names(
+def rename_columns(
     path: Path,
     header: list[str],
     columns: Mapping[str, Sequence[str]],

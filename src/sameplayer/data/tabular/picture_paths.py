@@ -22,7 +22,7 @@ DEEPEST = 32  # folders
 FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 
 
-def found_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
+def find_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
     """Return paths relative to ``root`` that are found where the ones that are given are not.
 
     images    (n,) text: backslashes are read as slashes, addresses of files as paths, and what is

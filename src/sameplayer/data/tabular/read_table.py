@@ -16,7 +16,13 @@ import pyarrow as pa
 
 from sameplayer.common.cells import unguarded_table
 from sameplayer.data.columns import with_decimal_points
-from sameplayer.data.tabular.column_names import ABOVE, Wanted, plain, separator_of, usual_names
+from sameplayer.data.tabular.column_names import (
+    ABOVE,
+    Wanted,
+    find_separator,
+    plain,
+    rename_columns,
+)
 from sameplayer.data.tabular.encodings import decoded
 from sameplayer.data.tabular.excel import refuse_old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
@@ -89,7 +95,7 @@ def read_table(
     else:
         path = Path(source)
         raw = _read_file(path, Wanted(columns, needed), what)
-    names, notes = usual_names(path, raw.header, columns, needed, what)
+    names, notes = rename_columns(path, raw.header, columns, needed, what)
     table = raw.table.set_axis(names, axis=1)
     counted = {plain(name) for name in numbers}
     for name in names:
@@ -116,7 +122,7 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
-    separator = named[1] if named else separator_of(text, wanted)
+    separator = named[1] if named else find_separator(text, wanted)
     try:
         raw = _regular(text, separator, path, wanted)
         raw = raw or _rows(text, separator, path, wanted, strict=True)
