@@ -111,8 +111,11 @@ def test_a_box_may_be_missing_but_not_by_half() -> None:
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"left": [1, float("inf"), 1], "top": 1, "width": 1, "height": 1}, "'left', row 1: inf"),
-        ({"frame": ["1", "x", "2"]}, "'frame' holds a value that is no number"),
+        (
+            {"left": [1, float("inf"), 1], "top": 1, "width": 1, "height": 1},
+            "row 1: column 'left' is 'inf'",
+        ),
+        ({"frame": ["1", "x", "2"]}, "row 1: column 'frame' is 'x'; expected a number"),
         ({"role": ["train", "test", "query"]}, r"'role' holds \['test'\]"),
         ({"frame": [1, 10**400, 2]}, "'frame'"),
         ({"frame": [[1], {}, 2]}, "'frame'"),

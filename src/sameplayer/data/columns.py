@@ -7,7 +7,7 @@ missing, and a number that stands for a name (7, 7.0) is "7".
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
             table[name] = as_text(table[name], root)
     table["person"] = compose_names(table["person"])
     for name in NUMBERS:
-        table[name] = _as_numbers(table[name], root)
+        table[name] = parse_numbers(table[name], range(len(table)), root)
     table["role"] = table["role"].fillna("gallery")
     unknown = sorted(set(table["role"]) - set(ROLES))
     if unknown:
@@ -123,14 +123,6 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
     return text.mask(blank) if blank.any() else text
 
 
-def as_floats(column: pd.Series) -> np.ndarray:
-    """Return (n,) float64, NaN where a cell is no number."""
-    if isinstance(column.dtype, pd.StringDtype):
-        column = column.mask(column.str.len() > LONGEST_NUMBER)
-    numbers: np.ndarray = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
-    return numbers
-
-
 def without_decimal_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
     """Return names that are whole numbers with a point, all of them, without it, and notes.
 
@@ -180,19 +172,32 @@ def with_decimal_points(column: pd.Series, commas: bool) -> pd.Series:
     return column.mask(found, column.str.replace(",", "."))
 
 
-def _as_numbers(column: pd.Series, root: Path) -> pd.Series:
-    column = number_cells(column)
-    try:
-        numbers = pd.to_numeric(column).astype("Float64")
-    except (ValueError, TypeError, OverflowError) as error:
+def parse_numbers(
+    column: pd.Series,
+    rows: Sequence[int] | np.ndarray | range,
+    where: str | Path,
+    *,
+    expected: str = "a number",
+    infinite: bool = False,
+) -> np.ndarray:
+    """Return (n,) float64, NaN where a cell is empty.
+
+    rows        (n,) numbers of the rows, for messages
+    infinite    accept infinity
+
+    Raises DataError, with row and column, for a cell that is no number.
+    """
+    cells = given = number_cells(column)
+    if isinstance(cells.dtype, pd.StringDtype):
+        cells = cells.mask(cells.str.len() > LONGEST_NUMBER)
+    numbers: np.ndarray = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
+    wrong = np.isnan(numbers) & given.notna().to_numpy(bool)
+    wrong |= np.isinf(numbers) & (not infinite)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise DataError(
-            f"{root}: column {column.name!r} holds a value that is no number: {error}."
-        ) from error
-    endless = np.flatnonzero(np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)))
-    if len(endless):
-        raise DataError(
-            f"{root}: column {column.name!r}, row {endless[0]}: {numbers.iat[endless[0]]} is no "
-            "finite number."
+            f"{where}, row {rows[row]}: column {column.name!r} is {str(given.iat[row])[:60]!r}; "
+            f"expected {expected}."
         )
     return numbers
 

@@ -14,8 +14,7 @@ from sameplayer.data.columns import (
     COLUMNS,
     ROLES,
     TEXT,
-    as_floats,
-    number_cells,
+    parse_numbers,
     without_decimal_points,
 )
 from sameplayer.data.roles import roles_of_split
@@ -95,7 +94,8 @@ def read_crop_table(
         path, CROP_ALIASES, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
     )
     table, notes = _with_persons_and_boxes(read, path)
-    table = _with_frames(table, read, path)
+    if "frame" in table:
+        table = table.assign(frame=parse_numbers(table["frame"], read.rows, path))
     for name in table.columns:
         if name in TEXT:
             table[name], whole = without_decimal_points(table[name])
@@ -173,28 +173,13 @@ def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
     """Boxes of shares would be cut as single pixels."""
     if not set(BOX) <= set(table.columns):
         return
-    sides = np.stack([as_floats(table[name]) for name in BOX], axis=1)
+    sides = table[list(BOX)].to_numpy(float, na_value=np.nan)
     most = np.nanmax(sides[:, :2] + sides[:, 2:], initial=-np.inf)
     if 0 < most <= 1.001:
         raise DataError(
             f"{path}: the boxes look like shares of the picture, all from 0 to 1; expected pixels. "
             "Multiply left and width by the picture's width, top and height by its height."
         )
-
-
-def _with_frames(table: pd.DataFrame, read: Table, path: Path) -> pd.DataFrame:
-    """Return the table with frames as numbers; DataError, with the row, for one that is none."""
-    if "frame" not in table or not isinstance(table["frame"].dtype, pd.StringDtype):
-        return table
-    given = number_cells(table["frame"])
-    numbers = as_floats(given)
-    wrong = np.flatnonzero(~np.isfinite(numbers) & given.notna().to_numpy())
-    if len(wrong):
-        cell = str(given.iat[wrong[0]])[:60]
-        raise DataError(
-            f"{path}, row {read.rows[wrong[0]]}: column 'frame' is {cell!r}; expected a number."
-        )
-    return table.assign(frame=numbers)
 
 
 def _typed(column: pd.Series) -> pd.Series:

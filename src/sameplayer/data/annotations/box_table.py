@@ -19,7 +19,7 @@ from sameplayer.data.annotations.rows import (
     number_in_name,
     track_numbers,
 )
-from sameplayer.data.columns import BOX, as_text, number_cells
+from sameplayer.data.columns import BOX, as_text, number_cells, parse_numbers
 from sameplayer.data.tabular.box_columns import BOX_NAMES, CELL_NAMES, box_columns, with_boxes
 from sameplayer.data.tabular.column_names import plain
 from sameplayer.data.tabular.encodings import head_lines
@@ -209,13 +209,4 @@ def _number(read: Table, name: str, path: Path) -> np.ndarray:
     """Return a column as (n,) float64, missing or not there: nan."""
     if name not in read.table.columns:
         return np.full(len(read.table), np.nan)
-    column = number_cells(read.table[name])
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.isnan(values) & column.notna().to_numpy(dtype=bool)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            f"{path}, row {read.rows[row]}: {name} is {str(column.iloc[row])[:40]!r}; expected a "
-            "number, or nothing."
-        )
-    return values
+    return parse_numbers(read.table[name], read.rows, path, infinite=True)

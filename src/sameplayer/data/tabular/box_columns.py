@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import BOX, as_floats, number_cells
+from sameplayer.data.columns import BOX, parse_numbers
 from sameplayer.data.tabular.column_names import plain
 from sameplayer.errors import DataError
 
@@ -165,21 +165,12 @@ def _numbers(
         return np.array(
             [_four(cell, found[0], row, path) for row, cell in zip(rows, cells, strict=True)]
         ).reshape(-1, 4)
-    columns = []
-    for name in found:
-        column = number_cells(table[name])
-        numbers = as_floats(column)
-        endless = np.isinf(numbers)
-        wrong = np.flatnonzero(
-            (np.isnan(numbers) & column.notna().to_numpy()) | (endless & (not halves))
-        )
-        if len(wrong):
-            raise DataError(
-                f"{path}, row {rows[wrong[0]]}: column {name!r} is {table[name].iat[wrong[0]]!r}; "
-                "expected a number of pixels."
-            )
-        columns.append(np.where(endless, np.nan, numbers))
+    columns = [
+        parse_numbers(table[name], rows, path, expected="a number of pixels", infinite=halves)
+        for name in found
+    ]
     box = np.stack(columns, axis=1)
+    box[np.isinf(box)] = np.nan
     half = np.flatnonzero(np.isnan(box).any(axis=1) & ~np.isnan(box).all(axis=1))
     if len(half) and not halves:
         raise DataError(
