@@ -166,10 +166,10 @@ def with_decimal_points(column: pd.Series, commas: bool) -> pd.Series:
     """
     if not isinstance(column.dtype, pd.StringDtype) or not column.str.contains(",").any():
         return column
-    found = column.str.fullmatch(DECIMAL_COMMA.pattern, na=False)
-    if commas and column[found].str.fullmatch(THOUSANDS.pattern).all():
+    with_comma = column.str.fullmatch(DECIMAL_COMMA.pattern, na=False)
+    if commas and column[with_comma].str.fullmatch(THOUSANDS.pattern).all():
         return column
-    return column.mask(found, column.str.replace(",", "."))
+    return column.mask(with_comma, column.str.replace(",", "."))
 
 
 def parse_numbers(

@@ -128,7 +128,9 @@ def with_known_columns(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, t
 
 def further_columns(table: pd.DataFrame) -> tuple[str, ...]:
     """Return a note on the columns that no stage looks for, which are carried along."""
-    names = [str(one) for one in table.columns if one not in {*COLUMNS, *BOX, *TEXT, *FURTHER}]
+    names = [
+        str(column) for column in table.columns if column not in {*COLUMNS, *BOX, *TEXT, *FURTHER}
+    ]
     if not names:
         return ()
     shown = ", ".join(names)[:200]
@@ -159,10 +161,10 @@ def _with_persons(read: Table) -> Table:
     if "person" in table:
         return read
     compared = {plain(str(name)): str(name) for name in table.columns}
-    for name in (compared[plain(one)] for one in PERSONS if plain(one) in compared):
+    for name in (compared[plain(alias)] for alias in PERSONS if plain(alias) in compared):
         cells = table[name].dropna().astype(str)
-        said = set(cells.str.lower().unique())
-        if said <= CLASSES or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any():
+        words = set(cells.str.lower().unique())
+        if words <= CLASSES or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any():
             continue
         notes = (*read.notes, f"The column {name!r} is read as 'person'.")
         return Table(table.rename(columns={name: "person"}), read.rows, notes)
@@ -198,7 +200,7 @@ def _near_names(table: pd.DataFrame) -> list[str]:
         if name in (*COLUMNS, *BOX, *TEXT):
             continue
         near = difflib.get_close_matches(
-            plain(name), [one for one in COLUMNS if one not in table], 1, 0.8
+            plain(name), [column for column in COLUMNS if column not in table], 1, 0.8
         )
         if near:
             notes.append(f"The column {name!r} is kept but not used; did you mean {near[0]!r}?")

@@ -111,7 +111,7 @@ def as_picture(shown: PictureLike, order: str = "rgb") -> Picture:
 def as_pictures(shown: Sequence[PictureLike], order: str = "rgb") -> list[Picture]:
     """Return several pictures as uint8 RGB arrays (h, w, 3); errors as in ``as_picture``."""
     refuse_single_picture(shown)
-    return [as_picture(one, order) for one in shown]
+    return [as_picture(item, order) for item in shown]
 
 
 def check_order(order: str) -> None:
@@ -145,7 +145,7 @@ def _named(shown: object) -> str:
 
 def _is_tensor(shown: object) -> bool:
     return any(
-        one.__module__ == "torch" and one.__name__ == "Tensor" for one in type(shown).__mro__
+        base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(shown).__mro__
     )
 
 

@@ -92,19 +92,19 @@ def as_tracks(crops: Crops) -> Crops:
     """
     table = crops.table
     name = "track" if "track" in table.columns else "person"
-    found = ", ".join(column for column in table.columns if table[column].notna().any())
+    columns = ", ".join(column for column in table.columns if table[column].notna().any())
     for column, why in ((name, "which rows are one track"), ("frame", "who was seen together")):
         if table[column].isna().all():
             raise DataError(
                 f"{crops.root}: tracks as persons need the column {column!r}, which says {why}; "
-                f"it is empty. Filled are: {found}. Bring a tracker's output, such as "
+                f"it is empty. Filled are: {columns}. Bring a tracker's output, such as "
                 "MOT lines with a track number beside their frames."
             )
     within = [part for part in ("camera", "sequence") if table[part].notna().any()]
     if not within:
         raise DataError(
             f"{crops.root}: tracks as persons need the column 'sequence' or 'camera', since frames "
-            f"are counted within one video; both are empty. Filled are: {found}."
+            f"are counted within one video; both are empty. Filled are: {columns}."
         )
     kept = (table[name].notna() & table["frame"].notna()).to_numpy()
     table = table[kept].reset_index(drop=True)
@@ -124,9 +124,9 @@ def cannot_links(footage: Crops) -> CannotLinks:
     tracks = footage.persons()
     count = int(tracks.max(initial=-1)) + 1
     codes, waiting, held = np.zeros(0, np.int64), list[np.ndarray](), 0
-    for one, other in _sights(footage):
-        waiting.append(tracks[one] * count + tracks[other])
-        held += len(one)
+    for seen, other in _sights(footage):
+        waiting.append(tracks[seen] * count + tracks[other])
+        held += len(seen)
         if held > AT_ONCE:
             codes, waiting, held = np.unique(np.concatenate([codes, *waiting])), [], 0
     first, second = np.divmod(np.unique(np.concatenate([codes, *waiting])), max(count, 1))
@@ -141,9 +141,9 @@ def _sights(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     boxes = footage.table[list(BOX)].to_numpy(dtype=float, na_value=np.nan)
     order = np.argsort(moments, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(moments))[:-1]):
-        one, other = (rows[part] for part in np.triu_indices(len(rows), 1))
-        apart = (tracks[one] != tracks[other]) & (_covered(boxes, one, other) < COVERED)
-        yield one[apart], other[apart]
+        places, other = (rows[part] for part in np.triu_indices(len(rows), 1))
+        apart = (tracks[places] != tracks[other]) & (_covered(boxes, places, other) < COVERED)
+        yield places[apart], other[apart]
 
 
 def spaced(footage: Crops, gap: int) -> np.ndarray:

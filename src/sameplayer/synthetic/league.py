@@ -263,14 +263,14 @@ def write_attributes(league: str | Path, seed: int) -> Path:
         raise DataError(f"{path}: not of a drawn league; expected person, number and kind.")
     persons = [make_person(int(name) - 1, seed) for name in table["person"]]
     numbers = table["number"].fillna("").tolist()
-    wrong = [row for row, one in enumerate(persons) if one.number != numbers[row]]
+    wrong = [row for row, person in enumerate(persons) if person.number != numbers[row]]
     if wrong:
         raise DataError(
             f"{path}: person {table['person'].iat[wrong[0]]} has the number "
             f"{numbers[wrong[0]]!r}, but {persons[wrong[0]].number!r} by seed {seed}; expected the "
             "seed that the league was drawn with."
         )
-    looks = pd.DataFrame([attributes_of(one) for one in persons])
+    looks = pd.DataFrame([attributes_of(person) for person in persons])
     write_text(path, pd.concat([table, looks], axis=1).to_csv(index=False))
     return path
 

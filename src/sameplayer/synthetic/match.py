@@ -182,18 +182,20 @@ def _tell(
     rows: list[list[VisiblePerson]], squads: Squads, shots: tuple[Shot, ...], times: np.ndarray
 ) -> list[tuple[Any, ...]]:
     """Return the rows of TRUTH of one camera, without its name."""
-    told = []
+    truth = []
     for frame, (seen, time_s) in enumerate(zip(rows, times, strict=True), start=1):
         shot = _shot_of(shots, frame)
-        for one in seen:
+        for visible in seen:
             who = (
-                squads.names[one.person],
-                squads.teams[one.person],
-                squads.people[one.person].number,
+                squads.names[visible.person],
+                squads.teams[visible.person],
+                squads.people[visible.person].number,
             )
-            where = (frame, round(float(time_s), 4), *one.box)
-            told.append((*where, *who, shot.number, int(shot.delay_s > 0), round(one.visible, 3)))
-    return told
+            where = (frame, round(float(time_s), 4), *visible.box)
+            truth.append(
+                (*where, *who, shot.number, int(shot.delay_s > 0), round(visible.visible, 3))
+            )
+    return truth
 
 
 def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) -> pd.DataFrame:
@@ -203,7 +205,7 @@ def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) 
     to 5 % of their size; scores fall with what is hidden; FALSE boxes a frame show nobody.
     """
     rng = np.random.default_rng((seed, 28))
-    found = []
+    detections = []
     for (camera, _), own in truth.groupby(["camera", "person"], sort=True):
         lapse = _lapses(rng, frames)[own["frame"].to_numpy() - 1]
         visible = own["visible"].to_numpy()
@@ -214,11 +216,11 @@ def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) 
         boxes = boxes + rng.normal(0, 1, boxes.shape) * scale
         score = np.clip(0.35 + 0.55 * visible + rng.normal(0, 0.06, len(own)), 0.1, 0.99)
         rows = np.column_stack([own["frame"].to_numpy(), boxes, score])[kept]
-        found += [(camera, *row) for row in rows.tolist()]
+        detections += [(camera, *row) for row in rows.tolist()]
     for camera, own in truth.groupby("camera", sort=True):
         for row in _false_boxes(rng, own, frames, size):
-            found.append((camera, *row))
-    table = _within(pd.DataFrame(found, columns=list(BOXES)).astype({"frame": "int64"}), size)
+            detections.append((camera, *row))
+    table = _within(pd.DataFrame(detections, columns=list(BOXES)).astype({"frame": "int64"}), size)
     table[["left", "top", "width", "height"]] = table[["left", "top", "width", "height"]].round(1)
     table["score"] = table["score"].round(3)
     return table.sort_values(["camera", "frame", "left", "top"], ignore_index=True)

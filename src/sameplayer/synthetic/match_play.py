@@ -171,8 +171,8 @@ def _formation(rng: np.random.Generator, players: int) -> np.ndarray:
     """Return (2 * players, 2) metres: where each place of the two formations is at rest."""
     along = np.linspace(0.12, 0.72, players) * LENGTH
     across = np.array((0.5, 0.2, 0.8))[np.arange(players) % 3] * BREADTH
-    one = np.column_stack([along, across]) + rng.normal(0, 0.8, (players, 2))
-    return np.concatenate([one, (LENGTH, BREADTH) - one])
+    own_half = np.column_stack([along, across]) + rng.normal(0, 0.8, (players, 2))
+    return np.concatenate([own_half, (LENGTH, BREADTH) - own_half])
 
 
 def _roll_ball(rng: np.random.Generator, moments: int) -> np.ndarray:

@@ -101,7 +101,7 @@ def shirt_fonts(*, system: bool = False) -> dict[str, Font]:
 def _system_fonts() -> dict[str, Font]:
     from matplotlib.font_manager import findSystemFonts
 
-    found: dict[str, Font] = {}
+    fonts: dict[str, Font] = {}
     for path in sorted(findSystemFonts(), key=lambda path: (Path(path).name, path)):
         try:
             name = " ".join(map(str, ImageFont.truetype(path, 20).getname()))
@@ -110,8 +110,8 @@ def _system_fonts() -> dict[str, Font]:
             continue
         bold = "bold" in name.lower() or "black" in name.lower()
         if bold and len(set(digits)) == 10:
-            found.setdefault(name, partial(_type_text, path))
-    return found
+            fonts.setdefault(name, partial(_type_text, path))
+    return fonts
 
 
 def _mask(text: str, font: str) -> np.ndarray:

@@ -48,8 +48,8 @@ def people(
     for name in NUMBERS:
         table[name] = pd.to_numeric(table[name]).astype(np.float64)
     first = annotations.first if first_frame is None else first_frame
-    table["frame"], said = number_from_one(table, path, frames, first)
-    notes += said
+    table["frame"], more = number_from_one(table, path, frames, first)
+    notes += more
     table["track"] = _tracks(table, path)
     table = _only_people(table, notes)
     table = _inside(table, annotations.shares, size, notes)
@@ -63,8 +63,8 @@ def people(
             f"The file was made for a video of {annotations.frames} frames, this one has {frames}: "
             "were they counted at another rate? They are taken as they are numbered."
         )
-    table["score"], said = _scaled(table["score"].to_numpy())
-    notes += said
+    table["score"], more = _scaled(table["score"].to_numpy())
+    notes += more
     table = _once(table, path, notes)
     return replace(
         annotations, table=table.reset_index(drop=True), first=1, shares=False, notes=tuple(notes)
@@ -91,7 +91,7 @@ def select_view(annotations: Annotations, name: str | None, path: str | Path) ->
         return annotations
     names = sorted(set(table[by].dropna()))
     if name is not None and name not in names:  # "Cam1", "videos/cam1.mp4"
-        alike = [one for one in names if single_view(one) == single_view(name)]
+        alike = [value for value in names if single_view(value) == single_view(name)]
         name = alike[0] if len(alike) == 1 else name
     if len(names) > 1 and name is None:
         raise DataError(f"{path}: holds boxes of the {by}s {', '.join(names[:20])}; name one.")
@@ -125,12 +125,12 @@ def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     kept, unknown = person_labels(list(counts.index))
     other = [label for label in counts.index if label not in kept]
     if other:
-        told = ", ".join(f"{counts[label]} of {label!r}" for label in other[:5])
+        listed = ", ".join(f"{counts[label]} of {label!r}" for label in other[:5])
         more = f" and {len(other) - 5} more labels" if len(other) > 5 else ""
-        notes.append(f"Boxes that show no people are left out: {told}{more}.")
+        notes.append(f"Boxes that show no people are left out: {listed}{more}.")
     if unknown:
-        told = ", ".join(map(repr, unknown[:5]))
-        notes.append(f"No label is known to be of people, so boxes of {told} are read as people.")
+        listed = ", ".join(map(repr, unknown[:5]))
+        notes.append(f"No label is known to be of people, so boxes of {listed} are read as people.")
     return table[~labels.isin(other)]
 
 
@@ -211,11 +211,11 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
     again = tracked & table.duplicated(where)
     other = again & ~table.duplicated([*where, *XYWH])
     if other.any():
-        one = table[other].iloc[0]
+        second = table[other].iloc[0]
         hint = " Boxes of several cameras need a column camera." if isinstance(path, Path) else ""
         raise DataError(
-            f"{path}, {one['row']}: track {one['track']} has a second box in frame "
-            f"{one['frame']}; expected one.{hint}"
+            f"{path}, {second['row']}: track {second['track']} has a second box in frame "
+            f"{second['frame']}; expected one.{hint}"
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"

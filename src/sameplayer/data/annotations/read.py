@@ -30,7 +30,7 @@ from sameplayer.errors import DataError, MissingFile
 
 def is_sink(data: Any) -> bool:
     """Tell whether JSON is a list of objects, each a row of a table."""
-    return isinstance(data, list) and all(isinstance(one, dict) for one in data[:100])
+    return isinstance(data, list) and all(isinstance(item, dict) for item in data[:100])
 
 
 def read_sink(data: Any, path: Path) -> Annotations:
@@ -38,14 +38,14 @@ def read_sink(data: Any, path: Path) -> Annotations:
 
     Numbers may stand there as texts. Raises DataError, with the entry, for what is no number.
     """
-    boxes = [one for _, one in objects(Rows(path), data, "box")]
-    known = {plain(one) for name, others in COLUMNS.items() for one in (name, *others)}
+    boxes = [box for _, box in objects(Rows(path), data, "box")]
+    known = {plain(alias) for name, others in COLUMNS.items() for alias in (name, *others)}
     known |= BOX_NAMES | CELL_NAMES
-    keys = list({key: None for one in boxes for key in one if plain(key) in known})
+    keys = list({key: None for box in boxes for key in box if plain(key) in known})
     names, notes = rename_columns(path, keys, COLUMNS, (), "list of boxes")
     table = pd.DataFrame(
         {
-            name: pd.Series([one.get(key) for one in boxes], dtype=object).infer_objects()
+            name: pd.Series([box.get(key) for box in boxes], dtype=object).infer_objects()
             for key, name in zip(keys, names, strict=True)
         }
     )
@@ -136,12 +136,12 @@ def read_annotations(path: str | Path) -> Annotations:
         raise MissingFile(f"{path}: no such file or folder; expected boxes.")
     name = recognised(path) or ("json" if path.suffix.lower() == ".json" else None)
     if name is None:
-        looked = "\n".join(f"  {name:<9} {one.what}" for name, one in FORMATS.items())
+        looked = "\n".join(f"  {name:<9} {format_.what}" for name, format_ in FORMATS.items())
         begin = next(filter(None, head_lines(path)), "")
-        found = f" It begins with {begin[:60]!r}." if begin.isprintable() and begin else ""
+        begins = f" It begins with {begin[:60]!r}." if begin.isprintable() and begin else ""
         if path.suffix.lower() in ARCHIVES:
-            found = " It is an archive: unpack it, and give what is in it."
-        raise DataError(f"{path}: no known format of boxes.{found} Expected one of:\n{looked}")
+            begins = " It is an archive: unpack it, and give what is in it."
+        raise DataError(f"{path}: no known format of boxes.{begins} Expected one of:\n{looked}")
     try:
         return FORMATS[name].read(path)
     except OSError as error:
@@ -150,4 +150,4 @@ def read_annotations(path: str | Path) -> Annotations:
 
 def recognised(path: Path) -> str | None:
     """Return the name in FORMATS of a file or folder that is there, or None."""
-    return next((name for name, one in FORMATS.items() if one.recognise(path)), None)
+    return next((name for name, format_ in FORMATS.items() if format_.recognise(path)), None)

@@ -127,17 +127,17 @@ def _choose_persons(
     return np.concatenate([must, others[nearest]])
 
 
-def too_few(found: int, pairs: int) -> SameplayerError:
+def too_few(persons: int, pairs: int) -> SameplayerError:
     """Return what to raise where ``found`` persons cannot fill a batch."""
-    if found >= 2:
+    if persons >= 2:
         return SettingError(
             "pairs",
             pairs,
-            f"{found} or fewer: there are {found} different persons with two or more pictures",
+            f"{persons} or fewer: there are {persons} different persons with two or more pictures",
         )
     return TrainingError(
         f"A batch of {pairs} pairs needs {pairs} different persons with two or more pictures; "
-        f"found {found}. Training needs at least 2 such persons."
+        f"found {persons}. Training needs at least 2 such persons."
     )
 
 

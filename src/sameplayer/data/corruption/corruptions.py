@@ -235,7 +235,7 @@ def check_levels(name: str, corruption: Corruption, levels: tuple[float, ...]) -
     if not levels:
         raise SettingError("corruptions", f"{name!r} without a level", "one level or more")
     bad = [
-        one for one in levels if not corruption.least <= one <= corruption.most
+        level for level in levels if not corruption.least <= level <= corruption.most
     ]  # NaN is one, too
     if bad:
         span = f"{corruption.least:g} to {corruption.most:g} {corruption.unit}".rstrip()

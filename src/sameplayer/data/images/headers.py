@@ -70,15 +70,15 @@ def jpeg_segments(name: str, content: bytes) -> Iterator[tuple[int, int, memoryv
     """Yield (marker, where its data begins, data) of every segment of a JPEG, up to its end."""
     at, whole = 2, memoryview(content)
     for _ in range(MAX_PARTS):
-        found = _MARKER.search(content, at)
-        if found is None or found[1] == b"\xd9":
+        marker = _MARKER.search(content, at)
+        if marker is None or marker[1] == b"\xd9":
             break
-        at = found.end()
+        at = marker.end()
         if at + 2 > len(content):
             raise damaged(name, "it ends within a JPEG segment")
         (length,) = struct.unpack_from(">H", content, at)
-        refuse_past_end(name, f"JPEG segment {found[1][0]:02X}", at, length, len(content) - at)
-        yield found[1][0], at + 2, whole[at + 2 : at + length]
+        refuse_past_end(name, f"JPEG segment {marker[1][0]:02X}", at, length, len(content) - at)
+        yield marker[1][0], at + 2, whole[at + 2 : at + length]
         at += max(2, length)
     else:
         raise too_many(name, "segments", MAX_PARTS)
@@ -152,7 +152,7 @@ def _refuse_cells(name: str, style: bytes, component: int, wide: int, high: int)
     cells = [(0, 2 + style[levels + 1], 2 + style[levels + 2])]
     if style[scheme] & 1:
         sides = style[levels + 5 :][: 1 + style[levels]]
-        cells += [(style[levels] - at, one & 15, one >> 4) for at, one in enumerate(sides)]
+        cells += [(style[levels] - at, side & 15, side >> 4) for at, side in enumerate(sides)]
     count = sum(
         -(-wide >> min(64, x + max(0, smaller))) * -(-high >> min(64, y + max(0, smaller)))
         for smaller, x, y in cells
@@ -171,8 +171,8 @@ SIZES: dict[str, Callable[[str, bytes], tuple[int, int]]] = {
 
 def damaged(name: str, why: str = "") -> DataError:
     """Return the error of a picture file that cannot be decoded."""
-    said = f": {why}. Copy" if why else "; copy"
-    return DataError(f"{name}: truncated or damaged{said} or export the file again.")
+    reason = f": {why}. Copy" if why else "; copy"
+    return DataError(f"{name}: truncated or damaged{reason} or export the file again.")
 
 
 def too_many(name: str, what: str, most: int) -> DataError:

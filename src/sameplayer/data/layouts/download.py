@@ -220,8 +220,8 @@ def _refuse_other_content(archive: Path) -> None:
             "give the address of the content as ``url``."
         )
     if not head.startswith(b"PK"):
-        found = "a web page" if b"<html" in head.lower() or b"<!doc" in head.lower() else "no zip"
-        raise DataError(f"{archive}: expected a zip archive, found {found}; delete it and check.")
+        kind = "a web page" if b"<html" in head.lower() or b"<!doc" in head.lower() else "no zip"
+        raise DataError(f"{archive}: expected a zip archive, found {kind}; delete it and check.")
 
 
 def _refuse_member(archive: Path, member: zipfile.ZipInfo) -> None:
@@ -251,10 +251,10 @@ def _refuse_size(archive: Path, folder: Path, opened: zipfile.ZipFile, limit_gb:
 
 
 def _count_warnings(crops: Crops) -> list[str]:
-    found = crops.table.groupby(["split", "role"]).size().to_dict()
+    counts = crops.table.groupby(["split", "role"]).size().to_dict()
     return [
-        f"{part[0]} {part[1]}: {found.get(part, 0)} pictures; the challenge has "
+        f"{part[0]} {part[1]}: {counts.get(part, 0)} pictures; the challenge has "
         f"{' or '.join(map(str, expected))}."
         for part, expected in SYNERGY_COUNTS.items()
-        if found.get(part, 0) not in expected
+        if counts.get(part, 0) not in expected
     ]

@@ -114,8 +114,8 @@ def _read(path: Path, source: str | None) -> Crops:
         kind = type(crops).__name__
         raise ConfigError(f"Source {name!r} gave a {kind}; expected Crops from its function read.")
     if len(crops) == 0:
-        said = " ".join(("", *crops.notes))
-        raise DataError(f"{path}: no pictures found; expected {layout.what}.{said}")
+        notes = " ".join(("", *crops.notes))
+        raise DataError(f"{path}: no pictures found; expected {layout.what}.{notes}")
     if name != "table":
         crops = _with_facts(replace(crops, source=name))
     return crops
@@ -192,8 +192,8 @@ def _with_facts(crops: Crops) -> Crops:
     table = crops.table
     by_person = facts.dropna(subset="person").set_index("person").astype("string")
     for name in by_person.columns:
-        told = table["person"].map(by_person[name]).astype("string")
-        table[name] = told.fillna(table[name].astype("string")) if name in table else told
+        fact = table["person"].map(by_person[name]).astype("string")
+        table[name] = fact.fillna(table[name].astype("string")) if name in table else fact
     shown = table["person"].dropna().unique().tolist()
     notes += [*more, unmatched_names(shown, by_person.index, "the pictures", "persons.csv")]
     if table["person"].notna().all():  # else the others may be in pictures whose person is hidden

@@ -25,7 +25,9 @@ def decoded(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
 
     Raises DataError for what is no text.
     """
-    bom, name = next((one for one in BOMS if content.startswith(one[0])), (b"", _without(content)))
+    bom, name = next(
+        (mark for mark in BOMS if content.startswith(mark[0])), (b"", _without(content))
+    )
     notes: tuple[str, ...] = ()
     try:
         text = content[len(bom) :].decode(name)
@@ -60,7 +62,7 @@ def _code_page(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
             text = content.decode(page)
         except UnicodeDecodeError:
             continue
-        word = next((one for one in WORD.findall(text) if not one.isascii()), "")
+        word = next((word for word in WORD.findall(text) if not word.isascii()), "")
         return text, (
             f"The file is not in UTF-8: it is read in the code page {page}, such as {word[:40]!r}. "
             "Where names look wrong, save it as CSV in UTF-8.",
@@ -124,9 +126,11 @@ def _of_letters(content: bytes, page: str) -> float:
         return -1.0
     words = [word for word in words if not word.isascii()]
     strange = [letter for word in words for letter in word if not letter.isascii()]
-    turned = sum(one.islower() and two.isupper() for word in words for one, two in pairwise(word))
+    turned = sum(
+        letter.islower() and two.isupper() for word in words for letter, two in pairwise(word)
+    )
     if page in OTHER_LETTERS:  # no word has letters of two alphabets
-        turned += sum(len(word) for word in words if any(one.isascii() for one in word))
+        turned += sum(len(word) for word in words if any(letter.isascii() for letter in word))
     every = "".join(LANGUAGES[page])
     best = max(
         sum(_weight(letter, alphabet, every) for letter in strange) for alphabet in LANGUAGES[page]
@@ -146,11 +150,11 @@ def _weight(letter: str, alphabet: str, every: str) -> float:
 def _of_pairs(content: bytes, page: str) -> float:
     """Return the share of usual letters, up to 1, in a page of two bytes a letter."""
     try:
-        letters = [one for one in content.decode(page) if not one.isascii()]
+        letters = [letter for letter in content.decode(page) if not letter.isascii()]
     except UnicodeDecodeError:
         return -1.0
-    pairs = [one.encode(page)[0] for one in letters if len(one.encode(page)) == 2]
-    usual = sum(any(low <= one <= high for low, high in COMMON[page]) for one in pairs)
+    pairs = [letter.encode(page)[0] for letter in letters if len(letter.encode(page)) == 2]
+    usual = sum(any(low <= byte <= high for low, high in COMMON[page]) for byte in pairs)
     rare = len(letters) - len(pairs)
     return (usual - rare) / max(1, len(letters)) + 2 * OTHERS
 

@@ -50,7 +50,7 @@ def video_stream(source: Any) -> Any:
 def stream_notes(path: Path, source: Any) -> list[str]:
     """Return what to say of a file with more videos than the one that is read, or odd pixels."""
     stream, notes = video_stream(source), []
-    videos = [one for one in source.streams.video if _is_video(one)]
+    videos = [stream for stream in source.streams.video if _is_video(stream)]
     size = f"{stream.codec_context.width} x {stream.codec_context.height}"
     if len(videos) > 1:
         notes.append(f"{path}: has {len(videos)} video streams; the one of {size} is read.")
