@@ -19,7 +19,6 @@ from tests.fuzz.fuzz_names import FOLDER, NAMES, Files
 from tests.fuzz.fuzz_uses import (
     server_address,
     use_archive,
-    use_attributes,
     use_boxes,
     use_config,
     use_corrections,
@@ -162,9 +161,6 @@ READERS: dict[str, Reader] = {
         36,
     ),
     "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 36),
-    "persons of a league": Reader(
-        samples.league_persons, use_attributes, {"persons.csv": CELLS}, 36
-    ),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 42),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 36),
     "names of tracks": Reader(

@@ -27,12 +27,10 @@ def synth(
         attributes: Write kit, skin, hair, build, sleeve and headband of every person too, to
             score by: evaluate --by skin.
     """
-    from sameplayer.synthetic.league import draw_clip, draw_league, write_attributes
+    from sameplayer.synthetic.league import draw_clip, draw_league
 
     with bar("drawing") as advance:
-        root = draw_league(folder, persons, seed, progress=advance)
-    if attributes:
-        write_attributes(root, seed)
+        root = draw_league(folder, persons, seed, attributes=attributes, progress=advance)
     for number in range(clips):
         draw_clip(folder / "clips" / f"clip{number + 1}", seed + number)
     print(root)

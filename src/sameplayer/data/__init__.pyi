@@ -1,6 +1,5 @@
 from .check import Problem as Problem
 from .check import check_crops as check_crops
-from .corruption.corrupted_crops import CorruptedCrops as CorruptedCrops
 from .corruption.corrupted_crops import corrupt_crops as corrupt_crops
 from .corruption.corruptions import CORRUPTIONS as CORRUPTIONS
 from .corruption.corruptions import Corruption as Corruption

@@ -15,10 +15,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from sameplayer.common.files import new_folder, whole_folder, write_text
+from sameplayer.common.files import new_folder, whole_folder
 from sameplayer.data.images.picture import Picture, encode_picture
-from sameplayer.data.tabular.read_table import read_table
-from sameplayer.errors import DataError, MissingFile
+from sameplayer.errors import DataError
 from sameplayer.synthetic.players import Colour, DrawnPerson, FigureView, draw_figure, draw_ground
 
 GAME = 12
@@ -46,13 +45,18 @@ def draw_league(
     test_persons: int | None = None,
     challenge_persons: int | None = None,
     frames: int = 20,
+    attributes: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Draw a league into ``out``/data_reid and return that folder.
 
-    persons              training persons; a third as many (at least 12) in test and challenge
-    frames               pictures a person; frame 0 is the query
-    Beside the pictures lie challenge_truth.csv (image, person) and persons.csv. The same arguments
+    persons       number of training persons; a third as many (at least 12) in test and challenge
+    frames        pictures per person; frame 0 is the query
+    attributes    add the columns of ``attributes_of`` to persons.csv, so that ``read_source`` gives
+                  them to every picture
+    progress      called with (persons drawn, all)
+
+    The pictures come with challenge_truth.csv (image, person) and persons.csv. The same arguments
     give the same bytes. Raises DataError when ``out`` already holds files.
     """
     out = Path(out)
@@ -65,7 +69,7 @@ def draw_league(
         "challenge": third if challenge_persons is None else challenge_persons,
     }
     with whole_folder(out) as partial:
-        _write_league(partial / "data_reid", parts, seed, frames, progress)
+        _write_league(partial / "data_reid", parts, seed, frames, attributes, progress)
     return out / "data_reid"
 
 
@@ -191,17 +195,20 @@ def _write_league(
     parts: dict[str, int],
     seed: int,
     frames: int,
+    attributes: bool,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     total, done, first = sum(parts.values()), 0, 0
-    facts, truth = ["person,game,team,number,kind"], ["image,person"]
+    facts, truth = [], ["image,person"]
     shuffled = np.random.default_rng((seed, 6)).permutation(parts["challenge"] * frames)
     for split, count in parts.items():
         for place, number in enumerate(range(first, first + count)):
             person = make_person(number, seed)
             team = "referees" if person.referee else "ab"[number % GAME % 2]
             kind = "referee" if person.referee else "player"
-            facts.append(f"{number + 1},{number // GAME},{team},{person.number},{kind}")
+            row = {"person": number + 1, "game": number // GAME, "team": team}
+            row |= {"number": person.number, "kind": kind}
+            facts.append(row | attributes_of(person) if attributes else row)
             for frame in range(frames):
                 part = "" if split == "training" else ("gallery" if frame else "query")
                 name = f"{number + 1:04d}_{number + 1:04d}_{frame:02d}.jpeg"
@@ -215,7 +222,7 @@ def _write_league(
             if progress is not None:
                 progress(done, total)
         first += -(-count // GAME) * GAME
-    (root / "persons.csv").write_text("\n".join(facts) + "\n")
+    pd.DataFrame(facts).to_csv(root / "persons.csv", index=False)
     (root / "challenge_truth.csv").write_text("\n".join(truth) + "\n")
 
 
@@ -236,43 +243,13 @@ def attributes_of(person: DrawnPerson) -> dict[str, str]:
     hair is "none" where no hair is drawn; a colour without a name is given as #rrggbb.
     """
     named = {"kit": (person.kit, KITS, KIT_NAMES), "skin": (person.skin, SKINS, SKIN_NAMES)}
-    looks = {name: _name(*colours) for name, colours in named.items()}
-    looks["kit"] = "referee" if person.referee else looks["kit"]
-    looks["hair"] = _name(person.hair, HAIRS, HAIR_NAMES) if person.hair_style else "none"
-    looks["build"] = next(name for most, name in BUILDS if person.girth <= most)
-    looks["sleeve"] = "no" if person.sleeve is None else "yes"
-    looks["headband"] = "no" if person.headband is None else "yes"
-    return looks
-
-
-def write_attributes(league: str | Path, seed: int) -> Path:
-    """Add the columns of ``attributes_of`` to persons.csv of a drawn league; return the file.
-
-    league    the folder that ``draw_league`` returned: it holds persons.csv
-    seed      the one that the league was drawn with
-
-    The pictures stay as they are, and ``read_source`` gives the columns to every picture. Raises
-    MissingFile, or DataError where the league was drawn with another seed.
-    """
-    path = Path(league) / "persons.csv"
-    if not path.is_file():
-        raise MissingFile(f"{path}: no such file; expected the folder data_reid of a drawn league.")
-    table = read_table(path, {}, what="table of persons").table
-    missing = [name for name in ("person", "number", "kind") if name not in table.columns]
-    if missing or not table["person"].fillna("").str.fullmatch("[1-9][0-9]{0,6}").all():
-        raise DataError(f"{path}: not of a drawn league; expected person, number and kind.")
-    persons = [make_person(int(name) - 1, seed) for name in table["person"]]
-    numbers = table["number"].fillna("").tolist()
-    wrong = [row for row, person in enumerate(persons) if person.number != numbers[row]]
-    if wrong:
-        raise DataError(
-            f"{path}: person {table['person'].iat[wrong[0]]} has the number "
-            f"{numbers[wrong[0]]!r}, but {persons[wrong[0]].number!r} by seed {seed}; expected the "
-            "seed that the league was drawn with."
-        )
-    looks = pd.DataFrame([attributes_of(person) for person in persons])
-    write_text(path, pd.concat([table, looks], axis=1).to_csv(index=False))
-    return path
+    attributes = {name: _name(*colours) for name, colours in named.items()}
+    attributes["kit"] = "referee" if person.referee else attributes["kit"]
+    attributes["hair"] = _name(person.hair, HAIRS, HAIR_NAMES) if person.hair_style else "none"
+    attributes["build"] = next(name for most, name in BUILDS if person.girth <= most)
+    attributes["sleeve"] = "no" if person.sleeve is None else "yes"
+    attributes["headband"] = "no" if person.headband is None else "yes"
+    return attributes
 
 
 def _name(colour: Colour, colours: tuple[Colour, ...], names: tuple[str, ...]) -> str:
