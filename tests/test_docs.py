@@ -19,7 +19,7 @@ import pytest
 from sameplayer.cli import GROUPS, VERBS, main
 from sameplayer.commands import demo
 from sameplayer.commands.model import training
-from sameplayer.data.corruption.corruptions import HARMS
+from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import SOURCES, read_source
 from sameplayer.numbers.readers import READERS
@@ -80,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
 def _registries() -> Iterator[None]:
     """Take away what pages add to choices: other tests run in this process, too."""
     with ExitStack() as kept:
-        for choices in (SOURCES, RERANKERS, FUSIONS, READERS, HARMS):
+        for choices in (SOURCES, RERANKERS, FUSIONS, READERS, CORRUPTIONS):
             kept.enter_context(patch.dict(choices))
         yield
 

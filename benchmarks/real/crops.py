@@ -22,8 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.reading import pixels_of
 from sameplayer.data.video.frames import open_video

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from sameplayer.data.images import picture as images
-from sameplayer.data.images.kinds import boxed_kind, no_picture
+from sameplayer.data.images.headers import boxed_kind, no_picture
 from sameplayer.data.images.picture import decode_content
 from sameplayer.errors import DataError
 

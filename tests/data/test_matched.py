@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sameplayer.data.columns import unmatched_names
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.data.tabular.unmatched import unmatched
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from sameplayer.data.tabular.unmatched import unmatched
     ],
 )
 def test_who_is_not_known_is_said(named: list[str], known: list[str], said: str) -> None:
-    text = unmatched(named, known, "a", "b")
+    text = unmatched_names(named, known, "a", "b")
     assert said in text
     assert bool(text) == bool(said)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from sameplayer.data.images.kinds import boxed_kind
+from sameplayer.data.images.headers import boxed_kind
 from sameplayer.data.images.picture import decode_content
 from sameplayer.data.images.pixels import PIXELS
 from sameplayer.data.layouts.sources import read_source

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.quality import picture_quality, quality
+from sameplayer.data.images.picture import quality
+from sameplayer.data.tracks import picture_quality
 from sameplayer.synthetic.league import draw_crop
 
 

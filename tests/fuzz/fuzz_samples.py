@@ -26,7 +26,6 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.identity.log.log_files import save_log
 from sameplayer.ranking.prepared.gallery import PreparedGallery
-from sameplayer.synthetic.league import make_person
 from sameplayer.tracks.tracking.appearance_cues import CUE
 from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder
 from sameplayer.training.config import TrainConfig
@@ -306,14 +305,6 @@ def synergy() -> Files:
     challenge = [f"reid_challenge/{part}/{p}.png" for part in ("query", "gallery") for p in (1, 12)]
     names = [*training, *test, *challenge]
     return {name: png(seed) for seed, name in enumerate(names)}
-
-
-@cache
-def league_persons() -> Files:
-    lines = ["person,game,team,number,kind"]
-    for number in range(3):
-        lines.append(f"{number + 1},0,a,{make_person(number, 1).number},player")
-    return {"persons.csv": "\n".join(lines).encode()}
 
 
 @cache

@@ -45,7 +45,6 @@ from sameplayer.numbers.tables import read_roster, table_probabilities
 from sameplayer.ranking.jersey_term import with_numbers
 from sameplayer.ranking.prepared.gallery import PreparedGallery
 from sameplayer.ranking.ranking import Ranking, rank
-from sameplayer.synthetic.attributes import write_looks
 from sameplayer.tracks.detection.box_files import read_boxes
 from sameplayer.tracks.tracking.tracker import track
 from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder, joined
@@ -76,10 +75,6 @@ def use_table(name: str, folder: Path) -> None:
     crops = read_crops(folder / name)
     for suffix in (".csv", ".parquet"):
         use_crops(crops, suffix)
-
-
-def use_looks(folder: Path) -> None:
-    write_looks(folder, 1)
 
 
 def use_line_up(folder: Path) -> None:

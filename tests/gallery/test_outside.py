@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.data.images.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.errors import DataError
 from sameplayer.gallery.integrity.audit import verify, write_events
 from sameplayer.gallery.people.consent import set_policy

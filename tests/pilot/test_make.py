@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, MissingFile, SameplayerError, SettingError
 from sameplayer.pilot import Pilot, PilotConfig, answer, load_pilot, make_pilot, question, report

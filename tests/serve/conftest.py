@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from sameplayer.data.images.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.serve.app import create_app
 from sameplayer.serve.tokens import make_token

@@ -1,10 +1,8 @@
-from .arrays import as_picture as as_picture
 from .check import Problem as Problem
 from .check import check_crops as check_crops
-from .corruption.corrupted_crops import HarmedCrops as HarmedCrops
-from .corruption.corrupted_crops import harm_crops as harm_crops
-from .corruption.corruptions import HARMS as HARMS
-from .corruption.corruptions import Harm as Harm
+from .corruption.corrupted_crops import corrupt_crops as corrupt_crops
+from .corruption.corruptions import CORRUPTIONS as CORRUPTIONS
+from .corruption.corruptions import Corruption as Corruption
 from .crops import Crops as Crops
 from .crops import describe_crops as describe_crops
 from .crops import identities as identities
@@ -18,10 +16,11 @@ from .layouts.download import fetch_synergy as fetch_synergy
 from .layouts.sources import SOURCES as SOURCES
 from .layouts.sources import Source as Source
 from .layouts.sources import read_source as read_source
-from .quality import picture_quality as picture_quality
+from .reading import as_picture as as_picture
 from .reading import read_crop as read_crop
 from .splits import draw_query_gallery as draw_query_gallery
 from .splits import hold_out as hold_out
 from .splits import split_by_person as split_by_person
+from .tracks import picture_quality as picture_quality
 from .video.frames import Frame as Frame
 from .video.frames import read_frames as read_frames

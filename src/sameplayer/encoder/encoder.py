@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.data.arrays import Shown, as_picture, check_order, refuse_one_picture
 from sameplayer.data.images.picture import FITS, Picture
+from sameplayer.data.reading import PictureLike, as_picture, check_order, refuse_single_picture
 from sameplayer.encoder.networks.build import (
     Build,
     EncoderSpec,
@@ -198,7 +198,7 @@ class Encoder:
 
     def embed(
         self,
-        pictures: Sequence[Shown],
+        pictures: Sequence[PictureLike],
         batch_size: int = 64,
         precision: str = FP32,
         *,
@@ -213,7 +213,7 @@ class Encoder:
         """
         check_batch_size(batch_size)
         check_order(order)
-        refuse_one_picture(pictures)
+        refuse_single_picture(pictures)
         rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
             part = (as_picture(one, order) for one in pictures[start : start + batch_size])

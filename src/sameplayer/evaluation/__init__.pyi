@@ -28,7 +28,7 @@ from .robustness.numbers import ReadLevel as ReadLevel
 from .robustness.numbers import measure_number_robustness as measure_number_robustness
 from .robustness.page import write_number_robustness as write_number_robustness
 from .robustness.page import write_robustness as write_robustness
-from .robustness.scores import HarmedScore as HarmedScore
+from .robustness.scores import CorruptedScore as CorruptedScore
 from .robustness.scores import Robustness as Robustness
 from .robustness.scores import RobustnessConfig as RobustnessConfig
 from .robustness.scores import measure_robustness as measure_robustness

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.arrays import Shown, as_picture
 from sameplayer.data.images.picture import FITS, Picture
+from sameplayer.data.reading import PictureLike, as_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.networks.colour import COLOURS
@@ -65,8 +65,8 @@ class Explanation:
 
 def explain(
     encoder: Encoder | str | Path,
-    a: Shown,
-    b: Shown,
+    a: PictureLike,
+    b: PictureLike,
     *,
     method: str | MapMethod | None = None,
     block: int | None = None,

@@ -12,7 +12,7 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError
 
 NUMBERS = (*(str(number) for number in range(100)), "00")
-USUAL_NUMBERS = (
+NUMBER_ALIASES = (
     "shirt number",
     "jersey number",
     "shirt no",

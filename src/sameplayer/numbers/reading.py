@@ -14,9 +14,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 
-from sameplayer.data.arrays import Shown, as_pictures
-from sameplayer.data.images.picture import Picture
-from sameplayer.data.quality import quality
+from sameplayer.data.images.picture import Picture, quality
+from sameplayer.data.reading import PictureLike, as_pictures
 from sameplayer.errors import DataError, SettingError
 from sameplayer.numbers.reader import NumberReader, view
 from sameplayer.numbers.readers import make_reader
@@ -45,7 +44,7 @@ class NumberReading:
 
 
 def read_jersey_number(
-    pictures: Sequence[Shown],
+    pictures: Sequence[PictureLike],
     reader: NumberReader | None = None,
     *,
     threshold: float = 0.5,
@@ -66,7 +65,7 @@ def read_jersey_number(
 
 
 def read_track_number(
-    pictures: Sequence[Shown],
+    pictures: Sequence[PictureLike],
     reader: NumberReader | None = None,
     *,
     threshold: float = 0.5,

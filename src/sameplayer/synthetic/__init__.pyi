@@ -1,5 +1,3 @@
-from .attributes import looks_of as looks_of
-from .attributes import write_looks as write_looks
 from .league import draw_clip as draw_clip
 from .league import draw_crop as draw_crop
 from .league import draw_league as draw_league

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from sameplayer.common.files import new_folder, whole_folder
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.errors import DataError
-from sameplayer.synthetic.players import Person, View, draw_figure, draw_ground
+from sameplayer.synthetic.players import Colour, DrawnPerson, FigureView, draw_figure, draw_ground
 
 GAME = 12
 KITS = ((200, 30, 40), (30, 60, 190), (235, 235, 235), (30, 30, 35), (240, 190, 30), (20, 130, 70))
@@ -45,13 +45,18 @@ def draw_league(
     test_persons: int | None = None,
     challenge_persons: int | None = None,
     frames: int = 20,
+    attributes: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Draw a league into ``out``/data_reid and return that folder.
 
-    persons              training persons; a third as many (at least 12) in test and challenge
-    frames               pictures a person; frame 0 is the query
-    Beside the pictures lie challenge_truth.csv (image, person) and persons.csv. The same arguments
+    persons       number of training persons; a third as many (at least 12) in test and challenge
+    frames        pictures per person; frame 0 is the query
+    attributes    add the columns of ``attributes_of`` to persons.csv, so that ``read_source`` gives
+                  them to every picture
+    progress      called with (persons drawn, all)
+
+    The pictures come with challenge_truth.csv (image, person) and persons.csv. The same arguments
     give the same bytes. Raises DataError when ``out`` already holds files.
     """
     out = Path(out)
@@ -64,7 +69,7 @@ def draw_league(
         "challenge": third if challenge_persons is None else challenge_persons,
     }
     with whole_folder(out) as partial:
-        _write_league(partial / "data_reid", parts, seed, frames, progress)
+        _write_league(partial / "data_reid", parts, seed, frames, attributes, progress)
     return out / "data_reid"
 
 
@@ -114,7 +119,7 @@ def draw_clip(
         for player in np.argsort(places[:, 1]):
             body = high * (0.25 + 0.2 * places[player, 1] / high)
             foot_x, foot_y = places[player]
-            view = View(foot_x, foot_y, body, 0, 0.5 * np.sin(frame / 3 + player))
+            view = FigureView(foot_x, foot_y, body, 0, 0.5 * np.sin(frame / 3 + player))
             mask, _ = draw_figure(picture, make_person(player, seed), view)
             rows, columns = np.nonzero(mask)
             if len(rows):
@@ -130,7 +135,7 @@ def draw_clip(
     return out
 
 
-def make_person(number: int, seed: int) -> Person:
+def make_person(number: int, seed: int) -> DrawnPerson:
     """Return person ``number`` of the league: GAME persons a game, two teams and referees."""
     game, place = divmod(number, GAME)
     rng = np.random.default_rng((seed, 1, number))
@@ -139,7 +144,7 @@ def make_person(number: int, seed: int) -> Person:
     referee = place >= GAME - 1
     kit = (130, 130, 135) if referee else KITS[first if place % 2 else second]
     trim = KITS[int(team_rng.integers(len(KITS)))]
-    return Person(
+    return DrawnPerson(
         kit=kit,
         trim=trim,
         skin=SKINS[int(rng.integers(len(SKINS)))],
@@ -156,18 +161,18 @@ def make_person(number: int, seed: int) -> Person:
     )
 
 
-def _mate(number: int, rng: np.random.Generator, seed: int) -> Person:
+def _mate(number: int, rng: np.random.Generator, seed: int) -> DrawnPerson:
     game = number // GAME
     other = game * GAME + int(rng.integers(GAME))
     return make_person(other if other != number else game * GAME + (number + 1) % GAME, seed)
 
 
-def _view(rng: np.random.Generator, high: int, wide: int, *, aside: bool = False) -> View:
+def _view(rng: np.random.Generator, high: int, wide: int, *, aside: bool = False) -> FigureView:
     body = high * rng.uniform(0.82, 0.98)
     foot = high * rng.uniform(0.96, 1.04)
     shift = rng.choice((-1, 1)) * rng.uniform(0.38, 0.6) if aside else rng.uniform(-0.1, 0.1)
     turn, step = rng.uniform(-0.8, 0.8), rng.uniform(-0.6, 0.6)
-    return View(wide * (0.5 + shift), foot, body, float(turn), float(step))
+    return FigureView(wide * (0.5 + shift), foot, body, float(turn), float(step))
 
 
 def _spoil(canvas: Picture, rng: np.random.Generator) -> Picture:
@@ -190,17 +195,20 @@ def _write_league(
     parts: dict[str, int],
     seed: int,
     frames: int,
+    attributes: bool,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     total, done, first = sum(parts.values()), 0, 0
-    facts, truth = ["person,game,team,number,kind"], ["image,person"]
+    facts, truth = [], ["image,person"]
     shuffled = np.random.default_rng((seed, 6)).permutation(parts["challenge"] * frames)
     for split, count in parts.items():
         for place, number in enumerate(range(first, first + count)):
             person = make_person(number, seed)
             team = "referees" if person.referee else "ab"[number % GAME % 2]
             kind = "referee" if person.referee else "player"
-            facts.append(f"{number + 1},{number // GAME},{team},{person.number},{kind}")
+            row = {"person": number + 1, "game": number // GAME, "team": team}
+            row |= {"number": person.number, "kind": kind}
+            facts.append(row | attributes_of(person) if attributes else row)
             for frame in range(frames):
                 part = "" if split == "training" else ("gallery" if frame else "query")
                 name = f"{number + 1:04d}_{number + 1:04d}_{frame:02d}.jpeg"
@@ -214,10 +222,36 @@ def _write_league(
             if progress is not None:
                 progress(done, total)
         first += -(-count // GAME) * GAME
-    (root / "persons.csv").write_text("\n".join(facts) + "\n")
+    pd.DataFrame(facts).to_csv(root / "persons.csv", index=False)
     (root / "challenge_truth.csv").write_text("\n".join(truth) + "\n")
 
 
 def _write_jpeg(path: Path, picture: Picture, number: int, frame: int) -> None:
     quality = 55 + (number * 7 + frame * 13) % 40
     path.write_bytes(encode_picture(picture, ".jpeg", quality))
+
+
+KIT_NAMES = ("red", "blue", "white", "black", "yellow", "green")
+SKIN_NAMES = ("1 lightest", "2 light", "3 middle", "4 dark", "5 darkest")
+HAIR_NAMES = ("black", "brown", "blond", "ginger", "grey")
+BUILDS = ((0.95, "slim"), (1.1, "middle"), (9.9, "broad"))  # girths up to each
+
+
+def attributes_of(person: DrawnPerson) -> dict[str, str]:
+    """Return the columns kit, skin, hair, build, sleeve and headband of one person.
+
+    hair is "none" where no hair is drawn; a colour without a name is given as #rrggbb.
+    """
+    named = {"kit": (person.kit, KITS, KIT_NAMES), "skin": (person.skin, SKINS, SKIN_NAMES)}
+    attributes = {name: _name(*colours) for name, colours in named.items()}
+    attributes["kit"] = "referee" if person.referee else attributes["kit"]
+    attributes["hair"] = _name(person.hair, HAIRS, HAIR_NAMES) if person.hair_style else "none"
+    attributes["build"] = next(name for most, name in BUILDS if person.girth <= most)
+    attributes["sleeve"] = "no" if person.sleeve is None else "yes"
+    attributes["headband"] = "no" if person.headband is None else "yes"
+    return attributes
+
+
+def _name(colour: Colour, colours: tuple[Colour, ...], names: tuple[str, ...]) -> str:
+    known = dict(zip(colours, names, strict=False))
+    return known.get(colour, "#{:02x}{:02x}{:02x}".format(*colour))

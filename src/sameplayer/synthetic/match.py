@@ -18,8 +18,21 @@ import pandas as pd
 
 from sameplayer.common.files import whole_folder
 from sameplayer.errors import SettingError, import_extra
-from sameplayer.synthetic.match_play import SURNAMES, UNUSED, Cast, Play, make_cast, play_match
-from sameplayer.synthetic.match_views import Pose, Seen, Shot, Stage, shots_of
+from sameplayer.synthetic.match_play import (
+    SURNAMES,
+    UNUSED,
+    Movement,
+    Squads,
+    draw_squads,
+    simulate_match,
+)
+from sameplayer.synthetic.match_views import (
+    CameraRenderer,
+    Pose,
+    Shot,
+    VisiblePerson,
+    shots_of,
+)
 
 TRUTH = (
     "camera",
@@ -95,22 +108,22 @@ class _Settings:
 
 def _write_match(av: Any, folder: Path, settings: _Settings) -> None:
     seed, frames, fps = settings.seed, settings.frames, settings.fps
-    cast = make_cast(seed, settings.players)
-    play = play_match(seed, settings.players, frames / fps + 1)
+    squads = draw_squads(seed, settings.players)
+    movement = simulate_match(seed, settings.players, frames / fps + 1)
     offsets = np.random.default_rng((seed, 27)).uniform(0.1, 0.45, settings.cameras).round(2)
     offsets[0] = 0.0
     truth, cuts = [], []
     for camera, offset in enumerate(offsets.tolist()):
-        shots = shots_of(play, camera, settings.cameras, frames, fps)
-        stage = Stage(cast, play, camera, seed=seed, size=settings.size)
+        shots = shots_of(movement, camera, settings.cameras, frames, fps)
+        stage = CameraRenderer(squads, movement, camera, seed=seed, size=settings.size)
         name = f"camera{camera + 1}"
         times = offset + np.arange(frames) / fps
         rows = _film(av, folder / f"{name}.mp4", stage, (shots, times, fps))
-        truth += [(name, *row) for row in _tell(rows, cast, shots, times)]
+        truth += [(name, *row) for row in _tell(rows, squads, shots, times)]
         cuts += [(name, round((shot.first_frame - 1) / fps, 6)) for shot in shots[1:]]
     table = pd.DataFrame(truth, columns=list(TRUTH))
-    _write_tables(folder, table, cast, cuts, _detect(table, frames, seed, settings.size))
-    facts = _facts(cast, play, offsets.tolist())
+    _write_tables(folder, table, squads, cuts, _detect(table, frames, seed, settings.size))
+    facts = _facts(squads, movement, offsets.tolist())
     facts |= {"seed": seed, "fps": fps, "size": list(settings.size), "frames": frames}
     (folder / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
 
@@ -129,11 +142,14 @@ def _refuse(seconds: float, cameras: int, fps: float, size: tuple[int, int], pla
 
 
 def _film(
-    av: Any, path: Path, stage: Stage, script: tuple[tuple[Shot, ...], np.ndarray, float]
-) -> list[list[Seen]]:
+    av: Any,
+    path: Path,
+    stage: CameraRenderer,
+    script: tuple[tuple[Shot, ...], np.ndarray, float],
+) -> list[list[VisiblePerson]]:
     """Write a camera's video; return who is in each frame."""
     shots, times, fps = script
-    rows: list[list[Seen]] = []
+    rows: list[list[VisiblePerson]] = []
     with av.open(str(path), "w") as container:
         rate = Fraction(fps).limit_denominator(1001)
         stream = container.add_stream("libx264", rate=rate)
@@ -163,17 +179,23 @@ def _shot_of(shots: tuple[Shot, ...], frame: int) -> Shot:
 
 
 def _tell(
-    rows: list[list[Seen]], cast: Cast, shots: tuple[Shot, ...], times: np.ndarray
+    rows: list[list[VisiblePerson]], squads: Squads, shots: tuple[Shot, ...], times: np.ndarray
 ) -> list[tuple[Any, ...]]:
     """Return the rows of TRUTH of one camera, without its name."""
-    told = []
+    truth = []
     for frame, (seen, time_s) in enumerate(zip(rows, times, strict=True), start=1):
         shot = _shot_of(shots, frame)
-        for one in seen:
-            who = (cast.names[one.person], cast.teams[one.person], cast.people[one.person].number)
-            where = (frame, round(float(time_s), 4), *one.box)
-            told.append((*where, *who, shot.number, int(shot.delay_s > 0), round(one.visible, 3)))
-    return told
+        for visible in seen:
+            who = (
+                squads.names[visible.person],
+                squads.teams[visible.person],
+                squads.people[visible.person].number,
+            )
+            where = (frame, round(float(time_s), 4), *visible.box)
+            truth.append(
+                (*where, *who, shot.number, int(shot.delay_s > 0), round(visible.visible, 3))
+            )
+    return truth
 
 
 def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) -> pd.DataFrame:
@@ -183,7 +205,7 @@ def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) 
     to 5 % of their size; scores fall with what is hidden; FALSE boxes a frame show nobody.
     """
     rng = np.random.default_rng((seed, 28))
-    found = []
+    detections = []
     for (camera, _), own in truth.groupby(["camera", "person"], sort=True):
         lapse = _lapses(rng, frames)[own["frame"].to_numpy() - 1]
         visible = own["visible"].to_numpy()
@@ -194,11 +216,11 @@ def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) 
         boxes = boxes + rng.normal(0, 1, boxes.shape) * scale
         score = np.clip(0.35 + 0.55 * visible + rng.normal(0, 0.06, len(own)), 0.1, 0.99)
         rows = np.column_stack([own["frame"].to_numpy(), boxes, score])[kept]
-        found += [(camera, *row) for row in rows.tolist()]
+        detections += [(camera, *row) for row in rows.tolist()]
     for camera, own in truth.groupby("camera", sort=True):
         for row in _false_boxes(rng, own, frames, size):
-            found.append((camera, *row))
-    table = _within(pd.DataFrame(found, columns=list(BOXES)).astype({"frame": "int64"}), size)
+            detections.append((camera, *row))
+    table = _within(pd.DataFrame(detections, columns=list(BOXES)).astype({"frame": "int64"}), size)
     table[["left", "top", "width", "height"]] = table[["left", "top", "width", "height"]].round(1)
     table["score"] = table["score"].round(3)
     return table.sort_values(["camera", "frame", "left", "top"], ignore_index=True)
@@ -242,11 +264,11 @@ def _false_boxes(
 def _write_tables(
     folder: Path,
     truth: pd.DataFrame,
-    cast: Cast,
+    squads: Squads,
     cuts: list[tuple[str, float]],
     boxes: pd.DataFrame,
 ) -> None:
-    roster = pd.DataFrame(cast.roster, columns=["team", "number", "name"])
+    roster = pd.DataFrame(squads.roster, columns=["team", "number", "name"])
     roster["colour"] = roster["team"]
     tables = {
         "truth": truth,
@@ -258,11 +280,11 @@ def _write_tables(
         table.to_csv(folder / f"{name}.csv", index=False)
 
 
-def _facts(cast: Cast, play: Play, offsets: list[float]) -> dict[str, Any]:
+def _facts(squads: Squads, movement: Movement, offsets: list[float]) -> dict[str, Any]:
     return {
         "offset_s": {f"camera{place + 1}": offset for place, offset in enumerate(offsets)},
         "substitutions": [
-            {"time_s": time_s, "out": cast.names[out], "in": cast.names[into]}
-            for time_s, out, into in play.changes
+            {"time_s": time_s, "out": squads.names[out], "in": squads.names[into]}
+            for time_s, out, into in movement.changes
         ],
     }

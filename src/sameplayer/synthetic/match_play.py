@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sameplayer.synthetic.league import GAME, KITS, make_person
-from sameplayer.synthetic.players import Person
+from sameplayer.synthetic.players import DrawnPerson
 
 LENGTH, BREADTH = 40.0, 20.0  # of the pitch: x and y
 RATE = 10  # moments a second
@@ -19,70 +19,19 @@ SUBSTITUTES = 2  # a team
 UNUSED = 2  # a team: on the roster, never in the match
 COLOURS = ("red", "blue", "white", "black", "yellow", "green")  # of KITS
 BENCH = (LENGTH / 2, -6.0)
-SURNAMES = (
-    "Abel",
-    "Adair",
-    "Bauer",
-    "Beck",
-    "Berg",
-    "Brandt",
-    "Castro",
-    "Cole",
-    "Costa",
-    "Dahl",
-    "Diaz",
-    "Duarte",
-    "Eriksen",
-    "Falk",
-    "Ferro",
-    "Flores",
-    "Gallo",
-    "Garcia",
-    "Grant",
-    "Haas",
-    "Hall",
-    "Holm",
-    "Ito",
-    "Jansen",
-    "Kaya",
-    "Keller",
-    "Klein",
-    "Kovac",
-    "Lang",
-    "Leroy",
-    "Lima",
-    "Lund",
-    "Marin",
-    "Meyer",
-    "Mori",
-    "Novak",
-    "Okoye",
-    "Olsen",
-    "Perez",
-    "Popov",
-    "Quinn",
-    "Ramos",
-    "Riva",
-    "Rossi",
-    "Sato",
-    "Silva",
-    "Stein",
-    "Tanaka",
-    "Torres",
-    "Vega",
-    "Vidal",
-    "Weber",
-    "Wolf",
-    "Young",
-    "Zeman",
-    "Ziegler",
+_SURNAMES = (
+    "Abel Adair Bauer Beck Berg Brandt Castro Cole Costa Dahl Diaz Duarte Eriksen Falk Ferro "
+    "Flores Gallo Garcia Grant Haas Hall Holm Ito Jansen Kaya Keller Klein Kovac Lang Leroy "
+    "Lima Lund Marin Meyer Mori Novak Okoye Olsen Perez Popov Quinn Ramos Riva Rossi Sato Silva "
+    "Stein Tanaka Torres Vega Vidal Weber Wolf Young Zeman Ziegler"
 )
+SURNAMES = tuple(_SURNAMES.split())
 SPEED, PUSH = 6.5, 9.0  # the most: metres a second, and metres a second squared
 NEAR = 1.6  # metres that people keep from each other where they can
 
 
 @dataclass(frozen=True, eq=False)
-class Cast:
+class Squads:
     """Who takes part.
 
     people     a person each, as drawn; numbers unique in a team
@@ -92,7 +41,7 @@ class Cast:
     roster     (team, number, name): also those who never play
     """
 
-    people: tuple[Person, ...]
+    people: tuple[DrawnPerson, ...]
     names: tuple[str, ...]
     teams: tuple[str, ...]
     heights: np.ndarray
@@ -100,7 +49,7 @@ class Cast:
 
 
 @dataclass(frozen=True, eq=False)
-class Play:
+class Movement:
     """Where everyone is, RATE moments a second.
 
     places    (moments, n, 2) metres
@@ -127,7 +76,7 @@ class Play:
         return mixed[0], mixed[1], mixed[2]
 
 
-def make_cast(seed: int, players: int) -> Cast:
+def draw_squads(seed: int, players: int) -> Squads:
     """Return two teams of ``players`` and SUBSTITUTES each, and one referee, by the seed."""
     rng = np.random.default_rng((seed, 21))
     kits = rng.choice(len(KITS), 2, replace=False)
@@ -152,12 +101,12 @@ def make_cast(seed: int, players: int) -> Cast:
     referee = make_person(GAME - 1, seed)
     people.append(replace(referee, number="", referee=True))
     heights = rng.uniform(1.66, 1.96, len(people))
-    return Cast(
+    return Squads(
         tuple(people), (*names, "referee-1"), (*teams, "referee"), heights, tuple(sorted(roster))
     )
 
 
-def play_match(seed: int, players: int, seconds: float) -> Play:
+def simulate_match(seed: int, players: int, seconds: float) -> Movement:
     """Return the play of ``seconds`` seconds of the cast of the same seed."""
     rng = np.random.default_rng((seed, 22))
     moments, squad = int(np.ceil(seconds * RATE)) + 2, players + SUBSTITUTES
@@ -186,7 +135,7 @@ def play_match(seed: int, players: int, seconds: float) -> Play:
         speed *= np.minimum(1, SPEED / np.maximum(np.linalg.norm(speed, axis=1), 1e-9))[:, None]
         place = place + speed / RATE
         places[moment], speeds[moment] = place, speed
-    return Play(places, *_gait(rng, speeds), ball, tuple(changes))
+    return Movement(places, *_gait(rng, speeds), ball, tuple(changes))
 
 
 def _shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -222,8 +171,8 @@ def _formation(rng: np.random.Generator, players: int) -> np.ndarray:
     """Return (2 * players, 2) metres: where each place of the two formations is at rest."""
     along = np.linspace(0.12, 0.72, players) * LENGTH
     across = np.array((0.5, 0.2, 0.8))[np.arange(players) % 3] * BREADTH
-    one = np.column_stack([along, across]) + rng.normal(0, 0.8, (players, 2))
-    return np.concatenate([one, (LENGTH, BREADTH) - one])
+    own_half = np.column_stack([along, across]) + rng.normal(0, 0.8, (players, 2))
+    return np.concatenate([own_half, (LENGTH, BREADTH) - own_half])
 
 
 def _roll_ball(rng: np.random.Generator, moments: int) -> np.ndarray:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.synthetic.match_play import BREADTH, LENGTH, Cast, Play
-from sameplayer.synthetic.players import View, draw_figure
+from sameplayer.synthetic.match_play import BREADTH, LENGTH, Movement, Squads
+from sameplayer.synthetic.players import FigureView, draw_figure
 
 CYCLE = 30.0  # seconds after which the shots of the first camera come again
 PARTS = (("wide", 0.6), ("tight", 0.14), ("replay", 0.13), ("goal", 0.13))  # of a cycle
@@ -56,7 +56,7 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisiblePerson:
     """A person in a frame: index, box (left, top, width, height) in pixels, visible share."""
 
     person: int
@@ -72,7 +72,9 @@ def wide_pose(camera: int, cameras: int) -> Pose:
     return Pose((along, -back, 8.5 + camera % 2), (along + inward, BREADTH * 0.45, 0.0), 1.05)
 
 
-def shots_of(play: Play, camera: int, cameras: int, frames: int, fps: float) -> tuple[Shot, ...]:
+def shots_of(
+    movement: Movement, camera: int, cameras: int, frames: int, fps: float
+) -> tuple[Shot, ...]:
     """Return the shots of a camera; only the first one cuts away, to close views and replays."""
     wide = wide_pose(camera, cameras)
     if camera:
@@ -84,7 +86,7 @@ def shots_of(play: Play, camera: int, cameras: int, frames: int, fps: float) -> 
         start = turn * cycle
         for kind, share in PARTS:
             first = round(start * fps) + 1
-            ball = play.ball[min(int(start * 10), len(play.ball) - 1)]
+            ball = movement.ball[min(int(start * 10), len(movement.ball) - 1)]
             aim = (float(np.clip(ball[0], 5, 18)), float(np.clip(ball[1], 5, 14)), 0.6)
             poses = {"tight": Pose(wide.place, aim, 1.7), "goal": _goal_pose(aim)}
             delay = start - (turn + REPLAYED) * cycle if kind == "replay" else 0.0
@@ -99,22 +101,22 @@ def _goal_pose(aim: tuple[float, float, float]) -> Pose:
     return Pose((-9.0, BREADTH * 0.4, 5.0), (12.0, aim[1], 0.0), 1.1)
 
 
-class Stage:
+class CameraRenderer:
     """Draws the frames of one camera: the same arguments give the same pixels."""
 
     def __init__(
-        self, cast: Cast, play: Play, camera: int, *, seed: int, size: tuple[int, int]
+        self, squads: Squads, movement: Movement, camera: int, *, seed: int, size: tuple[int, int]
     ) -> None:
         rng = np.random.default_rng((seed, 23, camera))
-        self._cast, self._play, self.size = cast, play, size
-        self._hidden = tuple(replace(person, number="") for person in cast.people)
+        self._squads, self._movement, self.size = squads, movement, size
+        self._hidden = tuple(replace(person, number="") for person in squads.people)
         self._ground = _draw_pitch(np.random.default_rng((seed, 24)))
         self._stand = _draw_stand(np.random.default_rng((seed, 25)), size)
         self._light = _light(rng)
         self._noise = rng.normal(0, 2, (size[1] * 2, size[0] * 2, 3)).astype(np.int8)
         self._behind: dict[Pose, Picture] = {}
 
-    def draw(self, pose: Pose, time_s: float) -> tuple[Picture, list[Seen]]:
+    def draw(self, pose: Pose, time_s: float) -> tuple[Picture, list[VisiblePerson]]:
         """Return the picture, uint8 RGB, of a moment of the match, and the people in it."""
         (wide, high), pad = self.size, self.size[1] // 2
         canvas = self._background(pose).copy()
@@ -129,7 +131,7 @@ class Stage:
             left, top = max(left, 0), max(top, 0)
             part = canvas[top:bottom, left:right]
             near = replace(view, foot_x=view.foot_x + pad - left, foot_y=view.foot_y + pad - top)
-            looks = (self._cast.people if number else self._hidden)[person]
+            looks = (self._squads.people if number else self._hidden)[person]
             mask, _ = draw_figure(part, looks, near)
             owner[top:bottom, left:right][mask] = person
             areas[person] = int(mask.sum())
@@ -137,20 +139,20 @@ class Stage:
         canvas = canvas[pad : pad + high, pad : pad + wide]
         owner = owner[pad : pad + high, pad : pad + wide]
         seen = [
-            Seen(person, box, share)
+            VisiblePerson(person, box, share)
             for person in sorted(boxes)
             if (box := _box(*boxes[person], self.size)) is not None
             and (share := _share(owner, box, person) / areas[person]) >= SEEN
         ]
         return self._photograph(canvas, time_s), seen
 
-    def _views(self, pose: Pose, time_s: float) -> list[tuple[int, View, bool]]:
+    def _views(self, pose: Pose, time_s: float) -> list[tuple[int, FigureView, bool]]:
         """Return (person, view, whether the number can be seen), the farthest first."""
-        places, facing, stride = self._play.at(time_s)
+        places, facing, stride = self._movement.at(time_s)
         matrix = pose.matrix(self.size)
         count = len(places)
         feet = np.column_stack([places, np.zeros(count), np.ones(count)]) @ matrix.T
-        heads = np.column_stack([places, self._cast.heights, np.ones(count)]) @ matrix.T
+        heads = np.column_stack([places, self._squads.heights, np.ones(count)]) @ matrix.T
         views = []
         for person in np.argsort(-feet[:, 2]).tolist():
             depth = feet[person, 2]
@@ -160,7 +162,7 @@ class Stage:
             away = places[person] - pose.place[:2]
             turned = float(facing[person] - np.arctan2(away[1], away[0]))
             side, step = -np.sin(turned), 0.6 * float(np.sin(stride[person]))
-            view = View(
+            view = FigureView(
                 float(foot[0]), float(foot[1]), float(foot[1] - head[1]), 0.85 * float(side), step
             )
             views.append((person, view, abs(np.cos(turned)) > 0.45))

@@ -13,7 +13,7 @@ Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Person:
+class DrawnPerson:
     """What stays the same about a person; colours are RGB, lengths are shares."""
 
     kit: Colour
@@ -32,7 +32,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class View:
+class FigureView:
     """Where and how a person stands: feet in pixels, body height in pixels, turn and step."""
 
     foot_x: float
@@ -42,7 +42,9 @@ class View:
     step: float
 
 
-def draw_figure(canvas: Picture, person: Person, view: View) -> tuple[np.ndarray, np.ndarray]:
+def draw_figure(
+    canvas: Picture, person: DrawnPerson, view: FigureView
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw a person onto the canvas in place; return (h, w) bool masks of body and number."""
     before = canvas.copy()
     body = _Body(canvas, person, view)
@@ -78,7 +80,7 @@ def draw_ground(high: int, wide: int, rng: np.random.Generator) -> Picture:
 class _Body:
     """Parts of one figure; coordinates are shares of the body's height above the feet."""
 
-    def __init__(self, canvas: Picture, person: Person, view: View) -> None:
+    def __init__(self, canvas: Picture, person: DrawnPerson, view: FigureView) -> None:
         self.canvas, self.person, self.view = canvas, person, view
 
     def at(self, x: float, y: float) -> tuple[int, int]:

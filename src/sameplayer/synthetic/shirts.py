@@ -18,7 +18,7 @@ from sameplayer.data.corruption.corruptions import compress
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError, did_you_mean
 from sameplayer.synthetic.league import make_person
-from sameplayer.synthetic.players import View, draw_figure, draw_ground
+from sameplayer.synthetic.players import FigureView, draw_figure, draw_ground
 
 Font = Callable[[str], np.ndarray]
 HIGH, WIDE, BODY = 640, 320, 576  # the canvas, and the player on it, in pixels
@@ -63,7 +63,7 @@ def draw_shirt(number: str, view: ShirtView = ShirtView(), seed: int = 0) -> Pic
     person = replace(make_person(player, seed), number="", girth=float(rng.uniform(1, 1.25)))
     side, step = (1 if rng.random() < 0.5 else -1), float(rng.uniform(-0.4, 0.4))
     turn = np.deg2rad(view.turn) * side
-    pose = View(WIDE / 2, HIGH * 0.97, BODY, float(0.8 * np.sin(turn)), step)
+    pose = FigureView(WIDE / 2, HIGH * 0.97, BODY, float(0.8 * np.sin(turn)), step)
     draw_figure(canvas, person, pose)
     if number:
         light = sum(person.kit) < 380
@@ -101,7 +101,7 @@ def shirt_fonts(*, system: bool = False) -> dict[str, Font]:
 def _system_fonts() -> dict[str, Font]:
     from matplotlib.font_manager import findSystemFonts
 
-    found: dict[str, Font] = {}
+    fonts: dict[str, Font] = {}
     for path in sorted(findSystemFonts(), key=lambda path: (Path(path).name, path)):
         try:
             name = " ".join(map(str, ImageFont.truetype(path, 20).getname()))
@@ -110,8 +110,8 @@ def _system_fonts() -> dict[str, Font]:
             continue
         bold = "bold" in name.lower() or "black" in name.lower()
         if bold and len(set(digits)) == 10:
-            found.setdefault(name, partial(_type_text, path))
-    return found
+            fonts.setdefault(name, partial(_type_text, path))
+    return fonts
 
 
 def _mask(text: str, font: str) -> np.ndarray:

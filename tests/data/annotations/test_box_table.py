@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.annotations.box_table import has_box_table, read_box_table
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 BOX = ["left", "top", "width", "height"]
@@ -146,7 +146,10 @@ def test_parquet_keeps_its_numbers_and_texts(tmp_path: Path) -> None:
             "frame,left,top,width,height\n1,2,3,4,5\n1,2,x,4,5\n",
             "row 3: column 'top' is 'x'; expected a nu",
         ),
-        ("frame,left,top,width,height\none,2,3,4,5\n", "row 2: frame is 'one'; expected a number"),
+        (
+            "frame,left,top,width,height\none,2,3,4,5\n",
+            "row 2: column 'frame' is 'one'; expected a number",
+        ),
         ("frame,left,top,width,height,x\n1,2,3,4,5,6,7\n", "row 2: 7 cells"),
     ],
 )

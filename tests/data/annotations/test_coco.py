@@ -89,10 +89,7 @@ def test_frames_of_cocovid_count_from_where_the_images_tell(
     path = coco(
         tmp_path,
         shown,
-        [
-            annotation(1, 1, 5, instance_id=9),
-            annotation(2, 3, 6, instance_id=9),
-        ],
+        [annotation(1, 1, 5, instance_id=9), annotation(2, 3, 6, instance_id=9)],
         videos=[{"id": 1, "name": "left"}],
     )
     assert read(path)[0].first == first

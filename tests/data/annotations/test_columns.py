@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.annotations.columns import with_boxes
+from sameplayer.data.tabular.box_columns import with_boxes
 from sameplayer.errors import DataError
 
 BOX = ["left", "top", "width", "height"]

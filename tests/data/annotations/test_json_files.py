@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from sameplayer.data.annotations.json_files import has_boxes_json
-from sameplayer.data.annotations.read import read_annotations
+from sameplayer.data.annotations.read import has_boxes_json, read_annotations
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 

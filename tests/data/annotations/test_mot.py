@@ -8,7 +8,7 @@ import pytest
 
 from sameplayer.data.annotations.mot import has_mot_text, read_mot_text
 from sameplayer.data.annotations.read import read_annotations
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 BOX = ["frame", "track", "left", "top", "width", "height", "score"]

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.annotations.people import of_view, people
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.people import people, select_view
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 SIZE = (160, 120)
@@ -180,15 +180,15 @@ def test_a_track_is_in_one_place_at_a_time() -> None:
 
 def test_the_boxes_of_one_camera_or_sequence_are_taken() -> None:
     both = given({"camera": "a", "frame": 0}, {"camera": "b", "frame": 4}, {"camera": "b"})
-    assert of_view(both, "b", "f").table["frame"].tolist() == [4, 1]
-    assert people(of_view(both, "b", "f"), "f").table["frame"].tolist() == [5, 2]
+    assert select_view(both, "b", "f").table["frame"].tolist() == [4, 1]
+    assert people(select_view(both, "b", "f"), "f").table["frame"].tolist() == [5, 2]
     with pytest.raises(DataError, match="f: holds boxes of the cameras a, b; name one"):
-        of_view(both, None, "f")
+        select_view(both, None, "f")
     with pytest.raises(DataError, match="f: holds no box of the camera 'c'; it has those of a, b"):
-        of_view(both, "c", "f")
+        select_view(both, "c", "f")
     one = given({"sequence": "clip"})
-    assert len(of_view(one, "match", "f").table) == 1
-    assert of_view(given({}), "any", "f").table["row"].tolist() == ["line 1"]
+    assert len(select_view(one, "match", "f").table) == 1
+    assert select_view(given({}), "any", "f").table["row"].tolist() == ["line 1"]
 
 
 @pytest.mark.parametrize("label", ["team-1", "Spieler", "Árbitro", "home", "jugador 7"])
@@ -210,6 +210,6 @@ def test_boxes_that_look_like_others_are_told() -> None:
 @pytest.mark.parametrize("name", ["Cam1", " cam1.mp4 ", "C:\\clips\\cam1.MP4", "clips/cam1.mov"])
 def test_a_camera_is_known_by_its_file_and_whatever_its_case(name: str) -> None:
     found = given({"camera": name}, {"camera": "cam2"})
-    assert len(of_view(found, "cam1", "b").table) == 1
+    assert len(select_view(found, "cam1", "b").table) == 1
     with pytest.raises(DataError, match="no box of the camera 'cam'"):
-        of_view(found, "cam", "b")
+        select_view(found, "cam", "b")

@@ -15,13 +15,13 @@ from sameplayer.ranking.config import RankConfig
 
 
 @dataclass(frozen=True)
-class Harming:
-    """What is harmed, and how."""
+class CorruptionArgs:
+    """What is corrupted, and how."""
 
-    harms: tuple[str, ...] | None = None
+    corruptions: tuple[str, ...] | None = None
     """Which: height, blur, loose, tight, shift, jpeg, dark, bright, gamma, tint, grey,
     hidden-below, hidden-side, hidden-patch; with levels of your own: blur=3,9. None: all."""
-    harmed: Literal["query", "both"] = "query"
+    corrupted: Literal["query", "both"] = "query"
     """query: the queries alone, the gallery stays good; both: all pictures."""
     seed: int = 0
     """Decides what is random: directions, places, colours."""
@@ -32,7 +32,7 @@ class Harming:
 def robustness(
     inputs: RunThenData,
     out: Path,
-    harming: Harming = Harming(),
+    corruption: CorruptionArgs = CorruptionArgs(),
     ranking: RankConfig = RankConfig(),
     compute: Compute = Compute(),
     reading: ReadingSplit = ReadingSplit(),
@@ -40,24 +40,29 @@ def robustness(
     """Score an encoder as the pictures get worse: small, blurred, badly boxed, dark, hidden.
 
     Args:
-        out: Page to write (.html), with a curve and pictures for every harm.
+        out: Page to write (.html), with a curve and pictures for every corruption.
     """
-    from sameplayer.data.corruption.corrupted_crops import find_harms
+    from sameplayer.data.corruption.corrupted_crops import find_corruptions
     from sameplayer.evaluation.robustness.page import write_robustness
     from sameplayer.evaluation.robustness.scores import RobustnessConfig, measure_robustness
 
     run, data = inputs
-    find_harms(harming.harms)  # before anything is read
+    find_corruptions(corruption.corruptions)  # before anything is read
     crops = reading.read(data)
     tell_scope(run, crops)
     config = RobustnessConfig(
-        harming.harms, harming.harmed, ranking, harming.seed, compute.batch_size, compute.precision
+        corruption.corruptions,
+        corruption.corrupted,
+        ranking,
+        corruption.seed,
+        compute.batch_size,
+        compute.precision,
     )
     encoder = compute.load(run)
     with bar("embedding") as advance:
         result = measure_robustness(encoder, crops, config, progress=advance)
     write_robustness(out, result, crops, {"run": run, "data": data, "split": reading.split})
-    _write_json(harming.json, result.json())
+    _write_json(corruption.json, result.json())
     print(result.table())
     console.print(f"page: {out}")
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import lazy_loader
 
-from sameplayer.data.batches.seeding import seeded
 from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from sameplayer.data.images.picture import Picture
 else:
     np = lazy_loader.load("numpy")  # the command line reads the names of AUGMENTS at its start
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 PairTransform: TypeAlias = (
     "Callable[[Picture, Picture, np.random.Generator], tuple[Picture, Picture]]"
@@ -135,3 +136,13 @@ def erase(images: Tensor, generators: Sequence[np.random.Generator]) -> Tensor:
         with seeded(int(generator.integers(2**62))):
             erased.append(eraser(image))
     return torch.stack(erased)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw what is drawn within by this seed; the CPU's random state is kept."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,4 +1,4 @@
-"""Crops that are read harmed: the table as it is, every picture as one of HARMS leaves it."""
+"""A crop table whose pictures are corrupted as they are read."""
 
 from __future__ import annotations
 
@@ -9,82 +9,90 @@ from typing import TypeAlias
 
 import numpy as np
 
-from sameplayer.data.corruption.corruptions import HARMS, Harm, check_levels, checked, cut_inside
+from sameplayer.data.corruption.corruptions import (
+    CORRUPTIONS,
+    Corruption,
+    check_levels,
+    checked,
+    cut_inside,
+)
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import read_shared
 from sameplayer.errors import SettingError, did_you_mean
 
-HarmChoice: TypeAlias = "Sequence[str] | Mapping[str, Sequence[float]]"
-"""Names of HARMS, each alone (its own levels) or as "blur=3,9"; or name -> levels."""
+CorruptionChoice: TypeAlias = "Sequence[str] | Mapping[str, Sequence[float]]"
+"""Names of CORRUPTIONS, each alone (its own levels) or as "blur=3,9"; or name -> levels."""
 
 
 @dataclass(frozen=True, eq=False)
-class HarmedCrops(Crops):
-    """A crop table whose pictures are read harmed.
+class CorruptedCrops(Crops):
+    """A crop table whose pictures are read corrupted.
 
-    harm     a name of HARMS
-    level    how much
-    seed     what is random in it is decided by this, the harm's name, the picture's name and its
-             box: not by the level, the row or the order of reading
+    corruption    a name of CORRUPTIONS
+    level         its severity
+    seed          decides what is random, with the names of corruption and picture and the box; the
+                  level, the row and the order of reading do not matter
     """
 
-    harm: str = ""
+    corruption: str = ""
     level: float = 0.0
     seed: int = 0
 
     def read(self, row: int) -> Picture:
-        """Return the harmed picture of one row, uint8 RGB (h, w, 3).
+        """Return the corrupted picture of one row, uint8 RGB (h, w, 3).
 
-        Harm of the box takes the surroundings out of the picture that the row's box lies in. A row
-        without a box has none: its picture is mirrored at the edges.
+        A corrupted box is cut from the picture that the row's box lies in. A row without a box has
+        no surroundings: its picture is mirrored at the edges.
         """
-        harm, box = HARMS[self.harm], self.box(row)
+        corruption, box = CORRUPTIONS[self.corruption], self.box(row)
         image = str(self.table["image"].iat[row])
-        rng = np.random.default_rng((self.seed, _code(f"{self.harm}|{image}|{box}")))
-        if harm.move is not None and box is not None:
-            return cut_inside(read_shared(self.path(row)), harm.move(box, self.level, rng))
-        return checked(self.harm, harm.apply(super().read(row), self.level, rng))
+        rng = np.random.default_rng((self.seed, _code(f"{self.corruption}|{image}|{box}")))
+        if corruption.move is not None and box is not None:
+            return cut_inside(read_shared(self.path(row)), corruption.move(box, self.level, rng))
+        return checked(self.corruption, corruption.apply(super().read(row), self.level, rng))
 
 
-def harm_crops(crops: Crops, harm: str, level: float, seed: int = 0) -> HarmedCrops:
-    """Return the crops as they are read with this harm.
+def corrupt_crops(crops: Crops, corruption: str, level: float, seed: int = 0) -> CorruptedCrops:
+    """Return the crops as they are read with this corruption.
 
-    Raises SettingError for an unknown harm and a level out of range.
+    Raises SettingError for an unknown corruption and a level out of range.
     """
-    check_levels(harm, find_harm(harm), (level,))
+    check_levels(corruption, find_corruption(corruption), (level,))
     parts = crops.table, crops.root, crops.scope, crops.source, crops.notes
-    return HarmedCrops(*parts, harm, level, seed)
+    return CorruptedCrops(*parts, corruption, level, seed)
 
 
-def find_harm(name: str) -> Harm:
-    """Return the harm of this name; SettingError with the nearest name for another."""
-    if name not in HARMS:
-        hint = did_you_mean(name, HARMS)
-        raise SettingError("harms", repr(name), f"one of {', '.join(HARMS)}{hint and '.' + hint}")
-    return HARMS[name]
+def find_corruption(name: str) -> Corruption:
+    """Return the corruption of this name; SettingError with the nearest name for another."""
+    if name not in CORRUPTIONS:
+        hint = did_you_mean(name, CORRUPTIONS)
+        raise SettingError(
+            "corruptions", repr(name), f"one of {', '.join(CORRUPTIONS)}{hint and '.' + hint}"
+        )
+    return CORRUPTIONS[name]
 
 
-def find_harms(choice: HarmChoice | None = None) -> dict[str, tuple[float, ...]]:
-    """Return name -> levels from mild to severe; None: all of HARMS with their own.
+def find_corruptions(choice: CorruptionChoice | None = None) -> dict[str, tuple[float, ...]]:
+    """Return name -> levels from mild to severe; None: all of CORRUPTIONS with their own.
 
-    Raises SettingError for an unknown harm, what is no level, and a level out of range.
+    Raises SettingError for an unknown corruption, what is no level, and a level out of range.
     """
     chosen: dict[str, tuple[float, ...]] = {}
-    named = HARMS if choice is None else choice
+    named = CORRUPTIONS if choice is None else choice
     for word in named:
         name, levels = _levels(word, named)
-        harm = find_harm(name)
-        chosen[name] = harm.ordered(harm.levels if levels is None else levels)
-        check_levels(name, harm, chosen[name])
+        corruption = find_corruption(name)
+        chosen[name] = corruption.ordered(corruption.levels if levels is None else levels)
+        check_levels(name, corruption, chosen[name])
     if not chosen:
-        raise SettingError("harms", "empty", f"one or more of {', '.join(HARMS)}")
+        raise SettingError("corruptions", "empty", f"one or more of {', '.join(CORRUPTIONS)}")
     return chosen
 
 
 def _levels(word: str, choice: object) -> tuple[str, tuple[float, ...] | None]:
-    """Return a harm's name and its levels, None where its own are meant."""
-    if choice is HARMS:
+    """Return a corruption's name and its levels, None where its own are meant."""
+    if choice is CORRUPTIONS:
         return word, None
     if isinstance(choice, Mapping):
         return word, tuple(float(level) for level in choice[word])
@@ -95,7 +103,7 @@ def _levels(word: str, choice: object) -> tuple[str, tuple[float, ...] | None]:
         return name, tuple(float(part) for part in text.split(","))
     except ValueError:
         expected = "numbers with commas between, such as blur=3,9"
-        raise SettingError("harms", repr(word), expected) from None
+        raise SettingError("corruptions", repr(word), expected) from None
 
 
 def _code(text: str) -> int:

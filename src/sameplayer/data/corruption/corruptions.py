@@ -1,8 +1,8 @@
-"""HARMS: ways in which a picture of a player gets worse, each with its levels from mild to severe.
+"""CORRUPTIONS: ways in which a picture gets worse, each at graded levels from mild to severe.
 
-An own way is an own entry, or is passed where a name is asked for:
+Register your own as a further entry:
 
-    HARMS["noise"] = Harm((5, 10, 20), add_noise, "grey levels", "noise of the sensor")
+    CORRUPTIONS["noise"] = Corruption((5, 10, 20), add_noise, "grey levels", "noise of the sensor")
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.data.reading import Box, pixels_of
 from sameplayer.errors import ConfigError, SettingError
 
-Harming = Callable[[Picture, float, np.random.Generator], Picture]
-Moving = Callable[[Box, float, np.random.Generator], Box]
+CorruptPicture = Callable[[Picture, float, np.random.Generator], Picture]
+CorruptBox = Callable[[Box, float, np.random.Generator], Box]
 
 
 @dataclass(frozen=True)
-class Harm:
+class Corruption:
     """One way in which a picture gets worse.
 
     levels        from mild to severe
@@ -33,17 +32,17 @@ class Harm:
     unit          of the levels
     about         what it stands for, in a few words
     least, most   the levels that it takes
-    move          for harm of the box: f((left, top, width, height), level, rng) -> box. Where a
-                  row has its box in a larger picture, what lies around is then taken
+    move          for a corruption of the box: f((left, top, width, height), level, rng) -> box,
+                  which is cut from the picture that the row's box lies in
     """
 
     levels: tuple[float, ...]
-    apply: Harming
+    apply: CorruptPicture
     unit: str = ""
     about: str = ""
     least: float = -math.inf
     most: float = math.inf
-    move: Moving | None = None
+    move: CorruptBox | None = None
 
     def ordered(self, levels: tuple[float, ...]) -> tuple[float, ...]:
         """Return levels from mild to severe, each once: in the direction of its own levels."""
@@ -175,8 +174,8 @@ def cut_inside(picture: Picture, box: Box) -> Picture:
     return picture[top:bottom, left:right].copy()
 
 
-def _of_whole(move: Moving) -> Harming:
-    """Return the harm of a picture that comes without what lies around it."""
+def _of_whole(move: CorruptBox) -> CorruptPicture:
+    """Return the corruption of a picture that comes without what lies around it."""
 
     def moved(picture: Picture, level: float, rng: np.random.Generator) -> Picture:
         high, wide = picture.shape[:2]
@@ -197,43 +196,47 @@ def _clipped(values: np.ndarray) -> Picture:
 
 
 _BOX = (10.0, 20.0, 30.0, 40.0)
-HARMS: dict[str, Harm] = {
-    "height": Harm((256, 192, 128, 96, 64, 48, 32, 24), lower, "pixels", "far away", 1, 100_000),
-    "blur": Harm((3, 5, 9, 15, 21, 31), blur, "pixels", "blurred by motion", 1, 999),
-    "loose": Harm(_BOX, _of_whole(loosen), "%", "a box that is too large", 0, 200, loosen),
-    "tight": Harm(_BOX, _of_whole(tighten), "%", "a box that is too small", 0, 90, tighten),
-    "shift": Harm(_BOX, _of_whole(shift), "%", "a box beside the player", 0, 90, shift),
-    "jpeg": Harm(
+CORRUPTIONS: dict[str, Corruption] = {
+    "height": Corruption(
+        (256, 192, 128, 96, 64, 48, 32, 24), lower, "pixels", "far away", 1, 100_000
+    ),
+    "blur": Corruption((3, 5, 9, 15, 21, 31), blur, "pixels", "blurred by motion", 1, 999),
+    "loose": Corruption(_BOX, _of_whole(loosen), "%", "a box that is too large", 0, 200, loosen),
+    "tight": Corruption(_BOX, _of_whole(tighten), "%", "a box that is too small", 0, 90, tighten),
+    "shift": Corruption(_BOX, _of_whole(shift), "%", "a box beside the player", 0, 90, shift),
+    "jpeg": Corruption(
         (90, 70, 50, 30, 20, 10, 5), compress, "of 100", "stored as JPEG of low quality", 1, 100
     ),
-    "dark": Harm((0.8, 0.6, 0.4, 0.2), gain, "times", "less light", 0.01, 1),
-    "bright": Harm((1.25, 1.5, 2.0, 3.0), gain, "times", "too much light", 1, 100),
-    "gamma": Harm((1.5, 2.0, 3.0), gamma, "power", "darker middle tones", 1, 10),
-    "tint": Harm((5, 10, 20, 30), tint, "%", "another white balance", 0, 100),
-    "grey": Harm((50, 75, 100), grey, "%", "colour taken away", 0, 100),
-    "hidden-below": Harm((12, 25, 50), hide_below, "%", "lower part hidden", 0, 99),
-    "hidden-side": Harm((12, 25, 50), hide_side, "%", "one side hidden", 0, 99),
-    "hidden-patch": Harm((10, 20, 30, 50), hide_patch, "%", "a rectangle hidden", 0, 99),
+    "dark": Corruption((0.8, 0.6, 0.4, 0.2), gain, "times", "less light", 0.01, 1),
+    "bright": Corruption((1.25, 1.5, 2.0, 3.0), gain, "times", "too much light", 1, 100),
+    "gamma": Corruption((1.5, 2.0, 3.0), gamma, "power", "darker middle tones", 1, 10),
+    "tint": Corruption((5, 10, 20, 30), tint, "%", "another white balance", 0, 100),
+    "grey": Corruption((50, 75, 100), grey, "%", "colour taken away", 0, 100),
+    "hidden-below": Corruption((12, 25, 50), hide_below, "%", "lower part hidden", 0, 99),
+    "hidden-side": Corruption((12, 25, 50), hide_side, "%", "one side hidden", 0, 99),
+    "hidden-patch": Corruption((10, 20, 30, 50), hide_patch, "%", "a rectangle hidden", 0, 99),
 }
-"""Name -> ``Harm``: its levels and the function of picture, level and random state."""
+"""Name -> ``Corruption``: its levels and the function of picture, level and random state."""
 
 
-def checked(name: str, harmed: object) -> Picture:
-    """Return what a harm gave; raises ConfigError where it is no picture."""
-    picture = np.asarray(harmed)
+def checked(name: str, corrupted: object) -> Picture:
+    """Return what a corruption gave; raises ConfigError where it is no picture."""
+    picture = np.asarray(corrupted)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ConfigError(
-            f"The harm {name!r} returned {picture.dtype} of shape {picture.shape}; expected a "
-            "uint8 picture (h, w, 3)."
+            f"The corruption {name!r} returned {picture.dtype} of shape {picture.shape}; expected "
+            "a uint8 picture (h, w, 3)."
         )
     return picture
 
 
-def check_levels(name: str, harm: Harm, levels: tuple[float, ...]) -> None:
+def check_levels(name: str, corruption: Corruption, levels: tuple[float, ...]) -> None:
     """Raise SettingError for no level at all and for one out of range."""
     if not levels:
-        raise SettingError("harms", f"{name!r} without a level", "one level or more")
-    bad = [one for one in levels if not harm.least <= one <= harm.most]  # NaN is one, too
+        raise SettingError("corruptions", f"{name!r} without a level", "one level or more")
+    bad = [
+        level for level in levels if not corruption.least <= level <= corruption.most
+    ]  # NaN is one, too
     if bad:
-        expected = f"levels of {name} from {harm.least:g} to {harm.most:g} {harm.unit}".rstrip()
-        raise SettingError("harms", f"{name}={bad[0]:g}", expected)
+        span = f"{corruption.least:g} to {corruption.most:g} {corruption.unit}".rstrip()
+        raise SettingError("corruptions", f"{name}={bad[0]:g}", f"levels of {name} from {span}")

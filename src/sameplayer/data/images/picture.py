@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sameplayer.data.images.headers import SIZES, damaged, refuse_jpeg2000
-from sameplayer.data.images.kinds import boxed_kind, no_picture
+from sameplayer.data.images.headers import SIZES, boxed_kind, damaged, no_picture, refuse_jpeg2000
 from sameplayer.data.images.pixels import PIXELS, Unread, by_opencv, open_heic, quiet
 from sameplayer.data.images.pixels import Picture as Picture
 from sameplayer.data.images.tiff import tiff_size
@@ -200,3 +199,32 @@ def _size_by_pillow(name: str, reader: Any, content: bytes) -> tuple[int, int]:
     except Exception as error:  # every reader has errors of its own
         raise damaged(name) from error
     return width, height
+
+
+def encode_picture(picture: Picture, kind: str = ".png", quality: int = 90) -> bytes:
+    """Return a picture, uint8 RGB (h, w, 3), as the bytes of a file.
+
+    kind       ".png", ".jpg", or another ending that OpenCV can write
+    quality    of a JPEG, 0 to 100
+
+    Raises DataError for a picture that has no pixels or is too large for its kind.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if kind in (".jpg", ".jpeg") else []
+    try:
+        good, content = cv2.imencode(kind, np.ascontiguousarray(picture[:, :, ::-1]), options)
+    except cv2.error as error:
+        raise DataError(
+            f"A picture of shape {picture.shape} cannot be written as {kind}."
+        ) from error
+    if not good:
+        raise DataError(f"A picture of shape {picture.shape} cannot be written as {kind}.")
+    return content.tobytes()
+
+
+def quality(picture: Picture) -> float:
+    """Return a weight over 0 of one picture (h, w, 3): height times sharpness."""
+    height = picture.shape[0]
+    width = max(1, round(128 * picture.shape[1] / height))
+    grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (width, 128), interpolation=cv2.INTER_AREA)
+    return height * float(np.log1p(cv2.Laplacian(small, cv2.CV_64F).var()) + 0.01)

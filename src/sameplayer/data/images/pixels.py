@@ -114,7 +114,7 @@ def by_opencv(content: bytes, flags: int = cv2.IMREAD_COLOR) -> Picture:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
         raise ValueError("OpenCV cannot decode it")
-    return np.ascontiguousarray(pixels[:, :, ::-1])
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def _by_pillow(reader: Callable[..., Any], content: bytes) -> Picture:
@@ -207,11 +207,15 @@ def _tiff(content: bytes) -> Picture:
     tags = tiff.read_tags("TIFF", content)
     deep = max(tags.get(tiff.BITS, (1,))) > 8
     if not (deep and tags.get(tiff.PLANES) == (2,)):  # of which Pillow makes another picture
-        with suppress(SyntaxError), quiet(), TiffImagePlugin.TiffImageFile(BytesIO(content)) as one:
-            if sorted(one.size) != sorted(tags[tag][0] for tag in (tiff.WIDTH, tiff.HEIGHT)):
+        with (
+            suppress(SyntaxError),
+            quiet(),
+            TiffImagePlugin.TiffImageFile(BytesIO(content)) as picture,
+        ):
+            if sorted(picture.size) != sorted(tags[tag][0] for tag in (tiff.WIDTH, tiff.HEIGHT)):
                 raise ValueError("it states two sizes")
-            pixels = _levels(one, tags)
-            return rgb_of(one) if pixels is None else pixels
+            pixels = _levels(picture, tags)
+            return rgb_of(picture) if pixels is None else pixels
     if set(tags.get(tiff.EXTRA, ())) & {1, 2} and tags.get(tiff.COLOURS) == (2,):
         raise Unread(f"a TIFF of {tiff.facts(tags)} and transparency")
     try:
@@ -220,12 +224,12 @@ def _tiff(content: bytes) -> Picture:
         raise Unread(f"a TIFF of {tiff.facts(tags)}") from None
 
 
-def _levels(one: Image.Image, tags: tiff.Tags) -> Picture | None:
+def _levels(picture: Image.Image, tags: tiff.Tags) -> Picture | None:
     """Return a grey picture of 9 to 16 bits, black being 0, or None for any other."""
-    if not one.mode.startswith("I;16"):
+    if not picture.mode.startswith("I;16"):
         return None
-    one.load()
-    grey = np.asarray(one) >> (max(tags[tiff.BITS]) - 8)
+    picture.load()
+    grey = np.asarray(picture) >> (max(tags[tiff.BITS]) - 8)
     return _grey(255 - grey if tags.get(tiff.COLOURS) == (0,) else grey)
 
 

@@ -10,23 +10,19 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import lzma
 import shutil
 import stat
-import struct
-import tempfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from sameplayer.common.files import new_folder
+from sameplayer.common.files import new_folder, whole_folder
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.errors import DataError
+from sameplayer.errors import DataError, SameplayerError
 
 SYNERGY = (
     "https://github.com/DeepSportradar/player-reidentification-challenge/raw/HEAD/"
@@ -45,21 +41,6 @@ SYNERGY_COUNTS = {
 }
 LIMIT_GB = 20.0
 _BLOCK = 1 << 20
-# What zipfile and the unpackers below it raise for a damaged archive or one of an unknown kind.
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    struct.error,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-    OverflowError,
-    KeyError,
-    IndexError,
-    MemoryError,
-)
 
 Progress = Callable[[int, int], None]
 
@@ -152,27 +133,20 @@ def unpack(archive: str | Path, folder: str | Path, *, limit_gb: float = LIMIT_G
     new_folder(folder)
     _refuse_other_content(archive)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(archive) as opened:
+        with zipfile.ZipFile(archive) as opened, whole_folder(folder) as partial:
             for member in opened.infolist():
                 _refuse_member(archive, member)
             _refuse_size(archive, folder, opened, limit_gb)
-            partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            try:
-                opened.extractall(partial)
-                if folder.exists():
-                    folder.rmdir()
-                partial.chmod(0o755)
-                partial.replace(folder)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
-    except _DAMAGED as error:
+            opened.extractall(partial)
+    except SameplayerError:
+        raise
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be unpacked here ({error.strerror}).") from error
+    except Exception as error:  # zipfile and its decompressors raise many kinds
         raise DataError(
             f"{archive}: a damaged archive ({error or type(error).__name__}); delete it and fetch "
             "it again."
         ) from error
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be unpacked here ({error.strerror}).") from error
     return folder
 
 
@@ -246,8 +220,8 @@ def _refuse_other_content(archive: Path) -> None:
             "give the address of the content as ``url``."
         )
     if not head.startswith(b"PK"):
-        found = "a web page" if b"<html" in head.lower() or b"<!doc" in head.lower() else "no zip"
-        raise DataError(f"{archive}: expected a zip archive, found {found}; delete it and check.")
+        kind = "a web page" if b"<html" in head.lower() or b"<!doc" in head.lower() else "no zip"
+        raise DataError(f"{archive}: expected a zip archive, found {kind}; delete it and check.")
 
 
 def _refuse_member(archive: Path, member: zipfile.ZipInfo) -> None:
@@ -277,10 +251,10 @@ def _refuse_size(archive: Path, folder: Path, opened: zipfile.ZipFile, limit_gb:
 
 
 def _count_warnings(crops: Crops) -> list[str]:
-    found = crops.table.groupby(["split", "role"]).size().to_dict()
+    counts = crops.table.groupby(["split", "role"]).size().to_dict()
     return [
-        f"{part[0]} {part[1]}: {found.get(part, 0)} pictures; the challenge has "
+        f"{part[0]} {part[1]}: {counts.get(part, 0)} pictures; the challenge has "
         f"{' or '.join(map(str, expected))}."
         for part, expected in SYNERGY_COUNTS.items()
-        if found.get(part, 0) not in expected
+        if counts.get(part, 0) not in expected
     ]

@@ -82,9 +82,7 @@ LAYOUTS: dict[str, Layout] = {
         "<person>_c<camera>_f<frame>.jpg",
     ),
     "cuhk03np": Layout(
-        BOXES,
-        r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_[0-9]+",
-        "<person>_c<camera>_<number>.png",
+        BOXES, r"(?P<person>[0-9]+)_c(?P<camera>[0-9]+)_[0-9]+", "<person>_c<camera>_<number>.png"
     ),
     "veri776": Layout(
         {"image_train": TRAIN, "image_query": QUERY, "image_test": GALLERY},
@@ -122,7 +120,7 @@ def has_layout(name: str, path: Path) -> bool:
         return next(_fitting(layout, root), None) is not None
     rivals = _rivals(layout)
     return len(rivals) == 1 or layout is max(
-        rivals, key=lambda one: sum(1 for _ in _fitting(one, root))
+        rivals, key=lambda rival: sum(1 for _ in _fitting(rival, root))
     )
 
 
@@ -145,7 +143,7 @@ def read_layout(name: str, path: Path) -> Crops:
                 files.leave(file, WHY_JUNK)
             else:
                 rows.append(row | {"split": split})
-    refuse(wrong, fitting, path, " or ".join(one.form for one in _rivals(layout)))
+    refuse(wrong, fitting, path, " or ".join(rival.form for rival in _rivals(layout)))
     for file in wrong:
         files.leave(file, f"names are {layout.form}")
     read = [prefix + str(row["image"]) for row in rows]
@@ -155,10 +153,10 @@ def read_layout(name: str, path: Path) -> Crops:
 
 def facts_of(pattern: str, path: str) -> dict[str, Any] | None:
     """Return the named groups of a picture's path, numbers without zeros before them, or None."""
-    found = re.fullmatch(rf"(?:{pattern})\.[^/]+", path)
-    if found is None:
+    match = re.fullmatch(rf"(?:{pattern})\.[^/]+", path)
+    if match is None:
         return None
-    facts: dict[str, Any] = found.groupdict()
+    facts: dict[str, Any] = match.groupdict()
     for name in {"person", "camera", "sequence", "id"} & set(facts):
         if facts[name] is not None and re.fullmatch("[0-9]+", facts[name]):
             facts[name] = str(int(facts[name]))
@@ -217,7 +215,7 @@ def root_of(layout: Layout, path: Path) -> Path | None:
 
 
 def _rivals(layout: Layout) -> list[Layout]:
-    return [one for one in LAYOUTS.values() if one.signs == layout.signs]
+    return [other for other in LAYOUTS.values() if other.signs == layout.signs]
 
 
 def _fitting(layout: Layout, root: Path) -> Iterator[str]:
@@ -225,4 +223,4 @@ def _fitting(layout: Layout, root: Path) -> Iterator[str]:
     for part, (_, split) in layout.parts.items():
         if (root / part).is_dir():
             names = file_names(root / part, deep=not layout.signs)
-            yield from (one for one in names if is_picture(one) and layout.facts(one, split))
+            yield from (name for name in names if is_picture(name) and layout.facts(name, split))

@@ -32,7 +32,9 @@ LINKED = 2  # folders above a linked one, at most: a linked set, part or person 
 
 def folders(path: Path) -> list[Path]:
     """Return the folders in a folder, by name; hidden ones are nobody's, see ``is_hidden``."""
-    return sorted(one for one in path.iterdir() if one.is_dir() and not is_hidden(one, path))
+    return sorted(
+        folder for folder in path.iterdir() if folder.is_dir() and not is_hidden(folder, path)
+    )
 
 
 def is_hidden(path: Path, top: Path) -> bool:
@@ -128,8 +130,8 @@ class Files:
 
 def counted(count: int, noun: str, verb: str = "is are") -> str:
     """Return "1 file is" or "2 files are"; an empty ``verb`` gives "1 file" or "2 files"."""
-    one, many = verb.split() if verb else ("", "")
-    return f"{count} {noun} {one}".rstrip() if count == 1 else f"{count} {noun}s {many}".rstrip()
+    single, many = verb.split() if verb else ("", "")
+    return f"{count} {noun} {single}".rstrip() if count == 1 else f"{count} {noun}s {many}".rstrip()
 
 
 def shown(name: str) -> str:
@@ -162,14 +164,14 @@ def _inside(
         return None
     chain = (*above, Path(entry.path).parent.resolve())
     real = Path(entry).resolve()
-    return None if any(one.is_relative_to(real) for one in chain) else (*chain, real)
+    return None if any(ancestor.is_relative_to(real) for ancestor in chain) else (*chain, real)
 
 
 def _outside(name: str, parts: Sequence[str]) -> str | None:
     """Return the topmost folder of a file that neither is a part nor holds or lies in one."""
     folder = ""
-    for one in name.split("/")[:-1]:
-        folder += f"{one}/"
+    for level in name.split("/")[:-1]:
+        folder += f"{level}/"
         if any(folder.startswith(f"{part}/") or not part for part in parts):
             return None
         if not any(f"{part}/".startswith(folder) for part in parts):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sameplayer.data.annotations.people import of_view, people
+from sameplayer.data.annotations.people import people, select_view
 from sameplayer.data.annotations.read import read_annotations
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
@@ -30,7 +30,8 @@ MOT = (
 def has_mot(path: Path) -> bool:
     """Tell whether a folder holds sequences with boxes, or such as are called as MOTChallenge's."""
     return path.is_dir() and any(
-        one.boxes is not None or one.pictures == PICTURES[0] for one in sequences(path)
+        sequence.boxes is not None or sequence.pictures == PICTURES[0]
+        for sequence in sequences(path)
     )
 
 
@@ -41,49 +42,55 @@ def read_mot(path: Path) -> Crops:
     train are for training, others are query and gallery. Boxes in a video are ordered by frame, so
     that reading them decodes each frame once. The notes say what was left out.
     """
-    found = list(sequences(path))
-    twice = {name for name, count in Counter(one.name for one in found).items() if count > 1}
+    sequences_found = list(sequences(path))
+    twice = {
+        name
+        for name, count in Counter(sequence.name for sequence in sequences_found).items()
+        if count > 1
+    }
     tables, notes = [], []
-    for one in found:
-        if one.boxes is not None:
-            within = one.folder.relative_to(path)
-            whole = within / one.name if one.video else within
-            name = whole.as_posix() if one.name in twice else one.name
-            table, said = _rows(one, one.boxes, within)
+    for sequence in sequences_found:
+        if sequence.boxes is not None:
+            within = sequence.folder.relative_to(path)
+            whole = within / sequence.name if sequence.video else within
+            name = whole.as_posix() if sequence.name in twice else sequence.name
+            table, more = _rows(sequence, sequence.boxes, within)
             tables.append(table.assign(sequence=name))
-            notes += [(name, note) for note in said]
-    lacking = [one.name for one in found if one.boxes is None]
-    told = _told(notes)
+            notes += [(name, note) for note in more]
+    lacking = [sequence.name for sequence in sequences_found if sequence.boxes is None]
+    merged = _told(notes)
     if lacking:
         many = f"{len(lacking)} sequences hold" if len(lacking) > 1 else "1 sequence holds"
-        told.append(f"{many} no boxes, such as {lacking[0]}.")
+        merged.append(f"{many} no boxes, such as {lacking[0]}.")
     tables = [table for table in tables if len(table)]
     rows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["image"])
-    crops = Crops(rows, path, "sequence", "mot", tuple(told))
+    crops = Crops(rows, path, "sequence", "mot", tuple(merged))
     return _with_roles(crops) if len(rows) else crops
 
 
-def _rows(one: Sequence, path: Path, within: Path) -> tuple[pd.DataFrame, list[str]]:
+def _rows(sequence: Sequence, path: Path, within: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return the crops of a sequence, and notes.
 
     path      of its boxes
     within    where its folder is in the root
     """
-    named = one.frames()
+    named = sequence.frames()
     frames: int | Collection[int] | None = named or None
-    first = one.folder / (named[min(named)] if named else f"{one.video}#1")
-    if one.video:
-        frames = _length(one.folder / one.video)
-    found = people(
-        of_view(read_annotations(path), one.name, path),
+    first = sequence.folder / (named[min(named)] if named else f"{sequence.video}#1")
+    if sequence.video:
+        frames = _length(sequence.folder / sequence.video)
+    annotated = people(
+        select_view(read_annotations(path), sequence.name, path),
         path,
         frames=frames,
         size=_size(first),
     )
-    boxes = found.table.sort_values("frame", kind="stable") if one.video else found.table
+    boxes = (
+        annotated.table.sort_values("frame", kind="stable") if sequence.video else annotated.table
+    )
     prefix = "" if within == Path() else f"{within.as_posix()}/"
     images = {
-        number: prefix + (named.get(number) or one.missing(number))
+        number: prefix + (named.get(number) or sequence.missing(number))
         for number in boxes["frame"].unique().tolist()
     }
     table = pd.DataFrame({"image": boxes["frame"].map(images), "frame": boxes["frame"]})
@@ -99,8 +106,8 @@ def _rows(one: Sequence, path: Path, within: Path) -> tuple[pd.DataFrame, list[s
     ):
         if values.notna().any():
             table[name] = values.astype("string")
-    unused = [f"{name} is not used: boxes are those of {path.name}." for name in one.unused]
-    return table.assign(row=boxes["row"]), [*found.notes, *unused]
+    unused = [f"{name} is not used: boxes are those of {path.name}." for name in sequence.unused]
+    return table.assign(row=boxes["row"]), [*annotated.notes, *unused]
 
 
 def _length(video: Path) -> int | None:

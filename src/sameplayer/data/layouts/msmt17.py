@@ -41,24 +41,24 @@ def read_msmt17(path: Path) -> Crops:
     So person 0 of the training split is "train/0", person 0 of the test split "test/0".
     """
     files, rows, wrong = Files(path), [], []
-    told = _listed(path)
+    listed = _listed(path)
     parts = sorted({_folder(path, name) for name in LISTS} - {""})
     for image in [image for part in parts for image in files.pictures(part)]:
-        if image not in told:
+        if image not in listed:
             files.leave(image, "no list says what for")
             continue
         facts = facts_of(NAME, image.rsplit("/", 1)[-1])
         if facts is None:
             wrong.append(image)
             continue
-        person, (role, split) = told[image]
+        person, (role, split) = listed[image]
         row = row_of(image, role, facts, path) or {}
         side = "train" if role == "train" else "test"
         rows.append(row | {"person": f"{side}/{person}", "split": split})
     refuse(wrong, len(rows), path, FORM)
     for image in wrong:
         files.leave(image, f"names are {FORM}")
-    gone = sorted(set(told) - set(files.names))
+    gone = sorted(set(listed) - set(files.names))
     if gone:
         files.say(
             f"{counted(len(gone), 'picture')} named in the lists and not there ({example(gone)})."
@@ -69,12 +69,12 @@ def read_msmt17(path: Path) -> Crops:
 
 def _folder(path: Path, name: str) -> str:
     """Return the folder of a list's pictures, or "" where it is not there."""
-    return next((one for one in LISTS[name][:2] if (path / one).is_dir()), "")
+    return next((folder for folder in LISTS[name][:2] if (path / folder).is_dir()), "")
 
 
 def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
     """Return image -> (person, (role, split)); DataError for a line that is no picture's."""
-    told: dict[str, tuple[str, tuple[str, str]]] = {}
+    listed: dict[str, tuple[str, tuple[str, str]]] = {}
     for name, (*_, use) in LISTS.items():
         folder = _folder(path, name)
         if not folder or not (path / name).is_file():
@@ -90,12 +90,12 @@ def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
                     f"{line.strip()[:80]!r}."
                 )
             key = f"{folder}/{image.strip()}"
-            if told.setdefault(key, (str(int(person)), use)) != (str(int(person)), use):
+            if listed.setdefault(key, (str(int(person)), use)) != (str(int(person)), use):
                 raise DataError(
                     f"{path / name}, line {number}: {shown(image)} stands in the lists twice, for "
                     "another person or use; expected each picture once."
                 )
-    return told
+    return listed
 
 
 def _lines(path: Path) -> list[str]:

@@ -72,10 +72,10 @@ def read_folder(path: Path) -> Crops:
     """
     files = Files(path)
     parts = _parts(path)
-    found = _pictures(files, parts)
-    pattern = _pattern(files, [image for _, image in found])
+    pictures = _pictures(files, parts)
+    pattern = _pattern(files, [image for _, image in pictures])
     rows = []
-    for part, image in found:
+    for part, image in pictures:
         facts = facts_of(pattern, image.rsplit("/", 1)[-1]) if pattern else None
         row = row_of(image, "", facts or {}, path)
         if row is None:
@@ -113,7 +113,7 @@ def _by_name(path: Path) -> dict[str, str]:
 
 def _pictures(files: Files, parts: Sequence[str]) -> list[tuple[str, str]]:
     """Return (part, image) of the pictures of persons, each picture once."""
-    found: list[tuple[str, str]] = []
+    pictures: list[tuple[str, str]] = []
     deep: list[str] = []
     whole: set[str] = set()
     for part in parts:
@@ -128,7 +128,7 @@ def _pictures(files: Files, parts: Sequence[str]) -> list[tuple[str, str]]:
             elif PARTS.get(part.lower()) in ("train", "val") and name in whole:
                 files.leave(image, "train_all/ holds the same")
             else:
-                found.append((part, image))
+                pictures.append((part, image))
                 deep += [image] if above[1:] else []
                 whole |= {name} if part.lower() == "train_all" else set()
     if deep:
@@ -136,7 +136,7 @@ def _pictures(files: Files, parts: Sequence[str]) -> list[tuple[str, str]]:
             f"{counted(len(deep), 'picture')} in a folder within a person's folder "
             f"({example(deep)}) and read as that person's."
         )
-    return found
+    return pictures
 
 
 def _pattern(files: Files, images: Sequence[str]) -> str:

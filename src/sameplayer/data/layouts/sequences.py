@@ -49,8 +49,10 @@ class Sequence:
         """Return the frames' paths within the folder by their numbers; of a video: none."""
         if self.pictures is None:
             return {}
-        found = _numbered(self.folder / self.pictures, self.suffix)
-        return {number: (Path(self.pictures) / name).as_posix() for number, name in found.items()}
+        numbered = _numbered(self.folder / self.pictures, self.suffix)
+        return {
+            number: (Path(self.pictures) / name).as_posix() for number, name in numbered.items()
+        }
 
     def missing(self, number: int) -> str:
         """Return the path of a frame by the rule, for one that is not among ``frames``."""
@@ -74,7 +76,7 @@ def sequences(path: Path, deep: int = DEEP) -> Iterator[Sequence]:
     below = [Path(entry.path) for entry in kept if entry.is_dir()]
     own = list(_of_folder(path, [Path(entry.path) for entry in kept], below))
     yield from own
-    if deep and not any(one.pictures is not None for one in own):
+    if deep and not any(sequence.pictures is not None for sequence in own):
         for folder in below:
             yield from sequences(folder, deep - 1)
 
@@ -86,15 +88,17 @@ def _of_folder(folder: Path, entries: list[Path], below: list[Path]) -> Iterator
     pictures = names if (folder / names).is_dir() else pictures
     if pictures is not None:
         boxes = _boxes(folder, entries, pictures)
-        unused = tuple(one.name for one in boxes[1:] if one.parent == folder)
+        unused = tuple(file.name for file in boxes[1:] if file.parent == folder)
         yield Sequence(folder, folder.name, next(iter(boxes), None), pictures, suffix, "", unused)
         return
-    videos = [one for one in entries if one.suffix.lower() in VIDEO_SUFFIXES and one not in below]
+    videos = [
+        file for file in entries if file.suffix.lower() in VIDEO_SUFFIXES and file not in below
+    ]
     if videos:
         yield from _of_videos(folder, videos, _boxes(folder, entries, ""))
         return
-    truth = [folder / one for one in (TRUTH, TRUTH.name, DETECTIONS)]
-    boxes = [one for one in truth if one.is_file()]
+    truth = [folder / file for file in (TRUTH, TRUTH.name, DETECTIONS)]
+    boxes = [file for file in truth if file.is_file()]
     if boxes and _numbered(folder, suffix):
         yield Sequence(folder, folder.name, boxes[0], "", suffix)
 
@@ -102,29 +106,29 @@ def _of_folder(folder: Path, entries: list[Path], below: list[Path]) -> Iterator
 def _of_videos(folder: Path, videos: list[Path], boxes: list[Path]) -> Iterator[Sequence]:
     """Yield one video with its boxes, or each of several with those that are called as it is."""
     named: dict[Path, list[Path]] = {video: [] for video in videos}
-    for one in boxes:
-        own = [video for video in videos if re.match(rf"{re.escape(video.stem)}(\b|_)", one.name)]
+    for file in boxes:
+        own = [video for video in videos if re.match(rf"{re.escape(video.stem)}(\b|_)", file.name)]
         if own:
-            named[max(own, key=lambda video: len(video.stem))].append(one)
+            named[max(own, key=lambda video: len(video.stem))].append(file)
     if len(videos) > 1 and any(named.values()):
         for video, own in named.items():
             if own:
-                unused = tuple(one.name for one in own[1:])
+                unused = tuple(file.name for file in own[1:])
                 yield Sequence(folder, video.stem, own[0], video=video.name, unused=unused)
     elif boxes:
-        unused = tuple(one.name for one in (*videos[1:], *boxes[1:]) if one.parent == folder)
+        unused = tuple(file.name for file in (*videos[1:], *boxes[1:]) if file.parent == folder)
         yield Sequence(folder, folder.name, boxes[0], video=videos[0].name, unused=unused)
 
 
 def _boxes(folder: Path, entries: list[Path], pictures: str) -> list[Path]:
     """Return what holds boxes in a sequence's folder, the best first."""
     truth, detections = folder / TRUTH, folder / DETECTIONS
-    others = [one for one in entries if one.name not in (pictures, "gt", "det")]
+    others = [entry for entry in entries if entry.name not in (pictures, "gt", "det")]
     if folder / ANNOTATIONS in entries:  # as CVAT writes COCO
         others += sorted((folder / ANNOTATIONS).iterdir())
-    found = [truth] if truth.is_file() else []
-    found += [one for one in others if _may_hold(one) and recognised(one) is not None]
-    return found + ([detections] if detections.is_file() else [])
+    boxes = [truth] if truth.is_file() else []
+    boxes += [file for file in others if _may_hold(file) and recognised(file) is not None]
+    return boxes + ([detections] if detections.is_file() else [])
 
 
 def _may_hold(path: Path) -> bool:
@@ -143,13 +147,13 @@ def _numbered(folder: Path, suffix: str) -> dict[int, str]:
 
     Of several of one number, one that is called by it alone, with the ``suffix``, is taken.
     """
-    found: dict[int, str] = {}
+    numbered: dict[int, str] = {}
     names = [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
     for name in sorted(names, key=lambda name: (name[:1].isdigit(), name.endswith(suffix), name)):
-        told = re.fullmatch(r".*?([0-9]{1,12})(\.\w+)", name)
-        if told and (told[2] == suffix or told[2].lower() in PICTURE_SUFFIXES):
-            found[int(told[1])] = name
-    return found
+        match = re.fullmatch(r".*?([0-9]{1,12})(\.\w+)", name)
+        if match and (match[2] == suffix or match[2].lower() in PICTURE_SUFFIXES):
+            numbered[int(match[1])] = name
+    return numbered
 
 
 def _sequence_facts(file: Path) -> tuple[str, str]:

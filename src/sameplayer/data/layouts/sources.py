@@ -21,15 +21,20 @@ from itertools import islice
 from pathlib import Path
 
 from sameplayer.data.annotations.read import ARCHIVES, recognised
-from sameplayer.data.columns import BOX, SCOPES, one_form, without_points
-from sameplayer.data.crop_files import USUAL, is_crop_table
+from sameplayer.data.columns import (
+    BOX,
+    SCOPES,
+    compose_names,
+    unmatched_names,
+    without_decimal_points,
+)
+from sameplayer.data.crop_files import CROP_ALIASES, is_crop_table
 from sameplayer.data.crops import Crops, read_crops
 from sameplayer.data.images.picture import PICTURE_SUFFIXES
 from sameplayer.data.layouts import mot, msmt17, person_folders
 from sameplayer.data.layouts.file_names import FACTS, LAYOUTS, has_layout, read_layout
 from sameplayer.data.layouts.listing import file_names, folders, is_picture, shown
 from sameplayer.data.tabular.read_table import read_table
-from sameplayer.data.tabular.unmatched import unmatched
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import (
     ConfigError,
@@ -109,8 +114,8 @@ def _read(path: Path, source: str | None) -> Crops:
         kind = type(crops).__name__
         raise ConfigError(f"Source {name!r} gave a {kind}; expected Crops from its function read.")
     if len(crops) == 0:
-        said = " ".join(("", *crops.notes))
-        raise DataError(f"{path}: no pictures found; expected {layout.what}.{said}")
+        notes = " ".join(("", *crops.notes))
+        raise DataError(f"{path}: no pictures found; expected {layout.what}.{notes}")
     if name != "table":
         crops = _with_facts(replace(crops, source=name))
     return crops
@@ -173,13 +178,13 @@ def _with_facts(crops: Crops) -> Crops:
     path = crops.root / FACTS
     if not path.is_file():
         return crops
-    read = read_table(path, {"person": USUAL["person"]}, what="table of persons")
+    read = read_table(path, {"person": CROP_ALIASES["person"]}, what="table of persons")
     facts, notes = read.table, [f"persons.csv: {note}" for note in read.notes]
     known = {"image", "role", "split", "frame", *BOX} & set(facts.columns)
     if "person" not in facts.columns or known:
         wrong = f"found {', '.join(sorted(known or facts.columns))}"
         raise DataError(f"{path}: expected a column 'person' and facts of persons only; {wrong}.")
-    person, more = without_points(one_form(facts["person"]))
+    person, more = without_decimal_points(compose_names(facts["person"]))
     facts["person"] = person
     twice = facts["person"][facts["person"].duplicated() & facts["person"].notna()]
     if len(twice):
@@ -187,12 +192,12 @@ def _with_facts(crops: Crops) -> Crops:
     table = crops.table
     by_person = facts.dropna(subset="person").set_index("person").astype("string")
     for name in by_person.columns:
-        told = table["person"].map(by_person[name]).astype("string")
-        table[name] = told.fillna(table[name].astype("string")) if name in table else told
+        fact = table["person"].map(by_person[name]).astype("string")
+        table[name] = fact.fillna(table[name].astype("string")) if name in table else fact
     shown = table["person"].dropna().unique().tolist()
-    notes += [*more, unmatched(shown, by_person.index, "the pictures", "persons.csv")]
+    notes += [*more, unmatched_names(shown, by_person.index, "the pictures", "persons.csv")]
     if table["person"].notna().all():  # else the others may be in pictures whose person is hidden
-        notes.append(unmatched(by_person.index, shown, "persons.csv", "the pictures"))
+        notes.append(unmatched_names(by_person.index, shown, "persons.csv", "the pictures"))
     return replace(crops, table=table, notes=(*crops.notes, *filter(None, notes)))
 
 

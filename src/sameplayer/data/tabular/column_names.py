@@ -25,8 +25,12 @@ class Wanted:
     """The columns that a reader knows, and those that it needs, under all of their names."""
 
     def __init__(self, columns: Mapping[str, Sequence[str]], needed: Sequence[str] = ()) -> None:
-        self._known = {plain(one) for name, others in columns.items() for one in (name, *others)}
-        self._needed = [{plain(one) for one in (name, *columns.get(name, ()))} for name in needed]
+        self._known = {
+            plain(alias) for name, others in columns.items() for alias in (name, *others)
+        }
+        self._needed = [
+            {plain(alias) for alias in (name, *columns.get(name, ()))} for name in needed
+        ]
 
     def known(self, row: Sequence[str]) -> int:
         """Return how many known columns a row names."""
@@ -34,20 +38,20 @@ class Wanted:
 
     def is_header(self, row: Sequence[str]) -> bool:
         """Tell whether a row names all needed columns."""
-        found = set(map(plain, row))
-        return all(found & names for names in self._needed)
+        given = set(map(plain, row))
+        return all(given & names for names in self._needed)
 
     def header(self, rows: Sequence[Sequence[str]]) -> int:
         """Return the place of the row that names the columns: the first, where none fits."""
         return next((at for at, row in enumerate(rows[:ABOVE]) if self.is_header(row)), 0)
 
 
-def separator_of(text: str, wanted: Wanted) -> str:
+def find_separator(text: str, wanted: Wanted) -> str:
     """Return the one that gives the most known columns, then the most columns.
 
     Where the header names one column only, and commas stand within numbers, none is a separator.
     """
-    found, head = {}, text[: 1 << 16]
+    scores, head = {}, text[: 1 << 16]
     rows: list[list[str]] = []
     for separator in reversed(SEPARATORS):
         lines = csv.reader(StringIO(head, newline=""), delimiter=separator, skipinitialspace=True)
@@ -56,14 +60,16 @@ def separator_of(text: str, wanted: Wanted) -> str:
         except csv.Error:
             rows = []
         header = rows[wanted.header(rows)] if rows else []
-        found[separator] = wanted.known(header), len(header)
-    best = max(SEPARATORS, key=lambda separator: found[separator])
+        scores[separator] = wanted.known(header), len(header)
+    best = max(SEPARATORS, key=lambda separator: scores[separator])
     decimals = [row for row in rows if len(row) > 1]
-    one = found[best][1] == 1 and all(re.fullmatch(r"-?\d+,\d+", ",".join(row)) for row in decimals)
-    return ";" if decimals and one else best
+    single = scores[best][1] == 1 and all(
+        re.fullmatch(r"-?\d+,\d+", ",".join(row)) for row in decimals
+    )
+    return ";" if decimals and single else best
 
 
-def usual_names(
+def rename_columns(
     path: Path,
     header: list[str],
     columns: Mapping[str, Sequence[str]],
@@ -78,21 +84,21 @@ def usual_names(
     names, notes = list(header), []
     compared = [plain(name) for name in header]
     for name, others in columns.items():
-        ways = [[at for at, found in enumerate(header) if found == name]]
+        ways = [[at for at, column in enumerate(header) if column == name]]
         ways += [
             [
                 at
-                for at, found in enumerate(compared)
-                if found == plain(other) and (header[at] not in columns or header[at] == name)
+                for at, column in enumerate(compared)
+                if column == plain(other) and (header[at] not in columns or header[at] == name)
             ]
             for other in (name, *others)
         ]
         places = next((way for way in ways if way), [])
         if len(places) > 1:
-            one, two = (f"{header[at]!r} (column {at + 1})" for at in places[:2])
+            first, second = (f"{header[at]!r} (column {at + 1})" for at in places[:2])
             raise DataError(
-                f"{path}: the columns {one} and {two} are both {name!r}; expected it once. Rename "
-                "or delete one."
+                f"{path}: the columns {first} and {second} are both {name!r}; expected it once. "
+                "Rename or delete one."
             )
         for at in places:
             names[at] = name
@@ -120,11 +126,11 @@ def _hint(header: list[str]) -> str:
 def _different(names: list[str]) -> list[str]:
     """Return the names, each once: the second "note" is "note.1", one without a name "column 3"."""
     given = [name or f"column {at}" for at, name in enumerate(names, start=1)]
-    found: list[str] = []
+    unique: list[str] = []
     for at, name in enumerate(given):
-        number, one = 0, name
-        while one in found or (number and one in given[at:]):
+        number, candidate = 0, name
+        while candidate in unique or (number and candidate in given[at:]):
             number += 1
-            one = f"{name}.{number}"
-        found.append(one)
-    return found
+            candidate = f"{name}.{number}"
+        unique.append(candidate)
+    return unique

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import datetime, time
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
 from sameplayer.data.tabular.column_names import ABOVE, Wanted
@@ -28,9 +28,9 @@ CELL = re.compile(
 """A cell with a formula and no value, as programs save that do not calculate."""
 
 
-def old_excel(path: Path) -> DataError:
-    """Return the error for a file that begins as .xls does, or an .xlsx with a password."""
-    return DataError(f"{path}: is an old Excel file (.xls), or one with a password. {SAVE}")
+def refuse_old_excel(content: bytes, path: Path, wanted: Wanted) -> NoReturn:
+    """Raise DataError for a file that begins as .xls does, or an .xlsx with a password."""
+    raise DataError(f"{path}: is an old Excel file (.xls), or one with a password. {SAVE}")
 
 
 def sheet_rows(
@@ -56,7 +56,7 @@ def sheet_rows(
                 sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
                 if not sheets:
                     return [], ()
-                sheet = max(sheets[:SHEETS], key=lambda one: _fits(one, wanted))
+                sheet = max(sheets[:SHEETS], key=lambda candidate: _fits(candidate, wanted))
                 rows = _rows(sheet, path)
                 with ZipFile(BytesIO(content)) as archive:
                     notes = [*_filled(rows, archive.read(sheet._worksheet_path), path)]
@@ -76,7 +76,7 @@ def _fits(sheet: Any, wanted: Wanted) -> tuple[bool, bool]:
 
 
 def _of_others(sheet: Any, visible: Sequence[Any], sheets: Sequence[Any]) -> Iterator[str]:
-    others = [one.title for one in sheets if one is not sheet]
+    others = [other.title for other in sheets if other is not sheet]
     if others:
         unread = f"The sheet{'s' * (len(others) > 1)} {', '.join(others)[:200]}"
         only = "the first" if sheet is visible[0] else sheet.title
@@ -86,14 +86,14 @@ def _of_others(sheet: Any, visible: Sequence[Any], sheets: Sequence[Any]) -> Ite
 def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterator[str]:
     """Write values of cells that are merged downwards into each; yield what is to be said."""
     merged, cells, at = [], 0, dict(rows)
-    for found in MERGED.finditer(xml):
-        letters, first, last = found[1].decode(), int(found[2]), int(found[3])
+    for match in MERGED.finditer(xml):
+        letters, first, last = match[1].decode(), int(match[2]), int(match[3])
         column = 0
         for letter in letters:
             column = 26 * column + ord(letter) - ord("A") + 1
         value = at.get(first, [])[column - 1 : column]
         below = range(first + 1, min(last, ROWS) + 1) if value and value[0] else ()
-        for row in (at[one] for one in below if one in at):
+        for row in (at[number] for number in below if number in at):
             cells += max(1, column - len(row))
             if cells > CELLS:
                 raise DataError(f"{path}: over {CELLS} merged cells. {SAVE}")
@@ -102,7 +102,7 @@ def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterat
             merged.append(f"{letters}{first}")
     if merged:
         yield f"Merged cells, such as {merged[0]}, have their value in each row that they span."
-    empty = [one[1] for one in CELL.finditer(xml) if b't="str"' not in one[1]]
+    empty = [match[1] for match in CELL.finditer(xml) if b't="str"' not in match[1]]
     if empty:
         name = re.search(rb'r="([A-Z]+[0-9]+)"', empty[0])
         example = f", such as {name[1].decode()}" if name else ""
@@ -115,7 +115,7 @@ def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterat
 def _refuse_others(content: bytes, path: Path) -> None:
     try:
         with ZipFile(BytesIO(content)) as archive:
-            parts = {one.filename: one.file_size for one in archive.infolist()}
+            parts = {part.filename: part.file_size for part in archive.infolist()}
     except (BadZipFile, LargeZipFile, OSError, ValueError, NotImplementedError) as error:
         raise _damaged(path, error) from error
     if "content.xml" in parts:
@@ -135,7 +135,7 @@ def _refuse_others(content: bytes, path: Path) -> None:
 
 def _rows(sheet: Any, path: Path) -> list[tuple[int, list[str]]]:
     sheet.reset_dimensions()  # what the file says of its size is not believed
-    found, cells = [], 0
+    rows, cells = [], 0
     for number, row in enumerate(sheet.iter_rows(), start=1):
         cells += len(row)
         if number > ROWS or cells > CELLS:
@@ -145,8 +145,8 @@ def _rows(sheet: Any, path: Path) -> list[tuple[int, list[str]]]:
             )
         texts = [_text(cell) for cell in row]
         if any(texts):
-            found.append((number, texts))
-    return found
+            rows.append((number, texts))
+    return rows
 
 
 def _text(cell: Any) -> str:

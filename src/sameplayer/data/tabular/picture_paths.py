@@ -22,7 +22,7 @@ DEEPEST = 32  # folders
 FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 
 
-def found_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
+def find_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
     """Return paths relative to ``root`` that are found where the ones that are given are not.
 
     images    (n,) text: backslashes are read as slashes, addresses of files as paths, and what is
@@ -77,7 +77,7 @@ def _as_composed(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, .
         for form in FORMS:
             if _is_there(root, normalize(form, name)):
                 images = images.copy()
-                images.loc[odd.index] = [normalize(form, one) for one in odd]
+                images.loc[odd.index] = [normalize(form, path) for path in odd]
                 return images, ()
     return images, ()
 
@@ -105,7 +105,7 @@ def _fronts(name: str, root: Path) -> Iterator[str]:
 
 
 def _without(name: str, fronts: set[str]) -> str:
-    front = max((one for one in fronts if name.startswith(one)), key=len, default="")
+    front = max((front for front in fronts if name.startswith(front)), key=len, default="")
     return name[len(front) :]
 
 

@@ -15,9 +15,16 @@ import pandas as pd
 import pyarrow as pa
 
 from sameplayer.common.cells import unguarded_table
-from sameplayer.data.tabular.column_names import ABOVE, Wanted, plain, separator_of, usual_names
-from sameplayer.data.tabular.decoding import decoded
-from sameplayer.data.tabular.excel import old_excel, sheet_rows
+from sameplayer.data.columns import with_decimal_points
+from sameplayer.data.tabular.column_names import (
+    ABOVE,
+    Wanted,
+    find_separator,
+    plain,
+    rename_columns,
+)
+from sameplayer.data.tabular.encodings import decoded
+from sameplayer.data.tabular.excel import refuse_old_excel, sheet_rows
 from sameplayer.errors import DataError, MissingFile
 
 NAMED = re.compile(r"[\r\n]*\"?sep=(.)\"?[,;\t]*(\r\n|\r|\n)", re.IGNORECASE)
@@ -28,8 +35,6 @@ WIDEST = 1 << 14  # columns, as a spreadsheet has at most
 PADDING = 1_000_000  # cells that rows may be shorter than the header, all together
 CHUNK = 50_000
 BLANKS = " \t\r\n\xa0\u200b\ufeff"
-THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 AS_TEXT = r'="([^"]*)"'  # how programs keep spreadsheets from turning 007 into 7
 
 
@@ -61,20 +66,23 @@ class _Raw:
 
 
 def read_table(
-    path: str | Path,
+    source: str | Path | pd.DataFrame,
     columns: Mapping[str, Sequence[str]],
     *,
     needed: Sequence[str] = (),
     numbers: Collection[str] = (),
     what: str = "table",
+    where: Path = Path(),
 ) -> Table:
     """Read a table: text with separators, Excel or Parquet; the content decides, not the ending.
 
+    source     path of a file; or a DataFrame, of which only the columns are renamed
     columns    name -> other usual names; letters' case, dots, dashes, underscores and blanks do
                not count
     needed     names that must be there, each once
     numbers    names of columns of numbers, known or not: a decimal comma in them becomes a point
     what       what the table is, for messages: "roster"
+    where      where a DataFrame is from, for messages
 
     Text has commas, semicolons, tabs or bars between its cells, or what a first line such as
     "sep=:" names. The header is the first row, or where that lacks a needed column, the first of
@@ -82,7 +90,21 @@ def read_table(
     ``cells.guarded`` are taken back.
     Raises MissingFile, and DataError for what is no such table, naming file and row.
     """
-    path = Path(path)
+    if isinstance(source, pd.DataFrame):
+        path, raw = where, _of_frame(source)
+    else:
+        path = Path(source)
+        raw = _read_file(path, Wanted(columns, needed), what)
+    names, notes = rename_columns(path, raw.header, columns, needed, what)
+    table = raw.table.set_axis(names, axis=1)
+    counted = {plain(name) for name in numbers}
+    for name in names:
+        if plain(name) in counted:
+            table[name] = with_decimal_points(table[name], raw.commas)
+    return Table(table, raw.rows, (*raw.notes, *notes))
+
+
+def _read_file(path: Path, wanted: Wanted, what: str) -> _Raw:
     if not path.is_file():
         raise MissingFile(f"{path}: no such file; expected a {what} as .csv, .xlsx or .parquet.")
     try:
@@ -92,14 +114,7 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     read = next((kind for start, kind in KINDS.items() if content.startswith(start)), _text)
-    raw = read(content, path, Wanted(columns, needed))
-    names, notes = usual_names(path, raw.header, columns, needed, what)
-    table = raw.table.set_axis(names, axis=1)
-    counted = {plain(name) for name in numbers}
-    for name in names:
-        if plain(name) in counted:
-            table[name] = _with_points(table[name], raw.commas)
-    return Table(table, raw.rows, (*raw.notes, *notes))
+    return read(content, path, wanted)
 
 
 def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
@@ -107,7 +122,7 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
-    separator = named[1] if named else separator_of(text, wanted)
+    separator = named[1] if named else find_separator(text, wanted)
     try:
         raw = _regular(text, separator, path, wanted)
         raw = raw or _rows(text, separator, path, wanted, strict=True)
@@ -170,10 +185,6 @@ def _excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows), wanted)
     raw.notes += notes
     return raw
-
-
-def _old_excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
-    raise old_excel(path)
 
 
 def _under_header(
@@ -270,32 +281,24 @@ def _parquet(content: bytes, path: Path, wanted: Wanted) -> _Raw:
     from pyarrow.parquet import read_table as read_arrow
 
     try:
-        read_arrow(BytesIO(content)).validate(full=True)  # else damage is met later, anywhere
-        table = pd.read_parquet(BytesIO(content))
-        names = [name for name in table.index.names if name not in (None, *table.columns)]
-        table = table.reset_index(names) if names else table
+        arrow = read_arrow(BytesIO(content))
+        arrow.validate(full=True)  # else damage is met later, anywhere
+        table = arrow.to_pandas()
     except Exception as error:  # a damaged file: Arrow and pandas raise many kinds
         raise DataError(f"{path}: cannot be read as a Parquet table ({error}).") from error
+    return _of_frame(table)
+
+
+def _of_frame(table: pd.DataFrame) -> _Raw:
+    """Return a DataFrame with its named index levels as columns."""
+    levels = [name for name in table.index.names if name not in (None, *table.columns)]
+    table = table.reset_index(levels) if levels else table
     header = [str(name).strip(BLANKS) for name in table.columns]
     return _Raw(header, table, np.arange(1, len(table) + 1), ())
-
-
-def _with_points(column: pd.Series, commas: bool) -> pd.Series:
-    """Return numbers with a decimal point.
-
-    commas    whether a comma separates the table's cells: then 1,234 may be a thousand, unless
-              another number of the column shows that a comma is its decimal point
-    """
-    if not isinstance(column.dtype, pd.StringDtype) or not column.str.contains(",").any():
-        return column
-    found = column.str.fullmatch(DECIMAL_COMMA.pattern, na=False)
-    if commas and column[found].str.fullmatch(THOUSANDS.pattern).all():
-        return column
-    return column.mask(found, column.str.replace(",", "."))
 
 
 KINDS: dict[bytes, Callable[[bytes, Path, Wanted], _Raw]] = {
     b"PAR1": _parquet,
     b"PK\x03\x04": _excel,
-    b"\xd0\xcf\x11\xe0": _old_excel,
+    b"\xd0\xcf\x11\xe0": refuse_old_excel,
 }

@@ -8,9 +8,10 @@ lands anywhere, all give the frame that was asked for, or an error.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, dropwhile
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,8 +20,14 @@ import numpy as np
 
 from sameplayer.common.cache import Latest, file_version
 from sameplayer.data.images.picture import Picture, refuse_pixels
-from sameplayer.data.video.index import decoded, decoder_errors, read_index, seek
-from sameplayer.data.video.stream import as_shown, open_source
+from sameplayer.data.video.stream import (
+    as_shown,
+    decoded,
+    decoder_errors,
+    open_source,
+    read_index,
+    seek,
+)
 from sameplayer.errors import DataError, SettingError
 
 VIDEO_SUFFIXES = (
@@ -78,8 +85,8 @@ def open_video(path: str | Path) -> Video:
 def read_frames(path: str | Path, fps: float | None = None) -> Iterator[Frame]:
     """Yield the frames of a video in order of time; frames that cannot be decoded are left out.
 
-    fps    at most so many frames a second: the first one in each part of 1 / fps seconds; only
-           these are converted to pictures. None: all.
+    fps    at most this many frames per second: the first one in each period of 1 / fps seconds;
+           only these are converted to pictures. None: all.
 
     Raises as ``open_video``, and SettingError for a rate that is not over 0.
     """
@@ -100,9 +107,8 @@ class Video:
         self._index = read_index(path)
         self._latest: OrderedDict[int, Any] = OrderedDict()
         self._source = open_source(path)
-        self._frames: Iterator[Any] = decoded(self._source)
-        self._place = -1  # of the frame decoded last
-        self._begin = 0  # place of the key frame at which decoding began
+        self._frames = self._numbered(self._source)
+        self._position = -1  # of the last decoded frame, from 0
 
     def __len__(self) -> int:
         return len(self._index.times)
@@ -132,121 +138,84 @@ class Video:
             return picture
 
     def frames(self, fps: float | None = None) -> Iterator[Frame]:
-        """Yield all frames in order, or at most ``fps`` a second, as ``read_frames`` says."""
-        last, place = -1, -1
+        """Yield all frames in order, or at most ``fps`` per second, as ``read_frames`` says."""
+        last = -1
         with open_source(self.path) as source:
-            for frame in decoded(source):
-                known = self._place_of(frame, place)
-                if known is None or frame.is_corrupt:
+            for position, frame in self._numbered(source):
+                time_s = float(self._index.times[position])
+                period = position if fps is None else int(time_s * fps + 1e-6)
+                if frame.is_corrupt or period <= last:
                     continue
-                place = known
-                time_s = float(self._index.times[place])
-                part = place if fps is None else int(time_s * fps + 1e-6)
-                picture = self._picture(frame) if part > last else None
+                picture = self._picture(frame)
                 if picture is not None:
-                    last = part
-                    yield Frame(place + 1, time_s, picture)
+                    last = period
+                    yield Frame(position + 1, time_s, picture)
 
     def pick(self, numbers: Iterable[int]) -> Iterator[Frame]:
         """Yield the frames of these rising numbers; those that cannot be decoded are left out.
 
         Decoding begins at a key frame before the first of them, and each frame is decoded once.
         """
-        wanted = [number - 1 for number in numbers]
-        position = 0
-        for place, frame in self._decode_from(wanted[0]) if wanted else ():
-            while position < len(wanted) and wanted[position] < place:
-                position += 1
-            if position == len(wanted):
-                return
-            picture = None
-            if wanted[position] == place and not frame.is_corrupt:
-                picture = self._picture(frame)
-            if picture is not None:
-                yield Frame(place + 1, float(self._index.times[place]), picture)
+        wanted = deque(number - 1 for number in numbers)
+        if not wanted:
+            return
+        source, frames = self._decode_from(open_source(self.path), wanted[0])
+        with source:
+            for position, frame in frames:
+                while wanted and wanted[0] < position:
+                    wanted.popleft()
+                if not wanted:
+                    return
+                picture = None
+                if wanted[0] == position and not frame.is_corrupt:
+                    picture = self._picture(frame)
+                if picture is not None:
+                    yield Frame(position + 1, float(self._index.times[position]), picture)
 
-    def _decode_from(self, first: int) -> Iterator[tuple[int, Any]]:
-        """Yield (place, frame) from a key frame before a place on, with a decoder of its own."""
-        stamps, keys = self._index.stamps, self._index.keys[self._index.keys <= first]
-        for key in (*keys[-1:], *keys[-2:-1], *keys[-5:-4]):
-            if stamps is None or key <= 4:
-                break
-            with open_source(self.path) as source:
-                if seek(source, int(stamps[key - 4])):  # .ts lands behind its aim
-                    places = ((self._place_of(frame, -1), frame) for frame in decoded(source))
-                    known = ((at, frame) for at, frame in places if at is not None and at >= key)
-                    begun = next(known, None)
-                    if begun is not None and begun[0] == key:
-                        yield begun
-                        yield from known
-                        return
-        place = -1
-        with open_source(self.path) as source:
-            for frame in decoded(source):
-                known_place = self._place_of(frame, place)
-                if known_place is not None:
-                    place = known_place
-                    yield place, frame
+    def _numbered(self, source: Any) -> Iterator[tuple[int, Any]]:
+        """Yield (position, frame) of the decoded frames that the index knows."""
+        stamps, count = self._index.stamps, 0
+        for frame in decoded(source):
+            if stamps is None:
+                position, known = count, count < len(self)
+            else:
+                position = int(np.searchsorted(stamps, -1 if frame.pts is None else frame.pts))
+                known = position < len(stamps) and stamps[position] == frame.pts
+            if known:
+                yield position, frame
+                count += 1
 
-    def _place_of(self, frame: Any, before: int) -> int | None:
-        """Return the place of a decoded frame, or None where the index does not know it."""
-        stamps = self._index.stamps
-        if stamps is None:
-            return before + 1 if before + 1 < len(self) else None
-        if frame.pts is None:
-            return None
-        place = int(np.searchsorted(stamps, frame.pts))
-        return place if place < len(stamps) and stamps[place] == frame.pts else None
-
-    def _find(self, place: int) -> Any:
-        """Decode the frame at a place: from here on, from a key frame before it, or from the start.
-
-        None where decoding passes the place and the frame does not come.
-        """
-        keys = self._index.keys[self._index.keys <= place]
-        if self._place < place and (len(keys) == 0 or keys[-1] - self._place <= AHEAD):
-            return self._decode_to(place)
-        key = int(keys[-1]) if len(keys) else 0
-        # A transport stream is entered behind the place asked for, hence also a little before it.
-        for begin in (key, key - 4, *(keys[-2:-1] - 4), *(keys[-5:-4] - 4)):
-            if begin > 0 and self._jump(int(begin), key):
-                frame = self._decode_to(place)
-                if self._place >= key:
-                    return frame
-        self._source.close()
-        self._source = open_source(self.path)
-        self._frames, self._place, self._begin = decoded(self._source), -1, 0
-        return self._decode_to(place)
-
-    def _jump(self, place: int, key: int) -> bool:
-        """Go to a place, to decode from ``key`` on; return whether the file lets us."""
-        stamps = self._index.stamps
-        if stamps is None or not seek(self._source, int(stamps[place])):
-            return False
-        self._frames, self._place, self._begin = decoded(self._source), key - 1, key
-        return True
-
-    def _decode_to(self, target: int) -> Any:
-        """Decode on until ``target``; None where it does not come, with ``_place`` where we are.
+    def _decode_from(self, source: Any, position: int) -> tuple[Any, Iterator[tuple[int, Any]]]:
+        """Return the open file, and (position, frame) from a key frame on, or from the start.
 
         After a seek nothing counts before the key frame, nor anything if it is not met: other
         frames may lack those that they refer to.
         """
-        for frame in self._frames:
-            place = self._place_of(frame, self._place)
-            if place is None or place < self._begin:
-                continue
-            if self._place < self._begin < place:
-                break
-            self._place = place
-            self._latest[place] = frame
+        stamps, keys = self._index.stamps, self._index.keys[self._index.keys <= position]
+        key = int(keys[-1]) if len(keys) else 0
+        # A transport stream is entered behind the position asked for, hence also a little before.
+        for begin in (key, key - 4, *(keys[-2:-1] - 4), *(keys[-5:-4] - 4)):
+            if stamps is not None and begin > 0 and seek(source, int(stamps[begin])):
+                frames = dropwhile(lambda item: item[0] < key, self._numbered(source))
+                first = next(frames, (-1, None))
+                if first[0] == key:
+                    return source, chain([first], frames)
+        source.close()
+        source = open_source(self.path)
+        return source, self._numbered(source)
+
+    def _find(self, position: int) -> Any:
+        """Return the decoded frame at a position, or None where decoding passes it."""
+        key = int(self._index.keys[self._index.keys <= position].max(initial=0))
+        if not (self._position < position and key - self._position <= AHEAD):
+            self._source, self._frames = self._decode_from(self._source, position)
+        for current, frame in self._frames:
+            self._position, self._latest[current] = current, frame
             if len(self._latest) > KEPT:
                 self._latest.popitem(last=False)
-            if place >= target:
-                return frame if place == target else None
-        else:
-            if self._place >= self._begin:
-                self._place = len(self) - 1
+            if current >= position:
+                return frame if current == position else None
+        self._position = len(self) - 1
         return None
 
     def _picture(self, frame: Any) -> Picture | None:

@@ -11,7 +11,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from sameplayer.data.batches.seeding import seeded
+from sameplayer.data.batches.augment import seeded
 from sameplayer.data.images.picture import FITS
 from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.networks.colour import REGIONS

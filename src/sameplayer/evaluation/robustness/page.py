@@ -1,4 +1,4 @@
-"""One self-contained HTML page: a curve a harm with a picture at every level, and the table."""
+"""One self-contained HTML page: a curve per corruption, a picture per level, and the table."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sameplayer.common.files import write_text
-from sameplayer.data.corruption.corrupted_crops import harm_crops
-from sameplayer.data.corruption.corruptions import HARMS
+from sameplayer.data.corruption.corrupted_crops import corrupt_crops
+from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
 from sameplayer.evaluation.pages import figure_address, picture_address, render
 from sameplayer.evaluation.robustness.numbers import NumberRobustness, ReadLevel
-from sameplayer.evaluation.robustness.scores import POINTS, HarmedScore, Robustness
+from sameplayer.evaluation.robustness.scores import POINTS, CorruptedScore, Robustness
 
 AROUND = {
     "the picture": "Boxes that are too large or beside the player show what is really around them.",
@@ -23,8 +23,8 @@ AROUND = {
     "the player reaches over the edge, the picture is mirrored.",
 }
 PARTS = {
-    "query": "The queries are harmed, the gallery is as it is.",
-    "both": "Queries and gallery are harmed alike.",
+    "query": "The queries are corrupted, the gallery is as it is.",
+    "both": "Queries and gallery are corrupted alike.",
 }
 
 
@@ -42,14 +42,14 @@ def write_robustness(
     Raises DataError where a picture or the page cannot be read or written.
     """
     queries = None if crops is None else crops.select("query")
-    harms = [_harm(result, name, queries) for name in result.harms]
+    corruptions = [_corruption(result, name, queries) for name in result.corruptions]
     said = {**(facts or {}), **result.facts}
     page = render(
         "robustness.html.j2",
         title="How far an encoder holds",
-        words=[PARTS[said["harmed"]], AROUND[said["around_the_box"]]],
+        words=[PARTS[said["corrupted"]], AROUND[said["around_the_box"]]],
         clean=_words(result.clean),
-        parts=harms,
+        parts=corruptions,
         columns=("mAP %", "95 % interval", "top-1 %", "points lost"),
         points=f"{POINTS:g}",
         facts=said,
@@ -77,14 +77,14 @@ def write_number_robustness(
     write_text(path, page)
 
 
-def _harm(result: Robustness, name: str, queries: Crops | None) -> dict[str, Any]:
+def _corruption(result: Robustness, name: str, queries: Crops | None) -> dict[str, Any]:
     levels = result.of(name)
     pictures = []
     if queries is not None and len(queries):
         pictures = [("as it is", picture_address(queries.read(0)))]
         seed = int(result.facts.get("seed", 0))
         for one in levels:
-            shown = harm_crops(queries, name, one.level, seed).read(0)
+            shown = corrupt_crops(queries, name, one.level, seed).read(0)
             pictures.append((f"{one.level:g} {one.unit}", picture_address(shown)))
     rows = [
         (
@@ -98,14 +98,14 @@ def _harm(result: Robustness, name: str, queries: Crops | None) -> dict[str, Any
         )
         for one in levels
     ]
-    about = HARMS[name].about if name in HARMS else ""
+    about = CORRUPTIONS[name].about if name in CORRUPTIONS else ""
     title = f"{name}: {about}" if about else name
     verdict = result.verdict(name)
     curve = _curve(result.clean, levels)
     return {"title": title, "words": verdict, "curve": curve, "rows": rows, "pictures": pictures}
 
 
-def _curve(clean: HarmedScore, levels: Sequence[HarmedScore]) -> str:
+def _curve(clean: CorruptedScore, levels: Sequence[CorruptedScore]) -> str:
     figure, axes = _axes()
     places = range(len(levels) + 1)
     every = [clean, *levels]
@@ -171,7 +171,7 @@ def _axes() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _words(clean: HarmedScore) -> str:
+def _words(clean: CorruptedScore) -> str:
     return (
         f"As the pictures are: mAP {100 * clean.mAP:.1f} % (95 % interval "
         f"{_interval(clean.interval)}), top-1 {100 * clean.top1:.1f} %."

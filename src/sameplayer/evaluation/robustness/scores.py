@@ -1,4 +1,4 @@
-"""How far an encoder holds: its mAP as the pictures get worse, one harm at a time."""
+"""How far an encoder holds: its mAP as the pictures get worse, one corruption at a time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.corruption.corrupted_crops import HarmChoice, find_harms, harm_crops
-from sameplayer.data.corruption.corruptions import HARMS
+from sameplayer.data.corruption.corrupted_crops import (
+    CorruptionChoice,
+    corrupt_crops,
+    find_corruptions,
+)
+from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
@@ -30,41 +34,41 @@ POINTS = 5.0  # of mAP, by which an encoder is said to have given way
 
 @dataclass(frozen=True)
 class RobustnessConfig:
-    """What is harmed, and how it is ranked.
+    """What is corrupted, and how it is ranked.
 
-    harms         names of HARMS, also "blur=3,9", or name -> levels; None: all, at their own levels
-    harmed        "query": the queries alone, as when a bad picture is looked for in a good gallery;
+    corruptions         names of CORRUPTIONS, also "blur=3,9", or name -> levels; None: all
+    corrupted        "query": the queries alone, a bad picture searched in a good gallery;
                   "both": query and gallery alike, as when all pictures are bad
     ranking       re-ranking and its settings
-    seed          decides what is random in the harms
+    seed          decides what is random in the corruptions
     batch_size, precision    as in ``embed``
     """
 
-    harms: HarmChoice | None = None
-    harmed: Literal["query", "both"] = "query"
+    corruptions: CorruptionChoice | None = None
+    corrupted: Literal["query", "both"] = "query"
     ranking: RankConfig = RankConfig()
     seed: int = 0
     batch_size: int = 64
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        """Raise SettingError for an unknown harm, a level out of range, another ``harmed``."""
-        find_harms(self.harms)
-        if self.harmed not in ("query", "both"):
-            raise SettingError("harmed", repr(self.harmed), "query or both")
+        """Raise SettingError for an unknown corruption or part, or a level out of range."""
+        find_corruptions(self.corruptions)
+        if self.corrupted not in ("query", "both"):
+            raise SettingError("corrupted", repr(self.corrupted), "query or both")
 
 
 @dataclass(frozen=True)
-class HarmedScore:
-    """Scores with one harm at one level, fractions of 1.
+class CorruptedScore:
+    """Scores with one corruption at one level, fractions of 1.
 
     interval         95 % of mAP, persons drawn anew (all queries of a person together)
     top1             share of queries whose first match stands at rank 1 (market1501)
-    lost             mAP without harm less mAP with it
+    lost             mAP without corruption less mAP with it
     lost_interval    95 % of that difference, over the same persons
     """
 
-    harm: str
+    corruption: str
     level: float
     unit: str
     mAP: float
@@ -78,47 +82,47 @@ class HarmedScore:
 class Robustness:
     """What ``measure_robustness`` found.
 
-    clean     the scores of the pictures as they are (harm "none")
-    levels    one entry a harm and level, from mild to severe
-    facts     what was measured: queries, persons, gallery, the harmed part, heights of the pictures
+    clean     the scores of the pictures as they are (corruption "none")
+    levels    one entry a corruption and level, from mild to severe
+    facts     what was measured: queries, persons, gallery, corrupted part, heights of pictures
     """
 
-    clean: HarmedScore
-    levels: tuple[HarmedScore, ...]
+    clean: CorruptedScore
+    levels: tuple[CorruptedScore, ...]
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def harms(self) -> list[str]:
-        """The harms that were tried, in order."""
-        return list(dict.fromkeys(one.harm for one in self.levels))
+    def corruptions(self) -> list[str]:
+        """The corruptions that were tried, in order."""
+        return list(dict.fromkeys(one.corruption for one in self.levels))
 
-    def of(self, harm: str) -> list[HarmedScore]:
-        """Return the scores of one harm, from mild to severe."""
-        return [one for one in self.levels if one.harm == harm]
+    def of(self, corruption: str) -> list[CorruptedScore]:
+        """Return the scores of one corruption, from mild to severe."""
+        return [one for one in self.levels if one.corruption == corruption]
 
-    def gives_way(self, harm: str, points: float = POINTS) -> HarmedScore | None:
+    def gives_way(self, corruption: str, points: float = POINTS) -> CorruptedScore | None:
         """Return the mildest level tried from which on mAP is always lower by ``points`` or more.
 
         None where the most severe level loses less.
         """
         first = None
-        for one in reversed(self.of(harm)):
+        for one in reversed(self.of(corruption)):
             if 100 * one.lost < points:
                 break
             first = one
         return first
 
-    def verdict(self, harm: str, points: float = POINTS) -> str:
-        """Return in words where an encoder gives way under a harm."""
-        first = self.gives_way(harm, points)
+    def verdict(self, corruption: str, points: float = POINTS) -> str:
+        """Return in words where an encoder gives way under a corruption."""
+        first = self.gives_way(corruption, points)
         if first is None:
-            last = self.of(harm)[-1]
+            last = self.of(corruption)[-1]
             return f"holds to the last level tried, {last.level:g} {last.unit}".rstrip()
         sure = "" if 100 * first.lost_interval[0] > 0 else "; may be chance"
         return f"{points:g} points lost from {first.level:g} {first.unit}".rstrip() + sure
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for the clean pictures and one for each harm and level."""
+        """Return a row for the clean pictures and one for each corruption and level."""
         rows = [asdict(one) for one in (self.clean, *self.levels)]
         for row in rows:
             row["low"], row["high"] = row.pop("interval")
@@ -127,15 +131,19 @@ class Robustness:
 
     def table(self) -> str:
         """Return the scores as lines of text, in per cent and points."""
-        head = f"{'harm':<14}{'level':>16}{'mAP %':>8}{'95 % interval':>16}{'top-1 %':>9}  lost"
+        head = (
+            f"{'corruption':<14}{'level':>16}{'mAP %':>8}{'95 % interval':>16}{'top-1 %':>9}  lost"
+        )
         lines = [head, *map(_line, (self.clean, *self.levels)), ""]
-        width = max(map(len, self.harms)) + 2
-        return "\n".join([*lines, *(f"{name:<{width}}{self.verdict(name)}" for name in self.harms)])
+        width = max(map(len, self.corruptions)) + 2
+        return "\n".join(
+            [*lines, *(f"{name:<{width}}{self.verdict(name)}" for name in self.corruptions)]
+        )
 
     def json(self) -> dict[str, Any]:
         """Return all of it as what JSON can hold."""
         levels = [asdict(one) for one in self.levels]
-        lost = {name: self.gives_way(name) for name in self.harms}
+        lost = {name: self.gives_way(name) for name in self.corruptions}
         given = {name: None if one is None else one.level for name, one in lost.items()}
         record = {"clean": asdict(self.clean), "levels": levels, "5_points_lost_from": given}
         return record | {"facts": self.facts}
@@ -148,26 +156,26 @@ def measure_robustness(
     *,
     progress: Progress | None = None,
 ) -> Robustness:
-    """Score an encoder on crops as they are, and harmed in one way at one level after the other.
+    """Score an encoder on crops as they are, and corrupted in one way at one level after the other.
 
     encoder     an encoder, or any function from crops to their embeddings
-    crops       with the roles query and gallery, as for ``evaluate``; harm of the box takes the
-                real surroundings where rows have boxes, else pictures are mirrored at their edges
+    crops       with the roles query and gallery, as for ``evaluate``; a moved box takes the real
+                surroundings where rows have boxes, else pictures are mirrored at their edges
     progress    called with (pictures embedded, all)
 
-    The gallery is embedded once where the queries alone are harmed. Raises RankingError where there
+    The gallery is embedded once where only queries are corrupted. Raises RankingError where there
     is nothing to rank or no query has a match, DataError for a picture that cannot be read.
     """
-    levels = find_harms(config.harms)
+    levels = find_corruptions(config.corruptions)
     meter = _Meter(encoder, crops, config, sum(map(len, levels.values())), progress)
     clean = meter.scored("none", 0.0, meter.gallery, meter.queries)
     scores = []
-    for name, of_harm in levels.items():
-        for level in of_harm:
-            queries = meter.embed(harm_crops(meter.queries.crops, name, level, config.seed))
+    for name, of_corruption in levels.items():
+        for level in of_corruption:
+            queries = meter.embed(corrupt_crops(meter.queries.crops, name, level, config.seed))
             gallery = meter.gallery
-            if config.harmed == "both":
-                gallery = meter.embed(harm_crops(gallery.crops, name, level, config.seed))
+            if config.corrupted == "both":
+                gallery = meter.embed(corrupt_crops(gallery.crops, name, level, config.seed))
             scores.append(meter.scored(name, level, gallery, queries))
     return Robustness(clean, tuple(scores), meter.facts())
 
@@ -188,7 +196,7 @@ class _Meter:
         parts = nothing.where(query_rows(nothing)), nothing.where(gallery_rows(nothing))
         refuse_empty(*parts)
         queries, gallery = (part.crops for part in parts)
-        again = len(queries) if config.harmed == "query" else len(queries) + len(gallery)
+        again = len(queries) if config.corrupted == "query" else len(queries) + len(gallery)
         self.done, self.total = 0, len(queries) + len(gallery) + levels * again
         self.queries = self.embed(queries)
         self.gallery = self.embed(gallery)
@@ -228,7 +236,7 @@ class _Meter:
 
     def scored(
         self, name: str, level: float, gallery: Embeddings, queries: Embeddings
-    ) -> HarmedScore:
+    ) -> CorruptedScore:
         ranking = rank(queries, gallery, rerank=self.config.ranking)
         precision, top1 = self.precision(ranking)
         valid = ~np.isnan(precision)
@@ -237,9 +245,9 @@ class _Meter:
             clustered_interval(values, self.persons[valid], DRAWS, np.random.default_rng(0))
             for values in (here, lost)
         ]
-        unit = HARMS[name].unit if name in HARMS else ""
+        unit = CORRUPTIONS[name].unit if name in CORRUPTIONS else ""
         mean, less = float(here.mean()), float(lost.mean())
-        return HarmedScore(name, level, unit, mean, intervals[0], top1, less, intervals[1])
+        return CorruptedScore(name, level, unit, mean, intervals[0], top1, less, intervals[1])
 
     def facts(self) -> dict[str, Any]:
         crops = self.queries.crops
@@ -254,7 +262,7 @@ class _Meter:
             "queries_without_match": int((~valid).sum()),
             "persons": len(np.unique(self.persons[valid])),
             "gallery": len(self.gallery),
-            "harmed": self.config.harmed,
+            "corrupted": self.config.corrupted,
             "seed": self.config.seed,
             "query_heights_5_50_95": [low, middle, high],
             "around_the_box": "the picture" if boxed else "mirrored",
@@ -262,11 +270,13 @@ class _Meter:
         }
 
 
-def _line(one: HarmedScore) -> str:
-    level = "" if one.harm == "none" else f"{one.level:g} {one.unit}".rstrip()
+def _line(one: CorruptedScore) -> str:
+    level = "" if one.corruption == "none" else f"{one.level:g} {one.unit}".rstrip()
     interval = f"{100 * one.interval[0]:.1f} to {100 * one.interval[1]:.1f}"
-    text = f"{one.harm:<14}{level:>16}{100 * one.mAP:>8.1f}{interval:>16}{100 * one.top1:>9.1f}"
-    if one.harm == "none":
+    text = (
+        f"{one.corruption:<14}{level:>16}{100 * one.mAP:>8.1f}{interval:>16}{100 * one.top1:>9.1f}"
+    )
+    if one.corruption == "none":
         return text
     low, high = (100 * end for end in one.lost_interval)
     return f"{text}  {100 * one.lost:.1f} ({low:.1f} to {high:.1f})"

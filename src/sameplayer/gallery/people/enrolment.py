@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sameplayer.common.names import clean_name, name_key
 from sameplayer.data.crops import Crops
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture
-from sameplayer.data.quality import quality
+from sameplayer.data.images.picture import Picture, encode_picture, quality
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.events import Change
 from sameplayer.gallery.core.gallery import Gallery, find_person

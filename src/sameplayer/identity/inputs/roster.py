@@ -9,11 +9,11 @@ from pathlib import Path
 from sameplayer.common.names import composed, control_character, name_key
 from sameplayer.data.tabular.read_table import read_table
 from sameplayer.errors import DataError, did_you_mean
-from sameplayer.numbers.reader import NUMBERS, USUAL_NUMBERS, shirt_number
+from sameplayer.numbers.reader import NUMBER_ALIASES, NUMBERS, shirt_number
 
 USUAL = {
     "team": ("club", "squad", "team_name"),
-    "number": USUAL_NUMBERS,
+    "number": NUMBER_ALIASES,
     "name": ("player", "player name", "full name"),
     "colour": ("color", "kit"),
     "role": ("position",),

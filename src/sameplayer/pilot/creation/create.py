@@ -14,7 +14,7 @@ import pandas as pd
 from sameplayer._version import __version__
 from sameplayer.common.files import whole_file
 from sameplayer.data.crops import Crops
-from sameplayer.data.images.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.pilot.config import PilotConfig

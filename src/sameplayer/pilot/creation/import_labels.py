@@ -22,12 +22,12 @@ def answer_from_table(pilot: Pilot, crops: Crops) -> int:
     has two persons.
     """
     given: list[Answer] = [*told(pilot).answers.items()]
-    found = answers_by(pilot, labels_of(pilot, crops), given)
+    found = answers_by(pilot, class_labels(pilot, crops), given)
     append_answers(pilot.folder, found)
     return len(found)
 
 
-def labels_of(pilot: Pilot, crops: Crops) -> np.ndarray:
+def class_labels(pilot: Pilot, crops: Crops) -> np.ndarray:
     """Return for each drawn pair 1 where it shows one person, 0 for two, -1 where it is unknown.
 
     crops    the table of which the pilot was made

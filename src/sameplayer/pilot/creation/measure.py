@@ -11,10 +11,8 @@ import pandas as pd
 
 from sameplayer.common.files import load_arrays, save_arrays
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import KnownDifferent, as_tracks, known_different
-from sameplayer.data.images.picture import Picture
-from sameplayer.data.quality import quality
-from sameplayer.data.tracks import track_keys
+from sameplayer.data.images.picture import Picture, quality
+from sameplayer.data.tracks import CannotLinks, as_tracks, cannot_links, track_keys
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.kit import find_kits, shirt_rows
@@ -226,6 +224,6 @@ def _apart(crops: Crops, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
     place[tracks[framed]] = theirs
     known = place[tracks[rows]] >= 0
     result = np.zeros((len(rows), len(rows)), bool)
-    pairs: KnownDifferent = known_different(footage)
+    pairs: CannotLinks = cannot_links(footage)
     result[np.ix_(known, known)] = pairs.among(place[tracks[rows[known]]])
     return result

@@ -6,8 +6,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture, decode_content
+from sameplayer.data.images.picture import Picture, decode_content, encode_picture
 from sameplayer.errors import SameplayerError
 from sameplayer.serve.service import Caller
 

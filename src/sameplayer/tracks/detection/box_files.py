@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.common.names import LONGEST
-from sameplayer.data.annotations.people import XYWH, of_view, people, view_of
+from sameplayer.data.annotations.people import XYWH, people, select_view, single_view
 from sameplayer.data.annotations.read import read_annotations
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.detection.third_party import detections_table
@@ -46,7 +46,7 @@ def read_boxes(
     if first_frame not in (None, 0, 1):
         raise SettingError("first_frame", first_frame, "0 or 1, or None: as the file says")
     path = Path(path)
-    found = of_view(read_annotations(path), camera, path)
+    found = select_view(read_annotations(path), camera, path)
     return _boxes(people(found, path, frames=frames, size=size, first_frame=first_frame))
 
 
@@ -62,7 +62,7 @@ def refuse_one_camera(path: str | Path, cameras: Sequence[str]) -> tuple[str, ..
             f"{path}: has no column camera; expected one, for boxes of {len(cameras)} cameras in "
             "one file. Or give a file for each camera."
         )
-    others = sorted({*map(view_of, table[by].dropna())} - {*map(view_of, cameras)})
+    others = sorted({*map(single_view, table[by].dropna())} - {*map(single_view, cameras)})
     told = f"Boxes of {by}s that are no video of these are not used: {', '.join(others)[:200]}."
     return (told,) if others else ()
 

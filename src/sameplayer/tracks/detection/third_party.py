@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.classes import class_labels
 from sameplayer.data.annotations.people import XYWH
 from sameplayer.errors import DataError
 from sameplayer.tracks.detection.detectors import boxes_in
@@ -37,7 +37,7 @@ def detections_table(detections: Iterable[Any], first: int) -> tuple[pd.DataFram
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(names))
     nameless = table["label"].isna() & table["class"].notna()
     classes = table["class"][nameless].astype(float)
-    labels, notes = labels_of(classes.unique().astype(int), {}, 0, "class_id", NAMING)
+    labels, notes = class_labels(classes.unique().astype(int), {}, 0, "class_id", NAMING)
     table.loc[nameless, "label"] = classes.astype(int).map(labels).astype(object)
     return table.drop(columns="class"), notes
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sameplayer.data.tabular.decoding import decoded
+from sameplayer.data.tabular.encodings import decoded
 from sameplayer.data.tabular.read_table import BLANKS, read_table
 from sameplayer.errors import DataError
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.data.batches.seeding import seeded
+from sameplayer.data.batches.augment import seeded
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.losses.info_nce import info_nce
 

@@ -12,8 +12,7 @@ from torch import Tensor
 from sameplayer.common.files import whole_file
 from sameplayer.data.batches.augment import Augment, PairTransform, erase
 from sameplayer.data.crops import Crops
-from sameplayer.data.images.encode import encode_picture
-from sameplayer.data.images.picture import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.processes import Process

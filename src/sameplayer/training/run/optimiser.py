@@ -9,7 +9,7 @@ import torch
 from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
 from torch import nn
 
-from sameplayer.data.batches.seeding import seeded
+from sameplayer.data.batches.augment import seeded
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError, SettingError, import_extra
 from sameplayer.training.config import TrainConfig

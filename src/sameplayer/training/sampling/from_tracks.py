@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import KnownDifferent, as_tracks, known_different, spaced
 from sameplayer.data.splits import draw_query_gallery, split_by_person
+from sameplayer.data.tracks import CannotLinks, as_tracks, cannot_links, spaced
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.config import TrainConfig
 
@@ -26,7 +26,7 @@ class TrackPairs:
     """
 
     learn: Crops
-    known: KnownDifferent
+    known: CannotLinks
     validation: Crops | None
     told: tuple[str, ...]
 
@@ -58,7 +58,7 @@ def pairs_from_tracks(rows: Crops, config: TrainConfig) -> TrackPairs:
     Raises DataError where the table has no tracks, TrainingError where nothing can be learnt.
     """
     footage = as_tracks(rows)
-    known = known_different(footage)
+    known = cannot_links(footage)
     numbers = footage.persons()
     kept = spaced(footage, config.track_gap)
     pictures = np.bincount(numbers[kept], minlength=len(known.others()))
@@ -85,7 +85,7 @@ def _of_tracks(part: Crops, column: str) -> np.ndarray:
     return part.table[column].iloc[first].astype(int).to_numpy()
 
 
-def _among_others(held: Crops, learn: Crops, known: KnownDifferent) -> Crops:
+def _among_others(held: Crops, learn: Crops, known: CannotLinks) -> Crops:
     """Return held-out tracks as query and gallery; distractors are tracks surely of others.
 
     These are learnt from, but never against the held-out ones.

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.batches.pairs import draw_batches
-from sameplayer.data.batches.tracks import draw_track_batches
+from sameplayer.data.batches.pairs import draw_batches, draw_track_batches
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import KnownDifferent
 from sameplayer.data.splits import draw_query_gallery, split_by_person
-from sameplayer.data.tracks import one_track_each
+from sameplayer.data.tracks import CannotLinks, one_track_each
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.networks.build import EncoderSpec
@@ -43,7 +41,7 @@ class Plan:
     config: TrainConfig
     asked: int
     scope: str | None = None
-    known: KnownDifferent | None = None
+    known: CannotLinks | None = None
     told: tuple[str, ...] = ()
 
     @cached_property

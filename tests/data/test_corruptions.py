@@ -1,4 +1,4 @@
-"""Harm of pictures: what each does, of any shape of picture, and what is refused."""
+"""Corruption of pictures: what each does, of any shape of picture, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sameplayer.data.corruption.corruptions import (
-    HARMS,
+    CORRUPTIONS,
     checked,
     cut,
     cut_inside,
@@ -22,33 +22,33 @@ SHAPES = [(1, 1), (1, 40), (40, 1), (2, 3), (160, 60)]
 PICTURE = noise(160, 60)
 
 
-def harm(name: str, level: float, picture: Picture = PICTURE, seed: int = 0) -> Picture:
-    return HARMS[name].apply(picture, level, np.random.default_rng(seed))
+def corruption(name: str, level: float, picture: Picture = PICTURE, seed: int = 0) -> Picture:
+    return CORRUPTIONS[name].apply(picture, level, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", HARMS)
-def test_every_level_of_every_harm_gives_a_picture_of_any_picture(
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_every_level_of_every_corruption_gives_a_picture_of_any_picture(
     name: str, shape: tuple[int, int]
 ) -> None:
     picture = noise(*shape)
     before = picture.copy()
-    for level in (*HARMS[name].levels, HARMS[name].least, HARMS[name].most):
+    for level in (*CORRUPTIONS[name].levels, CORRUPTIONS[name].least, CORRUPTIONS[name].most):
         if name != "height" or level < 1000:
-            checked(name, harm(name, level, picture))
+            checked(name, corruption(name, level, picture))
     assert (picture == before).all()
 
 
-@pytest.mark.parametrize("name", HARMS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_levels_stand_from_mild_to_severe(name: str) -> None:
     smooth = np.repeat(np.linspace(0, 200, 512)[:, None], 200, 1)[..., None]
     picture = (smooth * (1.0, 0.7, 0.3)).astype(np.uint8) + noise(512, 200) // 8
-    whole = harm(name, HARMS[name].levels[0], picture)
-    last = harm(name, HARMS[name].levels[-1], picture)
+    whole = corruption(name, CORRUPTIONS[name].levels[0], picture)
+    last = corruption(name, CORRUPTIONS[name].levels[-1], picture)
     ends = [_same_size(one, picture) for one in (whole, last)]
     errors = [np.abs(one.astype(float) - picture).mean() for one in ends]
     assert errors[1] > errors[0] > 0
-    assert HARMS[name].ordered(HARMS[name].levels[::-1]) == HARMS[name].levels
+    assert CORRUPTIONS[name].ordered(CORRUPTIONS[name].levels[::-1]) == CORRUPTIONS[name].levels
 
 
 def _same_size(one: Picture, like: Picture) -> Picture:
@@ -59,41 +59,41 @@ def _same_size(one: Picture, like: Picture) -> Picture:
 
 def test_what_is_random_is_decided_by_the_random_state() -> None:
     for name in ("blur", "shift", "hidden-side", "hidden-patch", "tint"):
-        level = HARMS[name].levels[-1]
-        again = [harm(name, level, seed=seed) for seed in (1, 1)]
+        level = CORRUPTIONS[name].levels[-1]
+        again = [corruption(name, level, seed=seed) for seed in (1, 1)]
         assert (again[0] == again[1]).all()
-        others = [harm(name, level, seed=seed) for seed in range(6)]
+        others = [corruption(name, level, seed=seed) for seed in range(6)]
         assert any((one != others[0]).any() for one in others), name
 
 
 def test_a_picture_that_is_low_already_stays_as_it_is() -> None:
-    assert harm("height", 200) is PICTURE
-    assert harm("height", 80).shape == (80, 30, 3)
+    assert corruption("height", 200) is PICTURE
+    assert corruption("height", 80).shape == (80, 30, 3)
 
 
 def test_grey_leaves_no_colour_and_gain_multiplies() -> None:
-    assert (np.ptp(harm("grey", 100), axis=2) == 0).all()
-    assert (harm("dark", 0.5) == np.rint(PICTURE * 0.5)).all()
-    assert (harm("bright", 1) == PICTURE).all()
-    assert (harm("tint", 0) == PICTURE).all()
-    grey = harm("grey", 100)
-    assert (np.abs(harm("grey", 100, grey).astype(int) - grey) <= 1).all()
+    assert (np.ptp(corruption("grey", 100), axis=2) == 0).all()
+    assert (corruption("dark", 0.5) == np.rint(PICTURE * 0.5)).all()
+    assert (corruption("bright", 1) == PICTURE).all()
+    assert (corruption("tint", 0) == PICTURE).all()
+    grey = corruption("grey", 100)
+    assert (np.abs(corruption("grey", 100, grey).astype(int) - grey) <= 1).all()
 
 
 def test_the_hidden_part_is_of_the_share_that_was_asked_for() -> None:
     for name, level in (("hidden-below", 50), ("hidden-side", 25), ("hidden-patch", 30)):
         for seed in range(8):
-            changed = (harm(name, level, seed=seed) != PICTURE).any(axis=2).mean()
+            changed = (corruption(name, level, seed=seed) != PICTURE).any(axis=2).mean()
             assert abs(changed - level / 100) < 0.03, (name, seed)
-    assert (harm("hidden-below", 50)[:80] == PICTURE[:80]).all()
+    assert (corruption("hidden-below", 50)[:80] == PICTURE[:80]).all()
 
 
 def test_motion_blur_keeps_what_is_even_and_the_mean_of_the_rest() -> None:
     even = np.full((40, 30, 3), 77, np.uint8)
-    assert (harm("blur", 15, even) == 77).all()
-    assert (harm("blur", 1) == PICTURE).all()
-    assert harm("blur", 9).std() < 0.6 * PICTURE.std()
-    assert abs(harm("blur", 9).mean() - PICTURE.mean()) < 1.5
+    assert (corruption("blur", 15, even) == 77).all()
+    assert (corruption("blur", 1) == PICTURE).all()
+    assert corruption("blur", 9).std() < 0.6 * PICTURE.std()
+    assert abs(corruption("blur", 9).mean() - PICTURE.mean()) < 1.5
 
 
 def test_a_box_is_made_larger_about_its_middle_and_moved_by_its_size() -> None:
@@ -112,7 +112,9 @@ def test_what_lies_outside_a_picture_is_mirrored_or_left_away() -> None:
     assert cut_inside(row, (50, 0, 2, 1)).shape == (1, 2, 3)
 
 
-def test_a_harm_that_gives_no_picture_is_named() -> None:
+def test_a_corruption_that_gives_no_picture_is_named() -> None:
     for wrong in (None, np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros(3, np.uint8)):
-        with pytest.raises(ConfigError, match=r"harm 'mine' returned .* expected a uint8 picture"):
+        with pytest.raises(
+            ConfigError, match=r"corruption 'mine' returned .* expected a uint8 picture"
+        ):
             checked("mine", wrong)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import BOX, as_floats, number_cells
+from sameplayer.data.columns import BOX, parse_numbers
 from sameplayer.data.tabular.column_names import plain
 from sameplayer.errors import DataError
 
@@ -72,12 +72,12 @@ BOX_NAMES = frozenset(
 )
 """Every name that a column of a box's numbers may have, as ``plain`` gives it."""
 CELL_NAMES = frozenset(
-    one
+    name
     for words in CELLS.values()
     for word in words
     for prefix in PREFIXES
-    for one in (prefix + word, word + prefix)
-    if one
+    for name in (prefix + word, word + prefix)
+    if name
 )
 """Every name that a column of a whole box in one cell may have, as ``plain`` gives it."""
 WRAPPED = re.compile(r"\bnp\.\w+\(")  # how a list of numpy's numbers is printed
@@ -97,30 +97,30 @@ def with_boxes(
     for cells that are no box.
     """
     names = {plain(str(name)): str(name) for name in reversed(table.columns)}
-    kind, found = box_columns(names)
+    kind, columns = box_columns(names)
     if set(BOX) <= set(table.columns) and not {"right", "bottom"} <= set(names):
-        kind, found = "corner and size", list(BOX)
+        kind, columns = "corner and size", list(BOX)
     if not kind:
         return _with_picture_sizes(table, "where nothing says where a box begins")
-    numbers = _numbers(table, found, rows, path, halves)
+    numbers = _numbers(table, columns, rows, path, halves)
     left, top, third, fourth = numbers.T
     if kind == "corners":
         third, fourth = third - left, fourth - top
     elif kind == "centre and size":
         left, top = left - third / 2, top - fourth / 2
     box = np.stack([left, top, third, fourth], axis=1)
-    if found == list(BOX):
+    if columns == list(BOX):
         return table.assign(**dict(zip(BOX, numbers.T, strict=True))), ()
     rest, moved = _with_picture_sizes(
-        table.drop(columns=found), f"since the box is in {', '.join(found)}"
+        table.drop(columns=columns), f"since the box is in {', '.join(columns)}"
     )
     rest = rest.drop(columns=[name for name in BOX if name in rest])
     rest[list(BOX)] = pd.DataFrame(box, index=rest.index)
-    if [plain(name) for name in found] in (list(BOX), ["left", "top", "right", "bottom"]):
+    if [plain(name) for name in columns] in (list(BOX), ["left", "top", "right", "bottom"]):
         return rest, moved
-    one = len(found) == 1
-    columns = f"The column{'s' * (not one)} {', '.join(found)} {'is' if one else 'are'}"
-    return rest, (f"{columns} read as {SAID[kind]}.", *moved)
+    single = len(columns) == 1
+    listed = f"The column{'s' * (not single)} {', '.join(columns)} {'is' if single else 'are'}"
+    return rest, (f"{listed} read as {SAID[kind]}.", *moved)
 
 
 def box_columns(names: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -154,36 +154,30 @@ def _with_picture_sizes(table: pd.DataFrame, why: str) -> tuple[pd.DataFrame, tu
 
 def _numbers(
     table: pd.DataFrame,
-    found: list[str],
+    columns: list[str],
     rows: Sequence[int] | np.ndarray,
     path: Path,
     halves: bool,
 ) -> np.ndarray:
     """Return (n, 4) float64, NaN where a row has no box."""
-    if len(found) == 1:
-        cells = table[found[0]].tolist()
+    if len(columns) == 1:
+        cells = table[columns[0]].tolist()
         return np.array(
-            [_four(cell, found[0], row, path) for row, cell in zip(rows, cells, strict=True)]
+            [_four(cell, columns[0], row, path) for row, cell in zip(rows, cells, strict=True)]
         ).reshape(-1, 4)
-    columns = []
-    for name in found:
-        column = number_cells(table[name])
-        numbers = as_floats(column)
-        endless = np.isinf(numbers)
-        wrong = np.flatnonzero(
-            (np.isnan(numbers) & column.notna().to_numpy()) | (endless & (not halves))
-        )
-        if len(wrong):
-            raise DataError(
-                f"{path}, row {rows[wrong[0]]}: column {name!r} is {table[name].iat[wrong[0]]!r}; "
-                "expected a number of pixels."
-            )
-        columns.append(np.where(endless, np.nan, numbers))
-    box = np.stack(columns, axis=1)
+    box = np.stack(
+        [
+            parse_numbers(table[name], rows, path, expected="a number of pixels", infinite=halves)
+            for name in columns
+        ],
+        axis=1,
+    )
+    box[np.isinf(box)] = np.nan
     half = np.flatnonzero(np.isnan(box).any(axis=1) & ~np.isnan(box).all(axis=1))
     if len(half) and not halves:
         raise DataError(
-            f"{path}, row {rows[half[0]]}: half a box; expected all of {', '.join(found)}, or none."
+            f"{path}, row {rows[half[0]]}: half a box; expected all of {', '.join(columns)}, or "
+            "none."
         )
     return box
 
@@ -194,7 +188,7 @@ def _four(cell: object, name: str, row: int, path: Path) -> list[float]:
         return [np.nan] * 4
     text = " ".join(map(str, cell)) if isinstance(cell, list | tuple | np.ndarray) else str(cell)
     text = WRAPPED.sub("(", text)
-    numbers = [float(one) for one in NUMBER.findall(text)]
+    numbers = [float(number) for number in NUMBER.findall(text)]
     rest = NUMBER.sub("", text).strip("[]() ,;\t\n")
     if len(numbers) != 4 or set(rest) - set(" ,;\t\n") or not np.isfinite(numbers).all():
         raise DataError(

@@ -1,4 +1,4 @@
-"""Crops that are read harmed: the same for the same seed, boxes with what is around them."""
+"""Crops that are read corrupted: the same for the same seed, boxes with what is around them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.corruption.corrupted_crops import find_harms, harm_crops
-from sameplayer.data.corruption.corruptions import HARMS, Harm
+from sameplayer.data.corruption.corrupted_crops import corrupt_crops, find_corruptions
+from sameplayer.data.corruption.corruptions import CORRUPTIONS, Corruption
 from sameplayer.data.crops import Crops
 from sameplayer.errors import ConfigError, SettingError
 from tests.data.pictures import noise
@@ -30,61 +30,65 @@ def crops(tmp_path: Path) -> Crops:
 
 def test_a_boxed_row_shows_what_is_really_around_it(crops: Crops) -> None:
     whole = noise(100, 100)[:, :, ::-1]
-    assert (harm_crops(crops, "loose", 50).read(0) == whole[20:80, 35:65]).all()
-    assert (harm_crops(crops, "loose", 100).read(1) == whole[0:30, 85:100]).all()
-    padded = harm_crops(crops, "loose", 20).read(2)
+    assert (corrupt_crops(crops, "loose", 50).read(0) == whole[20:80, 35:65]).all()
+    assert (corrupt_crops(crops, "loose", 100).read(1) == whole[0:30, 85:100]).all()
+    padded = corrupt_crops(crops, "loose", 20).read(2)
     assert padded.shape == (120, 120, 3)
     assert (padded[10:110, 10:110] == whole).all()
     assert (padded[:10] == padded[20:10:-1]).all()
 
 
 def test_harm_is_decided_by_seed_and_picture_not_by_row_or_order(crops: Crops) -> None:
-    read = harm_crops(crops, "hidden-patch", 30, seed=4)
-    reverse = harm_crops(crops.where([2, 1, 0]), "hidden-patch", 30, seed=4)
+    read = corrupt_crops(crops, "hidden-patch", 30, seed=4)
+    reverse = corrupt_crops(crops.where([2, 1, 0]), "hidden-patch", 30, seed=4)
     part = read.where([1, 2])
     for row in range(3):
         assert (read.read(row) == reverse.read(2 - row)).all()
     assert (part.read(1) == read.read(2)).all()
-    other = harm_crops(crops, "hidden-patch", 30, seed=5)
+    other = corrupt_crops(crops, "hidden-patch", 30, seed=5)
     assert any((other.read(row) != read.read(row)).any() for row in range(3))
 
 
 def test_the_table_stays_as_it_is_and_the_plain_crops_stay_plain(crops: Crops) -> None:
-    read = harm_crops(crops, "grey", 100)
+    read = corrupt_crops(crops, "grey", 100)
     assert read.table.equals(crops.table)
     assert (np.ptp(read.read(0), axis=2) == 0).all()
     assert (np.ptp(crops.read(0), axis=2) > 0).any()
 
 
 def test_harms_are_chosen_by_name_with_levels_in_order() -> None:
-    assert find_harms(["blur=9,3", "grey"]) == {"blur": (3, 9), "grey": (50, 75, 100)}
-    assert find_harms({"height": [24, 64]}) == {"height": (64, 24)}
-    assert list(find_harms()) == list(HARMS)
+    assert find_corruptions(["blur=9,3", "grey"]) == {"blur": (3, 9), "grey": (50, 75, 100)}
+    assert find_corruptions({"height": [24, 64]}) == {"height": (64, 24)}
+    assert list(find_corruptions()) == list(CORRUPTIONS)
 
 
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        (["blurr"], r"harms is 'blurr'; expected one of height, .* Did you mean 'blur'\?"),
-        (["jpeg=0"], "harms is jpeg=0; expected levels of jpeg from 1 to 100 of 100"),
-        (["blur=nan"], "harms is blur=nan; expected levels of blur"),
-        (["blur=much"], "harms is 'blur=much'; expected numbers with commas between"),
+        (["blurr"], r"corruptions is 'blurr'; expected one of height, .* Did you mean 'blur'\?"),
+        (["jpeg=0"], "corruptions is jpeg=0; expected levels of jpeg from 1 to 100 of 100"),
+        (["blur=nan"], "corruptions is blur=nan; expected levels of blur"),
+        (["blur=much"], "corruptions is 'blur=much'; expected numbers with commas between"),
         (["blur="], "expected numbers with commas between"),
-        ({"blur": []}, "harms is 'blur' without a level; expected one level or more"),
-        ([], "harms is empty; expected one or more of height"),
+        ({"blur": []}, "corruptions is 'blur' without a level; expected one level or more"),
+        ([], "corruptions is empty; expected one or more of height"),
     ],
     ids=str,
 )
 def test_unknown_harms_and_levels_out_of_range_are_refused(choice: object, message: str) -> None:
     with pytest.raises(SettingError, match=message):
-        find_harms(choice)
+        find_corruptions(choice)
 
 
 def test_an_own_harm_is_an_entry_and_what_it_gives_is_checked(
     crops: Crops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(HARMS, "less", Harm((1, 2), lambda picture, level, rng: picture[:-1]))
-    assert harm_crops(crops, "less", 1).read(0).shape == (39, 20, 3)
-    monkeypatch.setitem(HARMS, "none", Harm((1,), lambda picture, level, rng: picture[:0]))
-    with pytest.raises(ConfigError, match="harm 'none' returned uint8 of shape"):
-        harm_crops(crops, "none", 1).read(0)
+    monkeypatch.setitem(
+        CORRUPTIONS, "less", Corruption((1, 2), lambda picture, level, rng: picture[:-1])
+    )
+    assert corrupt_crops(crops, "less", 1).read(0).shape == (39, 20, 3)
+    monkeypatch.setitem(
+        CORRUPTIONS, "none", Corruption((1,), lambda picture, level, rng: picture[:0])
+    )
+    with pytest.raises(ConfigError, match="corruption 'none' returned uint8 of shape"):
+        corrupt_crops(crops, "none", 1).read(0)
