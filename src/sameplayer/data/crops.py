@@ -1,4 +1,4 @@
-"""The crop table: one row a picture of one person, the object every stage starts from.
+"""The crop table: one row per picture of one person, the object that every stage starts from.
 
 A crop table is a pandas DataFrame. Its columns:
 
@@ -82,7 +82,7 @@ class Crops:
         return f"Crops({len(self)} pictures, {self.root}, scope {scope}, source {self.source})"
 
     def select(self, *roles: str) -> Crops:
-        """Return the rows of these roles, in order, from 0; DataError for an unknown role."""
+        """Return the rows of these roles, in order. Raises DataError for an unknown role."""
         return self.where(self._own["role"].isin(checked_roles(roles)))
 
     def of_split(self, name: str) -> Crops:
@@ -98,14 +98,14 @@ class Crops:
         return self.where(splits == name)
 
     def splits(self) -> np.ndarray:
-        """Return (n,) names: the column ``split``; where it is empty, training or test by role."""
+        """Return (n,) split names: the column ``split``, or training or test by role."""
         by_role = pd.Series(np.where(self._own["role"] == "train", "training", "test"))
         if "split" in self._own.columns:
             by_role = self._own["split"].fillna(by_role)
         return by_role.to_numpy(dtype=object)
 
     def where(self, keep: np.ndarray | pd.Series | Sequence[bool] | Sequence[int]) -> Crops:
-        """Return some rows, re-numbered from 0.
+        """Return the selected rows, numbered from 0.
 
         keep    (n,) true and false, as an array, list or Series (missing: false), or the
                 positions of rows, in their order and as often as they stand there
@@ -143,7 +143,7 @@ class Crops:
         return pd.factorize(self._own[self.scope])[0].astype(np.int64)
 
     def persons(self) -> np.ndarray:
-        """Return (n,) integers, one a (scope, person); -1 where the person is missing."""
+        """Return (n,) integers, one per (scope, person); -1 where the person is missing."""
         return identities(self)[0]
 
     @cached_property
@@ -255,7 +255,7 @@ def write_crops(crops: Crops, path: str | Path) -> None:
 
 
 def describe_crops(crops: Crops) -> str:
-    """Return the counts of a table: one line a role (and split, where there are several)."""
+    """Return the counts of a table as text: one line per role (and split, if several)."""
     persons, splits = crops.persons(), crops.splits()
     roles = crops.table["role"].to_numpy(dtype=object)
     lines = [f"{crops.root}: {crops.source}, {len(crops)} pictures, scope {crops.scope or 'set'}"]
@@ -269,7 +269,7 @@ def describe_crops(crops: Crops) -> str:
 
 
 def _side_facts(path: Path) -> dict[str, str]:
-    """Return what stands beside a table: root and scope, each only if it is there."""
+    """Return root and scope from the JSON file beside a table, as far as given."""
     if not path.is_file():
         return {}
     expected = 'expected {"scope": ..., "root": ...} as write_crops leaves'

@@ -121,7 +121,7 @@ def check_order(order: str) -> None:
 
 
 def is_single_picture(shown: object) -> bool:
-    """Whether this stands for one picture, and not for several."""
+    """Return whether this is a single picture rather than several."""
     if isinstance(shown, (str, Path, Image.Image)):
         return True
     return (isinstance(shown, np.ndarray) or _is_tensor(shown)) and shown.ndim < 4  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from sameplayer.errors import DataError, SettingError, refuse_other_types
 
 
 def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Crops, Crops]:
-    """Return (train, held out): no person of one is in the other.
+    """Return (training, held-out) crops without a common person.
 
     Rows without a person stay out of both. The folds are those of scikit-learn's GroupKFold by
     person; where identities hold within a scope only, by scope and person. Raises SettingError

@@ -1,4 +1,4 @@
-"""A match drawn from a seed: videos of its cameras, who is in them, boxes of a poor detector.
+"""A match drawn from a seed: videos, ground truth, and boxes of an imperfect detector.
 
 All that makes the identities of real footage hard is in it: two kits and a referee, numbers that
 both teams have, cuts, replays, exits and returns, substitutions, cameras that begin at different

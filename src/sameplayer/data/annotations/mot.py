@@ -1,4 +1,4 @@
-"""MOT text: a line of numbers a box, as MOTChallenge, trackers, SoccerNet and CVAT write it."""
+"""MOT text: one line of numbers per box, from MOTChallenge, trackers, SoccerNet and CVAT."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _under_header(path: Path, lines: list[str]) -> Annotations | None:
 
 
 def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:
-    """Return a row a box, COLUMNS as float64, missing: nan; and ``row``, its line."""
+    """Return one row per box: COLUMNS as float64 (NaN where missing) and ``row``, its line."""
     kept = [(at, line) for at, line in enumerate(lines, 1) if not _says_nothing(line)]
     if kept and NAMED.match(kept[0][1]):
         kept = kept[1:]
@@ -214,7 +214,7 @@ def _no_box(path: Path, number: int, line: str, hint: str = "") -> DataError:
 
 
 def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return the label of each box by its class, missing: none; and what to say of them."""
+    """Return the label of each box by its class (missing: none), and notes."""
     known = classes[classes >= 0]
     if known.empty or (known != np.floor(known)).any():
         return pd.Series(None, classes.index, object), ()

@@ -222,7 +222,7 @@ def encode_picture(picture: Picture, kind: str = ".png", quality: int = 90) -> b
 
 
 def quality(picture: Picture) -> float:
-    """Return a weight over 0 of one picture (h, w, 3): height times sharpness."""
+    """Return a weight above 0 of one picture (h, w, 3): height times sharpness."""
     height = picture.shape[0]
     width = max(1, round(128 * picture.shape[1] / height))
     grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)

@@ -76,7 +76,7 @@ def download(
     attempts: int = 5,
     wait_s: float = 2.0,
 ) -> Path:
-    """Download ``url`` to ``file``, continuing ``file``.partial where an earlier try broke off.
+    """Download ``url`` to ``file``, resuming ``file``.partial of an interrupted download.
 
     progress    called with (bytes so far, bytes in all or 0)
     attempts    tries without a single new byte before it gives up
@@ -157,7 +157,7 @@ def md5_of(file: Path) -> str:
 
 
 def _continue_download(url: str, part: Path, progress: Progress | None) -> bool:
-    """Ask for what is missing and append it; return whether the file is complete."""
+    """Request the missing bytes and append them; return whether the file is complete."""
     have = part.stat().st_size if part.exists() else 0
     marker = _marker(part)
     same = _marked(marker) if have else {}
@@ -199,7 +199,7 @@ def _marker(part: Path) -> Path:
 
 
 def _marked(marker: Path) -> dict[str, str]:
-    """Return the address and version that a part is of; nothing where that is not known."""
+    """Return the address and version of a partial file, if known."""
     try:
         facts = json.loads(marker.read_text())
     except (OSError, ValueError, RecursionError):

@@ -36,7 +36,7 @@ def has_msmt17(path: Path) -> bool:
 
 
 def read_msmt17(path: Path) -> Crops:
-    """Read the pictures that the lists name; the numbers of persons begin anew in test/.
+    """Read the listed pictures; person numbers restart in test/.
 
     So person 0 of the training split is "train/0", person 0 of the test split "test/0".
     """
@@ -73,7 +73,7 @@ def _folder(path: Path, name: str) -> str:
 
 
 def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
-    """Return image -> (person, (role, split)); DataError for a line that is no picture's."""
+    """Return image -> (person, (role, split)). Raises DataError for an invalid line."""
     listed: dict[str, tuple[str, tuple[str, str]]] = {}
     for name, (*_, use) in LISTS.items():
         folder = _folder(path, name)

@@ -1,4 +1,4 @@
-"""A folder a person: as people sort their pictures, and as layumi's baseline prepares data sets."""
+"""One folder per person: sorted by hand, or prepared by layumi's baseline."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def has_person_folders(path: Path) -> bool:
 
 
 def read_folder(path: Path) -> Crops:
-    """Read a folder a person; without train/, query/, gallery/ all are query and gallery.
+    """Read one folder per person; without train/, query/, gallery/ all are query and gallery.
 
     Where most names are a data set's, cameras, sequences and frames are read from them. Pictures in
     folders within a person's are the person's.
@@ -107,7 +107,7 @@ def _parts(path: Path) -> list[str]:
 
 
 def _by_name(path: Path) -> dict[str, str]:
-    """Return the folders in a folder by their names in small letters, which win over others."""
+    """Return lower-case name -> folder; an all lower-case folder takes precedence."""
     return {folder.name.lower(): folder.name for folder in folders(path)}
 
 
@@ -161,7 +161,7 @@ def _pattern(files: Files, images: Sequence[str]) -> str:
 
 
 def _with_roles(files: Files, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the table with a role for each picture; val/ is training where its persons are."""
+    """Return the table with roles; val/ is training if its persons are those of train/."""
     persons = table["person"]
     train, val = table["split"] == "train", table["split"] == "val"
     if val.any() and train.any() and persons[val].isin(persons[train]).all():

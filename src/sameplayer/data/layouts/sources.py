@@ -1,4 +1,4 @@
-"""SOURCES: the layouts that users have, each read into one crop table.
+"""SOURCES: the layouts of data sets that are read, each into one crop table.
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
 one, ``id``. Where a layout has no cameras, none is made up: an unknown camera is no query's own.
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """A layout: what is looked for, whether a path has it, and how it is read.
+    """A layout: a description, a test whether a path has it, and its reader.
 
     what         ends the sentence "expected ..." in messages
     recognise    called with a file or folder that is there; whether it has the layout
@@ -66,7 +66,7 @@ class Source:
 
 
 def as_crops(crops: Crops | str | Path) -> Crops:
-    """Return a table of crops, read with ``read_source`` where a folder or file is named."""
+    """Return crops as given, or read from a folder or file with ``read_source``."""
     return crops if isinstance(crops, Crops) else read_source(crops)
 
 
@@ -137,7 +137,7 @@ def _layout(path: Path) -> str | None:
 
 
 def _hint(path: Path) -> str:
-    """Say what a file is instead, or what a folder without a layout may lack."""
+    """Return a hint on what a file is instead, or what a folder lacks."""
     if path.is_file():
         return _hint_of_file(path)
     for folder in folders(path)[:TRIED]:
@@ -174,7 +174,7 @@ def _hint_of_file(path: Path) -> str:
 
 
 def _with_facts(crops: Crops) -> Crops:
-    """Add what persons.csv in the root says of the persons that it names."""
+    """Add the columns of persons.csv in the root to the pictures of its persons."""
     path = crops.root / FACTS
     if not path.is_file():
         return crops

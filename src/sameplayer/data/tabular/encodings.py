@@ -1,4 +1,4 @@
-"""Text of a file: UTF-8, UTF-16 or the code page of an older program, found and said."""
+"""Text encodings: UTF-8, UTF-16, or the code page of an older program, guessed by its letters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOMS = (
 
 
 def decoded(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return a file's text without its byte order mark, and a note where the code page is a guess.
+    """Return a file's text without its byte order mark, and a note where its encoding is a guess.
 
     Raises DataError for what is no text.
     """

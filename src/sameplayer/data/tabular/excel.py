@@ -84,7 +84,7 @@ def _of_others(sheet: Any, visible: Sequence[Any], sheets: Sequence[Any]) -> Ite
 
 
 def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterator[str]:
-    """Write values of cells that are merged downwards into each; yield what is to be said."""
+    """Copy values into cells that are merged downwards; yield notes."""
     merged, cells, at = [], 0, dict(rows)
     for match in MERGED.finditer(xml):
         letters, first, last = match[1].decode(), int(match[2]), int(match[3])

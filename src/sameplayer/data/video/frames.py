@@ -83,7 +83,7 @@ def open_video(path: str | Path) -> Video:
 
 
 def read_frames(path: str | Path, fps: float | None = None) -> Iterator[Frame]:
-    """Yield the frames of a video in order of time; frames that cannot be decoded are left out.
+    """Yield the frames of a video in order; frames that cannot be decoded are skipped.
 
     fps    at most this many frames per second: the first one in each period of 1 / fps seconds;
            only these are converted to pictures. None: all.
@@ -152,7 +152,7 @@ class Video:
                     yield Frame(position + 1, time_s, picture)
 
     def pick(self, numbers: Iterable[int]) -> Iterator[Frame]:
-        """Yield the frames of these rising numbers; those that cannot be decoded are left out.
+        """Yield the frames of these increasing numbers; frames that cannot be decoded are skipped.
 
         Decoding begins at a key frame before the first of them, and each frame is decoded once.
         """
