@@ -1,4 +1,4 @@
-"""How many questions a second the server answers, and how fast: python benchmarks/gallery/load.py
+"""How many questions a second the server answers, and how fast: python benchmarks/gallery/load.py.
 
 A gallery of random rows, a real server in a process of its own, and a few clients on 127.0.0.1 that
 each send the next question when the last one is answered, or at a given rate together.

@@ -1,4 +1,4 @@
-"""Makes docs/pictures/serve-*.png, the pages of a drawn club: python docs/pictures/serve.py"""
+"""Makes docs/pictures/serve-*.png, the pages of a drawn club: python docs/pictures/serve.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the list of every file into docs/architecture.md: python docs/site/tree.py"""
+"""Writes the list of every file into docs/architecture.md: python docs/site/tree.py."""
 
 from __future__ import annotations
 

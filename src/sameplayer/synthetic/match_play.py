@@ -188,7 +188,7 @@ def _roll_ball(rng: np.random.Generator, moments: int) -> np.ndarray:
 def _targets(
     place: np.ndarray, slot: np.ndarray, slots: np.ndarray, ball: np.ndarray, wander: np.ndarray
 ) -> np.ndarray:
-    """Return (n, 2) metres: where everyone wants to be; the nearest of a team goes to the ball"""
+    """Return (n, 2) metres: where everyone wants to be; the nearest of a team goes to the ball."""
     target = slots[slot] + 0.4 * (ball - (LENGTH / 2, BREADTH / 2)) + wander
     half = len(slots) // 2
     distance = np.linalg.norm(place - ball, axis=1)
