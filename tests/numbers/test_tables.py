@@ -105,7 +105,7 @@ def test_known_numbers_come_from_the_table_or_a_file(tmp_path: Path) -> None:
         ("person,height\n1,7\n", "column number; found the columns person"),
         ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
         ("", "is empty"),
-        ("person,number\n01,7\n", "zeros in front: '01' here"),
+        ("person,number\n01,7\n", "leading zeros only: '01' here"),
     ):
         truth.write_text(text)
         with pytest.raises(DataError, match=expected):
@@ -120,7 +120,7 @@ def test_a_roster_is_a_column_or_lines(tmp_path: Path) -> None:
     wrong.write_bytes("number\n07\n\n8.0\n".encode("utf-16"))
     assert read_roster(wrong) == ("7", "8")
     wrong.write_bytes(b"\0\1\2")
-    with pytest.raises(DataError, match=r"b\.txt: is no text"):
+    with pytest.raises(DataError, match=r"b\.txt: is not a text file"):
         read_roster(wrong)
     wrong = tmp_path / "b.csv"
     wrong.write_text("name\nAna\n")

@@ -125,7 +125,7 @@ def _table_problems(crops: Crops) -> list[Problem]:
     table = crops.table
     images = table["image"].fillna("").to_numpy(dtype=object)
     repeated = table.duplicated(["image", *BOX, "role"], keep="first").to_numpy()
-    text = "the same picture, box and role as before."
+    text = "repeats the picture, box and role of an earlier row."
     return [
         *_query_problems(crops, images),
         *_train_problems(crops, images),
@@ -165,8 +165,8 @@ def _train_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
     for row in map(int, np.flatnonzero(trained & (both | single))):
         person = table["person"].iat[row]
         if both[row]:
-            text = f"person {person} is also in query or gallery, which makes the scores too good."
+            text = f"person {person} is also in query or gallery: scores will be too high."
             yield Problem("person in train and test", row, images[row], text)
         if single[row]:
-            text = f"person {person} has one picture only; no pair can be drawn: never trained on."
+            text = f"person {person} has a single picture; training needs pairs and skips it."
             yield Problem("single picture in train", row, images[row], text)

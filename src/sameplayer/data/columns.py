@@ -55,7 +55,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
         )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{root}: the column {twice!r} stands there twice; expected it once.")
+        raise DataError(f"{root}: the column {twice!r} occurs twice; expected once.")
     for name in (*COLUMNS, *BOX):
         if name not in names:
             table[name] = pd.NA
@@ -118,7 +118,9 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
     try:
         text = column.astype("string")
     except ValueError as error:
-        raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
+        raise DataError(
+            f"{root}: column {column.name!r} is not a text file in UTF-8: {error}."
+        ) from error
     blank = text.str.strip() == ""
     return text.mask(blank) if blank.any() else text
 
@@ -233,7 +235,7 @@ def unmatched_names(named: Collection[str], known: Collection[str], here: str, t
     near = [name for name in lost if name.isdigit() and name.lstrip("0") in plain]
     if near:
         text += (
-            f" {len(near)} of them lost or won zeros in front: {near[0]!r} here is "
+            f" {len(near)} of them differ in leading zeros only: {near[0]!r} here is "
             f"{plain[near[0].lstrip('0')]!r} there. Spreadsheets do so; write such ids as text in "
             "both places."
         )

@@ -134,7 +134,7 @@ def further_columns(table: pd.DataFrame) -> tuple[str, ...]:
     if not names:
         return ()
     shown = ", ".join(names)[:200]
-    return (f"Further columns, kept and used only where you name them: {shown}.",)
+    return (f"Other columns are kept, and used only where you name them: {shown}.",)
 
 
 def is_crop_table(path: Path) -> bool:

@@ -169,7 +169,7 @@ class Crops:
             return np.zeros(0, np.int64)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise DataError(
-                f"{self.root}: rows are chosen by {len(self)} times true or false or by positions; "
+                f"{self.root}: rows are selected by a mask of {len(self)} values or by positions; "
                 f"found {rows.dtype} of shape {rows.shape}."
             )
         outside = rows[(rows < 0) | (rows >= len(self))]
@@ -247,7 +247,9 @@ def write_crops(crops: Crops, path: str | Path) -> None:
             try:
                 crops.table.to_parquet(partial, index=False)
             except (OverflowError, TypeError, ValueError) as error:  # of numbers over 64 bits, say
-                raise DataError(f"{path}: no Parquet holds this ({error}); write .csv.") from error
+                raise DataError(
+                    f"{path}: cannot be stored as Parquet ({error}); write .csv."
+                ) from error
         else:
             guarded_table(crops.table).to_csv(partial, index=False)
         facts = json.dumps({"scope": crops.scope, "root": root}, indent=2)
@@ -277,7 +279,7 @@ def _side_facts(path: Path) -> dict[str, str]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{path}: {expected}, found what is no JSON ({error}). {advice}") from error
+        raise DataError(f"{path}: {expected}, found invalid JSON ({error}). {advice}") from error
     if not isinstance(facts, dict):
         raise DataError(f"{path}: {expected}, found a {type(facts).__name__}. {advice}")
     unknown = sorted(set(facts) - {"scope", "root"})

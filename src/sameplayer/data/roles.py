@@ -32,8 +32,8 @@ def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
     if unknown:
         found = repr(unknown[0]) if isinstance(unknown[0], str) else type(unknown[0]).__name__
         raise DataError(
-            f"No role {found}; expected some of {', '.join(ROLES)}. To choose rows by a mask or by "
-            "positions, use where()."
+            f"Unknown role {found}; expected one or more of {', '.join(ROLES)}. To select rows by "
+            "a mask or by positions, use where()."
         )
     return roles
 

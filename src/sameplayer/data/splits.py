@@ -70,7 +70,7 @@ def hold_out(crops: Crops, share: float = 0.3, seed: int = 1) -> Crops:
     if min(len(held), len(paired) - len(held)) < 2:
         raise DataError(
             f"{crops.root}: {len(paired)} persons with two or more pictures; a share of {share} "
-            "leaves fewer than 2 on one side. Bring more persons or change the share."
+            "leaves fewer than 2 on one side. Add persons or change the share."
         )
     tested = draw_query_gallery(crops.where(np.isin(persons, held)))
     trained = crops.table[np.isin(persons, np.setdiff1d(paired, held))].assign(role="train")

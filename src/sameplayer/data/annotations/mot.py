@@ -61,7 +61,7 @@ def has_mot_text(path: Path) -> bool:
         return True
     lines = head_lines(path)
     first = [line for line in lines if not _says_nothing(line)][:5]
-    if not first:  # of no boxes, unless it is no text
+    if not first:  # of no boxes, unless it is not a text file
         empty = not path.stat().st_size or any(map(_says_nothing, lines))
         return empty and path.suffix.lower() in SUFFIXES
     return any(_is_box(line) for line in first)
@@ -222,7 +222,7 @@ def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tup
     names = {at: name for at, name in enumerate(lines, start=1) if name}
     numbers = sorted(map(int, known.unique()))
     notes: tuple[str, ...] = ()
-    naming = f"a file labels.txt beside {path.name}, a name a line,"
+    naming = f"a file labels.txt beside {path.name}, one name per line,"
     if not names and truth and numbers[0] >= 1 and numbers[-1] <= len(CLASSES):
         names = dict(enumerate(CLASSES, start=1))
         listed = ", ".join(f"{at} {names[at]}" for at in numbers)

@@ -56,12 +56,12 @@ def people(
     if None not in (size, annotations.size) and size != annotations.size:
         notes.append(
             f"The file was made for pictures of {'{} x {}'.format(*annotations.size or ())}, these "
-            f"are {'{} x {}'.format(*size or ())}; boxes are taken as they stand."
+            f"are {'{} x {}'.format(*size or ())}; boxes are not rescaled."
         )
     if isinstance(frames, int) and annotations.frames and abs(frames - annotations.frames) > 1:
         notes.append(
             f"The file was made for a video of {annotations.frames} frames, this one has {frames}: "
-            "were they counted at another rate? They are taken as they are numbered."
+            "were they counted at another rate? Frame numbers are not changed."
         )
     table["score"], more = _scaled(table["score"].to_numpy())
     notes += more
@@ -199,7 +199,7 @@ def _scaled(score: np.ndarray) -> tuple[np.ndarray, list[str]]:
             notes.append(f"{span} are read as percent.")
         else:
             values = (1 + values / (1 + np.abs(values))) / 2
-            notes.append(f"{span} are brought to 0 to 1 in their order.")
+            notes.append(f"{span} are mapped to 0 to 1 in the same order.")
     shares[known] = values
     return shares, notes
 

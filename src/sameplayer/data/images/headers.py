@@ -199,7 +199,7 @@ RAW = "a camera's raw file"
 SAVE = "save the picture as JPEG or PNG"
 PICTURE, VIDEO = (
     f"which is not read; {SAVE}",
-    f"no picture; give video to sameplayer log, or {SAVE}",
+    f"not a picture; for video, use sameplayer log, or {SAVE}",
 )
 # What begins a file (a pattern) -> what it is, and what to do
 NAMED: tuple[tuple[bytes, str, str], ...] = (

@@ -146,7 +146,7 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:
-        raise DataError(f"{str(path)!r}: not a name that a file can have ({error}).") from error
+        raise DataError(f"{str(path)!r}: not a valid file name ({error}).") from error
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes).")
     return content

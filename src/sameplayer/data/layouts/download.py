@@ -103,10 +103,10 @@ def download(
             except urllib.error.HTTPError as error:
                 if error.code < 500:
                     raise DataError(
-                        f"{url}: the server answers {error.code} {error.reason}; check the address "
-                        "or give another ``url``."
+                        f"{url}: the server answered {error.code} {error.reason}; check the "
+                        "address or give another ``url``."
                     ) from error
-                reason = f"the server answers {error.code} {error.reason}"
+                reason = f"the server answered {error.code} {error.reason}"
             except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
                 reason = str(getattr(error, "reason", error)) or type(error).__name__
             except TimeoutError:
@@ -116,10 +116,14 @@ def download(
             time.sleep(wait_s if failures < attempts else 0)
     except OSError as error:
         raise DataError(f"{part}: cannot be written ({error.strerror}).") from error
-    kept = f"{part.stat().st_size:,} bytes are kept in {part}" if part.exists() else "nothing came"
+    kept = (
+        f"{part.stat().st_size:,} bytes are kept in {part}"
+        if part.exists()
+        else "nothing was downloaded"
+    )
     raise DataError(
-        f"{url}: {reason}; {kept}. Run the same command again to go on, or bring the file by other "
-        f"means to {file}."
+        f"{url}: {reason}; {kept}. Run the same command again to resume, or copy the file "
+        f"to {file}."
     )
 
 

@@ -45,7 +45,7 @@ def read_msmt17(path: Path) -> Crops:
     parts = sorted({_folder(path, name) for name in LISTS} - {""})
     for image in [image for part in parts for image in files.pictures(part)]:
         if image not in listed:
-            files.leave(image, "no list says what for")
+            files.leave(image, "no list names it")
             continue
         facts = facts_of(NAME, image.rsplit("/", 1)[-1])
         if facts is None:
@@ -92,7 +92,7 @@ def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
             key = f"{folder}/{image.strip()}"
             if listed.setdefault(key, (str(int(person)), use)) != (str(int(person)), use):
                 raise DataError(
-                    f"{path / name}, line {number}: {shown(image)} stands in the lists twice, for "
+                    f"{path / name}, line {number}: {shown(image)} is listed twice, for "
                     "another person or use; expected each picture once."
                 )
     return listed

@@ -31,7 +31,9 @@ from sameplayer.data.layouts.listing import (
 from sameplayer.data.layouts.msmt17 import NAME as MSMT17
 from sameplayer.data.roles import with_roles
 
-FOLDER = "a folder a person, or train/, query/, gallery/ (or val/, test/) each with such folders"
+FOLDER = (
+    "one folder per person, or train/, query/, gallery/ (or val/, test/) each with such folders"
+)
 # A folder -> what SPLITS calls its pictures; those of OWN show that there are such folders.
 PARTS = {
     "train_all": "train",
@@ -90,7 +92,7 @@ def read_folder(path: Path) -> Crops:
     _say_of_persons(files, parts, path)
     asked = parts != [""] and rows and (table["role"] == "query").any()
     if asked and ("camera" not in table or table["camera"].isna().all()):
-        files.say("No cameras are known: pictures of the query's own camera count.")
+        files.say("No cameras are known, so pictures from the query's own camera are scored too.")
     read = [*(row["image"] for row in rows), FACTS]
     return Crops(table, path, None, "folder", files.notes(read, parts))
 

@@ -45,7 +45,7 @@ from sameplayer.errors import (
     refuse_other_types,
 )
 
-LOG = "'sameplayer log' finds the people in a video, and with --crops True writes their pictures"
+LOG = "'sameplayer log' finds people in video, and writes their crops with --crops True"
 TRIED = 100  # folders or files that are looked at to say why a folder has no layout
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,9 @@ def _with_facts(crops: Crops) -> Crops:
     facts["person"] = person
     twice = facts["person"][facts["person"].duplicated() & facts["person"].notna()]
     if len(twice):
-        raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")
+        raise DataError(
+            f"{path}: person {twice.iat[0]} is listed twice; expected one row per person."
+        )
     table = crops.table
     by_person = facts.dropna(subset="person").set_index("person").astype("string")
     for name in by_person.columns:

@@ -107,8 +107,8 @@ def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterat
         name = re.search(rb'r="([A-Z]+[0-9]+)"', empty[0])
         example = f", such as {name[1].decode()}" if name else ""
         yield (
-            f"Cells with formulas ({len(empty)}{example}) hold no value in the file and count as "
-            "empty. Open it in a spreadsheet program, and save it there."
+            f"Cells with formulas ({len(empty)}{example}) hold no value in the file and are read "
+            "as empty. Open it in a spreadsheet program, and save it there."
         )
 
 

@@ -128,7 +128,7 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
         raw = raw or _rows(text, separator, path, wanted, strict=True)
     except csv.Error as error:
         if "unexpected end" in str(error):
-            raise DataError(f"{path}: a cell begins with a quote that nothing closes.") from error
+            raise DataError(f"{path}: a cell begins with a quote that is never closed.") from error
         if "expected after" not in str(error):  # a quote within a cell does not end it
             raise DataError(f"{path}: cannot be read as a table ({error}).") from error
         raw = _rows(text, separator, path, wanted, strict=False)

@@ -69,7 +69,9 @@ def frame_name(path: str | Path) -> tuple[Path, int] | None:
     if not mark or Path(video).suffix.lower() not in VIDEO_SUFFIXES:
         return None
     if not re.fullmatch("[0-9]{1,12}", number):
-        raise DataError(f"{path}: frame {number!r} is no number; expected such as {video}#12.")
+        raise DataError(
+            f"{path}: frame {number!r} is not a number; expected a name such as {video}#12."
+        )
     return Path(video), int(number)
 
 
