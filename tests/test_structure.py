@@ -168,7 +168,7 @@ def test_torch_waits_without_spinning_unless_the_user_chose(
     assert done.stdout.strip() == expected
 
 
-def test_the_architecture_page_lists_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_architecture_page_lists_every_room(monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[1]
     monkeypatch.syspath_prepend(root / "docs" / "site")
     page = (root / "docs" / "architecture.md").read_text()
