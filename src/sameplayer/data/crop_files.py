@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import (
-    BOX,
-    COLUMNS,
-    ROLES,
-    TEXT,
-    parse_numbers,
-    without_decimal_points,
-)
+from sameplayer.data.columns import BOX, COLUMNS, ROLES, TEXT, parse_numbers, without_decimal_points
 from sameplayer.data.roles import roles_of_split
 from sameplayer.data.tabular.box_columns import BOX_NAMES, with_boxes
 from sameplayer.data.tabular.column_names import plain
