@@ -51,26 +51,10 @@ PERSONS = ("player", "player_name", "name", "label")
 """Columns that name a person only where their cells are no classes and no files."""
 FURTHER = ("track", "taken", "read_number_probability", "read_number_frames")
 """Columns that stages look for, beside those of every table."""
-CLASSES = frozenset(
-    (
-        "person",
-        "persons",
-        "people",
-        "player",
-        "players",
-        "ball",
-        "referee",
-        "goalkeeper",
-        "human",
-        "pedestrian",
-        "goalie",
-        "staff",
-        "coach",
-        "other",
-        "0",
-        "1",
-    )
+CLASSES = re.compile(
+    "persons?|people|players?|ball|referee|goalkeeper|goalie|human|pedestrian|staff|coach|other|[01]"
 )
+"""Cells of a column of classes, which names no persons."""
 
 
 def read_crop_table(
@@ -157,7 +141,10 @@ def _with_persons(read: Table) -> Table:
     for name in (compared[plain(alias)] for alias in PERSONS if plain(alias) in compared):
         cells = table[name].dropna().astype(str)
         words = set(cells.str.lower().unique())
-        if words <= CLASSES or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any():
+        if (
+            all(map(CLASSES.fullmatch, words))
+            or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any()
+        ):
             continue
         notes = (*read.notes, f"The column {name!r} is read as 'person'.")
         return Table(table.rename(columns={name: "person"}), read.rows, notes)

@@ -22,29 +22,10 @@ from sameplayer.data.images.tiff import tiff_size
 from sameplayer.errors import DataError, MissingFile, of_windows
 
 MAX_PIXELS = 100_000_000
-PICTURE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".bmp",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".gif",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".jp2",
-    ".j2k",
-    ".mpo",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
+_PICTURE_SUFFIXES = (
+    "jpg jpeg jpe jfif png bmp webp tif tiff gif avif heic heif hif jp2 j2k mpo ppm pgm pbm pnm"
 )
+PICTURE_SUFFIXES = tuple(f".{ending}" for ending in _PICTURE_SUFFIXES.split())
 # Formats as Pillow calls them, beside HEIC.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 

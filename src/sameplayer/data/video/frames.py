@@ -30,23 +30,8 @@ from sameplayer.data.video.stream import (
 )
 from sameplayer.errors import DataError, SettingError
 
-VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mkv",
-    ".avi",
-    ".mov",
-    ".webm",
-    ".m4v",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-    ".flv",
-    ".mxf",
-    ".3gp",
-)
+_VIDEO_SUFFIXES = "mp4 mkv avi mov webm m4v ts mts m2ts mpg mpeg wmv flv mxf 3gp"
+VIDEO_SUFFIXES = tuple(f".{ending}" for ending in _VIDEO_SUFFIXES.split())
 AHEAD = 32  # frames rather decoded on the way than jumped over
 KEPT = 8  # frames decoded last, for threads that ask a little out of order
 
