@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from simulate import Drawn, DrawnMatch, draw, majority, pair_scores
 
-from sameplayer.identity.confidence import calibration_error, confidence, fit_confidence
+from sameplayer.common.statistics import expected_calibration_error
+from sameplayer.identity.confidence import confidence, fit_confidence
 from sameplayer.identity.evidence import Evidence
 from sameplayer.identity.link import link
 from sameplayer.identity.naming import Naming, name_identities
@@ -124,7 +125,8 @@ def _named(match: DrawnMatch, labels: np.ndarray, with_roster: bool) -> list[flo
     kept = [float((np.flatnonzero(share >= level).max(initial=-1) + 1) / len(order))
             for level in (0.95, 0.99)]  # fmt: skip
     precision = hits.sum() / max(sum(given), 1)
-    return [hits.sum() / sum(numbered), precision, took, calibration_error(sure, good), *kept]
+    error = expected_calibration_error(sure, good, bins=15)
+    return [hits.sum() / sum(numbered), precision, took, error, *kept]
 
 
 def fit(seeds: list[int]) -> None:

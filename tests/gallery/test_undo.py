@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +29,7 @@ from sameplayer.gallery.changes import (
 )
 from sameplayer.gallery.enrolment import enrol_pictures
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.rows import unit_mean
+from sameplayer.gallery.rows import stored_mean
 from sameplayer.gallery.undo import history, undo, undoable
 
 TABLES = {
@@ -83,7 +82,7 @@ def check(gallery: Gallery) -> None:
     for key, _, count, mean in persons.values():
         assert count == len(own[key])
         if own[key]:
-            found = unit_mean(np.frombuffer(b"".join(own[key]), np.float32), count)
+            found = stored_mean(own[key])
             assert found.tobytes() == mean
         else:
             assert mean is None

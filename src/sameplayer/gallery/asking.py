@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.data.images import Picture
 from sameplayer.errors import DataError
 from sameplayer.gallery.database import Cursor
@@ -15,7 +16,6 @@ from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.index import EVERYTHING, Means, conditions_of
 from sameplayer.gallery.questions import keep_question, stated
 from sameplayer.gallery.records import Answer, Candidate, NewPicture, Rest, Where
-from sameplayer.gallery.rows import unit_mean
 
 TOP = 5  # candidates of an answer
 SHOWN = 3  # pictures of a candidate that an answer rests on
@@ -108,7 +108,7 @@ def answer_vectors(
 
     shown    pictures of a candidate to name, at most
     """
-    query = unit_mean(rows, len(rows))
+    query = unit_mean(rows)
     means = gallery.means(where)
     share = gallery.settings.known if known is None else known
     similarities, counts = means.similarities(query), means.pictures
@@ -185,7 +185,7 @@ def reordered(
     """
     from sameplayer.ranking.rerank import k_reciprocal
 
-    query = unit_mean(rows, len(rows))
+    query = unit_mean(rows)
     with gallery.database.read() as cursor:
         looked = [_looked_at(cursor, one.person, where, len(query)) for one in answer.candidates]
     owner = np.repeat(np.arange(len(looked)), [len(facts) for facts, _ in looked])

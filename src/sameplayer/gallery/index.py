@@ -13,7 +13,7 @@ import numpy as np
 from sameplayer.data.latest import Latest
 from sameplayer.gallery.database import Cursor, Database
 from sameplayer.gallery.records import Where
-from sameplayer.gallery.rows import unit_mean
+from sameplayer.gallery.rows import stored_mean
 
 BLOCK = 1024  # persons that are held, and read, together
 PICTURES = 4096  # pictures that are read together
@@ -265,7 +265,10 @@ def _of_pictures(
     for person, data in rows:
         found.setdefault(person, []).append(data)
     return {
-        person: (len(data), unit_mean(np.frombuffer(b"".join(data), np.float32), len(data)))
+        person: (
+            len(data),
+            stored_mean(data),
+        )
         for person, data in found.items()
     }
 

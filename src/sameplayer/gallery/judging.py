@@ -23,12 +23,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.gallery.asking import TOP, answer_vectors
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.index import Means
 from sameplayer.gallery.lookups import WAITING
 from sameplayer.gallery.records import Answer
-from sameplayer.gallery.rows import unit_mean
 
 BANDS = ("likely", "unsure", "unknown")
 SURE = 0.9
@@ -140,7 +140,7 @@ def _together(
     if not asked or not len(means):
         yield from ((("unknown", 0.0),) * len(asked))
         return
-    queries = np.stack([unit_mean(one.rows, len(one.rows)) for one in asked])
+    queries = np.stack([unit_mean(one.rows) for one in asked])
     similarities = np.concatenate([queries @ block.means.T for block in means.blocks], axis=1)
     if strangers is not None:
         for row in np.sort(similarities, axis=1)[:, :-3:-1]:

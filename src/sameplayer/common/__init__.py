@@ -1,0 +1,1 @@
+"""Shared by every stage: statistics and vector arithmetic that know nothing of pictures."""
