@@ -18,10 +18,10 @@ from sameplayer import embed, evaluate, load_encoder, rank, read_source
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.ranking import PreparedGallery, k_reciprocal, prepare_file
-from sameplayer.ranking.asking import Asking
 from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.neighbours import find_gallery_neighbours
-from sameplayer.ranking.small_rows import small_rows
+from sameplayer.ranking.neighbours.search import find_gallery_neighbours
+from sameplayer.ranking.prepared.low_precision import small_rows
+from sameplayer.ranking.prepared.query import Asking
 
 Rows = tuple[np.ndarray, np.ndarray]
 Drawn = Callable[..., Rows]
@@ -53,9 +53,12 @@ def turns(drawn: Drawn, m: int, n: int, width: int, rounds: int) -> None:
     ratios = [b / a for a, b in wall]
     of_processors = statistics.median(b / a for a, b in busy)
     medians = [statistics.median(column) for column in zip(*wall, strict=True)]
-    print(f"k-reciprocal, {m} x {n}, {width}-d: floor {medians[0]:.2f} s, ours {medians[1]:.2f} s, "
-          f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}, "
-          f"{rounds} rounds); of processor time {of_processors:.2f}", flush=True)  # fmt: skip
+    print(
+        f"k-reciprocal, {m} x {n}, {width}-d: floor {medians[0]:.2f} s, ours {medians[1]:.2f} s, "
+        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}, "
+        f"{rounds} rounds); of processor time {of_processors:.2f}",
+        flush=True,
+    )
 
 
 def million(drawn: Drawn, n: int, width: int = 256, m: int = 2000) -> None:
@@ -71,10 +74,13 @@ def million(drawn: Drawn, n: int, width: int = 256, m: int = 2000) -> None:
     operations = 2 * (m + n) ** 2 * width
     floors = [operations / rate[0] for rate in rates]
     busy = used / statistics.mean(operations / rate[1] for rate in rates)
-    print(f"k-reciprocal, {m} x {n}, {width}-d: floor {floors[0]:.0f} s (before) and "
-          f"{floors[1]:.0f} s (after), ours {took:.0f} s, ratio {took / np.mean(floors):.2f}, of "
-          f"processor time {busy:.2f}; peak {peak:.2f} GB above {both[1].nbytes / 1e9:.2f} GB of "
-          "rows that were given", flush=True)  # fmt: skip
+    print(
+        f"k-reciprocal, {m} x {n}, {width}-d: floor {floors[0]:.0f} s (before) and "
+        f"{floors[1]:.0f} s (after), ours {took:.0f} s, ratio {took / np.mean(floors):.2f}, of "
+        f"processor time {busy:.2f}; peak {peak:.2f} GB above {both[1].nbytes / 1e9:.2f} GB of "
+        "rows that were given",
+        flush=True,
+    )
 
 
 def _rate(rows: np.ndarray) -> tuple[float, float]:
@@ -91,8 +97,9 @@ def _rate(rows: np.ndarray) -> tuple[float, float]:
 
 def one_query(drawn: Drawn, n: int, width: int, kind: str) -> None:
     """Answers of a prepared gallery, and the one pass over its rows as their floor, in turns."""
-    query, gallery = (part / np.linalg.norm(part, axis=1, keepdims=True)
-                      for part in drawn(100, n, width, seed=1))  # fmt: skip
+    query, gallery = (
+        part / np.linalg.norm(part, axis=1, keepdims=True) for part in drawn(100, n, width, seed=1)
+    )
     exact = n <= 30_000
     lists = _lists(gallery, n if exact else PEOPLE)
     asking = Asking(gallery, lists, (20, 6, 0.3), kind)
@@ -108,9 +115,11 @@ def one_query(drawn: Drawn, n: int, width: int, kind: str) -> None:
     )
     for name, column in zip(("rows @ query", "answer"), zip(*times, strict=True), strict=True):
         low, middle, high, most = 1e3 * np.percentile(column, [0, 50, 99, 100])
-        print(f"one query, {n} x {width}, {kind} rows, {name}: median {middle:.1f} ms, 99 % "
-              f"{high:.1f} ms, fastest {low:.1f}, slowest of {len(column)} {most:.1f} ({told})",
-              flush=True)  # fmt: skip
+        print(
+            f"one query, {n} x {width}, {kind} rows, {name}: median {middle:.1f} ms, 99 % "
+            f"{high:.1f} ms, fastest {low:.1f}, slowest of {len(column)} {most:.1f} ({told})",
+            flush=True,
+        )
 
 
 def _lists(gallery: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,8 +141,11 @@ def streaming(drawn: Drawn, n: int, width: int) -> None:
         for way in ("file", "memory"):
             command = [sys.executable, __file__, way, folder]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            print(f"preparing {n} x {width} ({gallery.nbytes / 1e6:.0f} MB of rows) from {way}: "
-                  f"{done.stdout.strip()}", flush=True)  # fmt: skip
+            print(
+                f"preparing {n} x {width} ({gallery.nbytes / 1e6:.0f} MB of rows) from {way}: "
+                f"{done.stdout.strip()}",
+                flush=True,
+            )
 
 
 def prepare(way: str, folder: Path) -> None:
@@ -177,8 +189,11 @@ def _lost(name: str, exact: Embeddings) -> None:
             f"{way} {100 * scores[way]:.2f} -> {100 * after:.2f}"
             for way, after in _scores(few).items()
         )
-        print(f"{name} ({len(exact)} rows), {kind} alone: {share:.3%} of the neighbours; mAP "
-              f"{changes}", flush=True)  # fmt: skip
+        print(
+            f"{name} ({len(exact)} rows), {kind} alone: {share:.3%} of the neighbours; mAP "
+            f"{changes}",
+            flush=True,
+        )
 
 
 def _scores(embeddings: Embeddings) -> dict[str, float]:

@@ -41,7 +41,7 @@ from sameplayer.ranking import (
     hard_weights,
     k_reciprocal,
 )
-from sameplayer.ranking.neighbours import find_neighbours
+from sameplayer.ranking.neighbours.search import find_neighbours
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -259,8 +259,10 @@ def approximate(m: int, n: int, width: int) -> None:
         kept = common(exact.all.lists, found.all.lists)
         ranked = np.argsort(k_reciprocal(query, gallery, search=search), axis=1, kind="stable")
         same = (ranked[:, :10] == first_ten).mean()
-        print(f"effort {effort}: {took:.2f} s, {kept:.3%} of the neighbours, {same:.1%} of the "
-              "first ten of k-reciprocal")  # fmt: skip
+        print(
+            f"effort {effort}: {took:.2f} s, {kept:.3%} of the neighbours, {same:.1%} of the "
+            "first ten of k-reciprocal"
+        )
 
 
 def common(lists: np.ndarray, others: np.ndarray) -> float:
@@ -275,8 +277,10 @@ def one_query(n: int, width: int) -> list[dict]:
     prepared = PreparedGallery(Embeddings(unit, Crops(table, "."), "none"))
     prepared.distances(asked[:1])
     times = [seconds(lambda a=one: prepared.distances(a[None]))[0] for one in asked]
-    rows = [{"work": f"one new query, gallery of {n}: median", "ours_s": statistics.median(times)},
-            {"work": f"one new query, gallery of {n}: slowest", "ours_s": max(times)}]  # fmt: skip
+    rows = [
+        {"work": f"one new query, gallery of {n}: median", "ours_s": statistics.median(times)},
+        {"work": f"one new query, gallery of {n}: slowest", "ours_s": max(times)},
+    ]
     for row in rows:
         show(row)
     return rows

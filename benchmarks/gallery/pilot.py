@@ -21,16 +21,16 @@ import numpy as np
 from real.crops import cut, soccer_labels
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.figures import GROUPS, figures
-from sameplayer.pilot.known import answers_by
-from sameplayer.pilot.make import draw_pilot
-from sameplayer.pilot.pictures import Pictures, measure
-from sameplayer.pilot.population import third_of
-from sameplayer.pilot.told import told_by
+from sameplayer.pilot.creation.create import draw_pilot
+from sameplayer.pilot.creation.import_labels import answers_by
+from sameplayer.pilot.creation.measure import Pictures, measure
+from sameplayer.pilot.labels.labels import told_by
+from sameplayer.pilot.rates.population import third_of
+from sameplayer.pilot.results.figures import GROUPS, figures
+from sameplayer.synthetic.league import draw_league
 
 TRACK_S = 2  # the soccer persons are cut into tracks of so many seconds
 Figure = tuple[str, float, tuple[float, float, float]]  # kind, full value, interval
@@ -81,8 +81,11 @@ def compared(pictures: Pictures, crops: Crops, config: PilotConfig, seeds: int) 
         for figure in truth.compare(replace(config, seed=seed)):
             found.setdefault(figure[0], []).append(figure)
     seconds = (time.perf_counter() - begun) / seeds
-    lines = [f"{truth}, {seconds:.1f} s a pilot", f"{'figure':<28}{'full %':>8}{'held %':>8}"
-             f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}"]  # fmt: skip
+    lines = [
+        f"{truth}, {seconds:.1f} s a pilot",
+        f"{'figure':<28}{'full %':>8}{'held %':>8}"
+        f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}",
+    ]
     for kind, figures_ in found.items():
         full = np.array([one[1] for one in figures_])
         low, middle, high = np.array([one[2] for one in figures_]).T
@@ -141,8 +144,13 @@ class Truth:
     def _labels(self, table: Any) -> np.ndarray:
         rows = {int(row): place for place, row in enumerate(self.pictures.row)}
         size = len(self.pictures.row)
-        known = dict(zip((self.pairs.first * size + self.pairs.second).tolist(), self.same.tolist(),
-                         strict=True))  # fmt: skip
+        known = dict(
+            zip(
+                (self.pairs.first * size + self.pairs.second).tolist(),
+                self.same.tolist(),
+                strict=True,
+            )
+        )
         return np.array(
             [
                 known[rows[int(one)] * size + rows[int(other)]]

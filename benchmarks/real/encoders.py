@@ -56,8 +56,9 @@ def encoders(more: list[str]) -> dict[str, Encoder]:
         "person-large": large,
         "person-large, network alone": large.with_views(colour=0.0),
     }
-    return found | {name: load_encoder(source) for name, _, source in
-                    (text.partition("=") for text in more)}  # fmt: skip
+    return found | {
+        name: load_encoder(source) for name, _, source in (text.partition("=") for text in more)
+    }
 
 
 def cell(encoder: Encoder, test: Crops) -> str:

@@ -65,8 +65,14 @@ def rerank(rows: int, columns: int, blocks: int) -> None:
             held = write_blocks(given, Path(folder) / f"{name}-rows", min(blocks, count // 512))
             del given
             watch, out = Watch(), Path(folder) / name
-            rerank_blocks(held, out, TopConfig(), blocks=min(blocks, count // 512),
-                          run=Run(workers=1), tell=watch.tell)  # fmt: skip
+            rerank_blocks(
+                held,
+                out,
+                TopConfig(),
+                blocks=min(blocks, count // 512),
+                run=Run(workers=1),
+                tell=watch.tell,
+            )
         kept = {stage: bytes_of(out, stage) for stage in watch.seconds}
         found = {stage: entries(out, stage, rows) for stage in ("weights", "means")}
     print(json.dumps([watch.seconds, kept, watch.memory, found]))
@@ -106,10 +112,13 @@ def main() -> None:
             words = [sys.executable, __file__, "one", str(rows), str(options.columns), str(blocks)]
             done = subprocess.run(words, check=True, capture_output=True, text=True)
             seconds, kept, memory, found = json.loads(done.stdout)
-            size = Size(rows, options.columns, blocks, nonzeros=found["weights"],
-                        averaged=found["means"])  # fmt: skip
-            print(f"{rows} x {options.columns}, {blocks} blocks, load {os.getloadavg()[0]:.1f}; "
-                  "foretold, real, ratio of: seconds, MB of files, MB of memory")  # fmt: skip
+            size = Size(
+                rows, options.columns, blocks, nonzeros=found["weights"], averaged=found["means"]
+            )
+            print(
+                f"{rows} x {options.columns}, {blocks} blocks, load {os.getloadavg()[0]:.1f}; "
+                "foretold, real, ratio of: seconds, MB of files, MB of memory"
+            )
             for name in seconds:
                 stage = STAGES[name](size, rates)
                 print(line(stage, seconds[name], kept[name], memory[name]), flush=True)

@@ -2,7 +2,7 @@ from ._version import __version__ as __version__
 from .data.check import check_crops as check_crops
 from .data.crops import Crops as Crops
 from .data.crops import read_crops as read_crops
-from .data.sources import read_source as read_source
+from .data.layouts.sources import read_source as read_source
 from .data.splits import split_by_person as split_by_person
 from .encoder.embed import embed as embed
 from .encoder.embeddings import Embeddings as Embeddings
@@ -13,11 +13,11 @@ from .encoder.matching import Match as Match
 from .encoder.matching import same as same
 from .evaluation.scores import Scores as Scores
 from .evaluation.scores import evaluate as evaluate
-from .gallery.gallery import Gallery as Gallery
-from .gallery.gallery import create_gallery as create_gallery
-from .gallery.gallery import open_gallery as open_gallery
-from .identity.match import identify_players as identify_players
-from .identity.player_log import PlayerLog as PlayerLog
+from .gallery.core.gallery import Gallery as Gallery
+from .gallery.core.gallery import create_gallery as create_gallery
+from .gallery.core.gallery import open_gallery as open_gallery
+from .identity.log.player_log import PlayerLog as PlayerLog
+from .identity.pipeline import identify_players as identify_players
 from .maps.explanation import Explanation as Explanation
 from .maps.explanation import explain as explain
 from .numbers.reading import NumberReading as NumberReading
@@ -26,6 +26,6 @@ from .ranking.config import RankConfig as RankConfig
 from .ranking.fusion import fuse as fuse
 from .ranking.ranking import Ranking as Ranking
 from .ranking.ranking import rank as rank
-from .ranking.rerank import rerank as rerank
+from .ranking.rerank.reranking import rerank as rerank
 from .training.config import TrainConfig as TrainConfig
-from .training.train import train as train
+from .training.run.train import train as train

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.data.augment import (
+from sameplayer.data.batches.augment import (
     AUGMENTS,
     Augment,
     erase,

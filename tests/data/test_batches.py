@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sameplayer.data.batches import batches_per_epoch, draw_batches
+from sameplayer.data.batches.pairs import batches_per_epoch, draw_batches
 from sameplayer.errors import SettingError, TrainingError
 
 counts_strategy = st.lists(st.integers(2, 9), min_size=4, max_size=14)

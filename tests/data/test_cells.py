@@ -7,14 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sameplayer.data.cells import (
+from sameplayer.common.cells import (
     guarded,
     unguarded,
     unguarded_table,
     write_csv,
 )
 from sameplayer.data.crops import Crops, read_crops, write_crops
-from sameplayer.data.tables import read_table
+from sameplayer.data.tabular.read_table import read_table
 
 NAMES = ["=1+1", "+1+1", "-cam", "@SUM(A1)", "\t=1", "'=1", "''@x", "'Ana", "-1", "+7", "3.5", "Bo"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.data.decoding import decoded
+from sameplayer.data.tabular.encodings import decoded
 from sameplayer.errors import DataError
 
 ROSTERS = {

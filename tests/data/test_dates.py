@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sameplayer.data.dates import iso_day, iso_moment
+from sameplayer.common.dates import iso_day, iso_moment
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,22 @@ def test_moments_have_one_form(given: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "31.12.2019", "31/12/2019", "2026-99-99", "2026-02-30", "20260301", "2026-W09-7", "soon",
-     "2026-03-01T25:00", "2026-03-01 ", "2026-3-1", "٢٠٢٦-٠٣-٠١", "0001-01-01T00:00+05:00"],
-)  # fmt: skip
+    [
+        "",
+        "31.12.2019",
+        "31/12/2019",
+        "2026-99-99",
+        "2026-02-30",
+        "20260301",
+        "2026-W09-7",
+        "soon",
+        "2026-03-01T25:00",
+        "2026-03-01 ",
+        "2026-3-1",
+        "٢٠٢٦-٠٣-٠١",
+        "0001-01-01T00:00+05:00",
+    ],
+)
 def test_what_is_not_iso_is_no_date(text: str) -> None:
     assert iso_day(text) is None
     assert iso_moment(text) is None

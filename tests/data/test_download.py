@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sameplayer.data import download as module
-from sameplayer.data.download import download, fetch_synergy, md5_of, unpack
+from sameplayer.data.layouts import download as module
+from sameplayer.data.layouts.download import download, fetch_synergy, md5_of, unpack
 from sameplayer.errors import DataError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sameplayer.data import excel
-from sameplayer.data.tables import read_table
+from sameplayer.data.tabular import excel
+from sameplayer.data.tabular.read_table import read_table
 from sameplayer.errors import DataError, MissingExtra
 
 openpyxl = pytest.importorskip("openpyxl")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.data.fingerprints import file_fingerprint, part_fingerprint
+from sameplayer.common.hashing import file_fingerprint, part_fingerprint
 from sameplayer.errors import MissingFile
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.footage import as_tracks, known_different, spaced
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.data.tracks import as_tracks, cannot_links, spaced
 from sameplayer.errors import DataError
 
 Row = tuple[str | None, str | None, str | None, int | None]
@@ -38,7 +38,7 @@ def footage(rows: list[Row], **more: Any) -> Crops:
 
 
 def known_pairs(crops: Crops) -> set[tuple[int, int]]:
-    one, other = known_different(as_tracks(crops)).pairs.nonzero()
+    one, other = cannot_links(as_tracks(crops)).pairs.nonzero()
     return set(zip(one.tolist(), other.tolist(), strict=True))
 
 
@@ -61,11 +61,16 @@ def test_tracks_differ_where_one_frame_of_one_camera_shows_both() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("12345"), st.sampled_from("ab"), st.sampled_from("xy"),
-                  st.integers(1, 4)),
-        min_size=1, max_size=40,
+        st.tuples(
+            st.sampled_from("12345"),
+            st.sampled_from("ab"),
+            st.sampled_from("xy"),
+            st.integers(1, 4),
+        ),
+        min_size=1,
+        max_size=40,
     )
-)  # fmt: skip
+)
 @settings(max_examples=40)
 def test_no_pair_is_known_that_was_never_seen_at_once(rows: list[Row]) -> None:
     crops = footage(rows)
@@ -86,11 +91,13 @@ def test_a_person_who_is_found_twice_in_a_frame_is_not_known_to_be_two() -> None
 
 
 def test_what_is_known_of_a_part_is_numbered_anew() -> None:
-    known = known_different(as_tracks(footage(ROWS)))
+    known = cannot_links(as_tracks(footage(ROWS)))
     assert known.others().tolist() == [1, 2, 0, 1, 0]
     assert known.among(np.array([3, 0, 1])).tolist() == [
-        [False, False, True], [False, False, True], [True, True, False],
-    ]  # fmt: skip
+        [False, False, True],
+        [False, False, True],
+        [True, True, False],
+    ]
     assert known.part(np.array([1, 2, 3])).others().tolist() == [1, 0, 1]
 
 
@@ -119,7 +126,7 @@ def test_a_table_that_lacks_a_column_is_told_which_and_why(column: str, words: s
 
 def test_clips_of_one_match_say_nothing_of_each_other(volleyball: Path) -> None:
     tracks = as_tracks(read_source(volleyball / "clips"))
-    known = known_different(tracks).pairs.toarray()
+    known = cannot_links(tracks).pairs.toarray()
     clip = tracks.table.drop_duplicates("person")["sequence"].astype(int).to_numpy()
     assert not known[clip[:, None] != clip].any()
     assert known[clip[:, None] == clip].sum() >= 4 * 12 * 11 - 10  # some boxes cover each other

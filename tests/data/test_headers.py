@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sameplayer.data import headers, images
-from sameplayer.data.images import decode_content, header_size
+from sameplayer.data.images import headers
+from sameplayer.data.images import picture as images
+from sameplayer.data.images.picture import decode_content, header_size
 from sameplayer.errors import DataError
 
 FORMATS = ["JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF"]
@@ -44,8 +45,16 @@ def many_scans(count: int, side: int = 64) -> bytes:
 
 def tiff(*tags: tuple[int, int, int, int]) -> bytes:
     """A TIFF of 64 x 64 grey pixels: tags are (number, type, count, value)."""
-    usual = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 4, 1, 8), (259, 4, 1, 1), (262, 4, 1, 1),
-             (273, 4, 1, 8), (277, 4, 1, 1), (279, 4, 1, 4096)]  # fmt: skip
+    usual = [
+        (256, 4, 1, 64),
+        (257, 4, 1, 64),
+        (258, 4, 1, 8),
+        (259, 4, 1, 1),
+        (262, 4, 1, 1),
+        (273, 4, 1, 8),
+        (277, 4, 1, 1),
+        (279, 4, 1, 4096),
+    ]
     entries = sorted([*usual, *tags])
     head = b"II" + struct.pack("<HI", 42, 8 + 4096) + bytes(4096) + struct.pack("<H", len(entries))
     return head + b"".join(struct.pack("<HHII", *one) for one in entries) + bytes(4)
@@ -98,12 +107,17 @@ FALSE = {
     "jpeg_segment": (saved("JPEG")[:20] + b"\xff\xe1\xff\xff" + bytes(99), "JPEG segment E1"),
     "jpeg_no_frame": (b"\xff\xd8\xff\xd9" + bytes(20), "no JPEG frame header"),
     "jpeg_no_height": (
-        (whole := saved("JPEG"))[: (at := whole.index(b"\xff\xc0") + 5)] + bytes(2)
-        + whole[at + 2 :], "states 61 x 0 pixels"),
+        (whole := saved("JPEG"))[: (at := whole.index(b"\xff\xc0") + 5)]
+        + bytes(2)
+        + whole[at + 2 :],
+        "states 61 x 0 pixels",
+    ),
     "webp_kind": (b"RIFF\xff\xff\xff\xffWEBPVP8 " + bytes(40), "no WebP picture begins"),
     "tiff_tags": (tiff((700, 7, 2**31, 8)), "tags of the TIFF directory"),
     "tiff_overlap": (
-        tiff(*((1000 + at, 7, 3000, 8) for at in range(50))), "tags of the TIFF directory"),
+        tiff(*((1000 + at, 7, 3000, 8) for at in range(50))),
+        "tags of the TIFF directory",
+    ),
     "tiff_tile": (tiff((322, 4, 1, 16384), (323, 4, 1, 16000)), "tiles state 262,144,000 pixels"),
     "tiff_directory": (tiff()[:4100], "TIFF directory"),
     "j2k_components": (jpeg2000(components=1000), "1,000 components; expected 1 to 4"),
@@ -111,7 +125,7 @@ FALSE = {
     "j2k_precincts": (jpeg2000(4000, 4000, precinct=0x22), "over 131,072 blocks"),
     "j2k_blocks": (jpeg2000(4000, 4000, block=0), "over 131,072 blocks"),
     "j2k_cut": (jpeg2000()[:30], "no JPEG 2000 picture begins"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FALSE)

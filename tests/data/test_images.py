@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sameplayer.data import images
-from sameplayer.data.images import decode, letterbox
+from sameplayer.data.images import picture as images
+from sameplayer.data.images.picture import decode, letterbox
 from sameplayer.errors import DataError, MissingFile
 
 
@@ -150,8 +150,11 @@ def test_the_first_of_several_pictures_in_a_file_counts(tmp_path: Path) -> None:
 
 def test_unreadable_pictures_say_why(tmp_path: Path, picture: Callable[..., Path]) -> None:
     good = picture(tmp_path / "good.jpg").read_bytes()
-    cases = {"cut": (good[:-30], "truncated"), "empty": (b"", "empty"),
-             "text": (b"hello", "not a picture")}  # fmt: skip
+    cases = {
+        "cut": (good[:-30], "truncated"),
+        "empty": (b"", "empty"),
+        "text": (b"hello", "not a picture"),
+    }
     for name, (content, words) in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=words):

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from sameplayer.data import images
-from sameplayer.data.images import decode_content
-from sameplayer.data.kinds import boxed_kind, no_picture
+from sameplayer.data.images import picture as images
+from sameplayer.data.images.headers import boxed_kind, no_picture
+from sameplayer.data.images.picture import decode_content
 from sameplayer.errors import DataError
 
 FOREIGN = {
@@ -41,7 +41,7 @@ FOREIGN = {
     "avi": (b"RIFF\0\0\0\0AVI LIST", "is a video"),
     "ios": (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI" + bytes(40), "is a PNG changed by Xcode"),
     "text": (b"hello", "not a picture that can be decoded.*or HEIC"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", FOREIGN)
@@ -59,10 +59,18 @@ def test_an_avif_without_a_decoder_is_no_video(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     ("major", "others", "kind"),
-    [(b"heic", b"mif1heic", "HEIC"), (b"mif1", b"heicmiaf", "HEIC"), (b"heix", b"", "HEIC"),
-     (b"msf1", b"hevcmsf1", "HEIC"), (b"mif1", b"avifmiaf", "AVIF"), (b"avif", b"mif1", "AVIF"),
-     (b"avis", b"msf1", "AVIF"), (b"isom", b"mp42", None), (b"crx ", b"heic", None)],
-)  # fmt: skip
+    [
+        (b"heic", b"mif1heic", "HEIC"),
+        (b"mif1", b"heicmiaf", "HEIC"),
+        (b"heix", b"", "HEIC"),
+        (b"msf1", b"hevcmsf1", "HEIC"),
+        (b"mif1", b"avifmiaf", "AVIF"),
+        (b"avif", b"mif1", "AVIF"),
+        (b"avis", b"msf1", "AVIF"),
+        (b"isom", b"mp42", None),
+        (b"crx ", b"heic", None),
+    ],
+)
 def test_the_brands_of_a_file_tell_heic_from_avif(major: bytes, others: bytes, kind: str) -> None:
     content = struct.pack(">I4s4sI", 16 + len(others), b"ftyp", major, 0) + others
     assert boxed_kind(content + b"heicavif") == kind

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sameplayer.data.latest import Latest
+from sameplayer.common.cache import Latest
 
 
 def test_the_latest_things_are_kept_and_errors_are_forgotten() -> None:

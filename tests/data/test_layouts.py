@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 Write = Callable[..., Path]
@@ -194,11 +194,13 @@ def test_a_folder_without_a_layout_says_why(tmp_path: Path, name: str, words: st
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("match.MP4", "It is a video; 'sameplayer log' finds"), ("crops.zip", "an archive: unpack"),
-        ("1.jpg", "It is a picture: name a folder"), ("gt.txt", "It holds boxes: name the folder"),
+        ("match.MP4", "It is a video; 'sameplayer log' finds"),
+        ("crops.zip", "an archive: unpack"),
+        ("1.jpg", "It is a picture: name a folder"),
+        ("gt.txt", "It holds boxes: name the folder"),
         ("notes.md", "no known layout[.] Looked for"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_table_is_named(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).write_text("1,1,2,3,4,5,1\n" if name == "gt.txt" else "x")
     with pytest.raises(DataError, match=words):
@@ -219,8 +221,11 @@ def test_a_data_set_without_a_picture_says_what_lies_there(tmp_path: Path) -> No
 
 
 def test_image_train_and_image_test_are_no_persons(tmp_path: Path, picture: Write) -> None:
-    for name in ("image_train/0001_c001_16450_0", "image_query/0002_c002_30600_0",
-                 "image_test/0002_c003_30600_0"):  # fmt: skip
+    for name in (
+        "image_train/0001_c001_16450_0",
+        "image_query/0002_c002_30600_0",
+        "image_test/0002_c003_30600_0",
+    ):
         picture(tmp_path / f"{name}.jpg")
     crops = read_source(tmp_path)
     assert (crops.source, crops.notes) == ("veri776", ())

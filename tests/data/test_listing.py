@@ -10,23 +10,52 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sameplayer.data import listing
-from sameplayer.data.listing import Files, file_names, is_hidden
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts import listing
+from sameplayer.data.layouts.listing import Files, file_names, is_hidden
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 # Words of many layouts, so that random trees are often one.
 PLACES = st.sampled_from(
-    ["bounding_box_train", "bounding_box_test", "query", "gallery", "train", "train_all", "val",
-     "test", "valid", "reid_training", "reid_test", "data_reid", "ana", "0002", "day1", "a/b/c/1",
-     ".git", "@eaDir"]
-)  # fmt: skip
+    [
+        "bounding_box_train",
+        "bounding_box_test",
+        "query",
+        "gallery",
+        "train",
+        "train_all",
+        "val",
+        "test",
+        "valid",
+        "reid_training",
+        "reid_test",
+        "data_reid",
+        "ana",
+        "0002",
+        "day1",
+        "a/b/c/1",
+        ".git",
+        "@eaDir",
+    ]
+)
 NAMES = st.sampled_from(
-    ["0002_c1s1_000451_03.jpg", "-1_c1s1_000451_03.jpg", "0000_c2s1_000451_03.jpg",
-     "0007_c1_f0044158.jpg", "0007_c2_5.png", "0007_000_01_0303morning_0008_0.jpg", "1_2_3.jpeg",
-     "5-1940-3-5-Player_team_right-9-014r002_0-775x449.png", "me.JPG", "x.HEIC.txt", "notes",
-     "b.gz", ".DS_Store", "._1.jpg"]
-)  # fmt: skip
+    [
+        "0002_c1s1_000451_03.jpg",
+        "-1_c1s1_000451_03.jpg",
+        "0000_c2s1_000451_03.jpg",
+        "0007_c1_f0044158.jpg",
+        "0007_c2_5.png",
+        "0007_000_01_0303morning_0008_0.jpg",
+        "1_2_3.jpeg",
+        "5-1940-3-5-Player_team_right-9-014r002_0-775x449.png",
+        "me.JPG",
+        "x.HEIC.txt",
+        "notes",
+        "b.gz",
+        ".DS_Store",
+        "._1.jpg",
+    ]
+)
 TREES = st.lists(st.tuples(st.lists(PLACES, max_size=3), NAMES), min_size=1, max_size=14)
 
 
@@ -62,8 +91,14 @@ def test_links_to_folders_are_followed_but_never_in_a_circle(tmp_path: Path) -> 
     (tmp_path / "there" / "back").symlink_to(tmp_path / "there")
     (tmp_path / "set" / "ana" / "gone.jpg").symlink_to("nowhere")
     assert sorted(file_names(tmp_path / "set")) == [
-        "all", "ana/gone.jpg", "ben/1.jpg", "ben/back", "ben/more/2.jpg", "same", "up",
-    ]  # fmt: skip
+        "all",
+        "ana/gone.jpg",
+        "ben/1.jpg",
+        "ben/back",
+        "ben/more/2.jpg",
+        "same",
+        "up",
+    ]
 
 
 def test_two_folders_that_lead_to_each_other_end(tmp_path: Path) -> None:
@@ -72,8 +107,13 @@ def test_two_folders_that_lead_to_each_other_end(tmp_path: Path) -> None:
         (tmp_path / name / "1.jpg").touch()
         (tmp_path / name / "link").symlink_to(tmp_path / other)
     assert sorted(Files(tmp_path).names) == [
-        "a/1.jpg", "a/link/1.jpg", "a/link/link", "b/1.jpg", "b/link/1.jpg", "b/link/link",
-    ]  # fmt: skip
+        "a/1.jpg",
+        "a/link/1.jpg",
+        "a/link/link",
+        "b/1.jpg",
+        "b/link/1.jpg",
+        "b/link/link",
+    ]
 
 
 def test_more_files_than_a_data_set_has_are_refused(
@@ -95,5 +135,6 @@ def test_links_are_followed_three_folders_down(tmp_path: Path) -> None:
     for place in ("train/league/near", "train/league/2015/far"):
         (tmp_path / "set" / place).symlink_to(tmp_path / "there")
     assert sorted(file_names(tmp_path / "set")) == [
-        "train/league/2015/far", "train/league/near/1.jpg",
-    ]  # fmt: skip
+        "train/league/2015/far",
+        "train/league/near/1.jpg",
+    ]

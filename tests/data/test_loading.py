@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sameplayer.data.batches.loading import PairLoader
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import letterbox_to
-from sameplayer.data.loading import PairLoader
+from sameplayer.data.images.picture import letterbox_to
 from sameplayer.errors import TrainingError
 
 ROWS = [np.array([[0, 1], [6, 7], [12, 13], [18, 19]]) + step for step in range(3)]

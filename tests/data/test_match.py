@@ -9,12 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.match import BOXES, TRUTH, draw_match
-from sameplayer.data.match_play import BREADTH, LENGTH, SUBSTITUTES, make_cast, play_match
-from sameplayer.data.match_views import shots_of, wide_pose
-from sameplayer.data.synthetic import KITS
-from sameplayer.data.video import open_video
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, SettingError
+from sameplayer.synthetic.league import KITS
+from sameplayer.synthetic.match import BOXES, TRUTH, draw_match
+from sameplayer.synthetic.match_play import (
+    BREADTH,
+    LENGTH,
+    SUBSTITUTES,
+    draw_squads,
+    simulate_match,
+)
+from sameplayer.synthetic.match_views import shots_of, wide_pose
 
 SMALL = {"seconds": 3.0, "size": (320, 180), "players": 4}
 
@@ -60,7 +66,7 @@ def test_the_truth_has_a_person_once_a_frame_inside_the_picture(truth: pd.DataFr
 
 def test_a_box_holds_the_pixels_of_its_kit(match: Path, truth: pd.DataFrame) -> None:
     """The chest is nearer to the person's own kit than to the other team's."""
-    cast = make_cast(3, 4)
+    cast = draw_squads(3, 4)
     kits = {team: person.kit for team, person in zip(cast.teams, cast.people, strict=True)}
     full = truth[(truth["visible"] > 0.99) & (truth["height"] > 30) & (truth["team"] != "referee")]
     right = []
@@ -76,7 +82,7 @@ def test_a_box_holds_the_pixels_of_its_kit(match: Path, truth: pd.DataFrame) -> 
 
 def test_a_number_is_unique_in_a_team_and_two_are_in_both() -> None:
     for seed in range(5):
-        cast = make_cast(seed, 7)
+        cast = draw_squads(seed, 7)
         pairs = [(team, number) for team, number, _ in cast.roster]
         assert len(set(pairs)) == len(pairs)
         by_team: dict[str, set[str]] = {}
@@ -133,7 +139,7 @@ def test_a_replay_shows_the_pixels_of_the_earlier_stretch(match: Path, truth: pd
 
 
 def _shots() -> tuple:
-    return shots_of(play_match(3, 4, 4.0), 0, 2, 30, 10.0)
+    return shots_of(simulate_match(3, 4, 4.0), 0, 2, 30, 10.0)
 
 
 def test_the_cuts_are_where_the_shots_change(match: Path, truth: pd.DataFrame) -> None:
@@ -166,7 +172,7 @@ def test_two_cameras_see_a_place_of_the_pitch_by_two_homographies_that_agree() -
 
 
 def test_players_come_and_go_and_cross_in_a_longer_match() -> None:
-    play = play_match(1, 7, 60)
+    play = simulate_match(1, 7, 60)
     assert len(play.changes) == 6
     for time_s, out, into in play.changes:
         moment = min(round((time_s + 8) * 10), len(play.places) - 1)

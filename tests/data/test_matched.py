@@ -7,23 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.data.matched import unmatched
-from sameplayer.data.sources import read_source
+from sameplayer.data.columns import unmatched_names
+from sameplayer.data.layouts.sources import read_source
 
 
 @pytest.mark.parametrize(
     ("named", "known", "said"),
     [
-        (["7"], ["7"], ""), ([], ["7"], ""),
+        (["7"], ["7"], ""),
+        ([], ["7"], ""),
         (["7", "8", "8"], ["7"], "1 of 2 persons of a is not in b, such as '8'."),
         (["7", "x"], ["0007", "y"], "2 of 2 persons of a are not in b, such as '7'. 1 of them"),
         (["7"], ["0007"], "'7' here is '0007' there. Spreadsheets do so"),
         (["007"], ["7"], "'007' here is '7' there."),
         (["0"], ["000"], "'0' here is '000' there."),
     ],
-)  # fmt: skip
+)
 def test_who_is_not_known_is_said(named: list[str], known: list[str], said: str) -> None:
-    text = unmatched(named, known, "a", "b")
+    text = unmatched_names(named, known, "a", "b")
     assert said in text
     assert bool(text) == bool(said)
 

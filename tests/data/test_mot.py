@@ -8,10 +8,10 @@ import pytest
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import decode
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_clip
+from sameplayer.data.images.picture import decode
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
+from sameplayer.synthetic.league import draw_clip
 
 
 def test_a_clip_is_cut_by_box_and_nothing_is_copied(tmp_path: Path) -> None:
@@ -77,10 +77,14 @@ def test_the_ball_is_no_person_and_teams_and_numbers_come_along(clip: Path) -> N
 @pytest.mark.parametrize(
     ("pictures", "frames", "images"),
     [
-        ([1, 2], [0, 1], [1, 2]), ([0, 1], [0, 1], [0, 1]), ([0, 1], [1, 2], [0, 1]),
-        ([0, 1], [1], [1]), ([1, 2], [2], [2]), ([40, 41], [40, 41], [40, 41]),
+        ([1, 2], [0, 1], [1, 2]),
+        ([0, 1], [0, 1], [0, 1]),
+        ([0, 1], [1, 2], [0, 1]),
+        ([0, 1], [1], [1]),
+        ([1, 2], [2], [2]),
+        ([40, 41], [40, 41], [40, 41]),
     ],
-)  # fmt: skip
+)
 def test_boxes_are_those_of_their_pictures_wherever_both_begin_to_count(
     tmp_path: Path, pictures: list[int], frames: list[int], images: list[int]
 ) -> None:
@@ -215,9 +219,13 @@ def test_boxes_of_any_format_are_found_beside_the_pictures(tmp_path: Path, name:
     folder = sequence(tmp_path / "clip", None)
     (folder / name).parent.mkdir(exist_ok=True)
     for other, text in (
-        ("readme.txt", "Clip 1, of 2\n"), ("labels.txt", ""), ("roster.csv", "team,number\nA,7\n"),
-        ("notes.txt", "1. goal\n2. corner\n"), ("empty.txt", ""), (".hidden.txt", "1,1,2,3,4,5\n"),
-    ):  # fmt: skip
+        ("readme.txt", "Clip 1, of 2\n"),
+        ("labels.txt", ""),
+        ("roster.csv", "team,number\nA,7\n"),
+        ("notes.txt", "1. goal\n2. corner\n"),
+        ("empty.txt", ""),
+        (".hidden.txt", "1,1,2,3,4,5\n"),
+    ):
         (folder / other).write_text(text)
     if name == "det/det.txt":
         (folder / name).write_text("2,-1,10,20,20,40,0.9\n")

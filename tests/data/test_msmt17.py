@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 LISTS = {

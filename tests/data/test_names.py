@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from sameplayer.data.names import clean_name, control_character, is_one_line, name_key
+from sameplayer.common.names import clean_name, control_character, is_one_line, name_key
 from sameplayer.errors import DataError
 
 COMPOSED = unicodedata.normalize("NFC", "José Núñez")

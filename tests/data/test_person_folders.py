@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 Write = Callable[..., Path]
@@ -48,8 +48,14 @@ def test_layumis_form_gives_what_market_1501_gives(tmp_path: Path, picture: Writ
     pd.testing.assert_frame_equal(*tables)
     assert len(tables[0]) == 7
     assert tables[0]["role"].tolist() == [
-        "distractor", "train", "train", "train", "query", "gallery", "gallery",
-    ]  # fmt: skip
+        "distractor",
+        "train",
+        "train",
+        "train",
+        "query",
+        "gallery",
+        "gallery",
+    ]
 
 
 def test_layumis_folders_count_once_and_are_all_named(tmp_path: Path, picture: Write) -> None:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from sameplayer.data.images import decode_content
-from sameplayer.data.kinds import boxed_kind
-from sameplayer.data.pixels import PIXELS
-from sameplayer.data.sources import read_source
+from sameplayer.data.images.headers import boxed_kind
+from sameplayer.data.images.picture import decode_content
+from sameplayer.data.images.pixels import PIXELS
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 heif = pytest.importorskip("pillow_heif")
@@ -73,9 +73,13 @@ def exif(orientation: int) -> bytes:
 
 
 LOSSLESS: dict[str, dict[str, object]] = {
-    "JPEG": {"quality": 95, "subsampling": 0}, "PNG": {}, "WEBP": {"lossless": True}, "TIFF": {},
-    "AVIF": {"quality": 95}, "HEIC": {"quality": 95},
-}  # fmt: skip
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "PNG": {},
+    "WEBP": {"lossless": True},
+    "TIFF": {},
+    "AVIF": {"quality": 95},
+    "HEIC": {"quality": 95},
+}
 
 
 @pytest.mark.parametrize("kind", LOSSLESS)
@@ -238,8 +242,9 @@ def test_without_its_library_a_heic_names_the_extra(monkeypatch: pytest.MonkeyPa
 
 def test_a_heic_that_is_cut_or_lies_about_its_size_is_damaged() -> None:
     content = saved(photo(256, 256), "HEIC", quality=90)
-    lying = content.replace(struct.pack(">4sIII", b"ispe", 0, 256, 256),
-                            struct.pack(">4sIII", b"ispe", 0, 300, 300))  # fmt: skip
+    lying = content.replace(
+        struct.pack(">4sIII", b"ispe", 0, 256, 256), struct.pack(">4sIII", b"ispe", 0, 300, 300)
+    )
     for broken in (content[:-20], content[:100], lying, content[:24] + bytes(400)):
         with pytest.raises(DataError, match=r"^x: truncated or damaged"):
             decode_content("x", broken)
@@ -269,9 +274,12 @@ def unusual(marker: int = 0xC0, bits: int = 8) -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(unusual(bits=12), "12-bit samples"), (unusual(0xC3), r"unusual kind \(lossless"),
-     (unusual(0xC5), r"unusual kind \(hierarchical")],
-)  # fmt: skip
+    [
+        (unusual(bits=12), "12-bit samples"),
+        (unusual(0xC3), r"unusual kind \(lossless"),
+        (unusual(0xC5), r"unusual kind \(hierarchical"),
+    ],
+)
 def test_a_jpeg_that_no_decoder_reads_is_named(content: bytes, words: str) -> None:
     with pytest.raises(DataError, match=rf"^x: is a JPEG of .*{words}.*not read; save it"):
         decode_content("x", content)
@@ -294,13 +302,17 @@ DIGITS = " ".join(map(str, RISING.ravel())).encode()
 NETPBM = {
     "P5 of 100": (b"P5 10 10 100\n" + bytes(RISING.ravel().tolist()), RISING * 2.55),
     "P2 of 100": (b"P2\n# a comment\n10 10\n100\n" + DIGITS, RISING * 2.55),
-    "P3 of 99": (b"P3 10 10 99\n" + b" ".join(b"%d %d %d" % (one, one, one)
-                 for one in RISING.ravel()), RISING * 255 / 99),
+    "P3 of 99": (
+        b"P3 10 10 99\n" + b" ".join(b"%d %d %d" % (one, one, one) for one in RISING.ravel()),
+        RISING * 255 / 99,
+    ),
     "P5 of 1023": (b"P5 10 10 1023\n" + (RISING * 10).astype(">u2").tobytes(), RISING * 2.4927),
     "P5 of 65535": (b"P5 10 10 65535\n" + (RISING * 257).astype(">u2").tobytes(), RISING),
     "P6 of 65535": (
-        b"P6 10 10 65535\n" + np.repeat(RISING.ravel() * 257, 3).astype(">u2").tobytes(), RISING),
-}  # fmt: skip
+        b"P6 10 10 65535\n" + np.repeat(RISING.ravel() * 257, 3).astype(">u2").tobytes(),
+        RISING,
+    ),
+}
 
 
 @pytest.mark.parametrize("case", NETPBM)
@@ -310,8 +322,16 @@ def test_netpbm_is_scaled_by_the_white_that_it_states(case: str) -> None:
     assert np.abs(read - expected[:, :, None]).max() <= 1
 
 
-ENDINGS = {"a.jfif": "JPEG", "b.JPE": "JPEG", "c.avif": "AVIF", "d.HEIC": "HEIC", "e.heif": "HEIC",
-           "f.gif": "GIF", "g.tiff": "TIFF", "h.jp2": "JPEG2000"}  # fmt: skip
+ENDINGS = {
+    "a.jfif": "JPEG",
+    "b.JPE": "JPEG",
+    "c.avif": "AVIF",
+    "d.HEIC": "HEIC",
+    "e.heif": "HEIC",
+    "f.gif": "GIF",
+    "g.tiff": "TIFF",
+    "h.jp2": "JPEG2000",
+}
 
 
 def test_pictures_of_every_format_are_found_in_folders_and_read(tmp_path: Path) -> None:

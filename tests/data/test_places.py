@@ -10,7 +10,7 @@ import pytest
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
-from sameplayer.data.places import found_pictures
+from sameplayer.data.tabular.picture_paths import find_pictures
 
 
 @pytest.fixture
@@ -24,15 +24,22 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "written",
     [
-        "img\\{}\\0.png", ".\\img\\{}\\0.png", "C:\\data\\img\\{}\\0.png", "C:/data/img/{}/0.png",
-        "file:///C:/my%20data/img/{}/0.png", "file:///home/ann/img/{}/0.png",
-        "/home/ann/data/img/{}/0.png", "\\\\server\\share\\img\\{}\\0.png", "img%2F{}/0.png",
-        "D:\\x\\..\\img\\{}\\0.png", "/mnt/c/img\\{}\\0.png",
+        "img\\{}\\0.png",
+        ".\\img\\{}\\0.png",
+        "C:\\data\\img\\{}\\0.png",
+        "C:/data/img/{}/0.png",
+        "file:///C:/my%20data/img/{}/0.png",
+        "file:///home/ann/img/{}/0.png",
+        "/home/ann/data/img/{}/0.png",
+        "\\\\server\\share\\img\\{}\\0.png",
+        "img%2F{}/0.png",
+        "D:\\x\\..\\img\\{}\\0.png",
+        "/mnt/c/img\\{}\\0.png",
     ],
-)  # fmt: skip
+)
 def test_paths_of_another_machine_are_found_below_the_table(root: Path, written: str) -> None:
     images = pd.Series([written.format(name) for name in ("p1", "p2")], dtype="str")
-    found, notes = found_pictures(images, root)
+    found, notes = find_pictures(images, root)
     assert found.tolist() == ["img/p1/0.png", "img/p2/0.png"]
     assert notes[0].startswith("2 paths of pictures that are not here as written")
     assert "img/p1/0.png" in notes[0]
@@ -40,7 +47,7 @@ def test_paths_of_another_machine_are_found_below_the_table(root: Path, written:
 
 def test_frames_of_videos_and_names_with_blanks_are_found(root: Path) -> None:
     images = pd.Series(["C:\\v\\match.mp4#3", "a%20b.png", None], dtype="str")
-    found, _ = found_pictures(images, root)
+    found, _ = find_pictures(images, root)
     assert found.iloc[:2].tolist() == ["match.mp4#3", "a b.png"]
 
 
@@ -49,18 +56,18 @@ def test_what_is_there_as_written_stays(root: Path) -> None:
     names = [str(root / "a b.png"), "p%201.png", "a\\b.png", "gone.png"]
     for name in names:
         images = pd.Series([name], dtype="str")
-        assert found_pictures(images, root) == (images, ())
+        assert find_pictures(images, root) == (images, ())
 
 
 def test_what_is_not_found_or_in_doubt_is_said(root: Path) -> None:
     gone = pd.Series(["C:\\x\\1.png"], dtype="str")
-    found, notes = found_pictures(gone, root)
+    found, notes = find_pictures(gone, root)
     assert found.tolist() == gone.tolist()
     assert "are of Windows or of another machine: no such file is here" in notes[0]
-    assert "of another machine: no" in found_pictures(pd.Series(["/no/1.png"]), root)[1][0]
+    assert "of another machine: no" in find_pictures(pd.Series(["/no/1.png"]), root)[1][0]
     (root / "0.png").write_bytes(b"x")
     two = pd.Series(["/q/p1/0.png", "/q/p2/0.png"], dtype="str")
-    found, notes = found_pictures(two, root)
+    found, notes = find_pictures(two, root)
     assert found.tolist() == two.tolist()
     assert "ends alone name no single file" in notes[0]
 
@@ -82,6 +89,6 @@ def test_names_of_another_system_are_found_in_composed_letters_and_not(
     (tmp_path / name).write_bytes(b"x")
     (tmp_path / "a.png").write_bytes(b"x")
     images = pd.Series([normalize(there, name), "a.png", None], dtype="str")
-    found, _ = found_pictures(images, tmp_path)
+    found, _ = find_pictures(images, tmp_path)
     assert found.dropna().tolist() == [name, "a.png"]
-    assert not len(found_pictures(images.iloc[:0], tmp_path)[0])
+    assert not len(find_pictures(images.iloc[:0], tmp_path)[0])

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.quality import picture_quality, quality
-from sameplayer.data.synthetic import draw_crop
+from sameplayer.data.images.picture import quality
+from sameplayer.data.tracks import picture_quality
+from sameplayer.synthetic.league import draw_crop
 
 
 def test_quality_prefers_large_sharp_pictures() -> None:

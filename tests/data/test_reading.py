@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sameplayer.data import reading
-from sameplayer.data.images import Picture, decode
+from sameplayer.data.images.picture import Picture, decode
 from sameplayer.data.reading import read_crop
 from sameplayer.errors import DataError
 

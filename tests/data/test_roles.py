@@ -29,8 +29,9 @@ def test_columns_of_other_tools_are_read_and_said(tmp_path: Path) -> None:
     assert crops.table["person"].tolist() == ["0001", "0002"]
     assert crops.table["camera"].tolist() == ["1", "2"]
     assert crops.notes[:2] == (
-        "The column 'path' is read as 'image'.", "The column 'pid' is read as 'person'.",
-    )  # fmt: skip
+        "The column 'path' is read as 'image'.",
+        "The column 'pid' is read as 'person'.",
+    )
 
 
 def test_our_own_columns_come_first_and_the_others_are_said(tmp_path: Path) -> None:

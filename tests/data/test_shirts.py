@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.data.shirts import ShirtView, draw_shirt, shirt_fonts
 from sameplayer.errors import SettingError
+from sameplayer.synthetic.shirts import ShirtView, draw_shirt, shirt_fonts
 
 
 def ink(view: ShirtView, seed: int = 3) -> np.ndarray:
@@ -31,9 +31,12 @@ def test_the_picture_gets_small_with_the_digits(digits: float) -> None:
 def test_a_turned_number_is_narrower_and_a_leaning_one_slants() -> None:
     straight, turned, leaning = (
         np.argwhere(ink(view))
-        for view in (ShirtView(digits=60), ShirtView(digits=60, turn=60),
-                     ShirtView(digits=60, lean=30))
-    )  # fmt: skip
+        for view in (
+            ShirtView(digits=60),
+            ShirtView(digits=60, turn=60),
+            ShirtView(digits=60, lean=30),
+        )
+    )
     assert np.ptp(turned[:, 1]) < 0.65 * np.ptp(straight[:, 1])
     slant = abs(np.corrcoef(leaning.T)[0, 1])
     assert slant > abs(np.corrcoef(straight.T)[0, 1]) + 0.1

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sameplayer.data.shown import Shown, as_picture, as_pictures
+from sameplayer.data.reading import PictureLike, as_picture, as_pictures
 from sameplayer.errors import ConfigError, SettingError
 
 PICTURE = np.random.default_rng(5).integers(0, 255, (9, 4, 3), dtype=np.uint8)
@@ -20,10 +20,16 @@ TENSOR = torch.from_numpy(PICTURE)
 def test_every_kind_of_picture_gives_the_same_pixels(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), PICTURE[:, :, ::-1])
-    kinds: list[Shown] = [
-        path, str(path), PICTURE, Image.fromarray(PICTURE), TENSOR, TENSOR.permute(2, 0, 1),
-        TENSOR.float() / 255, (TENSOR.permute(2, 0, 1) / 255).half(),
-    ]  # fmt: skip
+    kinds: list[PictureLike] = [
+        path,
+        str(path),
+        PICTURE,
+        Image.fromarray(PICTURE),
+        TENSOR,
+        TENSOR.permute(2, 0, 1),
+        TENSOR.float() / 255,
+        (TENSOR.permute(2, 0, 1) / 255).half(),
+    ]
     for shown in kinds:
         np.testing.assert_array_equal(as_picture(shown), PICTURE)
     np.testing.assert_array_equal(as_pictures(np.stack([PICTURE] * 2))[1], PICTURE)
@@ -56,7 +62,7 @@ def test_bgr_turns_arrays_and_tensors_and_not_what_says_its_own_order(tmp_path: 
         (7, "found int"),
     ],
 )
-def test_what_is_no_picture_is_refused_by_name(shown: Shown, words: str) -> None:
+def test_what_is_no_picture_is_refused_by_name(shown: PictureLike, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         as_picture(shown)
 
@@ -64,7 +70,7 @@ def test_what_is_no_picture_is_refused_by_name(shown: Shown, words: str) -> None
 @pytest.mark.parametrize(
     "shown", ["a.png", Path("a.png"), PICTURE, TENSOR, Image.new("RGB", (4, 9))]
 )
-def test_one_picture_is_no_list(shown: Shown) -> None:
+def test_one_picture_is_no_list(shown: PictureLike) -> None:
     with pytest.raises(ConfigError, match=r"a list of pictures; found .* write \[picture\]"):
         as_pictures(shown)
     with pytest.raises(ConfigError, match="Expected a list of pictures; found int"):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import SOURCES, Source, read_source
+from sameplayer.data.layouts.sources import SOURCES, Source, read_source
 from sameplayer.errors import ConfigError, DataError, MissingFile, SettingError
 
 
@@ -44,8 +44,11 @@ def test_soccernet_identities_hold_inside_one_action(
     crops = read_source(tmp_path)
     row = crops.table.iloc[0]
     assert (crops.scope, row["person"], row["team"], row["number"]) == (
-        "sequence", "33397", "right", "9",
-    )  # fmt: skip
+        "sequence",
+        "33397",
+        "right",
+        "9",
+    )
 
 
 def test_a_folder_a_person_gives_queries_and_gallery(
@@ -164,8 +167,11 @@ def test_soccernets_splits_can_be_told_apart(tmp_path: Path, picture: Callable[.
     picture(tmp_path / "challenge" / "query" / "7-1940-775x449.png")
     crops = read_source(tmp_path)
     assert crops.table["split"].value_counts().to_dict() == {
-        "training": 1, "valid": 2, "test": 2, "challenge": 1,
-    }  # fmt: skip
+        "training": 1,
+        "valid": 2,
+        "test": 2,
+        "challenge": 1,
+    }
     assert crops.of_split("valid").table["image"].str.startswith("valid/").all()
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from sameplayer.data.check import check_crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_clip, draw_league
-from sameplayer.encoder.colour import colour_features
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.encoder.networks.colour import colour_features
 from sameplayer.errors import DataError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
+from sameplayer.synthetic.league import draw_clip, draw_league
 
 
 def test_a_league_is_decided_by_its_seed_to_the_byte(tmp_path: Path) -> None:
@@ -23,8 +23,11 @@ def test_a_league_is_decided_by_its_seed_to_the_byte(tmp_path: Path) -> None:
     )
     names = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
     assert all((first / n).read_bytes() == (again / n).read_bytes() for n in names)
-    assert any((first / n).read_bytes() != (other / n).read_bytes() for n in names
-               if n.suffix == ".jpeg" and (other / n).exists())  # fmt: skip
+    assert any(
+        (first / n).read_bytes() != (other / n).read_bytes()
+        for n in names
+        if n.suffix == ".jpeg" and (other / n).exists()
+    )
     with pytest.raises(DataError, match="already holds files"):
         draw_league(tmp_path / "a", 3, 1)
 

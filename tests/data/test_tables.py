@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sameplayer.data import tables
-from sameplayer.data.tables import Table, read_table
+from sameplayer.data.tabular import read_table as tables
+from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError, MissingFile
 
 USUAL = {"name": ("player",), "number": ("shirt no", "no")}
@@ -23,15 +23,21 @@ def read(folder: Path, content: bytes | str, name: str = "a.csv", **options: obj
 @pytest.mark.parametrize(
     "content",
     [
-        "name,number\nGrün,07\n", "name;number\r\nGrün;07\r\n".encode("utf-8-sig"),
-        "name\tnumber\nGrün\t07\n".encode("utf-16"), "name,number\rGrün,07\r",
-        "name,number\nGrün,07\n".encode("utf-16-le"), "name,number\nGrün,07\n".encode("utf-16-be"),
-        "sep=|\r\nname|number\r\nGrün|07\r\n", "name;number\nGrün;07\n".encode("cp1252"),
-        "Name,Number\n Grün , 07\xa0\n", "\ufeff\xa0NAME\t ,number\nGrün,07",
-        "name,number,,\nGrün,07,,\n,,,\n ,\t,,\n", '"name";"number"\n"Grün";"07"\n',
+        "name,number\nGrün,07\n",
+        "name;number\r\nGrün;07\r\n".encode("utf-8-sig"),
+        "name\tnumber\nGrün\t07\n".encode("utf-16"),
+        "name,number\rGrün,07\r",
+        "name,number\nGrün,07\n".encode("utf-16-le"),
+        "name,number\nGrün,07\n".encode("utf-16-be"),
+        "sep=|\r\nname|number\r\nGrün|07\r\n",
+        "name;number\nGrün;07\n".encode("cp1252"),
+        "Name,Number\n Grün , 07\xa0\n",
+        "\ufeff\xa0NAME\t ,number\nGrün,07",
+        "name,number,,\nGrün,07,,\n,,,\n ,\t,,\n",
+        '"name";"number"\n"Grün";"07"\n',
         "name,number,,\nGrün,07\n",
     ],
-)  # fmt: skip
+)
 def test_one_table_is_read_however_it_was_saved(tmp_path: Path, content: bytes | str) -> None:
     found = read(tmp_path, content)
     assert found.table.to_dict("list") == {"name": ["Grün"], "number": ["07"]}
@@ -68,8 +74,9 @@ def test_columns_have_other_names_and_that_is_said(tmp_path: Path) -> None:
     found = read(tmp_path, "No.,Player,Shirt-No,note,note\n1,Ana,7,x,y\n")
     assert list(found.table.columns) == ["No.", "name", "number", "note", "note.1"]
     assert found.notes == (
-        "The column 'Player' is read as 'name'.", "The column 'Shirt-No' is read as 'number'.",
-    )  # fmt: skip
+        "The column 'Player' is read as 'name'.",
+        "The column 'Shirt-No' is read as 'number'.",
+    )
     assert read(tmp_path, "name,player,PERSON id\na,b,c\n").notes == ()
 
 
@@ -87,7 +94,7 @@ def test_columns_have_other_names_and_that_is_said(tmp_path: Path) -> None:
         ("name" + "," * 50 + "x\n" + "a\n" * 100_000, "far shorter than its first row"),
         (b"PAR1 and no more", "cannot be read as a Parquet table"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_such_table_is_refused(tmp_path: Path, content: bytes | str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read(tmp_path, content, needed=("name",))
@@ -135,9 +142,7 @@ def test_titles_and_remarks_may_stand_above_the_header(tmp_path: Path, separator
     found = read(tmp_path, text, needed=("name",))
     assert found.table.to_dict("list") == {"name": ["Ana"], "number": ["7"]}
     assert found.rows.tolist() == [4]
-    assert found.notes == (
-        "The row above the header is not read: 'SV Musterstadt 2026/27'.",
-    )  # fmt: skip
+    assert found.notes == ("The row above the header is not read: 'SV Musterstadt 2026/27'.",)
     assert read(tmp_path, "x\nname\n").table.columns.tolist() == ["x"]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sameplayer.data.images import decode_content
-from sameplayer.data.tiff import orientation_of
+from sameplayer.data.images.picture import decode_content
+from sameplayer.data.images.tiff import orientation_of
 from sameplayer.errors import DataError
 
 GREY = np.arange(0, 240, dtype=np.uint8)[:192].reshape(16, 12)
@@ -40,14 +40,26 @@ def tiff(
     strips = [stored[:, :, at] for at in range(count)] if separate else [stored]
     if tile:
         strips = [np.pad(stored, ((0, -high % tile), (0, -wide % tile), (0, 0)))]
-        strips = [part for row in np.split(strips[0], (high + tile - 1) // tile)
-                  for part in np.split(row, (wide + tile - 1) // tile, axis=1)]  # fmt: skip
+        strips = [
+            part
+            for row in np.split(strips[0], (high + tile - 1) // tile)
+            for part in np.split(row, (wide + tile - 1) // tile, axis=1)
+        ]
     data = [one.tobytes() for one in strips]
     starts = np.cumsum([16 if big else 8, *map(len, data)]).tolist()
     place, count_at = (324, 325) if tile else (273, 279)
-    tags = {256: [wide], 257: [high], 258: [bits] * count, 259: [pressed], 262: [colours],
-            277: [count], 284: [2 if separate else 1], 339: [form] * count,
-            place: starts[:-1], count_at: [*map(len, data)]}  # fmt: skip
+    tags = {
+        256: [wide],
+        257: [high],
+        258: [bits] * count,
+        259: [pressed],
+        262: [colours],
+        277: [count],
+        284: [2 if separate else 1],
+        339: [form] * count,
+        place: starts[:-1],
+        count_at: [*map(len, data)],
+    }
     tags |= {338: list(extra)} if extra else {}
     tags |= {322: [tile], 323: [tile]} if tile else {278: [high]}
     tags |= {tag: [value] for tag, value in more}
@@ -95,10 +107,12 @@ READ = {
     "five channels": (tiff(np.dstack([CLEAR, GREY]), 2, extra=[0, 0]), RGB),
     "grey, transparent": (tiff(np.dstack([GREY[:, :, None], ALPHA]), 1, extra=[2]), GREY),
     "deep grey, transparent": (
-        tiff(deep(np.dstack([GREY[:, :, None], ALPHA])), 1, extra=[2]), GREY),
+        tiff(deep(np.dstack([GREY[:, :, None], ALPHA])), 1, extra=[2]),
+        GREY,
+    ),
     "CMYK": (tiff(np.dstack([255 - RGB, ALPHA * 0]), 5), RGB),
     "CMYK, deep": (tiff(deep(np.dstack([255 - RGB, ALPHA * 0])), 5), RGB),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", READ)
@@ -139,7 +153,7 @@ REFUSED = {
     "14 bits": (tiff(deep(GREY), 1, bits=14), "TIFF of 1 x 14 bits"),
     "planes": (tiff(deep(CLEAR), 2, extra=[2], separate=True), "separate planes.*transparency"),
     "many": (tiff(np.dstack([RGB] * 4), 1), "TIFF of 12 x 8 bits"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -160,12 +174,20 @@ def test_orientation_is_applied_once_whoever_decodes(
     order: str, orientation: int, samples: np.ndarray
 ) -> None:
     extra = [2] if samples.shape[2:] == (4,) else []
-    content = tiff(samples, 2 if samples.ndim == 3 else 1, order=order, extra=extra,
-                   more=[(274, orientation)])  # fmt: skip
+    content = tiff(
+        samples, 2 if samples.ndim == 3 else 1, order=order, extra=extra, more=[(274, orientation)]
+    )
     whole = RGB if samples.ndim == 3 else np.repeat(GREY[:, :, None], 3, axis=2)
-    turns = (whole, whole[:, ::-1], whole[::-1, ::-1], whole[::-1],
-             whole.transpose(1, 0, 2), np.rot90(whole, -1),
-             whole.transpose(1, 0, 2)[::-1, ::-1], np.rot90(whole))  # fmt: skip
+    turns = (
+        whole,
+        whole[:, ::-1],
+        whole[::-1, ::-1],
+        whole[::-1],
+        whole.transpose(1, 0, 2),
+        np.rot90(whole, -1),
+        whole.transpose(1, 0, 2)[::-1, ::-1],
+        np.rot90(whole),
+    )
     np.testing.assert_array_equal(decode_content("x", content), turns[orientation - 1])
 
 

@@ -8,20 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from sameplayer.data.batches import batches_per_epoch
-from sameplayer.data.footage import KnownDifferent
-from sameplayer.data.track_batches import draw_track_batches
+from sameplayer.data.batches.pairs import batches_per_epoch, draw_track_batches
+from sameplayer.data.tracks import CannotLinks
 from sameplayer.errors import SettingError, TrainingError
 
 
-def blocks(*sizes: int) -> KnownDifferent:
+def blocks(*sizes: int) -> CannotLinks:
     """Footages of so many tracks, all of a footage seen together."""
     of = np.repeat(np.arange(len(sizes)), sizes)
-    return KnownDifferent(csr_array((of[:, None] == of) & ~np.eye(len(of), dtype=bool)))
+    return CannotLinks(csr_array((of[:, None] == of) & ~np.eye(len(of), dtype=bool)))
 
 
 def draw(
-    counts: list[int], known: KnownDifferent, pairs: int, seed: int = 1, points: object = None
+    counts: list[int], known: CannotLinks, pairs: int, seed: int = 1, points: object = None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     tracks = np.repeat(np.arange(len(counts)), counts)
     frames = np.concatenate([np.arange(count) for count in counts]).astype(float)

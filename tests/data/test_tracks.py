@@ -39,9 +39,12 @@ def test_a_column_that_is_not_there_is_named(by: tuple[str, ...]) -> None:
 def followed(**change: list[object]) -> Crops:
     """Two persons of two frames each, each seen in one sequence by one camera."""
     columns: dict[str, list[object]] = {
-        "image": ["a#1", "a#2", "a#1", "a#2"], "person": ["p", "p", "q", "q"],
-        "sequence": ["1", "1", "2", "2"], "camera": ["x"] * 4, "frame": [1, 2, 1, 2],
-    }  # fmt: skip
+        "image": ["a#1", "a#2", "a#1", "a#2"],
+        "person": ["p", "p", "q", "q"],
+        "sequence": ["1", "1", "2", "2"],
+        "camera": ["x"] * 4,
+        "frame": [1, 2, 1, 2],
+    }
     return Crops(pd.DataFrame(columns | change), Path())
 
 

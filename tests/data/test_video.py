@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data import images
-from sameplayer.data import video as module
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops
+from sameplayer.data.images import picture as images
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.reading import read_crop
-from sameplayer.data.sources import read_source
-from sameplayer.data.video import Video, open_video, read_frames
+from sameplayer.data.video import frames as module
+from sameplayer.data.video.frames import Video, open_video, read_frames
+from sameplayer.data.video.stream import decoded
 from sameplayer.errors import DataError, MissingExtra, MissingFile, SettingError
 
 av = pytest.importorskip("av")
@@ -184,8 +185,11 @@ def test_a_stream_cut_out_of_the_middle_counts_from_its_first_whole_frame(videos
     opened = Video(cut)
     assert len(opened) == len(shown)
     assert [number_in(opened.read(n)) for n in (20, 3, 1, len(shown))] == [
-        shown[19], shown[2], shown[0], FRAMES,
-    ]  # fmt: skip
+        shown[19],
+        shown[2],
+        shown[0],
+        FRAMES,
+    ]
 
 
 def test_a_turned_video_is_shown_upright(tmp_path: Path) -> None:
@@ -288,8 +292,10 @@ def test_check_names_the_rows_of_frames_that_are_not_there(videos: Path) -> None
     table = pd.DataFrame({"image": names, "role": "train"})
     problems = check_crops(Crops(table, videos))
     assert [(problem.row, problem.kind) for problem in problems] == [
-        (1, "unreadable picture"), (2, "unreadable picture"), (3, "missing file"),
-    ]  # fmt: skip
+        (1, "unreadable picture"),
+        (2, "unreadable picture"),
+        (3, "missing file"),
+    ]
 
 
 def test_a_frame_that_was_read_is_the_callers_own(videos: Path) -> None:
@@ -344,13 +350,13 @@ def test_picked_frames_are_those_of_their_numbers(videos: Path, name: str, first
 def test_picking_late_frames_decodes_none_long_before(
     videos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
-    picture = Video._place_of
+    decoded_frames = []
 
-    def counted(self: Video, frame: object, before: int) -> int | None:
-        seen.append(picture(self, frame, before))
-        return seen[-1]
+    def counted(source: object) -> Iterator[object]:
+        for frame in decoded(source):
+            decoded_frames.append(frame)
+            yield frame
 
-    monkeypatch.setattr(Video, "_place_of", counted)
+    monkeypatch.setattr("sameplayer.data.video.frames.decoded", counted)
     assert [frame.number for frame in Video(videos / "b-frames.mp4").pick([54, 56])] == [54, 56]
-    assert min(place for place in seen if place is not None) >= 36
+    assert len(decoded_frames) <= 56 - 36

@@ -13,23 +13,32 @@ import pytest
 from PIL import Image
 
 from sameplayer.data.reading import read_crop
-from sameplayer.data.video import Video, open_video, read_frames
-from sameplayer.data.video_stream import open_source, stream_notes, video_stream
+from sameplayer.data.video.frames import Video, open_video, read_frames
+from sameplayer.data.video.stream import open_source, stream_notes, video_stream
 from sameplayer.errors import DataError
 
 av = pytest.importorskip("av")
 ONE = 65536
 MATRICES = {  # a, b, c, d of a display matrix
-    "as stored": (1, 0, 0, 1), "right": (0, 1, -1, 0), "half": (-1, 0, 0, -1),
-    "left": (0, -1, 1, 0), "mirrored": (-1, 0, 0, 1), "upside down": (1, 0, 0, -1),
-    "transposed": (0, 1, 1, 0), "transverse": (0, -1, -1, 0),
-}  # fmt: skip
+    "as stored": (1, 0, 0, 1),
+    "right": (0, 1, -1, 0),
+    "half": (-1, 0, 0, -1),
+    "left": (0, -1, 1, 0),
+    "mirrored": (-1, 0, 0, 1),
+    "upside down": (1, 0, 0, -1),
+    "transposed": (0, 1, 1, 0),
+    "transverse": (0, -1, -1, 0),
+}
 TURNED = {  # what a picture looks like by them, in words of NumPy
-    "as stored": lambda p: p, "right": lambda p: np.rot90(p, -1), "half": lambda p: np.rot90(p, 2),
-    "left": np.rot90, "mirrored": np.fliplr, "upside down": np.flipud,
+    "as stored": lambda p: p,
+    "right": lambda p: np.rot90(p, -1),
+    "half": lambda p: np.rot90(p, 2),
+    "left": np.rot90,
+    "mirrored": np.fliplr,
+    "upside down": np.flipud,
     "transposed": lambda p: p.transpose(1, 0, 2),
     "transverse": lambda p: np.rot90(p.transpose(1, 0, 2), 2),
-}  # fmt: skip
+}
 
 
 def frame(wide: int = 64, high: int = 48, light: int = 200) -> np.ndarray:
@@ -183,9 +192,11 @@ def test_pixels_that_are_not_square_are_said(tmp_path: Path) -> None:
 
 
 COLOURS = {  # matrix and range as FFmpeg numbers them -> what Y 100, U 90, V 180 is
-    "bt709": ((1, 1), (191, 78, 18)), "bt601": ((5, 1), (181, 70, 21)),
-    "bt709 full": ((1, 2), (182, 83, 30)), "bt601 full": ((5, 2), (173, 76, 33)),
-}  # fmt: skip
+    "bt709": ((1, 1), (191, 78, 18)),
+    "bt601": ((5, 1), (181, 70, 21)),
+    "bt709 full": ((1, 2), (182, 83, 30)),
+    "bt601 full": ((5, 2), (173, 76, 33)),
+}
 
 
 @pytest.mark.parametrize("bits", [8, 10])

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.evaluation.naming import score_log, score_names
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.evaluation.logs.naming_scores import score_log, score_names
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 
 FRAMES = 10

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.errors import RankingError
-from sameplayer.evaluation.sureness import (
+from sameplayer.evaluation.open_set.calibration_metrics import (
     bias,
     brier,
     cllr,

@@ -10,11 +10,11 @@ import pytest
 
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
-from sameplayer.gallery.asking import ask_vectors, reordered
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.records import Where
-from sameplayer.ranking.rerank import k_reciprocal
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.records import Where
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.search.asking import ask_vectors, reordered
+from sameplayer.ranking.rerank.reranking import k_reciprocal
 
 
 def _rows(pictures) -> np.ndarray:

@@ -12,13 +12,13 @@ from match.simulate import Drawn, draw, majority
 
 from sameplayer.common.statistics import expected_calibration_error
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.confidence import (
+from sameplayer.identity.linking.confidence import (
     DEFAULT,
     Confidence,
     confidence,
     fit_confidence,
 )
-from sameplayer.identity.link import link
+from sameplayer.identity.linking.link import link
 from tests.identity.drawn import evidence, looks
 
 

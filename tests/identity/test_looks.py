@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sameplayer.common.vectors import unit_means
-from sameplayer.identity.looks import DEFAULT, LIMIT, fit_looks
+from sameplayer.identity.evidence.appearance import DEFAULT, LIMIT, fit_looks
 
 
 def _match(noise: float, persons: int = 30, seed: int = 0) -> tuple[np.ndarray, ...]:

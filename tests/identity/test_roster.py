@@ -69,8 +69,9 @@ def test_no_roster_and_nobody_of_a_name(tmp_path: Path) -> None:
 def test_rosters_as_clubs_have_them_are_read(tmp_path: Path, text: str) -> None:
     players = read_roster(_written(tmp_path, text)).players
     assert [(one.team, one.number, one.name) for one in players] == [
-        ("Reds", "7", "Ana"), ("Reds", "8", "Bo"),
-    ]  # fmt: skip
+        ("Reds", "7", "Ana"),
+        ("Reds", "8", "Bo"),
+    ]
 
 
 @pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;;;\n"])

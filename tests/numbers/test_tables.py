@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.readers import OcrReader
@@ -71,8 +71,10 @@ def test_pictures_of_nobody_known_are_no_common_track(league: Crops) -> None:
 def test_readings_become_columns_and_columns_probabilities() -> None:
     crops = crops_of(person=["1", "1", "2"])
     names = ("4", "14")
-    readings = [reading(evidence({"14": 0.9}, names), names, 0.5),
-                reading(evidence({"": 0.9}, names), names, 0.5)]  # fmt: skip
+    readings = [
+        reading(evidence({"14": 0.9}, names), names, 0.5),
+        reading(evidence({"": 0.9}, names), names, 0.5),
+    ]
     table = add_readings(crops, readings, [[0, 1], [2]]).table
     assert table["read_number"].tolist()[:2] == ["14", "14"]
     assert pd.isna(table["read_number"].iat[2])
@@ -99,10 +101,12 @@ def test_known_numbers_come_from_the_table_or_a_file(tmp_path: Path) -> None:
         known_numbers(crops_of(person=["1"]))
     with pytest.raises(MissingFile, match="no such file"):
         known_numbers(crops, tmp_path / "none.csv")
-    for text, expected in (("person,height\n1,7\n", "column number; found the columns person"),
-                           ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
-                           ("", "is empty"),
-                           ("person,number\n01,7\n", "zeros in front: '01' here")):  # fmt: skip
+    for text, expected in (
+        ("person,height\n1,7\n", "column number; found the columns person"),
+        ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
+        ("", "is empty"),
+        ("person,number\n01,7\n", "zeros in front: '01' here"),
+    ):
         truth.write_text(text)
         with pytest.raises(DataError, match=expected):
             known_numbers(crops, truth)

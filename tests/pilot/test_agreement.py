@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.pilot import PilotConfig
-from sameplayer.pilot.figures import figures
-from sameplayer.pilot.known import answers_by, labels_of
-from sameplayer.pilot.make import draw_pilot
-from sameplayer.pilot.pictures import measure
-from sameplayer.pilot.told import told_by
+from sameplayer.pilot.creation.create import draw_pilot
+from sameplayer.pilot.creation.import_labels import answers_by, class_labels
+from sameplayer.pilot.creation.measure import measure
+from sameplayer.pilot.labels.labels import told_by
+from sameplayer.pilot.results.figures import figures
 
 SEEDS = 3
 
@@ -29,7 +29,7 @@ def agreement(crops: Crops, encoder: Encoder, config: PilotConfig) -> list[bool]
     for seed in range(SEEDS):
         facts = {"of_pictures": len(crops), "source": ""}
         pilot = draw_pilot(pictures, Path("nowhere"), replace(config, seed=seed), facts)
-        answers = answers_by(pilot, labels_of(pilot, crops))
+        answers = answers_by(pilot, class_labels(pilot, crops))
         found = figures(pilot, told_by(pilot, answers), more=False)
         overall = found["overall"]
         alike = pairs.similarity >= overall["threshold"]

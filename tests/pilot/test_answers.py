@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.pilot.answers import append_answers, read_answers
+from sameplayer.pilot.labels.answers import append_answers, read_answers
 
 
 def test_answers_come_back_in_their_order(tmp_path: Path) -> None:

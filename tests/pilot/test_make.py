@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, MissingFile, SameplayerError, SettingError
 from sameplayer.pilot import Pilot, PilotConfig, answer, load_pilot, make_pilot, question, report
-from sameplayer.pilot.pictures import measure, tracks_of
+from sameplayer.pilot.creation.measure import measure, tracks_of
 from tests.pilot.conftest import CONFIG
 
 
@@ -61,7 +61,7 @@ def test_a_stopped_run_goes_on_and_looks_at_no_picture_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sameplayer.pilot.make.save_pilot", stop)
+        patch.setattr("sameplayer.pilot.creation.create.save_pilot", stop)
         with pytest.raises(KeyboardInterrupt):
             make_pilot(named, colour, tmp_path / "P", CONFIG)
     with pytest.raises(MissingFile, match="pilot that was finished"):
@@ -155,8 +155,15 @@ def test_without_kits_the_report_says_so(named: Crops, colour: Encoder, tmp_path
 
 
 def test_settings_out_of_range_are_named() -> None:
-    for name, value in (("pairs", 0), ("false_matches", 1.0), ("within", 0.0), ("pictures", 1),
-                        ("each_track", 0), ("fps", 0.0), ("seed", -1)):  # fmt: skip
+    for name, value in (
+        ("pairs", 0),
+        ("false_matches", 1.0),
+        ("within", 0.0),
+        ("pictures", 1),
+        ("each_track", 0),
+        ("fps", 0.0),
+        ("seed", -1),
+    ):
         with pytest.raises(SettingError, match=name):
             PilotConfig(**{name: value})  # type: ignore[arg-type]
 

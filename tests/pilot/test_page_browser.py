@@ -18,7 +18,7 @@ from sameplayer.pilot import (
     render_report,
     report,
 )
-from sameplayer.pilot.answers import read_answers
+from sameplayer.pilot.labels.answers import read_answers
 
 HOME = "http://127.0.0.1:9/"
 

@@ -7,7 +7,7 @@ import plain
 import pytest
 from hypothesis import given, settings
 
-import sameplayer.ranking.sparse_on_device as sparse_on_device
+import sameplayer.ranking.rerank.sparse_gpu as sparse_on_device
 from sameplayer.ranking import Search, hard_weights, k_reciprocal
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import smallest_columns

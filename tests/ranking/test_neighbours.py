@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sameplayer.errors import SettingError
 from sameplayer.ranking import Search, hard_weights, k_reciprocal
-from sameplayer.ranking.neighbours import (
+from sameplayer.ranking.neighbours.search import (
     find_gallery_neighbours,
     find_neighbours,
     find_neighbours_of_both,

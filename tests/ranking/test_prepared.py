@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, MissingFile, RankingError, SameplayerError, SettingError
 from sameplayer.ranking import PreparedGallery, RankConfig, Search, rank, rank_one_by_one
-from sameplayer.ranking.streaming import prepare_file
+from sameplayer.ranking.prepared.streaming import prepare_file
 from tests.ranking.drawn import Case, cases, embedded, persons, shaken
 
 
@@ -142,10 +142,18 @@ def test_arrays_that_compiled_code_would_trust_are_refused(
 
 @pytest.mark.parametrize(
     "change",
-    [{"k1": "0"}, {"k1": "five"}, {"k1": "9" * 30}, {"k1": "6"}, {"k2": "-1"}, {"lambda": "nan"},
-     {"lambda": ""}, {"format": "sameplayer prepared gallery 2"}],
+    [
+        {"k1": "0"},
+        {"k1": "five"},
+        {"k1": "9" * 30},
+        {"k1": "6"},
+        {"k2": "-1"},
+        {"lambda": "nan"},
+        {"lambda": ""},
+        {"format": "sameplayer prepared gallery 2"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_settings_that_do_not_fit_the_arrays_are_refused(
     saved: tuple[Path, Embeddings], tmp_path: Path, change: dict[str, str]
 ) -> None:
@@ -195,9 +203,13 @@ def test_a_gallery_prepared_from_a_file_is_that_of_memory(tmp_path: Path, name: 
     told: list[tuple[int, int]] = []
     search = Search(memory_gb=4 * 40**2 / 1e9)
     prepare_file(
-        tmp_path / name, tmp_path / "streamed", 7, 3, search=search,
+        tmp_path / name,
+        tmp_path / "streamed",
+        7,
+        3,
+        search=search,
         progress=lambda *step: told.append(step),
-    )  # fmt: skip
+    )
     PreparedGallery(gallery, 7, 3, search=search).save(tmp_path / "whole")
     assert told == [(40, 150), (80, 150), (120, 150), (150, 150)]
     header, parts = contents(tmp_path / "streamed")
@@ -228,8 +240,15 @@ def test_files_that_hold_no_rows_are_refused(tmp_path: Path) -> None:
     (tmp_path / "nothing.npy").write_bytes(b"")
     (tmp_path / "nothing.safetensors").write_bytes(b"x" * 40)
     save_file({"rows": rows}, tmp_path / "other.safetensors")
-    for bad in ("flat.npy", "whole.npy", "columns.npy", "cut.npy", "nothing.npy",
-                "nothing.safetensors", "other.safetensors"):  # fmt: skip
+    for bad in (
+        "flat.npy",
+        "whole.npy",
+        "columns.npy",
+        "cut.npy",
+        "nothing.npy",
+        "nothing.safetensors",
+        "other.safetensors",
+    ):
         with pytest.raises(DataError, match=bad):
             prepare_file(tmp_path / bad, tmp_path / "out")
     with pytest.raises(MissingFile, match="no such file"):

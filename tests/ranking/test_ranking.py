@@ -44,9 +44,13 @@ def test_everything_that_decided_a_ranking_stands_in_its_facts() -> None:
     config = RankConfig("k-reciprocal", k1=7, k2=3)
     facts = rank(expand_queries(persons(), 2, alpha=3), rerank=config).facts
     assert facts == {
-        "query expansion": {"k": 2, "alpha": 3}, "rerank": "k-reciprocal", "k1": 7, "k2": 3,
-        "lambda": 0.3, "approximate": False,
-    }  # fmt: skip
+        "query expansion": {"k": 2, "alpha": 3},
+        "rerank": "k-reciprocal",
+        "k1": 7,
+        "k2": 3,
+        "lambda": 0.3,
+        "approximate": False,
+    }
     assert rank(persons()).facts == {"rerank": "none"}
 
 

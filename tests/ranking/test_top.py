@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.ranking import blocks, top
-from sameplayer.ranking.rerank import k_reciprocal
-from sameplayer.ranking.top import k_reciprocal_top
+from sameplayer.ranking.rerank import blocks, top
+from sameplayer.ranking.rerank.reranking import k_reciprocal
+from sameplayer.ranking.rerank.top import k_reciprocal_top
 from tests.ranking.drawn import persons
 
 
@@ -35,10 +35,13 @@ def dense(rows: np.ndarray, m: int, **settings: float) -> np.ndarray:
 
 @settings(max_examples=40)
 @given(
-    st.integers(0, 10**6), st.integers(1, 12), st.integers(2, 60), st.integers(1, 80),
+    st.integers(0, 10**6),
+    st.integers(1, 12),
+    st.integers(2, 60),
+    st.integers(1, 80),
     st.sampled_from([(20, 6, 0.3), (4, 3, 0.5), (7, 1, 0.0), (1, 1, 1.0), (50, 60, 0.3)]),
     st.sampled_from([3, 7, 512]),
-)  # fmt: skip
+)
 def test_it_is_the_dense_answer_for_every_m_and_every_cut(
     seed: int, m: int, n: int, most: int, values: tuple[int, int, float], tile: int
 ) -> None:

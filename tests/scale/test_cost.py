@@ -50,8 +50,14 @@ class Seen:
             return found
 
         monkeypatch.setattr(Store, "read_part", counted)
-        rerank_blocks(rows, folder / "out", TopConfig(top=TOP), blocks=BLOCKS, run=Run(workers=1),
-                      tell=self._tell)  # fmt: skip
+        rerank_blocks(
+            rows,
+            folder / "out",
+            TopConfig(top=TOP),
+            blocks=BLOCKS,
+            run=Run(workers=1),
+            tell=self._tell,
+        )
         monkeypatch.undo()
         self.kept = {stage: _bytes(folder / "out", stage) for stage in STEPS}
         nonzeros, averaged = (_entries(folder / "out", stage) for stage in ("weights", "means"))

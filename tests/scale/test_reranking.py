@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sameplayer.ranking.config import TopConfig
-from sameplayer.ranking.top import k_reciprocal_top
+from sameplayer.ranking.rerank.top import k_reciprocal_top
 from sameplayer.scale import Rows, Run, rerank_blocks, write_blocks
 from tests.ranking.drawn import embedded
 

@@ -72,9 +72,10 @@ def test_a_stopped_run_leaves_no_process(sign: signal.Signals, tmp_path: Path) -
     seen = tmp_path / "seen"
     command = [sys.executable, "-m", "tests.scale.toy", str(tmp_path / "out"), str(seen)]
     run = subprocess.Popen(
-        command, stderr=subprocess.DEVNULL,
+        command,
+        stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may ignore it
-    )  # fmt: skip
+    )
     _until(lambda: len(list(seen.glob("began *"))) == 2)
     workers = [int(path.name.split()[1]) for path in seen.glob("opened *")]
     run.send_signal(sign)

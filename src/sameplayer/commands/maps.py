@@ -50,7 +50,7 @@ def explain(
     Args:
         out: Picture to write (.png).
     """
-    from sameplayer.data.images import decode
+    from sameplayer.data.images.picture import decode
     from sameplayer.maps.explanation import explain as explain_match
     from sameplayer.maps.overlay import draw_pair, write_figure
 

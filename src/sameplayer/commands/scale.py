@@ -103,9 +103,17 @@ def numbers(
     crops = reading.read(data)
     with stages() as tell:
         read = number_blocks(
-            reader, crops, out, choice.settings(reader), threshold=choice.threshold,
-            temperature=choice.temperature, blocks=blocks, run=run, shards=shards, tell=tell,
-        )  # fmt: skip
+            reader,
+            crops,
+            out,
+            choice.settings(reader),
+            threshold=choice.threshold,
+            temperature=choice.temperature,
+            blocks=blocks,
+            run=run,
+            shards=shards,
+            tell=tell,
+        )
     if read is None:
         print(f"{out}: {OTHERS}")
         return
@@ -139,9 +147,16 @@ def rerank(
     asked, offered = masks_of(rows, every_row)
     with stages() as tell:
         ranked = rerank_blocks(
-            rows, out, config, asked=asked, offered=offered, blocks=blocks, run=run,
-            shards=shards, tell=tell,
-        )  # fmt: skip
+            rows,
+            out,
+            config,
+            asked=asked,
+            offered=offered,
+            blocks=blocks,
+            run=run,
+            shards=shards,
+            tell=tell,
+        )
     top = ranked.neighbours.shape[1]
     print(f"{out}: the first {top} of {int(offered.sum())} rows for {len(ranked)} queries")
 

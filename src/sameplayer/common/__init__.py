@@ -1,1 +1,1 @@
-"""Shared by every stage: statistics and vector arithmetic that know nothing of pictures."""
+"""What every stage builds on and that knows no player: files, hashes, names, dates, pages."""

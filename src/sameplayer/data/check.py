@@ -6,18 +6,19 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Lock
 
 import numpy as np
 import pandas as pd
 
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import decode
+from sameplayer.data.images.picture import decode
+from sameplayer.data.layouts.sources import as_crops
 from sameplayer.data.reading import Box, pixels_of, read_shared
-from sameplayer.data.sources import as_crops
-from sameplayer.data.video import frame_name
+from sameplayer.data.video.frames import frame_name
 from sameplayer.errors import DataError, MissingFile, refuse_other_types
 
 
@@ -56,31 +57,19 @@ def check_crops(
 
 def _file_problems(crops: Crops, progress: Callable[[int, int], None] | None) -> list[Problem]:
     jobs = _jobs(crops)
-    total = sum(len(job) for job in jobs)
-    problems: list[Problem] = []
-    finished: SimpleQueue[list[Problem] | BaseException] = SimpleQueue()
+    total, done, lock = sum(map(len, jobs)), count(1), Lock()
 
-    def work(job: Rows) -> None:
-        try:
-            for image, rows in job:
-                finished.put(_check_file(crops, image, rows))
-        except BaseException as error:
-            finished.put(error)
+    def check(job: Rows) -> list[Problem]:
+        problems: list[Problem] = []
+        for image, rows in job:
+            problems += _check_file(crops, image, rows)
+            with lock:
+                if progress is not None:
+                    progress(next(done), total)
+        return problems
 
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
-        for job in jobs:
-            pool.submit(work, job)
-        for done in range(1, total + 1):
-            result = finished.get()
-            if isinstance(result, BaseException):
-                raise result
-            problems.extend(result)
-            if progress is not None:
-                progress(done, total)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return problems
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [problem for problems in pool.map(check, jobs) for problem in problems]
 
 
 def _jobs(crops: Crops) -> list[Rows]:

@@ -24,20 +24,21 @@ import os
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import guarded_table
+from sameplayer.common.cells import guarded_table
+from sameplayer.common.files import whole_file, write_text
 from sameplayer.data.columns import BOX, SCOPES, frozen, normalised, refuse_gaps
-from sameplayer.data.crop_files import further_columns, read_crop_table
-from sameplayer.data.images import Picture
+from sameplayer.data.crop_files import further_columns, read_crop_table, with_known_columns
+from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import Box, read_crop
 from sameplayer.data.roles import checked_roles
 from sameplayer.errors import DataError, refuse_other_types
-from sameplayer.files import whole_file, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,8 @@ class Crops:
     source  which layout it was read from, for messages and records
     notes   what was read as what, what was left out or not used; one sentence each
 
+    Columns under other tools' names (``path``, ``pid``, ``x1`` to ``y2``) are renamed, as in files.
+
     Raises DataError for a table that lacks ``image``, holds half a box or an unknown role, or
     whose scope's column has gaps.
     """
@@ -63,7 +66,9 @@ class Crops:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
-        object.__setattr__(self, "table", normalised(self.table, self.root))
+        table, notes = with_known_columns(self.table, self.root)
+        object.__setattr__(self, "table", normalised(table, self.root))
+        object.__setattr__(self, "notes", (*self.notes, *notes))
         if self.scope is not None and self.scope not in SCOPES:
             raise DataError(f"Scope {self.scope!r} is unknown; expected one of {SCOPES} or none.")
         if self.scope is not None:
@@ -108,21 +113,20 @@ class Crops:
         Raises DataError for a mask of another length and for positions that are not there.
         """
         rows = self._own.iloc[self._positions(keep)].reset_index(drop=True)
-        part = copy(self)  # rows of a table that was checked need no check
+        part = copy(self)  # rows of a checked table need no second check
+        for cached in ("_images", "_boxes"):
+            part.__dict__.pop(cached, None)
         part.__dict__["table"] = frozen(rows)
         return part
 
     def path(self, row: int) -> Path:
         """Return the picture's path; a frame of a video is ``match.mp4#12``."""
-        return self.root / str(self._own["image"].iat[row])
+        return self.root / str(self._images[row])
 
     def box(self, row: int) -> Box | None:
         """Return (left, top, width, height) in pixels, or None for the whole picture."""
-        values: list[Any] = [self._own[name].iat[row] for name in BOX]
-        left, top, width, height = values
-        if pd.isna(left):
-            return None
-        return float(left), float(top), float(width), float(height)
+        left, top, width, height = self._boxes[row].tolist()
+        return None if np.isnan(left) else (left, top, width, height)
 
     def read(self, row: int) -> Picture:
         """Return the picture of one row as uint8 RGB (h, w, 3), the caller's own.
@@ -141,6 +145,14 @@ class Crops:
     def persons(self) -> np.ndarray:
         """Return (n,) integers, one a (scope, person); -1 where the person is missing."""
         return identities(self)[0]
+
+    @cached_property
+    def _images(self) -> np.ndarray:
+        return self._own["image"].to_numpy(dtype=object)
+
+    @cached_property
+    def _boxes(self) -> np.ndarray:
+        return self._own[list(BOX)].to_numpy(dtype=float, na_value=np.nan)
 
     @property
     def _own(self) -> pd.DataFrame:
@@ -166,10 +178,10 @@ class Crops:
         return rows
 
 
-class _Handed:
-    """The field ``table``, handed out as a copy, so that nobody changes what others hold.
+class _CopyOnRead:
+    """The field ``table``: every access returns a lazy copy, so that no caller changes the crops.
 
-    The copy is lazy (pandas copies a column when it is written to) and costs some microseconds.
+    pandas copies a column only when it is written to, so an access costs some microseconds.
     """
 
     def __get__(self, crops: Crops, owner: type) -> pd.DataFrame:
@@ -180,7 +192,7 @@ class _Handed:
         crops.__dict__["table"] = table
 
 
-Crops.table = _Handed()  # type: ignore[assignment]
+Crops.table = _CopyOnRead()  # type: ignore[assignment]
 
 
 def identities(*parts: Crops) -> list[np.ndarray]:

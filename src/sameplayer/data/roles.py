@@ -12,11 +12,18 @@ from sameplayer.errors import DataError
 
 # A word in the column ``split`` of a table without roles -> role and split; no role: it is drawn.
 SPLITS = {
-    "train": ("train", "training"), "training": ("train", "training"), "query": ("query", "test"),
-    "probe": ("query", "test"), "gallery": ("gallery", "test"),
-    "distractor": ("distractor", "test"), "test": ("", "test"), "val": ("", "valid"),
-    "valid": ("", "valid"), "validation": ("", "valid"), "challenge": ("", "challenge"),
-}  # fmt: skip
+    "train": ("train", "training"),
+    "training": ("train", "training"),
+    "query": ("query", "test"),
+    "probe": ("query", "test"),
+    "gallery": ("gallery", "test"),
+    "distractor": ("distractor", "test"),
+    "test": ("", "test"),
+    "val": ("", "valid"),
+    "valid": ("", "valid"),
+    "validation": ("", "valid"),
+    "challenge": ("", "challenge"),
+}
 
 
 def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,14 +74,14 @@ def with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFra
     Raises DataError for a word that is not known.
     """
     table = table.reset_index(drop=True)
-    said = table["split"].astype("string").str.strip().str.lower()
-    unknown = sorted(set(said.dropna()) - set(SPLITS) - {""})
+    words = table["split"].astype("string").str.strip().str.lower()
+    unknown = sorted(set(words.dropna()) - set(SPLITS) - {""})
     if unknown:
         raise DataError(
             f"{path}: the column 'split' holds {unknown[0]!r}, and no column 'role' says what its "
             f"pictures are for; expected one of {', '.join(SPLITS)}, or a column 'role'."
         )
-    pairs = [SPLITS.get(word, ("gallery", pd.NA)) for word in said.fillna("")]
+    pairs = [SPLITS.get(word, ("gallery", pd.NA)) for word in words.fillna("")]
     table["role"], table["split"] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     key = [name for name in ("person", scope) if name and name in table]
     for split in ("test", "valid", "challenge"):

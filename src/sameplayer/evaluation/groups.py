@@ -164,9 +164,19 @@ class _Scored:
         false = self.false[inside & ~np.isnan(self.false)]
         closer = float(false.mean()) if len(false) else float("nan")
         return GroupScore(
-            column, name, int(chosen.sum()), persons, mean, interval, top1, difference, p_value,
-            p_value, closer, persons < self.least_persons,
-        )  # fmt: skip
+            column,
+            name,
+            int(chosen.sum()),
+            persons,
+            mean,
+            interval,
+            top1,
+            difference,
+            p_value,
+            p_value,
+            closer,
+            persons < self.least_persons,
+        )
 
     def _p_value(self, inside: np.ndarray) -> float:
         """Exchange persons, with all of their queries in the group or out of it."""

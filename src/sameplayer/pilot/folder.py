@@ -20,27 +20,50 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import unguarded_table, write_csv
+from sameplayer.common.cells import unguarded_table, write_csv
+from sameplayer.common.files import load_arrays, save_arrays, write_text
 from sameplayer.errors import DataError, MissingFile, SameplayerError
-from sameplayer.files import load_arrays, save_arrays, write_text
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.population import STRATUM_SHARE, Population
+from sameplayer.pilot.rates.population import STRATUM_SHARE, Population
 
 FORMAT = 1
 RECORD, PAIRS, POPULATION, PICTURES, WORK = (
-    "pilot.json", "pairs.csv", "population.safetensors", "pictures", "work",
-)  # fmt: skip
+    "pilot.json",
+    "pairs.csv",
+    "population.safetensors",
+    "pictures",
+    "work",
+)
 OWN = {RECORD, PAIRS, POPULATION, PICTURES, WORK, "answers.csv", "report.html", "report.json"}
 ARRAYS = "sameplayer pilot 1"
 FACTS: dict[str, type] = {
-    "fingerprint": str, "data": str, "source": str, "pictures": int, "of_pictures": int,
-    "tracked": bool, "tracks": int, "kits": str, "pairs": int, "known": int,
-}  # fmt: skip
+    "fingerprint": str,
+    "data": str,
+    "source": str,
+    "pictures": int,
+    "of_pictures": int,
+    "tracked": bool,
+    "tracks": int,
+    "kits": str,
+    "pairs": int,
+    "known": int,
+}
 COLUMNS = {
-    "pair": str, "first": str, "second": str, "similarity": float, "stratum": int, "rank": int,
-    "of": int, "height": int, "sharp": int, "kit": int, "first_row": int, "second_row": int,
-    "first_track": int, "second_track": int,
-}  # fmt: skip
+    "pair": str,
+    "first": str,
+    "second": str,
+    "similarity": float,
+    "stratum": int,
+    "rank": int,
+    "of": int,
+    "height": int,
+    "sharp": int,
+    "kit": int,
+    "first_row": int,
+    "second_row": int,
+    "first_track": int,
+    "second_track": int,
+}
 
 
 @dataclass(frozen=True, eq=False)

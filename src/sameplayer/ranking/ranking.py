@@ -13,8 +13,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError, SettingError, refuse_other_types
 from sameplayer.ranking.config import Progress, RankConfig
-from sameplayer.ranking.rerank import Reranker, choose
-from sameplayer.ranking.rerank import rerank as rerank_features
+from sameplayer.ranking.rerank.reranking import Reranker, choose
+from sameplayer.ranking.rerank.reranking import rerank as rerank_features
 
 
 @dataclass(frozen=True, eq=False)

@@ -98,8 +98,12 @@ def duration(seconds: float) -> str:
     """Return a time in words: 12 s, 3.4 min, 5.6 h, 7.8 d, 9.0 years; never where infinite."""
     if seconds == float("inf"):
         return "never"
-    for unit, length, most in (("s", 1, 100), ("min", 60, 6000), ("h", 3600, 360_000),
-                               ("d", 86_400, 63e6)):  # fmt: skip
+    for unit, length, most in (
+        ("s", 1, 100),
+        ("min", 60, 6000),
+        ("h", 3600, 360_000),
+        ("d", 86_400, 63e6),
+    ):
         if seconds < most:
             return f"{seconds / length:.{0 if unit == 's' else 1}f} {unit}"
     return f"{seconds / 31_557_600:,.1f} years"

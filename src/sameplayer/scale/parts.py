@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.ranking.blocks import Nearest, joined_starts
 from sameplayer.ranking.kernels import Sparse
+from sameplayer.ranking.rerank.blocks import Nearest, joined_starts
 from sameplayer.scale.tables import Arrays, Ragged
 
 
@@ -30,8 +30,9 @@ def nearest_columns(found: Nearest, asked: np.ndarray) -> dict[str, Any]:
 def nearest_of(part: dict[str, Any], rows: slice = slice(None)) -> Nearest:
     """Return some rows of what ``nearest_columns`` gave."""
     direct, values = (_lists(part[name], rows) for name in ("direct", "direct_values"))
-    return Nearest(part["near"][rows], part["near_values"][rows], direct, values,
-                   part["farthest"][rows])  # fmt: skip
+    return Nearest(
+        part["near"][rows], part["near_values"][rows], direct, values, part["farthest"][rows]
+    )
 
 
 def _lists(lists: Ragged, rows: slice) -> np.ndarray:

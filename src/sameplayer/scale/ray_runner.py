@@ -197,10 +197,11 @@ def most_workers(cpus: Sequence[float], workers: int | None, threads: int) -> in
         raise SettingError(
             "workers",
             f"{workers or 1} of {threads} threads on a Ray cluster with CPUs {_list(cpus)}",
-            f"{room} or fewer, as one CPU must stay free" if room else
-            "2 CPUs or more, as one must stay free, and as many on one machine as a worker has "
-            "threads. Use the local runner",
-        )  # fmt: skip
+            f"{room} or fewer, as one CPU must stay free"
+            if room
+            else "2 CPUs or more, as one must stay free, and as many on one machine as a worker "
+            "has threads. Use the local runner",
+        )
     return workers or room
 
 

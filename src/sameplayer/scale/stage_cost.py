@@ -90,9 +90,17 @@ def embed_stage(size: Size, rates: Rates) -> Stage:
     field = ENCODERS[size.encoder]
     rate = getattr(rates, field)
     tasks = -(-size.rows // 4096)
-    return Stage("embed", tasks, 0.0, size.rows / rate, min(size.rows, 4096) / rate,
-                 size.picture * size.rows, rows_bytes(size, size.rows) * ON_DISK,
-                 rates.process + 2e9, (field,))  # fmt: skip
+    return Stage(
+        "embed",
+        tasks,
+        0.0,
+        size.rows / rate,
+        min(size.rows, 4096) / rate,
+        size.picture * size.rows,
+        rows_bytes(size, size.rows) * ON_DISK,
+        rates.process + 2e9,
+        (field,),
+    )
 
 
 def lists_stage(size: Size, rates: Rates) -> Stage:
@@ -110,10 +118,17 @@ def lists_stage(size: Size, rates: Rates) -> Stage:
     tasks = count * (count + 1) // 2
     sides = 2 if count > 1 else 1
     memory = sides * (rows_bytes(size, block) + 2 * nearest_bytes(size, block))
-    return Stage("lists", tasks, list_operations(size), compute + files,
-                 (compute + files) * (2 / count**2 if count > 1 else 1), read,
-                 written * ON_DISK, rates.process + memory,
-                 ("product", "scanned", "moved", "read", "written"))  # fmt: skip
+    return Stage(
+        "lists",
+        tasks,
+        list_operations(size),
+        compute + files,
+        (compute + files) * (2 / count**2 if count > 1 else 1),
+        read,
+        written * ON_DISK,
+        rates.process + memory,
+        ("product", "scanned", "moved", "read", "written"),
+    )
 
 
 def near_stage(size: Size, rates: Rates) -> Stage:
@@ -124,8 +139,9 @@ def near_stage(size: Size, rates: Rates) -> Stage:
     seconds = size.rows * count / rates.merged + read / rates.read + written / rates.written
     sides = 4 if count > 1 else 2
     memory = (sides + 2) * nearest_bytes(size, size.block)
-    return _even(size, rates, "near", 0.0, seconds, read, written, memory,
-                 ("merged", "read", "written"))  # fmt: skip
+    return _even(
+        size, rates, "near", 0.0, seconds, read, written, memory, ("merged", "read", "written")
+    )
 
 
 def weights_stage(size: Size, rates: Rates) -> Stage:
@@ -149,9 +165,17 @@ def weights_stage(size: Size, rates: Rates) -> Stage:
     halves = 4.0 * rows * (round(size.k1 / 2) + 2)
     memory = max(2 * all_lists, all_lists + halves + 3 * rows_bytes(size, size.block))
     operations = 2.0 * entries * size.missing * size.columns
-    return _even(size, rates, "weights", operations, seconds, read, written,
-                 memory + nearest_bytes(size, size.block),
-                 ("halves", "weights", "looked", "read", "written"))  # fmt: skip
+    return _even(
+        size,
+        rates,
+        "weights",
+        operations,
+        seconds,
+        read,
+        written,
+        memory + nearest_bytes(size, size.block),
+        ("halves", "weights", "looked", "read", "written"),
+    )
 
 
 def means_stage(size: Size, rates: Rates) -> Stage:
@@ -170,8 +194,9 @@ def means_stage(size: Size, rates: Rates) -> Stage:
     )
     scratch = 16.0 * rows  # a line of sums, of numbers, and of rows seen
     memory = all_weights + max(all_weights, scratch + sparse_bytes(size.block, size.averaged))
-    return _even(size, rates, "means", 0.0, seconds, read, written, memory,
-                 ("means", "read", "written"))  # fmt: skip
+    return _even(
+        size, rates, "means", 0.0, seconds, read, written, memory, ("means", "read", "written")
+    )
 
 
 def answers_stage(size: Size, rates: Rates) -> Stage:
@@ -191,9 +216,17 @@ def answers_stage(size: Size, rates: Rates) -> Stage:
     sparse = 2 * (sparse_bytes(block, size.averaged) + 8 * block)
     memory = 3 * rows_bytes(size, block) + sparse + turned + nearest_bytes(size, block)
     operations = 2.0 * rows * (size.top + size.averaged) * size.columns + rows * shared
-    return _even(size, rates, "answers", operations, seconds, read, written,
-                 memory + answers_bytes(size, block),
-                 ("answers", "turned", "read", "written"))  # fmt: skip
+    return _even(
+        size,
+        rates,
+        "answers",
+        operations,
+        seconds,
+        read,
+        written,
+        memory + answers_bytes(size, block),
+        ("answers", "turned", "read", "written"),
+    )
 
 
 def ranked_stage(size: Size, rates: Rates) -> Stage:
@@ -201,8 +234,9 @@ def ranked_stage(size: Size, rates: Rates) -> Stage:
     every = answers_bytes(size, size.rows)
     seconds = every / rates.read + every / rates.written
     memory = rates.process + 3 * answers_bytes(size, size.block)
-    return Stage("ranked", 1, 0.0, seconds, seconds, every, every * ON_DISK, memory,
-                 ("read", "written"))  # fmt: skip
+    return Stage(
+        "ranked", 1, 0.0, seconds, seconds, every, every * ON_DISK, memory, ("read", "written")
+    )
 
 
 def _even(
@@ -217,8 +251,17 @@ def _even(
     rests: tuple[str, ...],
 ) -> Stage:
     """Return a stage of one task a block, all alike."""
-    return Stage(name, size.count, operations, seconds, seconds / size.count, read,
-                 written * ON_DISK, rates.process + memory, rests)  # fmt: skip
+    return Stage(
+        name,
+        size.count,
+        operations,
+        seconds,
+        seconds / size.count,
+        read,
+        written * ON_DISK,
+        rates.process + memory,
+        rests,
+    )
 
 
 STAGES: dict[str, Callable[[Size, Rates], Stage]] = {

@@ -188,9 +188,12 @@ class Store:
                     table = to_table(arrays)
                     rows += table.num_rows
                     writer = writer or parquet.ParquetWriter(
-                        path, table.schema, compression="none", use_dictionary=False,
+                        path,
+                        table.schema,
+                        compression="none",
+                        use_dictionary=False,
                         write_statistics=False,
-                    )  # fmt: skip
+                    )
                     writer.write_table(table, row_group_size=max(table.num_rows, 1))
                 facts = Facts(made_from, digest.hexdigest(), rows)
                 words = json.dumps({"made_from": made_from, "columns": digest.columns()})

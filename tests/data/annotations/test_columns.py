@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.annotations.columns import with_boxes
+from sameplayer.data.tabular.box_columns import with_boxes
 from sameplayer.errors import DataError
 
 BOX = ["left", "top", "width", "height"]
@@ -17,18 +17,22 @@ BOX = ["left", "top", "width", "height"]
 @pytest.mark.parametrize(
     ("header", "cells"),
     [
-        ("left,top,width,height", "1,2,10,20"), ("left,top,right,bottom", "1,2,11,22"),
-        ("x,y,w,h", "1,2,10,20"), ("x_min,y_min,x_max,y_max", "1,2,11,22"),
-        ("XMin,YMin,XMax,YMax", "1,2,11,22"), ("x1,y1,x2,y2", "1,2,11,22"),
-        ("x0,y0,x1,y1", "1,2,11,22"), ("bbox_left,bbox_top,bbox_width,bbox_height", "1,2,10,20"),
+        ("left,top,width,height", "1,2,10,20"),
+        ("left,top,right,bottom", "1,2,11,22"),
+        ("x,y,w,h", "1,2,10,20"),
+        ("x_min,y_min,x_max,y_max", "1,2,11,22"),
+        ("XMin,YMin,XMax,YMax", "1,2,11,22"),
+        ("x1,y1,x2,y2", "1,2,11,22"),
+        ("x0,y0,x1,y1", "1,2,11,22"),
+        ("bbox_left,bbox_top,bbox_width,bbox_height", "1,2,10,20"),
         ("bb_left,bb_top,bb_width,bb_height", "1,2,10,20"),
         ("bbox.x,bbox.y,bbox.w,bbox.h", "1,2,10,20"),
-       
-        ("bbox_x1,bbox_y1,bbox_x2,bbox_y2", "1,2,11,22"), 
+        ("bbox_x1,bbox_y1,bbox_x2,bbox_y2", "1,2,11,22"),
         ("x_center,y_center,width,height", "6,12,10,20"),
-        ("cx,cy,w,h", "6,12,10,20"), ("xmin,ymin,width,height", "1,2,10,20"),
+        ("cx,cy,w,h", "6,12,10,20"),
+        ("xmin,ymin,width,height", "1,2,10,20"),
     ],
-)  # fmt: skip
+)
 def test_four_columns_are_one_box(header: str, cells: str) -> None:
     table = pd.DataFrame([cells.split(","), [None] * 4], columns=header.split(","), dtype="str")
     found, notes = with_boxes(table.assign(image="a"), [2, 3], Path("t.csv"))
@@ -42,11 +46,16 @@ def test_four_columns_are_one_box(header: str, cells: str) -> None:
 @pytest.mark.parametrize(
     ("name", "cell"),
     [
-        ("bbox", "[1, 2, 10, 20]"), ("xywh", "1 2 10 20"), ("tlwh", "(1.0;2;10;2e1)"),
-        ("bbox_xyxy", [1, 2, 11, 22]), ("xyxy", np.array([1, 2, 11, 22])), ("ltrb", "1,2,11,22"),
-        ("cxcywh", "6,12,10,20"), ("Bounding Box", "[1,2,10,20]"),
+        ("bbox", "[1, 2, 10, 20]"),
+        ("xywh", "1 2 10 20"),
+        ("tlwh", "(1.0;2;10;2e1)"),
+        ("bbox_xyxy", [1, 2, 11, 22]),
+        ("xyxy", np.array([1, 2, 11, 22])),
+        ("ltrb", "1,2,11,22"),
+        ("cxcywh", "6,12,10,20"),
+        ("Bounding Box", "[1,2,10,20]"),
     ],
-)  # fmt: skip
+)
 def test_one_cell_is_a_box_and_its_order_is_said(name: str, cell: object) -> None:
     table = pd.DataFrame({"image": ["a", "b"], name: pd.Series([cell, None], dtype=object)})
     found, notes = with_boxes(table, [2, 3], Path("t.csv"))

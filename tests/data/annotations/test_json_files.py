@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from sameplayer.data.annotations.json_files import has_boxes_json
-from sameplayer.data.annotations.read import read_annotations
+from sameplayer.data.annotations.read import has_boxes_json, read_annotations
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 
@@ -19,10 +18,11 @@ XYXY = np.array([[10.1, 10, 30.2, 50], [1, 2, 3.5, 4]], np.float32)
 
 def seen(classes: list[int] | None, tracks: list[int] | None) -> sv.Detections:
     return sv.Detections(
-        xyxy=XYXY, confidence=np.array([0.9, 0.25], np.float32),
+        xyxy=XYXY,
+        confidence=np.array([0.9, 0.25], np.float32),
         class_id=None if classes is None else np.array(classes),
         tracker_id=None if tracks is None else np.array(tracks),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(("sink", "ending"), [(sv.JSONSink, "json"), (sv.CSVSink, "csv")])
@@ -36,8 +36,9 @@ def test_supervisions_sinks_are_read_to_the_last_digit(
     found, values = read(path)
     wide = XYXY[:, 2:].astype(float) - XYXY[:, :2].astype(float)
     exact = [(*one[:2], *size) for one, size in zip(XYXY.tolist(), wide.tolist(), strict=True)]
-    got = [pytest.approx((frame, 4 + at, *exact[at]), abs=1e-6) for frame in (11, 12)
-           for at in (0, 1)]  # fmt: skip
+    got = [
+        pytest.approx((frame, 4 + at, *exact[at]), abs=1e-6) for frame in (11, 12) for at in (0, 1)
+    ]
     assert values == got
     if ending == "json":
         assert values[0][2:4] == exact[0][:2]
@@ -61,8 +62,16 @@ def test_a_sink_without_tracks_and_names_says_what_it_does_not_know(tmp_path: Pa
 
 
 def test_numbers_may_be_texts_and_an_empty_sink_has_no_boxes(tmp_path: Path) -> None:
-    row = {"x_min": "10.5", "y_min": "1", "x_max": "12", "y_max": "5", "frame": "2",
-           "tracker_id": "7", "confidence": "", "class_id": ""}  # fmt: skip
+    row = {
+        "x_min": "10.5",
+        "y_min": "1",
+        "x_max": "12",
+        "y_max": "5",
+        "frame": "2",
+        "tracker_id": "7",
+        "confidence": "",
+        "class_id": "",
+    }
     assert read(written(tmp_path / "a.json", json.dumps([row])))[1] == [(2, 7, 10.5, 1, 1.5, 4)]
     with pytest.raises(DataError, match=r"a\.json, row 1: column 'x_min' is 'x'; expected a"):
         read(written(tmp_path / "a.json", json.dumps([{**row, "x_min": "x"}])))
@@ -115,8 +124,10 @@ def test_other_json_is_not_taken_for_boxes(tmp_path: Path) -> None:
 
 
 def test_a_list_of_boxes_has_the_names_that_tables_have(tmp_path: Path) -> None:
-    rows = [{"Frame": 2, "id": "A", "left": 1, "top": 2, "width": 3, "height": 4},
-            {"Frame": 3, "id": "B", "left": 1, "top": 2, "width": 3, "height": 4}]  # fmt: skip
+    rows = [
+        {"Frame": 2, "id": "A", "left": 1, "top": 2, "width": 3, "height": 4},
+        {"Frame": 3, "id": "B", "left": 1, "top": 2, "width": 3, "height": 4},
+    ]
     found = read_annotations(written(tmp_path / "a.json", json.dumps(rows)))
     assert found.table[["frame", "track", "width"]].to_numpy().tolist() == [[2, 1, 3], [3, 2, 3]]
     row = {"frame": 2, "track_id": 7, "bbox_xyxy": [1, 2, 4, 6]}

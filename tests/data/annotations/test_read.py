@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.annotations.read import FORMATS, Format, read_annotations
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError, MissingFile
 
 NAMES = "frame,id,x1,y1,x2,y2\n1,7,10,20,30,60\n"

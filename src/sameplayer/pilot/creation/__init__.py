@@ -1,0 +1,1 @@
+"""From footage to a pilot: crops, their measurements, and the pairs to label."""

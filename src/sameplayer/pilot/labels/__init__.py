@@ -1,0 +1,1 @@
+"""Answers about pairs, and what follows from them."""

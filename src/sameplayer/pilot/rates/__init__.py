@@ -1,0 +1,1 @@
+"""Error rates estimated from labelled pairs, and which pair to label next."""

@@ -1,0 +1,1 @@
+"""What a pilot found: figures, advice, and its pages."""
