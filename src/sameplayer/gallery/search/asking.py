@@ -192,7 +192,6 @@ def reordered(
     The candidates' pictures that count, their newest ``LOOKED_AT``, are the gallery that is
     re-ranked; a person whose pictures are each other's neighbours shows those before lone ones.
     """
-    from sameplayer.ranking.rerank.reranking import k_reciprocal
 
     query = unit_mean(rows)
     with gallery.database.read() as cursor:
@@ -201,7 +200,7 @@ def reordered(
     if not len(owner):
         return answer
     vectors = np.concatenate([found for _, found in looked])
-    distance = k_reciprocal(query[None], vectors)[0]
+    distance = gallery.index.prepared(vectors).distances(query[None])[0]
     candidates = [
         replace(one, rests_on=_chosen(facts, found @ query, -distance[owner == at], most))
         for at, (one, (facts, found)) in enumerate(zip(answer.candidates, looked, strict=True))
