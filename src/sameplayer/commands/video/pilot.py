@@ -24,6 +24,7 @@ Footage = tyro.conf.Positional[
         tyro.conf.arg(
             metavar="FOOTAGE [FOOTAGE ...]",
             help="Folder or table of crops, or videos; or the folder of a pilot, to go on with.",
+            help_behavior_hint="",
         ),
     ]
 ]
@@ -69,7 +70,7 @@ def pilot(
         if answering.known:
             raise DataError(
                 "Who is who stands in the table of crops; expected that and the pilot: sameplayer "
-                "pilot DATA --out PILOT --known True"
+                "pilot DATA --out PILOT --known"
             )
         made = load_pilot(footage[0])
     else:
