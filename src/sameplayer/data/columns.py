@@ -48,17 +48,12 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
     table = table.copy().reset_index(drop=True)
     table.columns = pd.Index([str(name) for name in table.columns])
     names = list(table.columns)
-    if "image" not in names:
-        shown = ", ".join(names) or "none"
-        raise DataError(
-            f"{root}: a crop table needs the column 'image'; found the columns: {shown}."
-        )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{root}: the column {twice!r} occurs twice; expected once.")
     for name in (*COLUMNS, *BOX):
         if name not in names:
-            table[name] = pd.NA
+            table[name] = np.nan if name in NUMBERS else pd.Series(pd.NA, table.index, "string")
     for name in TEXT:
         if name in table:
             table[name] = as_text(table[name], root)
