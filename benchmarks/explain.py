@@ -27,10 +27,10 @@ import torch
 from pytorch_grad_cam import ScoreCAM
 from torch.nn import functional
 
+from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.evaluation.resampling import clustered_interval
 from sameplayer.maps.deletion import BLANKS, faithfulness, middle_map, random_map, shares
 from sameplayer.maps.explanation import explain
 from sameplayer.maps.gradients import grad_cam, legrad
@@ -181,7 +181,7 @@ def paired(crops: Crops, pairs: int, seed: int) -> tuple[list, list, np.ndarray]
 
 
 def better(gains: np.ndarray, persons: np.ndarray, seed: int) -> str:
-    low, high = clustered_interval(gains, persons, 10_000, np.random.default_rng(seed))
+    low, high = cluster_bootstrap_interval(gains, persons, 10_000, np.random.default_rng(seed))
     return f"{gains.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
 

@@ -47,6 +47,7 @@ PUBLIC = {
     "TrainConfig",
     "__version__",
     "check_crops",
+    "cmc",
     "create_gallery",
     "embed",
     "evaluate",
@@ -55,6 +56,7 @@ PUBLIC = {
     "identify_players",
     "load_embeddings",
     "load_encoder",
+    "mean_average_precision",
     "open_gallery",
     "rank",
     "read_crops",
@@ -62,6 +64,7 @@ PUBLIC = {
     "read_source",
     "rerank",
     "same",
+    "search",
     "split_by_person",
     "train",
 }

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 from simulate import Drawn, DrawnMatch, draw, majority, pair_scores
 
+from sameplayer.common.statistics import expected_calibration_error
 from sameplayer.identity.evidence.attributes import trait_odds, traits_of
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.inputs.roster import Player, Roster
-from sameplayer.identity.linking.confidence import calibration_error, confidence, fit_confidence
+from sameplayer.identity.linking.confidence import confidence, fit_confidence
 from sameplayer.identity.linking.link import link
 from sameplayer.identity.naming.naming import Naming, name_identities
 
@@ -131,7 +132,8 @@ def _named(match: DrawnMatch, labels: np.ndarray, with_roster: bool) -> list[flo
         for level in (0.95, 0.99)
     ]
     precision = hits.sum() / max(sum(given), 1)
-    return [hits.sum() / sum(numbered), precision, took, calibration_error(sure, good), *kept]
+    error = expected_calibration_error(sure, good, bins=15)
+    return [hits.sum() / sum(numbered), precision, took, error, *kept]
 
 
 def fit(seeds: list[int]) -> None:

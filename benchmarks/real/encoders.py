@@ -21,10 +21,10 @@ import pandas as pd
 from real.crops import across, cut, soccer_labels, within
 
 from sameplayer import embed, evaluate, load_encoder, rank, read_source
+from sameplayer.common.statistics import bootstrap_interval
 from sameplayer.data.crops import Crops
 from sameplayer.encoder import create_encoder
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.evaluation.resampling import bootstrap_interval
 
 
 def main() -> None:

@@ -12,7 +12,9 @@ from .encoder.encoder import load_encoder as load_encoder
 from .encoder.matching import Match as Match
 from .encoder.matching import same as same
 from .evaluation.scores import Scores as Scores
+from .evaluation.scores import cmc as cmc
 from .evaluation.scores import evaluate as evaluate
+from .evaluation.scores import mean_average_precision as mean_average_precision
 from .gallery.core.gallery import Gallery as Gallery
 from .gallery.core.gallery import create_gallery as create_gallery
 from .gallery.core.gallery import open_gallery as open_gallery
@@ -27,5 +29,6 @@ from .ranking.fusion import fuse as fuse
 from .ranking.ranking import Ranking as Ranking
 from .ranking.ranking import rank as rank
 from .ranking.rerank.reranking import rerank as rerank
+from .ranking.retrieval import search as search
 from .training.config import TrainConfig as TrainConfig
 from .training.run.train import train as train

@@ -25,6 +25,7 @@ from sameplayer.data.images.picture import FORMATS
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.identity.log.log_files import save_log
+from sameplayer.ranking.config import RankConfig
 from sameplayer.ranking.prepared.gallery import PreparedGallery
 from sameplayer.tracks.tracking.appearance_cues import CUE
 from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder
@@ -440,7 +441,7 @@ def embeddings_file() -> Files:
 @cache
 def prepared() -> Files:
     path = lasting_folder() / "prepared.safetensors"
-    PreparedGallery(embeddings(), 4, 3).save(path)
+    PreparedGallery(embeddings(), RankConfig("k-reciprocal", 4, 3)).save(path)
     return {"prepared.safetensors": path.read_bytes()}
 
 

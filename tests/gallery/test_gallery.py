@@ -122,6 +122,10 @@ def test_reranking_orders_the_pictures_and_leaves_the_candidates(gallery, pictur
         assert len(shown) == 4
         assert all(np.diff(shown) > -1e-5)
         assert {one.picture for one in old.rests_on} <= {one.picture for one in new.rests_on}
+    prepared = gallery.index.prepared(vectors)
+    assert gallery.index.prepared(vectors.copy()) is prepared
+    gallery.index.let_go()
+    assert gallery.index.prepared(vectors) is not prepared
 
 
 def test_settings_of_two_programs_are_both_kept(gallery: Gallery, encoder: Encoder) -> None:

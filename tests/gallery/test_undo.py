@@ -8,14 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.core.means import unit_mean
+from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.integrity.audit_chain import broken_links
 from sameplayer.gallery.people.corrections import (
     confirm,
@@ -84,7 +83,7 @@ def check(gallery: Gallery) -> None:
     for key, _, count, mean in persons.values():
         assert count == len(own[key])
         if own[key]:
-            found = unit_mean(np.frombuffer(b"".join(own[key]), np.float32), count)
+            found = stored_mean(own[key])
             assert found.tobytes() == mean
         else:
             assert mean is None

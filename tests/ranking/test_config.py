@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking import RankConfig, Search, hard_weights, k_reciprocal
+from sameplayer.ranking import NeighbourSearch, RankConfig, hard_weights, k_reciprocal
 
 OUT_OF_RANGE: list[dict[str, Any]] = [
     {"k1": 0},
@@ -45,7 +45,7 @@ def test_the_defaults_are_those_of_the_functions() -> None:
         defaults = {name: p.default for name, p in signature(function).parameters.items()}
         assert (config.k1, config.k2) == (defaults["k1"], defaults["k2"]) == (20, 6)
         assert RankConfig(method).weight == defaults["lambda_"]
-    assert config.search == Search()
+    assert config.search == NeighbourSearch()
 
 
 def test_facts_hold_what_decides_the_result_and_no_more() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.data.crops import Crops
 from sameplayer.data.reading import ACCEPTED_PICTURES, PictureLike, is_single_picture
 from sameplayer.encoder.calibration import fit_calibration
@@ -62,10 +63,9 @@ def same(
     lists = [_as_list(a), _as_list(b)]
     if not all(lists):
         raise DataError("No picture of one of the two; expected one or more of each.")
-    rows = own.embed([*lists[0], *lists[1]], order=order).astype(np.float64)
-    means = [rows[: len(lists[0])].mean(axis=0), rows[len(lists[0]) :].mean(axis=0)]
-    lengths = np.linalg.norm(means[0]) * np.linalg.norm(means[1])
-    similarity = float(np.clip(means[0] @ means[1] / max(lengths, 1e-12), -1, 1))
+    rows = own.embed([*lists[0], *lists[1]], order=order)
+    first, second = unit_mean(rows[: len(lists[0])]), unit_mean(rows[len(lists[0]) :])
+    similarity = float(np.clip(first @ second, -1, 1))
     calibration = own.spec.calibration
     if calibration is None or len(rows) > 2:
         return Match(similarity, None)

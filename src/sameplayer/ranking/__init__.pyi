@@ -1,5 +1,5 @@
+from .config import NeighbourSearch as NeighbourSearch
 from .config import RankConfig as RankConfig
-from .config import Search as Search
 from .config import TopConfig as TopConfig
 from .distance import squared_euclidean as squared_euclidean
 from .expansion import augment_gallery as augment_gallery
@@ -19,11 +19,11 @@ from .open_set.likelihood import Posterior as Posterior
 from .open_set.likelihood import fit_likelihood as fit_likelihood
 from .open_set.likelihood import posterior as posterior
 from .prepared.gallery import PreparedGallery as PreparedGallery
-from .prepared.gallery import rank_one_by_one as rank_one_by_one
-from .prepared.streaming import prepare_file as prepare_file
 from .ranking import Ranking as Ranking
 from .ranking import rank as rank
 from .rerank.reranking import RERANKERS as RERANKERS
 from .rerank.reranking import hard_weights as hard_weights
 from .rerank.reranking import k_reciprocal as k_reciprocal
 from .rerank.top import k_reciprocal_top as k_reciprocal_top
+from .retrieval import rank_one_by_one as rank_one_by_one
+from .retrieval import search as search

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sameplayer.encoder.embeddings import Embeddings
     from sameplayer.encoder.encoder import Encoder
     from sameplayer.evaluation.scores import Scores
+    from sameplayer.ranking.prepared.gallery import PreparedGallery
     from sameplayer.ranking.ranking import Ranking
 
 
@@ -170,18 +171,45 @@ def search(
     inputs: RunThenQuery,
     k: int = 10,
     ranking: RankConfig = RankConfig(),
+    prepared: Path | None = None,
     compute: Compute = Compute(),
     reading: ReadingSplit = ReadingSplit(),
 ) -> None:
     """Print the gallery pictures nearest to a query, as a table.
 
+    The query is ranked on its own; other queries of the data do not matter.
+
     Args:
-        k: How many.
+        k: Number of gallery pictures to print.
+        prepared: File of the gallery's neighbour lists, for k-reciprocal: written if it does not
+            exist, else read, so that later searches of this gallery need not find neighbours.
     """
+    import numpy as np
+
+    from sameplayer.ranking.ranking import find_query
+    from sameplayer.ranking.retrieval import search as nearest
+
     run, data, query = inputs
     crops = reading.read(data)
-    result = ranked(compute.embed(compute.load(run), crops), ranking)
-    print(result.top(result.find_query(query), k).to_string(index=False))
+    queries, gallery = crops.select("query"), crops.select("gallery", "distractor")
+    one = queries.where(np.array([find_query(queries, query)]))
+    encoder = compute.load(run)
+    asked, items = compute.embed(encoder, one), compute.embed(encoder, gallery)
+    searched = items if prepared is None else _prepared(items, prepared, ranking)
+    table = nearest(asked, searched, k, rerank=ranking)
+    print(table.drop(columns="query").to_string(index=False))
+
+
+def _prepared(gallery: Embeddings, path: Path, config: RankConfig) -> PreparedGallery:
+    """Return the gallery prepared, from the file or saved there."""
+    from sameplayer.ranking.prepared.gallery import PreparedGallery
+
+    if path.exists():
+        return PreparedGallery.load(path, gallery)
+    with bar("preparing") as advance:
+        made = PreparedGallery(gallery, config, progress=advance)
+    made.save(path)
+    return made
 
 
 def rerank(
@@ -201,7 +229,7 @@ def rerank(
     from sameplayer.evaluation.scores import compare
     from sameplayer.evaluation.scores import evaluate as score
     from sameplayer.evaluation.submission import write_distances
-    from sameplayer.ranking.prepared.gallery import rank_one_by_one
+    from sameplayer.ranking.retrieval import rank_one_by_one
 
     loaded = load_embeddings(embeddings)
     if one_by_one:

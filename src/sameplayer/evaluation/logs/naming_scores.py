@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation.logs.tracking_scores import (
     TrackingScores,
@@ -20,7 +21,6 @@ from sameplayer.evaluation.logs.tracking_scores import (
 )
 from sameplayer.identity.log.player_log import PlayerLog
 
-BINS = 10
 NOBODY = "nobody"
 
 
@@ -130,8 +130,10 @@ def score_names(
     if not ((probability >= 0) & (probability <= 1)).all():
         raise SettingError("probability", probability[:3].tolist(), "from 0 to 1")
     of = max(1, nameable)
-    table = reliability(right, probability)
-    gap = (table["probability"] - table["right"]).abs() * table["count"]
+    table = reliability_table(probability, right, equal_mass=True)
+    reliability = pd.DataFrame(table, columns=["probability", "right", "count"])
+    reliability["count"] = (reliability["count"] * len(right)).round().astype(int)
+    error = expected_calibration_error(probability, right, equal_mass=True) if len(right) else 0.0
     return NamingScores(
         nameable=nameable,
         named=int(sure.sum()),
@@ -139,17 +141,9 @@ def score_names(
         coverage=float(right[sure].sum() / of),
         at_95=_covered(right, probability, 0.95) / of,
         at_99=_covered(right, probability, 0.99) / of,
-        error=float(gap.sum() / max(1, len(right))),
-        reliability=table,
+        error=error,
+        reliability=reliability,
     )
-
-
-def reliability(right: np.ndarray, probability: np.ndarray, bins: int = BINS) -> pd.DataFrame:
-    """Return a row a bin of equal mass: mean probability, share that is right, count."""
-    order = np.argsort(probability, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    rows = [(probability[part].mean(), right[part].mean(), len(part)) for part in parts]
-    return pd.DataFrame(rows, columns=["probability", "right", "count"])
 
 
 def _covered(right: np.ndarray, probability: np.ndarray, precision: float) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.evaluation.logs.page_crops import Album
@@ -133,7 +134,7 @@ def _links(log: PlayerLog, rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "second": second,
                 "who": [str(who[first]), str(who[second])],
                 "odds": f"{row.odds:+.1f}",
-                "percent": f"{100 / (1 + np.exp(-float(row.odds))):.1f}",
+                "percent": f"{100 * expit(float(row.odds)):.1f}",
                 "kinds": kinds,
                 "read": None,
                 "map": None,

@@ -11,7 +11,6 @@ from scipy.optimize import isotonic_regression
 from sameplayer.errors import RankingError
 
 SMALLEST = 1e-9  # a probability of 0 or 1 that was wrong costs no more than this says
-BINS = 10
 
 
 def cllr(
@@ -70,30 +69,6 @@ def brier(probability: np.ndarray, right: np.ndarray, weight: np.ndarray | None 
 def bias(probability: np.ndarray, right: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the mean probability less the share that was right."""
     return float(np.average(probability - np.asarray(right, float), weights=weight))
-
-
-def reliability(
-    probability: np.ndarray, right: np.ndarray, weight: np.ndarray | None = None, bins: int = BINS
-) -> np.ndarray:
-    """Return (k, 3) of the bins of equal width that are not empty.
-
-    Mean probability, share that was right, and weight, which sums to 1 over the bins.
-    """
-    own = np.ones(len(probability)) if weight is None else np.asarray(weight, float)
-    place = np.minimum((np.asarray(probability) * bins).astype(int), bins - 1)
-    held = np.bincount(place, own, bins)
-    full = held > 0
-    stated = np.bincount(place, own * probability, bins)[full] / held[full]
-    true = np.bincount(place, own * np.asarray(right, float), bins)[full] / held[full]
-    return np.column_stack([stated, true, held[full] / held.sum()])
-
-
-def calibration_error(
-    probability: np.ndarray, right: np.ndarray, weight: np.ndarray | None = None, bins: int = BINS
-) -> float:
-    """Return the expected calibration error: the mean gap over ``reliability``'s bins."""
-    stated, true, share = reliability(probability, right, weight, bins).T
-    return float(share @ np.abs(stated - true))
 
 
 def _even(values: np.ndarray, weight: np.ndarray | None) -> np.ndarray:

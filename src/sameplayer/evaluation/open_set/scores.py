@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
 from sameplayer.evaluation.open_set.calibration_metrics import (
     bias,
     brier,
-    calibration_error,
     cllr,
     log_loss,
     min_cllr,
-    reliability,
 )
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.draws import Asked, OpenSetDraws
@@ -185,7 +184,7 @@ def _scored(one: Asked, config: OpenSetConfig, carried: float) -> GalleryScores:
         det=det(one.found),
         reliability=None
         if one.answer is None
-        else reliability(one.answer.top, one.answer.right, one.weight),
+        else reliability_table(one.answer.top, one.answer.right, one.weight),
         carried=carried,
     )
 
@@ -211,7 +210,7 @@ def _values(one: Asked, weight: np.ndarray) -> dict[str, float]:
         "Cllr": cllr(*answer.pairs(weight)),
         "log loss": log_loss(answer.top, answer.right, weight),
         "Brier": brier(answer.top, answer.right, weight),
-        "calibration error": calibration_error(answer.top, answer.right, weight),
+        "calibration error": expected_calibration_error(answer.top, answer.right, weight),
         "bias": bias(answer.top, answer.right, weight),
         "bias of nobody": bias(answer.nobody, ~found.mated, weight),
     }

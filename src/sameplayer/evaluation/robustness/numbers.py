@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
+from sameplayer.common.statistics import wilson_interval
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError, did_you_mean
 from sameplayer.numbers.reader import NumberReader
@@ -192,24 +192,11 @@ def _level(factor: str, level: str, read: Sequence[str], truths: Sequence[str]) 
     named = np.array([bool(one) for one in read])
     precision, precise = float("nan"), (float("nan"), float("nan"))
     if named.any():
-        precision, precise = float(right[named].mean()), _interval(right[named])
-    abstained = float(1 - named.mean())
-    return ReadLevel(
-        factor,
-        level,
-        len(read),
-        float(right.mean()),
-        _interval(right),
-        precision,
-        precise,
-        abstained,
-    )
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    """Return Wilson's interval of a share; drawn anew, values that are all right have no width."""
-    ends = binomtest(int(values.sum()), len(values)).proportion_ci(method="wilson")
-    return float(ends.low), float(ends.high)
+        precision = float(right[named].mean())
+        precise = wilson_interval(precision, int(named.sum()))
+    share = float(right.mean())
+    interval, abstained = wilson_interval(share, len(right)), float(1 - named.mean())
+    return ReadLevel(factor, level, len(read), share, interval, precision, precise, abstained)
 
 
 def _line(one: ReadLevel) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.data.corruption.corrupted_crops import (
     CorruptionChoice,
     corrupt_crops,
@@ -21,7 +22,6 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import SettingError
 from sameplayer.evaluation.protocols import MatchRanks
-from sameplayer.evaluation.resampling import clustered_interval
 from sameplayer.evaluation.scores import evaluate, match_cameras, match_ids
 from sameplayer.ranking.config import RankConfig
 from sameplayer.ranking.ranking import Ranking, gallery_rows, query_rows, rank, refuse_empty
@@ -242,7 +242,7 @@ class _Meter:
         valid = ~np.isnan(precision)
         here, lost = precision[valid], (self.clean - precision)[valid]
         intervals = [
-            clustered_interval(values, self.persons[valid], DRAWS, np.random.default_rng(0))
+            cluster_bootstrap_interval(values, self.persons[valid], DRAWS, np.random.default_rng(0))
             for values in (here, lost)
         ]
         unit = CORRUPTIONS[name].unit if name in CORRUPTIONS else ""

@@ -6,18 +6,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from sameplayer.common.cache import Latest
-from sameplayer.gallery.core.means import unit_mean
+from sameplayer.common.hashing import array_fingerprint
+from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.core.records import Where
 from sameplayer.gallery.store.base import Cursor, Database
+
+if TYPE_CHECKING:
+    from sameplayer.ranking.prepared.gallery import PreparedGallery
 
 BLOCK = 1024  # persons that are held, and read, together
 PICTURES = 4096  # pictures that are read together
 FILTERS = 8  # filters whose means are kept
+PREPARED = 8  # sets of candidates' pictures that are kept prepared for re-ranking
 EVERYTHING = Where()
 
 
@@ -103,6 +108,7 @@ class Index:
         self._database = database
         self._all = Held(EVERYTHING)
         self._filtered: Latest[Held] = Latest(FILTERS)
+        self._prepared: Latest[PreparedGallery] = Latest(PREPARED)
 
     def means(self, where: Where = EVERYTHING) -> Means:
         """Return what the record says now, of the pictures that count."""
@@ -111,9 +117,16 @@ class Index:
             held = self._filtered.get(where, lambda: Held(where))
         return held.means(self._database)
 
+    def prepared(self, rows: np.ndarray) -> PreparedGallery:
+        """Return unit rows (n, d) prepared for re-ranking; kept for the next query among them."""
+        from sameplayer.ranking.prepared.gallery import PreparedGallery
+
+        return self._prepared.get(array_fingerprint(rows), lambda: PreparedGallery(rows))
+
     def let_go(self) -> None:
         """Hold nobody any more who is not in the record."""
         self._filtered = Latest(FILTERS)
+        self._prepared = Latest(PREPARED)
         if self._all.loaded:
             self._all.means(self._database)
 
@@ -269,7 +282,10 @@ def _of_pictures(
     for person, data in rows:
         found.setdefault(person, []).append(data)
     return {
-        person: (len(data), unit_mean(np.frombuffer(b"".join(data), np.float32), len(data)))
+        person: (
+            len(data),
+            stored_mean(data),
+        )
         for person, data in found.items()
     }
 

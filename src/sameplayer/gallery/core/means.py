@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.gallery.core.events import Change
 from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.store.picture_files import KIND
@@ -50,7 +53,7 @@ def refresh_mean(change: Change, person: str) -> None:
     )
     mean = None
     if rows:
-        mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
+        mean = stored_mean([row[0] for row in rows])
     change.touch("person", person)
     change.cursor.run(
         "UPDATE person SET mean = ?, pictures = ?, revision = ? WHERE id = ?",
@@ -62,7 +65,6 @@ def refresh_mean(change: Change, person: str) -> None:
     change.about(person)
 
 
-def unit_mean(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean (d,) of ``count`` rows, of length 1."""
-    mean = values.reshape(count, -1).mean(axis=0, dtype=np.float64)
-    return (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+def stored_mean(rows: Sequence[bytes]) -> np.ndarray:
+    """Return the unit mean (d,) float32 of vectors as the database holds them."""
+    return unit_mean(np.frombuffer(b"".join(rows), np.float32).reshape(len(rows), -1))

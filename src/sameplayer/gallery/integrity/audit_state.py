@@ -12,7 +12,7 @@ import numpy as np
 from sameplayer.gallery.core.events import chain_head
 from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.core.key import KEY
-from sameplayer.gallery.core.means import unit_mean
+from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.core.sealing import keys_of
 from sameplayer.gallery.core.seals import FILE, UNITS, Key, Seals
 from sameplayer.gallery.privacy.byte_search import MARKER
@@ -221,7 +221,7 @@ def _wrong_mean(cursor: Cursor, person: str, width: int) -> Iterator[str]:
     if said[0] != len(rows):
         yield f"person {person}: {said[0]} pictures by the row, {len(rows)} are there"
     elif rows:
-        mean = unit_mean(np.frombuffer(b"".join(row[0] for row in rows), np.float32), len(rows))
+        mean = stored_mean([row[0] for row in rows])
         if said[1] is None or np.abs(np.frombuffer(said[1], np.float32) - mean).max() > SAME:
             yield f"person {person}: the mean is not that of the pictures"
     elif said[1] is not None:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.evaluation.resampling import clustered_interval
+from sameplayer.common.statistics import cluster_bootstrap_interval, wilson_interval
 from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.store.base import Cursor
 
 EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 FEWEST = 30  # answers before a warning is given
 DRAWS = 2000
-Z = 1.959964  # of a 95 % interval
 
 Interval = tuple[float, float]
 
@@ -190,16 +189,13 @@ def _off(cases: Cases, seed: int) -> tuple[float, Interval] | None:
         return None
     off = np.array([float(held) - stated for stated, held, _ in cases])
     who = np.array([one[2] for one in cases])
-    interval = clustered_interval(off, who, DRAWS, np.random.default_rng(seed))
+    interval = cluster_bootstrap_interval(off, who, DRAWS, np.random.default_rng(seed))
     return float(off.mean()), interval
 
 
 def _share_interval(values: np.ndarray, who: Sequence[str]) -> Interval:
     """Return Wilson's 95 % interval of a share (Wilson, 1927), as if each person answered once."""
-    share, count = float(values.mean()), len(set(who))
-    middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    half = Z * np.sqrt(share * (1 - share) / count + (Z / (2 * count)) ** 2) / (1 + Z**2 / count)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    return wilson_interval(float(values.mean()), len(set(who)))
 
 
 def _warn_off(what: str, off: tuple[float, Interval] | None, answers: int) -> list[str]:

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.core.index import Means
-from sameplayer.gallery.core.means import unit_mean
 from sameplayer.gallery.core.records import Answer
 from sameplayer.gallery.people.checks import WAITING
 from sameplayer.gallery.search.asking import TOP, answer_vectors
@@ -145,7 +145,7 @@ def _together(
     if not asked or not len(means):
         yield from ((("unknown", 0.0),) * len(asked))
         return
-    queries = np.stack([unit_mean(one.rows, len(one.rows)) for one in asked])
+    queries = np.stack([unit_mean(one.rows) for one in asked])
     similarities = np.concatenate([queries @ block.means.T for block in means.blocks], axis=1)
     if strangers is not None:
         for row in np.sort(similarities, axis=1)[:, :-3:-1]:

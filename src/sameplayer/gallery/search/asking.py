@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.core.index import EVERYTHING, Means, conditions_of
-from sameplayer.gallery.core.means import unit_mean
 from sameplayer.gallery.core.records import Answer, Candidate, NewPicture, Rest, Where
 from sameplayer.gallery.people.enrolment import new_pictures
 from sameplayer.gallery.search.questions import keep_question, stated
@@ -111,7 +111,7 @@ def answer_vectors(
 
     shown    pictures of a candidate to name, at most
     """
-    query = unit_mean(rows, len(rows))
+    query = unit_mean(rows)
     means = gallery.means(where)
     share = gallery.settings.known if known is None else known
     similarities, counts = means.similarities(query), means.pictures
@@ -192,16 +192,15 @@ def reordered(
     The candidates' pictures that count, their newest ``LOOKED_AT``, are the gallery that is
     re-ranked; a person whose pictures are each other's neighbours shows those before lone ones.
     """
-    from sameplayer.ranking.rerank.reranking import k_reciprocal
 
-    query = unit_mean(rows, len(rows))
+    query = unit_mean(rows)
     with gallery.database.read() as cursor:
         looked = [_looked_at(cursor, one.person, where, len(query)) for one in answer.candidates]
     owner = np.repeat(np.arange(len(looked)), [len(facts) for facts, _ in looked])
     if not len(owner):
         return answer
     vectors = np.concatenate([found for _, found in looked])
-    distance = k_reciprocal(query[None], vectors)[0]
+    distance = gallery.index.prepared(vectors).distances(query[None])[0]
     candidates = [
         replace(one, rests_on=_chosen(facts, found @ query, -distance[owner == at], most))
         for at, (one, (facts, found)) in enumerate(zip(answer.candidates, looked, strict=True))

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+
+from sameplayer.common.statistics import fit_logistic
+from sameplayer.common.vectors import unit_means
 
 DROP = 0.03  # by which a person is less like himself in another camera than later in a tracklet
 LIMIT = 6.0  # the most that the look of two tracklets may say
@@ -55,19 +57,6 @@ class LookCurve:
 DEFAULT = LookCurve(25.76, 4.64, -4.41, -20.34, 1038, 3180, "soccer from two cameras, labelled")
 
 
-def tracklet_rows(rows: np.ndarray, clear: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
-    """Return (count, d) float32 unit rows of tracklets: the mean of their pictures by clearness.
-
-    of    (k,) rising: the tracklet of each picture
-    """
-    sums = np.zeros((count, rows.shape[1]), np.float32)
-    weighted = rows.astype(np.float32) * clear[:, None].astype(np.float32)
-    filled, first = np.unique(of, return_index=True)
-    if len(filled):
-        sums[filled] = np.add.reduceat(weighted, first, axis=0)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
-
-
 def fit_looks(
     rows: np.ndarray,
     clear: np.ndarray,
@@ -94,7 +83,7 @@ def fit_looks(
     same, others = [], []
     for size in SIZES:
         early, late = _ends(of, size)
-        parts = [tracklet_rows(rows[part], clear[part], of[part], count) for part in (early, late)]
+        parts = [unit_means(rows[part], of[part], count, clear[part]) for part in (early, late)]
         middle = [_middles(time_s[part], of[part], count) for part in (early, late)]
         full = np.bincount(of, minlength=count) >= 2 * size
         chosen = full & (middle[1] - middle[0] >= APART_S)
@@ -119,18 +108,10 @@ def fit_curve(same: np.ndarray, others: np.ndarray, source: str) -> LookCurve:
         return DEFAULT
     cosine, u = np.concatenate([same, others]).T
     inputs = np.column_stack([cosine, u, u * cosine, np.ones(len(u))])
-    sign = np.where(np.arange(len(u)) < len(same), 1.0, -1.0)
-    weight = np.where(sign > 0, 0.5 / len(same), 0.5 / len(others)) * min(len(same), len(others))
-    pull = PULL * np.array([1e-3, 1e-3, 1e-3, 0])
-
-    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        score = sign * (inputs @ at)
-        slope = -weight * sign / (1 + np.exp(np.clip(score, -50, 50)))
-        value = weight @ np.logaddexp(0, -score) + pull @ at**2 / 2
-        return float(value), inputs.T @ slope + pull * at
-
-    found = minimize(loss, np.zeros(4), jac=True, method="L-BFGS-B").x
-    slope, few, few_slope, offset = (float(value) for value in found)
+    target = (np.arange(len(u)) < len(same)).astype(float)
+    weight = np.where(target > 0, 0.5 / len(same), 0.5 / len(others)) * min(len(same), len(others))
+    fitted = fit_logistic(inputs, target, weight, PULL * np.array([1e-3, 1e-3, 1e-3, 0]))
+    slope, few, few_slope, offset = map(float, fitted)
     return LookCurve(slope, few, few_slope, offset, len(same), len(others), source)
 
 

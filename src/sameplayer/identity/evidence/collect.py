@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.vectors import unit_means
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence.appearance import LookCurve, fit_looks, tracklet_rows
+from sameplayer.identity.evidence.appearance import LookCurve, fit_looks
 from sameplayer.identity.evidence.calibrated_views import View, find_view, place_odds
 from sameplayer.identity.evidence.co_occurrence import frame_pairs, shared_areas
 from sameplayer.identity.evidence.evidence import Evidence
@@ -72,7 +73,7 @@ def gather(
     kits, team = _kits(tracklets, samples, of, seed)
     team, words = with_told_teams(team, tracklets, kits.words if kits else None)
     looks = _looks(tracklets, samples, team, apart, seed)
-    rows = tracklet_rows(samples.row, samples.clear, of, len(tracklets))
+    rows = unit_means(samples.row, of, len(tracklets), samples.clear)
     pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
     appearance = _appearance(rows, pictures, looks)
     first, second = tracklets.follow.T
@@ -129,7 +130,7 @@ def _kits(
     Each camera has its own light, so kits are found in each, and told which is which by likeness.
     """
     count = len(tracklets)
-    shirts = tracklet_rows(samples.shirt, samples.clear, of, count)
+    shirts = unit_means(samples.shirt, of, count, samples.clear)
     size = np.bincount(of, minlength=count)
     sums = np.stack([np.bincount(of, samples.colour[:, c], count) for c in range(3)], axis=1)
     colours = sums / np.maximum(size, 1)[:, None]

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.special import expit
 
 from sameplayer.common.files import write_text
+from sameplayer.common.statistics import fit_logistic, platt_targets
 from sameplayer.encoder.calibration import is_number
 from sameplayer.errors import DataError, SettingError
 from sameplayer.identity.evidence.evidence import Evidence
@@ -49,7 +50,7 @@ class Confidence:
     def probability(self, margin: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Return (n,) probabilities of margins (n,) and sizes (n,)."""
         score = _features(margin, size) @ [self.slope, self.company, self.offset]
-        return np.asarray(0.5 * (1 + np.tanh(score / 2)))
+        return np.asarray(expit(score))
 
     def save(self, path: str | Path) -> None:
         """Write it as JSON, whole or not at all."""
@@ -162,16 +163,8 @@ def fit_confidence(
             "Fit on more tracklets, or on harder footage."
         )
     inputs = _features(margin, size)
-    target = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
-
-    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        score = inputs @ at
-        pull = np.array([at[0], at[1], 0.0])
-        value = (np.logaddexp(0, score) - target * score).sum() + 0.5 * pull @ pull
-        slopes = inputs.T @ (0.5 * (1 + np.tanh(score / 2)) - target) + pull
-        return float(value), slopes
-
-    slope, company, offset = map(float, minimize(loss, np.zeros(3), jac=True, method="BFGS").x)
+    fitted = fit_logistic(inputs, platt_targets(right), penalty=np.array([1.0, 1.0, 0.0]))
+    slope, company, offset = map(float, fitted)
     if slope <= 0:
         raise DataError(
             "Right tracklets have no higher margin than wrong ones; expected evidence that tells "
@@ -183,10 +176,3 @@ def fit_confidence(
 def _features(margin: np.ndarray, size: np.ndarray) -> np.ndarray:
     cut = np.clip(np.asarray(margin, float), -WIDEST, WIDEST)
     return np.stack([cut, np.log(np.clip(size, 1, LARGEST)), np.ones(len(cut))], axis=1)
-
-
-def calibration_error(probability: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
-    """Return the expected calibration error over bins of equal width (Guo et al., 2017)."""
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    gap = np.bincount(place, probability - np.asarray(right, float), bins)
-    return float(np.abs(gap).sum() / max(len(probability), 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from scipy.special import expit
 
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels.labels import Told, counts
@@ -52,7 +53,7 @@ def importance(strata: Strata, wanted: float, within: float) -> np.ndarray:
     """Return (H,) by which the answers are best shared among the strata, ``Neyman``'s weights."""
     odds, _ = likeliest(strata.counts)
     floor = DOUBT / (strata.answered + 10)
-    share = np.clip(1 / (1 + np.exp(-odds)), floor, 1 - floor)
+    share = np.clip(expit(odds), floor, 1 - floor)
     sizes = strata.sizes
     same, other = sizes * share, sizes * (1 - share)
     other_known = np.add.reduceat(strata.known, strata.starts) + other

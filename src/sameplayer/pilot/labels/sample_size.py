@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels.acquisition import importance
@@ -52,7 +53,7 @@ def half_width_after(strata: Strata, weights: np.ndarray, count: int, threshold:
     extra = _shared(strata, weights, count)
     widths = []
     for curve in odds:
-        share = 1 / (1 + np.exp(-curve))
+        share = expit(curve)
         later = replace(
             strata,
             answered=strata.answered + extra,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import expit
 
 ROUGHEST = 1.5  # scale of the half-normal prior of the roughness, in log-odds
 STEEP = 4.0  # standard deviation of the slope, log-odds a standard deviation of similarity
@@ -52,7 +53,7 @@ def likeliest(counts: Counts, roughness: float = 0.5) -> tuple[np.ndarray, np.nd
     precision = _precision(counts, roughness)
     odds = np.zeros(len(counts.place))
     for _ in range(50):
-        share = _share(odds)
+        share = expit(odds)
         slope = counts.matches - counts.answered * share - precision @ odds
         curvature = np.diag(counts.answered * share * (1 - share)) + precision
         step = np.linalg.solve(curvature, slope)
@@ -113,7 +114,3 @@ def _precision(counts: Counts, roughness: float) -> np.ndarray:
         + np.outer(slope, slope) / STEEP**2
     )
     return found + 1e-9 * np.eye(len(counts.place))
-
-
-def _share(odds: np.ndarray) -> np.ndarray:
-    return np.asarray(0.5 * (1 + np.tanh(odds / 2)))

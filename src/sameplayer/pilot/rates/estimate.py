@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from sameplayer.pilot.rates.curve import Counts, draw_odds
 
@@ -116,7 +117,7 @@ def draw_rates(strata: Strata, draws: int = DRAWS, seed: int = 0) -> Rates:
 def _matches(strata: Strata, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Return (draws, H): how many pairs of each stratum are of one person."""
     odds = draw_odds(strata.counts, draws, rng)
-    share = 1 / (1 + np.exp(-odds))
+    share = expit(odds)
     rest = strata.sizes - strata.answered
     found: np.ndarray = strata.matches + rng.binomial(np.maximum(rest, 0), share)
     return found
@@ -133,7 +134,7 @@ def _spread(strata: Strata, matches: np.ndarray) -> np.ndarray:
     along = np.clip((middles - centres[place]) / step[place], 0, 1)
     after = np.minimum(place + 1, len(centres) - 1)
     line = odds[:, place] * (1 - along) + odds[:, after] * along
-    raw = strata.asked / (1 + np.exp(-line))
+    raw = strata.asked * expit(line)
     summed = np.add.reduceat(raw, strata.starts, axis=1)
     scale = matches / np.maximum(summed, LEAST_MASS)
     return np.minimum(raw * scale[:, of_bin], strata.asked)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sameplayer.encoder.runtime.device import pick_device
-from sameplayer.ranking.neighbours.search import Neighbours
+from sameplayer.ranking.neighbours.lists import Neighbours
 
 
 def device_filler(found: Neighbours, device: str) -> Callable[[int, int], None]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer.errors import import_extra
-from sameplayer.ranking.neighbours.search import Neighbours
+from sameplayer.ranking.neighbours.lists import Neighbours
 
 SAMPLE = 2048  # rows among which the largest distance is looked for
 

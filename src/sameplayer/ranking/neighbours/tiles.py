@@ -9,27 +9,18 @@ whatever the size of a tile and the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from sameplayer.ranking.config import Progress
 from sameplayer.ranking.kernels import neighbours as kernels
 from sameplayer.ranking.kernels.neighbours import Nearest
-from sameplayer.ranking.neighbours.search import Neighbours
+from sameplayer.ranking.neighbours.lists import Neighbours
 
 TILE = 2048  # rows and columns of a tile: 16 MB, which a last cache holds
 
-Rows = Callable[[int, int], np.ndarray]  # unit rows (stop - start, d) from a number up to another
 
-
-def fill_by_tiles(
-    found: Neighbours, memory_gb: float, progress: Progress | None, rows: Rows | None = None
-) -> None:
-    """Fill lists, values, farthest, own and direct; tiles take ``memory_gb`` at most.
-
-    rows    gives unit rows by their numbers, where found holds none
-    """
+def fill_by_tiles(found: Neighbours, memory_gb: float, progress: Progress | None) -> None:
+    """Fill lists, values, farthest, own and direct; a tile takes ``memory_gb`` at most."""
     lists, m = found.all, len(found.direct)
     total = len(lists.lists)
     size = max(1, min(total, TILE, int((memory_gb * 1e9 / 4) ** 0.5)))
@@ -39,12 +30,11 @@ def fill_by_tiles(
         values = np.full(found.own.shape, np.inf, np.float32)
         held.append((Nearest(m, found.own, values), np.zeros(total, np.float32)))
     buffer = np.empty(size * size, np.float32)
-    rows = rows or (lambda start, stop: lists.rows[start:stop])
     for start in range(0, total, size):
         stop = min(start + size, total)
-        upper = rows(start, stop)
+        upper = lists.rows[start:stop]
         for begin in range(start, total, size):
-            beside = upper if begin == start else rows(begin, min(begin + size, total))
+            beside = lists.rows[begin : begin + size]
             tile = buffer[: len(upper) * len(beside)].reshape(len(upper), -1)
             np.matmul(upper, beside.T, out=tile)
             _look_at(tile, start, begin, found, held)

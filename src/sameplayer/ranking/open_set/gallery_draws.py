@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_means
 from sameplayer.data.crops import Crops
 
 TRACK = ("sequence", "camera", "track")  # where the table has them; with the person, a track
@@ -196,9 +197,8 @@ def mean_rows(vectors: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
 
     vectors    (n, d) unit rows; a mean of length 0 stays 0
     """
-    means = np.stack([vectors[group].mean(axis=0, dtype=np.float64) for group in groups])
-    lengths = np.linalg.norm(means, axis=1, keepdims=True)
-    return np.asarray(means / np.maximum(lengths, 1e-12))
+    group = np.repeat(np.arange(len(groups)), [len(rows) for rows in groups])
+    return unit_means(vectors[np.concatenate(groups)], group, len(groups))
 
 
 def _drawn(counts: Counts, rng: np.random.Generator) -> int:

@@ -14,7 +14,15 @@ from collections.abc import Callable
 import numpy as np
 
 from sameplayer.errors import RankingError, SettingError, refuse_other_types
-from sameplayer.ranking.config import K1, K2, LAMBDAS, Progress, RankConfig, Search, check_settings
+from sameplayer.ranking.config import (
+    K1,
+    K2,
+    LAMBDAS,
+    NeighbourSearch,
+    Progress,
+    RankConfig,
+    check_settings,
+)
 from sameplayer.ranking.distance import squared_euclidean
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.rerank.blocks import joined
@@ -29,7 +37,7 @@ def k_reciprocal(
     k2: int = K2,
     lambda_: float = LAMBDAS["k-reciprocal"],
     *,
-    search: Search | None = None,
+    search: NeighbourSearch | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return (m, n) float32 re-ranked distances of features (m, d) and (n, d); smaller is closer.
@@ -78,7 +86,7 @@ def hard_weights(
     lambda_: float = LAMBDAS["hard"],
     *,
     faithful: bool = True,
-    search: Search | None = None,
+    search: NeighbourSearch | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Return (m, n) re-ranked distances with binary ("hard") neighbour vectors, as run in 2023.

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from sameplayer.encoder.runtime.device import pick_device
-from sameplayer.ranking.neighbours.search import Neighbours
+from sameplayer.ranking.neighbours.lists import Neighbours
 
 _TERMS = 1 << 25  # numbers that a step holds at a time
 

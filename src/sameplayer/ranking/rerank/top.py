@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 
 from sameplayer.errors import RankingError
-from sameplayer.ranking.config import K1, K2, TILE, Progress, TopConfig
+from sameplayer.ranking.config import TILE, Progress, TopConfig
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.rerank.blocks import (
     Block,
@@ -26,10 +26,7 @@ from sameplayer.ranking.rerank.threads import one_thread_a_product
 
 def k_reciprocal_top(
     rows: np.ndarray,
-    top: int = TopConfig.top,
-    k1: int = K1,
-    k2: int = K2,
-    lambda_: float = TopConfig.lambda_,
+    config: TopConfig = TopConfig(),
     *,
     asked: np.ndarray | None = None,
     offered: np.ndarray | None = None,
@@ -51,7 +48,6 @@ def k_reciprocal_top(
     Raises SettingError for a setting out of range, RankingError for features that are not finite
     and for masks of another length.
     """
-    config = TopConfig(k1, k2, lambda_, top)
     rows = unit_rows(rows, "given")
     asked = checked_mask(asked, len(rows), "asked")
     offered = checked_mask(offered, len(rows), "offered")
@@ -62,7 +58,7 @@ def k_reciprocal_top(
         block_weights(block, part, lists, blocks, config)
         for block, part in zip(blocks, near, strict=True)
     ]
-    if k2 > 1:
+    if config.k2 > 1:
         all_weights = joined(weights)
         weights = [block_means(part.near, all_weights, config) for part in near]
     theirs = list(zip(blocks, weights, strict=True))

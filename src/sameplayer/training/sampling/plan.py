@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.vectors import unit_means
 from sameplayer.data.batches.pairs import draw_batches, draw_track_batches
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
@@ -146,9 +147,8 @@ def person_means(encoder: Encoder, learn: Crops) -> np.ndarray:
     """Return (persons, d): the mean unit feature of each person's pictures."""
     persons = learn.persons()
     vectors = embed(encoder, learn).vectors
-    means = np.zeros((persons.max() + 1, vectors.shape[1]), np.float32)
-    np.add.at(means, persons[persons >= 0], vectors[persons >= 0])
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+    known = persons >= 0
+    return unit_means(vectors[known], persons[known], persons.max() + 1)
 
 
 def _plan_of_persons(crops: Crops, config: TrainConfig) -> Plan:
