@@ -56,6 +56,9 @@ class Crops:
 
     Raises DataError for a table that lacks ``image``, holds half a box or an unknown role, or
     whose scope's column has gaps.
+
+    >>> Crops(pd.DataFrame({"path": ["a.png", "b.png"], "pid": [7, 8]}), Path("pictures"))
+    Crops(2 pictures, pictures, scope set, source table)
     """
 
     table: pd.DataFrame

@@ -65,12 +65,19 @@ def letterbox(image: Picture, size: int) -> Picture:
 
     The longer side becomes ``size``; the resized picture is centred with offset
     ``(size - new) // 2``; interpolation is OpenCV's bit-exact ``INTER_LINEAR_EXACT``.
+
+    >>> letterbox(np.full((40, 20, 3), 255, np.uint8), 8)[0, :, 0].tolist()
+    [0, 0, 255, 255, 255, 255, 0, 0]
     """
     return letterbox_to(image, size, size)
 
 
 def letterbox_to(image: Picture, height: int, width: int) -> Picture:
-    """Letterbox into any (height, width): 224 x 112 suits a standing player and wastes less."""
+    """Letterbox into any (height, width): 224 x 112 suits a standing player and wastes less.
+
+    >>> letterbox_to(np.zeros((40, 20, 3), np.uint8), 224, 112).shape
+    (224, 112, 3)
+    """
     top, left, new_high, new_wide = letterbox_place(image.shape[0], image.shape[1], height, width)
     resized = cv2.resize(image, (new_wide, new_high), interpolation=cv2.INTER_LINEAR_EXACT)
     canvas = np.zeros((height, width, 3), np.uint8)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, dropwhile
 from pathlib import Path
 from threading import Lock
@@ -42,7 +42,7 @@ class Frame:
 
     number: int
     time_s: float
-    picture: Picture
+    picture: Picture = field(repr=False)
 
 
 def frame_name(path: str | Path) -> tuple[Path, int] | None:
@@ -99,6 +99,9 @@ class Video:
 
     def __len__(self) -> int:
         return len(self._index.times)
+
+    def __repr__(self) -> str:
+        return f"Video({self.path}, {len(self)} frames)"
 
     @property
     def times(self) -> np.ndarray:
