@@ -182,7 +182,7 @@ def parse_numbers(
     rows        (n,) numbers of the rows, for messages
     infinite    accept infinity
 
-    Raises DataError, with row and column, for a cell that is no number.
+    Raises DataError, with row and column, for a cell that is not a number.
     """
     cells = given = number_cells(column)
     if isinstance(cells.dtype, pd.StringDtype):

@@ -159,4 +159,4 @@ def _who(region: Region, value: dict[str, Any]) -> dict[str, str | None]:
         return {"label": label, **attributes}
     if attributes["name"] == label:
         return {"label": "player", **attributes}
-    return {"label": "player", "name": label}  # mended: what the text says is of somebody else
+    return {"label": "player", "name": label}  # corrected: the text names somebody else

@@ -75,7 +75,7 @@ def read_mot_text(path: Path) -> Annotations:
     other files column 7 is the score. A gameinfo.ini as SoccerNet's, beside the file or its folder,
     says who the tracks of ground truth are.
 
-    Raises DataError with the line that is no box.
+    Raises DataError with the line that is not a box.
     """
     text, notes = decoded(path.read_bytes(), path)
     lines = text.splitlines()

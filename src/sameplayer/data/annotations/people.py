@@ -16,7 +16,7 @@ from sameplayer.errors import DataError
 
 XYWH = ["left", "top", "width", "height"]
 FEW = 20  # boxes of which it may be chance that they look like corners
-LARGEST = 1e6  # pixels: what lies further out is no place in a picture
+LARGEST = 1e6  # pixels: beyond it no box can be
 PERCENT = 10.0  # over which the largest score shows percent, up to 100
 
 
@@ -232,7 +232,7 @@ def number_from_one(
     frames    how many frames a video has, which count from 1; or the numbers of pictures
     first     number that the file gives to the first frame; None: the numbers have to tell
 
-    Raises DataError, with the row, for what is no frame, and where neither counting from 0 nor from
+    Raises DataError, with the row, for an invalid frame, and where neither counting from 0 nor from
     1 fits.
     """
     number = table["frame"].to_numpy()

@@ -1,6 +1,6 @@
 """FORMATS: the formats of boxes that are read, each into one table of annotations.
 
-A format of one's own is an own entry:
+Add a format of your own as an entry:
 
     FORMATS["mine"] = Format("a text ending in .boxes", recognise, read)
 """
@@ -36,7 +36,7 @@ def is_sink(data: Any) -> bool:
 def read_sink(data: Any, path: Path) -> Annotations:
     """Read a list of objects, each a box with the column names of a table of boxes.
 
-    Numbers may stand there as texts. Raises DataError, with the entry, for what is no number.
+    Numbers may be text. Raises DataError, with the entry, for anything else.
     """
     boxes = [box for _, box in objects(Rows(path), data, "box")]
     known = {plain(alias) for name, others in COLUMNS.items() for alias in (name, *others)}

@@ -279,11 +279,11 @@ def objects(rows: Rows, value: object, what: str) -> Iterator[tuple[str, dict[st
 def _short(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a whole number of over 40 digits"
-    text = repr(value) if isinstance(value, str | int | float | None) else _told(value)
+    text = repr(value) if isinstance(value, str | int | float | None) else _kind_of(value)
     return f"{text[:60]}..." if len(text) > 60 else text
 
 
-def _told(value: object) -> str:
+def _kind_of(value: object) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return "an object" if isinstance(value, dict) else type(value).__name__

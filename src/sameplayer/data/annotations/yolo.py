@@ -76,7 +76,7 @@ def read_yolo(path: Path) -> Annotations:
     where it is a whole number in all of them, else the score. Classes are named by classes.txt,
     obj.names or data.yaml. Longer lines (outlines, poses) are left out and counted. Raises
     DataError with the file and line that is wrong, and where classes have no names and it cannot
-    be told which are people.
+    be known which are people.
     """
     rows = Rows(path)
     files = _files(path) if path.is_dir() else [path]

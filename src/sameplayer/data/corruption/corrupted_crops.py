@@ -80,7 +80,7 @@ def find_corruption(name: str) -> Corruption:
 def find_corruptions(choice: CorruptionChoice | None = None) -> dict[str, tuple[float, ...]]:
     """Return name -> levels from mild to severe; None: all of CORRUPTIONS at their own levels.
 
-    Raises SettingError for an unknown corruption, what is no level, and a level out of range.
+    Raises SettingError for an unknown corruption and a level that is not a number or out of range.
     """
     chosen: dict[str, tuple[float, ...]] = {}
     named = CORRUPTIONS if choice is None else choice

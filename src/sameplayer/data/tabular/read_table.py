@@ -88,7 +88,7 @@ def read_table(
     "sep=:" names. The header is the first row, or where that lacks a needed column, the first of
     the next ones that names all. Rows without any cell are left out; the apostrophes of
     ``cells.guarded`` are taken back.
-    Raises MissingFile, and DataError for what is no such table, naming file and row.
+    Raises MissingFile, and DataError, with file and row, for an invalid table.
     """
     if isinstance(source, pd.DataFrame):
         path, raw = where, _of_frame(source)
