@@ -38,9 +38,9 @@ def has_mot(path: Path) -> bool:
 def read_mot(path: Path) -> Crops:
     """Read the boxes of a sequence or a folder of sequences; crops are cut when they are read.
 
-    A track is a person within its sequence; a box without a track has no person.
-    Sequences in a folder train are for training, others are query and gallery. Boxes in a video are ordered by frame, so
-    that reading them decodes each frame once. The notes say what was left out.
+    A track is a person within its sequence; a box without a track has no person. Sequences in a
+    folder train are for training, others are query and gallery. Boxes in a video are ordered by
+    frame, so that reading them decodes each frame once. The notes say what was left out.
     """
     sequences_found = list(sequences(path))
     twice = {

@@ -2,9 +2,9 @@
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
 one, ``id``. Where a layout has no cameras, they stay unknown: an unknown camera never equals a
-query's own. Hidden files and folders, such as .ipynb_checkpoints, are left out. A file persons.csv in the root
-with a column ``person`` gives its other columns, such as game, team and number, to every picture of
-the persons that it names.
+query's own. Hidden files and folders, such as .ipynb_checkpoints, are left out. A file persons.csv
+in the root with a column ``person`` gives its other columns, such as game, team and number, to
+every picture of the persons that it names.
 
 Add a layout of your own as an entry; it is tried before the built-in ones:
 
