@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.classes import person_labels
-from sameplayer.data.annotations.rows import NUMBERS, TEXTS, Annotations, left_out
+from sameplayer.data.annotations.rows import NUMBERS, TEXTS, Annotations, left_out_note
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
@@ -173,7 +173,7 @@ def _inside(
     ):
         if bad.any():
             example = f"{table['row'].iloc[int(np.argmax(bad))]}"
-            notes.append(left_out(int(bad.sum()), what, example))
+            notes.append(left_out_note(int(bad.sum()), what, example))
     table[XYWH] = xywh
     return table[finite & sized & inside]
 
@@ -219,7 +219,7 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
-        notes.append(left_out(int(again.sum()), "equal to another of its track", example))
+        notes.append(left_out_note(int(again.sum()), "equal to another of its track", example))
     return table[~again]
 
 
