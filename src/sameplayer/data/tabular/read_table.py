@@ -119,13 +119,13 @@ def _read_file(path: Path, known: KnownColumns, what: str) -> _Raw:
 
 def _text(content: bytes, path: Path, known: KnownColumns) -> _Raw:
     text, notes = decoded(content, path)
-    del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
     separator = named[1] if named else find_separator(text, known)
     try:
-        raw = _regular(text, separator, path, known)
-        raw = raw or _rows(text, separator, path, known, strict=True)
+        raw = _regular(text, separator, path, known) or _rows(
+            text, separator, path, known, strict=True
+        )
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise DataError(f"{path}: a cell begins with a quote that is never closed.") from error
@@ -141,14 +141,7 @@ def _regular(text: str, separator: str, path: Path, known: KnownColumns) -> _Raw
     begin = len(text) - len(text.lstrip("\r\n"))
     blank = len(text[:begin].splitlines())
     try:
-        first = next(
-            csv.reader(
-                StringIO(text[begin:][: 1 << 16], newline=""),
-                strict=True,
-                delimiter=separator,
-                skipinitialspace=True,
-            )
-        )
+        first = next(_reader(text[begin:][: 1 << 16], separator, strict=True))
         lines = text.count("\n") + text.count("\r")
         if not known.is_header(first) or not any(map(str.strip, first)):
             return None
@@ -175,9 +168,14 @@ def _regular(text: str, separator: str, path: Path, known: KnownColumns) -> _Raw
 
 
 def _rows(text: str, separator: str, path: Path, known: KnownColumns, *, strict: bool) -> _Raw:
-    file = StringIO(text, newline="")
-    rows = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=strict)
+    rows = _reader(text, separator, strict=strict)
     return _under_header(enumerate(rows, start=1), path, len(text), known)
+
+
+def _reader(text: str, separator: str, *, strict: bool) -> Iterator[list[str]]:
+    return csv.reader(
+        StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=strict
+    )
 
 
 def _excel(content: bytes, path: Path, known: KnownColumns) -> _Raw:
@@ -190,11 +188,7 @@ def _excel(content: bytes, path: Path, known: KnownColumns) -> _Raw:
 def _under_header(
     lines: Iterator[tuple[int, list[str]]], path: Path, cells: int, known: KnownColumns
 ) -> _Raw:
-    """Return the table of numbered rows, of which the first that holds anything is the header.
-
-    cells    at least as many as the rows hold
-    known   says which of the first rows is the header
-    """
+    """Return the table below the header of numbered rows of at most ``cells`` cells."""
     head = list(islice((line for line in lines if any(map(str.strip, line[1]))), ABOVE))
     at = known.header([row for _, row in head])
     header = _header(head[at][1] if head else [], path)
