@@ -19,19 +19,7 @@ from sameplayer.errors import DataError
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
 BOX = ("left", "top", "width", "height")
 NUMBERS = ("frame", *BOX)
-TEXT = (
-    "image",
-    "person",
-    "role",
-    "sequence",
-    "camera",
-    "game",
-    "team",
-    "split",
-    "id",
-    "number",
-    "read_number",
-)
+TEXT = (*(name for name in COLUMNS if name != "frame"), "split", "id", "number", "read_number")
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
 LONGEST_NUMBER = 60  # letters
