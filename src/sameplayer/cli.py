@@ -18,8 +18,8 @@ from sameplayer.commands.gallery import people as gallery_people
 from sameplayer.commands.gallery import tokens as gallery_tokens
 from sameplayer.commands.model import encoder, training
 from sameplayer.commands.model import export as exporting
+from sameplayer.commands.score import log_score, ranking, robustness
 from sameplayer.commands.score import open_set as opening
-from sameplayer.commands.score import ranking, robustness
 from sameplayer.commands.shared import lines_shown
 from sameplayer.commands.video import log, pilot
 from sameplayer.errors import SameplayerError, SettingError
@@ -53,6 +53,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "jersey": numbers.jersey,
     "log": log.log,
     "log-export": log.log_export,
+    "log-score": log_score.log_score,
     "pilot": pilot.pilot,
     "serve": serve.serve,
     "demo": training.demo,

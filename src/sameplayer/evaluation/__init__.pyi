@@ -12,6 +12,7 @@ from .logs.naming_scores import score_names as score_names
 from .logs.page import write_log_page as write_log_page
 from .logs.tracking_scores import TrackingScores as TrackingScores
 from .logs.tracking_scores import score_tracking as score_tracking
+from .logs.truth import read_truth as read_truth
 from .open_set.config import OpenSetConfig as OpenSetConfig
 from .open_set.page import write_open_set as write_open_set
 from .open_set.scores import GalleryScores as GalleryScores
