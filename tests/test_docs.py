@@ -151,7 +151,7 @@ def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     if kind == "sh no-network":
         assert code == 2, line
-        assert re.search("SAMEPLAYER_WEIGHTS|bring the file", said), said
+        assert re.search("SAMEPLAYER_WEIGHTS|copy the file", said), said
     else:
         assert code == 0, f"{line}\n{said}"
 

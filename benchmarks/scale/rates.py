@@ -1,4 +1,4 @@
-"""How fast one core does each step of scale: the rates that ``scale/cost.py`` reckons with.
+"""How fast one core does each step of scale: the rates of docs/scale-cost.md.
 
 python benchmarks/scale/rates.py [--rows 32768] [--columns 256 512] [--rounds 5] [--json FILE]
 
@@ -47,12 +47,10 @@ from sameplayer.ranking.rerank.blocks import (
     finished,
     pair_neighbours,
 )
-from sameplayer.scale.parts import nearest_columns
-from sameplayer.scale.rates import Rates, write_rates
-from sameplayer.scale.runners import limited_threads
-from sameplayer.scale.stage_cost import list_steps
+from sameplayer.scale.results import nearest_columns
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
+from sameplayer.scale.worker import limited_threads
 from sameplayer.synthetic.league import draw_league
 
 CONFIG = TopConfig()
@@ -67,6 +65,18 @@ def drawn(rows: int, columns: int) -> Block:
     found = rng.permutation(found + 1.3 * rng.normal(size=found.shape))
     every = np.ones(rows, bool)
     return Block(0, unit_rows(found, "drawn"), every, every)
+
+
+def list_steps(rows: float, length: int) -> float:
+    """Return the steps of one row in a list of some length, while so many rows come in a row.
+
+    A tile with a row that is near enough is gone through again; a row that comes in moves half of
+    the list. That the c-th of rows in random order belongs to the nearest L has the probability
+    L / c.
+    """
+    tiles = np.arange(1, -(-rows // TILE) + 1)
+    gone_through = TILE * float((1 - np.exp(-length / tiles)).sum())
+    return gone_through + length * length / 2 * (1 + np.log(max(rows / length, 1.0)))
 
 
 def cut(block: Block, parts: int) -> list[Block]:
@@ -201,7 +211,7 @@ class Measured:
         }
 
     def rates(self, rounds: int) -> dict[str, float]:
-        """Measure, print, and return the fields of ``Rates`` but those of embedding."""
+        """Measure, print, and return the rates but those of embedding."""
         spent, work = timed(self.steps(), rounds), self.work()
         seconds = {name: statistics.median(times) for name, times in spent.items()}
         for name, times in spent.items():
@@ -275,10 +285,10 @@ def main() -> None:
         for columns in options.columns:
             print(f"{options.rows} rows x {columns}")
             measured = Measured(options.rows, columns).rates(options.rounds)
-            found[columns] = Rates(columns=columns, **common, **measured)
+            found[columns] = {"columns": columns, **common, **measured}
         print(f"load {os.getloadavg()[0]:.1f}")
     if options.json:
-        write_rates(options.json, found)
+        Path(options.json).write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

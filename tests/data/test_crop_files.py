@@ -69,7 +69,7 @@ def test_a_column_that_is_nearly_ours_is_asked_about(tmp_path: Path) -> None:
     notes = crops(tmp_path, "image,camra,kit\na.png,1,red\n").notes
     assert notes == (
         "The column 'camra' is kept but not used; did you mean 'camera'?",
-        "Further columns, kept and used only where you name them: camra, kit.",
+        "Other columns are kept, and used only where you name them: camra, kit.",
     )
 
 

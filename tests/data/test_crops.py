@@ -27,7 +27,7 @@ def test_a_table_that_was_handed_out_changes_nothing() -> None:
     taken = crops.table
     taken.loc[0, "person"] = "y"
     taken["role"] = "train"
-    taken.drop(columns="image", inplace=True)
+    del taken["image"]
     for name, value in (("person", "z"), ("left", 7)):
         with suppress(ValueError):  # pandas gives read-only arrays, or copies
             crops.table[name].to_numpy()[0] = value
@@ -78,7 +78,7 @@ def test_rows_may_repeat_and_be_none() -> None:
 @pytest.mark.parametrize(
     ("keep", "words"),
     [
-        ([True, False], "3 times true or false"),
+        ([True, False], "3 values or by positions"),
         ([0, 3], "no row 3; expected 0 to 2"),
         ([-1], "no row -1"),
         ([0.5], "positions; found float64"),
@@ -193,13 +193,13 @@ def test_tables_round_trip_with_root_and_scope(league: Crops, tmp_path: Path, en
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no JSON"),
+        (b"", "invalid JSON"),
         (b"[]", "found a list"),
         (b'[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "found a list"),
         (b'{"images": [], "annotations": []}', "found annotations, images"),
-        (b"\xff\xfe\0", "no JSON"),
-        (b"{", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
+        (b"\xff\xfe\0", "invalid JSON"),
+        (b"{", "invalid JSON"),
+        (b"[" * 100_000, "invalid JSON"),
         (b'{"scope": 3}', "scope is 3; expected a text"),
         (b'{"root": ["x"]}', "root is"),
         (b'{"scope": "team"}', "Scope 'team' is unknown"),

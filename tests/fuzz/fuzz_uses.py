@@ -35,13 +35,12 @@ from sameplayer.identity.inputs.corrections import (
     read_corrections,
     write_corrections,
 )
-from sameplayer.identity.inputs.roster import Roster
-from sameplayer.identity.inputs.roster import read_roster as read_line_up
+from sameplayer.identity.inputs.roster import Roster, read_roster
 from sameplayer.identity.log.log_files import load_log, save_log
 from sameplayer.numbers.network.onnx_reader import OnnxReader
 from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS
-from sameplayer.numbers.tables import read_roster, table_probabilities
+from sameplayer.numbers.tables import read_roster_numbers, table_probabilities
 from sameplayer.ranking.jersey_term import with_numbers
 from sameplayer.ranking.prepared.gallery import PreparedGallery
 from sameplayer.ranking.ranking import Ranking, rank
@@ -78,7 +77,7 @@ def use_table(name: str, folder: Path) -> None:
 
 
 def use_line_up(folder: Path) -> None:
-    roster = read_line_up(folder / "line_up.csv")
+    roster = read_roster(folder / "line_up.csv")
     assert Roster(roster.players) == roster
     assert [roster.find(player.name) for player in roster.players] == [*range(len(roster.players))]
     assert set(roster.colours) <= set(roster.teams)
@@ -150,7 +149,7 @@ def use_number_reader(folder: Path) -> None:
 
 
 def use_roster(name: str, folder: Path) -> None:
-    roster = read_roster(folder / name)
+    roster = read_roster_numbers(folder / name)
     assert roster
     assert set(roster) <= set(NUMBERS)
 

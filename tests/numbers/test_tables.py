@@ -20,7 +20,7 @@ from sameplayer.numbers.tables import (
     check_roster,
     known_numbers,
     read_numbers,
-    read_roster,
+    read_roster_numbers,
     table_probabilities,
 )
 from tests.numbers.told import Told, evidence
@@ -105,7 +105,7 @@ def test_known_numbers_come_from_the_table_or_a_file(tmp_path: Path) -> None:
         ("person,height\n1,7\n", "column number; found the columns person"),
         ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
         ("", "is empty"),
-        ("person,number\n01,7\n", "zeros in front: '01' here"),
+        ("person,number\n01,7\n", "leading zeros only: '01' here"),
     ):
         truth.write_text(text)
         with pytest.raises(DataError, match=expected):
@@ -116,16 +116,16 @@ def test_a_roster_is_a_column_or_lines(tmp_path: Path) -> None:
     table, lines, wrong = (tmp_path / name for name in ("a.csv", "a.txt", "b.txt"))
     table.write_text("name,number\nx,7\ny,00\n")
     lines.write_text("\ufeff7\n\n 00\n", encoding="utf-8")
-    assert read_roster(table) == read_roster(lines) == ("7", "00")
+    assert read_roster_numbers(table) == read_roster_numbers(lines) == ("7", "00")
     wrong.write_bytes("number\n07\n\n8.0\n".encode("utf-16"))
-    assert read_roster(wrong) == ("7", "8")
+    assert read_roster_numbers(wrong) == ("7", "8")
     wrong.write_bytes(b"\0\1\2")
-    with pytest.raises(DataError, match=r"b\.txt: is no text"):
-        read_roster(wrong)
+    with pytest.raises(DataError, match=r"b\.txt: is not a text file"):
+        read_roster_numbers(wrong)
     wrong = tmp_path / "b.csv"
     wrong.write_text("name\nAna\n")
     with pytest.raises(DataError, match="needs the column number; found the columns name"):
-        read_roster(wrong)
+        read_roster_numbers(wrong)
 
 
 def test_true_numbers_are_shirt_numbers_in_any_spelling(tmp_path: Path) -> None:
@@ -146,5 +146,5 @@ def test_what_a_list_of_numbers_leaves_out_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.csv").write_text("number,name\n7,Ana\n#N/A,Bo\n")
-    assert read_roster(tmp_path / "a.csv") == ("7",)
+    assert read_roster_numbers(tmp_path / "a.csv") == ("7",)
     assert "#N/A in row 3" in caplog.text

@@ -110,7 +110,7 @@ def test_a_file_of_cuts_that_is_not_there_or_no_text_is_refused(tmp_path: Path) 
     with pytest.raises(MissingFile, match="no such file"):
         read_cuts(tmp_path / "cuts.txt")
     (tmp_path / "cuts.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="is no text"):
+    with pytest.raises(DataError, match="is not a text file"):
         read_cuts(tmp_path / "cuts.txt")
 
 

@@ -55,9 +55,9 @@ class ReaderChoice:
         from sameplayer.encoder.runtime.device import pick_device
         from sameplayer.numbers.reader import NUMBERS
         from sameplayer.numbers.readers import ReaderSettings
-        from sameplayer.numbers.tables import read_roster
+        from sameplayer.numbers.tables import read_roster_numbers
 
-        numbers = NUMBERS if self.roster is None else read_roster(self.roster)
+        numbers = NUMBERS if self.roster is None else read_roster_numbers(self.roster)
         if name == "ocr":
             device = "cpu"
         else:  # an ONNX file's runtime may not know the GPU that torch knows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,6 @@ from sameplayer.commands.shared import EVERY_ROW, ReadingSplit, RunThenData, con
 from sameplayer.errors import SettingError
 from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.config import EmbedConfig, Run, Shards
-from sameplayer.scale.workload import Fleet, Size
 
 if TYPE_CHECKING:
     from sameplayer.scale.jobs import Tell
@@ -174,28 +172,9 @@ def join(embeddings: Embeddings, out: Path) -> None:
     print(f"{out}: {len(rows)} rows, encoder {rows.fingerprint}")
 
 
-def cost(
-    rows: tyro.conf.Positional[int],
-    size: Size = Size(),
-    fleet: Fleet = Fleet(),
-    rates: Path | None = None,
-) -> None:
-    """Print what embedding and re-ranking so many crops takes: time, memory, traffic, money.
-
-    Args:
-        rows: How many crops.
-        rates: Rates of your machine, as benchmarks/scale/rates.py saved them; None: those shipped.
-    """
-    from sameplayer.scale.cost import describe
-    from sameplayer.scale.rates import rates_for
-
-    print(describe(replace(size, rows=rows), fleet, rates_for(size.columns, rates)))
-
-
 VERBS: dict[str, Callable[..., None]] = {
     "embed": embed,
     "numbers": numbers,
     "rerank": rerank,
     "join": join,
-    "cost": cost,
 }

@@ -1,4 +1,4 @@
-"""The columns of a crop table: their names, their types, and what is refused.
+"""The columns of a crop table: names, types and checks.
 
 Text is text: a person called "NA" or "null" is somebody, only the empty cell, or one of blanks, is
 missing, and a number that stands for a name (7, 7.0) is "7".
@@ -41,7 +41,7 @@ MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 
 
 def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Return an own copy with all columns, in order and of their types; rows from 0.
+    """Return a copy with all columns in order, of their types, and rows numbered from 0.
 
     Raises DataError, naming root, column and row, for what cannot be such a table.
     """
@@ -55,7 +55,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
         )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{root}: the column {twice!r} stands there twice; expected it once.")
+        raise DataError(f"{root}: the column {twice!r} occurs twice; expected once.")
     for name in (*COLUMNS, *BOX):
         if name not in names:
             table[name] = pd.NA
@@ -75,7 +75,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def frozen(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with numbers that cannot be written into through their array.
+    """Return the table with read-only arrays of numbers.
 
     Text and other columns need nothing: pandas hands out read-only arrays of them, or copies.
     """
@@ -89,7 +89,7 @@ def frozen(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def compose_names(names: pd.Series) -> pd.Series:
-    """Return names with composed letters: a folder's name on macOS is the same in a table."""
+    """Return names in Unicode's composed form, so that macOS folder names match tables."""
     others = {name: composed(name) for name in names.dropna().unique() if composed(name) != name}
     if not others:
         return names
@@ -97,7 +97,7 @@ def compose_names(names: pd.Series) -> pd.Series:
 
 
 def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
-    """A person without a scope would be somebody else in every row, or the same in all of them."""
+    """Raise DataError where a row has a person and no scope: its identity would be undefined."""
     gaps = np.flatnonzero((table[scope].isna() & table["person"].notna()).to_numpy())
     if len(gaps):
         raise DataError(
@@ -109,7 +109,7 @@ def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
 
 
 def as_text(column: pd.Series, root: Path) -> pd.Series:
-    """Return a column as text: whole numbers without a point, empty and blank text as missing."""
+    """Return a column as text: whole numbers without a decimal point, blank cells as missing."""
     if not isinstance(column.dtype, pd.StringDtype):
         if pd.api.types.is_float_dtype(column):
             column = column.astype(object)
@@ -118,13 +118,15 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
     try:
         text = column.astype("string")
     except ValueError as error:
-        raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
+        raise DataError(
+            f"{root}: column {column.name!r} is not a text file in UTF-8: {error}."
+        ) from error
     blank = text.str.strip() == ""
     return text.mask(blank) if blank.any() else text
 
 
 def without_decimal_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return names that are whole numbers with a point, all of them, without it, and notes.
+    """Return names without the ".0" of whole numbers, and notes.
 
     Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0. A note
     tells of names such as 7.65E+16, of which a spreadsheet has kept the first digits only.
@@ -151,7 +153,7 @@ def _whole(value: object) -> object:
 
 
 def number_cells(column: pd.Series) -> pd.Series:
-    """Return a column of numbers as it is; texts without blanks around, missing as such."""
+    """Return a numeric column unchanged; text stripped, with words such as NA as missing."""
     if pd.api.types.is_numeric_dtype(column):
         return column
     text = column.astype("string").str.strip()
@@ -203,7 +205,7 @@ def parse_numbers(
 
 
 def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
-    """Half a box is neither a box nor the whole picture."""
+    """Raise DataError for a row with some of the box columns only."""
     given = table[list(BOX)].notna().to_numpy()
     half = np.flatnonzero(given.any(axis=1) & ~given.all(axis=1))
     if len(half):
@@ -217,7 +219,7 @@ def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
 
 
 def unmatched_names(named: Collection[str], known: Collection[str], here: str, there: str) -> str:
-    """Return a sentence on names that are not known, or "" where all are.
+    """Return a note on names that are not known, or "" where all are.
 
     here, there    what names and what knows them, as in "persons.csv"
 
@@ -233,7 +235,7 @@ def unmatched_names(named: Collection[str], known: Collection[str], here: str, t
     near = [name for name in lost if name.isdigit() and name.lstrip("0") in plain]
     if near:
         text += (
-            f" {len(near)} of them lost or won zeros in front: {near[0]!r} here is "
+            f" {len(near)} of them differ in leading zeros only: {near[0]!r} here is "
             f"{plain[near[0].lstrip('0')]!r} there. Spreadsheets do so; write such ids as text in "
             "both places."
         )

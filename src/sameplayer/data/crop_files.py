@@ -1,4 +1,4 @@
-"""A file with a crop table: columns of other tools, boxes, roles and paths, read as ours."""
+"""Reading a crop table from a file: other tools' columns, boxes, roles and paths."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import (
-    BOX,
-    COLUMNS,
-    ROLES,
-    TEXT,
-    parse_numbers,
-    without_decimal_points,
-)
+from sameplayer.data.columns import BOX, COLUMNS, ROLES, TEXT, parse_numbers, without_decimal_points
 from sameplayer.data.roles import roles_of_split
 from sameplayer.data.tabular.box_columns import BOX_NAMES, with_boxes
 from sameplayer.data.tabular.column_names import plain
@@ -58,32 +51,16 @@ PERSONS = ("player", "player_name", "name", "label")
 """Columns that name a person only where their cells are no classes and no files."""
 FURTHER = ("track", "taken", "read_number_probability", "read_number_frames")
 """Columns that stages look for, beside those of every table."""
-CLASSES = frozenset(
-    (
-        "person",
-        "persons",
-        "people",
-        "player",
-        "players",
-        "ball",
-        "referee",
-        "goalkeeper",
-        "human",
-        "pedestrian",
-        "goalie",
-        "staff",
-        "coach",
-        "other",
-        "0",
-        "1",
-    )
+CLASSES = re.compile(
+    "persons?|people|players?|ball|referee|goalkeeper|goalie|human|pedestrian|staff|coach|other|[01]"
 )
+"""Cells of a column of classes, which names no persons."""
 
 
 def read_crop_table(
     path: Path, root: Path, scope: str | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a file's crop table with our columns, and notes on what was read as what.
+    """Return a file's crop table with standard columns, and notes on what was renamed.
 
     root     the folder of the pictures
     scope    within which identities hold, for the roles that a column ``split`` says
@@ -114,7 +91,7 @@ def read_crop_table(
 
 
 def with_known_columns(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a table of a caller with other tools' columns renamed, as in a file, and notes.
+    """Return a caller's table with other tools' columns renamed, as in a file, and notes.
 
     A table with all columns of an image and a box is returned as it is. Raises DataError where the
     column ``image`` is missing or a column is named twice.
@@ -127,14 +104,14 @@ def with_known_columns(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, t
 
 
 def further_columns(table: pd.DataFrame) -> tuple[str, ...]:
-    """Return a note on the columns that no stage looks for, which are carried along."""
+    """Return a note on columns that no stage uses; they are kept."""
     names = [
         str(column) for column in table.columns if column not in {*COLUMNS, *BOX, *TEXT, *FURTHER}
     ]
     if not names:
         return ()
     shown = ", ".join(names)[:200]
-    return (f"Further columns, kept and used only where you name them: {shown}.",)
+    return (f"Other columns are kept, and used only where you name them: {shown}.",)
 
 
 def is_crop_table(path: Path) -> bool:
@@ -156,7 +133,7 @@ def _with_persons_and_boxes(read: Table, where: Path) -> tuple[pd.DataFrame, lis
 
 
 def _with_persons(read: Table) -> Table:
-    """Return the table with one of PERSONS as person, where it has none and the cells fit."""
+    """Rename one of PERSONS to person, where that is missing and the cells name persons."""
     table = read.table
     if "person" in table:
         return read
@@ -164,7 +141,10 @@ def _with_persons(read: Table) -> Table:
     for name in (compared[plain(alias)] for alias in PERSONS if plain(alias) in compared):
         cells = table[name].dropna().astype(str)
         words = set(cells.str.lower().unique())
-        if words <= CLASSES or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any():
+        if (
+            all(map(CLASSES.fullmatch, words))
+            or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any()
+        ):
             continue
         notes = (*read.notes, f"The column {name!r} is read as 'person'.")
         return Table(table.rename(columns={name: "person"}), read.rows, notes)
@@ -172,7 +152,7 @@ def _with_persons(read: Table) -> Table:
 
 
 def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
-    """Boxes of shares would be cut as single pixels."""
+    """Raise DataError for boxes in shares of the picture, which would be cut as single pixels."""
     if not set(BOX) <= set(table.columns):
         return
     sides = table[list(BOX)].to_numpy(float, na_value=np.nan)
@@ -185,7 +165,7 @@ def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
 
 
 def _typed(column: pd.Series) -> pd.Series:
-    """Return a column of numbers as numbers, unless one has a zero in front, as ids have."""
+    """Return text as numbers if all cells are, unless one has a leading zero, as ids do."""
     number = r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?"
     known = column.dropna()
     if not len(known) or not known.str.fullmatch(number).all():
@@ -194,7 +174,7 @@ def _typed(column: pd.Series) -> pd.Series:
 
 
 def _near_names(table: pd.DataFrame) -> list[str]:
-    """Return notes on columns whose names are nearly ours, and that nobody uses."""
+    """Return notes on unused columns whose names are close to standard ones."""
     notes = []
     for name in map(str, table.columns):
         if name in (*COLUMNS, *BOX, *TEXT):

@@ -1,4 +1,4 @@
-"""The crop table: one row a picture of one person, the object every stage starts from.
+"""The crop table: one row per picture of one person, the object that every stage starts from.
 
 A crop table is a pandas DataFrame. Its columns:
 
@@ -82,7 +82,7 @@ class Crops:
         return f"Crops({len(self)} pictures, {self.root}, scope {scope}, source {self.source})"
 
     def select(self, *roles: str) -> Crops:
-        """Return the rows of these roles, in order, from 0; DataError for an unknown role."""
+        """Return the rows of these roles, in order. Raises DataError for an unknown role."""
         return self.where(self._own["role"].isin(checked_roles(roles)))
 
     def of_split(self, name: str) -> Crops:
@@ -98,14 +98,14 @@ class Crops:
         return self.where(splits == name)
 
     def splits(self) -> np.ndarray:
-        """Return (n,) names: the column ``split``; where it is empty, training or test by role."""
+        """Return (n,) split names: the column ``split``, or training or test by role."""
         by_role = pd.Series(np.where(self._own["role"] == "train", "training", "test"))
         if "split" in self._own.columns:
             by_role = self._own["split"].fillna(by_role)
         return by_role.to_numpy(dtype=object)
 
     def where(self, keep: np.ndarray | pd.Series | Sequence[bool] | Sequence[int]) -> Crops:
-        """Return some rows, re-numbered from 0.
+        """Return the selected rows, numbered from 0.
 
         keep    (n,) true and false, as an array, list or Series (missing: false), or the
                 positions of rows, in their order and as often as they stand there
@@ -143,7 +143,7 @@ class Crops:
         return pd.factorize(self._own[self.scope])[0].astype(np.int64)
 
     def persons(self) -> np.ndarray:
-        """Return (n,) integers, one a (scope, person); -1 where the person is missing."""
+        """Return (n,) integers, one per (scope, person); -1 where the person is missing."""
         return identities(self)[0]
 
     @cached_property
@@ -169,7 +169,7 @@ class Crops:
             return np.zeros(0, np.int64)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise DataError(
-                f"{self.root}: rows are chosen by {len(self)} times true or false or by positions; "
+                f"{self.root}: rows are selected by a mask of {len(self)} values or by positions; "
                 f"found {rows.dtype} of shape {rows.shape}."
             )
         outside = rows[(rows < 0) | (rows >= len(self))]
@@ -247,7 +247,9 @@ def write_crops(crops: Crops, path: str | Path) -> None:
             try:
                 crops.table.to_parquet(partial, index=False)
             except (OverflowError, TypeError, ValueError) as error:  # of numbers over 64 bits, say
-                raise DataError(f"{path}: no Parquet holds this ({error}); write .csv.") from error
+                raise DataError(
+                    f"{path}: cannot be stored as Parquet ({error}); write .csv."
+                ) from error
         else:
             guarded_table(crops.table).to_csv(partial, index=False)
         facts = json.dumps({"scope": crops.scope, "root": root}, indent=2)
@@ -255,7 +257,7 @@ def write_crops(crops: Crops, path: str | Path) -> None:
 
 
 def describe_crops(crops: Crops) -> str:
-    """Return the counts of a table: one line a role (and split, where there are several)."""
+    """Return the counts of a table as text: one line per role (and split, if several)."""
     persons, splits = crops.persons(), crops.splits()
     roles = crops.table["role"].to_numpy(dtype=object)
     lines = [f"{crops.root}: {crops.source}, {len(crops)} pictures, scope {crops.scope or 'set'}"]
@@ -269,7 +271,7 @@ def describe_crops(crops: Crops) -> str:
 
 
 def _side_facts(path: Path) -> dict[str, str]:
-    """Return what stands beside a table: root and scope, each only if it is there."""
+    """Return root and scope from the JSON file beside a table, as far as given."""
     if not path.is_file():
         return {}
     expected = 'expected {"scope": ..., "root": ...} as write_crops leaves'
@@ -277,7 +279,7 @@ def _side_facts(path: Path) -> dict[str, str]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{path}: {expected}, found what is no JSON ({error}). {advice}") from error
+        raise DataError(f"{path}: {expected}, found invalid JSON ({error}). {advice}") from error
     if not isinstance(facts, dict):
         raise DataError(f"{path}: {expected}, found a {type(facts).__name__}. {advice}")
     unknown = sorted(set(facts) - {"scope", "root"})

@@ -121,7 +121,7 @@ def check_order(order: str) -> None:
 
 
 def is_single_picture(shown: object) -> bool:
-    """Whether this stands for one picture, and not for several."""
+    """Return whether this is a single picture rather than several."""
     if isinstance(shown, (str, Path, Image.Image)):
         return True
     return (isinstance(shown, np.ndarray) or _is_tensor(shown)) and shown.ndim < 4  # type: ignore[attr-defined]
@@ -155,17 +155,17 @@ def _of_tensor(tensor: Any) -> np.ndarray:
     shape, floats = tuple(tensor.shape), bool(tensor.is_floating_point())
     if len(shape) != 3 or (shape[0] == 3) == (shape[2] == 3):
         raise ConfigError(
-            f"A tensor of a picture must be (3, h, w) or (h, w, 3); found {shape}."
+            f"A picture tensor must be (3, h, w) or (h, w, 3); found {shape}."
             + (" Both fit: give a NumPy array, which is (h, w, 3)." if len(shape) == 3 else "")
         )
     if floats:
         if not np.all((values >= 0) & (values <= 1)):
             raise ConfigError(
-                f"A tensor of floats must hold 0 to 1; found {values.min():g} to "
+                f"A tensor of floats must hold values from 0 to 1; found {values.min():g} to "
                 f"{values.max():g}. Give the picture as it was before it was normalised."
             )
         values = (values * 255).round()
     elif str(tensor.dtype) != "torch.uint8":
-        raise ConfigError(f"A tensor of a picture must be uint8 or float; found {tensor.dtype}.")
+        raise ConfigError(f"A picture tensor must be uint8 or float; found {tensor.dtype}.")
     picture = values.astype(np.uint8)
     return np.ascontiguousarray(picture.transpose(1, 2, 0) if shape[0] == 3 else picture)

@@ -1,4 +1,4 @@
-"""Roles of pictures: which may be asked for, how they are drawn, what a split says."""
+"""Roles of pictures: checks, the draw of queries, and roles from a column ``split``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SPLITS = {
 
 
 def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the roles; DataError for one that there is not."""
+    """Return the roles. Raises DataError for an unknown one."""
     unknown = [role for role in roles if not isinstance(role, str) or role not in ROLES]
     if unknown:
         found = repr(unknown[0]) if isinstance(unknown[0], str) else type(unknown[0]).__name__
         raise DataError(
-            f"No role {found}; expected some of {', '.join(ROLES)}. To choose rows by a mask or by "
-            "positions, use where()."
+            f"Unknown role {found}; expected one or more of {', '.join(ROLES)}. To select rows by "
+            "a mask or by positions, use where()."
         )
     return roles
 
@@ -58,7 +58,7 @@ def drawn_roles(persons: np.ndarray, frames: pd.Series, cameras: pd.Series) -> p
 def roles_of_split(
     table: pd.DataFrame, path: Path, scope: str | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a table that was read from ``path`` with the roles that its column ``split`` says.
+    """Return a table read from ``path`` with roles by its column ``split``.
 
     Where a column ``role`` is there and not empty, the table stays as it is. A note says what was
     done. Raises DataError for a word in ``split`` that SPLITS does not know.
@@ -69,7 +69,7 @@ def roles_of_split(
 
 
 def with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFrame:
-    """Return the table with the roles and splits that its column ``split`` says, by SPLITS.
+    """Return the table with roles and splits by its column ``split``, as SPLITS maps it.
 
     Raises DataError for a word that is not known.
     """

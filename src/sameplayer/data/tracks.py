@@ -1,4 +1,4 @@
-"""Which rows of a crop table are one track."""
+"""Tracks in a crop table: which rows are one, and which two are known to differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def track_keys(table: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
 
 
 def one_track_each(crops: Crops) -> bool:
-    """Tell whether all pictures of each person are one track, so that finding them says nothing.
+    """Tell whether all pictures of each person are one track, so that scores mean little.
 
     A track is one appearance before one camera, as the log of a match writes it: sequence, camera
     and frame (and track, where there is such a column) are known for every picture of a person. In
@@ -60,7 +60,7 @@ AT_ONCE = 1_000_000
 
 @dataclass(frozen=True, eq=False)
 class CannotLinks:
-    """Which of t tracks are surely different persons.
+    """Pairs among t tracks that are known to be different persons.
 
     pairs    (t, t) sparse, symmetric, True where two tracks are known to differ; anywhere else they
              may be one person
@@ -73,7 +73,7 @@ class CannotLinks:
         return self.part(tracks).pairs.toarray()
 
     def part(self, tracks: np.ndarray) -> CannotLinks:
-        """Return what is known of some tracks (b,), which are numbered from 0 in the result."""
+        """Return the pairs among these tracks (b,), renumbered from 0."""
         return CannotLinks(self.pairs[tracks][:, tracks])
 
     def others(self) -> np.ndarray:
@@ -82,7 +82,7 @@ class CannotLinks:
 
 
 def as_tracks(crops: Crops) -> Crops:
-    """Return the rows with a track and a frame, as a table in which a person is a track.
+    """Return the rows with a track and a frame as a table whose persons are the tracks.
 
     A track is named by the column ``track`` where the table has one, else by ``person``, and holds
     within one footage: the rows of one game, camera and sequence. In the result ``person`` is the
@@ -116,7 +116,7 @@ def as_tracks(crops: Crops) -> Crops:
 
 
 def cannot_links(footage: Crops) -> CannotLinks:
-    """Return which tracks of a table of ``as_tracks`` were seen in one frame, side by side.
+    """Return the pairs of tracks of ``as_tracks`` that appear side by side in one frame.
 
     Tracks are numbered as by ``footage.persons()``. Boxes of which the smaller lies in the other by
     half are no such sight: a tracker may hold one person twice.
@@ -178,7 +178,7 @@ def _covered(boxes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nda
 
 
 def picture_quality(crops: Crops) -> np.ndarray:
-    """Return (n,) weights over 0: height in pixels times sharpness, a track's best picture most.
+    """Return (n,) weights above 0 of pictures: height in pixels times sharpness.
 
     Sharpness is the logarithm of the variance of the Laplacian at a height of 128 pixels.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sameplayer._version import __version__
 from sameplayer.common.hashing import part_fingerprint
@@ -52,7 +53,7 @@ Progress = Callable[[str, float, float], None]
 def identify_players(
     videos: str | Path | Sequence[str | Path],
     boxes: Any = None,
-    roster: str | Path | Roster | None = None,
+    roster: str | Path | pd.DataFrame | Roster | None = None,
     corrections: str | Path | Sequence[Correction] | None = None,
     *,
     offsets: Sequence[float] = (),
@@ -69,7 +70,7 @@ def identify_players(
 
     videos         a file a camera, of one match; one file alone is a match of one camera
     boxes          of the people, as ``find_tracklets`` takes them; None: the detector finds them
-    roster         a file (``read_roster``) or Roster; None: people are called "white 7" and so on
+    roster         a Roster, or a file or DataFrame; None: people are called "white 7" and so on
     corrections    a file (``read_corrections``) or its rows, which are obeyed
     offsets        seconds, a video: when its first frame is in the match's time; empty: all at 0
     cuts           seconds at which a video goes over to another view; None: they are found
@@ -82,7 +83,7 @@ def identify_players(
     """
     _refuse_types(roster, corrections, config, encoder, reader)
     config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
-    line_up = read_roster(roster) if isinstance(roster, str | Path) else roster
+    line_up = read_roster(roster) if isinstance(roster, str | Path | pd.DataFrame) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
     cameras = cameras_of(videos, offsets)
     _refuse_strange(rows or (), cameras, line_up)
@@ -132,7 +133,12 @@ def _refuse_types(
     path = isinstance(corrections, str | Path)
     rows = isinstance(corrections, Sequence) and all(isinstance(x, Correction) for x in corrections)
     for name, given, good, expected in (
-        ("roster", roster, isinstance(roster, str | Path | Roster), "a file, or a Roster"),
+        (
+            "roster",
+            roster,
+            isinstance(roster, str | Path | pd.DataFrame | Roster),
+            "a file, or a Roster",
+        ),
         ("corrections", corrections, path or rows, "a file, or a list of Correction"),
         ("config", config, isinstance(config, LogConfig), "a LogConfig"),
         ("encoder", encoder, hasattr(encoder, "embed"), "an Encoder, as load_encoder gives"),

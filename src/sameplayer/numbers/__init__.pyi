@@ -17,4 +17,4 @@ from .scores import score_numbers as score_numbers
 from .tables import add_readings as add_readings
 from .tables import known_numbers as known_numbers
 from .tables import read_numbers as read_numbers
-from .tables import read_roster as read_roster
+from .tables import read_roster_numbers as read_roster_numbers

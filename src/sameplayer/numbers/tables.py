@@ -166,7 +166,7 @@ def check_roster(numbers: Sequence[str], rows: Sequence[int] = ()) -> tuple[str,
     return tuple(dict.fromkeys(found))
 
 
-def read_roster(path: str | Path) -> tuple[str, ...]:
+def read_roster_numbers(path: str | Path) -> tuple[str, ...]:
     """Read the column ``number`` of a table, or the lines of a text file (.txt) without a header.
 
     Rows without a number, such as a coach's, are left out. Raises DataError naming the file, and

@@ -38,14 +38,17 @@ from sameplayer.ranking.rerank.top import checked_mask
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
 from sameplayer.scale.jobs import Task, Tell, part_name, run_job
-from sameplayer.scale.parts import (
+from sameplayer.scale.results import (
+    RANKED,
+    Ranked,
     nearest_columns,
     nearest_of,
+    read_ranked,
     sparse_columns,
     sparse_of,
     stacked,
+    write_ranked,
 )
-from sameplayer.scale.ranked import RANKED, Ranked, read_ranked, write_ranked
 from sameplayer.scale.rows import Rows, read_table
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of

@@ -1,4 +1,4 @@
-"""A match drawn from a seed: videos of its cameras, who is in them, boxes of a poor detector.
+"""A match drawn from a seed: videos, ground truth, and boxes of an imperfect detector.
 
 All that makes the identities of real footage hard is in it: two kits and a referee, numbers that
 both teams have, cuts, replays, exits and returns, substitutions, cameras that begin at different
@@ -26,13 +26,7 @@ from sameplayer.synthetic.match_play import (
     draw_squads,
     simulate_match,
 )
-from sameplayer.synthetic.match_views import (
-    CameraRenderer,
-    Pose,
-    Shot,
-    VisiblePerson,
-    shots_of,
-)
+from sameplayer.synthetic.match_views import CameraRenderer, Pose, Shot, VisiblePerson, shots_of
 
 TRUTH = (
     "camera",
@@ -142,10 +136,7 @@ def _refuse(seconds: float, cameras: int, fps: float, size: tuple[int, int], pla
 
 
 def _film(
-    av: Any,
-    path: Path,
-    stage: CameraRenderer,
-    script: tuple[tuple[Shot, ...], np.ndarray, float],
+    av: Any, path: Path, stage: CameraRenderer, script: tuple[tuple[Shot, ...], np.ndarray, float]
 ) -> list[list[VisiblePerson]]:
     """Write a camera's video; return who is in each frame."""
     shots, times, fps = script

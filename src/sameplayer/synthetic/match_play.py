@@ -1,4 +1,4 @@
-"""The play of a drawn match: who takes part, and where everyone is at each moment, in metres.
+"""The movement of a drawn match: who takes part, and where everyone is over time, in metres.
 
 Both teams keep a formation that follows the ball, wander, and crowd where the ball is, so that
 players cross and hide each other. Substitutes wait out of sight and change places with players.
@@ -107,7 +107,7 @@ def draw_squads(seed: int, players: int) -> Squads:
 
 
 def simulate_match(seed: int, players: int, seconds: float) -> Movement:
-    """Return the play of ``seconds`` seconds of the cast of the same seed."""
+    """Return the movement of the squads of the same seed for ``seconds`` seconds."""
     rng = np.random.default_rng((seed, 22))
     moments, squad = int(np.ceil(seconds * RATE)) + 2, players + SUBSTITUTES
     people, changes = 2 * squad + 1, _changes(rng, players, seconds)

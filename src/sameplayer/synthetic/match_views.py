@@ -1,4 +1,4 @@
-"""How the cameras of a drawn match see it: poses, shots, the ground, and the people of a frame."""
+"""The cameras of a drawn match: poses, shots, and the rendering of ground and people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn players with a number on the shirt, in a font, size and pose of one's choice.
+"""Drawn players with a shirt number in a chosen font, size and pose.
 
 For trying number readers: everything but what is asked for is decided by a seed.
 """

@@ -166,8 +166,7 @@ def test_boxes_for_pictures_of_another_size_are_told(tmp_path: Path) -> None:
     path = coco(tmp_path, images(1), [annotation(1, 1, 5)])
     assert boxes(path, size=(160, 120))[0].notes == ()
     assert boxes(path, size=(80, 60))[0].notes == (
-        "The file was made for pictures of 160 x 120, these are 80 x 60; boxes are taken as they "
-        "stand.",
+        "The file was made for pictures of 160 x 120, these are 80 x 60; boxes are not rescaled.",
     )
 
 

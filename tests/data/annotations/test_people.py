@@ -153,8 +153,8 @@ def test_shares_become_pixels() -> None:
         ([0.5, 0, 1], [0.5, 0, 1], ""),
         ([-1, np.nan, 0.25], [1, 1, 0.25], ""),
         ([87.5, 12, -1], [0.875, 0.12, 1], "from 12 to 87.5 are read as percent"),
-        ([-0.5, 3, 0], [1 / 3, 0.875, 0.5], "from -0.5 to 3 are brought to 0 to 1"),
-        ([1, 1000, 200], [0.75, 0.99950049950, 0.9975124378], "from 1 to 1000 are brought"),
+        ([-0.5, 3, 0], [1 / 3, 0.875, 0.5], "from -0.5 to 3 are mapped to 0 to 1"),
+        ([1, 1000, 200], [0.75, 0.99950049950, 0.9975124378], "from 1 to 1000 are mapped"),
     ],
 )
 def test_scores_of_any_scale_keep_their_order(

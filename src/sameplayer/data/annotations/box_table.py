@@ -1,4 +1,4 @@
-"""Tables of boxes: CSV, Excel and Parquet with a row a box, under the names that tools use."""
+"""Tables of boxes: CSV, Excel and Parquet with one row per box, under many column names."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def in_mot_order(cells: Sequence[str]) -> bool:
 
 
 def read_box_table(path: Path) -> Annotations:
-    """Read a table with a row a box.
+    """Read a table with one row per box.
 
     Boxes are as ``with_boxes`` takes them. A frame is its number, or the one at the end of its
     image's name. Raises DataError, with the row, for a cell that is no number.
@@ -114,7 +114,7 @@ def read_box_table(path: Path) -> Annotations:
 
 
 def boxes_in(read: Table, path: Path) -> Annotations:
-    """Return the boxes of a table whose columns have our names.
+    """Return the boxes of a table whose columns are renamed already.
 
     A frame_index counts from 0, as ``enumerate`` does; for a frame the numbers tell.
     """
@@ -198,7 +198,7 @@ def _tracks(read: Table, path: Path) -> tuple[np.ndarray, list[str]]:
 
 
 def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return notes with one on all columns that are read under our names."""
+    """Return the notes, with those on renamed columns joined into one."""
     read = [RENAMED.fullmatch(note) for note in notes]
     renamed = ", ".join(f"{match[1]} as {match[2]}" for match in read if match)
     rest = tuple(note for note, match in zip(notes, read, strict=True) if not match)

@@ -29,7 +29,7 @@ OTHERS = re.compile(
 
 
 def person_labels(labels: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the labels that are people, and those of them that only count as such.
+    """Return the labels of people, and those among them that are only assumed to be people.
 
     Where no label is known to be of people, all that are not known to be of something else count.
     """
@@ -44,7 +44,7 @@ def person_labels(labels: Iterable[str]) -> tuple[list[str], list[str]]:
 def class_labels(
     classes: Iterable[int], names: Mapping[int, str], person: int, where: str, names_them: str
 ) -> tuple[dict[int, str | None], tuple[str, ...]]:
-    """Return the label of each class by its number, and what to say of it.
+    """Return the label of each class by its number, and notes.
 
     names         that are known; a class that lacks there is "class 7"
     person        number of COCO's person, as the format counts: 0 or 1

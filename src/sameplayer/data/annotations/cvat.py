@@ -84,7 +84,7 @@ def read_cvat(path: Path) -> Annotations:
 
 
 def _walk(read: _Reading, file: BinaryIO) -> None:
-    """Read tasks, tracks and images, and let go of each element once it is read."""
+    """Read tasks, tracks and images, and free each element once it is read."""
     depth, root = 0, None
     for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
         depth += 1 if event == "start" else -1

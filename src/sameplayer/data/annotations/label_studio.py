@@ -73,7 +73,7 @@ def _camera(task: dict[str, Any]) -> str:
 
 
 def _is_short(value: object) -> bool:
-    """Tell whether a value is a list of regions as the export JSON_MIN has it."""
+    """Tell whether a value is a list of regions as in a JSON_MIN export."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -85,7 +85,7 @@ def _is_short(value: object) -> bool:
 def _regions(
     rows: Rows, task: dict[str, Any], where: str
 ) -> tuple[bool, Iterator[tuple[str, Region]]]:
-    """Return whether this package predicted them, and the regions of a task that are in force."""
+    """Return whether this package predicted the regions of a task, and those to read."""
     for key in ("annotations", "completions", "predictions"):
         made = [
             made_by

@@ -1,4 +1,4 @@
-"""MOT text: a line of numbers a box, as MOTChallenge, trackers, SoccerNet and CVAT write it."""
+"""MOT text: one line of numbers per box, from MOTChallenge, trackers, SoccerNet and CVAT."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def has_mot_text(path: Path) -> bool:
         return True
     lines = head_lines(path)
     first = [line for line in lines if not _says_nothing(line)][:5]
-    if not first:  # of no boxes, unless it is no text
+    if not first:  # of no boxes, unless it is not a text file
         empty = not path.stat().st_size or any(map(_says_nothing, lines))
         return empty and path.suffix.lower() in SUFFIXES
     return any(_is_box(line) for line in first)
@@ -146,7 +146,7 @@ def _under_header(path: Path, lines: list[str]) -> Annotations | None:
 
 
 def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:
-    """Return a row a box, COLUMNS as float64, missing: nan; and ``row``, its line."""
+    """Return one row per box: COLUMNS as float64 (NaN where missing) and ``row``, its line."""
     kept = [(at, line) for at, line in enumerate(lines, 1) if not _says_nothing(line)]
     if kept and NAMED.match(kept[0][1]):
         kept = kept[1:]
@@ -214,7 +214,7 @@ def _no_box(path: Path, number: int, line: str, hint: str = "") -> DataError:
 
 
 def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return the label of each box by its class, missing: none; and what to say of them."""
+    """Return the label of each box by its class (missing: none), and notes."""
     known = classes[classes >= 0]
     if known.empty or (known != np.floor(known)).any():
         return pd.Series(None, classes.index, object), ()
@@ -222,7 +222,7 @@ def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tup
     names = {at: name for at, name in enumerate(lines, start=1) if name}
     numbers = sorted(map(int, known.unique()))
     notes: tuple[str, ...] = ()
-    naming = f"a file labels.txt beside {path.name}, a name a line,"
+    naming = f"a file labels.txt beside {path.name}, one name per line,"
     if not names and truth and numbers[0] >= 1 and numbers[-1] <= len(CLASSES):
         names = dict(enumerate(CLASSES, start=1))
         listed = ", ".join(f"{at} {names[at]}" for at in numbers)

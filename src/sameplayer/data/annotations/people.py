@@ -1,4 +1,4 @@
-"""What every format of boxes is brought to: people, frames from 1, pixels inside the picture."""
+"""From boxes of any format to boxes of people: frames from 1, in pixels, inside the picture."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def people(
     size: tuple[int, int] | None = None,
     first_frame: int | None = None,
 ) -> Annotations:
-    """Return the boxes of people, as every stage takes them.
+    """Return the boxes of people in the form that all stages use.
 
     path           of the file or folder, or another name of where the boxes are from
     frames         how many frames the video has, or the numbers of the pictures; None: not known
@@ -56,12 +56,12 @@ def people(
     if None not in (size, annotations.size) and size != annotations.size:
         notes.append(
             f"The file was made for pictures of {'{} x {}'.format(*annotations.size or ())}, these "
-            f"are {'{} x {}'.format(*size or ())}; boxes are taken as they stand."
+            f"are {'{} x {}'.format(*size or ())}; boxes are not rescaled."
         )
     if isinstance(frames, int) and annotations.frames and abs(frames - annotations.frames) > 1:
         notes.append(
             f"The file was made for a video of {annotations.frames} frames, this one has {frames}: "
-            "were they counted at another rate? They are taken as they are numbered."
+            "were they counted at another rate? Frame numbers are not changed."
         )
     table["score"], more = _scaled(table["score"].to_numpy())
     notes += more
@@ -137,7 +137,7 @@ def _only_people(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
 def _inside(
     table: pd.DataFrame, shares: bool, size: tuple[int, int] | None, notes: list[str]
 ) -> pd.DataFrame:
-    """Bring boxes to pixels and cut them to the picture; leave out those that are none."""
+    """Convert boxes to pixels and clip them to the picture; drop those that are invalid."""
     xywh = table[XYWH].to_numpy(copy=True)
     finite = np.isfinite(xywh).all(axis=1)
     if not shares and size is not None and finite.any() and _as_shares(xywh[finite]):
@@ -183,7 +183,7 @@ def _as_shares(xywh: np.ndarray) -> bool:
 
 
 def _scaled(score: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return (n,) scores from 0 to 1, in the order that they had, and what to say of them.
+    """Return (n,) scores scaled to 0 to 1, in the same order, and notes.
 
     score    (n,) as a file has them; nan and, where nothing else is below 0, -1: none, which is 1
     """
@@ -199,13 +199,13 @@ def _scaled(score: np.ndarray) -> tuple[np.ndarray, list[str]]:
             notes.append(f"{span} are read as percent.")
         else:
             values = (1 + values / (1 + np.abs(values))) / 2
-            notes.append(f"{span} are brought to 0 to 1 in their order.")
+            notes.append(f"{span} are mapped to 0 to 1 in the same order.")
     shares[known] = values
     return shares, notes
 
 
 def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFrame:
-    """Keep one of equal boxes of a track in a frame; refuse a track that is in two places."""
+    """Drop repeated boxes of a track in a frame; refuse a track with two different boxes."""
     where = ["camera", "sequence", "frame", "track"]
     tracked = table["track"] >= 0
     again = tracked & table.duplicated(where)
@@ -226,7 +226,7 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
 def number_from_one(
     table: pd.DataFrame, path: str | Path, frames: int | Collection[int] | None, first: int | None
 ) -> tuple[np.ndarray, list[str]]:
-    """Return (n,) int64 numbers as the video or the pictures count, and what to say of them.
+    """Return (n,) int64 frame numbers as the video or the pictures count them, and notes.
 
     table     with ``frame`` and ``row``
     frames    how many frames a video has, which count from 1; or the numbers of pictures

@@ -1,4 +1,4 @@
-"""FORMATS: how others write boxes of people, each read into one table of annotations.
+"""FORMATS: the formats of boxes that are read, each into one table of annotations.
 
 A format of one's own is an own entry:
 
@@ -34,7 +34,7 @@ def is_sink(data: Any) -> bool:
 
 
 def read_sink(data: Any, path: Path) -> Annotations:
-    """Read a list of objects, each a box, under the names that columns of boxes have.
+    """Read a list of objects, each a box with the column names of a table of boxes.
 
     Numbers may stand there as texts. Raises DataError, with the entry, for what is no number.
     """
@@ -77,7 +77,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, Path], Annotations]
 
 
 def has_boxes_json(path: Path) -> bool:
-    """Tell whether a JSON file begins with words that files of boxes have, or is an empty list."""
+    """Tell whether a JSON file begins with keys that files of boxes have, or is an empty list."""
     if path.suffix.lower() != ".json":
         return False
     head = "\n".join(head_lines(path))
@@ -87,7 +87,7 @@ def has_boxes_json(path: Path) -> bool:
 
 
 def read_boxes_json(path: Path) -> Annotations:
-    """Read JSON in whichever of KINDS it is; DataError where it is none, or is wrong."""
+    """Read JSON of any of KINDS. Raises DataError for other or invalid JSON."""
     data = load_json(path)
     for fits, read in KINDS.values():
         if fits(data):
@@ -104,7 +104,7 @@ ARCHIVES = (".zip", ".gz", ".tar", ".7z", ".rar")
 
 @dataclass(frozen=True)
 class Format:
-    """A format of boxes: what is looked for, whether a path has it, and how it is read.
+    """A format of boxes: a description, a test whether a path has it, and its reader.
 
     what         ends the sentence "expected ..." in messages
     recognise    called with a file or folder that is there; looks at the ending and at most at the
@@ -127,7 +127,7 @@ FORMATS: dict[str, Format] = {
 
 
 def read_annotations(path: str | Path) -> Annotations:
-    """Read the boxes of a file or folder in whichever of FORMATS it is.
+    """Read the boxes of a file or folder of any of FORMATS.
 
     Raises MissingFile; DataError that lists the formats where none fits, and as they do.
     """

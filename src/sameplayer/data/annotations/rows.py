@@ -1,4 +1,4 @@
-"""What the readers of annotations share: bounded files, checked values, counted notes."""
+"""Annotations, and what their readers share: size limits, checked values, counted notes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXTS = ("camera", "sequence", "label", "role", "team", "number", "name")
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """Boxes of one file or folder as they stand there; nothing is left out, shifted or clipped.
+    """Boxes of one file or folder as written; nothing is dropped, shifted or clipped.
 
     table       one row per box, in the order of the file, with the columns
 
@@ -68,7 +68,7 @@ EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  
 
 @dataclass
 class Rows:
-    """Boxes of a file as they are read, with what is left out: at last they are Annotations."""
+    """Collects the boxes of a file while it is read, and counts what is left out."""
 
     path: Path
     notes: list[str] = field(default_factory=list)
@@ -111,18 +111,18 @@ class Rows:
             )
 
     def made_for(self, width: object, height: object) -> None:
-        """Note the size that the file gives to a picture, where it is one."""
+        """Record the picture size that the file states, if valid."""
         sides = text_of(width) or "", text_of(height) or ""
         if all(re.fullmatch("[1-9][0-9]{0,5}", side) for side in sides) and len(self._sizes) < 2:
             self._sizes.add((int(sides[0]), int(sides[1])))
 
     def leave_out(self, what: str, row: str) -> None:
-        """Count a box that is not read; ``what`` goes on "3 boxes ", such as "of a crowd"."""
+        """Count a box that is left out; ``what`` continues "3 boxes ", such as "of a crowd"."""
         count, example = self._left_out.get(what, (0, row))
         self._left_out[what] = count + 1, example
 
     def number(self, value: object, row: str, name: str) -> float:
-        """Return a number, missing: nan; DataError for what is none."""
+        """Return a number, NaN where missing. Raises DataError for anything else."""
         if value is None or value == "":
             return math.nan
         try:
@@ -140,7 +140,7 @@ class Rows:
         return left, top, width, height
 
     def frame(self, value: object, row: str, name: str = "frame") -> int:
-        """Return the number of a frame; DataError for what is no whole one."""
+        """Return a frame number. Raises DataError unless it is a whole number."""
         number = self.number(value, row, name)
         if not math.isfinite(number) or number != int(number) or abs(number) >= EXACT:
             raise self.wrong(row, name, value, "a whole number")
@@ -152,7 +152,7 @@ class Rows:
     def annotations(
         self, first: int | None = None, shares: bool = False, frames: int | None = None
     ) -> Annotations:
-        """Return what was read; DataError where it is nothing though something was left out."""
+        """Return what was read. Raises DataError where every box was left out."""
         skipped = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
         if skipped and not self._rows:
             raise DataError(
@@ -169,7 +169,7 @@ class Rows:
 
 
 def track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Return tracks as float64, missing: nan. Names are numbered from 1 as they come."""
+    """Return tracks as float64, NaN where missing; names are numbered from 1 as they appear."""
     given = tracks.where(tracks.notna() & (tracks.astype(object) != ""), None)
     try:
         numbers = pd.to_numeric(given.astype(object)).to_numpy(np.float64, na_value=np.nan)
@@ -185,13 +185,13 @@ def track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def folder_in_name(name: object) -> str | None:
-    """Return the folder of a picture's path, but for the usual img1; None: there is none."""
+    """Return the folder of a picture's path, other than img1; None without one."""
     parts = PurePosixPath(str(name).replace("\\", "/")).parent.parts
     return "/".join(part for part in parts if part not in ("img1", "/", "..")) or None
 
 
 def text_of(value: object) -> str | None:
-    """Return a value of an attribute as a text without blanks around it; None: nothing said."""
+    """Return an attribute's value as stripped text; None where it is empty."""
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         value = int(value)
     if value is None or isinstance(value, bool | list | dict):
@@ -200,7 +200,7 @@ def text_of(value: object) -> str | None:
 
 
 def key_of(value: object) -> str:
-    """Return an id as a text: 1, 1.0 and "1" are one, and what is none is ""."""
+    """Return an id as text: 1, 1.0 and "1" are equal; "" where there is none."""
     return text_of(value) or ""
 
 
@@ -213,7 +213,7 @@ def number_in_name(name: object) -> int | None:
 
 
 def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
-    """Return the texts of attributes under our names; letters' case and separators do not count."""
+    """Return attributes as text under standard names; case and separators are ignored."""
     given = {_plain(key): value for key, value in values.items()}
     texts: dict[str, str | None] = {}
     for ours, others in names.items():
@@ -248,7 +248,7 @@ def refuse_large(path: Path) -> None:
 
 
 def load_json(path: Path) -> Any:
-    """Return what a JSON file holds; DataError for what is none, or nested too deep."""
+    """Return the content of a JSON file. Raises DataError where it is invalid or too deep."""
     refuse_large(path)
     try:
         content = path.read_bytes()
@@ -265,7 +265,7 @@ def load_json(path: Path) -> Any:
 
 
 def objects(rows: Rows, value: object, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield ("annotation 1", entry) of a list of objects, or say which is none."""
+    """Yield ("annotation 1", entry) of a list of objects. Raises DataError for other entries."""
     if not isinstance(value, list):
         raise DataError(f"{rows.path}: expected a list of {what}s; found {_short(value)}.")
     for place, item in enumerate(value, start=1):

@@ -1,4 +1,4 @@
-"""YOLO text with tracks: a file a frame, as Ultralytics' ``save_txt`` writes it."""
+"""YOLO text with tracks: one file per frame, as Ultralytics' ``save_txt`` writes it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def read_yolo(path: Path) -> Annotations:
-    """Read a folder of texts, or one of them: boxes in shares of the picture, a file a frame.
+    """Read a folder of text files, one per frame, or one of them; boxes are shares of the picture.
 
     A frame's number ends the file's name; a frame without a file has no boxes. Of lines of seven
     numbers the sixth is the score, the seventh the track; of lines of six the sixth is the track
@@ -153,7 +153,7 @@ def _boxes(rows: Rows, lines: list[_Line]) -> list[_Line]:
 
 
 def _columns(path: Path, lines: list[_Line]) -> tuple[int, int]:
-    """Return in which places of a line the score and the track stand; -1: nowhere."""
+    """Return the columns of score and track in a line; -1: none."""
     longest = max((len(line.values) for line in lines), default=BOX)
     if longest == BOX:
         return -1, -1

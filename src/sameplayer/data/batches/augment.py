@@ -32,7 +32,7 @@ PairTransform: TypeAlias = (
 
 @dataclass(frozen=True)
 class Augment:
-    """What happens to the pictures of a pair before they are normalised and after.
+    """How the pictures of a pair are changed before and after they are normalised.
 
     pair      of both pictures
     erases    erase a rectangle of each normalised image, with probability 0.5 (``erase``)
@@ -45,7 +45,7 @@ class Augment:
 def keep_pair(
     anchor: Picture, positive: Picture, rng: np.random.Generator
 ) -> tuple[Picture, Picture]:
-    """Return both as they are."""
+    """Return both unchanged."""
     return anchor, positive
 
 
@@ -84,7 +84,7 @@ AUGMENTS: dict[str, Augment | PairTransform] = {
 
 
 def find_augment(choice: str | Augment | PairTransform) -> Augment:
-    """Return the augmentation of this name, or the one that is given.
+    """Return the augmentation of a name, or the given one.
 
     Raises SettingError for an unknown name.
     """
@@ -140,7 +140,7 @@ def erase(images: Tensor, generators: Sequence[np.random.Generator]) -> Tensor:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw what is drawn within by this seed; the CPU's random state is kept."""
+    """Seed torch within the block; the CPU's random state is restored."""
     import torch
 
     with torch.random.fork_rng(devices=[]):

@@ -115,7 +115,7 @@ class PairLoader:
         pair = self._augment.pair(anchor, positive, rng)
         expected = anchor.shape
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise TrainingError("An augmentation returns (anchor, positive); found another thing.")
+            raise TrainingError("An augmentation must return (anchor, positive).")
         for picture in map(np.asarray, pair):
             if picture.shape != expected or picture.dtype != np.uint8:
                 raise TrainingError(

@@ -72,7 +72,7 @@ def batches_per_epoch(counts: np.ndarray, pairs: int) -> int:
 
 
 def capped(counts: np.ndarray, total: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
-    """Return (persons,): in how many of ``total`` batches each is, which they fill exactly."""
+    """Return (persons,): in how many of ``total`` batches each is, so that all are full."""
     left = np.minimum(counts, total)
     while left.sum() > total * pairs:
         spare = rng.choice(np.flatnonzero(left), p=left[left > 0] / left.sum())
@@ -128,7 +128,7 @@ def _choose_persons(
 
 
 def too_few(persons: int, pairs: int) -> SameplayerError:
-    """Return what to raise where ``found`` persons cannot fill a batch."""
+    """Return the error of too few persons for a batch."""
     if persons >= 2:
         return SettingError(
             "pairs",

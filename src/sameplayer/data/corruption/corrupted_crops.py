@@ -27,7 +27,7 @@ CorruptionChoice: TypeAlias = "Sequence[str] | Mapping[str, Sequence[float]]"
 
 @dataclass(frozen=True, eq=False)
 class CorruptedCrops(Crops):
-    """A crop table whose pictures are read corrupted.
+    """A crop table whose pictures are corrupted when they are read.
 
     corruption    a name of CORRUPTIONS
     level         its severity
@@ -54,7 +54,7 @@ class CorruptedCrops(Crops):
 
 
 def corrupt_crops(crops: Crops, corruption: str, level: float, seed: int = 0) -> CorruptedCrops:
-    """Return the crops as they are read with this corruption.
+    """Return the crops with this corruption applied on reading.
 
     Raises SettingError for an unknown corruption and a level out of range.
     """
@@ -64,7 +64,7 @@ def corrupt_crops(crops: Crops, corruption: str, level: float, seed: int = 0) ->
 
 
 def find_corruption(name: str) -> Corruption:
-    """Return the corruption of this name; SettingError with the nearest name for another."""
+    """Return the corruption of a name. Raises SettingError, with the nearest name."""
     if name not in CORRUPTIONS:
         hint = did_you_mean(name, CORRUPTIONS)
         raise SettingError(
@@ -74,7 +74,7 @@ def find_corruption(name: str) -> Corruption:
 
 
 def find_corruptions(choice: CorruptionChoice | None = None) -> dict[str, tuple[float, ...]]:
-    """Return name -> levels from mild to severe; None: all of CORRUPTIONS with their own.
+    """Return name -> levels from mild to severe; None: all of CORRUPTIONS at their own levels.
 
     Raises SettingError for an unknown corruption, what is no level, and a level out of range.
     """
@@ -91,7 +91,7 @@ def find_corruptions(choice: CorruptionChoice | None = None) -> dict[str, tuple[
 
 
 def _levels(word: str, choice: object) -> tuple[str, tuple[float, ...] | None]:
-    """Return a corruption's name and its levels, None where its own are meant."""
+    """Return a corruption's name and levels; None: its own levels."""
     if choice is CORRUPTIONS:
         return word, None
     if isinstance(choice, Mapping):

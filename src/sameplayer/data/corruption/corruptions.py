@@ -45,7 +45,7 @@ class Corruption:
     move: CorruptBox | None = None
 
     def ordered(self, levels: tuple[float, ...]) -> tuple[float, ...]:
-        """Return levels from mild to severe, each once: in the direction of its own levels."""
+        """Return unique levels from mild to severe, in the direction of the corruption's own."""
         return tuple(sorted(set(levels), reverse=self.levels[0] > self.levels[-1]))
 
 
@@ -152,7 +152,7 @@ def shift(box: Box, level: float, rng: np.random.Generator) -> Box:
 
 
 def cut(picture: Picture, box: Box) -> Picture:
-    """Cut a box, at least a pixel, out of a picture; what lies outside is the picture mirrored."""
+    """Cut a box of at least one pixel out of a picture, which is mirrored beyond its edges."""
     left, top, width, height = (round(value) for value in box)
     width, height = max(width, 1), max(height, 1)
     high, wide = picture.shape[:2]
@@ -166,7 +166,7 @@ def cut(picture: Picture, box: Box) -> Picture:
 
 
 def cut_inside(picture: Picture, box: Box) -> Picture:
-    """Cut the part of a box that lies in a picture; ``cut`` where nothing of it does."""
+    """Cut the part of a box inside a picture; like ``cut`` where no part is inside."""
     inside = pixels_of(box, picture.shape[1], picture.shape[0])
     if inside is None:
         return cut(picture, box)
@@ -175,7 +175,7 @@ def cut_inside(picture: Picture, box: Box) -> Picture:
 
 
 def _of_whole(move: CorruptBox) -> CorruptPicture:
-    """Return the corruption of a picture that comes without what lies around it."""
+    """Return the corruption of a picture without surroundings."""
 
     def moved(picture: Picture, level: float, rng: np.random.Generator) -> Picture:
         high, wide = picture.shape[:2]
@@ -185,7 +185,7 @@ def _of_whole(move: CorruptBox) -> CorruptPicture:
 
 
 def _covered(picture: Picture, rows: slice, columns: slice, rng: np.random.Generator) -> Picture:
-    """Cover a part with one colour, any; what hides a player is not always of the same one."""
+    """Cover a part with one random colour."""
     covered = picture.copy()
     covered[rows, columns] = rng.integers(0, 256, 3)
     return covered
@@ -220,7 +220,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 
 
 def checked(name: str, corrupted: object) -> Picture:
-    """Return what a corruption gave; raises ConfigError where it is no picture."""
+    """Return a corrupted picture. Raises ConfigError where it is not a picture."""
     picture = np.asarray(corrupted)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         raise ConfigError(
@@ -231,7 +231,7 @@ def checked(name: str, corrupted: object) -> Picture:
 
 
 def check_levels(name: str, corruption: Corruption, levels: tuple[float, ...]) -> None:
-    """Raise SettingError for no level at all and for one out of range."""
+    """Raise SettingError where levels are missing or out of range."""
     if not levels:
         raise SettingError("corruptions", f"{name!r} without a level", "one level or more")
     bad = [

@@ -1,4 +1,4 @@
-"""What a picture file states about itself: its size, and counts and lengths that cannot be true.
+"""Headers of picture files: sizes, impossible counts and lengths, and kinds of files by name.
 
 Decoders reserve memory and spend time by what a file states, so it is checked before one is
 called. Every function takes the name for errors and the bytes of a file of its format; those that
@@ -199,7 +199,7 @@ RAW = "a camera's raw file"
 SAVE = "save the picture as JPEG or PNG"
 PICTURE, VIDEO = (
     f"which is not read; {SAVE}",
-    f"no picture; give video to sameplayer log, or {SAVE}",
+    f"not a picture; for video, use sameplayer log, or {SAVE}",
 )
 # What begins a file (a pattern) -> what it is, and what to do
 NAMED: tuple[tuple[bytes, str, str], ...] = (
@@ -254,7 +254,7 @@ def boxed_kind(content: bytes) -> str | None:
 
 
 def no_picture(name: str, content: bytes) -> DataError:
-    """Return the error of a file of a kind that is not read, which it names where it is known."""
+    """Return the error for a file that is not a supported picture, naming its kind if known."""
     if content[12:16] == b"CgBI":
         return DataError(f"{name}: is a PNG changed by Xcode for iOS, {PICTURE}.")
     for pattern, what, rest in NAMED:

@@ -22,29 +22,10 @@ from sameplayer.data.images.tiff import tiff_size
 from sameplayer.errors import DataError, MissingFile, of_windows
 
 MAX_PIXELS = 100_000_000
-PICTURE_SUFFIXES = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".bmp",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".gif",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".jp2",
-    ".j2k",
-    ".mpo",
-    ".ppm",
-    ".pgm",
-    ".pbm",
-    ".pnm",
+_PICTURE_SUFFIXES = (
+    "jpg jpeg jpe jfif png bmp webp tif tiff gif avif heic heif hif jp2 j2k mpo ppm pgm pbm pnm"
 )
+PICTURE_SUFFIXES = tuple(f".{ending}" for ending in _PICTURE_SUFFIXES.split())
 # Formats as Pillow calls them, beside HEIC.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 
@@ -146,7 +127,7 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:
-        raise DataError(f"{str(path)!r}: not a name that a file can have ({error}).") from error
+        raise DataError(f"{str(path)!r}: not a valid file name ({error}).") from error
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes).")
     return content
@@ -222,7 +203,7 @@ def encode_picture(picture: Picture, kind: str = ".png", quality: int = 90) -> b
 
 
 def quality(picture: Picture) -> float:
-    """Return a weight over 0 of one picture (h, w, 3): height times sharpness."""
+    """Return a weight above 0 of one picture (h, w, 3): height times sharpness."""
     height = picture.shape[0]
     width = max(1, round(128 * picture.shape[1] / height))
     grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)

@@ -1,4 +1,4 @@
-"""Pixels of picture files, by the decoder that reads each format right and without a word.
+"""Pixels of picture files, by a decoder per format that is exact and writes no warnings.
 
 OpenCV's JPEG and PNG write to the terminal, its TIFF and GIF change the colour under transparency,
 its JPEG 2000 and PPM change the scale of colours; these are decoded by Pillow, which is given the
@@ -95,12 +95,12 @@ def rgb_of(picture: Image.Image) -> Picture:
 
 
 class Unread(Exception):  # noqa: N818
-    """The picture is whole, of a kind that no decoder here reads: "a JPEG of 12-bit samples"."""
+    """A valid picture of a kind that no decoder here supports: "a JPEG of 12-bit samples"."""
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the warnings of a library to itself; one thread at a time, since they are Python's."""
+    """Silence a library's warnings; one thread at a time, since filters are global."""
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -130,7 +130,7 @@ def _gif(content: bytes) -> Picture:
 
 
 def _ppm(content: bytes) -> Picture:
-    """OpenCV reads neither samples whose white is not 255 nor those in digits."""
+    """Decode PPM with Pillow: OpenCV supports neither text samples nor other white levels."""
     with PpmImagePlugin.PpmImageFile(BytesIO(content)) as picture:
         if picture.mode == "F":
             raise Unread("a picture of float samples (PFM)")
@@ -161,7 +161,7 @@ def _jpeg(content: bytes) -> Picture:
 
 
 def _unusual_jpeg(marker: int, data: memoryview) -> str:
-    """Return what a JPEG is by its frame header that not every decoder reads, or ""."""
+    """Return the kind of a JPEG that not every decoder supports, by its frame header, or ""."""
     if data[0] != 8:
         return f"a JPEG of {data[0]}-bit samples"
     if marker not in (0xC0, 0xC1, 0xC2):
@@ -196,7 +196,7 @@ def _profile(kind: bytes, data: memoryview) -> bytes:
 
 
 def _avif(content: bytes) -> Picture:
-    """What turns the picture are its own properties, which Pillow tells as if EXIF said them."""
+    """Decode AVIF, whose own properties turn it; Pillow reports them as EXIF."""
     with quiet(), Image.OPEN["AVIF"][0](BytesIO(content), "") as picture:
         exif = picture.info.get("exif", b"")
     stored = by_opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -259,7 +259,7 @@ def open_heic(name: str, content: bytes) -> Any:
 
 
 def _heic(content: bytes) -> Picture:
-    """Libheif applies what turns or mirrors the picture; EXIF says nothing more."""
+    """Decode HEIC; libheif applies the orientation, so EXIF is ignored."""
     return rgb_of(open_heic("HEIC", content).to_pillow())
 
 

@@ -94,7 +94,7 @@ def orientation_of(exif: bytes) -> int:
 
 
 def facts(tags: Tags) -> str:
-    """Return what a picture that nobody read is made of, for its error."""
+    """Return the sample layout of an unsupported TIFF, for its error."""
     count, bits = tags.get(SAMPLES, (1,))[0], tags.get(BITS, (1,))[0]
     planes = " in separate planes" if tags.get(PLANES) == (2,) else ""
     return (

@@ -76,7 +76,7 @@ def download(
     attempts: int = 5,
     wait_s: float = 2.0,
 ) -> Path:
-    """Download ``url`` to ``file``, continuing ``file``.partial where an earlier try broke off.
+    """Download ``url`` to ``file``, resuming ``file``.partial of an interrupted download.
 
     progress    called with (bytes so far, bytes in all or 0)
     attempts    tries without a single new byte before it gives up
@@ -103,10 +103,10 @@ def download(
             except urllib.error.HTTPError as error:
                 if error.code < 500:
                     raise DataError(
-                        f"{url}: the server answers {error.code} {error.reason}; check the address "
-                        "or give another ``url``."
+                        f"{url}: the server answered {error.code} {error.reason}; check the "
+                        "address or give another ``url``."
                     ) from error
-                reason = f"the server answers {error.code} {error.reason}"
+                reason = f"the server answered {error.code} {error.reason}"
             except (urllib.error.URLError, http.client.HTTPException, ConnectionError) as error:
                 reason = str(getattr(error, "reason", error)) or type(error).__name__
             except TimeoutError:
@@ -116,10 +116,14 @@ def download(
             time.sleep(wait_s if failures < attempts else 0)
     except OSError as error:
         raise DataError(f"{part}: cannot be written ({error.strerror}).") from error
-    kept = f"{part.stat().st_size:,} bytes are kept in {part}" if part.exists() else "nothing came"
+    kept = (
+        f"{part.stat().st_size:,} bytes are kept in {part}"
+        if part.exists()
+        else "nothing was downloaded"
+    )
     raise DataError(
-        f"{url}: {reason}; {kept}. Run the same command again to go on, or bring the file by other "
-        f"means to {file}."
+        f"{url}: {reason}; {kept}. Run the same command again to resume, or copy the file "
+        f"to {file}."
     )
 
 
@@ -157,7 +161,7 @@ def md5_of(file: Path) -> str:
 
 
 def _continue_download(url: str, part: Path, progress: Progress | None) -> bool:
-    """Ask for what is missing and append it; return whether the file is complete."""
+    """Request the missing bytes and append them; return whether the file is complete."""
     have = part.stat().st_size if part.exists() else 0
     marker = _marker(part)
     same = _marked(marker) if have else {}
@@ -199,7 +203,7 @@ def _marker(part: Path) -> Path:
 
 
 def _marked(marker: Path) -> dict[str, str]:
-    """Return the address and version that a part is of; nothing where that is not known."""
+    """Return the address and version of a partial file, if known."""
     try:
         facts = json.loads(marker.read_text())
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Layouts whose file names carry the facts: an entry of LAYOUTS each, and one reader for all."""
+"""Layouts that encode person, camera and frame in file names: LAYOUTS, and their reader."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHY_JUNK = "the data set calls such pictures junk"
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout whose file names carry the facts.
+    """A layout that encodes person, camera and frame in file names.
 
     parts      folder -> role and split of its pictures
     name       pattern of a picture's path within such a folder, without its ending. Named groups
@@ -111,7 +111,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def has_layout(name: str, path: Path) -> bool:
-    """Tell whether a folder has a layout: of several with its folders, the one most names fit."""
+    """Tell whether a folder has a layout: of those with the same folders, most names match it."""
     layout = LAYOUTS[name]
     root = root_of(layout, path)
     if root is None:
@@ -125,7 +125,7 @@ def has_layout(name: str, path: Path) -> bool:
 
 
 def read_layout(name: str, path: Path) -> Crops:
-    """Read a folder that has the layout; names that do not fit are left out, or are too many."""
+    """Read a folder of this layout; a few names that do not match are left out."""
     layout = LAYOUTS[name]
     root = root_of(layout, path) or path
     files, rows, wrong, fitting = Files(path), [], [], 0
@@ -152,7 +152,7 @@ def read_layout(name: str, path: Path) -> Crops:
 
 
 def facts_of(pattern: str, path: str) -> dict[str, Any] | None:
-    """Return the named groups of a picture's path, numbers without zeros before them, or None."""
+    """Return the named groups of a picture's path, without leading zeros; None: no match."""
     match = re.fullmatch(rf"(?:{pattern})\.[^/]+", path)
     if match is None:
         return None
@@ -166,7 +166,7 @@ def facts_of(pattern: str, path: str) -> dict[str, Any] | None:
 
 
 def row_of(image: str, role: str, facts: Mapping[str, Any], root: Path) -> dict[str, Any] | None:
-    """Return a row of the crop table; None for a picture that the data set calls junk."""
+    """Return a row of the crop table; None for a picture that the data set marks as junk."""
     if facts.get(JUNK):
         return None
     row = {name: fact for name, fact in facts.items() if name not in (JUNK, NOBODY)}
@@ -175,7 +175,7 @@ def row_of(image: str, role: str, facts: Mapping[str, Any], root: Path) -> dict[
 
 
 def valid_name(name: str, root: Path) -> str:
-    """Return a name that a table can hold; DataError for bytes that are no UTF-8."""
+    """Return the name. Raises DataError where it is not valid UTF-8."""
     if not name.isascii() and name.encode(errors="replace").decode() != name:
         raise DataError(
             f"{str(root / name)!a}: a name that is not UTF-8; rename the file or folder."
@@ -184,7 +184,7 @@ def valid_name(name: str, root: Path) -> str:
 
 
 def refuse(wrong: list[str], right: int, path: Path, form: str) -> None:
-    """Raise DataError where half of the names, or more, are not of the form."""
+    """Raise DataError where half of the names, or more, do not match the form."""
     if wrong and len(wrong) >= right:
         more = f" and {len(wrong) - WRONG_SHOWN} more" if len(wrong) > WRONG_SHOWN else ""
         names = ", ".join(map(shown, wrong[:WRONG_SHOWN])) + more

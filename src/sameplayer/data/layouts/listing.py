@@ -1,4 +1,4 @@
-"""The files of a folder: which are pictures, which a program left there, which nobody read.
+"""The files of a folder: pictures, hidden files, and those that no reader used.
 
 A reader asks ``Files`` for the pictures of a folder and says why it leaves some out; what is then
 neither read nor left out is counted by ``Files.notes``, so that no file is lost without a word.
@@ -31,14 +31,14 @@ LINKED = 2  # folders above a linked one, at most: a linked set, part or person 
 
 
 def folders(path: Path) -> list[Path]:
-    """Return the folders in a folder, by name; hidden ones are nobody's, see ``is_hidden``."""
+    """Return the folders in a folder, by name, without hidden ones."""
     return sorted(
         folder for folder in path.iterdir() if folder.is_dir() and not is_hidden(folder, path)
     )
 
 
 def is_hidden(path: Path, top: Path) -> bool:
-    """Tell whether a file or folder, or one between it and ``top``, is a program's and no data.
+    """Tell whether a file or folder, or one between it and ``top``, is hidden or a program's.
 
     Jupyter (.ipynb_checkpoints), Git, macOS (._1.jpg), Windows and network drives leave copies and
     small pictures beside the real ones.
@@ -75,7 +75,7 @@ def file_names(top: Path, *, deep: bool = True) -> Iterator[str]:
 
 
 class Files:
-    """The files of a folder while a reader goes through them.
+    """The files of a folder, with notes on those that a reader leaves out.
 
     names    paths below ``top`` with slashes, in their order; hidden ones are not among them
     """
@@ -99,7 +99,7 @@ class Files:
         self._said.append(note)
 
     def notes(self, read: Collection[str], parts: Sequence[str]) -> tuple[str, ...]:
-        """Return what was said, and a sentence for each reason for which files are left out.
+        """Return the reader's notes, and one for each reason for which files are left out.
 
         read     names of the files that were read, persons.csv too
         parts    folders of the layout
@@ -135,7 +135,7 @@ def counted(count: int, noun: str, verb: str = "is are") -> str:
 
 
 def shown(name: str) -> str:
-    """Return a name for a message; escaped where it has bytes or signs that no line holds."""
+    """Return a name for a message, escaped where it is not printable."""
     return name if name.isprintable() else ascii(name)
 
 

@@ -127,7 +127,7 @@ def _size(frame: Path) -> tuple[int, int] | None:
 
 
 def _told(notes: list[tuple[str, str]]) -> list[str]:
-    """Return one note for all sequences of which the same is to be said but for the numbers."""
+    """Join the notes of sequences that differ in numbers only."""
     alike: dict[str, list[tuple[str, str]]] = {}
     for name, note in notes:
         alike.setdefault(re.sub("[0-9.]+", "0", note), []).append((name, note))
@@ -139,7 +139,7 @@ def _told(notes: list[tuple[str, str]]) -> list[str]:
 
 
 def _with_roles(crops: Crops) -> Crops:
-    """Give the rows of a split for training the role train; the others are query and gallery."""
+    """Give training rows the role train; draw query and gallery from the others."""
     words = crops.table["split"].map(SPLITS)
     table = crops.table.assign(split=[split for _, split in words])
     table["role"] = [role if role == "train" else "gallery" for role, _ in words]

@@ -36,7 +36,7 @@ def has_msmt17(path: Path) -> bool:
 
 
 def read_msmt17(path: Path) -> Crops:
-    """Read the pictures that the lists name; the numbers of persons begin anew in test/.
+    """Read the listed pictures; person numbers restart in test/.
 
     So person 0 of the training split is "train/0", person 0 of the test split "test/0".
     """
@@ -45,7 +45,7 @@ def read_msmt17(path: Path) -> Crops:
     parts = sorted({_folder(path, name) for name in LISTS} - {""})
     for image in [image for part in parts for image in files.pictures(part)]:
         if image not in listed:
-            files.leave(image, "no list says what for")
+            files.leave(image, "no list names it")
             continue
         facts = facts_of(NAME, image.rsplit("/", 1)[-1])
         if facts is None:
@@ -73,7 +73,7 @@ def _folder(path: Path, name: str) -> str:
 
 
 def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
-    """Return image -> (person, (role, split)); DataError for a line that is no picture's."""
+    """Return image -> (person, (role, split)). Raises DataError for an invalid line."""
     listed: dict[str, tuple[str, tuple[str, str]]] = {}
     for name, (*_, use) in LISTS.items():
         folder = _folder(path, name)
@@ -92,7 +92,7 @@ def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
             key = f"{folder}/{image.strip()}"
             if listed.setdefault(key, (str(int(person)), use)) != (str(int(person)), use):
                 raise DataError(
-                    f"{path / name}, line {number}: {shown(image)} stands in the lists twice, for "
+                    f"{path / name}, line {number}: {shown(image)} is listed twice, for "
                     "another person or use; expected each picture once."
                 )
     return listed

@@ -1,4 +1,4 @@
-"""A folder a person: as people sort their pictures, and as layumi's baseline prepares data sets."""
+"""One folder per person: sorted by hand, or prepared by layumi's baseline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ from sameplayer.data.layouts.listing import (
 from sameplayer.data.layouts.msmt17 import NAME as MSMT17
 from sameplayer.data.roles import with_roles
 
-FOLDER = "a folder a person, or train/, query/, gallery/ (or val/, test/) each with such folders"
+FOLDER = (
+    "one folder per person, or train/, query/, gallery/ (or val/, test/) each with such folders"
+)
 # A folder -> what SPLITS calls its pictures; those of OWN show that there are such folders.
 PARTS = {
     "train_all": "train",
@@ -65,7 +67,7 @@ def has_person_folders(path: Path) -> bool:
 
 
 def read_folder(path: Path) -> Crops:
-    """Read a folder a person; without train/, query/, gallery/ all are query and gallery.
+    """Read one folder per person; without train/, query/, gallery/ all are query and gallery.
 
     Where most names are a data set's, cameras, sequences and frames are read from them. Pictures in
     folders within a person's are the person's.
@@ -90,7 +92,7 @@ def read_folder(path: Path) -> Crops:
     _say_of_persons(files, parts, path)
     asked = parts != [""] and rows and (table["role"] == "query").any()
     if asked and ("camera" not in table or table["camera"].isna().all()):
-        files.say("No cameras are known: pictures of the query's own camera count.")
+        files.say("No cameras are known, so pictures from the query's own camera are scored too.")
     read = [*(row["image"] for row in rows), FACTS]
     return Crops(table, path, None, "folder", files.notes(read, parts))
 
@@ -107,7 +109,7 @@ def _parts(path: Path) -> list[str]:
 
 
 def _by_name(path: Path) -> dict[str, str]:
-    """Return the folders in a folder by their names in small letters, which win over others."""
+    """Return lower-case name -> folder; an all lower-case folder takes precedence."""
     return {folder.name.lower(): folder.name for folder in folders(path)}
 
 
@@ -161,7 +163,7 @@ def _pattern(files: Files, images: Sequence[str]) -> str:
 
 
 def _with_roles(files: Files, table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the table with a role for each picture; val/ is training where its persons are."""
+    """Return the table with roles; val/ is training if its persons are those of train/."""
     persons = table["person"]
     train, val = table["split"] == "train", table["split"] == "val"
     if val.any() and train.any() and persons[val].isin(persons[train]).all():

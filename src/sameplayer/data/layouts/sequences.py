@@ -104,7 +104,7 @@ def _of_folder(folder: Path, entries: list[Path], below: list[Path]) -> Iterator
 
 
 def _of_videos(folder: Path, videos: list[Path], boxes: list[Path]) -> Iterator[Sequence]:
-    """Yield one video with its boxes, or each of several with those that are called as it is."""
+    """Yield one video with its boxes, or several with the boxes named after each."""
     named: dict[Path, list[Path]] = {video: [] for video in videos}
     for file in boxes:
         own = [video for video in videos if re.match(rf"{re.escape(video.stem)}(\b|_)", file.name)]
@@ -121,7 +121,7 @@ def _of_videos(folder: Path, videos: list[Path], boxes: list[Path]) -> Iterator[
 
 
 def _boxes(folder: Path, entries: list[Path], pictures: str) -> list[Path]:
-    """Return what holds boxes in a sequence's folder, the best first."""
+    """Return the files of boxes in a sequence's folder, the best first."""
     truth, detections = folder / TRUTH, folder / DETECTIONS
     others = [entry for entry in entries if entry.name not in (pictures, "gt", "det")]
     if folder / ANNOTATIONS in entries:  # as CVAT writes COCO

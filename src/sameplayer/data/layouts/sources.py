@@ -1,4 +1,4 @@
-"""SOURCES: the layouts that users have, each read into one crop table.
+"""SOURCES: the layouts of data sets that are read, each into one crop table.
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
 one, ``id``. Where a layout has no cameras, none is made up: an unknown camera is no query's own.
@@ -45,7 +45,7 @@ from sameplayer.errors import (
     refuse_other_types,
 )
 
-LOG = "'sameplayer log' finds the people in a video, and with --crops True writes their pictures"
+LOG = "'sameplayer log' finds people in video, and writes their crops with --crops True"
 TRIED = 100  # folders or files that are looked at to say why a folder has no layout
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Source:
-    """A layout: what is looked for, whether a path has it, and how it is read.
+    """A layout: a description, a test whether a path has it, and its reader.
 
     what         ends the sentence "expected ..." in messages
     recognise    called with a file or folder that is there; whether it has the layout
@@ -66,7 +66,7 @@ class Source:
 
 
 def as_crops(crops: Crops | str | Path) -> Crops:
-    """Return a table of crops, read with ``read_source`` where a folder or file is named."""
+    """Return crops as given, or read from a folder or file with ``read_source``."""
     return crops if isinstance(crops, Crops) else read_source(crops)
 
 
@@ -137,7 +137,7 @@ def _layout(path: Path) -> str | None:
 
 
 def _hint(path: Path) -> str:
-    """Say what a file is instead, or what a folder without a layout may lack."""
+    """Return a hint on what a file is instead, or what a folder lacks."""
     if path.is_file():
         return _hint_of_file(path)
     for folder in folders(path)[:TRIED]:
@@ -174,7 +174,7 @@ def _hint_of_file(path: Path) -> str:
 
 
 def _with_facts(crops: Crops) -> Crops:
-    """Add what persons.csv in the root says of the persons that it names."""
+    """Add the columns of persons.csv in the root to the pictures of its persons."""
     path = crops.root / FACTS
     if not path.is_file():
         return crops
@@ -188,7 +188,9 @@ def _with_facts(crops: Crops) -> Crops:
     facts["person"] = person
     twice = facts["person"][facts["person"].duplicated() & facts["person"].notna()]
     if len(twice):
-        raise DataError(f"{path}: person {twice.iat[0]} stands there twice; expected a row each.")
+        raise DataError(
+            f"{path}: person {twice.iat[0]} is listed twice; expected one row per person."
+        )
     table = crops.table
     by_person = facts.dropna(subset="person").set_index("person").astype("string")
     for name in by_person.columns:

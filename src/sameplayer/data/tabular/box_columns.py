@@ -1,4 +1,4 @@
-"""Columns of boxes as other tools name them: corners, sizes, centres, or one cell of four."""
+"""Box columns of other tools: corners, sizes, centres, or one cell of four numbers."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ WRAPPED = re.compile(r"\bnp\.\w+\(")  # how a list of numpy's numbers is printed
 def with_boxes(
     table: pd.DataFrame, rows: Sequence[int] | np.ndarray, path: Path, *, halves: bool = False
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a table with left, top, width and height in place of other columns of boxes.
+    """Return a table with left, top, width and height in place of other box columns.
 
     rows      (n,) where each row stands in the file, for the words of an error
     halves    whether a row may have half a box, or one without an end, which is missing then

@@ -1,4 +1,4 @@
-"""Names of columns: those of other tools are read as ours, and each stands there once."""
+"""Column names: aliases of other tools, the header row, and the separator of cells."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ABOVE = 10
 
 
 def plain(name: str) -> str:
-    """Return a column's name as it is compared: without case, dots, dashes and blanks."""
+    """Return a column name for comparison: lower case, without dots, dashes and blanks."""
     return re.sub(r"[\s._\-\u200b\ufeff]+", "", name).lower()
 
 
 class Wanted:
-    """The columns that a reader knows, and those that it needs, under all of their names."""
+    """The known and the required columns of a reader, under all of their names."""
 
     def __init__(self, columns: Mapping[str, Sequence[str]], needed: Sequence[str] = ()) -> None:
         self._known = {
@@ -47,7 +47,7 @@ class Wanted:
 
 
 def find_separator(text: str, wanted: Wanted) -> str:
-    """Return the one that gives the most known columns, then the most columns.
+    """Return the separator that gives the most known columns, then the most columns.
 
     Where the header names one column only, and commas stand within numbers, none is a separator.
     """
@@ -76,7 +76,7 @@ def rename_columns(
     needed: Sequence[str],
     what: str,
 ) -> tuple[list[str], list[str]]:
-    """Return the header with known columns under their own names, and notes on what was renamed.
+    """Return the header with aliases replaced by standard names, and notes on what was renamed.
 
     Of a name's other names the first that is there counts. Raises DataError for two columns of one
     name and for a needed one that is not there.
@@ -114,7 +114,7 @@ def rename_columns(
 
 
 def _hint(header: list[str]) -> str:
-    """Return what is to be done where the first row of a table holds no names."""
+    """Return advice on missing columns."""
     if any(
         re.fullmatch(r"[+-]?[0-9]+([.,][0-9]+)?|.*\.(png|jpe?g|bmp|webp)", name, re.IGNORECASE)
         for name in header

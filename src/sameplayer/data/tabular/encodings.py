@@ -1,4 +1,4 @@
-"""Text of a file: UTF-8, UTF-16 or the code page of an older program, found and said."""
+"""Text encodings: UTF-8, UTF-16, or the code page of an older program, guessed by its letters."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ BOMS = (
 
 
 def decoded(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return a file's text without its byte order mark, and a note where the code page is a guess.
+    """Return a file's text without its byte order mark, and a note where its encoding is a guess.
 
-    Raises DataError for what is no text.
+    Raises DataError for what is not a text file.
     """
     bom, name = next(
         (mark for mark in BOMS if content.startswith(mark[0])), (b"", _without(content))
@@ -42,7 +42,7 @@ def decoded(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
 
 def _no_text(path: Path) -> DataError:
     return DataError(
-        f"{path}: is no text: it holds bytes that no text holds. Expected a table; save it as CSV "
+        f"{path}: is not a text file: no encoding fits its bytes. Expected a table; save it as CSV "
         "in UTF-8."
     )
 
@@ -162,7 +162,7 @@ def _of_pairs(content: bytes, page: str) -> float:
 def head_lines(path: Path) -> list[str]:
     """Return the lines in the first 64 KB of a text, without blanks around them; never raises.
 
-    There are none where there is no such file or it is no text.
+    There are none where there is no such file or it is not a text file.
     """
     try:
         with path.open("rb") as file:

@@ -84,7 +84,7 @@ def _of_others(sheet: Any, visible: Sequence[Any], sheets: Sequence[Any]) -> Ite
 
 
 def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterator[str]:
-    """Write values of cells that are merged downwards into each; yield what is to be said."""
+    """Copy values into cells that are merged downwards; yield notes."""
     merged, cells, at = [], 0, dict(rows)
     for match in MERGED.finditer(xml):
         letters, first, last = match[1].decode(), int(match[2]), int(match[3])
@@ -107,8 +107,8 @@ def _filled(rows: list[tuple[int, list[str]]], xml: bytes, path: Path) -> Iterat
         name = re.search(rb'r="([A-Z]+[0-9]+)"', empty[0])
         example = f", such as {name[1].decode()}" if name else ""
         yield (
-            f"Cells with formulas ({len(empty)}{example}) hold no value in the file and count as "
-            "empty. Open it in a spreadsheet program, and save it there."
+            f"Cells with formulas ({len(empty)}{example}) hold no value in the file and are read "
+            "as empty. Open it in a spreadsheet program, and save it there."
         )
 
 

@@ -1,4 +1,4 @@
-"""Where a table's pictures lie: paths of Windows, of another machine, or addresses of files."""
+"""Paths of pictures from Windows or another machine, and file URLs, found beside the table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 
 
 def find_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return paths relative to ``root`` that are found where the ones that are given are not.
+    """Return paths relative to ``root`` for those that do not exist as given, and notes.
 
     images    (n,) text: backslashes are read as slashes, addresses of files as paths, and what is
               absolute as the longest tail that is there below ``root``, if no two become one

@@ -1,4 +1,4 @@
-"""The one door for tables that users have: text, Parquet and Excel, read as they save them."""
+"""Reading tables of other programs: delimited text, Parquet and Excel."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ AS_TEXT = r'="([^"]*)"'  # how programs keep spreadsheets from turning 007 into 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table as it stands in a file.
+    """A table as read from a file.
 
     table    cells as text, without blanks around, empty ones missing; of Parquet with its types.
              Known columns under their own name, others as the file calls them
@@ -128,7 +128,7 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
         raw = raw or _rows(text, separator, path, wanted, strict=True)
     except csv.Error as error:
         if "unexpected end" in str(error):
-            raise DataError(f"{path}: a cell begins with a quote that nothing closes.") from error
+            raise DataError(f"{path}: a cell begins with a quote that is never closed.") from error
         if "expected after" not in str(error):  # a quote within a cell does not end it
             raise DataError(f"{path}: cannot be read as a table ({error}).") from error
         raw = _rows(text, separator, path, wanted, strict=False)
@@ -137,7 +137,7 @@ def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
 
 
 def _regular(text: str, separator: str, path: Path, wanted: Wanted) -> _Raw | None:
-    """Return what ``_rows`` does, in a third of the time, or None where rows differ in length."""
+    """Return the result of ``_rows`` in a third of the time; None where rows differ in length."""
     begin = len(text) - len(text.lstrip("\r\n"))
     blank = len(text[:begin].splitlines())
     try:

@@ -30,23 +30,8 @@ from sameplayer.data.video.stream import (
 )
 from sameplayer.errors import DataError, SettingError
 
-VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mkv",
-    ".avi",
-    ".mov",
-    ".webm",
-    ".m4v",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-    ".flv",
-    ".mxf",
-    ".3gp",
-)
+_VIDEO_SUFFIXES = "mp4 mkv avi mov webm m4v ts mts m2ts mpg mpeg wmv flv mxf 3gp"
+VIDEO_SUFFIXES = tuple(f".{ending}" for ending in _VIDEO_SUFFIXES.split())
 AHEAD = 32  # frames rather decoded on the way than jumped over
 KEPT = 8  # frames decoded last, for threads that ask a little out of order
 
@@ -69,7 +54,9 @@ def frame_name(path: str | Path) -> tuple[Path, int] | None:
     if not mark or Path(video).suffix.lower() not in VIDEO_SUFFIXES:
         return None
     if not re.fullmatch("[0-9]{1,12}", number):
-        raise DataError(f"{path}: frame {number!r} is no number; expected such as {video}#12.")
+        raise DataError(
+            f"{path}: frame {number!r} is not a number; expected a name such as {video}#12."
+        )
     return Path(video), int(number)
 
 
@@ -83,7 +70,7 @@ def open_video(path: str | Path) -> Video:
 
 
 def read_frames(path: str | Path, fps: float | None = None) -> Iterator[Frame]:
-    """Yield the frames of a video in order of time; frames that cannot be decoded are left out.
+    """Yield the frames of a video in order; frames that cannot be decoded are skipped.
 
     fps    at most this many frames per second: the first one in each period of 1 / fps seconds;
            only these are converted to pictures. None: all.
@@ -152,7 +139,7 @@ class Video:
                     yield Frame(position + 1, time_s, picture)
 
     def pick(self, numbers: Iterable[int]) -> Iterator[Frame]:
-        """Yield the frames of these rising numbers; those that cannot be decoded are left out.
+        """Yield the frames of these increasing numbers; frames that cannot be decoded are skipped.
 
         Decoding begins at a key frame before the first of them, and each frame is decoded once.
         """

@@ -1,4 +1,4 @@
-"""Which of a file's streams is the video, and how its frames are shown."""
+"""Streams, packets and time stamps of a video file, read with PyAV."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def video_stream(source: Any) -> Any:
 
 
 def stream_notes(path: Path, source: Any) -> list[str]:
-    """Return what to say of a file with more videos than the one that is read, or odd pixels."""
+    """Return notes on further video streams and on pixels that are not square."""
     stream, notes = video_stream(source), []
     videos = [stream for stream in source.streams.video if _is_video(stream)]
     size = f"{stream.codec_context.width} x {stream.codec_context.height}"
@@ -87,7 +87,7 @@ def _turn(frame: Any) -> tuple[int, int, int]:
 
 
 def _is_video(stream: Any) -> bool:
-    """Whether this is no cover and no still; where its frames are not counted, by its codec."""
+    """Return whether a stream is a video rather than a cover or a still picture."""
     if stream.codec_context is None or stream.disposition.value & COVER:
         return False
     return stream.codec_context.name not in STILLS or stream.frames > 1
@@ -119,7 +119,7 @@ class Index:
 
 
 def read_index(path: Path) -> Index:
-    """Take the stamps of the packets, or of all decoded frames where the two do not agree."""
+    """Return the index by packet stamps, or by decoded frames where the two disagree."""
     with open_source(path) as source:
         stream = video_stream(source)
         unit, rate = float(stream.time_base), _rate(stream)
@@ -141,7 +141,7 @@ def read_index(path: Path) -> Index:
 
 
 def _rate(stream: Any) -> float:
-    """Return the frames a second by which frames are timed that can only be counted.
+    """Return the frame rate for frames that can only be counted.
 
     The average is of the stamps, so where those are all alike it is of no camera.
     """
@@ -169,7 +169,7 @@ def _packet_stamps(source: Any) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 def seek(source: Any, stamp: int) -> bool:
-    """Go to the last key frame before a stamp, or where the container takes it to be."""
+    """Seek to the last key frame before a stamp; return whether the file allows it."""
     try:
         source.seek(stamp, stream=video_stream(source))
     except (decoder_errors(), OSError, ValueError):

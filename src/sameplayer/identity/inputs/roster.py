@@ -6,6 +6,8 @@ import logging
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from sameplayer.common.names import composed, control_character, name_key
 from sameplayer.data.tabular.read_table import read_table
 from sameplayer.errors import DataError, did_you_mean
@@ -136,16 +138,17 @@ def is_official(role: str) -> bool:
     return any(word in said for word in OFFICIALS) and "player" not in said
 
 
-def read_roster(path: str | Path) -> Roster:
+def read_roster(source: str | Path | pd.DataFrame) -> Roster:
     """Read a table with the columns number, name and team; colour and role if it has them.
 
-    It may be text, Excel or Parquet; columns go by the names in USUAL too, and numbers may be
-    written 07 or 7.0. Without a column team all are of one, called as the file.
+    It may be text, Excel, Parquet or a DataFrame; columns may have the names in USUAL, and numbers
+    may be written 07 or 7.0. Without a column team all are of one, called as the file.
     Rows whose role is one of OFFICIALS, such as a coach's, are left out. Raises MissingFile, and
     DataError naming file and row, as a spreadsheet counts: the header is row 1.
     """
-    path = Path(path)
-    read = read_table(path, USUAL, needed=("number", "name"), what="roster")
+    path = Path("roster" if isinstance(source, pd.DataFrame) else source)
+    source = source if isinstance(source, pd.DataFrame) else path
+    read = read_table(source, USUAL, needed=("number", "name"), what="roster", where=path)
     table = read.table
     if "team" not in table:
         table["team"] = path.stem

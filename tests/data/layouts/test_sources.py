@@ -206,10 +206,10 @@ def test_facts_of_persons_join_their_pictures_and_erase_nothing(
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\xfa", "is no text"),
+        (b"\xff\xfe\xfa", "is not a text file"),
         (b"name\nann\n", "expected a column 'person'"),
         (b"person,frame\nann,1\n", "found frame"),
-        (b"person,team\nann,a\nann,b\n", "person ann stands there twice"),
+        (b"person,team\nann,a\nann,b\n", "person ann is listed twice"),
         (b"person,team\nann,a,b,c\nbob,d\n,e,f,g,h,i\n", "persons.csv"),
     ],
 )

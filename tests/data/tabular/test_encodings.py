@@ -47,5 +47,5 @@ def test_unicode_is_no_guess(encoding: str) -> None:
 
 @pytest.mark.parametrize("content", [b"a\0b", b"\xff\xfea", bytes(range(256))])
 def test_what_is_no_text_is_refused(content: bytes) -> None:
-    with pytest.raises(DataError, match=r"r\.csv: is no text"):
+    with pytest.raises(DataError, match=r"r\.csv: is not a text file"):
         decoded(content, Path("r.csv"))

@@ -208,7 +208,7 @@ def test_a_number_that_the_video_has_not_is_refused(videos: Path, number: int) -
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "1.5", "²", "1" * 5000])
 def test_a_frame_that_is_no_number_is_refused(videos: Path, number: str) -> None:
-    with pytest.raises(DataError, match="is no number; expected such as"):
+    with pytest.raises(DataError, match="is not a number; expected a name such as"):
         read_crop(Path(f"{videos / 'b-frames.mp4'}#{number}"))
 
 

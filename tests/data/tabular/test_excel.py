@@ -41,8 +41,8 @@ def test_cells_are_read_as_they_are_shown(tmp_path: Path, name: str) -> None:
     assert found.table["name"].iloc[[0, 1, 2, 4]].tolist() == ["Ana", "Bo", "2026-02-15", "Cy"]
     assert found.rows.tolist() == [2, 4, 5, 6, 8]
     assert found.notes == (
-        "Cells with formulas (1, such as A6) hold no value in the file and count as empty. Open it "
-        "in a spreadsheet program, and save it there.",
+        "Cells with formulas (1, such as A6) hold no value in the file and are read as empty. Open "
+        "it in a spreadsheet program, and save it there.",
         "The sheets 2024, old are not read: only the first.",
     )
 

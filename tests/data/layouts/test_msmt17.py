@@ -63,8 +63,8 @@ def test_pictures_and_lists_that_do_not_meet_are_said(
     assert said[:2] == (
         "1 picture is named in the lists and not there "
         "(test/0000/0000_045_12_0302noon_0006_2.jpg).",
-        "1 picture is left out (train/0001/0001_000_01_0303morning_0008_0.jpg), since no list says "
-        "what for.",
+        "1 picture is left out (train/0001/0001_000_01_0303morning_0008_0.jpg), since no list "
+        "names it.",
     )
     assert said[2].endswith("1 in .txt (readme.txt).")
     assert len(said) == 3
@@ -78,8 +78,8 @@ def test_pictures_and_lists_that_do_not_meet_are_said(
         ("0000/x.jpg " + "9" * 5000, "line 2"),
         (LISTS["train"][0], None),
         (LISTS["query"][0], None),
-        (LISTS["query"][0][:-1] + "1", "list_query.txt, line 2: .* stands in the lists twice"),
-        (LISTS["gallery"][0], "list_gallery.txt, line 1: .* stands in the lists twice"),
+        (LISTS["query"][0][:-1] + "1", "list_query.txt, line 2: .* is listed twice"),
+        (LISTS["gallery"][0], "list_gallery.txt, line 1: .* is listed twice"),
         ("../../secret.jpg 1", None),
         ("\udcff 1", "not a text in UTF-8"),
     ],

@@ -12,7 +12,7 @@ from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 Write = Callable[..., Path]
-UNKNOWN = "No cameras are known: pictures of the query's own camera count."
+UNKNOWN = "No cameras are known, so pictures from the query's own camera are scored too."
 
 
 def market(person: str, camera: int, frame: int) -> str:

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from sameplayer.data.crops import Crops
 from sameplayer.data.images import picture as images
-from sameplayer.data.images.picture import decode, letterbox
+from sameplayer.data.images.picture import decode, letterbox, quality
+from sameplayer.data.tracks import picture_quality
 from sameplayer.errors import DataError, MissingFile
+from sameplayer.synthetic.league import draw_crop
 
 
 def test_letterbox_is_the_published_one_to_the_byte(golden: Path) -> None:
@@ -161,7 +165,28 @@ def test_unreadable_pictures_say_why(tmp_path: Path, picture: Callable[..., Path
             decode(tmp_path / name)
     with pytest.raises(MissingFile, match="no such file"):
         decode(tmp_path / "absent.jpg")
-    with pytest.raises(DataError, match="not a name that a file can have"):
+    with pytest.raises(DataError, match="not a valid file name"):
         decode(tmp_path / "a\0b.jpg")
     with pytest.raises(DataError, match="cannot be read"):
         decode(tmp_path)
+
+
+def test_quality_prefers_large_sharp_pictures() -> None:
+    for number in range(4):
+        picture = draw_crop(number, 0).picture
+        size = (picture.shape[1] // 2, picture.shape[0] // 2)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        blurred = cv2.GaussianBlur(picture, (0, 0), 4)
+        blank = np.full_like(picture, 90)
+        assert quality(picture) > 1.5 * quality(small)
+        assert quality(picture) > 1.2 * quality(blurred)
+        assert quality(blurred) > 10 * quality(blank) > 0
+
+
+def test_quality_of_a_table_is_that_of_its_pictures_in_order(tmp_path: Path) -> None:
+    pictures = [draw_crop(number, 0).picture for number in range(3)]
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture[:, :, ::-1])
+    crops = Crops(pd.DataFrame({"image": ["2.png", "0.png", "1.png"]}), tmp_path)
+    expected = [quality(pictures[number]) for number in (2, 0, 1)]
+    np.testing.assert_allclose(picture_quality(crops), expected)

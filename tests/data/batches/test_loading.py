@@ -68,7 +68,7 @@ def test_what_is_kept_is_what_was_decoded(league: Crops) -> None:
 @pytest.mark.parametrize(
     ("own", "text"),
     [
-        (lambda anchor, positive, rng: anchor, "returns"),
+        (lambda anchor, positive, rng: anchor, "must return"),
         (lambda anchor, positive, rng: (anchor, positive[:5]), r"shape \(5, 16, 3\)"),
         (lambda anchor, positive, rng: (anchor / 255, positive), "float64"),
     ],
