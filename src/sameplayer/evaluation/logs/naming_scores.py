@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation.logs.tracking_scores import (
@@ -55,7 +56,7 @@ class NamingScores:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LogScores:
+class LogScores(NotebookTable):
     """A player log against the truth.
 
     tracking           of the log's identities
