@@ -22,8 +22,8 @@ from sameplayer.commands.gallery import people as gallery_people
 from sameplayer.commands.gallery import tokens as gallery_tokens
 from sameplayer.commands.model import encoder, training
 from sameplayer.commands.model import export as exporting
+from sameplayer.commands.score import log_score, ranking, robustness
 from sameplayer.commands.score import open_set as opening
-from sameplayer.commands.score import ranking, robustness
 from sameplayer.commands.shared import lines_shown, switched
 from sameplayer.commands.video import log, pilot
 from sameplayer.errors import SameplayerError, SettingError
@@ -32,6 +32,7 @@ TASKS: dict[str, dict[str, Callable[..., Any]]] = {
     "Match video": {
         "log": log.log,
         "log-export": log.log_export,
+        "log-score": log_score.log_score,
         "jersey": numbers.jersey,
         "pilot": pilot.pilot,
         "synth-match": data.synth_match,
