@@ -24,13 +24,13 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.sources import read_source
 from sameplayer.data.synthetic import draw_league
 from sameplayer.encoder.encoder import load_encoder
+from sameplayer.pilot.choose import simulate_answers
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.figures import GROUPS, figures
-from sameplayer.pilot.known import answers_by
+from sameplayer.pilot.figures import GROUPS, report_of
 from sameplayer.pilot.make import draw_pilot
 from sameplayer.pilot.pictures import Pictures, measure
 from sameplayer.pilot.population import third_of
-from sameplayer.pilot.told import told_by
+from sameplayer.pilot.told import labels_from
 
 TRACK_S = 2  # the soccer persons are cut into tracks of so many seconds
 Figure = tuple[str, float, tuple[float, float, float]]  # kind, full value, interval
@@ -116,7 +116,7 @@ class Truth:
         """Yield each figure of one pilot's report with the full value."""
         pilot = draw_pilot(self.pictures, Path("nowhere"), config, {"of_pictures": 0, "source": ""})
         labels = self._labels(pilot.pairs)
-        found = figures(pilot, told_by(pilot, answers_by(pilot, labels)), more=False)
+        found = report_of(pilot, labels_from(pilot, simulate_answers(pilot, labels)), more=False)
         if not found["enough"]:
             return
         every = np.ones(len(self.same), bool)

@@ -1,40 +1,36 @@
-"""The pilot's pages, for a server or a file: a question with its two pictures, and the report.
+"""The pilot's pages as HTML, for a server or a file: a question with its two pictures, the report.
 
-Nothing here knows of the web: whoever serves the pages mounts
-
-    question(pilot)                        the pair to ask about, or None
-    render_question(pilot, pair, links)    its page, whose forms post ``pair`` and ``answer``
-    answer(pilot, pair, "yes")             what the forms send
-    render_report(pilot, found, links)     the report's page
-    pilot.picture(name)                    the JPEG behind ``links.picture(name)``
+Nothing here depends on a web framework. A server shows ``render_question(pilot, pair, links)`` for
+the pair of ``next_question(pilot)``, passes what the form posts to ``record_answer(pilot, pair,
+answer)``, serves ``pilot.picture(name)`` at ``links.picture(name)``, and shows
+``render_report(pilot, report(pilot), links)``.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from sameplayer.pilot.answers import append_answers, checked_answer
-from sameplayer.pilot.choose import next_pair
-from sameplayer.pilot.curve_picture import curve_lines
 from sameplayer.pilot.folder import Pilot
-from sameplayer.pilot.told import told
+from sameplayer.pilot.told import read_labels
+
+WIDTH, HEIGHT = 600, 240
 
 
 @dataclass(frozen=True)
 class Links:
-    """Where the pages' forms and pictures lead.
+    """URLs of the pages' forms and pictures.
 
-    answer     address to which an answer is posted
-    report     address of the report; empty: no link to it
-    question   address of the next question; empty: no link to it
-    picture    name of a picture -> its address; None: the picture stands in the page itself
+    answer     to which an answer is posted
+    report     of the report; empty: no link
+    question   of the next question; empty: no link
+    picture    name of a picture -> its URL; None: pictures are embedded in the page
     hidden     further fields of the forms, such as a token
-    nonce      for the page's own style and script, where a policy asks for one
+    nonce      for the page's own style and script under a content security policy
     """
 
     answer: str = "answer"
@@ -45,45 +41,25 @@ class Links:
     nonce: str = ""
 
 
-def question(pilot: Pilot, leave: Collection[str] = ()) -> str | None:
-    """Return the pair whose answer tells most now, or None when no question is left.
-
-    leave    pairs that somebody else is looking at
-
-    Raises DataError for a damaged answers file.
-    """
-    return next_pair(pilot, told(pilot), leave)
-
-
-def answer(pilot: Pilot, pair: str, said: str) -> None:
-    """Keep an answer, "yes", "no" or "unsure"; it is on disk when this returns.
-
-    The last answer to a pair counts. Raises DataError for an unknown pair or answer, and where it
-    cannot be written.
-    """
-    pilot.row(pair)
-    append_answers(pilot.folder, [(pair, checked_answer(said, f"Pair {pair}"))])
-
-
 def render_question(pilot: Pilot, pair: str | None, links: Links | None = None) -> str:
-    """Return the page that asks about a pair; for None the page that says that all is asked.
+    """Return the HTML of the page that asks about a pair; None: there are no more questions.
 
-    Raises DataError for an unknown pair and for a picture that is gone.
+    Raises DataError for an unknown pair and for a missing picture.
     """
     links = links or Links()
     pictures = [] if pair is None else [pilot.row(pair)[side] for side in ("first", "second")]
     return _render(
         "question.html.j2",
         pair=pair,
-        addresses=[_address(pilot, str(name), links) for name in pictures],
-        done=told(pilot).asked,
+        urls=[_url(pilot, str(name), links) for name in pictures],
+        done=read_labels(pilot).answered,
         whole=pilot.config.pairs,
         links=links,
     )
 
 
 def render_report(pilot: Pilot, found: dict[str, Any], links: Links | None = None) -> str:
-    """Return the page of what ``report(pilot)`` found; it refers to nothing outside itself."""
+    """Return the HTML of ``report(pilot)``, self-contained."""
     return _render(
         "report.html.j2",
         found=found,
@@ -94,11 +70,45 @@ def render_report(pilot: Pilot, found: dict[str, Any], links: Links | None = Non
     )
 
 
+def curve_lines(curve: list[dict[str, Any]], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return what the template draws: a band and a line per rate, and the threshold.
+
+    curve     thresholds, rising, each with the rates missed and false (low, median, high)
+    chosen    the entry of the wanted rate
+    """
+    low, high = curve[0]["threshold"], curve[-1]["threshold"]
+
+    def across(threshold: float) -> float:
+        return WIDTH * (threshold - low) / max(high - low, 1e-9)
+
+    def points(name: str, end: int) -> list[str]:
+        return [
+            f"{across(point['threshold']):.1f},{HEIGHT * (1 - point[name][end]):.1f}"
+            for point in curve
+        ]
+
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "low": low,
+        "high": high,
+        "chosen": across(chosen["threshold"]),
+        "lines": [
+            {
+                "name": name,
+                "line": " ".join(points(name, 1)),
+                "band": " ".join(points(name, 0) + points(name, 2)[::-1]),
+            }
+            for name in ("missed", "false")
+        ],
+    }
+
+
 def _settings(pilot: Pilot) -> dict[str, Any]:
     return {name.replace("_", " "): value for name, value in vars(pilot.config).items()}
 
 
-def _address(pilot: Pilot, name: str, links: Links) -> str:
+def _url(pilot: Pilot, name: str, links: Links) -> str:
     content = pilot.picture(name)
     if links.picture is not None:
         return links.picture(name)
@@ -115,6 +125,6 @@ def _render(template: str, **values: Any) -> str:
 
 
 def _share(value: float) -> str:
-    """Return a share in per cent, with as many places as it needs."""
+    """Return a fraction as a percentage with as many decimals as it needs."""
     percent = 100 * value
     return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"

@@ -6,9 +6,11 @@ import secrets
 
 from fastapi.responses import HTMLResponse, Response
 
+from sameplayer.pilot.choose import next_question
 from sameplayer.pilot.figures import report
 from sameplayer.pilot.folder import Pilot
-from sameplayer.pilot.page import Links, answer, question, render_question, render_report
+from sameplayer.pilot.page import Links, render_question, render_report
+from sameplayer.pilot.told import record_answer
 from sameplayer.serve.guard import HEADERS, needs
 from sameplayer.serve.pages import By, Page, Shown, go, page_router
 from sameplayer.serve.problems import Refused
@@ -22,7 +24,7 @@ def ask(caller: By, page: Shown) -> Response:
     """The pair whose answer tells most now."""
     pilot = _pilot(caller)
     with caller.service.pilot_turn:
-        pair = question(pilot)
+        pair = next_question(pilot)
     links = _links(page)
     return _shown(render_question(pilot, pair, links), links)
 
@@ -32,7 +34,7 @@ def ask(caller: By, page: Shown) -> Response:
 def take(caller: By, page: Shown) -> Response:
     """Keep an answer, and ask the next."""
     with caller.service.pilot_turn:
-        answer(_pilot(caller), page.one("pair"), page.one("answer"))
+        record_answer(_pilot(caller), page.one("pair"), page.one("answer"))
     return go("/pilot")
 
 
