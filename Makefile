@@ -18,6 +18,7 @@ test: check
 check: setup
 	$(BIN)/ruff format --no-cache --check src tests benchmarks docs recipes
 	$(BIN)/ruff check --no-cache src tests benchmarks docs recipes
+	$(BIN)/codespell src tests benchmarks recipes docs README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md
 	$(BIN)/lint-imports
 	$(MAKE) --jobs 2 types docs kernels
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from sameplayer.data.check import check_crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.synthetic.league import draw_league
 
 FILES = 10_000
 

@@ -49,11 +49,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed, embed_timed
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.onnx_export import export_encoder
-from sameplayer.encoder.onnx_int8 import export_int8
+from sameplayer.encoder.onnx.export import export_encoder
+from sameplayer.encoder.onnx.int8 import export_int8
 from sameplayer.evaluation.scores import compare, evaluate
 from sameplayer.ranking.ranking import rank
 from training import matrix_peak, timed
@@ -106,9 +106,10 @@ class PlainLoop:
             fitted = picture.resize(size, Image.Resampling.BILINEAR)
         else:
             scale = min(size[0] / picture.width, size[1] / picture.height)
-            small = picture.resize((max(1, int(picture.width * scale)),
-                                    max(1, int(picture.height * scale))),
-                                   Image.Resampling.BILINEAR)  # fmt: skip
+            small = picture.resize(
+                (max(1, int(picture.width * scale)), max(1, int(picture.height * scale))),
+                Image.Resampling.BILINEAR,
+            )
             fitted = Image.new("RGB", size)
             place = ((size[0] - small.width) // 2, (size[1] - small.height) // 2)
             fitted.paste(small, place)
@@ -188,8 +189,9 @@ def shapes_of(name: str) -> dict[str, Encoder]:
 def speed(options: argparse.Namespace) -> None:
     crops = read_source(options.crops)
     few = crops.where(np.random.default_rng(1).permutation(len(crops))[: options.pictures])
-    high, wide = (np.median([few.read(row).shape[side] for row in range(len(few))])
-                  for side in (0, 1))  # fmt: skip
+    high, wide = (
+        np.median([few.read(row).shape[side] for row in range(len(few))]) for side in (0, 1)
+    )
     print(f"{len(few)} crops, the median {high:.0f} x {wide:.0f}; {machine()}")
     with tempfile.TemporaryDirectory() as own:
         folder = options.files or own
@@ -217,8 +219,11 @@ def ways_of(
         more = tried(encoder, options.compile) | file_ways(*files)
         ways |= {what + short: way for short, way in more.items()}
     if options.ways:
-        ways = {key: way for key, way in ways.items()
-                if key == PLAIN or any(word in key for word in options.ways)}  # fmt: skip
+        ways = {
+            key: way
+            for key, way in ways.items()
+            if key == PLAIN or any(word in key for word in options.ways)
+        }
     for key, way in ways.items():
         before = resident()
         way.rows(few.where(np.arange(min(PASS, len(few)))))
@@ -243,9 +248,11 @@ def in_turns(
         ratios = np.array(spent[PLAIN]) / np.array(taken)
         exact = rows.get(name.split(",")[0] + ", torch fp32", rows.get("torch fp32"))
         near = (exact * rows[name]).sum(axis=1).min() if name != PLAIN and exact is not None else 1
-        print(f"| {name} | {1 / np.median(taken):.2f} | {np.median(ratios):.2f} "
-              f"({ratios.min():.2f}-{ratios.max():.2f}) | {near:.4f} | {grown[name]:.0f} |",
-              flush=True)  # fmt: skip
+        print(
+            f"| {name} | {1 / np.median(taken):.2f} | {np.median(ratios):.2f} "
+            f"({ratios.min():.2f}-{ratios.max():.2f}) | {near:.4f} | {grown[name]:.0f} |",
+            flush=True,
+        )
 
 
 def resident() -> float:
@@ -259,8 +266,11 @@ def machine() -> str:
 
 
 def quality(options: argparse.Namespace) -> None:
-    encoder = encoder_named(options.encoder) if not Path(options.encoder).exists() else (
-        load_encoder(options.encoder))  # fmt: skip
+    encoder = (
+        encoder_named(options.encoder)
+        if not Path(options.encoder).exists()
+        else (load_encoder(options.encoder))
+    )
     with tempfile.TemporaryDirectory() as folder:
         learned = read_source(options.calibrating)
         learned = learned.where(learned.table["role"].eq("train").to_numpy())
@@ -284,9 +294,11 @@ def compared(ways: dict[str, Way], crops: Crops) -> None:
         cosines, pair = (exact * made.vectors).sum(axis=1), compare(first, scores)
         low, high = (100 * end for end in pair.interval)
         tau = np.mean(rank_agreement(exact, made.vectors, crops))
-        print(f"| {name} | {100 * scores.mAP:.2f} | {100 * pair.difference:+.2f} ({low:+.2f} to "
-              f"{high:+.2f}) | {tau:.4f} | {np.median(cosines):.5f} | {cosines.min():.4f} |",
-              flush=True)  # fmt: skip
+        print(
+            f"| {name} | {100 * scores.mAP:.2f} | {100 * pair.difference:+.2f} ({low:+.2f} to "
+            f"{high:+.2f}) | {tau:.4f} | {np.median(cosines):.5f} | {cosines.min():.4f} |",
+            flush=True,
+        )
 
 
 def rank_agreement(rows: np.ndarray, other: np.ndarray, crops: Crops) -> list[float]:
@@ -315,12 +327,16 @@ def waiting(options: argparse.Namespace) -> None:
 def of_video(path: Path, frames: int = 100, boxes: int = 8) -> Crops:
     """Return boxes of a player's size on consecutive frames of a video."""
     rng = np.random.default_rng(1)
-    table = pd.DataFrame({
-        "image": [f"{path.name}#{frame + 1}" for frame in range(frames) for _ in range(boxes)],
-        "role": "train",
-        "left": rng.integers(0, 1200, frames * boxes), "top": rng.integers(0, 600, frames * boxes),
-        "width": 40, "height": 100,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "image": [f"{path.name}#{frame + 1}" for frame in range(frames) for _ in range(boxes)],
+            "role": "train",
+            "left": rng.integers(0, 1200, frames * boxes),
+            "top": rng.integers(0, 600, frames * boxes),
+            "width": 40,
+            "height": 100,
+        }
+    )
     return Crops(table, path.parent)
 
 
@@ -344,8 +360,9 @@ def peak(options: argparse.Namespace) -> None:
                 taken = min([timed(once, device) for _ in range(options.rounds + 1)][1:])
                 views = 2 if spec.mirror else 1
                 share = views * counter.get_total_flops() * batch / taken / top
-                memory = (resident() / 1e3 if device == "cpu"
-                          else torch.cuda.max_memory_allocated() / 1e9)  # fmt: skip
+                memory = (
+                    resident() / 1e3 if device == "cpu" else torch.cuda.max_memory_allocated() / 1e9
+                )
                 print(
                     f"| {spec.architecture} | {precision} | {batch} | {batch / taken:.2f} "
                     f"| {share:.0%} | {memory:.1f} |",
@@ -370,8 +387,9 @@ def busy(options: argparse.Namespace) -> None:
     }
     spent: dict[str, list[float]] = {name: [] for name in ways}
     again = [sys.executable, __file__, "busy", options.encoder, "--once"]
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
-              for _ in range(options.beside)]  # fmt: skip
+    others = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(options.beside)
+    ]
     try:
         for _ in range(options.rounds):
             for name, setting in ways.items():
@@ -381,14 +399,18 @@ def busy(options: argparse.Namespace) -> None:
         for other in others:
             other.kill()
             other.wait()
-    print(f"{options.encoder}, {2 * PASS} pictures, {options.beside} busy processes beside, "
-          f"{machine()}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print(
+        f"{options.encoder}, {2 * PASS} pictures, {options.beside} busy processes beside, "
+        f"{machine()}, load {os.getloadavg()[0]:.1f}"
+    )
     print("| way | seconds | times one thread's |")
     print("|---|---|---|")
     for name, taken in spent.items():
         ratios = np.array(taken) / np.array(spent["1 thread"])
-        print(f"| {name} | {np.median(taken):.2f} | {np.median(ratios):.2f} "
-              f"({ratios.min():.2f}-{ratios.max():.2f}) |")  # fmt: skip
+        print(
+            f"| {name} | {np.median(taken):.2f} | {np.median(ratios):.2f} "
+            f"({ratios.min():.2f}-{ratios.max():.2f}) |"
+        )
 
 
 def main() -> None:

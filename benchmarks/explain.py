@@ -27,16 +27,16 @@ import torch
 from pytorch_grad_cam import ScoreCAM
 from torch.nn import functional
 
+from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_crop
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.evaluation.resampling import clustered_interval
 from sameplayer.maps.deletion import BLANKS, faithfulness, middle_map, random_map, shares
 from sameplayer.maps.explanation import explain
 from sameplayer.maps.gradients import grad_cam, legrad
 from sameplayer.maps.method import MapSettings
 from sameplayer.maps.score_cam import score_cam
+from sameplayer.synthetic.league import draw_crop
 
 WAYS: dict[str, dict] = {
     "contributions": {"method": "contributions"},
@@ -90,8 +90,11 @@ def speed(architecture: str) -> None:
         found, passes = made.values, made.facts["passes"]
         taken = time.perf_counter() - began
         alike = np.corrcoef(found.ravel(), expected.ravel())[0, 1]
-        print(f"{name:<28}{taken:>8.1f} s  x {base / taken:>5.1f}  {passes} passes, "
-              f"correlation {alike:.4f}", flush=True)  # fmt: skip
+        print(
+            f"{name:<28}{taken:>8.1f} s  x {base / taken:>5.1f}  {passes} passes, "
+            f"correlation {alike:.4f}",
+            flush=True,
+        )
     for name, gradient_map in (("Grad-CAM", grad_cam), ("LeGrad", legrad)):
         began = time.perf_counter()
         gradient_map(encoder, images[0], target)
@@ -120,16 +123,21 @@ def faithful(encoder: Encoder, pairs: int) -> None:
             figures.append([*areas, *(on[p][0] for p in parts), *(on[p][1] for p in parts)])
         mean = np.nanmean(figures, axis=0)
         taken = (time.perf_counter() - began) / pairs
-        print(f"| {name} | {mean[0]:.3f} | {mean[1]:.3f} | {mean[2]:.1%} | {mean[3]:.1%} "
-              f"| {mean[4]:.1%} | {np.mean(alike):.3f} | {taken:.2f} |", flush=True)  # fmt: skip
+        print(
+            f"| {name} | {mean[0]:.3f} | {mean[1]:.3f} | {mean[2]:.1%} | {mean[3]:.1%} "
+            f"| {mean[4]:.1%} | {np.mean(alike):.3f} | {taken:.2f} |",
+            flush=True,
+        )
     print(f"| share of the area | | | {mean[5]:.1%} | {mean[6]:.1%} | {mean[7]:.1%} | | |")
 
 
 def real(crops: Crops, encoders: dict[str, Encoder], pairs: int, seed: int) -> None:
     asked, shown, persons = paired(crops, pairs, seed)
     print(f"{len(persons)} pairs of {len(set(persons))} persons, seed {seed}")
-    print("| encoder | method | hidden by | deletion | insertion | better than random "
-          "| better than the middle | pass their test | ms a pair |")  # fmt: skip
+    print(
+        "| encoder | method | hidden by | deletion | insertion | better than random "
+        "| better than the middle | pass their test | ms a pair |"
+    )
     print("|" + "---|" * 9)
     for name, encoder in encoders.items():
         whys, taken = [], []
@@ -150,9 +158,11 @@ def real(crops: Crops, encoders: dict[str, Encoder], pairs: int, seed: int) -> N
             gain = found[:, :, 1] - found[:, :, 0]
             cells = [better(gain[:, 0] - gain[:, at], persons, seed) for at in (1, 2)]
             mean, used = found[:, 0].mean(axis=0), whys[0].facts["method"]
-            print(f"| {name} | {used} | {hidden} | {mean[0]:.3f} | {mean[1]:.3f} "
-                  f"| {cells[0]} | {cells[1]} | {passed:.0%} | {1000 * np.median(taken):.0f} |",
-                  flush=True)  # fmt: skip
+            print(
+                f"| {name} | {used} | {hidden} | {mean[0]:.3f} | {mean[1]:.3f} "
+                f"| {cells[0]} | {cells[1]} | {passed:.0%} | {1000 * np.median(taken):.0f} |",
+                flush=True,
+            )
 
 
 def paired(crops: Crops, pairs: int, seed: int) -> tuple[list, list, np.ndarray]:
@@ -171,7 +181,7 @@ def paired(crops: Crops, pairs: int, seed: int) -> tuple[list, list, np.ndarray]
 
 
 def better(gains: np.ndarray, persons: np.ndarray, seed: int) -> str:
-    low, high = clustered_interval(gains, persons, 10_000, np.random.default_rng(seed))
+    low, high = cluster_bootstrap_interval(gains, persons, 10_000, np.random.default_rng(seed))
     return f"{gains.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
 
@@ -205,9 +215,15 @@ def main() -> None:
         faithful(trained, options.pairs)
         print("untrained")
         preset = "small" if trained.spec.architecture == "sameplayer_small" else None
-        faithful(create_encoder(preset or trained.spec.architecture, pretrained=False,
-                                height=trained.spec.height, width=trained.spec.width),
-                 options.pairs)  # fmt: skip
+        faithful(
+            create_encoder(
+                preset or trained.spec.architecture,
+                pretrained=False,
+                height=trained.spec.height,
+                width=trained.spec.width,
+            ),
+            options.pairs,
+        )
 
 
 if __name__ == "__main__":

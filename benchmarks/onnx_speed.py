@@ -20,14 +20,14 @@ import cv2
 import numpy as np
 import torch
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.onnx_export import drawn_pictures, export_encoder
-from sameplayer.encoder.presets import PRESETS
-from sameplayer.numbers.onnx_export import export_reader
-from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.encoder.networks.presets import PRESETS
+from sameplayer.encoder.onnx.export import drawn_pictures, export_encoder
+from sameplayer.numbers.network.onnx_export import export_reader
+from sameplayer.numbers.network.onnx_reader import OnnxReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NumberReader
-from sameplayer.numbers.shirt import ShirtReader
 
 ROUNDS = 9
 PASS = 16
@@ -93,17 +93,21 @@ def reader(tables: list[Path]) -> None:
         print(f"{path.name}: {same_readings(ours.read(found), file.read(found))}", flush=True)
         pictures += found
     chosen = np.random.default_rng(1).choice(len(pictures), min(60, len(pictures)), replace=False)
-    spent = np.array([read_times((ours, file), [pictures[row] for row in chosen])
-                      for _ in range(ROUNDS + 1)][1:])  # fmt: skip
+    spent = np.array(
+        [read_times((ours, file), [pictures[row] for row in chosen]) for _ in range(ROUNDS + 1)][1:]
+    )
     ratios = spent[:, 0] / spent[:, 1]
-    print("torch {:.1f}, ONNX {:.1f} ms a picture;".format(*np.median(spent, axis=0)),
-          f"ratio {np.median(ratios):.2f} ({ratios.min():.2f}-{ratios.max():.2f})")  # fmt: skip
+    print(
+        "torch {:.1f}, ONNX {:.1f} ms a picture;".format(*np.median(spent, axis=0)),
+        f"ratio {np.median(ratios):.2f} ({ratios.min():.2f}-{ratios.max():.2f})",
+    )
 
 
 def same_readings(rows: np.ndarray, other: np.ndarray) -> str:
     """Return how far two readers' log-probabilities (n, columns) lie apart."""
-    named, otherwise = ((one.argmax(axis=1), np.exp(one.max(axis=1)) >= 0.5)
-                        for one in (rows, other))  # fmt: skip
+    named, otherwise = (
+        (one.argmax(axis=1), np.exp(one.max(axis=1)) >= 0.5) for one in (rows, other)
+    )
     same = (named[0] == otherwise[0]) & (named[1] == otherwise[1])
     off = np.abs(np.exp(rows) - np.exp(other)).max(axis=1)
     return (

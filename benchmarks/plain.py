@@ -184,8 +184,10 @@ def cmc(
         for _ in range(10 if protocol == "cuhk03" else 1):
             shown, weight = match, 1.0
             if protocol == "cuhk03":
-                drawn = [rng.choice(np.flatnonzero(gallery_ids[listed] == one))
-                         for one in np.unique(gallery_ids[listed])]  # fmt: skip
+                drawn = [
+                    rng.choice(np.flatnonzero(gallery_ids[listed] == one))
+                    for one in np.unique(gallery_ids[listed])
+                ]
                 shown, weight = match[np.sort(drawn)], 0.1
             ranks = np.flatnonzero(shown) - np.arange(shown.sum())
             if protocol == "allshots":

@@ -2,13 +2,12 @@
 
 python benchmarks/ranking.py [--quick] [--scale] [--json FILE] [--device cuda]
 python benchmarks/ranking.py --approximate
-python benchmarks/ranking.py --turns M N WIDTH | --million ROWS | --small SHARED
-python benchmarks/ranking.py --one-query ROWS WIDTH [--rows int8] | --streaming ROWS WIDTH
+python benchmarks/ranking.py --turns M N WIDTH | --million ROWS | --one-query ROWS WIDTH
 
 Prints time, ratio, peak memory above the imports (of a process of its own) and the largest
 difference. --scale adds galleries of 1,000 to 100,000 rows, ours alone; --quick is for a look.
 --approximate says instead what an index loses of 21 neighbours and of each first ten. The options
-of the last two lines say how far one machine goes, see one_machine.py.
+of the last line say how far one machine goes, see one_machine.py.
 """
 
 from __future__ import annotations
@@ -28,20 +27,17 @@ from typing import Any
 
 import numpy as np
 import one_machine
-import pandas as pd
 import plain
 
-from sameplayer.data.crops import Crops
-from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.evaluation import PROTOCOLS, MatchRanks
 from sameplayer.ranking import (
+    NeighbourSearch,
     PreparedGallery,
-    Search,
     dissimilarity,
     hard_weights,
     k_reciprocal,
 )
-from sameplayer.ranking.neighbours import find_neighbours
+from sameplayer.ranking.neighbours.search import find_neighbours
 
 Rows = tuple[np.ndarray, np.ndarray]
 
@@ -166,9 +162,6 @@ def main() -> None:
     parser.add_argument("--turns", type=int, nargs=3, metavar=("M", "N", "WIDTH"))
     parser.add_argument("--million", type=int, metavar="ROWS")
     parser.add_argument("--one-query", type=int, nargs=2, metavar=("ROWS", "WIDTH"))
-    parser.add_argument("--rows", default="float32", choices=("float32", "float16", "int8"))
-    parser.add_argument("--streaming", type=int, nargs=2, metavar=("ROWS", "WIDTH"))
-    parser.add_argument("--small", type=Path, metavar="SHARED")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}")
     if parts_of_one_machine(options):
@@ -192,9 +185,7 @@ def parts_of_one_machine(options: argparse.Namespace) -> bool:
     works = {
         "turns": lambda asked: one_machine.turns(features, *asked, rounds=7),
         "million": lambda asked: one_machine.million(features, asked),
-        "one_query": lambda asked: one_machine.one_query(features, *asked, options.rows),
-        "streaming": lambda asked: one_machine.streaming(features, *asked),
-        "small": lambda asked: one_machine.small(features, asked),
+        "one_query": lambda asked: one_machine.one_query(features, *asked),
     }
     asked = [name for name in works if getattr(options, name) is not None]
     for name in asked:
@@ -205,7 +196,7 @@ def parts_of_one_machine(options: argparse.Namespace) -> bool:
 
 def measure(m: int, n: int, width: int, small: tuple[int, int], device: str) -> list[dict]:
     cpu = device == "cpu"
-    search = {"search": Search(device=device)}
+    search = {"search": NeighbourSearch(device=device)}
     repeats = 2
     query, gallery = features(m, n, width)
     every = np.concatenate([query, gallery])
@@ -242,7 +233,7 @@ def scaling(device: str) -> list[dict]:
     for n in (1000, 3000, 10_000, 30_000, 100_000):
         m = min(2000, n)
         asked = features(m, n, 512)
-        work = partial(k_reciprocal, *asked, search=Search(device=device))
+        work = partial(k_reciprocal, *asked, search=NeighbourSearch(device=device))
         peak = ("k-reciprocal", m, n, 512) if device == "cpu" else None
         rows.append(alone(f"k-reciprocal, {m} x {n}, 512-d", work, peak))
     return rows
@@ -254,13 +245,15 @@ def approximate(m: int, n: int, width: int) -> None:
     first_ten = np.argsort(k_reciprocal(query, gallery), axis=1, kind="stable")[:, :10]
     print(f"{m} queries, gallery of {n}, {width}-d: exact lists {took:.2f} s")
     for effort in (32, 64, 256):
-        search = Search(approximate=True, effort=effort)
+        search = NeighbourSearch(approximate=True, effort=effort)
         took, found = seconds(lambda s=search: find_neighbours(query, gallery, 21, s))
         kept = common(exact.all.lists, found.all.lists)
         ranked = np.argsort(k_reciprocal(query, gallery, search=search), axis=1, kind="stable")
         same = (ranked[:, :10] == first_ten).mean()
-        print(f"effort {effort}: {took:.2f} s, {kept:.3%} of the neighbours, {same:.1%} of the "
-              "first ten of k-reciprocal")  # fmt: skip
+        print(
+            f"effort {effort}: {took:.2f} s, {kept:.3%} of the neighbours, {same:.1%} of the "
+            "first ten of k-reciprocal"
+        )
 
 
 def common(lists: np.ndarray, others: np.ndarray) -> float:
@@ -271,12 +264,13 @@ def common(lists: np.ndarray, others: np.ndarray) -> float:
 def one_query(n: int, width: int) -> list[dict]:
     asked, gallery = features(40, n, width, seed=1)
     unit = gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
-    table = pd.DataFrame({"image": [f"{number}.png" for number in range(n)]})
-    prepared = PreparedGallery(Embeddings(unit, Crops(table, "."), "none"))
+    prepared = PreparedGallery(unit)
     prepared.distances(asked[:1])
     times = [seconds(lambda a=one: prepared.distances(a[None]))[0] for one in asked]
-    rows = [{"work": f"one new query, gallery of {n}: median", "ours_s": statistics.median(times)},
-            {"work": f"one new query, gallery of {n}: slowest", "ours_s": max(times)}]  # fmt: skip
+    rows = [
+        {"work": f"one new query, gallery of {n}: median", "ours_s": statistics.median(times)},
+        {"work": f"one new query, gallery of {n}: slowest", "ours_s": max(times)},
+    ]
     for row in rows:
         show(row)
     return rows

@@ -21,13 +21,13 @@ from statistics import mean, stdev
 
 import torch
 
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import train
+from sameplayer.training.run.train import train
 
 RECIPES: dict[str, dict] = {
     "InfoNCE, random, 2022, tall": {},
@@ -68,8 +68,9 @@ def main() -> None:
     if options.only:
         recipes = {n: c for n, c in recipes.items() if any(word in n for word in options.only)}
     with tempfile.TemporaryDirectory() as folder:
-        data = options.data or draw_league(Path(folder) / "league", options.persons, 1,
-                                           test_persons=60, challenge_persons=2)  # fmt: skip
+        data = options.data or draw_league(
+            Path(folder) / "league", options.persons, 1, test_persons=60, challenge_persons=2
+        )
         crops = read_source(data, scope=options.scope)
         test = crops.of_split("test")
         base = TrainConfig("small", pairs=options.pairs, epochs=options.epochs, validate="none")
@@ -84,8 +85,10 @@ def main() -> None:
                 taken = time.monotonic() - began
                 scores = [evaluate(rank(embedded, rerank=r)).mAP for r in ("none", "k-reciprocal")]
                 rows.setdefault(name, []).append((100 * scores[0], 100 * scores[1], taken))
-                print(f"seed {seed}, {name}: {scores[0]:.4f} {scores[1]:.4f} {taken:.0f} s",
-                      flush=True)  # fmt: skip
+                print(
+                    f"seed {seed}, {name}: {scores[0]:.4f} {scores[1]:.4f} {taken:.0f} s",
+                    flush=True,
+                )
     print_table(rows)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
@@ -102,8 +105,10 @@ def print_table(rows: dict[str, list[tuple[float, float, float]]]) -> None:
         each = ", ".join(f"{score:.1f}" for score in plain)
         wins = sum(a[0] > b[0] for a, b in zip(runs, first, strict=True))
         better = f"{mean(plain) - mean(f[0] for f in first):+.1f}, {wins} of {len(runs)}"
-        print(f"| {name} | {mean(plain):.1f}{spread} | {each} | {mean(reranked):.1f} "
-              f"| {better if runs is not first else ''} | {mean(seconds):.0f} |")  # fmt: skip
+        print(
+            f"| {name} | {mean(plain):.1f}{spread} | {each} | {mean(reranked):.1f} "
+            f"| {better if runs is not first else ''} | {mean(seconds):.0f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -20,15 +20,15 @@ from statistics import mean, stdev
 import torch
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.train import train
+from sameplayer.training.run.train import train
 
 
 def main() -> None:
@@ -42,11 +42,17 @@ def main() -> None:
     parser.add_argument("--lr", type=float)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
-    config = TrainConfig(weights=options.weights, pairs=options.pairs, epochs=options.epochs,
-                         lr=options.lr, keep_epochs=True)  # fmt: skip
+    config = TrainConfig(
+        weights=options.weights,
+        pairs=options.pairs,
+        epochs=options.epochs,
+        lr=options.lr,
+        keep_epochs=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
-        data = options.data or draw_league(Path(folder) / "league", options.persons, 1,
-                                           test_persons=60, challenge_persons=2)  # fmt: skip
+        data = options.data or draw_league(
+            Path(folder) / "league", options.persons, 1, test_persons=60, challenge_persons=2
+        )
         crops = read_source(data, scope=options.scope)
         test = crops.of_split("test")
         rows: dict[str, list[float]] = {}

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.data.crops import write_crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.synthetic.league import draw_league
 
 RUNS = 7
 

@@ -26,17 +26,17 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from sameplayer.data.fingerprints import file_fingerprint
-from sameplayer.data.video import open_video
+from sameplayer.common.hashing import file_fingerprint
+from sameplayer.data.video.frames import open_video
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import cameras_of
-from sameplayer.tracks.cues import colour_cues
-from sameplayer.tracks.detect import YoloxDetector
-from sameplayer.tracks.geometry import overlaps
-from sameplayer.tracks.parts import PartFolder, Seen
-from sameplayer.tracks.scan import sampled_frames, scan
-from sameplayer.tracks.tracker import track
-from sameplayer.tracks.trackers import Tracker, UpdatedTracker
+from sameplayer.tracks.detection.detectors import YoloxDetector
+from sameplayer.tracks.detection.geometry import overlaps
+from sameplayer.tracks.tracking.appearance_cues import colour_cues
+from sameplayer.tracks.tracking.registry import Tracker, UpdatedTracker
+from sameplayer.tracks.tracking.tracker import track
+from sameplayer.tracks.video.checkpoint import PartFolder, Seen
+from sameplayer.tracks.video.detect_pass import sampled_frames, scan
 
 HERE = Path(__file__).parent
 HALF = 0.5  # overlap from which a box is a person's
@@ -180,17 +180,25 @@ def drawn_case(seed: int, fps: int, people: int = 22, seconds: float = 30.0) -> 
         look = np.where((hidden > 0.3)[:, None], (look + kit[team[near]]) / 2, look)
         false = rng.poisson(0.3)
         other = np.stack(
-            [rng.uniform(0, 3000, false), rng.uniform(300, 800, false),
-             np.full(false, 30.0), np.full(false, 80.0)], axis=1)  # fmt: skip
+            [
+                rng.uniform(0, 3000, false),
+                rng.uniform(300, 800, false),
+                np.full(false, 30.0),
+                np.full(false, 80.0),
+            ],
+            axis=1,
+        )
         rows += [boxes[seen], other]
         score += [rng.beta(8, 2, seen.sum()).clip(0.3), rng.uniform(0.3, 0.6, false)]
         cues += [look[seen] / look[seen].sum(1, keepdims=True), rng.dirichlet(np.ones(12), false)]
         frames += [step + 1] * (int(seen.sum()) + false)
         who.append(seen)
     found = Boxes(
-        np.array(frames), np.concatenate(rows), np.concatenate(score),
+        np.array(frames),
+        np.concatenate(rows),
+        np.concatenate(score),
         np.full(len(frames), -1, np.int64),
-    )  # fmt: skip
+    )
     columns = ["frame", "left", "top", "width", "height", "person"]
     times = np.arange(steps) / 25
     name = f"drawn, {fps} fps"
@@ -217,8 +225,12 @@ def found_cases(shared: Path, kept: Path | None) -> Iterator[Case]:
             seen = found_boxes(path, tile, rates[0], kept)
             for fps in rates:
                 used = (seen.box_frame - 1) % (25 // fps) == 0
-                boxes = Boxes(*(column[used] for column in (
-                    seen.box_frame, seen.xywh, seen.score, seen.track)))  # fmt: skip
+                boxes = Boxes(
+                    *(
+                        column[used]
+                        for column in (seen.box_frame, seen.xywh, seen.score, seen.track)
+                    )
+                )
                 name = f"found, {tile}, {fps} fps"
                 yield Case(name, boxes, video.times, seen.cue[used], labels)
 

@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sameplayer.data.batches import draw_batches
+from sameplayer.data.batches.loading import PairBatch, PairLoader
+from sameplayer.data.batches.pairs import draw_batches
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import letterbox_to
-from sameplayer.data.loading import PairBatch, PairLoader
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.images.picture import letterbox_to
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.training.info_nce import backward, info_nce
+from sameplayer.synthetic.league import draw_league
+from sameplayer.training.losses.info_nce import backward, info_nce
 
 Step = Callable[[], None]
 
@@ -173,8 +173,11 @@ def sweep(options: argparse.Namespace, half: torch.dtype | None) -> None:
                     print(f"| {architecture} | {pairs} | {chunk} | out of memory | | |")
                     continue
                 share = speed * flops * (4 / 3 if chunk else 1) / peak
-                print(f"| {architecture} | {pairs} | {chunk or 'none'} | {speed:.1f} "
-                      f"| {share:.0%} | {memory:.1f} |", flush=True)  # fmt: skip
+                print(
+                    f"| {architecture} | {pairs} | {chunk or 'none'} | {speed:.1f} "
+                    f"| {share:.0%} | {memory:.1f} |",
+                    flush=True,
+                )
 
 
 def sweep_step(

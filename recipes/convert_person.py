@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sameplayer.encoder.person import WIDTHS, PersonNetwork
+from sameplayer.encoder.networks.person import WIDTHS, PersonNetwork
 
 SOURCES = {
     "person": ("sameplayer_person", "person-reidentification-retail-0287"),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sameplayer.numbers.canvas import CELL, CUT, HIGH, PAD, ROOM, WIDE, cut, cut_matrix
+from sameplayer.numbers.network.crop_canvas import CELL, CUT, HIGH, PAD, ROOM, WIDE, cut, cut_matrix
 
 FEWER = 0.45  # of the pictures without a number, this share is cut from
 
@@ -89,9 +89,13 @@ def _cut_out(
         angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(1.2, 2) * ROOM * max(high, 0.75 * wide)
         x, y, label = x + far * np.cos(angle), y + far * np.sin(angle), -1
     place = np.array([x, y, max(wide, 4), max(high, 8)])
-    matrix = cut_matrix(place, zoom=np.exp(rng.normal(0.02, 0.16)),
-                        shift=tuple(rng.normal(0, 0.05, 2)), turn=rng.normal(0, 0.08),
-                        stretch=rng.normal(0, 0.13))  # fmt: skip
+    matrix = cut_matrix(
+        place,
+        zoom=np.exp(rng.normal(0.02, 0.16)),
+        shift=tuple(rng.normal(0, 0.05, 2)),
+        turn=rng.normal(0, 0.08),
+        stretch=rng.normal(0, 0.13),
+    )
     part = cut(picture, matrix)
     if rng.random() < 0.35:
         part = part[:, :, rng.permutation(3)]
@@ -106,8 +110,11 @@ def _cut_out(
 def _stack(rows: list[tuple[np.ndarray, int, np.ndarray]]) -> Batch:
     pictures, labels, boxes = zip(*rows, strict=True)
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
-    return Batch(images.contiguous(memory_format=torch.channels_last),
-                 torch.tensor(labels), torch.from_numpy(np.stack(boxes)).float())  # fmt: skip
+    return Batch(
+        images.contiguous(memory_format=torch.channels_last),
+        torch.tensor(labels),
+        torch.from_numpy(np.stack(boxes)).float(),
+    )
 
 
 def cell_centres() -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from number_shirts import HIGH as FLAT_HIGH
 from number_shirts import NUMBERS, ROUND, Flat, draw_flat, random_colour, text_mask
 from number_shirts import WIDE as FLAT_WIDE
 
-from sameplayer.numbers.canvas import HIGH, PAD, WIDE, fit
+from sameplayer.numbers.network.crop_canvas import HIGH, PAD, WIDE, fit
 
 NONE, UNSURE = -1, -2
 TWICE = 2  # drawn at twice the size, so that edges are smooth
@@ -83,8 +83,9 @@ def _from_real(rng: np.random.Generator, base: Base) -> Scene:
     matrix = TWICE * np.float32([[scale, 0, left - cx * scale], [0, scale, top - cy * scale]])
     size = (WIDE * TWICE, HIGH * TWICE)
     flip = rng.random() < 0.5 and base.shown == "none"
-    picture = cv2.warpAffine(base.patch, matrix, size, flags=cv2.INTER_LINEAR,
-                             borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    picture = cv2.warpAffine(
+        base.patch, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     inside = tuple(round(TWICE * one) for one in (left, top, left + wide, top + kept))
     middle = x + w / 2 + rng.normal(0, 0.05) * w
     shoulder = y + h * rng.uniform(0.15, 0.22)
@@ -116,8 +117,13 @@ def _drawn_player(rng: np.random.Generator, background: np.ndarray) -> Scene:
     hip = (middle - np.sin(lean) * high, shoulder + high)
     for side in (-1, 1):
         knee = (int(hip[0] + side * half * rng.uniform(0.3, 1.2)), int(hip[1] + tall * 0.2))
-        cv2.line(picture, (int(hip[0] + side * half * 0.5), int(hip[1])), knee, random_colour(rng)
-                 .tolist(), max(int(half * 0.9), 1))  # fmt: skip
+        cv2.line(
+            picture,
+            (int(hip[0] + side * half * 0.5), int(hip[1])),
+            knee,
+            random_colour(rng).tolist(),
+            max(int(half * 0.9), 1),
+        )
         foot = (knee[0], int(knee[1] + tall * 0.3))
         cv2.line(picture, knee, foot, skin.tolist(), max(int(half * 0.6), 1))
     head = (int(middle + np.sin(lean) * tall * 0.05), int(crown + tall * 0.085))
@@ -133,8 +139,9 @@ def _wear(rng: np.random.Generator, scene: Scene, flat: Flat, print_only: bool) 
     """Put a flat shirt on the torso; return a mask a digit, and what each would cover in front."""
     cx, top, half, high, lean = scene.torso
     reach = (1.9 if not print_only else 1.1) * half + 0.5 * high * abs(np.sin(lean)) + 4
-    x0, x1 = (int(np.clip(cx + s * (reach + high * abs(np.sin(lean))), 0, WIDE * TWICE))
-              for s in (-1, 1))  # fmt: skip
+    x0, x1 = (
+        int(np.clip(cx + s * (reach + high * abs(np.sin(lean))), 0, WIDE * TWICE)) for s in (-1, 1)
+    )
     ends = top - 0.2 * high, top + 1.1 * high + half * abs(np.sin(lean))
     y0, y1 = (int(np.clip(one, 0, HIGH * TWICE)) for one in ends)
     masks = [np.zeros((HIGH * TWICE, WIDE * TWICE), np.float32) for _ in flat.digits]
@@ -181,8 +188,13 @@ def _wear(rng: np.random.Generator, scene: Scene, flat: Flat, print_only: bool) 
     return masks, [float(one.sum()) * area for one in flat.digits]
 
 
-def _torso_mask(rng: np.random.Generator, across: np.ndarray, down: np.ndarray,
-                scene: Scene, corner: tuple[int, int]) -> np.ndarray:  # fmt: skip
+def _torso_mask(
+    rng: np.random.Generator,
+    across: np.ndarray,
+    down: np.ndarray,
+    scene: Scene,
+    corner: tuple[int, int],
+) -> np.ndarray:
     """Return where the shirt is, 0 to 1: a barrel with sloping shoulders, and sleeves."""
     slope = rng.uniform(0, 0.14)
     body = (np.abs(across) < 1) & (down > slope * np.abs(across) ** 2 - 0.04) & (down < 1)
@@ -191,8 +203,10 @@ def _torso_mask(rng: np.random.Generator, across: np.ndarray, down: np.ndarray,
     cx, top = cx - corner[0], top - corner[1]
     if rng.random() < 0.75:
         for side in (-1, 1):
-            start = (int(cx + side * half * 0.8 * np.cos(lean)),
-                     int(top + high * 0.12 + side * half * 0.8 * np.sin(lean)))  # fmt: skip
+            start = (
+                int(cx + side * half * 0.8 * np.cos(lean)),
+                int(top + high * 0.12 + side * half * 0.8 * np.sin(lean)),
+            )
             reach = high * rng.uniform(0.25, 0.5)
             turn = side * rng.uniform(0.1, 1.2)
             end = (int(start[0] + np.sin(turn) * reach), int(start[1] + np.cos(turn) * reach))
@@ -212,12 +226,20 @@ def _cover(rng: np.random.Generator, scene: Scene, bases: list[Base]) -> None:
         kind = rng.random()
         if kind < 0.7:
             side = rng.choice([-1, 1])
-            points = np.array([[cx + side * half, top + high * 0.1],
-                               [cx + side * half * rng.uniform(0.7, 1.5), top + high * 0.6],
-                               [cx + half * rng.uniform(-1.3, 1.3) * side,
-                                top + high * rng.uniform(0.3, 1.2)]])  # fmt: skip
-            cv2.polylines(layer, [points.astype(np.int32)], False, 1.0,
-                          max(int(half * rng.uniform(0.25, 0.45)), 1))  # fmt: skip
+            points = np.array(
+                [
+                    [cx + side * half, top + high * 0.1],
+                    [cx + side * half * rng.uniform(0.7, 1.5), top + high * 0.6],
+                    [cx + half * rng.uniform(-1.3, 1.3) * side, top + high * rng.uniform(0.3, 1.2)],
+                ]
+            )
+            cv2.polylines(
+                layer,
+                [points.astype(np.int32)],
+                False,
+                1.0,
+                max(int(half * rng.uniform(0.25, 0.45)), 1),
+            )
         elif kind < 0.82:
             centre = (int(cx + rng.normal(0, half)), int(top + high * rng.uniform(0, 1.2)))
             cv2.circle(layer, centre, max(int(half * rng.uniform(0.3, 0.7)), 1), 1.0, -1)
@@ -319,15 +341,18 @@ def _scene(rng: np.random.Generator, stuff: Materials) -> Scene:
 
 def _cloth(scene: Scene) -> np.ndarray:
     cx, top, half, high, _ = scene.torso
-    part = scene.picture[max(int(top + high * 0.2), 0) : max(int(top + high * 0.7), 1),
-                         max(int(cx - half / 2), 0) : max(int(cx + half / 2), 1)]  # fmt: skip
+    part = scene.picture[
+        max(int(top + high * 0.2), 0) : max(int(top + high * 0.7), 1),
+        max(int(cx - half / 2), 0) : max(int(cx + half / 2), 1),
+    ]
     if not part.size:
         return np.full(3, 128, np.float32)
     return np.median(part.reshape(-1, 3), axis=0).astype(np.float32)
 
 
-def _finish(rng: np.random.Generator, scene: Scene, label: int, masks: list[np.ndarray],
-            whole: list[float]) -> tuple[np.ndarray, int, np.ndarray]:  # fmt: skip
+def _finish(
+    rng: np.random.Generator, scene: Scene, label: int, masks: list[np.ndarray], whole: list[float]
+) -> tuple[np.ndarray, int, np.ndarray]:
     """Judge what can be read, and make a photograph of the scene."""
     x0, y0, x1, y1 = scene.inside
     box, high = np.zeros(4, np.float32), 0.0
@@ -365,8 +390,10 @@ def _contrast(picture: np.ndarray, masks: list[np.ndarray], thin: float) -> floa
     left, top, wide, high = cv2.boundingRect((ink > 0.3).astype(np.uint8))
     ink = cv2.resize(ink, (WIDE, HIGH), interpolation=cv2.INTER_AREA)
     edge = 2
-    part = np.s_[max(top // 2 - edge, 0) : (top + high) // 2 + edge,
-                 max(left // 2 - edge, 0) : (left + wide) // 2 + edge]  # fmt: skip
+    part = np.s_[
+        max(top // 2 - edge, 0) : (top + high) // 2 + edge,
+        max(left // 2 - edge, 0) : (left + wide) // 2 + edge,
+    ]
     where, seen = ink[part] > 0.55, picture[part].astype(np.float32)
     if where.sum() < 3 or (~where).sum() < 3:
         return 0.4

@@ -55,9 +55,10 @@ def load_fonts(folder: Path, size: int, kept_back: bool = False) -> list[ImageFo
                 Path(one).name: one for one in archive.getnames() if one.endswith("-normal.woff")
             }
             weights = sorted(
-                (int(one.split("-")[-2]), one) for one in files if one.startswith(f"{name}-latin-")
-                and "-ext-" not in one
-            )  # fmt: skip
+                (int(one.split("-")[-2]), one)
+                for one in files
+                if one.startswith(f"{name}-latin-") and "-ext-" not in one
+            )
             for weight, one in weights:
                 if weight in (600, 700, 900) or weight == weights[-1][0]:
                     data = archive.extractfile(files[one])

@@ -15,7 +15,7 @@ import pandas as pd
 from number_drawing import Base, Materials
 from number_fonts import load_fonts
 
-from sameplayer.numbers.canvas import HIGH, WIDE
+from sameplayer.numbers.network.crop_canvas import HIGH, WIDE
 
 LEAST = 60  # pixels: lower players are not drawn on
 

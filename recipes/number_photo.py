@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sameplayer.numbers.canvas import HIGH, WIDE
+from sameplayer.numbers.network.crop_canvas import HIGH, WIDE
 
 
 def photograph(
@@ -60,8 +60,13 @@ def _streak(length: float, angle: float) -> np.ndarray:
     kernel = np.zeros((size, size), np.float32)
     middle = size // 2
     step = np.array([np.cos(angle), np.sin(angle)]) * middle
-    cv2.line(kernel, tuple(int(one) for one in np.round(middle - step)),
-             tuple(int(one) for one in np.round(middle + step)), 1.0, 1)  # fmt: skip
+    cv2.line(
+        kernel,
+        tuple(int(one) for one in np.round(middle - step)),
+        tuple(int(one) for one in np.round(middle + step)),
+        1.0,
+        1,
+    )
     return kernel / kernel.sum()
 
 

@@ -28,8 +28,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.numbers.canvas import CELL, UNIT
-from sameplayer.numbers.network import TENS, TRUNK, DigitReader, Finder, ShirtNetwork
+from sameplayer.numbers.network.crop_canvas import CELL, UNIT
+from sameplayer.numbers.network.model import TENS, TRUNK, DigitReader, Finder, ShirtNetwork
 
 SHARD = 2000  # pictures in a file of the pool
 FROZEN = 2  # stages of the trunk that stay as ImageNet left them
@@ -121,18 +121,25 @@ def read(choice: argparse.Namespace) -> None:
 
 
 def _train(
-    network: nn.Module, groups: list, batches: Callable[[], Batch],
-    loss_of: Callable[[Tensor, Batch], Tensor], frozen: list, choice: argparse.Namespace,
-) -> None:  # fmt: skip
+    network: nn.Module,
+    groups: list,
+    batches: Callable[[], Batch],
+    loss_of: Callable[[Tensor, Batch], Tensor],
+    frozen: list,
+    choice: argparse.Namespace,
+) -> None:
     """Train with AdamW and one cycle of the rate; save the running mean of the weights."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     network.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(groups, weight_decay=0.03)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [group["lr"] for group in groups], choice.steps, pct_start=0.1,
+        optimiser,
+        [group["lr"] for group in groups],
+        choice.steps,
+        pct_start=0.1,
         final_div_factor=100,
-    )  # fmt: skip
+    )
     mean = {name: value.clone() for name, value in network.state_dict().items()}
     started, total = time.monotonic(), 0.0
     for step in range(1, choice.steps + 1):
@@ -172,8 +179,11 @@ def write(choice: argparse.Namespace) -> None:
         for name, value in torch.load(getattr(choice, part), weights_only=True).items()
     }
     ShirtNetwork().load_state_dict(state)
-    kept = {name: value.half().contiguous() for name, value in state.items()
-            if not name.endswith("num_batches_tracked")}  # fmt: skip
+    kept = {
+        name: value.half().contiguous()
+        for name, value in state.items()
+        if not name.endswith("num_batches_tracked")
+    }
     facts = {
         "doubt": f"{choice.doubt:g}",
         "temperature": f"{choice.temperature:g}",

@@ -20,7 +20,7 @@ import torch
 
 from sameplayer import read_jersey_number
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.numbers import NumberReader, make_reader
 from sameplayer.numbers.reading import reading
 
@@ -58,16 +58,26 @@ def score(crops: Crops, reader: NumberReader, threshold: float) -> str:
     named = [reading(row, reader.candidates, threshold).number or "" for row in rows]
     known = crops.table["number"].astype("string").fillna("").tolist()
     persons = crops.table["person"].astype("string").fillna("").to_numpy()
-    facts = np.array([(a == b != "", b != "", a != "", a != "" and b == "", b == "")
-                      for a, b in zip(named, known, strict=True)], float)  # fmt: skip
+    facts = np.array(
+        [
+            (a == b != "", b != "", a != "", a != "" and b == "", b == "")
+            for a, b in zip(named, known, strict=True)
+        ],
+        float,
+    )
     groups = [facts[persons == one].sum(axis=0) for one in np.unique(persons)]
     rng = np.random.default_rng(0)
-    draws = [np.sum([groups[one] for one in rng.integers(len(groups), size=len(groups))], axis=0)
-             for _ in range(DRAWS)]  # fmt: skip
+    draws = [
+        np.sum([groups[one] for one in rng.integers(len(groups), size=len(groups))], axis=0)
+        for _ in range(DRAWS)
+    ]
     whole = facts.sum(axis=0)
-    parts = [f"{int(whole[0])} of {int(whole[1])} right {_share(whole, draws, 0, 1)}",
-             f"precision {_share(whole, draws, 0, 2)}",
-             f"{int(whole[3])} of {int(whole[4])} false", f"{spent:.1f} ms"]  # fmt: skip
+    parts = [
+        f"{int(whole[0])} of {int(whole[1])} right {_share(whole, draws, 0, 1)}",
+        f"precision {_share(whole, draws, 0, 2)}",
+        f"{int(whole[3])} of {int(whole[4])} false",
+        f"{spent:.1f} ms",
+    ]
     return " | ".join(parts)
 
 

@@ -54,9 +54,13 @@ def other_colour(rng: np.random.Generator, than: np.ndarray, least: float) -> np
 
 
 def text_mask(
-    text: str, font: ImageFont.FreeTypeFont, high: float, wide: float, slant: float = 0.0,
+    text: str,
+    font: ImageFont.FreeTypeFont,
+    high: float,
+    wide: float,
+    slant: float = 0.0,
     gap: float = 0.0,
-) -> list[np.ndarray]:  # fmt: skip
+) -> list[np.ndarray]:
     """Return a mask a letter, all of one size, 0 to 255; the letters stand side by side.
 
     high, wide    height in pixels, and width as a share of the font's own
@@ -119,8 +123,11 @@ def _word(rng: np.random.Generator, fonts: list, most: int = 10) -> np.ndarray:
     mask = np.asarray(full)
     left, top, wide, tall = cv2.boundingRect(mask)
     size = (int(min(wide * high / max(tall, 1) * rng.uniform(0.6, 1.2), 150)) + 1, int(high))
-    return cv2.resize(mask[top : top + max(tall, 1), left : left + max(wide, 1)], size,
-                      interpolation=cv2.INTER_AREA)  # fmt: skip
+    return cv2.resize(
+        mask[top : top + max(tall, 1), left : left + max(wide, 1)],
+        size,
+        interpolation=cv2.INTER_AREA,
+    )
 
 
 def _place(canvas: np.ndarray, mask: np.ndarray, left: int, top: int) -> None:
@@ -139,8 +146,14 @@ def _paint(cloth: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> None:
     cloth[part] += share * (colour.astype(np.float32) - cloth[part])
 
 
-def _around(rng: np.random.Generator, cloth: np.ndarray, printed: np.ndarray, fonts: list,
-            colour: np.ndarray, box: tuple[int, int, int, int] | None) -> None:  # fmt: skip
+def _around(
+    rng: np.random.Generator,
+    cloth: np.ndarray,
+    printed: np.ndarray,
+    fonts: list,
+    colour: np.ndarray,
+    box: tuple[int, int, int, int] | None,
+) -> None:
     """Print a name over the number, a sponsor under it, badges: where they leave it free."""
     top, bottom = (box[1], box[3]) if box else (rng.integers(60, 160),) * 2
     middle = (box[0] + box[2]) // 2 if box else WIDE // 2
@@ -165,8 +178,12 @@ def _around(rng: np.random.Generator, cloth: np.ndarray, printed: np.ndarray, fo
             np.maximum(printed, layer, out=printed)
 
 
-def draw_flat(rng: np.random.Generator, fonts: list, number: str | None,
-              cloth_colour: np.ndarray | None = None) -> Flat:  # fmt: skip
+def draw_flat(
+    rng: np.random.Generator,
+    fonts: list,
+    number: str | None,
+    cloth_colour: np.ndarray | None = None,
+) -> Flat:
     """Draw a flat shirt with a number, None: without.
 
     cloth_colour    what the shirt is known to look like; None: a random one
@@ -212,8 +229,13 @@ def draw_flat(rng: np.random.Generator, fonts: list, number: str | None,
     return Flat(cloth, soft, [one.astype(np.float32) / 255 for one in digits], box)
 
 
-def _decorate(rng: np.random.Generator, cloth: np.ndarray, printed: np.ndarray, ink: np.ndarray,
-              colour: np.ndarray) -> None:  # fmt: skip
+def _decorate(
+    rng: np.random.Generator,
+    cloth: np.ndarray,
+    printed: np.ndarray,
+    ink: np.ndarray,
+    colour: np.ndarray,
+) -> None:
     """Paint what lies under a number: an outline, two, a shadow, a panel."""
     kind = rng.random()
     if kind < 0.08:
@@ -221,8 +243,13 @@ def _decorate(rng: np.random.Generator, cloth: np.ndarray, printed: np.ndarray, 
         panel = np.zeros_like(ink)
         edge = int(rng.integers(4, 22))
         if len(y):
-            cv2.rectangle(panel, (int(x.min()) - edge, int(y.min()) - edge),
-                          (int(x.max()) + edge, int(y.max()) + edge), 255, -1)  # fmt: skip
+            cv2.rectangle(
+                panel,
+                (int(x.min()) - edge, int(y.min()) - edge),
+                (int(x.max()) + edge, int(y.max()) + edge),
+                255,
+                -1,
+            )
         _paint(cloth, panel, other_colour(rng, colour, 70))
         np.maximum(printed, panel, out=printed)
     elif kind < 0.5:

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import settings
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.synthetic.league import draw_league
 from tests.postgres_server import Server, running
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -25,8 +25,14 @@ settings.load_profile("repeatable")
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 
-LONG = ("test_snippets_run", "test_killed_at_random_moments", "test_ctrl_c", "test_onnx_reader",
-        "test_two_nodes", "test_a_run_killed_five_times")  # fmt: skip
+LONG = (
+    "test_snippets_run",
+    "test_killed_at_random_moments",
+    "test_ctrl_c",
+    "test_onnx_reader",
+    "test_two_nodes",
+    "test_a_run_killed_five_times",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

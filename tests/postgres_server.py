@@ -29,16 +29,25 @@ class Server:
 
     def make(self) -> None:
         """Make the files of the server."""
-        self._run("initdb", "--username=club", "--auth=trust", "--encoding=UTF8", "--no-sync",
-                  "--locale=C.UTF-8", "-D", self.data)  # fmt: skip
+        self._run(
+            "initdb",
+            "--username=club",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-sync",
+            "--locale=C.UTF-8",
+            "-D",
+            self.data,
+        )
         rules = f"local all {PASSWORD_ROLE} scram-sha-256\nlocal all all trust\n"
         (self.data / "pg_hba.conf").write_text(rules)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-c listen_addresses= -c unix_socket_directories={self.folder}"
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options,
-                  "start")  # fmt: skip
+        self._run(
+            "pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start"
+        )
 
     def stop(self, how: str = "fast") -> None:
         """Stop it; clients lose their connections."""
@@ -55,9 +64,14 @@ class Server:
 
     def _run(self, name: str, *arguments: str | Path) -> None:
         done = subprocess.run(
-            [self._binaries / name, *arguments], stdin=subprocess.DEVNULL, cwd=self.folder,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **self._user,
-        )  # fmt: skip
+            [self._binaries / name, *arguments],
+            stdin=subprocess.DEVNULL,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            **self._user,
+        )
         if done.returncode:
             raise RuntimeError(f"{name}: {done.stderr}")
 

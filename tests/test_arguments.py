@@ -24,9 +24,9 @@ from sameplayer.encoder import given as given_module
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError
 from sameplayer.numbers.clip import ClipReader
-from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.numbers.network.onnx_reader import OnnxReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.readers import ReaderSettings
-from sameplayer.numbers.shirt import ShirtReader
 
 ENCODER = create_encoder("small", pretrained=False, height=32, width=16)
 PICTURE = np.random.default_rng(2).integers(0, 255, (40, 20, 3), dtype=np.uint8)
@@ -138,8 +138,16 @@ def test_the_shipped_encoder_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_device_that_is_not_named_is_auto() -> None:
     takers: list[Callable[..., Any]] = [
-        sp.load_encoder, sp.open_gallery, load_published, crops_per_second, OnnxEncoder,
-        ShirtReader, ClipReader, OnnxReader, ReaderSettings, sp.TrainConfig,
-    ]  # fmt: skip
+        sp.load_encoder,
+        sp.open_gallery,
+        load_published,
+        crops_per_second,
+        OnnxEncoder,
+        ShirtReader,
+        ClipReader,
+        OnnxReader,
+        ReaderSettings,
+        sp.TrainConfig,
+    ]
     for taker in takers:
         assert signature(taker).parameters["device"].default == "auto", taker

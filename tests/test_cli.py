@@ -307,9 +307,12 @@ def test_ctrl_c_in_an_epoch_leaves_the_last_finished_one(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_said_and_nothing_half_written_stays(
-    tmp_path: Path, league_folder: Path, run: Path, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    league_folder: Path,
+    run: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(Path, "touch", lambda path, *_: path.symlink_to("/dev/full"))
     arguments = ["submit", str(run), str(league_folder), "--out", str(tmp_path / "s.csv")]
     assert main(arguments) == 2

@@ -17,14 +17,15 @@ from unittest.mock import patch
 import pytest
 
 from sameplayer.cli import GROUPS, VERBS, main
-from sameplayer.commands import demo, training
+from sameplayer.commands import demo
+from sameplayer.commands.model import training
+from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
-from sameplayer.data.harm import HARMS
-from sameplayer.data.sources import SOURCES, read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import SOURCES, read_source
 from sameplayer.numbers.readers import READERS
 from sameplayer.ranking.fusion import FUSIONS
-from sameplayer.ranking.rerank import RERANKERS
+from sameplayer.ranking.rerank.reranking import RERANKERS
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
 def _registries() -> Iterator[None]:
     """Take away what pages add to choices: other tests run in this process, too."""
     with ExitStack() as kept:
-        for choices in (SOURCES, RERANKERS, FUSIONS, READERS, HARMS):
+        for choices in (SOURCES, RERANKERS, FUSIONS, READERS, CORRUPTIONS):
             kept.enter_context(patch.dict(choices))
         yield
 
@@ -150,7 +151,7 @@ def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     if kind == "sh no-network":
         assert code == 2, line
-        assert re.search("SAMEPLAYER_WEIGHTS|bring the file", said), said
+        assert re.search("SAMEPLAYER_WEIGHTS|copy the file", said), said
     else:
         assert code == 0, f"{line}\n{said}"
 
@@ -158,8 +159,11 @@ def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
 def _commands(page: Path) -> list[str]:
     """The command lines of blocks that are shown but not run."""
     blocks = [text for kind, text in _snippets(page) if kind == "text"]
-    lines = [re.sub(r"^torchrun .*? -m sameplayer\.cli", "sameplayer", line)
-             for block in blocks for line in block.splitlines()]  # fmt: skip
+    lines = [
+        re.sub(r"^torchrun .*? -m sameplayer\.cli", "sameplayer", line)
+        for block in blocks
+        for line in block.splitlines()
+    ]
     return [line for line in lines if line.startswith("sameplayer ")]
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sameplayer.common.files import save_arrays, whole_file, whole_folder, write_text
 from sameplayer.errors import DataError
-from sameplayer.files import save_arrays, whole_file, whole_folder, write_text
 
 fork = multiprocessing.get_context("fork")
 
@@ -95,5 +95,9 @@ def test_what_is_private_is_for_nobody_else_whatever_the_umask(tmp_path: Path) -
     modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.rglob("*")}
     assert modes.pop("a") in (0o600, 0o666)  # in a folder of 0700
     assert modes == {
-        "secret": 0o600, "whole": 0o700, "folder": 0o700, "parts": 0o700, "open": 0o666,
-    }  # fmt: skip
+        "secret": 0o600,
+        "whole": 0o700,
+        "folder": 0o700,
+        "parts": 0o700,
+        "open": 0o666,
+    }

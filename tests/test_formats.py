@@ -9,10 +9,11 @@ import pytest
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
-LAYOUTS, PIXELS = "data/test_layouts.py", "data/test_pixels.py"
+LAYOUTS, PIXELS = "data/layouts/test_file_names.py", "data/images/test_pixels.py"
 SAME_FOLDERS = f"{LAYOUTS}::names_decide_which_data_set_has_the_same_folders"
 EVERY_KIND = f"{PIXELS}::every_kind_of_every_format_is_read_as_pillow_reads_it"
 USUAL = "data/test_crop_files.py::a_table_of_another_tool_is_read_whole"
+TABLES = "data/tabular/test_read_table.py"
 HEADERS = ("source", "format", "what", "column", "name")
 BOXES = "data/annotations/test_"
 # Heading of the section -> first cell of each row of its tables -> how the test's name begins.
@@ -24,29 +25,29 @@ ROWS = {
         "dukemtmcreid": SAME_FOLDERS,
         "cuhk03np": SAME_FOLDERS,
         "veri776": f"{LAYOUTS}::image_train_and_image_test_are_no_persons",
-        "msmt17": "data/test_msmt17.py::both_versions_are_read",
+        "msmt17": "data/layouts/test_msmt17.py::both_versions_are_read",
         "soccernet": f"{LAYOUTS}::soccernets_names_tell_team_and_number",
-        "mot": "data/test_mot.py::splits_lie_above_their_sequences",
-        "folder": "data/test_person_folders.py::layumis_form_gives_what_market_1501_gives",
+        "mot": "data/layouts/test_mot.py::splits_lie_above_their_sequences",
+        "folder": "data/layouts/test_person_folders.py::layumis_form_gives_what_market_1501_gives",
     },
     ("data.md", "## Pictures that are read"): {
         "JPEG, MPO": EVERY_KIND,
         "PNG, APNG": EVERY_KIND,
         "WebP, BMP, GIF": EVERY_KIND,
-        "TIFF": "data/test_tiff.py::every_layout_of_samples_is_read_as_it_was_written",
+        "TIFF": "data/images/test_tiff.py::every_layout_of_samples_is_read_as_it_was_written",
         "AVIF": f"{PIXELS}::the_properties_of_an_avif_count_and_not_its_exif",
         "HEIC": f"{PIXELS}::the_primary_picture_of_a_heic_counts",
         "JPEG 2000, PPM, PGM, PBM": f"{PIXELS}::netpbm_is_scaled_by_the_white_that_it_states",
     },
     ("data.md", "## Tables that are read"): {
-        "text (.csv, .tsv, .txt)": "data/test_tables.py::one_table_is_read_however_it_was_saved",
-        "Excel (.xlsx)": "data/test_excel.py::cells_are_read_as_they_are_shown",
-        "Parquet (.parquet)": "data/test_tables.py::parquet_keeps_its_types_whatever_it_is_called",
+        "text (.csv, .tsv, .txt)": f"{TABLES}::one_table_is_read_however_it_was_saved",
+        "Excel (.xlsx)": "data/tabular/test_excel.py::cells_are_read_as_they_are_shown",
+        "Parquet (.parquet)": f"{TABLES}::parquet_keeps_its_types_whatever_it_is_called",
         "image": USUAL,
         "person": "data/test_crop_files.py::a_label_names_a_person_unless_it_is_a_class",
         "camera": USUAL,
         "frame": USUAL,
-        "left, top, width, height": f"{BOXES}columns.py::four_columns_are_one_box",
+        "left, top, width, height": "data/tabular/test_box_columns.py::four_columns_are_one_box",
     },
     ("video.md", "## Boxes that are read"): {
         "MOT text": f"{BOXES}mot.py::whatever_stands_between_the_numbers",
@@ -56,7 +57,7 @@ ROWS = {
         "COCO": f"{BOXES}coco.py::cvats_export_has_tracks",
         "YOLO": f"{BOXES}yolo.py::boxes_tracks_and_scores_of_tracking_are_exact",
         "SoccerNet game state": f"{BOXES}game_state.py::people_have_role_team_and_number",
-        "supervision": f"{BOXES}json_files.py::supervisions_sinks_are_read",
+        "supervision": f"{BOXES}read.py::supervisions_sinks_are_read",
         "Label Studio": f"{BOXES}label_studio.py::keyframes_become_boxes_in_shares",
         "detections": "tracks/test_box_files.py::detections_of_supervision_are_read",
     },

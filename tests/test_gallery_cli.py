@@ -12,14 +12,14 @@ from PIL import Image
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.asking import ask
-from sameplayer.gallery.enrolment import enrol_pictures, new_pictures
-from sameplayer.gallery.gallery import open_gallery
-from sameplayer.gallery.history import events
-from sameplayer.gallery.policy import set_policy
-from sameplayer.gallery.records import Consent, NewPicture
+from sameplayer.gallery.core.events import events
+from sameplayer.gallery.core.gallery import open_gallery
+from sameplayer.gallery.core.records import Consent, NewPicture
+from sameplayer.gallery.people.consent import set_policy
+from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
+from sameplayer.gallery.search.asking import ask
 from sameplayer.serve.tokens import find_token
 
 
@@ -85,8 +85,12 @@ def test_every_verb_that_shows_persons_is_a_look(club: Path, persons: Path) -> N
         question = ask(opened, rows[1:], actor="me", keep=True).question
         ann = opened.person("Ann").id
         set_policy(opened, "Ann", actor="me", expires="2020-01-01")
-    for verb, seen in (("review", {question, ann}), ("history", {question, ann}),
-                       ("sweep --dry-run", {ann}), ("show Ann", {ann})):  # fmt: skip
+    for verb, seen in (
+        ("review", {question, ann}),
+        ("history", {question, ann}),
+        ("sweep --dry-run", {ann}),
+        ("show Ann", {ann}),
+    ):
         name, *rest = verb.split()
         assert main(["gallery", name, str(club), *rest, "--by", "eva"]) == 0
         with open_gallery(club) as opened, opened.database.read() as cursor:
@@ -109,8 +113,10 @@ def test_calibration_counts_before_it_looks_at_any_picture(
     club: Path, persons: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = tmp_path / "few.csv"
-    few.write_text("image,person,sequence\n" + "".join(
-        f"missing{at}.jpg,{at % 5},{at // 5}\n" for at in range(20)))  # fmt: skip
+    few.write_text(
+        "image,person,sequence\n"
+        + "".join(f"missing{at}.jpg,{at % 5},{at // 5}\n" for at in range(20))
+    )
     assert main(["gallery", "calibrate", str(club), str(few)]) == 2
     told = capsys.readouterr().err
     assert "needs at least 10 persons seen in two or more separate tracks; " in told
@@ -144,8 +150,14 @@ def test_what_others_wrote_is_printed_on_one_line_without_control_characters(
             key = cursor.one("SELECT id FROM person")[0]
     Image.new("RGB", (40, 80)).save(tmp_path / "a.png")
     capsys.readouterr()
-    for words in (["persons"], ["show", key], ["history"], ["ask", tmp_path / "a.png"], ["audit"],
-                  ["show", "\x1b[2JNobody"]):  # fmt: skip
+    for words in (
+        ["persons"],
+        ["show", key],
+        ["history"],
+        ["ask", tmp_path / "a.png"],
+        ["audit"],
+        ["show", "\x1b[2JNobody"],
+    ):
         main(["gallery", words[0], str(club), *map(str, words[1:])])
         shown = capsys.readouterr()
         assert r"\x1b" in shown.out + shown.err or words == ["audit"]

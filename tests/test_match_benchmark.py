@@ -11,7 +11,7 @@ from match.gta import GtaSettings, connect, gta_link, settings_at, split
 from match.pair import pair_labels, pair_scores
 from scipy.spatial.distance import cdist
 
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
 

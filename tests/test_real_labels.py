@@ -17,8 +17,8 @@ import sameplayer
 from sameplayer.data.check import check_crops
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops, read_crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.tables import read_table
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.data.tabular.read_table import read_table
 
 HERE = Path(__file__).parent
 REAL = HERE.parent / "benchmarks" / "real"

@@ -17,16 +17,57 @@ import sameplayer
 
 SOURCE = Path(sameplayer.__file__).parent
 STAGES = (
-    "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "pilot", "gallery", "scale", "serve",
-)  # fmt: skip
+    "data",
+    "synthetic",
+    "encoder",
+    "maps",
+    "numbers",
+    "ranking",
+    "tracks",
+    "identity",
+    "evaluation",
+    "training",
+    "pilot",
+    "gallery",
+    "scale",
+    "serve",
+)
 PUBLIC = {
-    "Crops", "Embeddings", "Encoder", "Explanation", "Gallery", "Match", "NumberReading",
-    "PlayerLog", "RankConfig", "Ranking", "Scores", "TrainConfig", "__version__", "check_crops",
-    "create_gallery", "embed", "evaluate", "explain", "fuse", "identify_players",
-    "load_embeddings", "load_encoder", "open_gallery", "rank", "read_crops",
-    "read_jersey_number", "read_source", "rerank", "same", "split_by_person", "train",
-}  # fmt: skip
+    "Crops",
+    "Embeddings",
+    "Encoder",
+    "Explanation",
+    "Gallery",
+    "Match",
+    "NumberReading",
+    "PlayerLog",
+    "RankConfig",
+    "Ranking",
+    "Scores",
+    "TrainConfig",
+    "__version__",
+    "check_crops",
+    "cmc",
+    "create_gallery",
+    "embed",
+    "evaluate",
+    "explain",
+    "fuse",
+    "identify_players",
+    "load_embeddings",
+    "load_encoder",
+    "mean_average_precision",
+    "open_gallery",
+    "rank",
+    "read_crops",
+    "read_jersey_number",
+    "read_source",
+    "rerank",
+    "same",
+    "search",
+    "split_by_person",
+    "train",
+}
 
 
 def test_the_public_names_are_these_and_exist() -> None:
@@ -77,7 +118,7 @@ def test_no_module_is_over_300_lines_and_no_function_over_60() -> None:
 def test_errors_outside_the_command_line_name_no_flags() -> None:
     wrong = []
     for path in _modules():
-        if path.parent.name == "commands" or path.name == "cli.py":
+        if "commands" in path.relative_to(SOURCE).parts or path.name == "cli.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Raise):
@@ -130,7 +171,7 @@ def test_torch_waits_without_spinning_unless_the_user_chose(
     assert done.stdout.strip() == expected
 
 
-def test_the_architecture_page_lists_every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_architecture_page_lists_every_room(monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[1]
     monkeypatch.syspath_prepend(root / "docs" / "site")
     page = (root / "docs" / "architecture.md").read_text()

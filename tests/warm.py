@@ -24,9 +24,8 @@ def main() -> None:
     k_reciprocal(rows[:50], rows[50:150])
     hard_weights(rows[:50], rows[50:150])
     hard_weights(rows[:50], rows[50:150], faithful=False)
-    for kind in ("float32", "int8"):
-        PreparedGallery(embeddings, rows=kind).distances(rows[:2])
-    k_reciprocal_top(rows, 5)
+    PreparedGallery(embeddings).distances(rows[:2])
+    k_reciprocal_top(rows)
     with tempfile.TemporaryDirectory() as folder:
         written = write_blocks(embeddings, f"{folder}/rows", 2)
         rerank_blocks(written, f"{folder}/ranked", blocks=2, run=Run(workers=1))

@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.changes import merge
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.markers import unfinished
-from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.corrections import merge
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.privacy.pending_deletions import unfinished
 
 EACH = 4  # pictures a person
 KINDS = ("enrol", "merge", "forget", "settings")

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, create_gallery
-from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
 
 EACH = 20  # pictures a person
 STEP = 12  # persons enrolled together, as ``enrol`` does with pictures
@@ -53,8 +53,10 @@ def measure(gallery: Gallery, rows: int, persons: int, seed: int) -> None:
         searched.append(receipt.searched)
         left += receipt.bytes_found + _count(gallery.folder, pieces)
         print(f"  {deleted[-1]:.0f} ms, search {searched[-1]:.2f} s, {left} bytes", flush=True)
-    print(f"forget, until no byte is readable: median {statistics.median(deleted):.0f} ms, "
-          f"{min(deleted):.0f} to {max(deleted):.0f}")  # fmt: skip
+    print(
+        f"forget, until no byte is readable: median {statistics.median(deleted):.0f} ms, "
+        f"{min(deleted):.0f} to {max(deleted):.0f}"
+    )
     print(f"the search of all files: median {statistics.median(searched):.2f} s")
     print(f"{left} bytes found, by the program or by the second search, of {len(told)} persons")
 
@@ -71,11 +73,15 @@ def _fill(
             drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
             batch[name] = [
                 NewPicture(
-                    row, f"{person}-{at}", 128, 64, 1.0,
+                    row,
+                    f"{person}-{at}",
+                    128,
+                    64,
+                    1.0,
                     rng.bytes(3000) if person in chosen else None,
                 )
                 for at, row in enumerate(drawn)
-            ]  # fmt: skip
+            ]
             if person in chosen:
                 told[name] = _pieces(name, batch[name])
         made = enrol_pictures(gallery, batch, actor="benchmark")

@@ -1,4 +1,4 @@
-"""How many questions a second the server answers, and how fast: python benchmarks/gallery/load.py
+"""How many questions a second the server answers, and how fast: python benchmarks/gallery/load.py.
 
 A gallery of random rows, a real server in a process of its own, and a few clients on 127.0.0.1 that
 each send the next question when the last one is answered, or at a given rate together.
@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import create_gallery, open_gallery
-from sameplayer.gallery.records import NewPicture
-from sameplayer.serve.limits import Limits
+from sameplayer.gallery.core.gallery import create_gallery, open_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.tokens import make_token
 
 ENCODER = "colour"
@@ -63,9 +63,16 @@ def serve(folder: Path, pipe: multiprocessing.connection.Connection) -> None:
 
 
 def client(
-    port: int, gallery: str, token: str, asked: list[bytes], until: float, every: float,
-    times: list[float], wrong: list[str], start: int,
-) -> None:  # fmt: skip
+    port: int,
+    gallery: str,
+    token: str,
+    asked: list[bytes],
+    until: float,
+    every: float,
+    times: list[float],
+    wrong: list[str],
+    start: int,
+) -> None:
     """Ask until it is over; every: seconds between two questions, 0: as fast as answers come."""
     head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -115,10 +122,22 @@ def main() -> None:
         every = given.clients / given.rate if given.rate else 0.0
         began = time.perf_counter()
         threads = [
-            threading.Thread(target=client, args=(
-                port, gallery, token, asked, began + given.seconds, every, times, wrong, 31 * at))
+            threading.Thread(
+                target=client,
+                args=(
+                    port,
+                    gallery,
+                    token,
+                    asked,
+                    began + given.seconds,
+                    every,
+                    times,
+                    wrong,
+                    31 * at,
+                ),
+            )
             for at in range(given.clients)
-        ]  # fmt: skip
+        ]
         for one in threads:
             one.start()
         for one in threads:
@@ -127,9 +146,11 @@ def main() -> None:
         server.terminate()
         server.join()
     p50, p95, p99 = 1000 * np.percentile(times, [50, 95, 99])
-    print(f"{given.persons} persons x {given.each}, {given.clients} clients, {whole:.0f} s: "
-          f"{len(times) / whole:.0f} answers a second, p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
-          f"p99 {p99:.1f} ms, largest {1000 * max(times):.0f} ms, {len(wrong)} errors")  # fmt: skip
+    print(
+        f"{given.persons} persons x {given.each}, {given.clients} clients, {whole:.0f} s: "
+        f"{len(times) / whole:.0f} answers a second, p50 {p50:.1f} ms, p95 {p95:.1f} ms, "
+        f"p99 {p99:.1f} ms, largest {1000 * max(times):.0f} ms, {len(wrong)} errors"
+    )
     for one in wrong[:5]:
         print(" ", one)
 

@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from gallery.real import embedded
 
+from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.evaluation.resampling import clustered_interval
 from sameplayer.numbers.readers import make_reader
 from sameplayer.numbers.reading import clearness, combine
-from sameplayer.ranking.likelihood import Likelihood, bayes, fit_likelihood
-from sameplayer.ranking.number_ratio import number_log_ratio
-from sameplayer.ranking.people import Person, Searches, draw_searches, people_of
+from sameplayer.ranking.open_set.gallery_draws import Person, Searches, draw_searches, people_of
+from sameplayer.ranking.open_set.likelihood import Likelihood, bayes, fit_likelihood
+from sameplayer.ranking.open_set.number_ratio import number_log_ratio
 
 WEIGHTS, DRAWS, PICTURES = (0.0, 0.5, 1.0), 10, 32
 
@@ -109,7 +109,7 @@ def show(asked: int, found: list[np.ndarray]) -> None:
     for number, weight in enumerate(WEIGHTS):
         loss, first = every[:, 2 + 2 * number], every[:, 3 + 2 * number]
         gain = even * (every[:, 2] - loss)
-        low, high = clustered_interval(gain, person, 2000, np.random.default_rng(0))
+        low, high = cluster_bootstrap_interval(gain, person, 2000, np.random.default_rng(0))
         print(
             f"  {asked} asked, weight {weight}: log loss {(even * loss).mean():.3f}, gain "
             f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f}), rank-1 {first[mated].mean():.1%}"

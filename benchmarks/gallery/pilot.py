@@ -21,16 +21,16 @@ import numpy as np
 from real.crops import cut, soccer_labels
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.pilot.choose import simulate_answers
+from sameplayer.pilot.acquisition import simulate_answers
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.figures import GROUPS, report_of
-from sameplayer.pilot.make import draw_pilot
-from sameplayer.pilot.pictures import Pictures, measure
+from sameplayer.pilot.create import draw_pilot
+from sameplayer.pilot.labels import labels_from
+from sameplayer.pilot.measure import Pictures, measure
 from sameplayer.pilot.population import third_of
-from sameplayer.pilot.told import labels_from
+from sameplayer.pilot.report import GROUPS, report_of
+from sameplayer.synthetic.league import draw_league
 
 TRACK_S = 2  # the soccer persons are cut into tracks of so many seconds
 Figure = tuple[str, float, tuple[float, float, float]]  # kind, full value, interval

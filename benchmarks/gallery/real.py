@@ -16,17 +16,25 @@ from sameplayer.data.crops import read_crops
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.evaluation.open_set import OpenSetScores, measure_open_set
-from sameplayer.evaluation.open_set_config import OpenSetConfig
-from sameplayer.ranking.likelihood import fit_likelihood
+from sameplayer.evaluation.open_set.config import OpenSetConfig
+from sameplayer.evaluation.open_set.scores import OpenSetScores, measure_open_set
+from sameplayer.ranking.open_set.likelihood import fit_likelihood
 
 TABLES = {
     "soccer, across": "crops",  # a question is of one camera, the enrolled pictures of the other
     "soccer, within": "within",  # of one camera, at least 3 s apart
     "volleyball": "volleyball",  # of one clip
 }
-TOLD = ("rank-1", "TPIR at FPIR 10 %", "OSCR", "Cllr", "min Cllr", "log loss", "bias",
-        "bias of nobody")  # fmt: skip
+TOLD = (
+    "rank-1",
+    "TPIR at FPIR 10 %",
+    "OSCR",
+    "Cllr",
+    "min Cllr",
+    "log loss",
+    "bias",
+    "bias of nobody",
+)
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.gallery.asking import answer_vectors, ask_vectors
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import create_gallery, open_gallery
-from sameplayer.gallery.records import NewPicture, Where
+from sameplayer.gallery.core.gallery import create_gallery, open_gallery
+from sameplayer.gallery.core.records import NewPicture, Where
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.search.asking import answer_vectors, ask_vectors
 
 TOGETHER = 2000  # rows that are enrolled in one change
 GAMES = 40
@@ -41,8 +41,10 @@ def main() -> None:
     parser.add_argument("--folder", help="where the gallery is made; kept, and used again")
     chosen = parser.parse_args()
     threads = os.environ.get("OMP_NUM_THREADS", "unset")
-    print(f"{chosen.width} columns, {chosen.each} pictures a person, {os.cpu_count()} cores, "
-          f"OMP_NUM_THREADS {threads}, load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    print(
+        f"{chosen.width} columns, {chosen.each} pictures a person, {os.cpu_count()} cores, "
+        f"OMP_NUM_THREADS {threads}, load {os.getloadavg()[0]:.1f}"
+    )
     for rows in chosen.rows:
         with _place(chosen.folder) as place:
             folder = Path(place) / f"{rows}-{chosen.each}-{chosen.width}"
@@ -145,9 +147,11 @@ def _place(folder: str | None) -> nullcontext[str] | tempfile.TemporaryDirectory
 
 def _print(rows: int, speed: float | None, times: Times, facts: dict[str, float]) -> None:
     floor = 1e3 * facts["size"] / facts["speed"]
-    print(f"\n{rows:,} rows of {facts['persons']:,} persons; means {facts['size'] / 1e6:,.0f} MB, "
-          f"floor {floor:.1f} ms at {facts['speed'] / 1e9:.1f} GB/s; "
-          f"{facts['memory']:.2f} GB in all")  # fmt: skip
+    print(
+        f"\n{rows:,} rows of {facts['persons']:,} persons; means {facts['size'] / 1e6:,.0f} MB, "
+        f"floor {floor:.1f} ms at {facts['speed'] / 1e9:.1f} GB/s; "
+        f"{facts['memory']:.2f} GB in all"
+    )
     if speed is not None:
         print(f"enrolled: {speed:,.0f} rows a second")
     print(f"{'ms':<32}{'least':>9}{'p50':>9}{'p95':>9}")

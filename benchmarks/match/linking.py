@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from simulate import Drawn, DrawnMatch, draw, majority, pair_scores
 
-from sameplayer.identity.confidence import calibration_error, confidence, fit_confidence
-from sameplayer.identity.evidence import Evidence
-from sameplayer.identity.link import link
-from sameplayer.identity.naming import Naming, name_identities
-from sameplayer.identity.roster import Player, Roster
-from sameplayer.identity.traits import trait_odds, traits_of
+from sameplayer.common.statistics import expected_calibration_error
+from sameplayer.identity.evidence.attributes import trait_odds, traits_of
+from sameplayer.identity.evidence.evidence import Evidence
+from sameplayer.identity.inputs.roster import Player, Roster
+from sameplayer.identity.linking.confidence import confidence, fit_confidence
+from sameplayer.identity.linking.link import link
+from sameplayer.identity.naming.naming import Naming, name_identities
 
 
 def plain_link(evidence: Evidence, *, mean: bool) -> np.ndarray:
@@ -82,8 +83,10 @@ def names(sizes: list[int], seeds: list[int]) -> None:
     Of tracklets of numbered players: share named rightly, precision of names; then, over all
     tracklets, the calibration error, and the share that is kept at 95 and 99 % right.
     """
-    print(f"{'tracklets':>9} {'noise':>5} {'boast':>5} {'roster':>6} {'named':>6} {'right':>6} "
-          f"{'s':>5} {'error':>6} {'at 95':>6} {'at 99':>6}")  # fmt: skip
+    print(
+        f"{'tracklets':>9} {'noise':>5} {'boast':>5} {'roster':>6} {'named':>6} {'right':>6} "
+        f"{'s':>5} {'error':>6} {'at 95':>6} {'at 99':>6}"
+    )
     for count in sizes:
         for noise, boast in ((0.7, 1.0), (1.0, 1.0), (1.0, 2.0), (1.3, 1.0)):
             for with_roster in (True, False):
@@ -92,9 +95,12 @@ def names(sizes: list[int], seeds: list[int]) -> None:
                     match = draw(Drawn(count, noise=noise, boast=boast), seed)
                     rows.append(_named(match, link(match.evidence), with_roster))
                 cells = np.mean(rows, axis=0)
-                print(f"{count:>9} {noise:>5} {boast:>5} {with_roster!s:>6} {cells[0]:>6.3f} "
-                      f"{cells[1]:>6.3f} {cells[2]:>5.2f} {cells[3]:>6.3f} {cells[4]:>6.3f} "
-                      f"{cells[5]:>6.3f}", flush=True)  # fmt: skip
+                print(
+                    f"{count:>9} {noise:>5} {boast:>5} {with_roster!s:>6} {cells[0]:>6.3f} "
+                    f"{cells[1]:>6.3f} {cells[2]:>5.2f} {cells[3]:>6.3f} {cells[4]:>6.3f} "
+                    f"{cells[5]:>6.3f}",
+                    flush=True,
+                )
 
 
 def _named(match: DrawnMatch, labels: np.ndarray, with_roster: bool) -> list[float]:
@@ -121,10 +127,13 @@ def _named(match: DrawnMatch, labels: np.ndarray, with_roster: bool) -> list[flo
     good = majority(labels, match.person)[labels] == match.person
     order = np.argsort(-sure, kind="stable")
     share = np.cumsum(good[order]) / np.arange(1, len(order) + 1)
-    kept = [float((np.flatnonzero(share >= level).max(initial=-1) + 1) / len(order))
-            for level in (0.95, 0.99)]  # fmt: skip
+    kept = [
+        float((np.flatnonzero(share >= level).max(initial=-1) + 1) / len(order))
+        for level in (0.95, 0.99)
+    ]
     precision = hits.sum() / max(sum(given), 1)
-    return [hits.sum() / sum(numbered), precision, took, calibration_error(sure, good), *kept]
+    error = expected_calibration_error(sure, good, bins=15)
+    return [hits.sum() / sum(numbered), precision, took, error, *kept]
 
 
 def fit(seeds: list[int]) -> None:
@@ -155,9 +164,11 @@ def scale(count: int) -> None:
     took, work = time.perf_counter() - began, time.process_time() - worked
     index, purity, found = pair_scores(labels, match.person)
     above = (_kilobytes("VmHWM") - before) / 1e6
-    print(f"{count} tracklets: {took:.1f} s ({work:.1f} of the processor), {above:.2f} GB above "
-          f"{before / 1e6:.2f} GB with the evidence; ARI {index:.3f}, purity {purity:.3f}, "
-          f"{found} clusters")  # fmt: skip
+    print(
+        f"{count} tracklets: {took:.1f} s ({work:.1f} of the processor), {above:.2f} GB above "
+        f"{before / 1e6:.2f} GB with the evidence; ARI {index:.3f}, purity {purity:.3f}, "
+        f"{found} clusters"
+    )
 
 
 def _kilobytes(name: str) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.evaluation.tracking import find_overlaps, match_boxes
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.evaluation.logs.tracking_scores import find_overlaps, match_boxes
+from sameplayer.identity.log.player_log import PlayerLog
 
 LABELS = Path(__file__).parents[1] / "real" / "soccer_two_cameras.csv"
 ENOUGH = 8  # boxes of a person in each camera, to be asked for

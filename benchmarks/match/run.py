@@ -37,12 +37,12 @@ import pandas as pd
 from gta import gta_link, settings_at
 from pair import pair_labels, pair_scores
 
-from sameplayer.data.match import draw_match
-from sameplayer.data.video import open_video
+from sameplayer.data.video.frames import open_video
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.evaluation.naming import score_log
-from sameplayer.evaluation.tracking import find_overlaps, match_boxes, score_tracking
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.evaluation.logs.naming_scores import score_log
+from sameplayer.evaluation.logs.tracking_scores import find_overlaps, match_boxes, score_tracking
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.synthetic.match import draw_match
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.stream import find_tracklets
 from sameplayer.tracks.tracklets import Tracklets
@@ -53,9 +53,18 @@ STRIDE = 2  # of a tracklet's boxes, each second one has a feature for GTA-Link
 TUNED = (0.7, 0.5)  # eps and merge that ``tune`` found best
 GRID = [(eps, merge) for eps in (0.5, 0.6, 0.7) for merge in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)]
 SHOWN = (
-    "hota", "assa", "idf1", "purity", "identities_a_person", "named_at_95", "wrong",
-    "calibration", "twice", "seconds", "megabytes",
-)  # fmt: skip
+    "hota",
+    "assa",
+    "idf1",
+    "purity",
+    "identities_a_person",
+    "named_at_95",
+    "wrong",
+    "calibration",
+    "twice",
+    "seconds",
+    "megabytes",
+)
 
 
 def match_files(folder: Path) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def _cut(picture: np.ndarray, box: Any) -> np.ndarray:
 
 def ours(match: dict[str, Any], boxes: str, *, roster: bool) -> PlayerLog:
     """The one call of what is measured, with its default settings."""
-    from sameplayer.identity.match import LogConfig, identify_players
+    from sameplayer.identity.pipeline import LogConfig, identify_players
 
     return identify_players(
         [camera.video for camera in match["cameras"]],

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.encoder.calibration import fit_calibration
-from sameplayer.identity.evidence import Evidence
+from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.numbers.reader import NUMBERS
 
 
@@ -108,9 +108,12 @@ def _apart(person: np.ndarray, spans: pd.DataFrame) -> np.ndarray:
 
 
 def _appearance(
-    asked: Drawn, person: np.ndarray, teams: np.ndarray, weight: np.ndarray,
+    asked: Drawn,
+    person: np.ndarray,
+    teams: np.ndarray,
+    weight: np.ndarray,
     rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Calibrated cosine: persons of a team look alike, noise falls with the pictures."""
     width = 32
     kit = rng.normal(size=(3, width))

@@ -22,11 +22,10 @@ from pathlib import Path
 import pandas as pd
 
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.data.encode import encode_picture
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.reading import pixels_of
-from sameplayer.data.sources import read_source
-from sameplayer.data.video import open_video
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError
 
 HERE = Path(__file__).parent

@@ -21,10 +21,10 @@ import pandas as pd
 from real.crops import across, cut, soccer_labels, within
 
 from sameplayer import embed, evaluate, load_encoder, rank, read_source
+from sameplayer.common.statistics import bootstrap_interval
 from sameplayer.data.crops import Crops
 from sameplayer.encoder import create_encoder
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.evaluation.resampling import bootstrap_interval
 
 
 def main() -> None:
@@ -56,8 +56,9 @@ def encoders(more: list[str]) -> dict[str, Encoder]:
         "person-large": large,
         "person-large, network alone": large.with_views(colour=0.0),
     }
-    return found | {name: load_encoder(source) for name, _, source in
-                    (text.partition("=") for text in more)}  # fmt: skip
+    return found | {
+        name: load_encoder(source) for name, _, source in (text.partition("=") for text in more)
+    }
 
 
 def cell(encoder: Encoder, test: Crops) -> str:

@@ -18,8 +18,7 @@ import pandas as pd
 from crops import cut, soccer_labels
 
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.data.encode import encode_picture
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 
 OUT = Path(__file__).parents[2] / "src" / "sameplayer" / "data" / "real"
 HIGH = 128  # pixels; smaller ones stay as they are

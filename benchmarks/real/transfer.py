@@ -31,11 +31,11 @@ import torch
 from real.crops import across, cut, soccer_labels, within
 
 from sameplayer import TrainConfig, embed, evaluate, load_encoder, rank, read_source, train
+from sameplayer.common.statistics import bootstrap_interval
 from sameplayer.data.crops import Crops
-from sameplayer.data.synthetic import draw_league
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.evaluation.resampling import bootstrap_interval
+from sameplayer.synthetic.league import draw_league
 
 START = "person"
 BASE = TrainConfig(START, epochs=1, warmup_epochs=0.2, validate="none", device="cpu")

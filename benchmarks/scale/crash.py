@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.scale.conftest import clustered
 from tests.scale.crashing import crash
 
-from sameplayer.ranking.blocks import TopConfig
+from sameplayer.ranking.rerank.blocks import TopConfig
 from sameplayer.scale import Run, rerank_blocks, write_blocks
 
 

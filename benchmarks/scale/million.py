@@ -26,7 +26,7 @@ import pandas as pd
 
 from sameplayer.data.crops import Crops
 from sameplayer.ranking.config import TopConfig
-from sameplayer.ranking.threads import one_thread_a_product
+from sameplayer.ranking.rerank.threads import one_thread_a_product
 from sameplayer.scale import Run, rerank_blocks
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.jobs import part_name
@@ -87,8 +87,13 @@ def memory_of_all() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
-    for name, usual in (("rows", 1_000_000), ("columns", 256), ("queries", 2000),
-                        ("blocks", 8), ("workers", 2)):  # fmt: skip
+    for name, usual in (
+        ("rows", 1_000_000),
+        ("columns", 256),
+        ("queries", 2000),
+        ("blocks", 8),
+        ("workers", 2),
+    ):
         parser.add_argument(f"--{name}", type=int, default=usual)
     given = parser.parse_args()
     rows = write_rows(given.out / "rows", given.rows, given.columns)
@@ -110,9 +115,15 @@ def main() -> None:
     began = time.monotonic()
     try:
         ranked = rerank_blocks(
-            rows, given.out / "ranked", TopConfig(), asked=asked, offered=~asked,
-            blocks=given.blocks, run=Run(workers=given.workers), tell=tell,
-        )  # fmt: skip
+            rows,
+            given.out / "ranked",
+            TopConfig(),
+            asked=asked,
+            offered=~asked,
+            blocks=given.blocks,
+            run=Run(workers=given.workers),
+            tell=tell,
+        )
     finally:
         stop.set()
         spent = add_spent(given.out / "spent.json", time.monotonic() - began, peak[0])
@@ -120,12 +131,14 @@ def main() -> None:
     rate = float(np.mean(rates))
     floor = 2 * given.rows**2 * given.columns / rate
     same = ranked.neighbours[:, : PERSON - 1] // PERSON == ranked.row[:, None] // PERSON
-    print(f"{given.queries} x {given.rows} x {given.columns}, {given.workers} workers: "
-          f"{spent['processor_s']:.0f} s of processors, {spent['wall_s']:.0f} s of wall in "
-          f"{spent['starts']} starts; floor {floor:.0f} s ({rates[0] / 1e9:.0f} to "
-          f"{rates[1] / 1e9:.0f} GFLOP/s a thread), ratio {spent['processor_s'] / floor:.2f}; "
-          f"{spent['peak_gb']:.1f} GB at most; of the first {PERSON - 1} answers "
-          f"{same.mean():.1%} show the person asked for")  # fmt: skip
+    print(
+        f"{given.queries} x {given.rows} x {given.columns}, {given.workers} workers: "
+        f"{spent['processor_s']:.0f} s of processors, {spent['wall_s']:.0f} s of wall in "
+        f"{spent['starts']} starts; floor {floor:.0f} s ({rates[0] / 1e9:.0f} to "
+        f"{rates[1] / 1e9:.0f} GFLOP/s a thread), ratio {spent['processor_s'] / floor:.2f}; "
+        f"{spent['peak_gb']:.1f} GB at most; of the first {PERSON - 1} answers "
+        f"{same.mean():.1%} show the person asked for"
+    )
 
 
 def add_spent(path: Path, wall: float, peak_kb: int) -> dict[str, float]:

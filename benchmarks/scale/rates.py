@@ -1,4 +1,4 @@
-"""How fast one core does each step of scale: the rates that ``scale/cost.py`` reckons with.
+"""How fast one core does each step of scale: the rates of docs/scale-cost.md.
 
 python benchmarks/scale/rates.py [--rows 32768] [--columns 256 512] [--rounds 5] [--json FILE]
 
@@ -27,11 +27,16 @@ from typing import Any
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import create_encoder, load_encoder
-from sameplayer.ranking.blocks import (
+from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.kernels import Sparse
+from sameplayer.ranking.kernels.neighbours import start_threads
+from sameplayer.ranking.kernels.sets import reciprocal
+from sameplayer.ranking.kernels.sparse import transpose
+from sameplayer.ranking.kernels.top import measure_missing, take_tile
+from sameplayer.ranking.rerank.blocks import (
     TILE,
     Block,
     Nearest,
@@ -42,18 +47,11 @@ from sameplayer.ranking.blocks import (
     finished,
     pair_neighbours,
 )
-from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.kernels import Sparse
-from sameplayer.ranking.kernels.neighbours import start_threads
-from sameplayer.ranking.kernels.sets import reciprocal
-from sameplayer.ranking.kernels.sparse import transpose
-from sameplayer.ranking.kernels.top import measure_missing, take_tile
-from sameplayer.scale.parts import nearest_columns
-from sameplayer.scale.rates import Rates, write_rates
-from sameplayer.scale.runners import limited_threads
-from sameplayer.scale.stage_cost import list_steps
+from sameplayer.scale.results import nearest_columns
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
+from sameplayer.scale.worker import limited_threads
+from sameplayer.synthetic.league import draw_league
 
 CONFIG = TopConfig()
 PARTS = 4
@@ -69,10 +67,24 @@ def drawn(rows: int, columns: int) -> Block:
     return Block(0, unit_rows(found, "drawn"), every, every)
 
 
+def list_steps(rows: float, length: int) -> float:
+    """Return the steps of one row in a list of some length, while so many rows come in a row.
+
+    A tile with a row that is near enough is gone through again; a row that comes in moves half of
+    the list. That the c-th of rows in random order belongs to the nearest L has the probability
+    L / c.
+    """
+    tiles = np.arange(1, -(-rows // TILE) + 1)
+    gone_through = TILE * float((1 - np.exp(-length / tiles)).sum())
+    return gone_through + length * length / 2 * (1 + np.log(max(rows / length, 1.0)))
+
+
 def cut(block: Block, parts: int) -> list[Block]:
     size = len(block) // parts
-    return [Block(at, block.rows[at : at + size], block.asked[:size], block.offered[:size])
-            for at in range(0, size * parts, size)]  # fmt: skip
+    return [
+        Block(at, block.rows[at : at + size], block.asked[:size], block.offered[:size])
+        for at in range(0, size * parts, size)
+    ]
 
 
 def timed(steps: STEPS, rounds: int) -> dict[str, list[float]]:
@@ -95,18 +107,35 @@ def tiles(block: Block, other: Block, take: Callable[[np.ndarray, int, int], Non
 def scan(block: Block, other: Block, similar: np.ndarray) -> None:
     """Take all tiles both ways into lists that are full of nearer rows."""
     size = (len(block), CONFIG.count), (len(block), CONFIG.top)
-    full = Nearest(np.zeros(size[0], np.int32), np.zeros(size[0], np.float32),
-                   np.zeros(size[1], np.int32), np.zeros(size[1], np.float32),
-                   np.zeros(len(block), np.float32))  # fmt: skip
+    full = Nearest(
+        np.zeros(size[0], np.int32),
+        np.zeros(size[0], np.float32),
+        np.zeros(size[1], np.int32),
+        np.zeros(size[1], np.float32),
+        np.zeros(len(block), np.float32),
+    )
     lengths = np.ones(TILE, np.float32)
     for s in range(0, len(block), TILE):
         rows = slice(s, s + TILE)
-        kept = Nearest(full.near[rows], full.near_values[rows], full.direct, full.direct_values,
-                       full.farthest[rows])  # fmt: skip
+        kept = Nearest(
+            full.near[rows],
+            full.near_values[rows],
+            full.direct,
+            full.direct_values,
+            full.farthest[rows],
+        )
         for t in range(0, len(other), TILE):
             for one in (similar, np.ascontiguousarray(similar.T)):
-                take_tile(one, lengths, lengths, s, other.first + t, kept,
-                          block.slots[rows], other.offered[:TILE])  # fmt: skip
+                take_tile(
+                    one,
+                    lengths,
+                    lengths,
+                    s,
+                    other.first + t,
+                    kept,
+                    block.slots[rows],
+                    other.offered[:TILE],
+                )
 
 
 class Measured:
@@ -165,19 +194,33 @@ class Measured:
         size, total = len(self.blocks[0]), float(len(self.whole))
         flops = 2.0 * size * size * self.whole.rows.shape[1]
         taken = sum(np.asarray(getattr(one, "values", one)).nbytes for one in self.columns.values())
-        return {"large": flops, "product": flops, "pair": flops, "scanned": 2.0 * size * size,
-                "merged": float(PARTS * size), "halves": total, "weights": total,
-                "looked": float(len(self.weights.columns)), "means": total, "answers": total,
-                "turned": 32 * total, "written": taken, "read": taken}  # fmt: skip
+        return {
+            "large": flops,
+            "product": flops,
+            "pair": flops,
+            "scanned": 2.0 * size * size,
+            "merged": float(PARTS * size),
+            "halves": total,
+            "weights": total,
+            "looked": float(len(self.weights.columns)),
+            "means": total,
+            "answers": total,
+            "turned": 32 * total,
+            "written": taken,
+            "read": taken,
+        }
 
     def rates(self, rounds: int) -> dict[str, float]:
-        """Measure, print, and return the fields of ``Rates`` but those of embedding."""
+        """Measure, print, and return the rates but those of embedding."""
         spent, work = timed(self.steps(), rounds), self.work()
         seconds = {name: statistics.median(times) for name, times in spent.items()}
         for name, times in spent.items():
             low, high = min(times), max(times)
-            print(f"{name:<10}{work[name] / seconds[name]:>11.3g} a second "
-                  f"({work[name] / high:.3g}-{work[name] / low:.3g})", flush=True)  # fmt: skip
+            print(
+                f"{name:<10}{work[name] / seconds[name]:>11.3g} a second "
+                f"({work[name] / high:.3g}-{work[name] / low:.3g})",
+                flush=True,
+            )
         found = {name: work[name] / seconds[name] for name in seconds}
         del found["large"], found["pair"]
         selected = seconds["pair"] - seconds["product"] - seconds["scanned"]
@@ -188,8 +231,10 @@ class Measured:
         found["weights"] = len(self.whole) / own
         found["answers"] = len(self.whole) / (seconds["answers"] - seconds["turned"] / 32)
         print(f"{'moved':<10}{found['moved']:>11.3g} a second, from pair less product and scanned")
-        print(f"non-zeros a row: weights {len(self.weights.columns) / len(self.whole):.1f}, "
-              f"means {len(self.means.columns) / len(self.whole):.1f}")  # fmt: skip
+        print(
+            f"non-zeros a row: weights {len(self.weights.columns) / len(self.whole):.1f}, "
+            f"means {len(self.means.columns) / len(self.whole):.1f}"
+        )
         return found | {"nonzeros": len(self.means.columns) / len(self.whole)}
 
 
@@ -206,8 +251,10 @@ def embedding(rounds: int) -> dict[str, float]:
         steps: STEPS = {name: partial(embed, named[name], chosen[name]) for name in named}
         spent = timed(steps, rounds)
     for name, times in spent.items():
-        print(f"{name:<10}{ours[name] / statistics.median(times):>11.3g} crops a second "
-              f"({ours[name] / max(times):.3g}-{ours[name] / min(times):.3g})")  # fmt: skip
+        print(
+            f"{name:<10}{ours[name] / statistics.median(times):>11.3g} crops a second "
+            f"({ours[name] / max(times):.3g}-{ours[name] / min(times):.3g})"
+        )
     return {name: ours[name] / statistics.median(times) for name, times in spent.items()}
 
 
@@ -238,10 +285,10 @@ def main() -> None:
         for columns in options.columns:
             print(f"{options.rows} rows x {columns}")
             measured = Measured(options.rows, columns).rates(options.rounds)
-            found[columns] = Rates(columns=columns, **common, **measured)
+            found[columns] = {"columns": columns, **common, **measured}
         print(f"load {os.getloadavg()[0]:.1f}")
     if options.json:
-        write_rates(options.json, found)
+        Path(options.json).write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

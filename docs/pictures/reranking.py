@@ -1,4 +1,4 @@
-"""Draw one query's ten nearest before and after re-ranking: python reranking.py DEMO_FOLDER"""
+"""Draw one query's ten nearest before and after re-ranking: python reranking.py DEMO_FOLDER."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes docs/pictures/serve-*.png, the pages of a drawn club: python docs/pictures/serve.py"""
+"""Makes docs/pictures/serve-*.png, the pages of a drawn club: python docs/pictures/serve.py."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ sys.path.insert(0, str(ROOT))
 
 from tests.serve.club import TOKEN, draw_club, rows_by_person, running  # noqa: E402
 
-from sameplayer.data.sources import read_source  # noqa: E402
-from sameplayer.data.synthetic import draw_league  # noqa: E402
+from sameplayer.data.layouts.sources import read_source  # noqa: E402
 from sameplayer.encoder.embed import embed  # noqa: E402
 from sameplayer.encoder.encoder import load_encoder  # noqa: E402
-from sameplayer.gallery import changes  # noqa: E402
-from sameplayer.gallery.calibration import calibrate  # noqa: E402
-from sameplayer.gallery.gallery import Gallery, open_gallery  # noqa: E402
+from sameplayer.gallery.core.gallery import Gallery, open_gallery  # noqa: E402
+from sameplayer.gallery.people import corrections as changes  # noqa: E402
+from sameplayer.gallery.search.calibration import calibrate  # noqa: E402
+from sameplayer.synthetic.league import draw_league  # noqa: E402
 
 OUT = ROOT / "docs" / "pictures"
 
 
 def make(folder: Path) -> tuple[Gallery, list[Path]]:
     """Draw a club, calibrate it on other drawn players, leave work to do."""
-    league = read_source(draw_league(folder / "drawn", 16, 3, test_persons=8, challenge_persons=6,
-                                     frames=8))  # fmt: skip
-    others = read_source(draw_league(folder / "others", 60, 5, test_persons=8, challenge_persons=6,
-                                     frames=6))  # fmt: skip
+    league = read_source(
+        draw_league(folder / "drawn", 16, 3, test_persons=8, challenge_persons=6, frames=8)
+    )
+    others = read_source(
+        draw_league(folder / "others", 60, 5, test_persons=8, challenge_persons=6, frames=6)
+    )
     encoder = load_encoder("person")
     club = draw_club(folder / "club", encoder, league)
     labelled = others.where([row for rows in rows_by_person(others) for row in rows])
@@ -79,8 +81,11 @@ def main() -> None:
         )
         with running(club) as address:
             here = f"{address}/g/{club.settings.id}"
-            for name, scheme, size in (("", "light", (1000, 760)), ("-dark", "dark", (1000, 760)),
-                                       ("-phone", "light", (390, 800))):  # fmt: skip
+            for name, scheme, size in (
+                ("", "light", (1000, 760)),
+                ("-dark", "dark", (1000, 760)),
+                ("-phone", "light", (390, 800)),
+            ):
                 page = chromium.new_context(
                     color_scheme=scheme, viewport={"width": size[0], "height": size[1]}
                 ).new_page()

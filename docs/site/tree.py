@@ -1,4 +1,4 @@
-"""Writes the list of every file into docs/architecture.md: python docs/site/tree.py"""
+"""Writes the list of stages and rooms into docs/architecture.md: python docs/site/tree.py."""
 
 from __future__ import annotations
 
@@ -9,29 +9,50 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "sameplayer"
 STAGES = (
-    "data", "encoder", "maps", "numbers", "ranking", "tracks", "identity", "evaluation", "training",
-    "pilot", "gallery", "scale", "serve", "commands",
-)  # fmt: skip
-HEADING = "## Every file\n\n"
-COLUMN, WIDTH = 32, 112
+    "common",
+    "data",
+    "synthetic",
+    "encoder",
+    "maps",
+    "numbers",
+    "ranking",
+    "tracks",
+    "identity",
+    "evaluation",
+    "training",
+    "pilot",
+    "gallery",
+    "scale",
+    "serve",
+    "commands",
+)
+HEADING = "## Every room\n\n"
+COLUMN, WIDTH = 28, 112
 
 
 def tree() -> str:
-    """Return a line a module: its path and the first sentence of what it says of itself."""
-    lines = ["    src/sameplayer/", *(_entry(6, path) for path in sorted(SOURCE.glob("*.py")))]
+    """Return one line per stage, per room (sub-package) and per module outside of rooms."""
+    lines = ["    src/sameplayer/", *(_entry(6, path) for path in _modules(SOURCE))]
     for stage in STAGES:
-        lines.append(f"      {stage}/")
-        own = SOURCE / stage / "__init__.py"
-        paths = sorted(path for path in (SOURCE / stage).rglob("*.py") if path != own)
-        lines += [_entry(8, path, SOURCE / stage) for path in paths]
+        folder = SOURCE / stage
+        lines.append(_entry(6, folder / "__init__.py"))
+        lines += [_entry(8, room) for room in sorted(folder.glob("*/__init__.py"))]
+        lines += [_entry(8, path) for path in _modules(folder)]
     return "\n".join(lines) + "\n"
 
 
-def _entry(indent: int, path: Path, folder: Path = SOURCE) -> str:
-    said = " ".join((ast.get_docstring(ast.parse(path.read_text())) or "").split("\n\n")[0].split())
-    words = textwrap.wrap(said.split(". ")[0].rstrip("."), WIDTH - COLUMN)
-    name = " " * indent + path.relative_to(folder).as_posix()
-    return f"\n{' ' * COLUMN}".join([name.ljust(COLUMN) + words[0], *words[1:]])
+def _modules(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("__"))
+
+
+def _entry(indent: int, path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+    first = " ".join(docstring.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
+    words = textwrap.wrap(first, WIDTH - COLUMN)
+    name = f"{path.parent.name}/" if path.name == "__init__.py" else path.name
+    return f"\n{' ' * COLUMN}".join(
+        [(" " * indent + name).ljust(COLUMN - 1) + " " + words[0], *words[1:]]
+    )
 
 
 if __name__ == "__main__":

@@ -10,27 +10,18 @@ from typing import Any
 
 import tyro
 
-from sameplayer.commands import (
-    data,
-    encoder,
-    gallery,
-    gallery_ask,
-    gallery_audit,
-    gallery_people,
-    gallery_tokens,
-    log,
-    maps,
-    numbers,
-    pilot,
-    ranking,
-    robustness,
-    scale,
-    serve,
-    training,
-)
-from sameplayer.commands import export as exporting
-from sameplayer.commands import open_set as opening
+from sameplayer.commands import data, maps, numbers, scale, serve
+from sameplayer.commands.gallery import ask as gallery_ask
+from sameplayer.commands.gallery import audit as gallery_audit
+from sameplayer.commands.gallery import gallery
+from sameplayer.commands.gallery import people as gallery_people
+from sameplayer.commands.gallery import tokens as gallery_tokens
+from sameplayer.commands.model import encoder, training
+from sameplayer.commands.model import export as exporting
+from sameplayer.commands.score import open_set as opening
+from sameplayer.commands.score import ranking, robustness
 from sameplayer.commands.shared import lines_shown
+from sameplayer.commands.video import log, pilot
 from sameplayer.errors import SameplayerError, SettingError
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -95,8 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except SettingError as error:
-        print(f"sameplayer: --{error.name.strip('_').replace('_', '-')} {error.rest}",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"sameplayer: --{error.name.strip('_').replace('_', '-')} {error.rest}", file=sys.stderr
+        )
         return 2
     except SameplayerError as error:
         print(f"sameplayer: {lines_shown(str(error))}", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 
 
 def noise(high: int, wide: int, seed: int = 0) -> Picture:

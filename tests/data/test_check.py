@@ -21,11 +21,14 @@ def test_check_says_everything_at_once(tmp_path: Path, picture: Callable[..., Pa
     picture(tmp_path / "a.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:-40])
     rows = [
-        ("a.jpg", "1", "train", None), ("a.jpg", "1", "train", None),
-        ("gone.jpg", "2", "train", None), ("cut.jpg", "3", "query", None),
-        ("a.jpg", "4", "gallery", (0, 0, 0, 9)), ("a.jpg", "4", "query", (90, 0, 5, 9)),
+        ("a.jpg", "1", "train", None),
+        ("a.jpg", "1", "train", None),
+        ("gone.jpg", "2", "train", None),
+        ("cut.jpg", "3", "query", None),
+        ("a.jpg", "4", "gallery", (0, 0, 0, 9)),
+        ("a.jpg", "4", "query", (90, 0, 5, 9)),
         ("a.jpg", "4", "train", (0, 0, 5, 9)),
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(
         [
             dict(zip(("left", "top", "width", "height"), box or (None,) * 4, strict=True))
@@ -35,10 +38,15 @@ def test_check_says_everything_at_once(tmp_path: Path, picture: Callable[..., Pa
     )
     kinds = {problem.kind: problem.row for problem in check_crops(Crops(table, tmp_path))}
     assert set(kinds) == {
-        "missing file", "unreadable picture", "zero-size box", "box outside the picture",
-        "query without a match", "person in train and test", "duplicate row",
+        "missing file",
+        "unreadable picture",
+        "zero-size box",
+        "box outside the picture",
+        "query without a match",
+        "person in train and test",
+        "duplicate row",
         "single picture in train",
-    }  # fmt: skip
+    }
     assert kinds["missing file"] == 2
 
 
@@ -82,7 +90,10 @@ def people(tmp_path: Path, picture: Callable[..., Path], **columns: object) -> C
     ],
 )
 def test_a_match_in_the_querys_own_camera_is_none_in_check_and_in_scores(
-    tmp_path: Path, picture: Callable[..., Path], cameras: list[str | None], unmatched: list[int]
+    tmp_path: Path,
+    picture: Callable[..., Path],
+    cameras: list[str | None],
+    unmatched: list[int],
 ) -> None:
     crops = people(tmp_path, picture, camera=cameras)
     problems = check_crops(crops)
@@ -120,11 +131,21 @@ def test_a_query_is_matched_within_its_own_split(
 @pytest.mark.parametrize(
     "box",
     [
-        (3, 3, 0.4, 9), (3.4, 3, 0.4, 9), (3.4, 3, 9, 0.5), (3, 3, 0.6, 9), (19.6, 0, 3, 3),
-        (19.4, 0, 3, 3), (-3, 0, 2.6, 5), (-0.4, 0, 0.6, 5), (0, 39.5, 5, 0.6), (3, 3, -4, 5),
-        (0, 0, 20, 40), (-1, -1, 22, 42), (20, 40, 1, 1),
+        (3, 3, 0.4, 9),
+        (3.4, 3, 0.4, 9),
+        (3.4, 3, 9, 0.5),
+        (3, 3, 0.6, 9),
+        (19.6, 0, 3, 3),
+        (19.4, 0, 3, 3),
+        (-3, 0, 2.6, 5),
+        (-0.4, 0, 0.6, 5),
+        (0, 39.5, 5, 0.6),
+        (3, 3, -4, 5),
+        (0, 0, 20, 40),
+        (-1, -1, 22, 42),
+        (20, 40, 1, 1),
     ],
-)  # fmt: skip
+)
 def test_a_box_is_fit_for_the_check_where_it_can_be_read(
     tmp_path: Path, picture: Callable[..., Path], box: tuple[float, ...]
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.data.crops import Crops, read_crops, write_crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 
 
@@ -28,12 +28,15 @@ def test_a_table_of_another_tool_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "person"),
     [
-        ("image,player\na.png,Ana\n", "Ana"), ("image,label\na.png,12\n", "12"),
-        ("image,label\na.png,player\n", None), ("image,label\na.png,ball\n", None),
-        ("image,name\na.png,a.png\n", None), ("image,person_id,name\na.png,7,Ana\n", "7"),
+        ("image,player\na.png,Ana\n", "Ana"),
+        ("image,label\na.png,12\n", "12"),
+        ("image,label\na.png,player\n", None),
+        ("image,label\na.png,ball\n", None),
+        ("image,name\na.png,a.png\n", None),
+        ("image,person_id,name\na.png,7,Ana\n", "7"),
         ("image,name,label\na.png,Ana,player\n", "Ana"),
     ],
-)  # fmt: skip
+)
 def test_a_label_names_a_person_unless_it_is_a_class(
     tmp_path: Path, text: str, person: str | None
 ) -> None:
@@ -66,7 +69,7 @@ def test_a_column_that_is_nearly_ours_is_asked_about(tmp_path: Path) -> None:
     notes = crops(tmp_path, "image,camra,kit\na.png,1,red\n").notes
     assert notes == (
         "The column 'camra' is kept but not used; did you mean 'camera'?",
-        "Further columns, kept and used only where you name them: camra, kit.",
+        "Other columns are kept, and used only where you name them: camra, kit.",
     )
 
 

@@ -16,21 +16,31 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from sameplayer.data.images import decode
-from sameplayer.data.video import Video
+from sameplayer.data.images.picture import decode
+from sameplayer.data.video.frames import Video
 from sameplayer.errors import DataError
 
 EXIF = Image.Exif()
 EXIF[0x0112], EXIF[0x010F] = 6, "maker " * 20
 KINDS: dict[str, dict[str, object]] = {
-    "JPEG": {"exif": EXIF}, "JPEG progressive": {"progressive": True},
-    "PNG": {"exif": EXIF, "icc_profile": b"no profile" * 20}, "BMP": {}, "GIF": {}, "PPM": {},
-    "WEBP": {"exif": EXIF}, "WEBP lossless": {"lossless": True}, "JPEG2000": {},
-    "AVIF": {"exif": EXIF.tobytes()}, "HEIC": {"exif": EXIF.tobytes()}, "TIFF": {"exif": EXIF},
-    "TIFF lzw": {"compression": "tiff_lzw"}, "TIFF zip": {"compression": "tiff_adobe_deflate"},
-    "TIFF jpeg": {"compression": "jpeg"}, "TIFF fax": {"compression": "group4"},
+    "JPEG": {"exif": EXIF},
+    "JPEG progressive": {"progressive": True},
+    "PNG": {"exif": EXIF, "icc_profile": b"no profile" * 20},
+    "BMP": {},
+    "GIF": {},
+    "PPM": {},
+    "WEBP": {"exif": EXIF},
+    "WEBP lossless": {"lossless": True},
+    "JPEG2000": {},
+    "AVIF": {"exif": EXIF.tobytes()},
+    "HEIC": {"exif": EXIF.tobytes()},
+    "TIFF": {"exif": EXIF},
+    "TIFF lzw": {"compression": "tiff_lzw"},
+    "TIFF zip": {"compression": "tiff_adobe_deflate"},
+    "TIFF jpeg": {"compression": "jpeg"},
+    "TIFF fax": {"compression": "group4"},
     "TIFF zstd": {"compression": "zstd"},
-}  # fmt: skip
+}
 
 
 def whole(case: str) -> bytes:
@@ -44,20 +54,20 @@ def whole(case: str) -> bytes:
     return content.getvalue()
 
 
-def harmed(content: bytes, times: int) -> Iterator[bytes]:
+def corrupted(content: bytes, times: int) -> Iterator[bytes]:
     """Cut, overwrite and insert, and change single bytes of the header."""
     rng = random.Random(7)
     for number in range(times):
-        harm, at = bytearray(content), rng.randrange(12, len(content))
+        corruption, at = bytearray(content), rng.randrange(12, len(content))
         if number % 4 == 0:
-            del harm[at:]
+            del corruption[at:]
         elif number % 4 == 1:
-            harm[at : at + 6] = rng.randbytes(6)
+            corruption[at : at + 6] = rng.randbytes(6)
         elif number % 4 == 2:
-            harm[at:at] = rng.randbytes(9)
+            corruption[at:at] = rng.randbytes(9)
         else:
-            harm[rng.randrange(8, min(300, len(content)))] = rng.choice((0, 1, 128, 255))
-        yield bytes(harm)
+            corruption[rng.randrange(8, min(300, len(content)))] = rng.choice((0, 1, 128, 255))
+        yield bytes(corruption)
 
 
 @pytest.mark.parametrize("case", KINDS)
@@ -67,7 +77,7 @@ def test_no_library_writes_of_a_damaged_picture(
     refused = 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for number, content in enumerate(harmed(whole(case), 120)):
+        for number, content in enumerate(corrupted(whole(case), 120)):
             path = tmp_path / f"{number}"
             path.write_bytes(content)
             try:
@@ -99,9 +109,9 @@ def test_no_library_writes_of_a_damaged_video(
 ) -> None:
     content = write_video(tmp_path / name, VIDEOS[name])
     refused = 0
-    for number, harm in enumerate(harmed(content, 24)):
+    for number, corruption in enumerate(corrupted(content, 24)):
         path = tmp_path / f"{number}-{name}"
-        path.write_bytes(harm)
+        path.write_bytes(corruption)
         try:
             Video(path).read(12)
         except DataError:
@@ -115,7 +125,7 @@ def test_the_program_says_of_damaged_files_what_is_wrong_and_nothing_else_is_sai
 ) -> None:
     names = []
     for case in KINDS:
-        for number, content in enumerate(harmed(whole(case), 8)):
+        for number, content in enumerate(corrupted(whole(case), 8)):
             names.append(f"{case.replace(' ', '-')}-{number}.jpg")
             (tmp_path / names[-1]).write_bytes(content)
     (tmp_path / "v.mp4").write_bytes(write_video(tmp_path / "whole.mp4", "libx264")[:-400])

@@ -29,8 +29,9 @@ def test_columns_of_other_tools_are_read_and_said(tmp_path: Path) -> None:
     assert crops.table["person"].tolist() == ["0001", "0002"]
     assert crops.table["camera"].tolist() == ["1", "2"]
     assert crops.notes[:2] == (
-        "The column 'path' is read as 'image'.", "The column 'pid' is read as 'person'.",
-    )  # fmt: skip
+        "The column 'path' is read as 'image'.",
+        "The column 'pid' is read as 'person'.",
+    )
 
 
 def test_our_own_columns_come_first_and_the_others_are_said(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_our_own_columns_come_first_and_the_others_are_said(tmp_path: Path) -> N
     crops = read_crops(path)
     assert (crops.table["image"].iat[0], crops.table["person"].iat[0]) == ("a.jpg", "7")
     assert crops.table["path"].iat[0] == "x"
-    assert crops.notes == ("Further columns, kept and used only where you name them: path, pid.",)
+    assert crops.notes == ("Other columns are kept, and used only where you name them: path, pid.",)
     write_crops(crops, tmp_path / "again.csv")
     again = read_crops(tmp_path / "again.csv")
     assert again.table.equals(crops.table)
@@ -80,7 +81,10 @@ def test_a_split_that_says_no_role_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [("trian", "No role 'trian'; expected some of train"), (np.ones(2, bool), "ndarray.*where()")],
+    [
+        ("trian", "Unknown role 'trian'; expected one or more of train"),
+        (np.ones(2, bool), "ndarray.*where()"),
+    ],
 )
 def test_rows_are_selected_by_roles_that_there_are(wrong: object, words: str) -> None:
     crops = Crops(pd.DataFrame({"image": ["a", "b"]}), Path())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.splits import draw_query_gallery, hold_out, split_by_person
 from sameplayer.errors import DataError, SettingError
 
@@ -90,8 +90,16 @@ def test_real_cameras_stay_and_every_query_keeps_a_match() -> None:
     cameras = ["1", "1", "2", "3", "3", None, None, "4", None]
     drawn = draw_query_gallery(table_of([*"aaabbccd", None], camera=cameras)).table
     assert drawn["camera"].fillna("-").tolist() == [
-        "1", "1", "2", "3/query", "3", "-", "-", "4/query", "-",
-    ]  # fmt: skip
+        "1",
+        "1",
+        "2",
+        "3/query",
+        "3",
+        "-",
+        "-",
+        "4/query",
+        "-",
+    ]
 
 
 def test_queries_of_a_table_of_one_camera_keep_their_matches(

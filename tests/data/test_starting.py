@@ -12,7 +12,8 @@ HEAVY = ("torch", "torchvision", "sklearn", "scipy", "matplotlib", "timm", "numb
 
 def test_reading_and_checking_crops_load_nothing_heavy() -> None:
     code = (
-        "import sys, sameplayer.data.check, sameplayer.data.sources, sameplayer.data.splits\n"
+        "import sys, sameplayer.data.check, sameplayer.data.splits\n"
+        "import sameplayer.data.layouts.sources\n"
         "from sameplayer.data import check_crops, read_source, hold_out, read_frames\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )

@@ -14,10 +14,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.onnx_export import export_encoder
-from sameplayer.encoder.onnx_file import FORMAT, RECORD, UNSIGNED, sign
+from sameplayer.encoder.networks.build import EncoderSpec
+from sameplayer.encoder.onnx.export import export_encoder
+from sameplayer.encoder.runtime.onnx_file import FORMAT, RECORD, UNSIGNED, sign
 
 
 class TinyNetwork(nn.Module):

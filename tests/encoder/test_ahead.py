@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.encoder.ahead import AHEAD, batches_ahead
+from sameplayer.data.images.picture import Picture
+from sameplayer.encoder.prefetch import AHEAD, batches_ahead
 from sameplayer.errors import DataError
 
 

@@ -14,14 +14,14 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import LSTM, BatchNorm2d
 
-from sameplayer.encoder.build import (
+from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.networks.build import (
     EncoderSpec,
     build_model,
     check_architecture,
     feature_columns,
     spec_of,
 )
-from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 
 SMALLEST = """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sameplayer.encoder import load_encoder
-from sameplayer.encoder.colour import COLOURS, STRIPES, colour_features
+from sameplayer.encoder.networks.colour import COLOURS, STRIPES, colour_features
 from sameplayer.errors import SettingError
 
 RNG = np.random.default_rng(3)
@@ -72,7 +72,7 @@ def test_another_region_is_refused() -> None:
 def test_no_torch_is_needed() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from sameplayer.encoder.colour import colour_features\n"
+        "from sameplayer.encoder.networks.colour import colour_features\n"
         "colour_features([np.zeros((4, 4, 3), np.uint8)])\n"
         "print('torch' in sys.modules)"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embed import embed, embed_timed
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import DataError, SettingError

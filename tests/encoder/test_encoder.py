@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from sameplayer.encoder import saved as saved_module
-from sameplayer.encoder.build import EncoderSpec
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.networks.build import EncoderSpec
+from sameplayer.encoder.storage import saved as saved_module
 from sameplayer.errors import ConfigError, MissingFile, SettingError, WeightsError
 
 HALF = (0.5, 0.5, 0.5)

@@ -13,9 +13,9 @@ from sameplayer.cli import main
 from sameplayer.commands.shared import Compute
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.encoder.engines import ENGINES, FORMATS, computed_in
-from sameplayer.encoder.inference import CPU_PASS
-from sameplayer.encoder.onnx_export import TOLERANCE, drawn_pictures
+from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures
+from sameplayer.encoder.runtime.engines import ENGINES, FORMATS, computed_in
+from sameplayer.encoder.runtime.inference import CPU_PASS
 from sameplayer.errors import MissingExtra, SettingError, WeightsError
 from tests.encoder.onnx_files import plain_model, signed, spec_record, tiny_encoder, tiny_file
 
@@ -59,11 +59,15 @@ def test_the_command_lines_choices_are_the_engines_and_formats() -> None:
     ("engine", "source", "why"),
     [
         ("tensorrt", "colour", "engine is 'tensorrt'; expected one of torch, onnxruntime, open"),
-        ("openvino", "colour", r"expected torch for colour; openvino runs ONNX files\. Write one "
-         "with: sameplayer export colour"),
+        (
+            "openvino",
+            "colour",
+            r"expected torch for colour; openvino runs ONNX files\. Write one "
+            "with: sameplayer export colour",
+        ),
         ("torch", "FILE", "expected onnxruntime or openvino for .*tiny.onnx; torch runs presets"),
     ],
-)  # fmt: skip
+)
 def test_an_engine_that_does_not_run_the_source_is_refused(
     engine: str, source: str, why: str, file: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import close_session, constants
 
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.encoder.hub import hub_if_reached
+from sameplayer.encoder.networks.hub import hub_if_reached
 from sameplayer.errors import WeightsError
 
 

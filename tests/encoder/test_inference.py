@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.encoder.inference import inference, own_layers, settle, unsettle
+from sameplayer.encoder.runtime.inference import inference, own_layers, settle, unsettle
 from sameplayer.errors import ConfigError, SettingError
 
 PICTURE = np.random.default_rng(1).integers(0, 255, (80, 40, 3), dtype=np.uint8)

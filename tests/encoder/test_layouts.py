@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sameplayer.encoder.checkpoints import load_published, recognise
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.encoder.osnet import OsNet
+from sameplayer.encoder.networks.osnet import OsNet
 from sameplayer.errors import SettingError, WeightsError
 
 State = dict[str, Tensor]
@@ -54,20 +54,24 @@ FORMS: dict[str, tuple[Any, str]] = {
     "open-reid": (
         {
             "state_dict": {
-                **_put("module.base.", ONE), **_put("module.feat.", HEAD),
+                **_put("module.base.", ONE),
+                **_put("module.feat.", HEAD),
                 **_put("module.classifier.", HEAD),
             },
-            "epoch": 3, "best_top1": np.float32(0.3),
+            "epoch": 3,
+            "best_top1": np.float32(0.3),
         },
         "module.feat.weight",
     ),
     "fast-reid": (
         {
             "model": {
-                **_put("backbone.", BODY), **_put("heads.bottleneck.0.", HEAD),
+                **_put("backbone.", BODY),
+                **_put("heads.bottleneck.0.", HEAD),
                 "pixel_mean": torch.ones(1, 3, 1, 1),
             },
-            "optimizer": {"state": {}}, "iteration": 9,
+            "optimizer": {"state": {}},
+            "iteration": 9,
         },
         "model.heads.bottleneck.0.weight",
     ),
@@ -97,7 +101,7 @@ FORMS: dict[str, tuple[Any, str]] = {
     "fine-tuned head": (ONE, "fc.weight"),
     "before torch 0.4.1": ({k: v for k, v in BODY.items() if "num_batches" not in k}, ""),
     "parameters": ({k: torch.nn.Parameter(v, v.is_floating_point()) for k, v in BODY.items()}, ""),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["zip", "before torch 1.6"])
@@ -130,12 +134,18 @@ def _as_clip_reid(tower: State) -> Any:
 
 def _as_transformers(tower: State) -> Any:
     swaps = {
-        "positional_embedding": "embeddings.position_embedding.weight", "ln_pre": "pre_layrnorm",
-        "class_embedding": "embeddings.class_embedding", "conv1": "embeddings.patch_embedding",
-        "ln_post": "post_layernorm", "transformer.resblocks": "encoder.layers",
-        "ln_1": "layer_norm1", "ln_2": "layer_norm2", "attn.out_proj": "self_attn.out_proj",
-        "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
-    }  # fmt: skip
+        "positional_embedding": "embeddings.position_embedding.weight",
+        "ln_pre": "pre_layrnorm",
+        "class_embedding": "embeddings.class_embedding",
+        "conv1": "embeddings.patch_embedding",
+        "ln_post": "post_layernorm",
+        "transformer.resblocks": "encoder.layers",
+        "ln_1": "layer_norm1",
+        "ln_2": "layer_norm2",
+        "attn.out_proj": "self_attn.out_proj",
+        "mlp.c_fc": "mlp.fc1",
+        "mlp.c_proj": "mlp.fc2",
+    }
     named: State = {"vision_model.embeddings.position_ids": torch.arange(5)}
     for name, value in tower.items():
         if name == "proj":

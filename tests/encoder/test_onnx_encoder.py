@@ -12,12 +12,12 @@ import torch
 from onnx import helper, numpy_helper
 
 from sameplayer.cli import main
-from sameplayer.encoder.colour import COLOURS
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.encoder.matching import same
-from sameplayer.encoder.onnx_encoder import OnnxEncoder
-from sameplayer.encoder.onnx_export import TOLERANCE, drawn_pictures, export_encoder
+from sameplayer.encoder.networks.colour import COLOURS
+from sameplayer.encoder.onnx.encoder import OnnxEncoder
+from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures, export_encoder
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.errors import SettingError, WeightsError
 from tests.encoder.onnx_files import (

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.cli import main
-from sameplayer.encoder import onnx_export
 from sameplayer.encoder.encoder import Encoder, load_encoder
-from sameplayer.encoder.onnx_export import TOLERANCE, drawn_pictures, export_encoder
+from sameplayer.encoder.onnx import export as onnx_export
+from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures, export_encoder
 from sameplayer.errors import MissingExtra, SettingError, WeightsError
 from tests.encoder.onnx_files import TinyNetwork, encoder_of, tiny_encoder, tiny_file
 
@@ -94,9 +94,11 @@ class Deciding(TinyNetwork):
 
 @pytest.mark.parametrize(
     ("network", "why"),
-    [(Otherwise, "gives values .* from torch's; expected at most 1e-04"),
-     (Deciding, "torch cannot export it to ONNX")],
-)  # fmt: skip
+    [
+        (Otherwise, "gives values .* from torch's; expected at most 1e-04"),
+        (Deciding, "torch cannot export it to ONNX"),
+    ],
+)
 def test_what_would_not_be_the_same_is_not_written(
     network: type[nn.Module], why: str, tmp_path: Path
 ) -> None:

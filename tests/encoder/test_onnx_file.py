@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from sameplayer.encoder import onnx_file
-from sameplayer.encoder.onnx_file import read_graph_file
+from sameplayer.encoder.runtime import onnx_file
+from sameplayer.encoder.runtime.onnx_file import read_graph_file
 from sameplayer.errors import MissingFile, WeightsError
 from tests.encoder.onnx_files import plain_model, signed
 

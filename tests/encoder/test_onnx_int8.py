@@ -10,12 +10,13 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
-from sameplayer.encoder import encoder, onnx_int8
+from sameplayer.encoder import encoder
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.encoder.engines import ENGINES
-from sameplayer.encoder.onnx_int8 import Int8File, export_int8
+from sameplayer.encoder.onnx import int8 as onnx_int8
+from sameplayer.encoder.onnx.int8 import Int8File, export_int8
+from sameplayer.encoder.runtime.engines import ENGINES
 from sameplayer.errors import DataError, RankingError, SettingError, WeightsError
 from tests.encoder.onnx_files import record_of, tiny_encoder, tiny_file
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.encoder.osnet import OsNet
-from sameplayer.encoder.presets import OSNETS
+from sameplayer.encoder.networks.osnet import OsNet
+from sameplayer.encoder.networks.presets import OSNETS
 from sameplayer.errors import WeightsError
 
 

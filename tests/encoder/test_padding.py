@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sameplayer.encoder.encoder import create_encoder, load_encoder
-from sameplayer.encoder.padding import unpadded_features
+from sameplayer.encoder.networks.padding import unpadded_features
 from sameplayer.errors import SettingError
 
 TINY = "vit_tiny_patch16_224"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder import Encoder, EncoderSpec, create_encoder, load_encoder, places
-from sameplayer.encoder.colour import colour_features
+from sameplayer.encoder import Encoder, EncoderSpec, create_encoder, load_encoder
+from sameplayer.encoder.networks import locations as places
+from sameplayer.encoder.networks.colour import colour_features
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 from sameplayer.maps import explain
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sameplayer.encoder import pickles
-from sameplayer.encoder.pickles import Made, Name, read_pickle
+from sameplayer.encoder.storage import pickles
+from sameplayer.encoder.storage.pickles import Made, Name, read_pickle
 
 PLAIN = {
     "numbers": [0, 1, -1, 255, 70_000, 2**40, -(2**80), 0.5, float("inf")],
@@ -97,12 +97,24 @@ def test_no_attack_runs_or_imports_anything(
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b".", b"\x80\x02", b"\x80\x02}", b"0.", b"\x80\x02]e.", b"h\x05.", b"\x82\x01.",
-        b"\x97.", b"\x80\x02K\x01K\x02s.", b"X\xff\xff\xff\xffabc.", b"\x8d" + b"\xff" * 8 + b".",
-        b"\x8a\xff.", b"no pickle at all", b"cno newline",
+        b"",
+        b".",
+        b"\x80\x02",
+        b"\x80\x02}",
+        b"0.",
+        b"\x80\x02]e.",
+        b"h\x05.",
+        b"\x82\x01.",
+        b"\x97.",
+        b"\x80\x02K\x01K\x02s.",
+        b"X\xff\xff\xff\xffabc.",
+        b"\x8d" + b"\xff" * 8 + b".",
+        b"\x8a\xff.",
+        b"no pickle at all",
+        b"cno newline",
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_a_damaged_pickle_is_a_value_error(content: bytes) -> None:
     with pytest.raises(
         ValueError,

@@ -12,14 +12,14 @@ import pytest
 import timm
 import torch
 
-from sameplayer.encoder.build import build_model, spec_of
-from sameplayer.encoder.own import OWN
-from sameplayer.encoder.presets import (
+from sameplayer.encoder.networks.build import build_model, spec_of
+from sameplayer.encoder.networks.presets import (
     PRESETS,
     SMALL,
     Preset,
     find_preset_or_timm,
 )
+from sameplayer.encoder.networks.registry import OWN
 from sameplayer.encoder.speed import crops_per_second, describe_presets
 from sameplayer.errors import ConfigError
 
@@ -121,7 +121,7 @@ def test_a_measured_speed_stands_in_the_table() -> None:
 def test_reading_the_presets_loads_neither_torch_nor_timm() -> None:
     code = (
         "import sys, sameplayer.encoder, sameplayer.maps; "
-        "from sameplayer.encoder.presets import *; "
+        "from sameplayer.encoder.networks.presets import *; "
         "from sameplayer.encoder.speed import describe_presets; "
         "find_preset_or_timm('small'); describe_presets(); "
         "assert not {'torch', 'timm'} & set(sys.modules)"

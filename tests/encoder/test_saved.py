@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.saved import is_saved
+from sameplayer.encoder.storage.saved import is_saved
 from sameplayer.errors import WeightsError
 from tests.encoder.test_encoder import HALF, Own, build_own
 

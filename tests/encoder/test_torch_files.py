@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder import torch_files
-from sameplayer.encoder.state_files import read_state
-from sameplayer.encoder.torch_files import read_torch
+from sameplayer.encoder.storage import torch_files
+from sameplayer.encoder.storage.state_dicts import read_state
+from sameplayer.encoder.storage.torch_files import read_torch
 from sameplayer.errors import WeightsError
 
 BASE = torch.arange(60, dtype=torch.float32).view(3, 4, 5)

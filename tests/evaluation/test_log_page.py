@@ -13,14 +13,15 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import ConfigError, DataError, MissingExtra, SettingError
-from sameplayer.evaluation import log_page_links, write_log_page
-from sameplayer.evaluation.log_page_crops import Album
-from sameplayer.evaluation.log_page_rows import axis, clock, in_order, percent, player_rows
-from sameplayer.identity.corrections import Place, located, read_corrections
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.evaluation import write_log_page
+from sameplayer.evaluation.logs import page_links as log_page_links
+from sameplayer.evaluation.logs.page_crops import Album
+from sameplayer.evaluation.logs.page_rows import axis, clock, in_order, percent, player_rows
+from sameplayer.identity.inputs.corrections import Place, located, read_corrections
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from tests.identity.logs import ODD, empty_log, make_log
@@ -151,8 +152,10 @@ def test_corrections_made_by_clicking_are_read_back(
     page.click("#shown button:text('same as 7')")
     rows = rows_of(page, tmp_path)
     assert [(kind, player) for kind, _, _, player in rows] == [
-        ("different", ""), ("is", "blue 00"), ("same", ""),
-    ]  # fmt: skip
+        ("different", ""),
+        ("is", "blue 00"),
+        ("same", ""),
+    ]
     tables = log.boxes.rename(columns={"appearance": "tracklet"})
     found = located(read_corrections(tmp_path / "corrections.csv"), tables)
     assert found.tolist() == [[3, 4], [7, -1], [7, 6]]
@@ -248,21 +251,40 @@ def large_log(tmp_path: Path, players: int = 120, appearances: int = 6000) -> Pl
     who = [f"white {one % players}" for one in number]
     table = pd.DataFrame(
         {
-            "appearance": number, "identity": who, "name": None, "team": "white",
-            "number": [str(one % players) for one in number], "camera": "left", "shot": 0,
-            "start_s": number * 0.9, "end_s": number * 0.9 + 4, "first_frame": 1, "last_frame": 9,
-            "frames": 3, "probability": 0.9, "sure": number % 9 > 0, "second": "white 1",
-            "second_probability": 0.1, "could_be": None, "could_be_probability": None,
+            "appearance": number,
+            "identity": who,
+            "name": None,
+            "team": "white",
+            "number": [str(one % players) for one in number],
+            "camera": "left",
+            "shot": 0,
+            "start_s": number * 0.9,
+            "end_s": number * 0.9 + 4,
+            "first_frame": 1,
+            "last_frame": 9,
+            "frames": 3,
+            "probability": 0.9,
+            "sure": number % 9 > 0,
+            "second": "white 1",
+            "second_probability": 0.1,
+            "could_be": None,
+            "could_be_probability": None,
             "rests_on": "appearance",
         }
-    )  # fmt: skip
+    )
     boxes = pd.DataFrame(
         {
-            "appearance": np.repeat(number, 3), "camera": "left",
-            "frame": np.tile([1, 4, 9], appearances), "time_s": 0.0, "left": 8.0, "top": 24.0,
-            "width": 20.0, "height": 56.0, "score": 0.9,
+            "appearance": np.repeat(number, 3),
+            "camera": "left",
+            "frame": np.tile([1, 4, 9], appearances),
+            "time_s": 0.0,
+            "left": 8.0,
+            "top": 24.0,
+            "width": 20.0,
+            "height": 56.0,
+            "score": 0.9,
         }
-    )  # fmt: skip
+    )
     links = pd.DataFrame(
         [(a, a + players, 2.0, 1.0, 1.0, 0.0, 0.0, True) for a in range(40)], columns=list(LINKS)
     )
@@ -466,8 +488,12 @@ def test_marks_of_the_axis_are_round_and_few(tmp_path: Path) -> None:
     log = large_log(tmp_path, appearances=600)
     marks = axis(log)
     assert [words for _, words in marks] == [
-        "0:00", "2:00", "4:00", "6:00", "8:00",
-    ]  # fmt: skip
+        "0:00",
+        "2:00",
+        "4:00",
+        "6:00",
+        "8:00",
+    ]
     assert marks[1][0] == pytest.approx(100 * 120 / (599 * 0.9 + 4), abs=0.01)
     rows = player_rows(log, in_order(log), Album(log, 0))
     assert {row["share"] for row in rows} == {"90 %"}

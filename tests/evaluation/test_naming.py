@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.evaluation.naming import reliability, score_log, score_names
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.evaluation.logs.naming_scores import score_log, score_names
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 
 FRAMES = 10
@@ -133,7 +133,7 @@ def test_true_probabilities_have_a_small_error_and_boasts_a_large_one() -> None:
     assert score_names(right, probability, sure, 20_000).error < 0.015
     boast = 1 - (1 - probability) / 4
     assert score_names(right, boast, sure, 20_000).error > 0.2
-    table = reliability(right, probability)
+    table = score_names(right, probability, sure, 20_000).reliability
     assert table["count"].tolist() == [2000] * 10
     assert table["probability"].is_monotonic_increasing
 

@@ -16,11 +16,11 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import DataError, RankingError, SettingError
-from sameplayer.evaluation.open_set import NAMES, OpenSetScores, measure_open_set
-from sameplayer.evaluation.open_set_config import OpenSetConfig
-from sameplayer.evaluation.open_set_page import write_open_set
-from sameplayer.ranking.likelihood import fit_likelihood
-from sameplayer.ranking.people import draw_searches, people_of
+from sameplayer.evaluation.open_set.config import OpenSetConfig
+from sameplayer.evaluation.open_set.page import write_open_set
+from sameplayer.evaluation.open_set.scores import NAMES, OpenSetScores, measure_open_set
+from sameplayer.ranking.open_set.gallery_draws import draw_searches, people_of
+from sameplayer.ranking.open_set.likelihood import fit_likelihood
 from tests.ranking.drawn import unit
 
 
@@ -51,8 +51,11 @@ def measured() -> OpenSetScores:
 
 def test_every_score_is_told_with_an_interval_around_it(measured: OpenSetScores) -> None:
     assert [(one.size, one.asked) for one in measured.galleries] == [
-        (5, 1), (5, 5), (20, 1), (20, 5)
-    ]  # fmt: skip
+        (5, 1),
+        (5, 5),
+        (20, 1),
+        (20, 5),
+    ]
     for one in measured.galleries:
         assert [*one.scores, "FPIR at the first threshold"] == list(NAMES)
         for name, found in one.scores.items():
@@ -87,7 +90,7 @@ def test_the_same_seed_gives_the_same_and_another_other_galleries() -> None:
 
 
 def test_persons_who_were_fitted_to_are_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sameplayer.evaluation import open_set_draws
+    from sameplayer.evaluation.open_set import draws as open_set_draws
 
     fitted: list[set[str]] = []
 
@@ -165,8 +168,11 @@ def test_too_few_persons_to_fit_leave_the_probabilities_out() -> None:
     found = measure_open_set(drawn(14), config)
     assert "needs at least 10 persons" in found.facts["uncalibrated"]
     assert set(found.galleries[0].scores) == {
-        "rank-1", "TPIR at FPIR 1 %", "TPIR at FPIR 10 %", "OSCR"
-    }  # fmt: skip
+        "rank-1",
+        "TPIR at FPIR 1 %",
+        "TPIR at FPIR 10 %",
+        "OSCR",
+    }
     assert found.galleries[0].reliability is None
     assert found.galleries[0].searches == (8, 20)
 

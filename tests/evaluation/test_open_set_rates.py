@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.evaluation.open_set_rates import (
+from sameplayer.evaluation.open_set.rates import (
     det,
     fnir,
     fpir,

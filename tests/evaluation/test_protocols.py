@@ -31,8 +31,9 @@ def published(golden: Path) -> dict[str, np.ndarray]:
 
 
 def arguments(data: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return [data[name] for name in ("dist", "query_ids", "gallery_ids", "query_cams",
-                                    "gallery_cams")]  # fmt: skip
+    return [
+        data[name] for name in ("dist", "query_ids", "gallery_ids", "query_cams", "gallery_cams")
+    ]
 
 
 def test_map_is_the_published_one(published: dict[str, np.ndarray]) -> None:

@@ -13,13 +13,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
-from sameplayer.encoder.colour import colour_features
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.networks.colour import colour_features
 from sameplayer.errors import ConfigError, MissingExtra
 from sameplayer.evaluation import Scores, evaluate, report, write_report
-from sameplayer.evaluation.strips import ShownNumbers, Strips
+from sameplayer.evaluation.ranked_strips import ShownNumbers, Strips
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.ranking import Ranking, rank
 

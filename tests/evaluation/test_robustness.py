@@ -1,4 +1,4 @@
-"""How far an encoder holds: curves of harmed pictures against the clean ones."""
+"""How far an encoder holds: curves of corrupted pictures against the clean ones."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sameplayer.data.corruption.corrupted_crops import CorruptedCrops
+from sameplayer.data.corruption.corruptions import CORRUPTIONS as BUILT_IN
 from sameplayer.data.crops import Crops
-from sameplayer.data.harm import HARMS as HARMS_THERE_ARE
-from sameplayer.data.harmed import HarmedCrops
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation import Robustness, RobustnessConfig, measure_robustness, scores
-from sameplayer.evaluation.robustness import HarmedScore
-from sameplayer.evaluation.robustness_page import write_robustness
+from sameplayer.evaluation.robustness.page import write_robustness
+from sameplayer.evaluation.robustness.scores import CorruptedScore
 from sameplayer.ranking import RERANKERS, rank
 from sameplayer.ranking.config import RankConfig
 from tests.ranking.drawn import unit
 
-HARMS = ("grey=50,100", "height=256,32", "hidden-below=25")
+CORRUPTIONS = ("grey=50,100", "height=256,32", "hidden-below=25")
 
 
 def hues(pictures: Sequence[Picture]) -> np.ndarray:
@@ -85,7 +85,7 @@ def crops(league: Crops) -> Crops:
 
 @pytest.fixture(scope="module")
 def result(crops: Crops) -> Robustness:
-    return measure_robustness(ByColour(), crops, RobustnessConfig(HARMS))
+    return measure_robustness(ByColour(), crops, RobustnessConfig(CORRUPTIONS))
 
 
 def test_clean_scores_are_those_of_evaluate(crops: Crops, result: Robustness) -> None:
@@ -117,11 +117,11 @@ def test_pictures_that_are_low_already_lose_nothing(result: Robustness) -> None:
 def test_the_gallery_is_embedded_once_and_never_harmed(crops: Crops) -> None:
     embedder, told = ByColour(), []
     measure_robustness(
-        embedder, crops, RobustnessConfig(HARMS), progress=lambda *one: told.append(one)
+        embedder, crops, RobustnessConfig(CORRUPTIONS), progress=lambda *one: told.append(one)
     )
     queries, gallery = len(crops.select("query")), len(crops.select("gallery"))
     assert [len(one) for one in embedder.seen] == [queries, gallery, *[queries] * 5]
-    assert [isinstance(one, HarmedCrops) for one in embedder.seen] == [False] * 2 + [True] * 5
+    assert [isinstance(one, CorruptedCrops) for one in embedder.seen] == [False] * 2 + [True] * 5
     assert told[-1] == (gallery + 6 * queries, gallery + 6 * queries)
     assert told == sorted(told)
 
@@ -132,7 +132,7 @@ def test_both_parts_are_harmed_where_that_is_asked_for(crops: Crops, result: Rob
     sizes = [len(one) for one in embedder.seen]
     assert sizes[2:] == sizes[:2]
     assert both.of("grey")[0].mAP > result.of("grey")[1].mAP  # grey among grey is fairer
-    assert both.facts["harmed"] == "both"
+    assert both.facts["corrupted"] == "both"
 
 
 def test_an_encoder_is_embedded_as_embed_does_it(crops: Crops, result: Robustness) -> None:
@@ -141,7 +141,7 @@ def test_an_encoder_is_embedded_as_embed_does_it(crops: Crops, result: Robustnes
     again = measure_robustness(
         encoder,
         crops,
-        RobustnessConfig(HARMS, batch_size=3),
+        RobustnessConfig(CORRUPTIONS, batch_size=3),
         progress=lambda *one: told.append(one),
     )
     assert [one.mAP for one in again.levels] == [one.mAP for one in result.levels]
@@ -185,8 +185,8 @@ def test_results_become_a_table_a_frame_json_and_a_page(
 
 
 def _levels(*lost: float) -> Robustness:
-    def score(level: float, less: float) -> HarmedScore:
-        return HarmedScore("blur", level, "pixels", 0.9 - less, (0, 1), 1, less, (less - 0.1, 1))
+    def score(level: float, less: float) -> CorruptedScore:
+        return CorruptedScore("blur", level, "pixels", 0.9 - less, (0, 1), 1, less, (less - 0.1, 1))
 
     return Robustness(score(0, 0), tuple(score(n, one) for n, one in enumerate(lost, 1)))
 
@@ -225,7 +225,7 @@ def test_pictures_of_one_pixel_extreme_shape_and_no_colour_are_measured(
         means = [part.read(row).reshape(-1, 3).mean(axis=0) + 1 for row in range(len(part))]
         return Embeddings(unit(np.array(means)), part, "mean colours")
 
-    hard = {name: harm.levels[-1:] for name, harm in HARMS_THERE_ARE.items()}
+    hard = {name: corruption.levels[-1:] for name, corruption in BUILT_IN.items()}
     result = measure_robustness(colours, crops, RobustnessConfig(hard))
     assert result.of("grey")[0].lost == 0
     few = replace(result, levels=result.levels[:2])
@@ -233,8 +233,8 @@ def test_pictures_of_one_pixel_extreme_shape_and_no_colour_are_measured(
 
 
 def test_what_cannot_be_measured_is_refused(crops: Crops) -> None:
-    with pytest.raises(SettingError, match="harmed is 'gallery'; expected query or both"):
-        RobustnessConfig(harmed="gallery")
+    with pytest.raises(SettingError, match="corrupted is 'gallery'; expected query or both"):
+        RobustnessConfig(corrupted="gallery")
     with pytest.raises(SettingError, match="jpeg from 1 to 100"):
         RobustnessConfig(["jpeg=200"])
     with pytest.raises(RankingError, match="0 queries and"):

@@ -28,14 +28,14 @@ def test_robustness_writes_a_page_and_a_record(
 ) -> None:
     page, record = tmp_path / "page.html", tmp_path / "scores.json"
     command = ["robustness", str(encoder), str(league_folder), "--out", str(page)]
-    more = ["--json", str(record), "--harms", "height=48,24", "grey", "--harmed", "both"]
+    more = ["--json", str(record), "--corruptions", "height=48,24", "grey", "--corrupted", "both"]
     assert main([*command, *more]) == 0
     said = capsys.readouterr().out
     assert re.search(r"height +24 pixels", said)
     assert "grey    " in said
     told = json.loads(record.read_text())
     assert [one["level"] for one in told["levels"]] == [48, 24, 50, 75, 100]
-    assert told["facts"]["harmed"] == "both"
+    assert told["facts"]["corrupted"] == "both"
     assert f"data</th><td>{league_folder}" in page.read_text()
 
 
@@ -50,7 +50,10 @@ def test_where_no_encoder_is_named_it_is_person(
 
     monkeypatch.setattr(shared.Compute, "load", load)
     page = tmp_path / "page.html"
-    assert main(["robustness", str(league_folder), "--out", str(page), "--harms", "grey=100"]) == 0
+    assert (
+        main(["robustness", str(league_folder), "--out", str(page), "--corruptions", "grey=100"])
+        == 0
+    )
     assert asked == ["person"]
     assert "run</th><td>person" in page.read_text()
 
@@ -58,8 +61,14 @@ def test_where_no_encoder_is_named_it_is_person(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--harms", "blurr"], "--harms is 'blurr'; expected one of height, .*mean 'blur'?"),
-        (["--harms", "jpeg=500"], "--harms is jpeg=500; expected levels of jpeg from 1 to 100"),
+        (
+            ["--corruptions", "blurr"],
+            "--corruptions is 'blurr'; expected one of height, .*mean 'blur'?",
+        ),
+        (
+            ["--corruptions", "jpeg=500"],
+            "--corruptions is jpeg=500; expected levels of jpeg from 1 to 100",
+        ),
         (["--split", "valid"], "no split 'valid'"),
     ],
     ids=str,
@@ -118,12 +127,12 @@ def test_robustness_of_a_reader_writes_a_page_and_a_record(
 
 @pytest.mark.parametrize("verb", ["robustness", "robustness-numbers"])
 def test_help_names_every_harm_and_factor(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from sameplayer.data.harm import HARMS
-    from sameplayer.evaluation.robustness_numbers import FACTORS
+    from sameplayer.data.corruption.corruptions import CORRUPTIONS
+    from sameplayer.evaluation.robustness.numbers import FACTORS
 
     with pytest.raises(SystemExit):
         main([verb, "--help"])
     said = " ".join(re.sub(r"[│\n]", " ", capsys.readouterr().out).split())
-    for name in HARMS if verb == "robustness" else FACTORS:
+    for name in CORRUPTIONS if verb == "robustness" else FACTORS:
         assert name in said
     assert shared.RUN.split(",")[0] in said or verb == "robustness-numbers"

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.data.shirts import ShirtView
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError
-from sameplayer.evaluation.robustness_numbers import FACTORS, Factor, measure_number_robustness
-from sameplayer.evaluation.robustness_page import write_number_robustness
+from sameplayer.evaluation.robustness.numbers import FACTORS, Factor, measure_number_robustness
+from sameplayer.evaluation.robustness.page import write_number_robustness
 from sameplayer.numbers.reader import NUMBERS
+from sameplayer.synthetic.shirts import ShirtView
 from tests.numbers.told import evidence
 
 
@@ -38,7 +38,7 @@ class Always:
 
 def _only(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "sameplayer.evaluation.robustness_numbers._number", lambda seed, place, digits: number
+        "sameplayer.evaluation.robustness.numbers._number", lambda seed, place, digits: number
     )
 
 

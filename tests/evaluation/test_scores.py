@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
@@ -68,9 +68,11 @@ def test_a_person_of_another_scope_is_another_person() -> None:
         ("gallery", "1", "a"),
     ]
     table = pd.DataFrame(
-        [{"image": f"{i}.png", "role": role, "person": person, "sequence": sequence}
-         for i, (role, person, sequence) in enumerate(rows)]
-    )  # fmt: skip
+        [
+            {"image": f"{i}.png", "role": role, "person": person, "sequence": sequence}
+            for i, (role, person, sequence) in enumerate(rows)
+        ]
+    )
     vectors = np.array([[1, 0], [1, 0], [0.8, 0.6], [0.6, 0.8]], np.float32)
     assert evaluate(rank(Embeddings(vectors, Crops(table, Path(), "sequence"), "none"))).mAP == 0.5
     assert evaluate(rank(Embeddings(vectors, Crops(table, Path()), "none"))).mAP > 0.5
@@ -148,9 +150,18 @@ def test_json_holds_every_setting_that_decided_the_scores() -> None:
     rows = replace(rows, crops=replace(rows.crops, table=table))
     ranking = with_numbers(rank(rows, rerank=RankConfig("hard", k1=7, k2=3)), 0.5)
     record = json.loads(json.dumps(evaluate(ranking).json()))
-    decided = {"rerank": "hard", "k1": 7, "k2": 3, "lambda": 0.5, "number_weight": 0.5,
-               "query_expansion": {"k": 2, "alpha": 3}, "approximate": False,
-               "encoder": "encoder 1", "queries": 12, "gallery": 48}  # fmt: skip
+    decided = {
+        "rerank": "hard",
+        "k1": 7,
+        "k2": 3,
+        "lambda": 0.5,
+        "number_weight": 0.5,
+        "query_expansion": {"k": 2, "alpha": 3},
+        "approximate": False,
+        "encoder": "encoder 1",
+        "queries": 12,
+        "gallery": 48,
+    }
     assert {name: record[name] for name in decided} == decided
     plain = evaluate(rank(persons())).json()
     assert plain["rerank"] == "none"

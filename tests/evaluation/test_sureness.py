@@ -9,15 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.errors import RankingError
-from sameplayer.evaluation.sureness import (
+from sameplayer.evaluation.open_set.calibration_metrics import (
     bias,
     brier,
-    calibration_error,
     cllr,
     log_loss,
     min_cllr,
-    reliability,
 )
 
 RATIOS = st.lists(st.integers(-40, 40).map(lambda tenths: tenths / 10), min_size=1, max_size=12)
@@ -60,7 +59,7 @@ def test_weights_count_as_copies_do() -> None:
     stated, right = rng.random(20), rng.random(20) < 0.5
     times = rng.integers(1, 4, 20)
     copies = np.repeat(stated, times), np.repeat(right, times)
-    for score in (log_loss, brier, bias, calibration_error):
+    for score in (log_loss, brier, bias, expected_calibration_error):
         assert score(stated, right, times) == pytest.approx(score(*copies))
     same, others = stated[:9], stated[9:]
     copied = np.repeat(same, times[:9]), np.repeat(others, times[9:])
@@ -75,10 +74,10 @@ def test_scores_of_probabilities_by_hand() -> None:
     assert log_loss(stated, right) == pytest.approx(loss)
     assert brier(stated, right) == pytest.approx((0.04 + 0.64 + 0.09) / 3)
     assert bias(stated, right) == pytest.approx(1.9 / 3 - 1 / 3)
-    assert reliability(stated, right).tolist() == pytest.approx(
+    assert reliability_table(stated, right).tolist() == pytest.approx(
         np.array([[0.3, 0, 1 / 3], [0.8, 0.5, 2 / 3]])
     )
-    assert calibration_error(stated, right) == pytest.approx(0.3 / 3 + 0.3 * 2 / 3)
+    assert expected_calibration_error(stated, right) == pytest.approx(0.3 / 3 + 0.3 * 2 / 3)
 
 
 def test_a_certainty_that_was_wrong_costs_much_and_no_infinity() -> None:

@@ -12,7 +12,7 @@ import pytest
 import trackeval
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.evaluation.tracking import BOX, box_iou, score_tracking
+from sameplayer.evaluation.logs.tracking_scores import BOX, box_iou, score_tracking
 
 COLUMNS = ["camera", "frame", *BOX]
 

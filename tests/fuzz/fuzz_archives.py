@@ -21,13 +21,27 @@ class _Code:
 
 
 _STATES: dict[str, Any] = {
-    "none": None, "text": "x", "minus": -1, "huge": 2**63, "nan": float("nan"), "list": [],
-    "dict": {}, "bool": True, "half": 1.5, "scalar": torch.tensor(1.0), "no rows": torch.zeros(0),
-    "other shape": torch.zeros(3, 7), "complex": torch.zeros(2, dtype=torch.complex64),
-    "int8": torch.ones(4, dtype=torch.int8), "sparse": torch.eye(3).to_sparse(),
-    "nan tensor": torch.full((4,), float("nan")), "meta": torch.zeros(3, device="meta"),
-    "giant view": torch.zeros(1).expand(1 << 20, 1 << 20), "json": "[1, {}]", "bytes": b"x",
-}  # fmt: skip
+    "none": None,
+    "text": "x",
+    "minus": -1,
+    "huge": 2**63,
+    "nan": float("nan"),
+    "list": [],
+    "dict": {},
+    "bool": True,
+    "half": 1.5,
+    "scalar": torch.tensor(1.0),
+    "no rows": torch.zeros(0),
+    "other shape": torch.zeros(3, 7),
+    "complex": torch.zeros(2, dtype=torch.complex64),
+    "int8": torch.ones(4, dtype=torch.int8),
+    "sparse": torch.eye(3).to_sparse(),
+    "nan tensor": torch.full((4,), float("nan")),
+    "meta": torch.zeros(3, device="meta"),
+    "giant view": torch.zeros(1).expand(1 << 20, 1 << 20),
+    "json": "[1, {}]",
+    "bytes": b"x",
+}
 
 
 _SCALARS = [np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]
@@ -66,8 +80,26 @@ STATE: dict[str, Kind] = {
     "change_pickle": (change_pickle, (st.sampled_from(_PICKLES),)),
 }
 
-_MEMBERS = ("../x", "/x", "a/../../x", "C:\\x", "..\\x", "", ".", "a", "a/", "a/b", "A", "x" * 300,
-            "é", "\x00", "a\x00b", "con", "a\nb", *WORDS[:12])  # fmt: skip
+_MEMBERS = (
+    "../x",
+    "/x",
+    "a/../../x",
+    "C:\\x",
+    "..\\x",
+    "",
+    ".",
+    "a",
+    "a/",
+    "a/b",
+    "A",
+    "x" * 300,
+    "é",
+    "\x00",
+    "a\x00b",
+    "con",
+    "a\nb",
+    *WORDS[:12],
+)
 
 
 def add_member(content: bytes, name: str, mode: int, method: int, twice: bool) -> bytes:
@@ -93,9 +125,11 @@ def change_member(content: bytes, entry: int, at: int, value: int, size: int) ->
     if not spots:
         return content
     first = spots[entry % len(spots)] + 4 + at
-    return content[:first] + (value % (1 << 8 * size)).to_bytes(size, "little") + content[
-        first + size :
-    ]  # fmt: skip
+    return (
+        content[:first]
+        + (value % (1 << 8 * size)).to_bytes(size, "little")
+        + content[first + size :]
+    )
 
 
 _MODES = (0, 0o100644, 0o040755, 0o120777, 0o020666, 0o010644, 0o100000)
@@ -103,10 +137,15 @@ _FIELDS = st.sampled_from((0, 1, 2, 8, 9, 12, 14, 97, 99, 0x7FFFFFFF, 0xFFFFFFFF
 ZIP: dict[str, Kind] = {
     "add_member": (
         add_member,
-        (st.sampled_from(_MEMBERS), st.sampled_from(_MODES), st.sampled_from((0, 8, 12, 14)),
-         st.booleans()),
+        (
+            st.sampled_from(_MEMBERS),
+            st.sampled_from(_MODES),
+            st.sampled_from((0, 8, 12, 14)),
+            st.booleans(),
+        ),
     ),
     "change_member": (
-        change_member, (st.integers(0, 5), st.integers(0, 44), _FIELDS, st.sampled_from((1, 2, 4))),
+        change_member,
+        (st.integers(0, 5), st.integers(0, 44), _FIELDS, st.sampled_from((1, 2, 4))),
     ),
-}  # fmt: skip
+}

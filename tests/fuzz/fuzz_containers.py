@@ -14,12 +14,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from sameplayer.encoder.onnx_file import UNSIGNED, sign
+from sameplayer.encoder.runtime.onnx_file import UNSIGNED, sign
 from tests.fuzz.fuzz_mutations import ODD_VALUE, PLACE, TREE, Kind, change_json
 
 Tensors = dict[str, tuple[str, list[int], bytes]]
-KINDS_OF = {"F64": "f8", "F32": "f4", "F16": "f2", "I64": "i8", "I32": "i4", "I16": "i2",
-            "I8": "i1", "U8": "u1", "BOOL": "?"}  # fmt: skip
+KINDS_OF = {
+    "F64": "f8",
+    "F32": "f4",
+    "F16": "f2",
+    "I64": "i8",
+    "I32": "i4",
+    "I16": "i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
 
 
 def unpack_tensors(content: bytes) -> tuple[Tensors, dict[str, str] | None]:
@@ -60,13 +69,18 @@ def reshape_tensor(content: bytes, which: int, how: str) -> bytes:
     count, step = int(np.prod(shape)), len(data) // max(1, shape[0] if shape else 1)
     rest = shape[1:]
     changed = {
-        "flat": ([count], data), "column": ([count, 1], data), "row": ([1, *shape], data),
-        "reversed": (shape[::-1], data), "no rows": ([0, *rest], b""), "empty": ([0], b""),
-        "huge empty": ([0, 2**62], b""), "fewer": ([max(shape[0] - 1, 0) if shape else 0, *rest],
-                                                   data[: len(data) - step]),
+        "flat": ([count], data),
+        "column": ([count, 1], data),
+        "row": ([1, *shape], data),
+        "reversed": (shape[::-1], data),
+        "no rows": ([0, *rest], b""),
+        "empty": ([0], b""),
+        "huge empty": ([0, 2**62], b""),
+        "fewer": ([max(shape[0] - 1, 0) if shape else 0, *rest], data[: len(data) - step]),
         "more": ([(shape[0] if shape else 0) + 1, *rest], data + data[:step]),
-        "scalar": ([], data[: len(data) // max(1, count)]), "no columns": ([*shape[:1], 0], b""),
-    }[how]  # fmt: skip
+        "scalar": ([], data[: len(data) // max(1, count)]),
+        "no columns": ([*shape[:1], 0], b""),
+    }[how]
     tensors[name] = (kind, *changed)
     return pack_tensors(tensors, facts)
 
@@ -156,8 +170,19 @@ def change_inner_table(content: bytes, column: int, how: str) -> bytes:
     return pack_tensors({**tensors, "table": ("U8", [len(table)], table)}, facts)
 
 
-_SHAPES = ("flat", "column", "row", "reversed", "no rows", "empty", "huge empty", "fewer", "more",
-           "scalar", "no columns")  # fmt: skip
+_SHAPES = (
+    "flat",
+    "column",
+    "row",
+    "reversed",
+    "no rows",
+    "empty",
+    "huge empty",
+    "fewer",
+    "more",
+    "scalar",
+    "no columns",
+)
 _OUT = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 11.0, 12.0, 13.0, 1e30, 2.0**31)
 _WHICH = st.integers(0, 9)
 _FACTS = ("none", "drop", "text", "text", "value", "add", "root")
@@ -186,24 +211,41 @@ TENSORS: dict[str, Kind] = {
 }
 
 _COLUMNS: dict[str, Any] = {
-    "lists": lambda n: pa.array([[1, 2]] * n), "structs": lambda n: pa.array([{"a": 1}] * n),
-    "binary": lambda n: pa.array([b"\xff\x00"] * n), "bool": lambda n: pa.array([True] * n),
-    "time": lambda n: pa.array([0] * n, pa.timestamp("ns", "UTC")), "null": lambda n: pa.nulls(n),
-    "date": lambda n: pa.array([0] * n, pa.date32()), "huge": lambda n: pa.array([2**63 - 1] * n),
+    "lists": lambda n: pa.array([[1, 2]] * n),
+    "structs": lambda n: pa.array([{"a": 1}] * n),
+    "binary": lambda n: pa.array([b"\xff\x00"] * n),
+    "bool": lambda n: pa.array([True] * n),
+    "time": lambda n: pa.array([0] * n, pa.timestamp("ns", "UTC")),
+    "null": lambda n: pa.nulls(n),
+    "date": lambda n: pa.array([0] * n, pa.date32()),
+    "huge": lambda n: pa.array([2**63 - 1] * n),
     "unsigned": lambda n: pa.array([2**64 - 1] * n, pa.uint64()),
-    "nan": lambda n: pa.array([float("nan")] * n), "inf": lambda n: pa.array([float("inf")] * n),
-    "negative": lambda n: pa.array([-1] * n), "half": lambda n: pa.array([0.5] * n),
+    "nan": lambda n: pa.array([float("nan")] * n),
+    "inf": lambda n: pa.array([float("inf")] * n),
+    "negative": lambda n: pa.array([-1] * n),
+    "half": lambda n: pa.array([0.5] * n),
     "category": lambda n: pa.array(["a"] * n).dictionary_encode(),
     "numbers": lambda n: pa.array([1, 2] * n)[:n].dictionary_encode(),
     "decimal": lambda n: pa.array([1] * n, pa.decimal128(30, 2)),
     "duration": lambda n: pa.array([1] * n, pa.duration("s")),
-    "text": lambda n: pa.array(["1"] * n), "empty": lambda n: pa.array([""] * n),
+    "text": lambda n: pa.array(["1"] * n),
+    "empty": lambda n: pa.array([""] * n),
     "wide": lambda n: pa.array(["x"] * n, pa.large_string()),
     "none": lambda n: pa.array([None] * n),
     "map": lambda n: pa.array([[("a", 1)]] * n, pa.map_(pa.string(), pa.int64())),
-}  # fmt: skip
-_TABLES = ("drop", "rename", "twice", "no rows", "one row", "rows twice", "no facts", "bad facts",
-           "index", "no columns")  # fmt: skip
+}
+_TABLES = (
+    "drop",
+    "rename",
+    "twice",
+    "no rows",
+    "one row",
+    "rows twice",
+    "no facts",
+    "bad facts",
+    "index",
+    "no columns",
+)
 
 
 def change_column(content: bytes, column: int, how: str) -> bytes:
@@ -223,13 +265,14 @@ def change_column(content: bytes, column: int, how: str) -> bytes:
             "drop": lambda: table.remove_column(at),
             "rename": lambda: table.set_column(at, "renamed", values),
             "twice": lambda: table.append_column(name, values),
-            "no rows": lambda: table.slice(0, 0), "one row": lambda: table.slice(0, 1),
+            "no rows": lambda: table.slice(0, 0),
+            "one row": lambda: table.slice(0, 1),
             "rows twice": lambda: pa.concat_tables([table, table]),
             "no facts": lambda: table.replace_schema_metadata(None),
             "bad facts": lambda: table.replace_schema_metadata({b"pandas": b'{"columns": 3}'}),
             "index": lambda: table.append_column("__index_level_0__", values),
             "no columns": lambda: table.select([]),
-        }[how]()  # fmt: skip
+        }[how]()
     target = io.BytesIO()
     pq.write_table(table, target)
     return target.getvalue()
@@ -240,6 +283,7 @@ PARQUET: dict[str, Kind] = {
 }
 INNER: dict[str, Kind] = {
     "change_inner_table": (
-        change_inner_table, (st.integers(0, 20), st.sampled_from((*_COLUMNS, *_TABLES))),
+        change_inner_table,
+        (st.integers(0, 20), st.sampled_from((*_COLUMNS, *_TABLES))),
     )
-}  # fmt: skip
+}

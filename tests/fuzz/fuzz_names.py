@@ -55,8 +55,20 @@ NAMES: dict[str, tuple[Renamer, tuple[st.SearchStrategy[Any], ...]]] = {
     "add_field": (add_field, (st.integers(0, 30), ODD_WORD)),
     "change_case": (change_case, ()),
 }
-_ODD_FILES = ("Thumbs.db", ".hidden.png", "0.png", "²_1_1.png", "a.csv", "folder.png", "x/y/z.png",
-              "__MACOSX/1_1_1.png", "empty", "query", "persons.csv", "seqinfo.ini")  # fmt: skip
+_ODD_FILES = (
+    "Thumbs.db",
+    ".hidden.png",
+    "0.png",
+    "²_1_1.png",
+    "a.csv",
+    "folder.png",
+    "x/y/z.png",
+    "__MACOSX/1_1_1.png",
+    "empty",
+    "query",
+    "persons.csv",
+    "seqinfo.ini",
+)
 FOLDER: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
     "remove": (),
     "to_folder": (),

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sameplayer.numbers.shirt import WEIGHTS
+from sameplayer.numbers.network.shirt_reader import WEIGHTS
 from tests.fuzz import fuzz_samples as samples
 from tests.fuzz.fuzz_archives import STATE, ZIP
 from tests.fuzz.fuzz_containers import GRAPH, INNER, PARQUET, TENSORS, pack_tensors, unpack_tensors
@@ -29,7 +29,6 @@ from tests.fuzz.fuzz_uses import (
     use_headers,
     use_line_up,
     use_log,
-    use_looks,
     use_metrics,
     use_number_reader,
     use_numbers,
@@ -138,121 +137,165 @@ SUBMISSION = b"0,10,11,12\n1,0.50000,0.25000,1.00000\n2,0.75000,0.10000,0.30000\
 LAYOUT = NAMES | FOLDER
 READERS: dict[str, Reader] = {
     "crops.csv": Reader(
-        partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
-        {"crops.csv": CELLS, "0.png": FOLDER}, 90),
+        partial(samples.crop_table, "csv"),
+        partial(use_table, "crops.csv"),
+        {"crops.csv": CELLS, "0.png": FOLDER},
+        45,
+    ),
     "crops.parquet": Reader(
-        partial(samples.crop_table, "parquet"), partial(use_table, "crops.parquet"),
-        {"crops.parquet": BYTES | PARQUET}, 70),
+        partial(samples.crop_table, "parquet"),
+        partial(use_table, "crops.parquet"),
+        {"crops.parquet": BYTES | PARQUET},
+        42,
+    ),
     "crops.xlsx": Reader(
-        samples.excel_table, partial(use_table, "crops.xlsx"), {"crops.xlsx": BYTES | ZIP}, 50),
+        samples.excel_table, partial(use_table, "crops.xlsx"), {"crops.xlsx": BYTES | ZIP}, 34
+    ),
     "crops of another tool": Reader(
-        samples.table_of_another_tool, partial(use_table, "crops.csv"), {"crops.csv": CELLS}, 60),
+        samples.table_of_another_tool, partial(use_table, "crops.csv"), {"crops.csv": CELLS}, 36
+    ),
     "crops.json": Reader(
-        partial(samples.crop_table, "csv"), partial(use_table, "crops.csv"),
-        {"crops.json": OBJECTS}, 60),
-    "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 60),
-    "persons of a league": Reader(
-        samples.league_persons, use_looks, {"persons.csv": CELLS}, 60),
-    "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 70),
-    "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 60),
+        partial(samples.crop_table, "csv"),
+        partial(use_table, "crops.csv"),
+        {"crops.json": OBJECTS},
+        36,
+    ),
+    "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 36),
+    "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 42),
+    "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 36),
     "names of tracks": Reader(
-        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 50),
-    "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 60),
-    "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 60),
-    "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 60),
-    "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 50),
-    "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 50),
-    "msmt17": Reader(
-        samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 60),
-    "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 60),
-    "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 60),
-    "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 80),
+        samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 34
+    ),
+    "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 36),
+    "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 36),
+    "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 36),
+    "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 34),
+    "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 34),
+    "msmt17": Reader(samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 36),
+    "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 36),
+    "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 36),
+    "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 45),
     "encoder": Reader(
-        samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 60),
+        samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 36
+    ),
     "encoder.json": Reader(
-        _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 60),
-    "encoder.onnx": Reader(
-        samples.onnx_file, use_onnx, {"encoder.onnx": BYTES | GRAPH}, 60),
-    "reader.onnx": Reader(
-        samples.onnx_reader, use_onnx_reader, {"reader.onnx": BYTES | GRAPH}, 60),
-    "state.pt": Reader(samples.stopped_run, use_run, {"state.pt": BYTES | STATE}, 60),
+        _plain_encoder, use_encoder, {"encoder.json": OBJECTS, "model": TENSORS | FOLDER}, 36
+    ),
+    "encoder.onnx": Reader(samples.onnx_file, use_onnx, {"encoder.onnx": BYTES | GRAPH}, 36),
+    "reader.onnx": Reader(samples.onnx_reader, use_onnx_reader, {"reader.onnx": BYTES | GRAPH}, 36),
+    "state.pt": Reader(samples.stopped_run, use_run, {"state.pt": BYTES | STATE}, 36),
     "resumed run": Reader(
-        samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30),
+        samples.stopped_run, use_run, {"config.json": OBJECTS, "metrics.csv": FOLDER}, 30
+    ),
     "metrics.csv": Reader(_metrics, use_metrics, {"metrics.csv": CELLS}, 20),
     "embeddings": Reader(
-        samples.embeddings_file, use_embeddings, {"e.safetensors": BYTES | TENSORS | INNER}, 80),
+        samples.embeddings_file, use_embeddings, {"e.safetensors": BYTES | TENSORS | INNER}, 45
+    ),
     "prepared gallery": Reader(
-        samples.prepared, use_prepared, {"prepared.safetensors": BYTES | TENSORS}, 60),
+        samples.prepared, use_prepared, {"prepared.safetensors": BYTES | TENSORS}, 36
+    ),
     "roster.csv": Reader(
-        _given(r_csv=b"name,number\na,7\nb,10\nc,00\n"), partial(use_roster, "r.csv"),
-        {"r.csv": CELLS}, 50),
+        _given(r_csv=b"name,number\na,7\nb,10\nc,00\n"),
+        partial(use_roster, "r.csv"),
+        {"r.csv": CELLS},
+        34,
+    ),
     "roster.txt": Reader(
-        _given(r_txt=b"7\n10\n00\n"), partial(use_roster, "r.txt"), {"r.txt": CELLS}, 50),
-    "line-up": Reader(
-        lambda: {"line_up.csv": LINE_UP}, use_line_up, {"line_up.csv": CELLS}, 60),
+        _given(r_txt=b"7\n10\n00\n"), partial(use_roster, "r.txt"), {"r.txt": CELLS}, 34
+    ),
+    "line-up": Reader(lambda: {"line_up.csv": LINE_UP}, use_line_up, {"line_up.csv": CELLS}, 36),
     "corrections": Reader(
-        lambda: {"corrections.csv": CORRECTIONS}, use_corrections, {"corrections.csv": CELLS},
-        60),
+        lambda: {"corrections.csv": CORRECTIONS}, use_corrections, {"corrections.csv": CELLS}, 36
+    ),
     "boxes.csv": Reader(
-        partial(samples.boxes, "csv"), partial(use_boxes, "boxes.csv"), {"boxes.csv": CELLS}, 60),
+        partial(samples.boxes, "csv"), partial(use_boxes, "boxes.csv"), {"boxes.csv": CELLS}, 36
+    ),
     "boxes.parquet": Reader(
-        partial(samples.boxes, "parquet"), partial(use_boxes, "boxes.parquet"),
-        {"boxes.parquet": BYTES | PARQUET}, 60),
+        partial(samples.boxes, "parquet"),
+        partial(use_boxes, "boxes.parquet"),
+        {"boxes.parquet": BYTES | PARQUET},
+        36,
+    ),
     "boxes.txt": Reader(
-        partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 60),
+        partial(samples.boxes, "txt"), partial(use_boxes, "boxes.txt"), {"boxes.txt": CELLS}, 36
+    ),
     "CVAT": Reader(
-        partial(samples.annotations, "cvat"), partial(use_boxes, "a.xml"), {"a.xml": WORDS}, 60),
+        partial(samples.annotations, "cvat"), partial(use_boxes, "a.xml"), {"a.xml": WORDS}, 36
+    ),
     "COCO": Reader(
-        partial(samples.annotations, "coco"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
-        60),
+        partial(samples.annotations, "coco"), partial(use_boxes, "a.json"), {"a.json": OBJECTS}, 36
+    ),
     "game state": Reader(
-        partial(samples.annotations, "game state"), partial(use_boxes, "Labels-GameState.json"),
-        {".json": OBJECTS}, 50),
+        partial(samples.annotations, "game state"),
+        partial(use_boxes, "Labels-GameState.json"),
+        {".json": OBJECTS},
+        34,
+    ),
     "Label Studio": Reader(
-        partial(samples.annotations, "label studio"), partial(use_boxes, "a.json"),
-        {"a.json": OBJECTS}, 60),
+        partial(samples.annotations, "label studio"),
+        partial(use_boxes, "a.json"),
+        {"a.json": OBJECTS},
+        36,
+    ),
     "JSON sink": Reader(
-        partial(samples.annotations, "sink"), partial(use_boxes, "a.json"), {"a.json": OBJECTS},
-        50),
+        partial(samples.annotations, "sink"), partial(use_boxes, "a.json"), {"a.json": OBJECTS}, 34
+    ),
     "YOLO": Reader(
-        partial(samples.annotations, "yolo"), partial(use_boxes, "."),
-        {".txt": WORDS | NAMES, "data.yaml": WORDS}, 60),
+        partial(samples.annotations, "yolo"),
+        partial(use_boxes, "."),
+        {".txt": WORDS | NAMES, "data.yaml": WORDS},
+        36,
+    ),
     "cuts.csv": Reader(
-        _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 50),
-    "part of a video": Reader(
-        samples.part_of_video, use_part, {"part-": BYTES | TENSORS}, 60),
+        _given(cuts_csv=b"second,kind\n2.5,live\n4,replay\n"), use_cuts, {"cuts.csv": CELLS}, 34
+    ),
+    "part of a video": Reader(samples.part_of_video, use_part, {"part-": BYTES | TENSORS}, 36),
     "player log": Reader(
-        samples.player_log, use_log,
-        {".parquet": BYTES | PARQUET, "log.json": OBJECTS | FOLDER}, 60),
+        samples.player_log, use_log, {".parquet": BYTES | PARQUET, "log.json": OBJECTS | FOLDER}, 36
+    ),
     "submission": Reader(
-        _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 60),
-    "read numbers": Reader(
-        samples.number_table, use_numbers, {"crops.csv": VALUES}, 60),
-    "truth.csv": Reader(samples.number_table, use_truth, {"truth.csv": CELLS}, 50),
+        _given(a_csv=SUBMISSION, b_csv=SUBMISSION), use_submission, {"a.csv": CELLS}, 36
+    ),
+    "read numbers": Reader(samples.number_table, use_numbers, {"crops.csv": VALUES}, 36),
+    "truth.csv": Reader(samples.number_table, use_truth, {"truth.csv": CELLS}, 34),
     "number reader": Reader(
-        _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30),
-    "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 60),
+        _number_reader, use_number_reader, {"shirt.safetensors": SOME | TENSORS}, 30
+    ),
+    "checkpoint": Reader(samples.vit_checkpoint, use_published, {"tiny.pth": BYTES | STATE}, 36),
     "checkpoint of torchreid": Reader(
-        samples.trainers_checkpoint, use_trainers,
-        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES}, 50),
-    "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 60),
-    "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 80),
+        samples.trainers_checkpoint,
+        use_trainers,
+        {"new.pth.tar": BYTES | STATE, "old.pth.tar": BYTES},
+        34,
+    ),
+    "OpenCLIP json": Reader(samples.vit_checkpoint, use_published, {"tiny.json": OBJECTS}, 36),
+    "archive": Reader(samples.archive, use_archive, {"data.zip": BYTES | ZIP}, 45),
     "begun download": Reader(
-        begun_download, use_download, {".partial.json": OBJECTS | FOLDER, ".partial": FOLDER}, 40),
+        begun_download, use_download, {".partial.json": OBJECTS | FOLDER, ".partial": FOLDER}, 30
+    ),
     "video mp4": Reader(
-        partial(samples.video, "mp4", "mpeg4", "x.mp4"), partial(use_video, "x.mp4"),
-        {"x.mp4": BYTES}, 60),
+        partial(samples.video, "mp4", "mpeg4", "x.mp4"),
+        partial(use_video, "x.mp4"),
+        {"x.mp4": BYTES},
+        36,
+    ),
     "video mkv": Reader(
-        partial(samples.video, "matroska", "mpeg4", "x.mkv"), partial(use_video, "x.mkv"),
-        {"x.mkv": BYTES}, 40),
+        partial(samples.video, "matroska", "mpeg4", "x.mkv"),
+        partial(use_video, "x.mkv"),
+        {"x.mkv": BYTES},
+        30,
+    ),
     "video ts": Reader(
-        partial(samples.video, "mpegts", "mpeg2video", "x.mov"), partial(use_video, "x.mov"),
-        {"x.mov": BYTES}, 40),
-}  # fmt: skip
-READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 110)
+        partial(samples.video, "mpegts", "mpeg2video", "x.mov"),
+        partial(use_video, "x.mov"),
+        {"x.mov": BYTES},
+        30,
+    ),
+}
+READERS["picture headers"] = Reader(samples.headers, use_headers, {"": BYTES}, 70)
 READERS |= {
     f"picture {suffix}": Reader(
-        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 50
+        partial(samples.pictures, suffix), use_pictures, {suffix: BYTES}, 34
     )
     for suffix in (".jpg", ".png", ".bmp", ".webp", ".tif", ".gif", ".avif", ".heic")
 }

@@ -21,17 +21,17 @@ import torch
 from PIL import Image
 
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.data.images import FORMATS
-from sameplayer.data.synthetic import make_person
+from sameplayer.data.images.picture import FORMATS
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import create_encoder
-from sameplayer.identity.log_files import save_log
-from sameplayer.ranking.prepared import PreparedGallery
-from sameplayer.tracks.cues import CUE
-from sameplayer.tracks.parts import NOTHING, PartFolder
+from sameplayer.identity.log.log_files import save_log
+from sameplayer.ranking.config import RankConfig
+from sameplayer.ranking.prepared.gallery import PreparedGallery
+from sameplayer.tracks.tracking.appearance_cues import CUE
+from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.loop import Step
-from sameplayer.training.train import train
+from sameplayer.training.run.loop import Step
+from sameplayer.training.run.train import train
 from tests.encoder.onnx_files import plain_model, signed, spec_record
 from tests.fuzz.fuzz_names import Files, read_files
 from tests.identity.logs import make_log
@@ -130,8 +130,10 @@ def boxes(suffix: str) -> Files:
     folder.mkdir()
     rows = [
         (frame, 10.5 * person, 20.0, 9.25, 30.0, 0.75, person, camera)
-        for camera in ("left", "right") for frame in (1, 2, 3) for person in (1, 2)
-    ]  # fmt: skip
+        for camera in ("left", "right")
+        for frame in (1, 2, 3)
+        for person in (1, 2)
+    ]
     columns = ["frame", "left", "top", "width", "height", "score", "track", "camera"]
     table = pd.DataFrame(rows, columns=columns)
     if suffix == "parquet":
@@ -164,50 +166,113 @@ ANNOTATIONS = {
 </annotations>"""
     },
     "coco": {
-        "a.json": json.dumps({
-            "videos": [{"id": 1, "name": "left"}],
-            "images": [{"id": at, "file_name": f"{at:06d}.jpg", "frame_id": at - 1, "video_id": 1}
-                       for at in (1, 2)],
-            "annotations": [{"id": at, "image_id": at, "category_id": 1, "bbox": [1.5, 2, 30, 40],
-                             "track_id": 3, "iscrowd": 0, "score": 0.5,
-                             "attributes": {"number": "7"}} for at in (1, 2)],
-            "categories": [{"id": 1, "name": "person"}],
-        })
+        "a.json": json.dumps(
+            {
+                "videos": [{"id": 1, "name": "left"}],
+                "images": [
+                    {"id": at, "file_name": f"{at:06d}.jpg", "frame_id": at - 1, "video_id": 1}
+                    for at in (1, 2)
+                ],
+                "annotations": [
+                    {
+                        "id": at,
+                        "image_id": at,
+                        "category_id": 1,
+                        "bbox": [1.5, 2, 30, 40],
+                        "track_id": 3,
+                        "iscrowd": 0,
+                        "score": 0.5,
+                        "attributes": {"number": "7"},
+                    }
+                    for at in (1, 2)
+                ],
+                "categories": [{"id": 1, "name": "person"}],
+            }
+        )
     },
     "game state": {
-        "Labels-GameState.json": json.dumps({
-            "images": [{"image_id": f"106000000{at}", "file_name": f"{at:06d}.jpg"}
-                       for at in (1, 2)],
-            "annotations": [{"id": "1", "image_id": f"106000000{at}", "track_id": 1,
-                             "category_id": 1, "attributes": {"role": "player", "jersey": "7"},
-                             "bbox_image": {"x": 1, "y": 2, "w": 30, "h": 40}} for at in (1, 2)],
-            "categories": [{"id": 1, "name": "player"}],
-        })
+        "Labels-GameState.json": json.dumps(
+            {
+                "images": [
+                    {"image_id": f"106000000{at}", "file_name": f"{at:06d}.jpg"} for at in (1, 2)
+                ],
+                "annotations": [
+                    {
+                        "id": "1",
+                        "image_id": f"106000000{at}",
+                        "track_id": 1,
+                        "category_id": 1,
+                        "attributes": {"role": "player", "jersey": "7"},
+                        "bbox_image": {"x": 1, "y": 2, "w": 30, "h": 40},
+                    }
+                    for at in (1, 2)
+                ],
+                "categories": [{"id": 1, "name": "player"}],
+            }
+        )
     },
     "label studio": {
-        "a.json": json.dumps([{
-            "id": 1, "data": {"video": "left.mp4"},
-            "annotations": [{"updated_at": "2024", "was_cancelled": False, "result": [{
-                "id": "a", "type": "videorectangle", "meta": {"text": ["identity: Ana"]},
-                "value": {"framesCount": 9, "labels": ["Ana"], "sequence": [
-                    {"frame": frame, "enabled": frame < 5, "rotation": 0, "x": 10, "y": 20,
-                     "width": 30, "height": 40} for frame in (1, 5)
-                ]},
-            }]}],
-        }])
+        "a.json": json.dumps(
+            [
+                {
+                    "id": 1,
+                    "data": {"video": "left.mp4"},
+                    "annotations": [
+                        {
+                            "updated_at": "2024",
+                            "was_cancelled": False,
+                            "result": [
+                                {
+                                    "id": "a",
+                                    "type": "videorectangle",
+                                    "meta": {"text": ["identity: Ana"]},
+                                    "value": {
+                                        "framesCount": 9,
+                                        "labels": ["Ana"],
+                                        "sequence": [
+                                            {
+                                                "frame": frame,
+                                                "enabled": frame < 5,
+                                                "rotation": 0,
+                                                "x": 10,
+                                                "y": 20,
+                                                "width": 30,
+                                                "height": 40,
+                                            }
+                                            for frame in (1, 5)
+                                        ],
+                                    },
+                                }
+                            ],
+                        }
+                    ],
+                }
+            ]
+        )
     },
     "sink": {
-        "a.json": json.dumps([
-            {"x_min": 1.5, "y_min": 2, "x_max": 30, "y_max": 40, "class_id": 0, "tracker_id": 3,
-             "confidence": 0.5, "frame": frame} for frame in (1, 2)
-        ])
+        "a.json": json.dumps(
+            [
+                {
+                    "x_min": 1.5,
+                    "y_min": 2,
+                    "x_max": 30,
+                    "y_max": 40,
+                    "class_id": 0,
+                    "tracker_id": 3,
+                    "confidence": 0.5,
+                    "frame": frame,
+                }
+                for frame in (1, 2)
+            ]
+        )
     },
     "yolo": {
         "a_1.txt": "0 0.5 0.5 0.25 0.5 0.875 7\n0 0.25 0.5 0.125 0.5 0.5 8\n",
         "a_2.txt": "0 0.5 0.5 0.25 0.5 0.875 7\n",
         "data.yaml": "names:\n  0: person\n  1: ball\n",
     },
-}  # fmt: skip
+}
 
 
 @cache
@@ -215,10 +280,17 @@ def part_of_video() -> Files:
     """What was seen in a minute of a video, as a stopped run keeps it."""
     folder = lasting_folder() / "part"
     seen = replace(
-        NOTHING, frame=np.array([1, 2]), change=np.zeros(2), shift=np.zeros((2, 2)),
-        last=np.zeros((4, 6, 3), np.uint8), box_frame=np.array([1, 2]), xywh=np.ones((2, 4)),
-        score=np.ones(2), track=np.array([-1, 3]), cue=np.zeros((2, CUE), np.float16),
-    )  # fmt: skip
+        NOTHING,
+        frame=np.array([1, 2]),
+        change=np.zeros(2),
+        shift=np.zeros((2, 2)),
+        last=np.zeros((4, 6, 3), np.uint8),
+        box_frame=np.array([1, 2]),
+        xywh=np.ones((2, 4)),
+        score=np.ones(2),
+        track=np.array([-1, 3]),
+        cue=np.zeros((2, CUE), np.float16),
+    )
     PartFolder(folder, "main", {}).write(0, seen)
     return read_files(folder)
 
@@ -226,19 +298,14 @@ def part_of_video() -> Files:
 @cache
 def synergy() -> Files:
     training = [f"reid_training/{p:04d}_0{p}_0{f}.png" for p in (1, 2) for f in (0, 1)]
-    test = [f"reid_test/{part}/0{p}_01_0{f}.png" for f, part in enumerate(("query", "gallery"))
-            for p in (3, 4)]  # fmt: skip
+    test = [
+        f"reid_test/{part}/0{p}_01_0{f}.png"
+        for f, part in enumerate(("query", "gallery"))
+        for p in (3, 4)
+    ]
     challenge = [f"reid_challenge/{part}/{p}.png" for part in ("query", "gallery") for p in (1, 12)]
     names = [*training, *test, *challenge]
     return {name: png(seed) for seed, name in enumerate(names)}
-
-
-@cache
-def league_persons() -> Files:
-    lines = ["person,game,team,number,kind"]
-    for number in range(3):
-        lines.append(f"{number + 1},0,a,{make_person(number, 1).number},player")
-    return {"persons.csv": "\n".join(lines).encode()}
 
 
 @cache
@@ -267,8 +334,12 @@ def duke() -> Files:
 
 @cache
 def msmt17() -> Files:
-    names = [f"{part}/000{p}/000{p}_00{c}_0{c}_0303morning_0008_{c}.png"
-             for part in ("train", "test") for p in (0, 1) for c in (1, 2)]  # fmt: skip
+    names = [
+        f"{part}/000{p}/000{p}_00{c}_0{c}_0303morning_0008_{c}.png"
+        for part in ("train", "test")
+        for p in (0, 1)
+        for c in (1, 2)
+    ]
     lines = [f"{name.split('/', 1)[1]} {int(name.split('/')[1])}" for name in names]
     lists = {"train": lines[:2], "val": lines[2:4], "query": lines[4::2], "gallery": lines[5::2]}
     told = {f"list_{name}.txt": "\n".join(part).encode() for name, part in lists.items()}
@@ -279,16 +350,22 @@ def msmt17() -> Files:
 def layumi() -> Files:
     """Person 2 to train and to validate, person 3 to test, a distractor and junk."""
     folders = {"train_all": "22", "train": "2", "val": "2", "query": "3", "gallery": "330"}
-    names = [f"{folder}/000{p}/000{p}_c{c}s1_00000{c}_00.png"
-             for folder, persons in folders.items() for c, p in enumerate(persons)]  # fmt: skip
+    names = [
+        f"{folder}/000{p}/000{p}_c{c}s1_00000{c}_00.png"
+        for folder, persons in folders.items()
+        for c, p in enumerate(persons)
+    ]
     names.append("gallery/-1/-1_c1s1_000009_00.png")
     return {name: png(seed) for seed, name in enumerate(names)}
 
 
 @cache
 def soccernet() -> Files:
-    names = [f"train/league/2015/game1/{a}/{a}-{a}-{p}-00{p}-Player_team_left-{p}-r{a}-12x8.png"
-             for a in (1, 2) for p in (3, 4)]  # fmt: skip
+    names = [
+        f"train/league/2015/game1/{a}/{a}-{a}-{p}-00{p}-Player_team_left-{p}-r{a}-12x8.png"
+        for a in (1, 2)
+        for p in (3, 4)
+    ]
     for part, a in (("query", 0), ("gallery", 1)):
         names.append(f"valid/{part}/league/2015/game2/1/{a}-5-9-000-Goalkeeper-None-r5-12x8.png")
         names.append(f"challenge/{part}/{a}-8-12x8.png")
@@ -297,8 +374,12 @@ def soccernet() -> Files:
 
 @cache
 def person_folders() -> Files:
-    names = [f"{part}/anna-{p}/{part}_{f}.png" for part in ("train", "query", "gallery")
-             for p in (1, 2) for f in (1, 2)]  # fmt: skip
+    names = [
+        f"{part}/anna-{p}/{part}_{f}.png"
+        for part in ("train", "query", "gallery")
+        for p in (1, 2)
+        for f in (1, 2)
+    ]
     return {name: png(seed) for seed, name in enumerate(names)}
 
 
@@ -317,9 +398,11 @@ def soccer_tracks() -> Files:
     game = b"[Sequence]\ntrackletID_1= player team left;10\ntrackletID_2= ball;1\n"
     named = [f"{f},{p},1.5,1,4,6,1,{p},1.0" for f in (1, 2) for p in (1, 2)]
     clips = {
-        "a/gameinfo.ini": game, "a/gt/gt.txt": "\n".join(lines).encode(),
-        "b/gt/labels.txt": b"player\nball\n", "b/gt/gt.txt": "\n".join(named).encode(),
-    }  # fmt: skip
+        "a/gameinfo.ini": game,
+        "a/gt/gt.txt": "\n".join(lines).encode(),
+        "b/gt/labels.txt": b"player\nball\n",
+        "b/gt/gt.txt": "\n".join(named).encode(),
+    }
     return clips | {f"{clip}/img1/{at:06d}.jpg": png(at) for clip in "ab" for at in (1, 2)}
 
 
@@ -358,7 +441,7 @@ def embeddings_file() -> Files:
 @cache
 def prepared() -> Files:
     path = lasting_folder() / "prepared.safetensors"
-    PreparedGallery(embeddings(), 4, 3).save(path)
+    PreparedGallery(embeddings(), RankConfig("k-reciprocal", 4, 3)).save(path)
     return {"prepared.safetensors": path.read_bytes()}
 
 
@@ -382,9 +465,13 @@ def run_crops() -> Crops:
     root.mkdir()
     for row in range(8):
         (root / f"{row}.png").write_bytes(png(row))
-    table = pd.DataFrame({"image": [f"{row}.png" for row in range(8)],
-                          "person": [str(row // 2) for row in range(8)],
-                          "role": ["train"] * 8})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "image": [f"{row}.png" for row in range(8)],
+            "person": [str(row // 2) for row in range(8)],
+            "role": ["train"] * 8,
+        }
+    )
     return Crops(table, root)
 
 
@@ -409,23 +496,41 @@ def vit_checkpoint() -> Files:
     """An OpenCLIP configuration of a tiny ViT and weights in its layout."""
     rng = torch.Generator().manual_seed(0)
     shapes = {
-        "class_embedding": (16,), "positional_embedding": (5, 16), "proj": (16, 4),
-        "conv1.weight": (16, 3, 8, 8), "ln_pre.weight": (16,), "ln_pre.bias": (16,),
-        "ln_post.weight": (16,), "ln_post.bias": (16,),
-    }  # fmt: skip
+        "class_embedding": (16,),
+        "positional_embedding": (5, 16),
+        "proj": (16, 4),
+        "conv1.weight": (16, 3, 8, 8),
+        "ln_pre.weight": (16,),
+        "ln_pre.bias": (16,),
+        "ln_post.weight": (16,),
+        "ln_post.bias": (16,),
+    }
     block = {
-        "ln_1.weight": (16,), "ln_1.bias": (16,), "ln_2.weight": (16,), "ln_2.bias": (16,),
-        "attn.in_proj_weight": (48, 16), "attn.in_proj_bias": (48,),
-        "attn.out_proj.weight": (16, 16), "attn.out_proj.bias": (16,),
-        "mlp.c_fc.weight": (64, 16), "mlp.c_fc.bias": (64,),
-        "mlp.c_proj.weight": (16, 64), "mlp.c_proj.bias": (16,),
-    }  # fmt: skip
+        "ln_1.weight": (16,),
+        "ln_1.bias": (16,),
+        "ln_2.weight": (16,),
+        "ln_2.bias": (16,),
+        "attn.in_proj_weight": (48, 16),
+        "attn.in_proj_bias": (48,),
+        "attn.out_proj.weight": (16, 16),
+        "attn.out_proj.bias": (16,),
+        "mlp.c_fc.weight": (64, 16),
+        "mlp.c_fc.bias": (64,),
+        "mlp.c_proj.weight": (16, 64),
+        "mlp.c_proj.bias": (16,),
+    }
     shapes |= {f"transformer.resblocks.0.{name}": shape for name, shape in block.items()}
     state = {f"model.visual.{n}": torch.randn(shape, generator=rng) for n, shape in shapes.items()}
     target = io.BytesIO()
     torch.save({"state_dict": {**state, "model.logit_scale": torch.tensor(2.0)}}, target)
-    vision = {"image_size": 16, "patch_size": 8, "width": 16, "layers": 1, "head_width": 8,
-              "mlp_ratio": 4.0}  # fmt: skip
+    vision = {
+        "image_size": 16,
+        "patch_size": 8,
+        "width": 16,
+        "layers": 1,
+        "head_width": 8,
+        "mlp_ratio": 4.0,
+    }
     config = {"embed_dim": 4, "quick_gelu": True, "vision_cfg": vision, "text_cfg": {"width": 8}}
     return {"tiny.pth": target.getvalue(), "tiny.json": json.dumps(config).encode()}
 
@@ -464,9 +569,16 @@ def pictures(suffix: str) -> Files:
     if suffix != ".heic":
         files[f"colour{suffix}"] = bytes(cv2.imencode(suffix, pixels(1, 33, 21))[1])
     grey = Image.fromarray(pixels(2, 20, 16)[:, :, 0])
-    modes = {".jpg": ("CMYK", "L"), ".png": ("P", "LA", "1", "I;16"), ".bmp": ("P", "1"),
-             ".tif": ("CMYK", "1", "I;16", "RGBA"), ".webp": ("RGBA",), ".gif": ("P",),
-             ".avif": ("RGBA", "L"), ".heic": ("RGB", "RGBA")}[suffix]  # fmt: skip
+    modes = {
+        ".jpg": ("CMYK", "L"),
+        ".png": ("P", "LA", "1", "I;16"),
+        ".bmp": ("P", "1"),
+        ".tif": ("CMYK", "1", "I;16", "RGBA"),
+        ".webp": ("RGBA",),
+        ".gif": ("P",),
+        ".avif": ("RGBA", "L"),
+        ".heic": ("RGB", "RGBA"),
+    }[suffix]
     for mode in modes:
         target = io.BytesIO()
         picture = grey.convert("I;16") if mode == "I;16" else grey.convert("RGB").convert(mode)

@@ -17,38 +17,40 @@ import numpy as np
 from sameplayer.commands.numbers import jersey
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import Crops, describe_crops, read_crops, write_crops
-from sameplayer.data.download import download, unpack
-from sameplayer.data.images import decode, header_size
-from sameplayer.data.looks import write_looks
+from sameplayer.data.images.picture import decode, header_size
+from sameplayer.data.layouts.download import download, unpack
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.reading import read_crop
-from sameplayer.data.sources import read_source
 from sameplayer.encoder.checkpoints import load_published
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.errors import DataError, SameplayerError
 from sameplayer.evaluation.comparison import compare_runs, write_comparison
-from sameplayer.evaluation.log_page import write_log_page
+from sameplayer.evaluation.logs.page import write_log_page
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import fuse_submissions, read_submission, write_submission
-from sameplayer.identity.corrections import add_corrections, read_corrections, write_corrections
-from sameplayer.identity.exports import EXPORTS, export_log
-from sameplayer.identity.log_files import load_log, save_log
-from sameplayer.identity.roster import Roster
-from sameplayer.identity.roster import read_roster as read_line_up
-from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.identity.export.registry import EXPORTS, export_log
+from sameplayer.identity.inputs.corrections import (
+    add_corrections,
+    read_corrections,
+    write_corrections,
+)
+from sameplayer.identity.inputs.roster import Roster, read_roster
+from sameplayer.identity.log.log_files import load_log, save_log
+from sameplayer.numbers.network.onnx_reader import OnnxReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS
-from sameplayer.numbers.shirt import ShirtReader
-from sameplayer.numbers.tables import read_roster, table_probabilities
-from sameplayer.ranking.numbers import with_numbers
-from sameplayer.ranking.prepared import PreparedGallery
+from sameplayer.numbers.tables import read_roster_numbers, table_probabilities
+from sameplayer.ranking.jersey_term import with_numbers
+from sameplayer.ranking.prepared.gallery import PreparedGallery
 from sameplayer.ranking.ranking import Ranking, rank
-from sameplayer.tracks.box_files import read_boxes
-from sameplayer.tracks.parts import NOTHING, PartFolder, joined
-from sameplayer.tracks.shots import read_cuts, shot_numbers
-from sameplayer.tracks.tracker import track
+from sameplayer.tracks.detection.box_files import read_boxes
+from sameplayer.tracks.tracking.tracker import track
+from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder, joined
+from sameplayer.tracks.video.shots import read_cuts, shot_numbers
 from sameplayer.training.config import read_config
-from sameplayer.training.plan import make_plan
-from sameplayer.training.train import train
+from sameplayer.training.run.train import train
+from sameplayer.training.sampling.plan import make_plan
 from tests.fuzz import fuzz_samples as samples
 
 
@@ -74,12 +76,8 @@ def use_table(name: str, folder: Path) -> None:
         use_crops(crops, suffix)
 
 
-def use_looks(folder: Path) -> None:
-    write_looks(folder, 1)
-
-
 def use_line_up(folder: Path) -> None:
-    roster = read_line_up(folder / "line_up.csv")
+    roster = read_roster(folder / "line_up.csv")
     assert Roster(roster.players) == roster
     assert [roster.find(player.name) for player in roster.players] == [*range(len(roster.players))]
     assert set(roster.colours) <= set(roster.teams)
@@ -151,7 +149,7 @@ def use_number_reader(folder: Path) -> None:
 
 
 def use_roster(name: str, folder: Path) -> None:
-    roster = read_roster(folder / name)
+    roster = read_roster_numbers(folder / name)
     assert roster
     assert set(roster) <= set(NUMBERS)
 

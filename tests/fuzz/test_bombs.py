@@ -18,7 +18,7 @@ CHILD = """
 import json, os, resource, signal, sys
 from pathlib import Path
 import cv2
-from sameplayer.data.images import decode
+from sameplayer.data.images.picture import decode
 from sameplayer.data.reading import read_crop
 from sameplayer.errors import DataError
 
@@ -75,8 +75,17 @@ def bmp(side: int, *, packed: bool) -> bytes:
 def tiff(side: int, *, order: str = "<", big: bool = False) -> bytes:
     """Black, packed by deflate: strips of all rows would be a few kilobytes."""
     data = zlib.compress(bytes(1 << 20))
-    tags = [(256, side), (257, side), (258, 8), (259, 8), (262, 1), (273, 8 if not big else 16),
-            (277, 1), (278, side), (279, len(data))]  # fmt: skip
+    tags = [
+        (256, side),
+        (257, side),
+        (258, 8),
+        (259, 8),
+        (262, 1),
+        (273, 8 if not big else 16),
+        (277, 1),
+        (278, side),
+        (279, len(data)),
+    ]
     first = (16 if big else 8) + len(data)
     mark = b"II" if order == "<" else b"MM"
     if big:

@@ -11,10 +11,10 @@ import pytest
 
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery
-from sameplayer.gallery.postgres import PostgresDatabase
-from sameplayer.gallery.records import NewPicture
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.store.postgres import PostgresDatabase
 
 NAMES = ("Ann", "Bea", "Cleo")
 

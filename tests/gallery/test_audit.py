@@ -13,16 +13,16 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.gallery import audit_state
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.audit import accept, verify, write_events
-from sameplayer.gallery.changes import merge, reject, rename, restrict
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import create_gallery, open_gallery
-from sameplayer.gallery.questions import keep_question
-from sameplayer.gallery.records import Consent
-from sameplayer.gallery.undo import history, undo
+from sameplayer.gallery.core.gallery import create_gallery, open_gallery
+from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.integrity import audit_state
+from sameplayer.gallery.integrity.audit import accept, verify, write_events
+from sameplayer.gallery.people.corrections import merge, reject, rename, restrict
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.reverting.undo import history, undo
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.gallery.search.questions import keep_question
 from sameplayer.serve.tokens import make_token, revoke_token
 from tests.gallery.conftest import NAMES
 
@@ -172,8 +172,9 @@ def test_a_vector_and_its_mean_changed_together_are_found(made: Path, tmp_path: 
 def test_files_changed_by_hand_are_found(made: Path, tmp_path: Path) -> None:
     folder = _copied(made, tmp_path)
     with open_gallery(folder) as gallery:
-        paths = [gallery.files.path(gallery.pictures(gallery.person(name).id)[0].id)
-                 for name in NAMES]  # fmt: skip
+        paths = [
+            gallery.files.path(gallery.pictures(gallery.person(name).id)[0].id) for name in NAMES
+        ]
         paths[0].write_bytes(paths[1].read_bytes())
         paths[1].write_bytes(b"")
         paths[2].unlink()
@@ -181,14 +182,16 @@ def test_files_changed_by_hand_are_found(made: Path, tmp_path: Path) -> None:
         (folder / "pictures" / "ab").mkdir(exist_ok=True)
         (folder / "pictures" / "ab" / "c.png").write_text("foreign")
         (folder / "copy.sqlite").write_bytes((folder / "gallery.sqlite").read_bytes())
-        assert sorted(verify(gallery).wrong) == sorted([
-            f"picture {paths[0].stem}: its file was changed by other means than the gallery",
-            f"picture {paths[1].stem}: its file was changed by other means than the gallery",
-            f"picture {paths[2].stem}: its file is gone",
-            "pictures/note.txt: a file of no picture",
-            "pictures/ab/c.png: a file of no picture",
-            "copy.sqlite: no part of the gallery; it may be a copy of what is in it",
-        ])  # fmt: skip
+        assert sorted(verify(gallery).wrong) == sorted(
+            [
+                f"picture {paths[0].stem}: its file was changed by other means than the gallery",
+                f"picture {paths[1].stem}: its file was changed by other means than the gallery",
+                f"picture {paths[2].stem}: its file is gone",
+                "pictures/note.txt: a file of no picture",
+                "pictures/ab/c.png: a file of no picture",
+                "copy.sqlite: no part of the gallery; it may be a copy of what is in it",
+            ]
+        )
 
 
 def test_forgetting_whom_somebody_changed_by_hand_leaves_nothing_wrong(
@@ -218,8 +221,9 @@ def test_a_gallery_of_the_format_before_is_sealed_when_it_is_opened(
 ) -> None:
     folder = _copied(made, tmp_path)
     with closing(sqlite3.connect(folder / "gallery.sqlite")) as connection:
-        connection.executescript("DROP TABLE seal; UPDATE event SET detail = '{}'; "
-                                 "PRAGMA user_version = 1")  # fmt: skip
+        connection.executescript(
+            "DROP TABLE seal; UPDATE event SET detail = '{}'; PRAGMA user_version = 1"
+        )
     with open_gallery(folder) as gallery:
         assert history(gallery, most=1)[0].kind == "seal"
         assert not any("seal" in one or "means" in one for one in verify(gallery).wrong)
@@ -242,12 +246,18 @@ def _copied(made: Path, tmp_path: Path) -> Path:
         ("UPDATE event SET detail = NULL, salt = NULL WHERE seq = ?", (2,), "1 events have lost"),
         ("UPDATE person SET mean = ? WHERE name = 'Bea'", (b"\0" * 3456,), "mean is not that"),
         ("UPDATE person SET pictures = ? WHERE name = 'Bea'", (5,), "5 pictures by the row, 4"),
-        ("UPDATE picture SET state = ? WHERE id = (SELECT MIN(id) FROM picture)", ("removed",),
-         "4 pictures by the row, 3"),
-        ("DELETE FROM vector WHERE picture = (SELECT MIN(id) FROM picture WHERE state = ?)",
-         ("kept",), "has no vector"),
+        (
+            "UPDATE picture SET state = ? WHERE id = (SELECT MIN(id) FROM picture)",
+            ("removed",),
+            "4 pictures by the row, 3",
+        ),
+        (
+            "DELETE FROM vector WHERE picture = (SELECT MIN(id) FROM picture WHERE state = ?)",
+            ("kept",),
+            "has no vector",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_changed_row_is_found(gallery, sql: str, values: tuple, word: str) -> None:
     _run(gallery, sql, *values)
     assert word in _wrong(gallery)
@@ -317,8 +327,12 @@ def test_a_picture_that_comes_during_the_audit_is_no_foreign_file(gallery, monke
         yield from real(given, table, columns)
         if columns == "id, file" and not given.files.on_their_way():
             given.files.journal([on_its_way])
-            _run(given, "INSERT INTO picture (id, state, digest, file, high, wide, quality, added) "
-                 "VALUES (?, 'kept', 'x', '.jpg', 1, 1, 1, 'x')", done)  # fmt: skip
+            _run(
+                given,
+                "INSERT INTO picture (id, state, digest, file, high, wide, quality, added) "
+                "VALUES (?, 'kept', 'x', '.jpg', 1, 1, 1, 'x')",
+                done,
+            )
 
     monkeypatch.setattr(audit_state, "_rows", rows)
     assert "a file of no picture" not in _wrong(gallery)

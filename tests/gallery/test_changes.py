@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError, Stale
-from sameplayer.gallery.asking import ask_ready, ask_vectors
-from sameplayer.gallery.changes import (
+from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.people.checks import kept_of
+from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
     merge,
@@ -21,11 +22,10 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.kept_out import name_hashes
-from sameplayer.gallery.lookups import kept_of
-from sameplayer.gallery.undo import history, undo
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.people.suppression import name_hashes
+from sameplayer.gallery.reverting.undo import history, undo
+from sameplayer.gallery.search.asking import ask_ready, ask_vectors
 
 TABLES = ("person", "question", "picture", "apart", "event", "latest, setting")
 
@@ -251,13 +251,19 @@ def test_what_people_pinned_is_never_moved_by_enrolling(gallery, pictures) -> No
     asked = pictures(1, 2, seed=9)
     confirm(gallery, _question(gallery, asked), "Bea", actor="eva")
     moved = split(gallery, "Ann", _ids(gallery, "Ann")[:2], "Dora", actor="eva")
-    pinned = {(one.id, one.person) for name in ("Bea", "Dora")
-              for one in gallery.pictures(gallery.person(name).id)}  # fmt: skip
+    pinned = {
+        (one.id, one.person)
+        for name in ("Bea", "Dora")
+        for one in gallery.pictures(gallery.person(name).id)
+    }
     found = enrol_pictures(gallery, {"Cleo": asked, "Ann": pictures(0)}, actor="machine")
     assert (found.added, found.elsewhere, found.rejected, found.there) == (0, 2, 2, 2)
     assert moved.pictures == 2
-    assert pinned == {(one.id, one.person) for name in ("Bea", "Dora")
-                      for one in gallery.pictures(gallery.person(name).id)}  # fmt: skip
+    assert pinned == {
+        (one.id, one.person)
+        for name in ("Bea", "Dora")
+        for one in gallery.pictures(gallery.person(name).id)
+    }
 
 
 def _everything(gallery: Gallery) -> list[object]:
@@ -285,9 +291,14 @@ def test_a_write_that_saw_an_older_state_changes_nothing(gallery, pictures) -> N
         lambda: rename(gallery, ann.id, "Annie", **seen),
         lambda: restrict(gallery, ann.id, True, **seen),
         lambda: remove_pictures(gallery, [picture], **seen),
-        lambda: merge(gallery, bea.id, ann.id, actor="me",
-                      expected={ann.id: ann.revision, bea.id: bea.revision}),
-    ]  # fmt: skip
+        lambda: merge(
+            gallery,
+            bea.id,
+            ann.id,
+            actor="me",
+            expected={ann.id: ann.revision, bea.id: bea.revision},
+        ),
+    ]
     for late in stale:
         with pytest.raises(Stale, match=r"changed since you looked, by event \d+ \(re\w+, by eva"):
             late()

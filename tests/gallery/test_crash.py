@@ -18,12 +18,12 @@ import pytest
 from gallery.crash import KINDS, crash
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.sqlite import SqliteDatabase
+from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.gallery.store.sqlite import SqliteDatabase
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

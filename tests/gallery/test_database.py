@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError, InternalError, Unavailable
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.audit_chain import broken_links
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.history import chain_head
-from sameplayer.gallery.sqlite import INHERITED, SqliteDatabase
-from sameplayer.gallery.stores import open_database
+from sameplayer.gallery.core.events import chain_head
+from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.gallery.store.open import open_database
+from sameplayer.gallery.store.sqlite import INHERITED, SqliteDatabase
 
 ONLY_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 fork = multiprocessing.get_context("fork")
@@ -82,13 +82,22 @@ def test_a_duplicate_is_a_mistake_of_ours_and_its_name_not_told(gallery: Gallery
 def test_bytes_numbers_and_nothing_come_back_as_they_went(gallery: Gallery) -> None:
     values = (bytes(range(256)) * 20, 2**53, 0.1, None, "ü\n'%?")
     with gallery.database.write() as cursor:
-        assert cursor.run("UPDATE person SET mean = ?, team = ? WHERE name = 'Ann'",
-                          values[0], values[4]) == 1  # fmt: skip
-        cursor.many("UPDATE person SET revision = ?, consent = ? WHERE name = ?",
-                    [(values[1], values[3], "Ann")])  # fmt: skip
+        assert (
+            cursor.run(
+                "UPDATE person SET mean = ?, team = ? WHERE name = 'Ann'", values[0], values[4]
+            )
+            == 1
+        )
+        cursor.many(
+            "UPDATE person SET revision = ?, consent = ? WHERE name = ?",
+            [(values[1], values[3], "Ann")],
+        )
         cursor.run("UPDATE picture SET quality = ?", values[2])
-        row = cursor.one("SELECT mean, revision, quality, consent, person.team FROM person "
-                         "JOIN picture ON person = person.id WHERE name = ?", "Ann")  # fmt: skip
+        row = cursor.one(
+            "SELECT mean, revision, quality, consent, person.team FROM person "
+            "JOIN picture ON person = person.id WHERE name = ?",
+            "Ann",
+        )
     assert row == values
     assert [type(one) for one in row] == [type(one) for one in values]
 
@@ -103,7 +112,7 @@ def _write(folder: Path, writer: int, count: int) -> None:
 def _four(gallery: Gallery, seed: str) -> list:
     import numpy as np
 
-    from sameplayer.gallery.records import NewPicture
+    from sameplayer.gallery.core.records import NewPicture
 
     rows = np.random.default_rng(list(seed.encode())).normal(size=(4, gallery.settings.width))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
@@ -327,7 +336,7 @@ def test_a_copy_that_cannot_be_written_to_can_be_read_asked_and_audited(
 ) -> None:
     gallery.close()
     files = {path: path.stat().st_mtime_ns for path in gallery.folder.rglob("*")}
-    monkeypatch.setattr("sameplayer.gallery.sqlite.may_write", lambda _: False)
+    monkeypatch.setattr("sameplayer.gallery.store.sqlite.may_write", lambda _: False)
     with open_gallery(gallery.folder) as copy:
         assert copy.database.read_only
         assert copy.person("Ann").pictures == 4

@@ -11,8 +11,8 @@ from PIL import Image
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.enrolment import enrol, enrol_pictures
+from sameplayer.gallery.people.enrolment import enrol, enrol_pictures
+from sameplayer.gallery.search.asking import ask_ready
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

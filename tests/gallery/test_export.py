@@ -11,11 +11,11 @@ import pytest
 from safetensors.numpy import load
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.changes import confirm, merge, remove_pictures, rename, split
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.export import export_person, zipped_person
-from sameplayer.gallery.forget import forget
+from sameplayer.gallery.people.corrections import confirm, merge, remove_pictures, rename, split
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.privacy.subject_export import export_person, zipped_person
+from sameplayer.gallery.search.asking import ask_ready
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -109,7 +109,7 @@ def test_an_export_lies_in_no_file_before_the_record_says_so(
     gallery, tmp_path: Path, monkeypatch
 ) -> None:
     """However large it is: a program that is killed leaves nothing of it."""
-    monkeypatch.setattr("sameplayer.gallery.export.SPOOLED", 100)
+    monkeypatch.setattr("sameplayer.gallery.privacy.subject_export.SPOOLED", 100)
     before = set(tmp_path.rglob("*"))
     with zipped_person(gallery, "Ann") as zipped:
         assert set(tmp_path.rglob("*")) == before

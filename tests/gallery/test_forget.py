@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
-from sameplayer.gallery.asking import ask_ready, ask_vectors
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.audit_chain import broken_links
-from sameplayer.gallery.changes import confirm, merge, rename, split
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.export import export_person
-from sameplayer.gallery.forget import forget, readmit
-from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.history import events
-from sameplayer.gallery.records import NewPicture
-from sameplayer.gallery.sqlite import SqliteDatabase
-from sameplayer.gallery.undo import undo
+from sameplayer.gallery.core.events import events
+from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.people.corrections import confirm, merge, rename, split
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget, readmit
+from sameplayer.gallery.privacy.subject_export import export_person
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.search.asking import ask_ready, ask_vectors
+from sameplayer.gallery.store.sqlite import SqliteDatabase
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
@@ -191,8 +191,11 @@ def test_a_question_that_was_answered_goes_with_its_person(gallery, pictures) ->
     assert forget(gallery, "Ann", actor="me").pictures == 8
     with gallery.database.read() as cursor:
         assert [row[0] for row in cursor.rows("SELECT id FROM question")] == [open_one]
-        assert all(one.detail is None for one in events(cursor, answer.question)
-                   if one.kind not in ("forget", "receipt"))  # fmt: skip
+        assert all(
+            one.detail is None
+            for one in events(cursor, answer.question)
+            if one.kind not in ("forget", "receipt")
+        )
     assert verify(gallery).wrong == ()
 
 
@@ -254,7 +257,7 @@ def test_a_deletion_that_never_came_to_be_leaves_no_marker(gallery, told, monkey
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("sameplayer.gallery.forget.Change.done", fail)
+        patched.setattr("sameplayer.gallery.privacy.forgetting.Change.done", fail)
         with pytest.raises(RuntimeError):
             forget(gallery, told[0], actor="me")
     assert gallery.person(told[0]).pictures == 4

@@ -10,11 +10,11 @@ import pytest
 
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
-from sameplayer.gallery.asking import ask_vectors, reordered
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.records import Where
-from sameplayer.ranking.rerank import k_reciprocal
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.records import Where
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.search.asking import ask_vectors, reordered
+from sameplayer.ranking.rerank.reranking import k_reciprocal
 
 
 def _rows(pictures) -> np.ndarray:
@@ -122,6 +122,10 @@ def test_reranking_orders_the_pictures_and_leaves_the_candidates(gallery, pictur
         assert len(shown) == 4
         assert all(np.diff(shown) > -1e-5)
         assert {one.picture for one in old.rests_on} <= {one.picture for one in new.rests_on}
+    prepared = gallery.index.prepared(vectors)
+    assert gallery.index.prepared(vectors.copy()) is prepared
+    gallery.index.let_go()
+    assert gallery.index.prepared(vectors) is not prepared
 
 
 def test_settings_of_two_programs_are_both_kept(gallery: Gallery, encoder: Encoder) -> None:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sameplayer.gallery import history
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.changes import rename
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.sweep import sweep
+from sameplayer.gallery.core import events as history
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.corrections import rename
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.privacy.retention import sweep
+from sameplayer.gallery.search.asking import ask_vectors
 from sameplayer.serve.tokens import make_token, revoke_token
 
 ONLY_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery import index as module
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.index import Held, Index, Means
-from sameplayer.gallery.records import Where
-from sameplayer.gallery.rows import refresh_mean
+from sameplayer.gallery.core import index as module
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.index import Held, Index, Means
+from sameplayer.gallery.core.means import refresh_mean
+from sameplayer.gallery.core.records import Where
+from sameplayer.gallery.people.enrolment import enrol_pictures
 
 FILTERS = (Where(), Where(until="2026-01-02"), Where(game="none"))
 
@@ -63,8 +63,9 @@ def _drop_picture(gallery: Gallery, person: str, rng) -> None:
 def _delete(gallery: Gallery, person: str, rng) -> None:
     """As forgetting does: no row stays that says so."""
     with gallery.change("me", "forget") as change:
-        change.cursor.run("DELETE FROM vector WHERE picture IN (SELECT id FROM picture "
-                          "WHERE person = ?)", person)  # fmt: skip
+        change.cursor.run(
+            "DELETE FROM vector WHERE picture IN (SELECT id FROM picture WHERE person = ?)", person
+        )
         change.cursor.run("DELETE FROM picture WHERE person = ?", person)
         change.cursor.run("DELETE FROM person WHERE id = ?", person)
         change.done()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.key import KEY, make_key
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.key import KEY, make_key
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.enrolment import enrol_pictures
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

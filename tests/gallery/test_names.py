@@ -8,13 +8,13 @@ import unicodedata
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.changes import confirm_new, merge, rename, split
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget, readmit
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.names import Register
-from sameplayer.gallery.review import duplicates
-from sameplayer.gallery.undo import undo
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.name_search import Register
+from sameplayer.gallery.people.corrections import confirm_new, merge, rename, split
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget, readmit
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.review.queue import duplicates
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 COMPOSED = unicodedata.normalize("NFC", "José Núñez")
@@ -44,8 +44,9 @@ def test_every_spelling_is_one_person(gallery, pictures) -> None:
         with pytest.raises(DataError, match="already"):
             rename(gallery, "Ann", name, actor="me")
         with pytest.raises(DataError, match="already"):
-            split(gallery, "Ann", [gallery.pictures(gallery.person("Ann").id)[0].id], name,
-                  actor="me")  # fmt: skip
+            split(
+                gallery, "Ann", [gallery.pictures(gallery.person("Ann").id)[0].id], name, actor="me"
+            )
     assert gallery.person(SPELLINGS[0]).pictures == 4
     merge(gallery, "ANN", SPELLINGS[1], actor="me")
     assert gallery.person(SPELLINGS[2]).name == "Ann"

@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.data.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.errors import DataError
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.audit import verify, write_events
-from sameplayer.gallery.changes import confirm, merge, remove_pictures
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.export import export_person
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.outside import CHUNK, read_outside
-from sameplayer.gallery.policy import set_policy
+from sameplayer.gallery.integrity.audit import verify, write_events
+from sameplayer.gallery.people.consent import set_policy
+from sameplayer.gallery.people.corrections import confirm, merge, remove_pictures
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.byte_patterns import search, traces_of
+from sameplayer.gallery.privacy.file_reading import CHUNK, read_outside
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.privacy.retention import sweep
+from sameplayer.gallery.privacy.subject_export import export_person
 from sameplayer.gallery.re_embedding import re_embed
-from sameplayer.gallery.sweep import sweep
-from sameplayer.gallery.traces import search, traces_of
-from sameplayer.gallery.undo import undo
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.search.asking import ask_ready
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 LOCKS = Path("/proc/locks")

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.gallery.changes import merge, split
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.policy import set_policy
-from sameplayer.gallery.records import Consent
-from sameplayer.gallery.sweep import due
-from sameplayer.gallery.undo import undo
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.people.consent import set_policy
+from sameplayer.gallery.people.corrections import merge, split
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.retention import due
+from sameplayer.gallery.reverting.undo import undo
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 LATER = datetime(2030, 1, 1, tzinfo=UTC)

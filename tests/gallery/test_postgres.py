@@ -12,15 +12,15 @@ import psycopg
 import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingExtra, SettingError
-from sameplayer.gallery import gallery as module
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.connections import IDLE, numbered
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.postgres import PostgresDatabase
-from sameplayer.gallery.postgres_errors import STATES, rows_kept
-from sameplayer.gallery.stores import ADDRESS, Address, open_database
+from sameplayer.gallery.core import gallery as module
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.gallery.store.open import ADDRESS, Address, open_database
+from sameplayer.gallery.store.pool import IDLE, numbered
+from sameplayer.gallery.store.postgres import PostgresDatabase
+from sameplayer.gallery.store.postgres_errors import STATES, rows_kept
 from tests.postgres_server import PASSWORD_ROLE, Server
 
 pytestmark = pytest.mark.parametrize("store", ["postgres"], indirect=True)
@@ -296,12 +296,16 @@ def _log_removed(server: Server) -> Iterator[None]:
 def _delete(database: PostgresDatabase, name: str) -> None:
     with database.write() as cursor:
         person = cursor.one("SELECT id FROM person WHERE name = ?", name)[0]
-        cursor.run("DELETE FROM vector USING picture WHERE picture = picture.id AND person = ?",
-                   person)  # fmt: skip
+        cursor.run(
+            "DELETE FROM vector USING picture WHERE picture = picture.id AND person = ?", person
+        )
         cursor.run("DELETE FROM picture WHERE person = ?", person)
         cursor.run("DELETE FROM person WHERE id = ?", person)
-        cursor.run("UPDATE event SET detail = NULL, salt = NULL WHERE seq IN "
-                   "(SELECT seq FROM about WHERE subject = ?)", person)  # fmt: skip
+        cursor.run(
+            "UPDATE event SET detail = NULL, salt = NULL WHERE seq IN "
+            "(SELECT seq FROM about WHERE subject = ?)",
+            person,
+        )
 
 
 def test_bytes_that_an_old_transaction_may_see_are_not_said_to_be_gone(
@@ -339,8 +343,10 @@ def test_a_broken_index_and_a_careless_server_are_found(
     server: Server, database: PostgresDatabase
 ) -> None:
     with _sql(server) as sql:
-        sql.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
-                    f"'{database.address.schema}.picture_person'::regclass")  # fmt: skip
+        sql.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
+            f"'{database.address.schema}.picture_person'::regclass"
+        )
         sql.execute("ALTER SYSTEM SET fsync = off")
         sql.execute("SELECT pg_reload_conf()")
         sql.execute("SELECT pg_sleep(0.2)")
@@ -349,8 +355,10 @@ def test_a_broken_index_and_a_careless_server_are_found(
         finally:
             sql.execute("ALTER SYSTEM RESET fsync")
             sql.execute("SELECT pg_reload_conf()")
-    assert found == ["fsync is off: a power cut may damage all tables",
-                     "index picture_person is not valid"]  # fmt: skip
+    assert found == [
+        "fsync is off: a power cut may damage all tables",
+        "index picture_person is not valid",
+    ]
 
 
 def test_idle_connections_are_few(gallery: Gallery, pictures, database: PostgresDatabase) -> None:
@@ -430,11 +438,15 @@ def test_without_psycopg_the_extra_is_named(gallery: Gallery, monkeypatch) -> No
 
 @pytest.mark.parametrize(
     ("said", "kept"),
-    [([("copy_table_data", "3 dead row versions cannot be removed yet.\nCPU: user: 0.01 s")], 3),
-     ([("copy_table_data", "0 tote Zeilenversionen können noch nicht entfernt werden.\n1.")], 0),
-     ([("other", "7 of something"), ("copy_table_data", "A\u00fan no se pueden: 12.")], 12),
-     ([("copy_table_data", "rows: 3 of 5")], None), ([("other", "3 rows")], None), ([], None)],
-)  # fmt: skip
+    [
+        ([("copy_table_data", "3 dead row versions cannot be removed yet.\nCPU: user: 0.01 s")], 3),
+        ([("copy_table_data", "0 tote Zeilenversionen können noch nicht entfernt werden.\n1.")], 0),
+        ([("other", "7 of something"), ("copy_table_data", "A\u00fan no se pueden: 12.")], 12),
+        ([("copy_table_data", "rows: 3 of 5")], None),
+        ([("other", "3 rows")], None),
+        ([], None),
+    ],
+)
 def test_what_was_kept_is_known_in_every_language_or_said_to_be_unknown(said, kept, store):
     assert rows_kept(said) == kept
 
@@ -443,5 +455,5 @@ def test_a_server_that_does_not_say_what_it_kept_is_named_in_the_receipt(
     gallery: Gallery, monkeypatch
 ) -> None:
     assert not [one for one in forget(gallery, "Ann", actor="me").notes if "does not say" in one]
-    monkeypatch.setattr("sameplayer.gallery.postgres_errors.REWRITER", "another")
+    monkeypatch.setattr("sameplayer.gallery.store.postgres_errors.REWRITER", "another")
     assert [one for one in forget(gallery, "Bea", actor="me").notes if "does not say" in one]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.search.asking import ask_ready
 from tests.gallery.conftest import Pictures
 
 

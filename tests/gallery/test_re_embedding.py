@@ -11,13 +11,13 @@ import pytest
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
 from sameplayer.gallery import re_embedding
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.re_embedding import re_embed
-from sameplayer.gallery.undo import history
+from sameplayer.gallery.reverting.undo import history
+from sameplayer.gallery.search.asking import ask_vectors
 
 
 @pytest.fixture
@@ -27,9 +27,13 @@ def jpeg() -> bytes:
 
 
 def test_others_ask_enrol_and_forget_while_pictures_are_embedded(
-    tmp_path: Path, encoder: Encoder, pictures, store: str | None, jpeg: bytes,
+    tmp_path: Path,
+    encoder: Encoder,
+    pictures,
+    store: str | None,
+    jpeg: bytes,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(re_embedding, "BATCH", 3)
     old = create_gallery(tmp_path / "old", encoder, purpose="test", store=store)
     names = ("Ann", "Bea", "Gone")

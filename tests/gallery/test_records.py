@@ -5,14 +5,21 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sameplayer.gallery.records import percent
+from sameplayer.gallery.core.records import percent
 
 
 def test_a_percentage_is_never_surer_than_the_probability() -> None:
     texts = [percent(one) for one in (0, 0.0004, 0.001, 0.29, 0.5, 2 / 3, 0.99996, 1)]
     assert texts == [
-        "0.0 %", "under 0.1 %", "0.1 %", "29.0 %", "50.0 %", "66.6 %", "99.9 %", "100.0 %",
-    ]  # fmt: skip
+        "0.0 %",
+        "under 0.1 %",
+        "0.1 %",
+        "29.0 %",
+        "50.0 %",
+        "66.6 %",
+        "99.9 %",
+        "100.0 %",
+    ]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9).filter(any))

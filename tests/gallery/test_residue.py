@@ -7,15 +7,32 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.changes import merge
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import open_gallery
+from sameplayer.gallery.core.gallery import open_gallery
+from sameplayer.gallery.people.corrections import merge
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-WORDS = ("NULL", "TABLE", "SQLite", "SQLite format 3", "INTEGER", "state", "event", "salt",
-         "kind", "previous", "person", "kept", "removed", "gallery", "sqlite_autoindex", "changed",
-         "picture", "sameplayer")  # fmt: skip
+WORDS = (
+    "NULL",
+    "TABLE",
+    "SQLite",
+    "SQLite format 3",
+    "INTEGER",
+    "state",
+    "event",
+    "salt",
+    "kind",
+    "previous",
+    "person",
+    "kept",
+    "removed",
+    "gallery",
+    "sqlite_autoindex",
+    "changed",
+    "picture",
+    "sameplayer",
+)
 
 
 @sqlite_alone
@@ -24,9 +41,10 @@ def test_words_of_the_record_itself_are_no_residue(gallery, pictures) -> None:
     rows = {f"Long {at}": pictures(20 + at, 60, content=None) for at in range(6)}
     enrol_pictures(gallery, rows, actor="me")  # one event that goes on over several pages
     enrol_pictures(
-        gallery, {one: pictures(40 + at, 1, content=None) for at, one in enumerate(WORDS)},
+        gallery,
+        {one: pictures(40 + at, 1, content=None) for at, one in enumerate(WORDS)},
         actor="me",
-    )  # fmt: skip
+    )
     for word in WORDS[1:]:
         merge(gallery, WORDS[0], word, actor="me")
     assert forget(gallery, WORDS[0], actor="me").bytes_found == 0
@@ -35,9 +53,15 @@ def test_words_of_the_record_itself_are_no_residue(gallery, pictures) -> None:
 
 @sqlite_alone
 @pytest.mark.parametrize(
-    "name", ["forget-me.bin", "old/secret.key", "old/forget-0123456789abcdef.json",
-             "old/gallery.sqlite-shm", "pictures/zz/stray.jpg"],
-)  # fmt: skip
+    "name",
+    [
+        "forget-me.bin",
+        "old/secret.key",
+        "old/forget-0123456789abcdef.json",
+        "old/gallery.sqlite-shm",
+        "pictures/zz/stray.jpg",
+    ],
+)
 def test_only_the_gallerys_own_files_are_left_out(gallery, pictures, name: str) -> None:
     enrol_pictures(gallery, {"Dora Testname": pictures(7)}, actor="me")
     path = gallery.folder / name

@@ -14,9 +14,10 @@ from scipy.stats import entropy
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import SettingError
-from sameplayer.gallery import doubts, index
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.changes import (
+from sameplayer.gallery.core import index
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
     merge,
@@ -26,12 +27,12 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery
-from sameplayer.gallery.records import NewPicture
-from sameplayer.gallery.review import counts, duplicates, odd_pictures, queue, reliability
-from sameplayer.gallery.undo import undo
-from sameplayer.ranking.likelihood import Likelihood, fit_likelihood
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.review import anomalies as doubts
+from sameplayer.gallery.review.queue import counts, duplicates, odd_pictures, queue, reliability
+from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.ranking.open_set.likelihood import Likelihood, fit_likelihood
 
 WIDTH = 24  # of the space in which the persons differ
 PLAYERS = 30
@@ -50,15 +51,19 @@ def _new(rows: np.ndarray, name: str) -> list[NewPicture]:
 
 
 def test_questions_wait_in_bands_without_those_whom_people_ruled_out(gallery, pictures) -> None:
-    (ann, bea, cleo) = (np.stack([one.vector for one in pictures(at)]).mean(axis=0)
-                        for at in range(3))  # fmt: skip
+    (ann, bea, cleo) = (
+        np.stack([one.vector for one in pictures(at)]).mean(axis=0) for at in range(3)
+    )
     sure = _question(gallery, pictures(1, 2, seed=9))
     between = _question(gallery, _new((ann + bea)[None], "between"))
     strange = _question(gallery, _new((-ann - bea - cleo)[None], "strange"))
     assert counts(gallery) == {"likely": 1, "unsure": 1, "unknown": 1}
     items = {one.question: one for one in queue(gallery)}
     assert {key: one.band for key, one in items.items()} == {
-        sure: "likely", between: "unsure", strange: "unknown"}  # fmt: skip
+        sure: "likely",
+        between: "unsure",
+        strange: "unknown",
+    }
     assert items[sure].answer.candidates[0].name == "Bea"
     assert [one.question for one in items[sure].pictures] == [sure, sure]
     assert items[sure].answer.candidates[0].rests_on
@@ -138,8 +143,11 @@ def league(tmp_path: Path, encoder, fitted: Likelihood) -> Iterator[Gallery]:
     """30 persons, 0 to 29, with three pictures each, calibrated."""
     players = Players(encoder.row_width)
     with create_gallery(tmp_path / "league", encoder, purpose="test", audit_reads=False) as made:
-        enrol_pictures(made, {f"P{person}": players.pictures(person, 3)
-                              for person in range(PLAYERS)}, actor="me")  # fmt: skip
+        enrol_pictures(
+            made,
+            {f"P{person}": players.pictures(person, 3) for person in range(PLAYERS)},
+            actor="me",
+        )
         made.set("me", likelihood=fitted.to_record())
         yield made
 
@@ -163,8 +171,9 @@ def test_with_probabilities_bands_and_order_are_those_of_the_answer(league) -> N
         assert (one.band == "unknown") == (one.answer.nobody >= 0.9)
     told = [one.information for one in items]
     assert told == sorted(told, reverse=True)
-    assert counts(league) == {band: sum(one.band == band for one in items)
-                              for band in ("likely", "unsure", "unknown")}  # fmt: skip
+    assert counts(league) == {
+        band: sum(one.band == band for one in items) for band in ("likely", "unsure", "unknown")
+    }
 
 
 def _answer_truly(gallery: Gallery, asked: dict[str, int]) -> None:
@@ -232,7 +241,10 @@ def test_a_rejected_best_person_counts_and_a_forgotten_answer_does_not(league) -
     reject(league, one, "P0", actor="eva")
     found = reliability(league)
     assert (sum(row.answers for row in found.best), found.best[0].found, found.known) == (
-        1, 0.0, None)  # fmt: skip
+        1,
+        0.0,
+        None,
+    )
     done = confirm(league, other, "P1", actor="eva")
     assert reliability(league).answered == 1
     with league.change("me", "forget") as change:
@@ -279,8 +291,9 @@ def test_persons_said_apart_or_restricted_are_no_duplicates(league, blocks) -> N
     assert {pair.first.id, pair.second.id} not in found
     assert {made.id, pair.second.id} in found
     restrict(league, pair.second.id, True, actor="eva")
-    assert not any(pair.second.id in (one.first.id, one.second.id)
-                   for one in duplicates(league, 1000))  # fmt: skip
+    assert not any(
+        pair.second.id in (one.first.id, one.second.id) for one in duplicates(league, 1000)
+    )
 
 
 def test_a_picture_under_a_wrong_name_is_odd_until_people_say_so(league, blocks) -> None:
@@ -295,8 +308,10 @@ def test_a_picture_under_a_wrong_name_is_odd_until_people_say_so(league, blocks)
         (data,) = cursor.one("SELECT data FROM vector WHERE picture = ?", odd.picture.id)
         rest = cursor.rows(
             "SELECT data FROM vector JOIN picture ON picture.id = vector.picture "
-            "WHERE person = ? AND picture.id <> ?", own.id, odd.picture.id,
-        )  # fmt: skip
+            "WHERE person = ? AND picture.id <> ?",
+            own.id,
+            odd.picture.id,
+        )
     assert (odd.person, odd.like) == (own, other)
     row = np.frombuffer(data, np.float32)
     mean = np.mean([np.frombuffer(one[0], np.float32) for one in rest], axis=0)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery import gallery as module
-from sameplayer.gallery.asking import ask_vectors
-from sameplayer.gallery.enrolment import enrol_pictures, new_pictures
-from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.ranking.likelihood import Likelihood
+from sameplayer.gallery.core import gallery as module
+from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
+from sameplayer.gallery.search.asking import ask_vectors
+from sameplayer.ranking.open_set.likelihood import Likelihood
 from tests.gallery.test_review import fitted  # noqa: F401
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError, InternalError, Unavailable
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.sqlite_errors import meaning
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.store.sqlite_errors import meaning
 
 
 class _RaisedError(Exception):
@@ -20,13 +20,17 @@ class _RaisedError(Exception):
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("SQLITE_BUSY_SNAPSHOT", Unavailable), ("SQLITE_LOCKED", Unavailable),
-        ("SQLITE_FULL", Unavailable), ("SQLITE_IOERR_WRITE", Unavailable),
-        ("SQLITE_READONLY", DataError), ("SQLITE_CORRUPT", DataError),
-        ("SQLITE_ERROR", InternalError), ("SQLITE_CONSTRAINT_UNIQUE", InternalError),
+        ("SQLITE_BUSY_SNAPSHOT", Unavailable),
+        ("SQLITE_LOCKED", Unavailable),
+        ("SQLITE_FULL", Unavailable),
+        ("SQLITE_IOERR_WRITE", Unavailable),
+        ("SQLITE_READONLY", DataError),
+        ("SQLITE_CORRUPT", DataError),
+        ("SQLITE_ERROR", InternalError),
+        ("SQLITE_CONSTRAINT_UNIQUE", InternalError),
         ("SQLITE_MISUSE", InternalError),
     ],
-)  # fmt: skip
+)
 def test_an_error_is_of_the_class_that_says_what_to_do(name: str, kind: type[Exception]) -> None:
     found = meaning(_RaisedError(name), Path("here"), 1)  # type: ignore[arg-type]
     assert type(found) is kind

@@ -8,14 +8,14 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.errors import SettingError
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.audit import verify
-from sameplayer.gallery.changes import remove_pictures
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.policy import set_policy
-from sameplayer.gallery.records import Consent
-from sameplayer.gallery.sweep import Incomplete, due, loose, sweep
-from sameplayer.gallery.undo import undo
+from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.consent import set_policy
+from sameplayer.gallery.people.corrections import remove_pictures
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.retention import Incomplete, due, loose, sweep
+from sameplayer.gallery.reverting.undo import undo
+from sameplayer.gallery.search.asking import ask_ready
 
 NOW = datetime.now(UTC)
 
@@ -117,9 +117,9 @@ def test_the_last_day_ends_in_utc_and_the_last_moment_is_kept(gallery) -> None:
     assert _names(gallery, datetime(2026, 12, 31, 15, 59, tzinfo=west)) == {}
     assert set(_names(gallery, datetime(2026, 12, 31, 16, 0, tzinfo=west))) == {"Ann"}
     gallery.set("me", retention=100)
-    added = datetime.fromisoformat(max(
-        one.added for one in gallery.pictures(gallery.person("Bea").id)
-    ))  # fmt: skip
+    added = datetime.fromisoformat(
+        max(one.added for one in gallery.pictures(gallery.person("Bea").id))
+    )
     assert "Bea" not in _names(gallery, added + timedelta(days=100))
     assert "Bea" in _names(gallery, added + timedelta(days=100, milliseconds=1))
 
@@ -150,8 +150,9 @@ def test_a_policy_is_an_event_and_its_day_a_day(gallery) -> None:
     event = set_policy(gallery, "Ann", actor="me", basis="contract", consent="letter of 1 May")
     assert event.kind == "policy"
     assert (gallery.person("Ann").basis, gallery.person("Ann").consent) == (
-        "contract", "letter of 1 May",
-    )  # fmt: skip
+        "contract",
+        "letter of 1 May",
+    )
     for day in ("soon", "2026-13-01", "20261231"):
         with pytest.raises(SettingError, match="a day such as"):
             set_policy(gallery, "Ann", actor="me", expires=day)

@@ -8,15 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.audit_chain import broken_links
-from sameplayer.gallery.changes import (
+from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.core.means import stored_mean
+from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
     merge,
@@ -28,10 +28,9 @@ from sameplayer.gallery.changes import (
     skip,
     split,
 )
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.rows import unit_mean
-from sameplayer.gallery.undo import history, undo, undoable
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.reverting.undo import history, undo, undoable
+from sameplayer.gallery.search.asking import ask_ready
 
 TABLES = {
     "person": "id, name, state, merged_into, team, basis, created, pictures, mean",
@@ -59,8 +58,9 @@ def check(gallery: Gallery) -> None:
     """What holds after every event."""
     with gallery.database.read() as cursor:
         assert broken_links(cursor) == []
-        persons = {row[0]: row for row in cursor.rows(
-            "SELECT id, state, pictures, mean FROM person")}  # fmt: skip
+        persons = {
+            row[0]: row for row in cursor.rows("SELECT id, state, pictures, mean FROM person")
+        }
         asked = dict(cursor.rows("SELECT id, state FROM question"))
         rows = cursor.rows(
             "SELECT picture.id, person, question, data FROM picture "
@@ -83,7 +83,7 @@ def check(gallery: Gallery) -> None:
     for key, _, count, mean in persons.values():
         assert count == len(own[key])
         if own[key]:
-            found = unit_mean(np.frombuffer(b"".join(own[key]), np.float32), count)
+            found = stored_mean(own[key])
             assert found.tobytes() == mean
         else:
             assert mean is None
@@ -103,8 +103,9 @@ def _changes(gallery: Gallery, pictures) -> dict[str, Any]:
     """One of every change, by name; each fits the gallery of the fixture."""
     asked = _question(gallery, pictures(1, 2, seed=9))
     return {
-        "enrol": lambda: enrol_pictures(gallery, {"Ann": pictures(0, 2, seed=4),
-                                                  "Eve": pictures(5)}, actor="eva"),
+        "enrol": lambda: enrol_pictures(
+            gallery, {"Ann": pictures(0, 2, seed=4), "Eve": pictures(5)}, actor="eva"
+        ),
         "confirm": lambda: confirm(gallery, asked, "Bea", actor="eva"),
         "confirm_new": lambda: confirm_new(gallery, asked, "Dora", actor="eva"),
         "reject": lambda: reject(gallery, asked, "Bea", actor="eva"),
@@ -116,11 +117,23 @@ def _changes(gallery: Gallery, pictures) -> dict[str, Any]:
         "rename": lambda: rename(gallery, "Ann", "Anna", actor="eva"),
         "restrict": lambda: restrict(gallery, "Ann", True, actor="eva"),
         "remove": lambda: remove_pictures(gallery, _ids(gallery, "Ann")[:1], actor="eva"),
-    }  # fmt: skip
+    }
 
 
-KINDS = ("enrol", "confirm", "confirm_new", "reject", "reject_picture", "nobody", "skip", "merge",
-         "split", "rename", "restrict", "remove")  # fmt: skip
+KINDS = (
+    "enrol",
+    "confirm",
+    "confirm_new",
+    "reject",
+    "reject_picture",
+    "nobody",
+    "skip",
+    "merge",
+    "split",
+    "rename",
+    "restrict",
+    "remove",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -148,8 +161,12 @@ def test_every_change_is_taken_back_and_done_again_also_after_reopening(
         assert "undo that one" in str(undoable(again, redo))
         undo(again, actor="me")
         assert state(again) == before
-        assert [one.undone_by for one in history(again, most=4)] == [None, None, redo.seq, 
-            redo.seq + 1]  # fmt: skip
+        assert [one.undone_by for one in history(again, most=4)] == [
+            None,
+            None,
+            redo.seq,
+            redo.seq + 1,
+        ]
 
 
 def test_undo_without_a_number_goes_back_one_by_one(gallery) -> None:
@@ -198,8 +215,13 @@ LATER = {
     ),
     "a picture moved on": (
         lambda g, p: confirm(g, _question(g, p(0, 1, seed=9)), "Ann", actor="a"),
-        lambda g, p: split(g, "Ann", [one.id for one in g.pictures(g.person("Ann").id)
-                                      if one.pinned_by], "Dora", actor="b"),
+        lambda g, p: split(
+            g,
+            "Ann",
+            [one.id for one in g.pictures(g.person("Ann").id) if one.pinned_by],
+            "Dora",
+            actor="b",
+        ),
     ),
     "the person is merged away": (
         lambda g, p: remove_pictures(g, _ids(g, "Ann")[:1], actor="a"),
@@ -229,7 +251,7 @@ LATER = {
         lambda g, p: reject(g, _ids(g, "Ann")[0], "Ann", actor="a"),
         lambda g, p: remove_pictures(g, _asked(g), actor="b"),
     ),
-}  # fmt: skip
+}
 
 
 def _asked(gallery: Gallery) -> list[str]:
@@ -346,8 +368,20 @@ class Club:
         return self.one_of("SELECT id FROM picture ORDER BY added, digest, id")
 
 
-DOINGS = ("enrol", "ask", "confirm", "confirm_new", "reject", "merge", "split", "rename",
-          "restrict", "remove", "nobody", "skip")  # fmt: skip
+DOINGS = (
+    "enrol",
+    "ask",
+    "confirm",
+    "confirm_new",
+    "reject",
+    "merge",
+    "split",
+    "rename",
+    "restrict",
+    "remove",
+    "nobody",
+    "skip",
+)
 
 
 @pytest.fixture(scope="module")
@@ -355,8 +389,9 @@ def template(encoder, pictures):
     """A gallery as every example begins with it."""
     with tempfile.TemporaryDirectory() as folder:
         made = create_gallery(Path(folder) / "club", encoder, purpose="test", keep_pictures=False)
-        enrol_pictures(made, {n: pictures(at, content=None) for at, n in enumerate(("Ann", "Bea"))},
-                       actor="me")  # fmt: skip
+        enrol_pictures(
+            made, {n: pictures(at, content=None) for at, n in enumerate(("Ann", "Bea"))}, actor="me"
+        )
         made.close()
         yield made.folder
 
@@ -376,9 +411,14 @@ def test_random_changes_taken_back_in_any_order_leave_what_was(
                     seq = data.draw(st.integers(first + 1, history(gallery, most=1)[0].seq + 1))
                     _try(lambda seq=seq: undo(gallery, seq, actor="me"), gallery)
             while True:
-                left = [one for one in history(gallery, most=999) if one.seq > first
-                        and one.undone_by is None and one.kind not in ("undo", "redo")
-                        and (one.detail or {}).get("changed")]  # fmt: skip
+                left = [
+                    one
+                    for one in history(gallery, most=999)
+                    if one.seq > first
+                    and one.undone_by is None
+                    and one.kind not in ("undo", "redo")
+                    and (one.detail or {}).get("changed")
+                ]
                 if not left:
                     break
                 undo(gallery, actor="me")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.evidence import Evidence
+from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.numbers.reader import NUMBERS
 
 WIDTH = len(NUMBERS) + 1

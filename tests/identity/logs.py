@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
 from sameplayer.tracks.camera import Camera
 
 SIZE = (160, 96)
@@ -77,15 +77,30 @@ def make_log(folder: Path, frames: int = 30, video: bool = True) -> PlayerLog:
             sure = person < 3 and number != 4
             second = None if person == 3 else PEOPLE[(person + 1) % 3][0]
             appearances.append(
-                (number, *who, camera.name, 0, seconds[0], seconds[-1], shown[0], shown[-1],
-                 len(shown), 0.97 if sure else 0.55, sure, second, None if second is None else 0.3,
-                 *(("red 7", 0.6) if number == 7 else (None, None)),
-                 SAID if number == 5 else "appearance, number" if who[3] else "appearance")
-            )  # fmt: skip
+                (
+                    number,
+                    *who,
+                    camera.name,
+                    0,
+                    seconds[0],
+                    seconds[-1],
+                    shown[0],
+                    shown[-1],
+                    len(shown),
+                    0.97 if sure else 0.55,
+                    sure,
+                    second,
+                    None if second is None else 0.3,
+                    *(("red 7", 0.6) if number == 7 else (None, None)),
+                    SAID if number == 5 else "appearance, number" if who[3] else "appearance",
+                )
+            )
     links = [
-        (0, 1, 6.5, 3.0, 3.0, 0.5, 0.0, True), (1, 2, 1.25, 0.5, 0.25, 0.5, 0.0, True),
-        (3, 4, 0.4, -0.1, 0.0, 0.5, 0.0, True), (0, 6, -2.0, 1.0, -3.0, 0.0, 0.0, False),
-    ]  # fmt: skip
+        (0, 1, 6.5, 3.0, 3.0, 0.5, 0.0, True),
+        (1, 2, 1.25, 0.5, 0.25, 0.5, 0.0, True),
+        (3, 4, 0.4, -0.1, 0.0, 0.5, 0.0, True),
+        (0, 6, -2.0, 1.0, -3.0, 0.0, 0.0, False),
+    ]
     return PlayerLog(
         pd.DataFrame(appearances, columns=list(APPEARANCES)),
         pd.DataFrame(boxes, columns=list(BOXES)),
@@ -142,13 +157,29 @@ def make_strange_log(folder: Path) -> PlayerLog:
         for frame, second in zip(frames, seconds, strict=True):
             left, top = random.uniform(0, 500), random.uniform(0, 200)
             width = 0.0031 if (number, frame) == (1, 14) else 40 + left / 100
-            boxes.append((number, camera.name, frame, second, left, top, width, 90.5 + top / 9,
-                          left / 500))  # fmt: skip
+            boxes.append(
+                (number, camera.name, frame, second, left, top, width, 90.5 + top / 9, left / 500)
+            )
         appearances.append(
-            (number, *STRANGERS[person], camera.name, 0, seconds[0], seconds[-1] + 0.5, frames[0],
-             frames[-1], len(frames), 0.9 - person / 4, person < 2, None, None, None, None,
-             "appearance")
-        )  # fmt: skip
+            (
+                number,
+                *STRANGERS[person],
+                camera.name,
+                0,
+                seconds[0],
+                seconds[-1] + 0.5,
+                frames[0],
+                frames[-1],
+                len(frames),
+                0.9 - person / 4,
+                person < 2,
+                None,
+                None,
+                None,
+                None,
+                "appearance",
+            )
+        )
     video = {"width": 640, "height": 360, "frames": 110, "seconds": 4.4}
     return PlayerLog(
         pd.DataFrame(appearances, columns=list(APPEARANCES)),

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.data.video import open_video
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.identity import annotate
-from sameplayer.identity.annotate import _label, annotated_video, draw_box
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export import annotated_video as annotate
+from sameplayer.identity.export.annotated_video import _label, annotated_video, draw_box
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import SIZE, box_of, empty_log, make_log
 
 

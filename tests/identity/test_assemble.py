@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from match.simulate import Drawn, DrawnMatch, draw
 
-from sameplayer.evaluation.log_page_rows import unsure_rows
-from sameplayer.identity.corrections import Correction, Place
-from sameplayer.identity.gather import Gathered
-from sameplayer.identity.log_config import LogConfig
-from sameplayer.identity.match import identify
-from sameplayer.identity.player_log import SAID, PlayerLog
-from sameplayer.identity.roster import Player, Roster
+from sameplayer.evaluation.logs.page_rows import unsure_rows
+from sameplayer.identity.evidence.collect import Gathered
+from sameplayer.identity.inputs.corrections import Correction, Place
+from sameplayer.identity.inputs.log_config import LogConfig
+from sameplayer.identity.inputs.roster import Player, Roster
+from sameplayer.identity.log.player_log import SAID, PlayerLog
+from sameplayer.identity.pipeline import identify
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import Tracklets
 
@@ -119,8 +119,10 @@ def test_the_same_person_is_as_sure_as_the_surer_and_in_an_identity_of_two_certa
     apart = match.evidence.apart
     pairs = [
         (int(a), int(b))
-        for a in alone["appearance"] for b in alone["appearance"] if a < b and not apart[a, b]
-    ]  # fmt: skip
+        for a in alone["appearance"]
+        for b in alone["appearance"]
+        if a < b and not apart[a, b]
+    ]
     rows = [Correction("same", *(middle(log, one) for one in pairs[0]))]
     after = identified(match, None, rows).appearances
     a, b = (after.loc[one] for one in pairs[0])

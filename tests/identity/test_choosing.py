@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.identity import choosing
+from sameplayer.identity.naming import assignment as choosing
 
 CHANCES = np.array([[0.9, 0.05], [0.6, 0.3]])
 CROWD: Any = ([frozenset({0, 1})], np.array(["Reds", "Reds"], object), 11)

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from match.simulate import Drawn, draw, majority
 
+from sameplayer.common.statistics import expected_calibration_error
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.confidence import (
+from sameplayer.identity.linking.confidence import (
     DEFAULT,
     Confidence,
-    calibration_error,
     confidence,
     fit_confidence,
 )
-from sameplayer.identity.link import link
+from sameplayer.identity.linking.link import link
 from tests.identity.drawn import evidence, looks
 
 
@@ -67,7 +67,7 @@ def test_the_shipped_curve_holds_on_drawn_matches_that_it_was_not_fitted_to(boas
         labels = link(match.evidence)
         probability.append(confidence(match.evidence, labels).probability)
         right.append(majority(labels, match.person)[labels] == match.person)
-    error = calibration_error(np.concatenate(probability), np.concatenate(right))
+    error = expected_calibration_error(np.concatenate(probability), np.concatenate(right), bins=15)
     assert error < 0.05
 
 
@@ -79,7 +79,7 @@ def test_a_fit_finds_the_curve_that_made_the_labels() -> None:
     found = fit_confidence(margin, size, right, "drawn")
     assert found.slope == pytest.approx(0.6, abs=0.08)
     assert found.company == pytest.approx(0.3, abs=0.15)
-    assert calibration_error(found.probability(margin, size), right) < 0.03
+    assert expected_calibration_error(found.probability(margin, size), right) < 0.03
 
 
 def test_a_fit_needs_right_and_wrong_ones_and_a_margin_that_says_something() -> None:
@@ -99,9 +99,3 @@ def test_a_curve_is_saved_as_json_and_read_again(tmp_path: Path) -> None:
         Confidence.from_record({"slope": 1.0})
     with pytest.raises(SettingError, match="slope"):
         Confidence.from_record(asdict(DEFAULT) | {"slope": -1.0})
-
-
-def test_calibration_error_is_the_gap_between_said_and_true() -> None:
-    said = np.array([0.9] * 10 + [0.5] * 10)
-    right = np.array([True] * 9 + [False] + [True] * 9 + [False])
-    assert calibration_error(said, right) == pytest.approx(0.2)

@@ -10,7 +10,7 @@ import pytest
 
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.identity import Correction, Place, read_corrections
-from sameplayer.identity.corrections import (
+from sameplayer.identity.inputs.corrections import (
     COLUMNS,
     add_corrections,
     check_players,

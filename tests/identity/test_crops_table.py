@@ -11,10 +11,10 @@ import pytest
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
 from sameplayer.errors import DataError, SettingError
-from sameplayer.gallery.enrolment import enrol
-from sameplayer.gallery.gallery import create_gallery
-from sameplayer.identity.crops_table import player_crops
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.gallery.core.gallery import create_gallery
+from sameplayer.gallery.people.enrolment import enrol
+from sameplayer.identity.export.crops_table import player_crops
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import HUES, ODD, empty_log, make_log
 
 

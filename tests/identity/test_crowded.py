@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.crowded import too_high
+from sameplayer.identity.evidence.merged_boxes import too_high
 
 
 def _boxes(count: int, noise: float, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     bottom = rng.uniform(200, 1000, count)
     height = 0.15 * (bottom - 50) * rng.normal(1, noise, count)
-    return pd.DataFrame(
-        {"camera": "c", "shot": 0, "top": bottom - height, "height": height}
-    )  # fmt: skip
+    return pd.DataFrame({"camera": "c", "shot": 0, "top": bottom - height, "height": height})
 
 
 def test_two_people_in_one_box_are_found_and_one_alone_is_not() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from sameplayer.errors import DataError
 from sameplayer.identity import Correction, Place, Player, Roster
-from sameplayer.identity.demands import Demands, affected, demands
-from sameplayer.identity.link import link, relink
+from sameplayer.identity.linking.constraints import Demands, affected, demands
+from sameplayer.identity.linking.link import link, relink
 from tests.identity.drawn import evidence, looks
 
 ROSTER = Roster((Player("Reds", "7", "Ana"), Player("Reds", "8", "Bo")))

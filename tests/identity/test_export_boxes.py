@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.export_boxes import (
+from sameplayer.identity.export.boxes import (
     boxes_with_identity,
     facts_of_videos,
     rounded_corners,
     rounded_sizes,
     video_facts,
 )
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ENDS, SIZE, make_log, make_strange_log
 
 
@@ -94,16 +94,24 @@ def test_the_log_keeps_the_facts_of_its_videos(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "videos",
     [
-        None, [], {"right": {"width": 9, "height": 9, "frames": 9, "seconds": 9}}, {"left": 7},
+        None,
+        [],
+        {"right": {"width": 9, "height": 9, "frames": 9, "seconds": 9}},
+        {"left": 7},
         *(
             {"left": {"width": 9, "height": 9, "frames": 9, "seconds": 9, name: value}}
             for name, value in (
-                ("width", 0), ("height", "9"), ("frames", True), ("seconds", -1), ("width", 1e9),
-                ("seconds", float("nan")), ("frames", None),
+                ("width", 0),
+                ("height", "9"),
+                ("frames", True),
+                ("seconds", -1),
+                ("width", 1e9),
+                ("seconds", float("nan")),
+                ("frames", None),
             )
         ),
     ],
-)  # fmt: skip
+)
 def test_a_size_that_nothing_tells_is_taken_from_the_boxes_and_that_is_said(
     videos: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

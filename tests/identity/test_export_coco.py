@@ -14,10 +14,10 @@ import supervision as sv
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from sameplayer.identity.export_boxes import identity_ids
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import text_or
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.boxes import identity_ids
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import text_or
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import SAMPLED, empty_log, make_log, make_strange_log
 
 
@@ -58,9 +58,12 @@ def test_pycocotools_finds_each_box_with_its_track_and_who_it_is(
         assert one["score"] == pytest.approx(row.score, abs=5e-5)
         assert (one["track_id"], one["iscrowd"]) == (ids[row.identity], 0)
         assert one["attributes"] == {
-            "identity": row.identity, "name": text_or(row.name), "team": row.team,
-            "number": text_or(row.number), "sure": row.sure,
-        }  # fmt: skip
+            "identity": row.identity,
+            "name": text_or(row.name),
+            "team": row.team,
+            "number": text_or(row.number),
+            "sure": row.sure,
+        }
     assert [one["name"] for one in coco.loadCats(coco.getCatIds())] == ["player"]
 
 

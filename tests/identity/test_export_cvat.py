@@ -9,10 +9,10 @@ from xml.etree import ElementTree as Tree
 import numpy as np
 import pytest
 
-from sameplayer.identity.export_cvat import ATTRIBUTES
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import text_or
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.cvat import ATTRIBUTES
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import text_or
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ENDS, ODD, SIZE, STRANGE, make_log, make_strange_log
 
 BOX = {"frame", "keyframe", "outside", "occluded", "xtl", "ytl", "xbr", "ybr", "z_order"}
@@ -23,8 +23,11 @@ def read_cvat(path: Path) -> tuple[Tree.Element, list[Tree.Element]]:
     root = Tree.parse(path).getroot()
     version, meta, *tracks = root
     assert (root.tag, version.tag, version.text, meta.tag) == (
-        "annotations", "version", "1.1", "meta",
-    )  # fmt: skip
+        "annotations",
+        "version",
+        "1.1",
+        "meta",
+    )
     (task,) = meta
     assert task.tag == "task"
     frames = int(task.findtext("size", ""))

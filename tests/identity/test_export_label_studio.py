@@ -9,8 +9,8 @@ from xml.etree import ElementTree as Tree
 
 import pytest
 
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ENDS, ODD, SIZE, make_log, make_strange_log
 
 

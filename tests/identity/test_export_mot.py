@@ -14,9 +14,9 @@ from trackeval import Evaluator
 from trackeval.datasets import MotChallenge2DBox
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from sameplayer.identity.export_boxes import camera_files, identity_ids
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.boxes import camera_files, identity_ids
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import STRANGE, make_log, make_strange_log
 
 SPLIT = "OWN-train"
@@ -38,14 +38,26 @@ def evaluated(truth: PlayerLog, found: PlayerLog, folder: Path) -> dict[str, Any
     (gt / "seqmaps").mkdir()
     with (gt / "seqmaps" / f"{SPLIT}.txt").open("w", newline="") as file:
         csv.writer(file).writerows([["name"], *([one] for one in camera_files(truth, "").values())])
-    quiet = {"PRINT_CONFIG": False, "PRINT_RESULTS": False, "TIME_PROGRESS": False,
-             "DISPLAY_LESS_PROGRESS": True, "OUTPUT_SUMMARY": False, "OUTPUT_DETAILED": False,
-             "OUTPUT_EMPTY_CLASSES": False, "PLOT_CURVES": False, "BREAK_ON_ERROR": True,
-             "LOG_ON_ERROR": None}  # fmt: skip
+    quiet = {
+        "PRINT_CONFIG": False,
+        "PRINT_RESULTS": False,
+        "TIME_PROGRESS": False,
+        "DISPLAY_LESS_PROGRESS": True,
+        "OUTPUT_SUMMARY": False,
+        "OUTPUT_DETAILED": False,
+        "OUTPUT_EMPTY_CLASSES": False,
+        "PLOT_CURVES": False,
+        "BREAK_ON_ERROR": True,
+        "LOG_ON_ERROR": None,
+    }
     dataset = MotChallenge2DBox(
-        {"GT_FOLDER": str(gt), "TRACKERS_FOLDER": str(trackers), "BENCHMARK": "OWN",
-         "PRINT_CONFIG": False}
-    )  # fmt: skip
+        {
+            "GT_FOLDER": str(gt),
+            "TRACKERS_FOLDER": str(trackers),
+            "BENCHMARK": "OWN",
+            "PRINT_CONFIG": False,
+        }
+    )
     metrics = [HOTA(), CLEAR({"PRINT_CONFIG": False}), Identity({"PRINT_CONFIG": False})]
     results = Evaluator(quiet).evaluate([dataset], metrics)[0]
     return {

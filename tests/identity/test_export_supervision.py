@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import supervision as sv
 
-from sameplayer.identity.export_boxes import identity_ids
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import text_or
+from sameplayer.identity.export.boxes import identity_ids
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import text_or
 from tests.identity.logs import empty_log, make_strange_log
 
 TEXTS = {"identity": str, "name": str, "number": str, "team": str}

@@ -13,10 +13,10 @@ import pytest
 from kloppy import sportscode
 
 from sameplayer.errors import SettingError
-from sameplayer.identity.export_boxes import camera_files, identity_ids
-from sameplayer.identity.exports import EXPORTS, check_exports, export_log
-from sameplayer.identity.player_log import PlayerLog
-from sameplayer.tracks.box_files import read_boxes
+from sameplayer.identity.export.boxes import camera_files, identity_ids
+from sameplayer.identity.export.registry import EXPORTS, check_exports, export_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.tracks.detection.box_files import read_boxes
 from tests.identity.logs import ODD, SIZE, empty_log, make_log, make_strange_log
 
 
@@ -30,8 +30,10 @@ def test_mot_text_is_read_back_with_one_id_for_each_identity(
 ) -> None:
     paths = export_log(log, "mot", tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
-        "tracks/left.txt", "tracks/right.txt", "tracks/names.csv",
-    ]  # fmt: skip
+        "tracks/left.txt",
+        "tracks/right.txt",
+        "tracks/names.csv",
+    ]
     names = {int(row["id"]): row["identity"] for row in csv.DictReader(paths[2].open())}
     assert {names[number] for number in names} == set(log.players()["identity"])
     for camera, path in zip(log.cameras, paths, strict=False):
@@ -163,14 +165,19 @@ def files_of(log: PlayerLog, *names: str) -> list[str]:
 
 def test_a_camera_is_no_way_out_of_the_folder(log: PlayerLog) -> None:
     assert files_of(log, "../../etc/passwd", "Süd 2", "..") == [
-        "_.._etc_passwd.txt", "Süd 2.txt", "_.txt",
-    ]  # fmt: skip
+        "_.._etc_passwd.txt",
+        "Süd 2.txt",
+        "_.txt",
+    ]
 
 
 def test_no_two_cameras_write_one_file(log: PlayerLog) -> None:
     assert files_of(log, "a:b", "a?b", "a_b", "A_B") == [
-        "a_b (3).txt", "a_b (4).txt", "a_b.txt", "A_B (2).txt",
-    ]  # fmt: skip
+        "a_b (3).txt",
+        "a_b (4).txt",
+        "a_b.txt",
+        "A_B (2).txt",
+    ]
     composed, loose = files_of(log, "S\u00fcd", "Su\u0308d")
     assert (composed, loose) == ("S\u00fcd.txt", "Su\u0308d (2).txt")
     assert files_of(log, "nul") == ["nul_.txt"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.gather import FOLLOWED, gather, seen_together
-from sameplayer.identity.samples import EACH_S, MOST, Samples, choose_boxes, cut_out
+from sameplayer.identity.evidence.collect import FOLLOWED, gather, seen_together
+from sameplayer.identity.evidence.samples import EACH_S, MOST, Samples, choose_boxes, cut_out
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets

@@ -7,8 +7,8 @@ import pytest
 from match.simulate import Drawn, draw, pair_scores
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity import link as linking
-from sameplayer.identity.link import link, pair_odds
+from sameplayer.identity.linking import link as linking
+from sameplayer.identity.linking.link import link, pair_odds
 from tests.identity.drawn import evidence, looks
 
 

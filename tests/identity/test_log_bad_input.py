@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.data.match import draw_match
-from sameplayer.data.video import open_video
-from sameplayer.identity.corrections import Correction, Place, write_corrections
-from sameplayer.identity.log_files import load_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.data.video.frames import open_video
+from sameplayer.identity.inputs.corrections import Correction, Place, write_corrections
+from sameplayer.identity.log.log_files import load_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.synthetic.match import draw_match
 
 FAST = ("--encoder", "colour", "--maps", "False")
 
@@ -61,8 +61,15 @@ class Match:
 
 @pytest.fixture(scope="module")
 def match(tmp_path_factory: pytest.TempPathFactory) -> Match:
-    folder = draw_match(tmp_path_factory.mktemp("bad") / "m", 3, seconds=2, cameras=1, fps=4,
-                        size=(320, 180), players=2)  # fmt: skip
+    folder = draw_match(
+        tmp_path_factory.mktemp("bad") / "m",
+        3,
+        seconds=2,
+        cameras=1,
+        fps=4,
+        size=(320, 180),
+        players=2,
+    )
     boxes = pd.read_csv(folder / "boxes.csv").drop(columns="camera")
     boxes.to_csv(folder / "own.csv", index=False)
     video = open_video(folder / "camera1.mp4")
@@ -73,8 +80,12 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(match: Match, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str]) -> Run:  # fmt: skip
+def run(
+    match: Match,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
     """Run the command in the match's folder; return its status and what it said."""
     monkeypatch.chdir(match.folder)
 

@@ -14,12 +14,17 @@ import pytest
 from sameplayer.cli import main
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
-from sameplayer.data.match import draw_match
 from sameplayer.errors import DataError
-from sameplayer.identity import match
-from sameplayer.identity.corrections import Correction, Place, read_corrections, write_corrections
-from sameplayer.identity.log_files import load_log, save_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity import pipeline as match
+from sameplayer.identity.inputs.corrections import (
+    Correction,
+    Place,
+    read_corrections,
+    write_corrections,
+)
+from sameplayer.identity.log.log_files import load_log, save_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.synthetic.match import draw_match
 from tests.identity.logs import make_log
 
 SAME = Correction("same", Place("left", 1, 20, 50), Place("right", 4, 22, 50))
@@ -73,11 +78,24 @@ def test_log_writes_the_log_its_page_and_what_is_asked_for(
     assert run(*words, "--fps", "2", "--tile", "640", "--offsets", "0", "0.5") == 0
     out = tmp_path / "LOG"
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
-        "log.parquet", "log.csv", "boxes.parquet", "links.parquet", "players.csv", "log.json",
-        "report.html", "tracks/left.txt", "tracks/right.txt", "tracks/names.csv", "sportscode.xml",
-        "gsr/left.json", "gsr/right.json", "annotated/left.mp4", "annotated/right.mp4",
-        "crops.csv", "crops.json",
-    }  # fmt: skip
+        "log.parquet",
+        "log.csv",
+        "boxes.parquet",
+        "links.parquet",
+        "players.csv",
+        "log.json",
+        "report.html",
+        "tracks/left.txt",
+        "tracks/right.txt",
+        "tracks/names.csv",
+        "sportscode.xml",
+        "gsr/left.json",
+        "gsr/right.json",
+        "annotated/left.mp4",
+        "annotated/right.mp4",
+        "crops.csv",
+        "crops.json",
+    }
     (given,) = told.given
     assert given["folder"] == out / "work"
     assert given["boxes"] is given["roster"] is given["cuts"] is None
@@ -114,8 +132,12 @@ def test_a_correction_is_kept_and_holds_in_every_later_run(
     assert run("--corrections", str(tmp_path / "b.csv")) == 0
     assert run("--corrections", str(kept)) == 0
     assert [given["corrections"] for given in told.given] == [
-        [], [SAME], [SAME], [SAME, NOT], [SAME, NOT],
-    ]  # fmt: skip
+        [],
+        [SAME],
+        [SAME],
+        [SAME, NOT],
+        [SAME, NOT],
+    ]
     assert read_corrections(kept) == (SAME, NOT)
 
 
@@ -179,10 +201,12 @@ def test_log_export_writes_a_saved_log_for_other_tools(
     folder = save_log(drawn, tmp_path / "LOG")
     assert main(["log-export", str(folder), "--to", "cvat", "label-studio"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        str(folder / "cvat" / "left.xml"), str(folder / "cvat" / "right.xml"),
-        str(folder / "cvat" / "labels.json"), str(folder / "label-studio.json"),
+        str(folder / "cvat" / "left.xml"),
+        str(folder / "cvat" / "right.xml"),
+        str(folder / "cvat" / "labels.json"),
+        str(folder / "label-studio.json"),
         str(folder / "label-studio.xml"),
-    ]  # fmt: skip
+    ]
     assert main(["log-export", str(folder), "--to", "mot", "--out", str(tmp_path / "X")]) == 0
     assert (tmp_path / "X" / "tracks" / "left.txt").is_file()
     assert main(["log-export", str(folder), "--to", "xls"]) == 2
@@ -197,8 +221,9 @@ def test_log_export_writes_a_saved_log_for_other_tools(
 def test_a_small_match_goes_from_videos_to_a_page_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(draw_match(tmp_path / "m", 3, seconds=3, cameras=1, fps=3, size=(320, 180),
-                                 players=2))  # fmt: skip
+    monkeypatch.chdir(
+        draw_match(tmp_path / "m", 3, seconds=3, cameras=1, fps=3, size=(320, 180), players=2)
+    )
     words = ["log", "camera1.mp4", "--out", "LOG", "--boxes", "boxes.csv", "--roster", "roster.csv"]
     assert main([*words, "--fps", "3", "--maps", "False"]) == 0
     first = load_log("LOG")

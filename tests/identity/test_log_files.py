@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.log_files import load_log, plain, save_log
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.log_files import load_log, plain, save_log
+from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import ODD, empty_log, make_log
 
 
@@ -45,9 +45,14 @@ def test_saving_again_changes_nothing_else_in_the_folder(log: PlayerLog, folder:
     save_log(load_log(folder), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert set(before) == {
-        "log.parquet", "log.csv", "boxes.parquet", "links.parquet", "players.csv", "log.json",
+        "log.parquet",
+        "log.csv",
+        "boxes.parquet",
+        "links.parquet",
+        "players.csv",
+        "log.json",
         "corrections.csv",
-    }  # fmt: skip
+    }
 
 
 def test_a_log_moves_together_with_its_videos(tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_a_folder_without_a_table_is_refused(folder: Path) -> None:
         ("links", {"first": 70}, "names an appearance that the log has not"),
         ("links", {"odds": np.nan}, "column 'odds': expected log-odds in every row"),
     ],
-)  # fmt: skip
+)
 def test_a_table_that_is_not_of_a_log_is_refused(
     folder: Path, file: str, change: dict[str, object], said: str
 ) -> None:

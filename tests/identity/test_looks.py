@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sameplayer.identity.looks import DEFAULT, LIMIT, fit_looks, tracklet_rows
+from sameplayer.common.vectors import unit_means
+from sameplayer.identity.evidence.appearance import DEFAULT, LIMIT, fit_looks
 
 
 def _match(noise: float, persons: int = 30, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -24,7 +25,7 @@ def test_the_curve_says_one_person_for_likeness_that_one_person_has() -> None:
     curve = fit_looks(rows, clear, of, time, pairs)
     assert curve.source == "this match"
     assert (curve.same, curve.others) == (3 * 30, 3 * 435)
-    means = tracklet_rows(rows, clear, of, 30)
+    means = unit_means(rows, of, 30, clear)
     others = curve((means @ means.T)[~np.eye(30, dtype=bool)], 9, 9)
     assert (others < 0).mean() > 0.99
     assert curve(np.array([0.98]), 9, 9)[0] > 2
@@ -37,7 +38,7 @@ def test_noisier_looks_say_less() -> None:
         rows, clear, of, time, pairs = _match(noise)
         curve = fit_looks(rows, clear, of, time, pairs)
         early, late = (
-            tracklet_rows(rows[part], clear[part], of[part], 30) for part in (time < 3, time > 5)
+            unit_means(rows[part], of[part], 30, clear[part]) for part in (time < 3, time > 5)
         )
         said.append(float(np.median(curve((early * late).sum(axis=1), 3, 3))))
     assert said[1] < said[0] - 1
@@ -61,7 +62,7 @@ def test_too_few_pairs_take_the_curve_of_other_matches() -> None:
 
 def test_clear_pictures_weigh_more() -> None:
     rows = np.eye(2, dtype=np.float16)
-    mean = tracklet_rows(rows, np.array([3.0, 1.0]), np.array([0, 0]), 2)
+    mean = unit_means(rows, np.array([0, 0]), 2, np.array([3.0, 1.0]))
     assert np.allclose(mean[0], np.array([3, 1]) / np.sqrt(10), atol=1e-3)
     assert not mean[1].any()
 

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.match import draw_match
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, SettingError
-from sameplayer.evaluation.naming import score_log
-from sameplayer.identity.corrections import Correction, Place
-from sameplayer.identity.log_config import LogConfig
-from sameplayer.identity.match import identify_players
-from sameplayer.identity.player_log import PlayerLog
+from sameplayer.evaluation.logs.naming_scores import score_log
+from sameplayer.identity.inputs.corrections import Correction, Place
+from sameplayer.identity.inputs.log_config import LogConfig
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.identity.pipeline import identify_players
+from sameplayer.synthetic.match import draw_match
 
 SECONDS = 8.0
 
@@ -96,8 +96,12 @@ def test_a_second_run_looks_at_no_picture_again(
 
 def _place(log: PlayerLog, appearance: int) -> Place:
     box = log.boxes[log.boxes["appearance"] == appearance].iloc[0]
-    return Place(box["camera"], int(box["frame"]), box["left"] + box["width"] / 2,
-                 box["top"] + box["height"] / 2)  # fmt: skip
+    return Place(
+        box["camera"],
+        int(box["frame"]),
+        box["left"] + box["width"] / 2,
+        box["top"] + box["height"] / 2,
+    )
 
 
 def test_a_run_obeys_corrections(given: dict[str, Any], log: PlayerLog) -> None:

@@ -8,7 +8,7 @@ from match.simulate import Drawn, draw
 
 from sameplayer.errors import DataError, SettingError
 from sameplayer.identity import Naming, Player, Roster, name_identities
-from sameplayer.identity.evidence import Evidence
+from sameplayer.identity.evidence.evidence import Evidence
 from tests.identity.drawn import evidence, looks, numbers, spans
 
 ROSTER = Roster(

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.feet import clear_of_edges, feet_within
-from sameplayer.identity.place import find_view, place_odds
+from sameplayer.identity.evidence.calibrated_views import find_view, place_odds
+from sameplayer.identity.evidence.foot_points import clear_of_edges, feet_within
 
 PERSONS = 14
 
@@ -29,8 +29,20 @@ def _seen(
         feet = points[:, :2] / points[:, 2:]
         for step, (x, y) in enumerate(feet):
             high = 60 + 0.08 * y
-            rows.append((first + person, camera, 1, step + 1, start + step * 0.2,
-                         x - 15, y - high, 30, high, 1.0))  # fmt: skip
+            rows.append(
+                (
+                    first + person,
+                    camera,
+                    1,
+                    step + 1,
+                    start + step * 0.2,
+                    x - 15,
+                    y - high,
+                    30,
+                    high,
+                    1.0,
+                )
+            )
     names = [
         "tracklet",
         "camera",

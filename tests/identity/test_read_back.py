@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.annotations.read import read_annotations
-from sameplayer.data.sources import read_source
-from sameplayer.identity.export_boxes import boxes_with_identity, video_facts
-from sameplayer.identity.exports import export_log
-from sameplayer.identity.player_log import PlayerLog
-from sameplayer.tracks.box_files import read_boxes
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.identity.export.boxes import boxes_with_identity, video_facts
+from sameplayer.identity.export.registry import export_log
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.tracks.detection.box_files import read_boxes
 from tests.identity.logs import make_log, make_strange_log
 
 READ = ("mot", "cvat", "label-studio", "coco", "supervision", "gsr")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
@@ -69,8 +70,18 @@ def test_no_roster_and_nobody_of_a_name(tmp_path: Path) -> None:
 def test_rosters_as_clubs_have_them_are_read(tmp_path: Path, text: str) -> None:
     players = read_roster(_written(tmp_path, text)).players
     assert [(one.team, one.number, one.name) for one in players] == [
-        ("Reds", "7", "Ana"), ("Reds", "8", "Bo"),
-    ]  # fmt: skip
+        ("Reds", "7", "Ana"),
+        ("Reds", "8", "Bo"),
+    ]
+
+
+def test_a_data_frame_takes_the_same_column_names_as_a_file() -> None:
+    table = pd.DataFrame({"club": "Reds", "No.": [7.0, 8.0], "player": ["Ana", "Bo"]})
+    players = read_roster(table).players
+    assert [(one.team, one.number, one.name) for one in players] == [
+        ("Reds", "7", "Ana"),
+        ("Reds", "8", "Bo"),
+    ]
 
 
 @pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;;;\n"])

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.data.video import Video
+from sameplayer.data.images.picture import Picture
+from sameplayer.data.video.frames import Video
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
-from sameplayer.identity.samples import look, unread
+from sameplayer.identity.evidence.samples import look, unread
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.tracklets import Tracklets

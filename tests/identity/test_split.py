@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.split import Splitting, split_at
+from sameplayer.identity.evidence.split_tracklets import Splitting, split_at
 from tests.identity.drawn import numbers
 
 

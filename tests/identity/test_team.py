@@ -7,7 +7,7 @@ import pytest
 
 from sameplayer.data.crops import read_crops
 from sameplayer.errors import DataError
-from sameplayer.identity.team import colour_word, find_kits, shirt_rows
+from sameplayer.identity.evidence.kit import colour_word, find_kits, shirt_rows
 
 
 def _shirts(rgb: tuple[int, int, int], count: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -23,8 +23,11 @@ def _shirts(rgb: tuple[int, int, int], count: int, rng: np.random.Generator) -> 
 
 def test_two_kits_are_told_apart_and_a_referee_wears_neither() -> None:
     rng = np.random.default_rng(0)
-    crops = [*_shirts((235, 235, 235), 12, rng), *_shirts((30, 60, 190), 11, rng),
-             *_shirts((20, 20, 20), 3, rng)]  # fmt: skip
+    crops = [
+        *_shirts((235, 235, 235), 12, rng),
+        *_shirts((30, 60, 190), 11, rng),
+        *_shirts((20, 20, 20), 3, rng),
+    ]
     rows, colours = shirt_rows(crops)
     kits = find_kits(rows, np.ones(len(rows)), colours)
     assert kits.words == ("white", "blue")
@@ -59,9 +62,15 @@ def test_one_kit_alone_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("rgb", "word"),
-    [((240, 240, 235), "white"), ((20, 22, 25), "black"), ((200, 30, 40), "red"),
-     ((30, 60, 190), "blue"), ((240, 200, 30), "yellow"), ((20, 130, 70), "green"),
-     ((110, 110, 115), "grey")],
-)  # fmt: skip
+    [
+        ((240, 240, 235), "white"),
+        ((20, 22, 25), "black"),
+        ((200, 30, 40), "red"),
+        ((30, 60, 190), "blue"),
+        ((240, 200, 30), "yellow"),
+        ((20, 130, 70), "green"),
+        ((110, 110, 115), "grey"),
+    ],
+)
 def test_colours_have_words(rgb: tuple[int, int, int], word: str) -> None:
     assert colour_word(np.array(rgb)) == word

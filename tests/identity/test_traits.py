@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.identity.traits import NUMBER_PRIOR, row_odds, trait_odds, traits_of
+from sameplayer.identity.evidence.attributes import NUMBER_PRIOR, row_odds, trait_odds, traits_of
 from tests.identity.drawn import evidence, looks
 
 FIVE = evidence(looks([[0], [1], [2], [3], [4]]), ["7", "7", "8", None, "77"], [0, 0, 0, 1, None])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import sameplayer
-from sameplayer.data.images import Picture, decode
+from sameplayer.data.images.picture import Picture, decode
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.maps.contributions import contributions
 from sameplayer.maps.explanation import explain, usual_method

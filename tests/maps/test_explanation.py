@@ -102,9 +102,13 @@ def test_facts_name_what_decided_the_map(vit: Encoder) -> None:
         vit, A.picture, B.picture, method="score-cam", channels=20, clusters=5, block=3
     ).facts
     assert facts == {
-        "method": "score-cam", "block": 3, "layer": "blocks.3.norm1", "channels": 20,
-        "passes": 5, "coarse": 1,
-    }  # fmt: skip
+        "method": "score-cam",
+        "block": 3,
+        "layer": "blocks.3.norm1",
+        "channels": 20,
+        "passes": 5,
+        "coarse": 1,
+    }
 
 
 def test_a_method_of_ones_own_is_a_name_or_a_function(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sameplayer.encoder.encoder import Encoder, create_encoder
-from sameplayer.encoder.padding import patches_to_keep
+from sameplayer.encoder.networks.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.maps.explanation import explain
 from sameplayer.maps.layers import choose, layer_name, layers_of, on_grid, watched

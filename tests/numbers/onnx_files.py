@@ -10,8 +10,8 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from sameplayer.numbers.onnx_export import export_reader
-from sameplayer.numbers.shirt import ShirtReader
+from sameplayer.numbers.network.onnx_export import export_reader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from tests.encoder.onnx_files import plain_model, signed
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.numbers.canvas import CUT, HIGH, PAD, ROOM, WIDE, cut, cut_matrix, fit, lay
+from sameplayer.numbers.network.crop_canvas import (
+    CUT,
+    HIGH,
+    PAD,
+    ROOM,
+    WIDE,
+    cut,
+    cut_matrix,
+    fit,
+    lay,
+)
 
 
 def test_of_a_standing_player_the_legs_are_left_out_and_of_a_torso_nothing() -> None:
@@ -49,6 +59,8 @@ def test_a_number_stands_in_the_middle_of_what_is_cut_out_at_an_even_height() ->
 def test_turning_and_stretching_keep_the_middle() -> None:
     matrix = cut_matrix(np.array([30, 60, 14, 20.0]), turn=0.3, stretch=0.2, zoom=1.3)
     np.testing.assert_allclose(matrix @ [30, 60, 1], [CUT[1] / 2, CUT[0] / 2], atol=1e-4)
-    wide, plain = (np.linalg.norm(one[0, :2]) for one in
-                   (matrix, cut_matrix(np.array([30, 60, 14, 20.0]), zoom=1.3)))  # fmt: skip
+    wide, plain = (
+        np.linalg.norm(one[0, :2])
+        for one in (matrix, cut_matrix(np.array([30, 60, 14, 20.0]), zoom=1.3))
+    )
     assert plain / wide == pytest.approx(np.exp(0.2), rel=1e-4)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import create_encoder
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.numbers.canvas import CELL, CUT, HIGH, WIDE
-from sameplayer.numbers.network import TENS, UNITS, DigitReader, Finder, number_shares
+from sameplayer.numbers.network.crop_canvas import CELL, CUT, HIGH, WIDE
+from sameplayer.numbers.network.model import TENS, UNITS, DigitReader, Finder, number_shares
 from sameplayer.numbers.reader import NUMBERS
 
 

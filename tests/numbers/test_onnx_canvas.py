@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.data.synthetic import draw_crop
-from sameplayer.numbers.canvas import cut, cut_matrix, lay
-from sameplayer.numbers.onnx_canvas import GraphCut, GraphLay
-from sameplayer.numbers.onnx_export import checked_pictures
+from sameplayer.numbers.network.crop_canvas import cut, cut_matrix, lay
+from sameplayer.numbers.network.onnx_canvas import GraphCut, GraphLay
+from sameplayer.numbers.network.onnx_export import checked_pictures
+from sameplayer.synthetic.league import draw_crop
 
 MANY = 1e-3  # share of the values that rounding may decide otherwise, by one
 

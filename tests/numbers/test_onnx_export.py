@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import MissingExtra, SettingError, WeightsError
-from sameplayer.numbers import onnx_export
-from sameplayer.numbers.onnx_export import export_reader
+from sameplayer.numbers.network import onnx_export
+from sameplayer.numbers.network.onnx_export import export_reader
 from tests.numbers.onnx_files import plain_file, shirt_reader
 
 

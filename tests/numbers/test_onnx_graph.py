@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.numbers.onnx_export import TOLERANCE, checked_pictures
-from sameplayer.numbers.onnx_graph import ReaderGraph, graph_places
-from sameplayer.numbers.shirt import Place, places_of
+from sameplayer.numbers.network.onnx_export import TOLERANCE, checked_pictures
+from sameplayer.numbers.network.onnx_graph import ReaderGraph, graph_places
+from sameplayer.numbers.network.shirt_reader import Place, places_of
 from tests.numbers.onnx_files import shirt_reader
 
 

@@ -10,8 +10,7 @@ import onnxruntime
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.data.images import Picture
-from sameplayer.data.shirts import ShirtView, draw_shirt
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.errors import (
     ConfigError,
@@ -21,12 +20,13 @@ from sameplayer.errors import (
     SettingError,
     WeightsError,
 )
-from sameplayer.numbers.onnx_export import REAL, TOLERANCE, checked_pictures
-from sameplayer.numbers.onnx_reader import OnnxReader
+from sameplayer.numbers.network.onnx_export import REAL, TOLERANCE, checked_pictures
+from sameplayer.numbers.network.onnx_reader import OnnxReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.numbers.reading import read_jersey_number
-from sameplayer.numbers.shirt import ShirtReader
+from sameplayer.synthetic.shirts import ShirtView, draw_shirt
 from tests.encoder.onnx_files import signed, tiny_file
 from tests.numbers.onnx_files import plain_file, plain_reader, shirt_file, shirt_reader
 
@@ -102,7 +102,8 @@ def test_the_verbs_write_it_and_read_with_it(
 ) -> None:
     made = []
     monkeypatch.setattr(
-        "sameplayer.numbers.onnx_export.export_reader", lambda *given: made.append(given) or "made"
+        "sameplayer.numbers.network.onnx_export.export_reader",
+        lambda *given: made.append(given) or "made",
     )
     assert main(["export", "shirt", "--out", "x.onnx"]) == 0
     assert capsys.readouterr().out == "made\n"
@@ -116,7 +117,7 @@ def test_the_verbs_write_it_and_read_with_it(
 
 
 def test_it_reads_without_the_readers_network(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sameplayer.numbers.network", None)
+    monkeypatch.setitem(sys.modules, "sameplayer.numbers.network.model", None)
     with pytest.raises(ImportError):
         ShirtReader()
     assert np.isfinite(make_reader(str(path)).read(pictures())).all()

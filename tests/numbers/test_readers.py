@@ -11,16 +11,16 @@ import pytest
 import torch
 from torch.nn import functional
 
-from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.errors import ConfigError, MissingExtra, MissingFile, WeightsError
 from sameplayer.numbers.clip import ClipReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import VIEWS, view
 from sameplayer.numbers.readers import READERS, BothReaders, OcrReader, ReaderSettings, make_reader
 from sameplayer.numbers.reading import (
     read_jersey_number,
     read_track_number,
 )
-from sameplayer.numbers.shirt import ShirtReader
+from sameplayer.synthetic.league import draw_crop, make_person
 from tests.numbers.told import Told, evidence
 
 VISIBLE = ((0, 1), (2, 0), (5, 0), (7, 0))  # persons of the drawn league and a frame that shows it
@@ -29,8 +29,9 @@ VISIBLE = ((0, 1), (2, 0), (5, 0), (7, 0))  # persons of the drawn league and a 
 def test_clip_reads_as_its_two_towers_say(tiny: tuple[str, str]) -> None:
     config, weights = tiny
     templates, nothing = ("number {}", "a {} shirt"), ("nothing",)
-    reader = ClipReader(config, weights, ("7", "23"), templates=templates, nothing=nothing,
-                        views=("whole",))  # fmt: skip
+    reader = ClipReader(
+        config, weights, ("7", "23"), templates=templates, nothing=nothing, views=("whole",)
+    )
     pictures = [draw_crop(1, frame).picture for frame in range(3)]
     model, _, prepare = open_clip.create_model_and_transforms("tiny-clip", pretrained=weights)
     model.eval()

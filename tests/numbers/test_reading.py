@@ -18,12 +18,14 @@ from tests.numbers.told import Told, evidence
 
 
 def test_a_track_sums_evidence_and_leaves_out_frames_that_see_nothing() -> None:
-    rows = np.stack([
-        evidence({"4": 0.45, "14": 0.45}),
-        evidence({"4": 0.2, "14": 0.6}),
-        evidence({"": 0.97}),
-        evidence({"4": 0.4, "14": 0.5}),
-    ])  # fmt: skip
+    rows = np.stack(
+        [
+            evidence({"4": 0.45, "14": 0.45}),
+            evidence({"4": 0.2, "14": 0.6}),
+            evidence({"": 0.97}),
+            evidence({"4": 0.4, "14": 0.5}),
+        ]
+    )
     reader = Told(rows, ("4", "14", "7"))
     pictures = [np.full((40, 20, 3), value, np.uint8) for value in range(4)]
     found = read_track_number(pictures, reader)

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sameplayer.data.synthetic import draw_crop, make_person
 from sameplayer.errors import DataError, SettingError, WeightsError
+from sameplayer.numbers.network.shirt_reader import WEIGHTS, ShirtReader, places_of
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import read_jersey_number, read_track_number
-from sameplayer.numbers.shirt import WEIGHTS, ShirtReader, places_of
+from sameplayer.synthetic.league import draw_crop, make_person
 
 DRAWN = ((0, 1), (2, 0), (7, 0))  # persons of the drawn league and a frame that shows it
 REAL = {  # crops of volleyball in which anyone can read the number, or none
@@ -105,10 +105,15 @@ def test_where_no_shirt_is_no_number_is_named(picture: np.ndarray, reader: Shirt
 
 @pytest.mark.parametrize(
     "picture",
-    [np.zeros((90, 40), np.uint8), np.zeros((90, 40, 4), np.uint8), np.zeros((0, 40, 3), np.uint8),
-     np.zeros((90, 40, 3), np.float32), "crop.png"],
+    [
+        np.zeros((90, 40), np.uint8),
+        np.zeros((90, 40, 4), np.uint8),
+        np.zeros((0, 40, 3), np.uint8),
+        np.zeros((90, 40, 3), np.float32),
+        "crop.png",
+    ],
     ids=["grey", "alpha", "empty", "float", "a path"],
-)  # fmt: skip
+)
 def test_what_is_no_picture_is_named(picture: object, reader: ShirtReader) -> None:
     good = np.zeros((90, 40, 3), np.uint8)
     with pytest.raises(DataError, match=r"Picture 1 is .*expected uint8 RGB"):

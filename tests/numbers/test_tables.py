@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.readers import OcrReader
@@ -20,7 +20,7 @@ from sameplayer.numbers.tables import (
     check_roster,
     known_numbers,
     read_numbers,
-    read_roster,
+    read_roster_numbers,
     table_probabilities,
 )
 from tests.numbers.told import Told, evidence
@@ -71,8 +71,10 @@ def test_pictures_of_nobody_known_are_no_common_track(league: Crops) -> None:
 def test_readings_become_columns_and_columns_probabilities() -> None:
     crops = crops_of(person=["1", "1", "2"])
     names = ("4", "14")
-    readings = [reading(evidence({"14": 0.9}, names), names, 0.5),
-                reading(evidence({"": 0.9}, names), names, 0.5)]  # fmt: skip
+    readings = [
+        reading(evidence({"14": 0.9}, names), names, 0.5),
+        reading(evidence({"": 0.9}, names), names, 0.5),
+    ]
     table = add_readings(crops, readings, [[0, 1], [2]]).table
     assert table["read_number"].tolist()[:2] == ["14", "14"]
     assert pd.isna(table["read_number"].iat[2])
@@ -99,10 +101,12 @@ def test_known_numbers_come_from_the_table_or_a_file(tmp_path: Path) -> None:
         known_numbers(crops_of(person=["1"]))
     with pytest.raises(MissingFile, match="no such file"):
         known_numbers(crops, tmp_path / "none.csv")
-    for text, expected in (("person,height\n1,7\n", "column number; found the columns person"),
-                           ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
-                           ("", "is empty"),
-                           ("person,number\n01,7\n", "zeros in front: '01' here")):  # fmt: skip
+    for text, expected in (
+        ("person,height\n1,7\n", "column number; found the columns person"),
+        ("person,number\n1,7\n1,8\n", "person '1' stands in it twice"),
+        ("", "is empty"),
+        ("person,number\n01,7\n", "leading zeros only: '01' here"),
+    ):
         truth.write_text(text)
         with pytest.raises(DataError, match=expected):
             known_numbers(crops, truth)
@@ -112,16 +116,16 @@ def test_a_roster_is_a_column_or_lines(tmp_path: Path) -> None:
     table, lines, wrong = (tmp_path / name for name in ("a.csv", "a.txt", "b.txt"))
     table.write_text("name,number\nx,7\ny,00\n")
     lines.write_text("\ufeff7\n\n 00\n", encoding="utf-8")
-    assert read_roster(table) == read_roster(lines) == ("7", "00")
+    assert read_roster_numbers(table) == read_roster_numbers(lines) == ("7", "00")
     wrong.write_bytes("number\n07\n\n8.0\n".encode("utf-16"))
-    assert read_roster(wrong) == ("7", "8")
+    assert read_roster_numbers(wrong) == ("7", "8")
     wrong.write_bytes(b"\0\1\2")
-    with pytest.raises(DataError, match=r"b\.txt: is no text"):
-        read_roster(wrong)
+    with pytest.raises(DataError, match=r"b\.txt: is not a text file"):
+        read_roster_numbers(wrong)
     wrong = tmp_path / "b.csv"
     wrong.write_text("name\nAna\n")
     with pytest.raises(DataError, match="needs the column number; found the columns name"):
-        read_roster(wrong)
+        read_roster_numbers(wrong)
 
 
 def test_true_numbers_are_shirt_numbers_in_any_spelling(tmp_path: Path) -> None:
@@ -142,5 +146,5 @@ def test_what_a_list_of_numbers_leaves_out_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.csv").write_text("number,name\n7,Ana\n#N/A,Bo\n")
-    assert read_roster(tmp_path / "a.csv") == ("7",)
+    assert read_roster_numbers(tmp_path / "a.csv") == ("7",)
     assert "#N/A in row 3" in caplog.text

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.numbers.reader import NUMBERS
 
 

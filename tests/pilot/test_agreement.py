@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.pilot import PilotConfig
-from sameplayer.pilot.choose import simulate_answers, true_labels
-from sameplayer.pilot.figures import report_of
-from sameplayer.pilot.make import draw_pilot
-from sameplayer.pilot.pictures import measure
-from sameplayer.pilot.told import labels_from
+from sameplayer.pilot.acquisition import simulate_answers, true_labels
+from sameplayer.pilot.create import draw_pilot
+from sameplayer.pilot.labels import labels_from
+from sameplayer.pilot.measure import measure
+from sameplayer.pilot.report import report_of
 
 SEEDS = 3
 

@@ -9,8 +9,8 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.data.match import draw_match
 from sameplayer.pilot import Pilot, load_pilot, next_question
+from sameplayer.synthetic.match import draw_match
 
 SMALL = ["--pairs", "150", "--encoder", "colour", "--device", "cpu"]
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sameplayer.pilot.told import TransitiveClosure
+from sameplayer.pilot.labels import TransitiveClosure
 
 PERSONS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.pilot.choose import gains, importance
+from sameplayer.pilot.acquisition import gains, importance
 from sameplayer.pilot.estimate import Rates, Strata, draw_rates
 from sameplayer.pilot.population import KITS, Pairs, count_pairs, draw_pairs, stratum_of
 
@@ -26,9 +26,14 @@ def _drawn(share: float, gap: float, spread: float, seed: int) -> tuple[Pairs, n
     size = rng.random(count)
     nothing = np.zeros(count, np.int64)
     pairs = Pairs(
-        np.arange(count), np.arange(count) + count, np.clip(alike, -1, 1), rng.random(count) < 0.1,
-        size, size, nothing,
-    )  # fmt: skip
+        np.arange(count),
+        np.arange(count) + count,
+        np.clip(alike, -1, 1),
+        rng.random(count) < 0.1,
+        size,
+        size,
+        nothing,
+    )
     return Pairs(*(*vars(pairs).values(),)), same & ~pairs.differ
 
 
@@ -45,9 +50,13 @@ def _asked(pairs: Pairs, same: np.ndarray, count: int, seed: int) -> Strata:
         row = order[best][strata.answered[best]]
         one = np.eye(len(none), dtype=np.int64)[best]
         strata = Strata(
-            strata.edges, strata.starts, strata.asked, strata.known,
-            strata.answered + one, strata.matches + one * same[row],
-        )  # fmt: skip
+            strata.edges,
+            strata.starts,
+            strata.asked,
+            strata.known,
+            strata.answered + one,
+            strata.matches + one * same[row],
+        )
     return strata
 
 
@@ -86,9 +95,13 @@ def test_with_every_pair_answered_the_rates_are_those_of_all_pairs() -> None:
     open_ = ~pairs.differ
     stratum = stratum_of(population, pairs.similarity[open_])
     strata = Strata(
-        population.edges, population.starts, counted[0], counted[1],
-        np.bincount(stratum), np.bincount(stratum, same[open_]).astype(int),
-    )  # fmt: skip
+        population.edges,
+        population.starts,
+        counted[0],
+        counted[1],
+        np.bincount(stratum),
+        np.bincount(stratum, same[open_]).astype(int),
+    )
     rates = draw_rates(strata, 200)
     assert np.ptp(rates.matching) < 1e-12
     assert rates.matching[0] == pytest.approx(same.mean(), abs=1e-4)
@@ -123,9 +136,14 @@ def test_every_beginning_of_a_draw_has_its_share_of_small_pairs() -> None:
     count = 9000
     kits = rng.integers(0, len(KITS), count)
     pairs = Pairs(
-        np.arange(count), np.arange(count), np.full(count, 0.5), np.zeros(count, bool),
-        rng.random(count), rng.random(count), kits,
-    )  # fmt: skip
+        np.arange(count),
+        np.arange(count),
+        np.full(count, 0.5),
+        np.zeros(count, bool),
+        rng.random(count),
+        rng.random(count),
+        kits,
+    )
     population = count_pairs(pairs)
     order = draw_pairs(pairs, population, 108, 0)[0]
     thirds = np.searchsorted(population.height, pairs.height[order])

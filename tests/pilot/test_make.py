@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.encode import encode_picture
+from sameplayer.data.images.picture import encode_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, MissingFile, SameplayerError, SettingError
 from sameplayer.pilot import (
@@ -25,7 +25,7 @@ from sameplayer.pilot import (
     record_answer,
     report,
 )
-from sameplayer.pilot.pictures import measure, tracks_of
+from sameplayer.pilot.measure import measure, tracks_of
 from tests.pilot.conftest import CONFIG
 
 
@@ -69,7 +69,7 @@ def test_a_stopped_run_goes_on_and_looks_at_no_picture_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sameplayer.pilot.make.save_pilot", stop)
+        patch.setattr("sameplayer.pilot.create.save_pilot", stop)
         with pytest.raises(KeyboardInterrupt):
             make_pilot(named, colour, tmp_path / "P", CONFIG)
     with pytest.raises(MissingFile, match="folder of a finished pilot"):

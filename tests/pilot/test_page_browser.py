@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, Route
 
 from sameplayer.data.crops import Crops
 from sameplayer.pilot import Pilot, answer_from_table, next_question, record_answer, report
+from sameplayer.pilot.labels import read_answers
 from sameplayer.pilot.page import render_question, render_report
-from sameplayer.pilot.told import read_answers
 
 HOME = "http://127.0.0.1:9/"
 

@@ -12,12 +12,19 @@ from typing import Any
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking import RankConfig, Search, hard_weights, k_reciprocal
+from sameplayer.ranking import NeighbourSearch, RankConfig, hard_weights, k_reciprocal
 
 OUT_OF_RANGE: list[dict[str, Any]] = [
-    {"k1": 0}, {"k2": -1}, {"k1": 2.5}, {"k1": 10**12}, {"lambda_": 1.5}, {"lambda_": float("nan")},
-    {"memory_gb": 0}, {"memory_gb": float("nan")}, {"effort": 0},
-]  # fmt: skip
+    {"k1": 0},
+    {"k2": -1},
+    {"k1": 2.5},
+    {"k1": 10**12},
+    {"lambda_": 1.5},
+    {"lambda_": float("nan")},
+    {"memory_gb": 0},
+    {"memory_gb": float("nan")},
+    {"effort": 0},
+]
 
 
 @pytest.mark.parametrize("bad", OUT_OF_RANGE, ids=str)
@@ -38,14 +45,18 @@ def test_the_defaults_are_those_of_the_functions() -> None:
         defaults = {name: p.default for name, p in signature(function).parameters.items()}
         assert (config.k1, config.k2) == (defaults["k1"], defaults["k2"]) == (20, 6)
         assert RankConfig(method).weight == defaults["lambda_"]
-    assert config.search == Search()
+    assert config.search == NeighbourSearch()
 
 
 def test_facts_hold_what_decides_the_result_and_no_more() -> None:
     assert RankConfig(k1=9).facts() == {"rerank": "none"}
     assert RankConfig("hard", k1=9).facts() == {
-        "rerank": "hard", "k1": 9, "k2": 6, "lambda": 0.5, "approximate": False,
-    }  # fmt: skip
+        "rerank": "hard",
+        "k1": 9,
+        "k2": 6,
+        "lambda": 0.5,
+        "approximate": False,
+    }
     rough = RankConfig("k-reciprocal", lambda_=0.0, approximate=True, effort=8).facts()
     assert (rough["lambda"], rough["approximate"], rough["effort"]) == (0.0, True, 8)
 

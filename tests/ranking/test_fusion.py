@@ -139,9 +139,12 @@ def test_rankings_of_the_same_pictures_are_fused_and_others_refused() -> None:
         fuse_rankings([])
     weighted = fuse_rankings([first, second], "combined", weights=[1, 2], top=5)
     assert weighted.facts == {
-        "rerank": "none", "fusion": "combined", "normalise": "none", "fusion top": 5,
+        "rerank": "none",
+        "fusion": "combined",
+        "normalise": "none",
+        "fusion top": 5,
         "fusion weights": [1, 2],
-    }  # fmt: skip
+    }
 
 
 def test_pairs_of_different_scopes_stay_at_infinity() -> None:

@@ -7,8 +7,8 @@ import plain
 import pytest
 from hypothesis import given, settings
 
-import sameplayer.ranking.sparse_on_device as sparse_on_device
-from sameplayer.ranking import Search, hard_weights, k_reciprocal
+import sameplayer.ranking.rerank.sparse_gpu as sparse_on_device
+from sameplayer.ranking import NeighbourSearch, hard_weights, k_reciprocal
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import smallest_columns
 from sameplayer.ranking.kernels.sparse import LANES, mean_rows, squared_distance, transpose
@@ -25,7 +25,7 @@ def test_sparse_k_reciprocal_is_the_dense_one(case: Case) -> None:
 @given(cases())
 def test_torch_finds_the_same_sets_weights_and_distances(case: Case) -> None:
     query, gallery, *rest = shaken(case)
-    torch_cpu = k_reciprocal(query, gallery, *rest, search=Search(device="cpu:0"))
+    torch_cpu = k_reciprocal(query, gallery, *rest, search=NeighbourSearch(device="cpu:0"))
     np.testing.assert_allclose(torch_cpu, k_reciprocal(query, gallery, *rest), atol=1e-5)
 
 
@@ -36,7 +36,7 @@ def test_torch_takes_many_rows_in_steps(monkeypatch: pytest.MonkeyPatch) -> None
     whole = k_reciprocal(*both)
     for terms in (1000, 100_000):
         monkeypatch.setattr(sparse_on_device, "_TERMS", terms)
-        steps = k_reciprocal(*both, search=Search(device="cpu:0"))
+        steps = k_reciprocal(*both, search=NeighbourSearch(device="cpu:0"))
         np.testing.assert_allclose(steps, whole, atol=1e-5)
 
 

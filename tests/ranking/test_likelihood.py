@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, RankingError, SettingError
-from sameplayer.ranking.likelihood import Likelihood, bayes, fit_likelihood, posterior
-from sameplayer.ranking.people import draw_searches, people_of
+from sameplayer.ranking.open_set.gallery_draws import draw_searches, people_of
+from sameplayer.ranking.open_set.likelihood import Likelihood, bayes, fit_likelihood, posterior
 from tests.ranking.drawn import unit
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking import Search, hard_weights, k_reciprocal
-from sameplayer.ranking.neighbours import (
+from sameplayer.ranking import NeighbourSearch, hard_weights, k_reciprocal
+from sameplayer.ranking.neighbours.search import (
     find_gallery_neighbours,
     find_neighbours,
     find_neighbours_of_both,
@@ -53,7 +53,7 @@ def test_of_equal_distances_the_lower_number_is_first_in_tiles_of_any_size(
     before = numba.get_num_threads()
     try:
         numba.set_num_threads(min(threads, before))
-        search = Search(memory_gb=4 * side**2 / 1e9)
+        search = NeighbourSearch(memory_gb=4 * side**2 / 1e9)
         both = find_neighbours_of_both(rows[:m], rows[m:], (7, 6), search)
     finally:
         numba.set_num_threads(before)
@@ -68,21 +68,21 @@ def test_small_blocks_and_torch_find_the_same_neighbours(golden: Path) -> None:
     data = np.load(golden / "rerank.npz")
     for method in (k_reciprocal, hard_weights):
         whole = method(data["query"], data["gallery"])
-        small = method(data["query"], data["gallery"], search=Search(memory_gb=1e-5))
+        small = method(data["query"], data["gallery"], search=NeighbourSearch(memory_gb=1e-5))
         np.testing.assert_allclose(small, whole, atol=1e-5)
-        torch_cpu = method(data["query"], data["gallery"], search=Search(device="cpu:0"))
+        torch_cpu = method(data["query"], data["gallery"], search=NeighbourSearch(device="cpu:0"))
         np.testing.assert_allclose(torch_cpu, whole, atol=1e-5)
 
 
 def test_a_device_that_is_none_is_refused() -> None:
     with pytest.raises(SettingError, match="device is gpu"):
-        k_reciprocal(np.eye(3), np.eye(3), search=Search(device="gpu"))
+        k_reciprocal(np.eye(3), np.eye(3), search=NeighbourSearch(device="gpu"))
 
 
 def test_memory_and_progress_are_obeyed(golden: Path) -> None:
     data = np.load(golden / "rerank.npz")
     told: list[tuple[int, int]] = []
-    search = Search(memory_gb=100 * 100 * 4 / 1e9)
+    search = NeighbourSearch(memory_gb=100 * 100 * 4 / 1e9)
     find_neighbours(
         data["query"], data["gallery"], 5, search, progress=lambda *step: told.append(step)
     )
@@ -93,7 +93,7 @@ def test_approximate_neighbours_lose_little() -> None:
     pytest.importorskip("faiss")
     rows = persons(count=60, pictures=20)
     query, gallery = rows.vectors[::20], np.delete(rows.vectors, np.s_[::20], axis=0)
-    search = Search(approximate=True, effort=200)
+    search = NeighbourSearch(approximate=True, effort=200)
     for method in (k_reciprocal, hard_weights):
         exact, rough = method(query, gallery), method(query, gallery, search=search)
         agree = np.argsort(exact, 1)[:, :10] == np.argsort(rough, 1)[:, :10]

@@ -10,7 +10,7 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, SettingError
 from sameplayer.ranking import Ranking, rank, with_numbers
-from sameplayer.ranking.numbers import contradiction
+from sameplayer.ranking.jersey_term import contradiction
 from tests.ranking.drawn import persons
 
 

@@ -18,6 +18,7 @@ from sameplayer.ranking import (
     rank,
     squared_euclidean,
 )
+from sameplayer.ranking.ranking import find_query
 from tests.ranking.drawn import persons
 
 
@@ -44,9 +45,13 @@ def test_everything_that_decided_a_ranking_stands_in_its_facts() -> None:
     config = RankConfig("k-reciprocal", k1=7, k2=3)
     facts = rank(expand_queries(persons(), 2, alpha=3), rerank=config).facts
     assert facts == {
-        "query expansion": {"k": 2, "alpha": 3}, "rerank": "k-reciprocal", "k1": 7, "k2": 3,
-        "lambda": 0.3, "approximate": False,
-    }  # fmt: skip
+        "query expansion": {"k": 2, "alpha": 3},
+        "rerank": "k-reciprocal",
+        "k1": 7,
+        "k2": 3,
+        "lambda": 0.3,
+        "approximate": False,
+    }
     assert rank(persons()).facts == {"rerank": "none"}
 
 
@@ -116,18 +121,18 @@ def test_a_query_is_a_row_or_a_path_or_a_part_that_fits_one() -> None:
     table = rows.crops.table.assign(image=[f"day3/{i:02d}.png" for i in range(len(rows))])
     ranking = rank(replace(rows, crops=Crops(table, rows.crops.root)))
     assert list(ranking.query.table["image"]) == ["day3/00.png", "day3/05.png", "day3/10.png"]
-    assert ranking.find_query(1) == ranking.find_query("1") == 1
-    assert ranking.find_query("day3/05.png") == ranking.find_query("05.p") == 1
+    assert find_query(ranking.query, 1) == find_query(ranking.query, "1") == 1
+    assert find_query(ranking.query, "day3/05.png") == find_query(ranking.query, "05.p") == 1
     for bad, count in (("3", 0), (7, 0), ("day3", 3), ("nobody", 0), ("-1", 0)):
         with pytest.raises(SettingError, match=f"^query is '{bad}', which fits {count} of 3"):
-            ranking.find_query(bad)
+            find_query(ranking.query, bad)
 
 
 def test_a_whole_path_wins_over_paths_that_hold_it() -> None:
     rows = persons(count=2)
     table = rows.crops.table.assign(image=["a.png", *"bcde", "a.png.png", *"fghi"])
     ranking = rank(replace(rows, crops=Crops(table, rows.crops.root)))
-    assert ranking.find_query("a.png") == 0
+    assert find_query(ranking.query, "a.png") == 0
 
 
 def test_rankings_can_be_compared_for_identity_and_must_fit_their_tables() -> None:

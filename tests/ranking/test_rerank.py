@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.ranking import RERANKERS, RankConfig, hard_weights, k_reciprocal
-from sameplayer.ranking.rerank import rerank
+from sameplayer.ranking.rerank.reranking import rerank
 
 
 @pytest.mark.parametrize("case", ["20_6_0.3", "15_4_0.5", "20_1_0.3", "7_3_0.0"])

@@ -89,7 +89,7 @@ def children(process: int) -> list[int]:
 
 
 def main(rows: str, out: str, start: str) -> None:
-    from sameplayer.ranking.blocks import TopConfig
+    from sameplayer.ranking.rerank.blocks import TopConfig
     from sameplayer.scale import Run, rerank_blocks, runners
 
     runners.START = start

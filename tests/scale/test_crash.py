@@ -26,5 +26,6 @@ def test_a_run_killed_five_times_gives_equal_bytes_and_loses_the_blocks_in_work(
         again = tmp_path / "out" / path.relative_to(tmp_path / "whole")
         assert again.read_bytes() == path.read_bytes()
     assert len(set(killed.begun)) == len(files) == 46
-    assert len(killed.begun) - len(files) <= killed.workers + 2 * killed.runs
+    # a pool of two ends both when one is killed
+    assert len(killed.begun) - len(files) <= 2 * (killed.workers + killed.runs)
     assert not list((tmp_path / "out").rglob("*.partial"))

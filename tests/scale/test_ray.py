@@ -44,8 +44,8 @@ def test_two_nodes_give_the_bytes_of_one_process_though_a_worker_and_a_node_are_
 
     with pytest.raises(WeightsError, match=r"weights.pth: no such file \(On the Ray node "):
         run_job(Toy(Store(tmp_path / "none"), 1, tmp_path / "none", "no weights"), ray)
-    with pytest.raises(SettingError, match=r"workers is 4 of 1 threads .*expected 3 or fewer"):
-        run_job(Toy(Store(tmp_path / "many"), 6, tmp_path / "many"), replace(ray, workers=4))
+    with pytest.raises(SettingError, match=r"workers is 5 of 1 threads .*expected 4 or fewer"):
+        run_job(Toy(Store(tmp_path / "many"), 6, tmp_path / "many"), replace(ray, workers=5))
 
     slow = Toy(Store(tmp_path / "node"), 12, tmp_path / "node", "half a second")
     loss = threading.Thread(target=_lose, args=(cluster, slow))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sameplayer.ranking.config import TopConfig
-from sameplayer.ranking.top import k_reciprocal_top
+from sameplayer.ranking.rerank.top import k_reciprocal_top
 from sameplayer.scale import Rows, Run, rerank_blocks, write_blocks
 from tests.ranking.drawn import embedded
 
@@ -33,6 +33,6 @@ def test_1_2_and_7_blocks_give_equal_bytes_and_the_ranking_in_memory(
         files.append((out / "ranked.parquet").read_bytes())
         assert len(list((out / "lists").iterdir())) == blocks * (blocks + 1) // 2
     assert files[0] == files[1] == files[2]
-    ids, distances = k_reciprocal_top(rows.read(0, ROWS), 30)
+    ids, distances = k_reciprocal_top(rows.read(0, ROWS), TopConfig(top=30))
     np.testing.assert_array_equal(ranked.neighbours, ids)
     np.testing.assert_array_equal(ranked.distances, distances)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.gallery.asking import ask
-from sameplayer.gallery.enrolment import enrol_pictures, new_pictures
-from sameplayer.gallery.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
+from sameplayer.gallery.search.asking import ask
 from sameplayer.serve.app import create_app
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.run import make_server
 
 NAMES = ("Ada", "Bo", "Cy", "Dee", "Eli", "Flo")

@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pytest
 
-from sameplayer.gallery.asking import ask_ready, ask_vectors
-from sameplayer.gallery.changes import nobody, remove_pictures, rename, skip
-from sameplayer.gallery.enrolment import enrol_pictures
-from sameplayer.gallery.forget import forget
-from sameplayer.gallery.gallery import create_gallery
+from sameplayer.gallery.core.gallery import create_gallery
+from sameplayer.gallery.people.corrections import nobody, remove_pictures, rename, skip
+from sameplayer.gallery.people.enrolment import enrol_pictures
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.search.asking import ask_ready, ask_vectors
 from sameplayer.serve.app import create_app
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.tokens import make_token, revoke_token
 from tests.serve.conftest import picture
 
@@ -90,10 +90,17 @@ def test_enrolled_pictures_are_asked_for_and_shown_unstored(client, address, gal
     files = [("pictures", ("x", picture(seed))) for seed in range(3)]
     made = admin.post(f"{address}/enrol", files=files, data={"name": "Dora", "taken": "2026-05-01"})
     assert made.json() == {
-        "added": 3, "there": 0, "elsewhere": 0, "rejected": 0, "suppressed": 0,
-        "person": gallery.person("Dora").id, "created": True, "held_by": [],
-        "policy_changed": False, "earlier_day_kept": False,
-    }  # fmt: skip
+        "added": 3,
+        "there": 0,
+        "elsewhere": 0,
+        "rejected": 0,
+        "suppressed": 0,
+        "person": gallery.person("Dora").id,
+        "created": True,
+        "held_by": [],
+        "policy_changed": False,
+        "earlier_day_kept": False,
+    }
     other = admin.post(f"{address}/enrol", files=files, data={"name": "Eve"}).json()
     assert (other["elsewhere"], other["held_by"]) == (3, [gallery.person("Dora").id])
     answer = admin.post(f"{address}/ask", files=files[:1]).json()["answers"][0]
@@ -165,8 +172,10 @@ def test_pages_lose_nobody_when_rows_before_them_change(client, address, gallery
     assert [one["taken"] for one in second["pictures"]] == ["2026-01-03", "2026-01-04"]
     assert (second["all"], second["next"]) == (2, None)
 
-    asked = [ask_ready(gallery, pictures(at, 1, seed=9), actor="me", keep=True).question
-             for at in range(20, 24)]  # fmt: skip
+    asked = [
+        ask_ready(gallery, pictures(at, 1, seed=9), actor="me", keep=True).question
+        for at in range(20, 24)
+    ]
     first = page("questions", None)
     for one in first["questions"]:
         nobody(gallery, one["question"], actor="me")
@@ -184,8 +193,10 @@ def test_facts_of_several_lines_and_days_of_no_calendar_are_refused(
     corrects = client("correct", "answer")
     vectors = rows(pictures(7, 1))
     for facts in (
-        {"camera": "\x1b]0;owned\x07\x1b[2J"}, {"game": "a\nPlayer 999"}, {"taken": "2026-99-99"},
-    ):  # fmt: skip
+        {"camera": "\x1b]0;owned\x07\x1b[2J"},
+        {"game": "a\nPlayer 999"},
+        {"taken": "2026-99-99"},
+    ):
         body = {"name": "Dora", "vectors": vectors, "facts": facts}
         error(corrects.post(f"{address}/enrol/vectors", json=body), 422)
     for more in ({"expires": "2026-02-30"}, {"basis": "a\x07"}, {"name": "D\x1bora"}):
@@ -268,8 +279,10 @@ def test_revoked_expired_and_foreign_tokens_are_refused(client, address, gallery
     error(one.get(address), 401)
     late = make_token(gallery, "late", ["read"], "2999-01-01")
     with gallery.database.write() as cursor:
-        cursor.run("UPDATE token SET expires = '2020-01-01T00:00:00+00:00' WHERE id = ?",
-                   late.split(".")[0])  # fmt: skip
+        cursor.run(
+            "UPDATE token SET expires = '2020-01-01T00:00:00+00:00' WHERE id = ?",
+            late.split(".")[0],
+        )
     for wrong in (late, text.split(".")[0], text[:-1], f"{text}x", ".", "", "a b"):
         one.headers["Authorization"] = f"Bearer {wrong}"
         error(one.get(address), 401)
@@ -379,7 +392,9 @@ def test_health_and_metrics_tell_no_ids(client, address, gallery) -> None:
     one.get(f"{address}/persons/{gallery.person('Ann').id}")
     assert client().get("/healthz").text == client().get("/readyz").text == "ok\n"
     text = client().get("/metrics").text
-    assert ('sameplayer_requests_total{method="GET",route='
-            '"/v1/galleries/{gallery}/persons/{person}",status="200"} 1') in text  # fmt: skip
+    assert (
+        'sameplayer_requests_total{method="GET",route='
+        '"/v1/galleries/{gallery}/persons/{person}",status="200"} 1'
+    ) in text
     assert gallery.settings.id not in text
     assert gallery.person("Ann").id not in text

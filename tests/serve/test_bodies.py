@@ -7,8 +7,8 @@ import http.client
 import socket
 from urllib.parse import urlsplit
 
-from sameplayer.serve.bodies import Room, rooms
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.bodies import Room, rooms
+from sameplayer.serve.http.limits import Limits
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sameplayer.serve.connections import Places, neighbours
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.connections import Places, neighbours
+from sameplayer.serve.http.limits import Limits
 from tests.serve.club import running
 
 

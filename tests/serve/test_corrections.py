@@ -16,8 +16,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.errors import MissingFile
-from sameplayer.gallery import review
-from sameplayer.gallery.asking import ask_ready
+from sameplayer.gallery.review import queue as review
+from sameplayer.gallery.search.asking import ask_ready
 from tests.gallery.test_outside import watched
 from tests.serve.test_api import error
 
@@ -64,17 +64,22 @@ def test_the_queue_is_answered_by_revision_and_a_second_word_is_refused(
 
 @pytest.mark.parametrize(
     ("word", "body", "state"),
-    [("nobody", None, "nobody"), ("skip", None, "skipped"), ("confirm-new", "name", "answered"),
-     ("reject", "person", "open")],
-)  # fmt: skip
+    [
+        ("nobody", None, "nobody"),
+        ("skip", None, "skipped"),
+        ("confirm-new", "name", "answered"),
+        ("reject", "person", "open"),
+    ],
+)
 def test_every_word_does_what_it_says(client, address, gallery, question, word, body, state):
     one = client("read", "correct")
     revision = one.get(f"{address}/questions/{question}").json()["revision"]
     sent = {"name": {"name": "Dora"}, "person": {"person": gallery.person("Bea").id}}.get(body)
     response = one.post(
-        f"{address}/questions/{question}/{word}", headers=seen(revision),
+        f"{address}/questions/{question}/{word}",
+        headers=seen(revision),
         **({} if sent is None else {"json": sent}),
-    )  # fmt: skip
+    )
     assert response.status_code == 200, response.text
     now = one.get(f"{address}/questions/{question}").json()
     assert now["state"] == state
@@ -144,8 +149,11 @@ def test_what_was_done_meanwhile_is_refused_with_409(client, address, gallery, q
     done = [one.post(f"{there}/merge", json=merge, headers=seen(ann.revision)) for _ in range(3)]
     assert [each.status_code for each in done] == [200, 409, 409]
     away = f"{address}/persons/{bea.id}"
-    for path, body in (("rename", {"name": "Bo"}), ("restrict", {"on": True}),
-                       ("split", {"pictures": ["0" * 32], "name": "Bo"})):  # fmt: skip
+    for path, body in (
+        ("rename", {"name": "Bo"}),
+        ("restrict", {"on": True}),
+        ("split", {"pictures": ["0" * 32], "name": "Bo"}),
+    ):
         error(one.post(f"{away}/{path}", json=body, headers=seen(bea.revision)), 409)
     undo = f"{address}/events/{done[0].json()['seq']}/undo"
     assert [one.post(undo).status_code for _ in range(3)] == [200, 409, 409]

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from sameplayer.data.images import decode_content
+from sameplayer.data.images.picture import decode_content
 from sameplayer.errors import DataError
-from sameplayer.serve import decoders as module
-from sameplayer.serve.decoders import Decoders
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import Refused
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.images import decoders as module
+from sameplayer.serve.images.decoders import Decoders
 from tests.serve.conftest import picture
 
 
@@ -138,7 +138,7 @@ def _end(process: int) -> None:
 
 def test_the_process_ends_with_its_input_and_loads_no_network() -> None:
     code = (
-        "import sys\nimport sameplayer.serve.decoding as it\nit.main(9, 1 << 30)\n"
+        "import sys\nimport sameplayer.serve.images.decoding as it\nit.main(9, 1 << 30)\n"
         "sys.exit(bool({'torch', 'fastapi', 'pydantic', 'sqlite3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, timeout=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.tokens import make_token, revoke_token
 from tests.serve.test_api import error
 

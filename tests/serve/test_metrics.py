@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from sameplayer.serve.metrics import Metrics
+from sameplayer.serve.http.metrics import Metrics
 
 
 def test_methods_that_nobody_declares_are_one_label() -> None:
@@ -21,14 +21,25 @@ def test_methods_that_nobody_declares_are_one_label() -> None:
 
 
 def test_a_login_that_breaks_off_is_no_error(app, caplog: pytest.LogCaptureFixture) -> None:
-    messages = [{"type": "http.request", "body": b"token=a", "more_body": True},
-                {"type": "http.disconnect"}]  # fmt: skip
+    messages = [
+        {"type": "http.request", "body": b"token=a", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
     scope = {
-        "type": "http", "http_version": "1.1", "method": "POST", "path": "/login", "scheme": "http",
-        "raw_path": b"/login", "root_path": "", "query_string": b"", "client": ("1.2.3.4", 5),
-        "headers": [(b"content-type", b"application/x-www-form-urlencoded"),
-                    (b"host", b"testserver")],
-    }  # fmt: skip
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/login",
+        "scheme": "http",
+        "raw_path": b"/login",
+        "root_path": "",
+        "query_string": b"",
+        "client": ("1.2.3.4", 5),
+        "headers": [
+            (b"content-type", b"application/x-www-form-urlencoded"),
+            (b"host", b"testserver"),
+        ],
+    }
 
     async def receive() -> dict:
         return messages.pop(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sameplayer.serve.problems import PROBLEM
+from sameplayer.serve.http.http_errors import PROBLEM
 from tests.serve.test_api import error
 
 
@@ -18,8 +18,15 @@ def test_every_error_is_declared_as_problem_details(app) -> None:
             for one in errors.values():
                 assert list(one["content"]) == [PROBLEM]
     assert set(described["components"]["schemas"]["Problem"]["properties"]) == {
-        "type", "title", "status", "detail", "where", "expected", "found", "do"
-    }  # fmt: skip
+        "type",
+        "title",
+        "status",
+        "detail",
+        "where",
+        "expected",
+        "found",
+        "do",
+    }
 
 
 def test_no_error_leads_to_a_page_that_is_not_there(client, address) -> None:

@@ -7,13 +7,13 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from sameplayer.gallery.review import reliability
-from sameplayer.ranking.likelihood import Likelihood
-from sameplayer.ranking.likelihood_terms import PARTS
-from sameplayer.serve import page_ask
+from sameplayer.gallery.review.queue import reliability
+from sameplayer.ranking.open_set.likelihood import Likelihood
+from sameplayer.ranking.open_set.terms import PARTS
+from sameplayer.serve.images.uploads import is_video
+from sameplayer.serve.pages import query as page_ask
+from sameplayer.serve.pages.explain import Why
 from sameplayer.serve.tokens import make_token
-from sameplayer.serve.uploads import is_video
-from sameplayer.serve.why import Why
 from tests.serve.conftest import picture
 from tests.serve.test_pilot import word
 
@@ -40,16 +40,30 @@ MP4 = b"\0\0\0\x18ftypisom" + bytes(40)
 @pytest.mark.parametrize(
     ("content", "status", "words"),
     [
-        (MP4, 415, "Picture 1: This file type is not supported. Use JPEG, PNG or WebP. A video? "
-         "Use sameplayer log."),
-        (b"GIF89a" + bytes(40), 415, "Picture 1: This file type is not supported. Use JPEG, PNG or "
-         "WebP."),
-        (picture(high=3), 422, "Picture 1: A picture is too small (40 x 3). Send the crop of one "
-         "player."),
-        (picture()[:300], 422, "Picture 1: Truncated or damaged: JPEG segment C4 at byte 212 "
-         "states 181 bytes, and 88 follow. Copy or export the file again."),
+        (
+            MP4,
+            415,
+            "Picture 1: This file type is not supported. Use JPEG, PNG or WebP. A video? "
+            "Use sameplayer log.",
+        ),
+        (
+            b"GIF89a" + bytes(40),
+            415,
+            "Picture 1: This file type is not supported. Use JPEG, PNG or WebP.",
+        ),
+        (
+            picture(high=3),
+            422,
+            "Picture 1: A picture is too small (40 x 3). Send the crop of one player.",
+        ),
+        (
+            picture()[:300],
+            422,
+            "Picture 1: Truncated or damaged: JPEG segment C4 at byte 212 "
+            "states 181 bytes, and 88 follow. Copy or export the file again.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused_is_said_on_the_page_which_keeps_what_was_chosen(
     pages: TestClient, content: bytes, status: int, words: str
 ) -> None:
@@ -95,9 +109,17 @@ def test_videos_are_told_from_pictures_by_their_first_bytes() -> None:
 
 def test_a_question_that_the_page_kept_counts_and_its_chances_sum_to_one(app, gallery) -> None:
     flat = Likelihood(
-        (0.0,) * sum(PARTS), 0.5, (0.0,) * 4, (1.0,) * 4, lowest=-1.0, highest=1.0, persons=10,
-        same=1, others=1, encoder=gallery.settings.fingerprint,
-    )  # fmt: skip
+        (0.0,) * sum(PARTS),
+        0.5,
+        (0.0,) * 4,
+        (1.0,) * 4,
+        lowest=-1.0,
+        highest=1.0,
+        persons=10,
+        same=1,
+        others=1,
+        encoder=gallery.settings.fingerprint,
+    )
     gallery.set("me", likelihood=flat.to_record())
     with TestClient(app) as browser:
         browser.post("/login", data={"token": "owner-of-the-tests"})
@@ -141,7 +163,8 @@ def test_pictures_of_the_gallery_are_shown_to_those_who_may_read(
 @pytest.mark.parametrize("path", ["review", "alike", "review/{question}/why/{picture}"])
 def test_pages_with_pictures_want_read_beside_correct(app, gallery, path) -> None:
     browser = TestClient(app)
-    browser.post("/login", data={"token": make_token(gallery, "x", ["correct"])},
-                 follow_redirects=False)  # fmt: skip
+    browser.post(
+        "/login", data={"token": make_token(gallery, "x", ["correct"])}, follow_redirects=False
+    )
     there = path.format(question="0" * 16, picture="0" * 32)
     assert browser.get(f"/g/{gallery.settings.id}/{there}").status_code == 403

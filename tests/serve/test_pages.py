@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.gallery import changes
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.people import corrections as changes
 from tests.serve.club import TOKEN, draw_club, files_of, running
 
 
@@ -32,11 +32,23 @@ def opened(browser: Browser, address: str, **how) -> Page:
     page.set_default_timeout(8000)
     page.complaints = []  # type: ignore[attr-defined]
     usual = "status of 4", "Autofocus processing was blocked"  # where a key was faster
-    page.on("console", lambda said: page.complaints.append(said.text)
-            if not any(words in said.text for words in usual) else None)  # fmt: skip
+    page.on(
+        "console",
+        lambda said: (
+            page.complaints.append(said.text)
+            if not any(words in said.text for words in usual)
+            else None
+        ),
+    )
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("request", lambda request: page.complaints.append(request.url)
-            if not request.url.startswith((address, "data:", "blob:")) else None)  # fmt: skip
+    page.on(
+        "request",
+        lambda request: (
+            page.complaints.append(request.url)
+            if not request.url.startswith((address, "data:", "blob:"))
+            else None
+        ),
+    )
     page.goto(address)
     assert page.url == f"{address}/login"
     page.fill("#token", TOKEN)
@@ -201,9 +213,22 @@ def test_no_page_is_wider_than_a_phone(browser: Browser, address, club, league, 
     changes.rename(club, bo, "B" * 60 + " " + "o" * 60, actor="me")
     page.set_input_files("input[type=file]", files_of(league, 3))
     page.click("button:text('Ask')")
-    pages = [page.url, *(f"{here}/{one}" for one in (
-        "ask", "persons", f"persons/{bo}", f"persons/{ada}/merge/{bo}", "review", "alike",
-        "history", f"forget/{bo}"))]  # fmt: skip
+    pages = [
+        page.url,
+        *(
+            f"{here}/{one}"
+            for one in (
+                "ask",
+                "persons",
+                f"persons/{bo}",
+                f"persons/{ada}/merge/{bo}",
+                "review",
+                "alike",
+                "history",
+                f"forget/{bo}",
+            )
+        ),
+    ]
     for one in pages:
         page.goto(one)
         wide = page.evaluate("document.documentElement.scrollWidth")

@@ -7,16 +7,22 @@ import logging
 import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingFile, Stale, Unavailable
-from sameplayer.serve.problems import as_refused, body_of
+from sameplayer.serve.http.http_errors import as_refused, body_of
 
 SECRET = 'PostgreSQL, schema sameplayer_15b5: the server at "127.0.0.1", port 54999 is away'
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(Stale("x"), 409), (MissingFile("x"), 404), (DataError("x"), 422), (Unavailable("x"), 503),
-     (InternalError("x"), 500), (ZeroDivisionError("x"), 500)],
-)  # fmt: skip
+    [
+        (Stale("x"), 409),
+        (MissingFile("x"), 404),
+        (DataError("x"), 422),
+        (Unavailable("x"), 503),
+        (InternalError("x"), 500),
+        (ZeroDivisionError("x"), 500),
+    ],
+)
 def test_an_error_has_the_status_of_its_class_and_the_members_of_rfc_9457(error, status) -> None:
     said = body_of(as_refused(error))
     assert said["status"] == status
@@ -46,8 +52,10 @@ def test_strangers_learn_nothing_of_a_database_that_is_away(app, client, gallery
     ready = client().get("/readyz")
     assert (ready.status_code, ready.text) == (503, "database not reachable\n")
     wrong = {"Authorization": f"Bearer {'0' * 12}.wrong"}
-    for answer in (client().get("/v1/galleries", headers=wrong),
-                   client().post("/login", data={"token": f"{'0' * 12}.wrong"})):  # fmt: skip
+    for answer in (
+        client().get("/v1/galleries", headers=wrong),
+        client().post("/login", data={"token": f"{'0' * 12}.wrong"}),
+    ):
         assert answer.status_code == 503
         assert not any(one in answer.text for one in ("PostgreSQL", "15b5", "127.0.0.1"))
     monkeypatch.undo()
@@ -61,7 +69,7 @@ def test_a_mistake_of_ours_is_no_reason_to_send_it_again(
         raise InternalError('near "FROM": syntax error')
 
     reader = client("read")
-    monkeypatch.setattr("sameplayer.serve.api_read.gallery_told", lambda *_: mistaken())
+    monkeypatch.setattr("sameplayer.serve.api.read.gallery_told", lambda *_: mistaken())
     with caplog.at_level(logging.ERROR):
         answer = reader.get(address)
     assert answer.status_code == 500

@@ -6,9 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.serve.app import create_app
-from sameplayer.serve.hosts import Hosts
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.proxies import refuse_host, seen
+from sameplayer.serve.http.hosts import Hosts
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.proxies import refuse_host, seen
 from tests.serve.club import TOKEN
 
 NEAR = {"server": ("127.0.0.1", 8437)}
@@ -22,9 +22,11 @@ def scope(client: str = "127.0.0.1", headers: tuple[tuple[str, str], ...] = (), 
 
 def forwarded(*hops: str) -> tuple[tuple[str, str], ...]:
     return (
-        ("Host", "127.0.0.1:8437"), *(("X-Forwarded-For", one) for one in hops),
-        ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "club.example"),
-    )  # fmt: skip
+        ("Host", "127.0.0.1:8437"),
+        *(("X-Forwarded-For", one) for one in hops),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "club.example"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,10 +96,12 @@ def test_behind_a_proxy_with_tls_addresses_cookies_and_forms_are_right(gallery) 
 
     def browser(address: str) -> TestClient:
         """Return a browser at this address, as the proxy of docs/serve.md hands its requests on."""
-        found = TestClient(app, base_url="http://127.0.0.1:8437", client=("127.0.0.1", 5),
-                           follow_redirects=False)  # fmt: skip
-        found.headers.update({"Host": "club.example", "X-Forwarded-For": address,
-                              "X-Forwarded-Proto": "https"})  # fmt: skip
+        found = TestClient(
+            app, base_url="http://127.0.0.1:8437", client=("127.0.0.1", 5), follow_redirects=False
+        )
+        found.headers.update(
+            {"Host": "club.example", "X-Forwarded-For": address, "X-Forwarded-Proto": "https"}
+        )
         return found
 
     good, bad = browser("203.0.113.9"), browser("203.0.113.66")

@@ -27,14 +27,14 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from sameplayer.errors import ConfigError, DataError, InternalError, MissingFile, Unavailable
-from sameplayer.gallery.asking import ask_ready
+from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve.app import create_app
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import as_refused
+from sameplayer.serve.http.http_errors import as_refused
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.rate_limit import Buckets
+from sameplayer.serve.http.sessions import Recent
 from sameplayer.serve.run import owner_tokens, read_token
-from sameplayer.serve.sessions import Recent
 from sameplayer.serve.tokens import make_token
-from sameplayer.serve.turns import Buckets
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
 from tests.serve.test_api import error
@@ -63,8 +63,10 @@ def test_no_request_of_the_schema_breaks_the_server_or_the_schema(app, gallery, 
 
     def check(case: schemathesis.Case, real: bool) -> None:
         if real:
-            case.path_parameters = {**case.path_parameters, **{
-                name: own[name] for name in case.path_parameters if name in own}}  # fmt: skip
+            case.path_parameters = {
+                **case.path_parameters,
+                **{name: own[name] for name in case.path_parameters if name in own},
+            }
         response = case.call(headers=head)
         statuses.add(response.status_code)
         case.validate_response(response, checks=CHECKS)
@@ -78,12 +80,20 @@ def test_no_request_of_the_schema_breaks_the_server_or_the_schema(app, gallery, 
     assert {200, 404, 422} <= statuses
 
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
-          response_schema_conformance]  # fmt: skip
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 FEW = settings(
-    max_examples=8, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+)
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(client, address) -> None:
@@ -104,8 +114,10 @@ def test_sixty_four_uploads_at_once_are_answered_in_bounded_memory(gallery) -> N
     boundary = "x" * 20
     part = f'--{boundary}\r\nContent-Disposition: form-data; name="pictures"; filename="a"\r\n\r\n'
     body = part.encode() + content + b"\0" * 6_000_000 + f"\r\n--{boundary}--\r\n".encode()
-    head = {"Authorization": f"Bearer {TOKEN}",
-            "Content-Type": f"multipart/form-data; boundary={boundary}"}  # fmt: skip
+    head = {
+        "Authorization": f"Bearer {TOKEN}",
+        "Content-Type": f"multipart/form-data; boundary={boundary}",
+    }
     statuses: list[int] = []
 
     with running(gallery) as address:
@@ -245,9 +257,13 @@ def test_others_are_let_in_only_where_a_token_exists(gallery, tmp_path, host, ow
 
 @pytest.mark.parametrize(
     ("text", "mode", "words"),
-    [("", 0o600, "no token"), ("short", 0o600, "no token"), ("two words of it here", 0o600,
-     "no token"), ("a-token-of-many-letters", 0o644, "others may read")],
-)  # fmt: skip
+    [
+        ("", 0o600, "no token"),
+        ("short", 0o600, "no token"),
+        ("two words of it here", 0o600, "no token"),
+        ("a-token-of-many-letters", 0o644, "others may read"),
+    ],
+)
 def test_a_poor_token_file_is_refused(tmp_path: Path, text, mode, words) -> None:
     file = tmp_path / "token"
     file.write_text(text)

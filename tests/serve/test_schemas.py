@@ -10,9 +10,15 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from sameplayer.errors import SettingError
-from sameplayer.serve.api_correct import SplitIn
-from sameplayer.serve.limits import MOST_ITEMS, Limits
-from sameplayer.serve.schemas import AskBase64In, AskVectorsIn, EnrolBase64In, EnrolVectorsIn, Given
+from sameplayer.serve.api.correct import SplitIn
+from sameplayer.serve.api.schemas import (
+    AskBase64In,
+    AskVectorsIn,
+    EnrolBase64In,
+    EnrolVectorsIn,
+    Given,
+)
+from sameplayer.serve.http.limits import MOST_ITEMS, Limits
 from tests.serve.test_api import error
 
 MANY = 100_000

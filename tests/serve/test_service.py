@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from sameplayer.gallery.asking import ask_ready
-from sameplayer.gallery.history import events
+from sameplayer.gallery.core.events import events
+from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve import service
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.problems import Refused
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.service import OWNER, Service
 from sameplayer.serve.tokens import find_token, make_token, revoke_token
 
@@ -45,18 +45,26 @@ def looks(gallery, actor: str) -> list[set[str]]:
 
 @pytest.mark.parametrize(
     "path",
-    ["persons", "persons/find", "persons/{ann}", "persons/{ann}/pictures", "persons/{ann}/events",
-     "events", "pictures/{picture}"],
-)  # fmt: skip
+    [
+        "persons",
+        "persons/find",
+        "persons/{ann}",
+        "persons/{ann}/pictures",
+        "persons/{ann}/events",
+        "events",
+        "pictures/{picture}",
+    ],
+)
 def test_every_look_over_the_api_is_an_event_about_whom_it_shows(client, address, gallery, path):
     reader, ann = client("read"), gallery.person("Ann").id
     there = path.format(ann=ann, picture=gallery.pictures(ann)[0].id)
     actor = f"token {reader.headers['Authorization'].split()[1].split('.')[0]}"
     for _ in range(3):
         answer = (
-            reader.post(f"{address}/{there}", json={"name": "Ann"}) if path.endswith("find")
+            reader.post(f"{address}/{there}", json={"name": "Ann"})
+            if path.endswith("find")
             else reader.get(f"{address}/{there}")
-        )  # fmt: skip
+        )
         assert answer.status_code == 200
     everybody = {one.id for one in gallery.persons()}
     assert looks(gallery, actor) == [everybody if path in ("persons", "events") else {ann}]
@@ -64,9 +72,18 @@ def test_every_look_over_the_api_is_an_event_about_whom_it_shows(client, address
 
 @pytest.mark.parametrize(
     "path",
-    ["persons", "persons/{ann}", "persons/{ann}/merge/{bea}", "pictures/{picture}.jpg", "review",
-     "review/{question}", "alike", "history", "forget/{ann}"],
-)  # fmt: skip
+    [
+        "persons",
+        "persons/{ann}",
+        "persons/{ann}/merge/{bea}",
+        "pictures/{picture}.jpg",
+        "review",
+        "review/{question}",
+        "alike",
+        "history",
+        "forget/{ann}",
+    ],
+)
 def test_every_page_that_shows_a_person_is_a_look(app, gallery, pictures, path) -> None:
     question = ask_ready(gallery, pictures(0, 2, seed=5), actor="me", keep=True).question
     ann, bea = gallery.person("Ann").id, gallery.person("Bea").id

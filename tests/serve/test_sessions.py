@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from sameplayer.serve.sessions import AT_MOST, EACH, LOGGED_IN, Session, Sessions
+from sameplayer.serve.http.sessions import AT_MOST, EACH, LOGGED_IN, Session, Sessions
 from sameplayer.serve.tokens import make_token
 from tests.serve.test_pilot import word
 
@@ -33,17 +33,22 @@ def test_servers_on_other_ports_of_a_host_keep_their_logins(app) -> None:
     one = TestClient(app, base_url="http://127.0.0.1:8437", follow_redirects=False)
     two = TestClient(app, base_url="http://127.0.0.1:8438", follow_redirects=False)
     names = {
-        browser.post("/login", data={"token": "owner-of-the-tests"}).headers["set-cookie"]
-        .split("=")[0] for browser in (one, two)
-    }  # fmt: skip
+        browser.post("/login", data={"token": "owner-of-the-tests"})
+        .headers["set-cookie"]
+        .split("=")[0]
+        for browser in (one, two)
+    }
     assert names == {"sameplayer-8437", "sameplayer-8438"}
 
 
 def test_logging_out_everywhere_ends_all_logins_of_the_token_and_no_others(app, gallery) -> None:
     other = make_token(gallery, "x", ["read"])
     first, second, third = (TestClient(app) for _ in range(3))
-    for browser, text in ((first, "owner-of-the-tests"), (second, "owner-of-the-tests"),
-                          (third, other)):  # fmt: skip
+    for browser, text in (
+        (first, "owner-of-the-tests"),
+        (second, "owner-of-the-tests"),
+        (third, other),
+    ):
         browser.post("/login", data={"token": text})
     form = {"word": word(first.get("/").text, "word"), "everywhere": "yes"}
     assert first.post("/logout", data=form).url.path == "/login"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.gallery.gallery import Gallery, create_gallery
+from sameplayer.gallery.core.gallery import Gallery, create_gallery
 
 
 @pytest.fixture
@@ -27,8 +27,10 @@ def folder(tmp_path: Path) -> Path:
 def test_the_server_prints_its_page_and_a_token_and_ends_on_a_signal(folder: Path) -> None:
     started = subprocess.Popen(
         [sys.executable, "-m", "sameplayer", "serve", str(folder), "--port", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert started.stdout is not None
         page, token = started.stdout.readline(), started.stdout.readline().split()[-1]
@@ -40,8 +42,15 @@ def test_the_server_prints_its_page_and_a_token_and_ends_on_a_signal(folder: Pat
         (found,) = json.loads(answer.read())
         assert (found["label"], found["persons"]) == ("club", 0)
         assert "server" not in {name.lower() for name, _ in answer.getheaders()}
-        again = [sys.executable, "-m", "sameplayer", "serve", str(folder), "--port",
-                 str(address.port)]  # fmt: skip
+        again = [
+            sys.executable,
+            "-m",
+            "sameplayer",
+            "serve",
+            str(folder),
+            "--port",
+            str(address.port),
+        ]
         taken = subprocess.run(again, capture_output=True, text=True, timeout=60, check=False)
         assert taken.returncode == 2
         assert "cannot be listened on" in taken.stderr

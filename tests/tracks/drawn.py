@@ -64,6 +64,8 @@ def boxes_at(places: dict[int, list[tuple[float, float]]], track: int = -1) -> B
     table = np.array(rows, float).reshape(-1, 5)
     count = len(table)
     return Boxes(
-        table[:, 0].astype(np.int64), table[:, 1:], np.full(count, 0.9),
+        table[:, 0].astype(np.int64),
+        table[:, 1:],
+        np.full(count, 0.9),
         np.full(count, track, np.int64),
-    )  # fmt: skip
+    )

@@ -12,14 +12,19 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.tracks.box_files import boxes_of, read_boxes, refuse_one_camera
+from sameplayer.tracks.detection.box_files import boxes_of, read_boxes, refuse_one_camera
 
 ROWS = pd.DataFrame(
     {
-        "frame": [3, 1, 1], "left": [5.0, 10, 60], "top": [6.0, 20, 20], "width": [10.0, 12, 12],
-        "height": [30.0, 36, 36], "score": [0.5, 0.75, 1.0], "track": [4, 4, 9],
+        "frame": [3, 1, 1],
+        "left": [5.0, 10, 60],
+        "top": [6.0, 20, 20],
+        "width": [10.0, 12, 12],
+        "height": [30.0, 36, 36],
+        "score": [0.5, 0.75, 1.0],
+        "track": [4, 4, 9],
     }
-)  # fmt: skip
+)
 
 
 def written(path: Path, table: pd.DataFrame) -> Path:
@@ -83,7 +88,7 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "half a track": (lambda t: t.assign(track=[1, 2.5, 3]), "row 3: expected a whole track number"),
     "twice": (lambda t: t.assign(track=9), "row 4: track 9 has a second box in frame 1"),
     "no column": (lambda t: t.drop(columns="top"), "need the columns frame, left, top"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -100,7 +105,7 @@ LEFT_OUT: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "empty cell": (lambda t: t.assign(width=[10, None, 12]), "1 box without four numbers"),
     "no size": (lambda t: t.assign(height=[30, 0, 36]), "1 box without a width and a height over"),
     "no person": (lambda t: t.assign(label=["gk", "ball", "gk"]), "are left out: 1 of 'ball'."),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", LEFT_OUT)
@@ -159,9 +164,10 @@ def test_no_boxes_are_no_boxes(tmp_path: Path) -> None:
 def test_detections_a_frame_become_boxes() -> None:
     one = SimpleNamespace(xyxy=np.array([[1, 2, 11, 22]]), confidence=None, tracker_id=None)
     two = SimpleNamespace(
-        xyxy=np.array([[1, 2, 11, 22], [5, 5, 9, 9]]), confidence=np.array([0.5, 0.25]),
+        xyxy=np.array([[1, 2, 11, 22], [5, 5, 9, 9]]),
+        confidence=np.array([0.5, 0.25]),
         tracker_id=np.array([3, -1]),
-    )  # fmt: skip
+    )
     boxes = boxes_of(iter([one, None, two]), first=5)
     assert boxes.frame.tolist() == [5, 7, 7]
     assert boxes.xywh.tolist() == [[1, 2, 10, 20], [1, 2, 10, 20], [5, 5, 4, 4]]
@@ -172,9 +178,10 @@ def test_detections_a_frame_become_boxes() -> None:
 def test_detections_of_supervision_are_read() -> None:
     supervision = pytest.importorskip("supervision")
     found = supervision.Detections(
-        xyxy=np.array([[1, 2, 11, 22]], float), confidence=np.array([0.5]),
+        xyxy=np.array([[1, 2, 11, 22]], float),
+        confidence=np.array([0.5]),
         tracker_id=np.array([8]),
-    )  # fmt: skip
+    )
     boxes = boxes_of([found, supervision.Detections.empty()])
     assert (boxes.frame.tolist(), boxes.track.tolist()) == ([1], [8])
 
@@ -209,9 +216,10 @@ def test_detections_of_no_people_or_no_size_are_left_out_and_said() -> None:
     boxes = boxes_of([None, found([5, 5, 5, 9], [np.nan, 1, 2, 3], *TWO, [-9, 1, 0, 9])], 1, (8, 9))
     assert boxes.xywh.tolist() == [[1, 2, 7, 7], [5, 5, 3, 4]]
     assert [note.split(" ", 2)[2].split(",")[0] for note in boxes.notes] == [
-        "without four numbers in pixels", "without a width and a height over 0",
+        "without four numbers in pixels",
+        "without a width and a height over 0",
         "outside the picture of 8 x 9",
-    ]  # fmt: skip
+    ]
     assert "frame 2, box 0" in boxes.notes[1]
 
 

@@ -11,13 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.data.video import open_video
+from sameplayer.data.images.picture import Picture
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks import detect
-from sameplayer.tracks.detect import YoloxDetector, boxes_in, choose_tile, detector_of, within
-from sameplayer.tracks.geometry import overlaps
-from sameplayer.tracks.tiles import find_in_tiles, tile_places, tile_sizes
+from sameplayer.tracks.detection import detectors as detect
+from sameplayer.tracks.detection.detectors import (
+    YoloxDetector,
+    boxes_in,
+    choose_tile,
+    detector_of,
+    within,
+)
+from sameplayer.tracks.detection.geometry import overlaps
+from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SAMEPLAYER_SHARED", ROOT / "shared")) / "data"
@@ -148,9 +154,16 @@ def test_a_callable_may_give_arrays_or_an_object_with_xyxy() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [7, [[1, 2, 3, 4]], ([[1, 2, 3]], [1]), ([[1, 2, 3, 4]], [0.5, 0.5]),
-     ([[1, 2, 3, np.nan]], [0.5]), (["a"], [0.5]), SimpleNamespace(xyxy="x")],
-)  # fmt: skip
+    [
+        7,
+        [[1, 2, 3, 4]],
+        ([[1, 2, 3]], [1]),
+        ([[1, 2, 3, 4]], [0.5, 0.5]),
+        ([[1, 2, 3, np.nan]], [0.5]),
+        (["a"], [0.5]),
+        SimpleNamespace(xyxy="x"),
+    ],
+)
 def test_what_no_detector_should_give_is_refused(given: object) -> None:
     with pytest.raises(DataError, match="detector gave"):
         boxes_in(given)
@@ -164,8 +177,10 @@ class FakeDetr:
         assert (threshold, include_source_image) == (0.3, False)
         return SimpleNamespace(
             xyxy=np.array([[10, 10, 30, 60], [50, 50, 55, 55]], float),
-            confidence=np.array([0.8, 0.9]), class_id=np.array([1, 37]), data={},
-        )  # fmt: skip
+            confidence=np.array([0.8, 0.9]),
+            class_id=np.array([1, 37]),
+            data={},
+        )
 
 
 def test_rf_detr_gives_its_people_only(monkeypatch: pytest.MonkeyPatch) -> None:

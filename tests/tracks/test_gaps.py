@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.gaps import cut_at_gaps
+from sameplayer.tracks.tracking.gaps import cut_at_gaps
 
 TIMES = np.arange(200) / 25
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from sameplayer.data.images import Picture
-from sameplayer.data.video import open_video
+from sameplayer.data.images.picture import Picture
+from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
-from sameplayer.tracks.views import compare, thumbnail
+from sameplayer.tracks.video.camera_motion import compare, thumbnail
+from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
 from tests.tracks.drawn import ground
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
@@ -110,20 +110,25 @@ def test_a_file_of_cuts_that_is_not_there_or_no_text_is_refused(tmp_path: Path) 
     with pytest.raises(MissingFile, match="no such file"):
         read_cuts(tmp_path / "cuts.txt")
     (tmp_path / "cuts.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="is no text"):
+    with pytest.raises(DataError, match="is not a text file"):
         read_cuts(tmp_path / "cuts.txt")
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        "second;kind\n2,5;live\n4;replay\n".encode("utf-16"), b"second\n2,5\n4\n",
-        b"2.5,live\n4,replay\n", b'second\tkind\n"2,5"\tlive\n4\treplay\n', b'"2,5"\r"4"\r',
-        b"frame,time_s,camera\n60,2.5,left\n96,4,left\n", b"2,5;live\n4;replay\n",
+        "second;kind\n2,5;live\n4;replay\n".encode("utf-16"),
+        b"second\n2,5\n4\n",
+        b"2.5,live\n4,replay\n",
+        b'second\tkind\n"2,5"\tlive\n4\treplay\n',
+        b'"2,5"\r"4"\r',
+        b"frame,time_s,camera\n60,2.5,left\n96,4,left\n",
+        b"2,5;live\n4;replay\n",
         b"Timecode List:,00:00:02.500\nScene Number,Start Frame,Start Time (seconds)\n"
-        b"1,60,2.5\n2,96,4\n", b"sep=;\nTime;kind\n2,5;live\n4;\n",
+        b"1,60,2.5\n2,96,4\n",
+        b"sep=;\nTime;kind\n2,5;live\n4;\n",
     ],
-)  # fmt: skip
+)
 def test_cuts_of_a_spreadsheet_keep_their_decimals(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "cuts.csv").write_bytes(content)
     assert read_cuts(tmp_path / "cuts.csv").tolist() == [2.5, 4]

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data import video as video_module
+from sameplayer.data.video import frames as video_module
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks import parts as parts_module
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
 from sameplayer.tracks.tracklets import Tracklets
+from sameplayer.tracks.video import checkpoint as parts_module
 from tests.tracks.drawn import (
     HIGH,
     WIDE,
@@ -146,9 +146,10 @@ def test_boxes_outside_the_video_are_left_out_with_a_note_wherever_they_come_fro
 ) -> None:
     there = {frame: [(30.0, 50.0), (WIDE + 30.0, 50.0)] for frame in range(1, 9)}
     boxes = boxes_at(there)
-    table = pd.DataFrame({"frame": boxes.frame - 1} | {
-        name: boxes.xywh[:, at] for at, name in enumerate(("left", "top", "width", "height"))
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {"frame": boxes.frame - 1}
+        | {name: boxes.xywh[:, at] for at, name in enumerate(("left", "top", "width", "height"))}
+    )
     table.to_csv(tmp_path / "b.csv", index=False)
     for given, notes in ((boxes, 1), (tmp_path / "b.csv", 2)):
         tracklets = found(match[:1], boxes=given)
@@ -218,7 +219,7 @@ def counting(stop_at: int | None = None) -> tuple[list[int], Callable[[np.ndarra
 def test_a_stopped_run_goes_on_at_the_first_missing_part(
     match: tuple[Camera, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sameplayer.tracks.scan.PART_S", 1.0)
+    monkeypatch.setattr("sameplayer.tracks.video.detect_pass.PART_S", 1.0)
     whole = found(match)
     with pytest.raises(StoppedError):
         found(match, folder=tmp_path, detector=counting(stop_at=13)[1])

@@ -7,8 +7,8 @@ import pytest
 
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.tracker import TrackerConfig, assign, duplicates, track
-from sameplayer.tracks.trackers import TRACKERS, tracker_of
+from sameplayer.tracks.tracking.registry import TRACKERS, tracker_of
+from sameplayer.tracks.tracking.tracker import TrackerConfig, assign, duplicates, track
 from tests.tracks.drawn import boxes_at
 
 TIMES = np.arange(100) / 5

@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from sameplayer.data.sources import read_source
-from sameplayer.training import plan
-from sameplayer.training.info_nce import backward
+from sameplayer.data.layouts.sources import read_source
+from sameplayer.training.losses.info_nce import backward
 from sameplayer.training.processes import join_processes, sum_gradients
-from sameplayer.training.train import train
+from sameplayer.training.run.train import train
+from sameplayer.training.sampling import plan
 from tests.training.small_runs import QUICK
 from tests.training.test_info_nce import (
     PAIRS,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.loop import Step
+from sameplayer.training.run.loop import Step
 
 QUICK = TrainConfig("small", pairs=8, epochs=2, height=64, width=32, folds=4, device="cpu")
 

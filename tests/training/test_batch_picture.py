@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.training.batch_picture import show_batch
 from sameplayer.training.config import TrainConfig
+from sameplayer.training.run.batch_picture import show_batch
 from tests.training.small_runs import QUICK
 
 

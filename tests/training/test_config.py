@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sameplayer.encoder.encoder import EncoderSpec
-from sameplayer.encoder.presets import PRESETS
+from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.training.config import TrainConfig, read_config
 
@@ -147,7 +147,7 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 
 def test_settings_and_choices_load_without_torch() -> None:
     code = (
-        "import sys; import sameplayer.training.config, sameplayer.training.record;"
+        "import sys; import sameplayer.training.config, sameplayer.training.run.run_metadata;"
         "from sameplayer.training import LOSSES, SCHEDULES, NEGATIVES, read_run;"
         "sameplayer.training.config.TrainConfig().resolved();"
         "print({'torch', 'timm', 'torchvision', 'pandas'} & set(sys.modules))"

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_clip
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError, SettingError, TrainingError
-from sameplayer.training.batch_picture import show_batch
-from sameplayer.training.info_nce import info_nce
-from sameplayer.training.plan import make_plan
-from sameplayer.training.rate_finder import find_rate
-from sameplayer.training.train import train
+from sameplayer.synthetic.league import draw_clip
+from sameplayer.training.losses.info_nce import info_nce
+from sameplayer.training.run.batch_picture import show_batch
+from sameplayer.training.run.rate_finder import find_rate
+from sameplayer.training.run.train import train
+from sameplayer.training.sampling.plan import make_plan
 from tests.training.small_runs import QUICK, record, stop_at, weights
 
 TRACKS = replace(QUICK, pairs=6, pairs_from="tracks", validate="none")

@@ -11,9 +11,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from sameplayer.data.augment import erase
-from sameplayer.training.info_nce import backward, info_nce
-from sameplayer.training.losses import LossSetting, make_loss
+from sameplayer.data.batches.augment import erase
+from sameplayer.training.losses.info_nce import backward, info_nce
+from sameplayer.training.losses.registry import LossSetting, make_loss
 
 PAIRS = 8
 
@@ -36,9 +36,15 @@ def test_info_nce_and_its_gradients_are_the_published_ones(golden: Path, smoothi
 def tower(dropout: float = 0.0) -> nn.Module:
     torch.manual_seed(1)
     model = timm.models.VisionTransformer(
-        img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=2, num_classes=0,
-        proj_drop_rate=dropout, pos_drop_rate=dropout,
-    )  # fmt: skip
+        img_size=32,
+        patch_size=8,
+        embed_dim=24,
+        depth=2,
+        num_heads=2,
+        num_classes=0,
+        proj_drop_rate=dropout,
+        pos_drop_rate=dropout,
+    )
     return model.train()
 
 
@@ -162,9 +168,11 @@ def test_what_is_shown_of_negatives_leaves_out_the_unknown_ones() -> None:
     loss = criterion()
     model = tower()
     masked = backward(
-        model, images,
-        lambda query, gallery: loss(query, gallery, torch.arange(PAIRS), differ), differ=differ,
-    )  # fmt: skip
+        model,
+        images,
+        lambda query, gallery: loss(query, gallery, torch.arange(PAIRS), differ),
+        differ=differ,
+    )
     rows = nn.functional.normalize(model(images), dim=1)
     expected = (rows[0] @ rows[PAIRS + 1] + rows[1] @ rows[PAIRS]) / 2
     assert masked.negative == pytest.approx(expected.item(), abs=1e-5)

@@ -11,7 +11,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.negatives import NEGATIVES, Negatives, team_points
-from sameplayer.training.plan import make_plan
+from sameplayer.training.sampling.plan import make_plan
 
 
 def test_team_batches_hold_team_mates_and_nobody_twice(league: Crops) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from sameplayer.errors import TrainingError
-from sameplayer.training.pair_losses import Identity, LossSum, hardest_triplets
+from sameplayer.training.losses.pair_losses import Identity, LossSum, hardest_triplets
 
 
 def features() -> list[torch.Tensor]:

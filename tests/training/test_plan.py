@@ -11,7 +11,7 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, SettingError, TrainingError
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.plan import make_plan, refuse_uneven_shares
+from sameplayer.training.sampling.plan import make_plan, refuse_uneven_shares
 
 CONFIG = TrainConfig("small", pairs=4)
 

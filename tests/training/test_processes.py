@@ -9,7 +9,7 @@ import torch
 import torch.distributed
 
 from sameplayer.errors import SettingError
-from sameplayer.training.info_nce import backward
+from sameplayer.training.losses.info_nce import backward
 from sameplayer.training.processes import join_processes
 from tests.training.forked import apart, learn, train_and_count
 from tests.training.small_runs import epochs_of, record

@@ -10,7 +10,7 @@ import pytest
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import TrainingError
-from sameplayer.training.rate_finder import find_rate
+from sameplayer.training.run.rate_finder import find_rate
 from tests.training.small_runs import QUICK
 
 

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.calibration import Calibration
 from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
-from sameplayer.encoder.presets import PRESETS
+from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.config import TrainConfig, read_config
-from sameplayer.training.start import OwnParts
-from sameplayer.training.train import train
+from sameplayer.training.run.init_encoder import OwnParts
+from sameplayer.training.run.train import train
 from tests.training.small_runs import QUICK, record, stop_at, weights
 
 SHORT = replace(QUICK, epochs=1, validate="none")

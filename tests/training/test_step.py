@@ -12,15 +12,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from sameplayer.data.augment import find_augment
-from sameplayer.data.loading import PairBatch
+from sameplayer.data.batches.augment import find_augment
+from sameplayer.data.batches.loading import PairBatch
 from sameplayer.encoder.encoder import create_encoder
 from sameplayer.errors import TrainingError
-from sameplayer.training import step as step_module
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.info_nce import Outcome
+from sameplayer.training.losses.info_nce import Outcome
 from sameplayer.training.processes import Process
-from sameplayer.training.step import Learner
+from sameplayer.training.run import step as step_module
+from sameplayer.training.run.step import Learner
 
 CONFIG = TrainConfig("small", height=64, width=32, pairs=6, label_smoothing=0.0).resolved()
 PERSONS = torch.arange(6)

@@ -14,19 +14,19 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import create_encoder, load_encoder
 from sameplayer.errors import DataError, TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
-from sameplayer.training import loop
-from sameplayer.training import step as step_module
 from sameplayer.training.config import read_config
-from sameplayer.training.info_nce import Outcome
-from sameplayer.training.loop import Step
-from sameplayer.training.plan import make_plan, person_means
-from sameplayer.training.train import train
+from sameplayer.training.losses.info_nce import Outcome
+from sameplayer.training.run import loop
+from sameplayer.training.run import step as step_module
+from sameplayer.training.run.loop import Step
+from sameplayer.training.run.train import train
+from sameplayer.training.sampling.plan import make_plan, person_means
 from tests.training.small_runs import QUICK, weights
 
 

@@ -16,24 +16,21 @@ NewFolder = tyro.conf.Positional[
 
 
 def synth(
-    folder: NewFolder, persons: int = 120, seed: int = 1, clips: int = 0, looks: bool = False
+    folder: NewFolder, persons: int = 120, seed: int = 1, clips: int = 0, attributes: bool = False
 ) -> None:
     """Draw a league of players in the Synergy layout.
 
     Args:
-        persons: Training persons; the test and the challenge part get a third as many each.
-        seed: Decides every pixel.
-        clips: Also draw this many short clips with ground truth, in the MOT layout.
-        looks: Also write down kit, skin, hair, build, sleeve and headband of every person, to
+        persons: Number of training persons; the test and challenge splits get a third as many.
+        seed: Random seed; the same seed draws the same pictures.
+        clips: Number of short clips with ground truth to draw too, in the MOT layout.
+        attributes: Write kit, skin, hair, build, sleeve and headband of every person too, to
             score by: evaluate --by skin.
     """
-    from sameplayer.data.looks import write_looks
-    from sameplayer.data.synthetic import draw_clip, draw_league
+    from sameplayer.synthetic.league import draw_clip, draw_league
 
     with bar("drawing") as advance:
-        root = draw_league(folder, persons, seed, progress=advance)
-    if looks:
-        write_looks(root, seed)
+        root = draw_league(folder, persons, seed, attributes=attributes, progress=advance)
     for number in range(clips):
         draw_clip(folder / "clips" / f"clip{number + 1}", seed + number)
     print(root)
@@ -42,15 +39,15 @@ def synth(
 def synth_match(
     folder: NewFolder, seconds: float = 60.0, seed: int = 1, cameras: int = 2, players: int = 7
 ) -> None:
-    """Draw a match: videos of several cameras, boxes, roster, cuts, and the truth.
+    """Draw a match: videos of several cameras with boxes, roster, cuts and ground truth.
 
     Args:
-        seconds: How long each camera records.
-        seed: Decides players, play and light.
-        cameras: They stand side by side and overlap; the first one cuts to other views.
-        players: Of a team on the pitch.
+        seconds: Length of each video, in seconds.
+        seed: Random seed of players, movement and light.
+        cameras: Number of cameras, side by side with overlapping views; the first one cuts.
+        players: Players per team on the pitch.
     """
-    from sameplayer.data.match import draw_match
+    from sameplayer.synthetic.match import draw_match
 
     print(draw_match(folder, seed, seconds=seconds, cameras=cameras, players=players))
 
@@ -58,14 +55,14 @@ def synth_match(
 def fetch(
     name: tyro.conf.Positional[Literal["synergy"]], folder: NewFolder, url: str | None = None
 ) -> None:
-    """Download, verify and unpack a public data set; a broken download goes on where it stopped.
+    """Download, verify and unpack a public data set; an interrupted download is resumed.
 
     Args:
-        name: Which data set.
-        url: Fetch the archive from this address instead.
+        name: Name of the data set.
+        url: Address of the archive, in place of the public one.
     """
     from sameplayer.data.crops import describe_crops
-    from sameplayer.data.download import SYNERGY, fetch_synergy
+    from sameplayer.data.layouts.download import SYNERGY, fetch_synergy
 
     with bar(f"fetching {name}") as advance:
         crops, warnings = fetch_synergy(folder, url=url or SYNERGY, progress=advance)
@@ -75,7 +72,7 @@ def fetch(
 
 
 def check(data: Data, reading: Reading = Reading()) -> int:
-    """Count a data set and list every problem with its row and file; exit 1 when there is one."""
+    """Count a data set and list every problem with its row and file; exit 1 if there is one."""
     from sameplayer.data.check import check_crops
     from sameplayer.data.crops import describe_crops
 
@@ -101,12 +98,12 @@ def split(
 ) -> None:
     """Split a data set by person into training, query and gallery; write it as a crop table.
 
-    The data's own split, if any, is left aside.
+    An existing split is ignored.
 
     Args:
         out: Table to write (.csv or .parquet).
-        share: Share of the persons to keep for query and gallery.
-        seed: Decides which persons.
+        share: Share of persons held out for query and gallery.
+        seed: Random seed of the choice of persons.
     """
     from sameplayer.data.crops import describe_crops, write_crops
     from sameplayer.data.splits import hold_out

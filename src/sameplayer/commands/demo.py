@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer import data
+from sameplayer.common.files import new_folder, write_text
 from sameplayer.data.crops import Crops
-from sameplayer.data.sources import read_source
-from sameplayer.data.synthetic import draw_league
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import write_submission_of
-from sameplayer.files import new_folder, write_text
 from sameplayer.numbers.readers import make_reader
 from sameplayer.ranking.ranking import rank
+from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.loop import Step
-from sameplayer.training.train import train
+from sameplayer.training.run.loop import Step
+from sameplayer.training.run.train import train
 
 REAL = Path(data.__file__).with_name("real")
 FRAMES = 10  # pictures a person

@@ -50,7 +50,7 @@ def explain(
     Args:
         out: Picture to write (.png).
     """
-    from sameplayer.data.images import decode
+    from sameplayer.data.images.picture import decode
     from sameplayer.maps.explanation import explain as explain_match
     from sameplayer.maps.overlay import draw_pair, write_figure
 
@@ -82,13 +82,13 @@ def explain_query(
     """
     from sameplayer.maps.explanation import explain as explain_match
     from sameplayer.maps.overlay import draw_strip, write_figure
-    from sameplayer.ranking.ranking import rank
+    from sameplayer.ranking.ranking import find_query, rank
 
     run, data, query = inputs
     crops = reading.read(data)
     encoder = compute.load(run)
     ranking = rank(compute.embed(encoder, crops))
-    row = ranking.find_query(query)
+    row = find_query(ranking.query, query)
     asked = ranking.query.read(row)
     settings = maps.settings(encoder.device.type)
     items = []

@@ -52,12 +52,12 @@ class ReaderChoice:
 
     def settings(self, name: str) -> ReaderSettings:
         """Return what the reader of this name is made with."""
-        from sameplayer.encoder.device import pick_device
+        from sameplayer.encoder.runtime.device import pick_device
         from sameplayer.numbers.reader import NUMBERS
         from sameplayer.numbers.readers import ReaderSettings
-        from sameplayer.numbers.tables import read_roster
+        from sameplayer.numbers.tables import read_roster_numbers
 
-        numbers = NUMBERS if self.roster is None else read_roster(self.roster)
+        numbers = NUMBERS if self.roster is None else read_roster_numbers(self.roster)
         if name == "ocr":
             device = "cpu"
         else:  # an ONNX file's runtime may not know the GPU that torch knows
@@ -91,7 +91,7 @@ def jersey(
     """
     from sameplayer.data.crops import write_crops
     from sameplayer.maps.overlay import write_figure
-    from sameplayer.numbers.sheet import draw_readings
+    from sameplayer.numbers.contact_sheet import draw_readings
     from sameplayer.numbers.tables import add_readings, known_numbers, read_numbers
 
     if not (out or labels or truth or picture):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,6 @@ from sameplayer.commands.shared import EVERY_ROW, ReadingSplit, RunThenData, con
 from sameplayer.errors import SettingError
 from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.config import EmbedConfig, Run, Shards
-from sameplayer.scale.workload import Fleet, Size
 
 if TYPE_CHECKING:
     from sameplayer.scale.jobs import Tell
@@ -103,9 +101,17 @@ def numbers(
     crops = reading.read(data)
     with stages() as tell:
         read = number_blocks(
-            reader, crops, out, choice.settings(reader), threshold=choice.threshold,
-            temperature=choice.temperature, blocks=blocks, run=run, shards=shards, tell=tell,
-        )  # fmt: skip
+            reader,
+            crops,
+            out,
+            choice.settings(reader),
+            threshold=choice.threshold,
+            temperature=choice.temperature,
+            blocks=blocks,
+            run=run,
+            shards=shards,
+            tell=tell,
+        )
     if read is None:
         print(f"{out}: {OTHERS}")
         return
@@ -139,9 +145,16 @@ def rerank(
     asked, offered = masks_of(rows, every_row)
     with stages() as tell:
         ranked = rerank_blocks(
-            rows, out, config, asked=asked, offered=offered, blocks=blocks, run=run,
-            shards=shards, tell=tell,
-        )  # fmt: skip
+            rows,
+            out,
+            config,
+            asked=asked,
+            offered=offered,
+            blocks=blocks,
+            run=run,
+            shards=shards,
+            tell=tell,
+        )
     top = ranked.neighbours.shape[1]
     print(f"{out}: the first {top} of {int(offered.sum())} rows for {len(ranked)} queries")
 
@@ -159,28 +172,9 @@ def join(embeddings: Embeddings, out: Path) -> None:
     print(f"{out}: {len(rows)} rows, encoder {rows.fingerprint}")
 
 
-def cost(
-    rows: tyro.conf.Positional[int],
-    size: Size = Size(),
-    fleet: Fleet = Fleet(),
-    rates: Path | None = None,
-) -> None:
-    """Print what embedding and re-ranking so many crops takes: time, memory, traffic, money.
-
-    Args:
-        rows: How many crops.
-        rates: Rates of your machine, as benchmarks/scale/rates.py saved them; None: those shipped.
-    """
-    from sameplayer.scale.cost import describe
-    from sameplayer.scale.rates import rates_for
-
-    print(describe(replace(size, rows=rows), fleet, rates_for(size.columns, rates)))
-
-
 VERBS: dict[str, Callable[..., None]] = {
     "embed": embed,
     "numbers": numbers,
     "rerank": rerank,
     "join": join,
-    "cost": cost,
 }

@@ -9,8 +9,8 @@ from typing import Annotated
 import tyro
 
 from sameplayer.errors import DataError, SettingError, import_extra
-from sameplayer.serve.hosts import Hosts
-from sameplayer.serve.limits import Limits
+from sameplayer.serve.http.hosts import Hosts
+from sameplayer.serve.http.limits import Limits
 
 Clubs = tyro.conf.Positional[
     Annotated[
@@ -43,8 +43,8 @@ def serve(
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         import_extra(module, "serve", "Serving a gallery")
-    from sameplayer.encoder.device import pick_device
-    from sameplayer.gallery.gallery import open_gallery
+    from sameplayer.encoder.runtime.device import pick_device
+    from sameplayer.gallery.core.gallery import open_gallery
     from sameplayer.pilot.folder import RECORD, load_pilot
     from sameplayer.serve import run
     from sameplayer.serve.app import create_app

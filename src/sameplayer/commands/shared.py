@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.constructors import PrimitiveConstructorSpec
 
-from sameplayer.data.names import is_one_line
-from sameplayer.encoder.presets import DEFAULT
+from sameplayer.common.names import is_one_line
+from sameplayer.encoder.networks.presets import DEFAULT
 from sameplayer.scale.config import EmbedConfig
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Reading:
 
     def read(self, data: str | Path, *, warn: bool = True) -> Crops:
         """Return all rows; ``warn`` as in ``read_source``."""
-        from sameplayer.data.sources import read_source
+        from sameplayer.data.layouts.sources import read_source
 
         return read_source(data, self.source, self.scope, warn=warn)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a crop table: pictures, boxes, and persons who cannot be scored or trained."""
+"""Problems of a crop table: pictures, boxes, and persons who cannot be scored or trained on."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Lock
 
 import numpy as np
 import pandas as pd
 
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import decode
+from sameplayer.data.images.picture import decode
+from sameplayer.data.layouts.sources import as_crops
 from sameplayer.data.reading import Box, pixels_of, read_shared
-from sameplayer.data.sources import as_crops
-from sameplayer.data.video import frame_name
+from sameplayer.data.video.frames import frame_name
 from sameplayer.errors import DataError, MissingFile, refuse_other_types
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: ``row`` is the row's position in the table, or None."""
+    """One problem: its kind, the row's position in the table (or None), the file, and a text."""
 
     kind: str
     row: int | None
@@ -41,7 +42,7 @@ Rows = list[tuple[str, np.ndarray]]  # images, each with its rows
 def check_crops(
     crops: Crops | str | Path, progress: Callable[[int, int], None] | None = None
 ) -> list[Problem]:
-    """Return everything that is wrong with a table, in the order of its rows.
+    """Return all problems of a crop table, in the order of its rows.
 
     crops    Crops, or what ``read_source`` takes
 
@@ -56,35 +57,23 @@ def check_crops(
 
 def _file_problems(crops: Crops, progress: Callable[[int, int], None] | None) -> list[Problem]:
     jobs = _jobs(crops)
-    total = sum(len(job) for job in jobs)
-    problems: list[Problem] = []
-    finished: SimpleQueue[list[Problem] | BaseException] = SimpleQueue()
+    total, done, lock = sum(map(len, jobs)), count(1), Lock()
 
-    def work(job: Rows) -> None:
-        try:
-            for image, rows in job:
-                finished.put(_check_file(crops, image, rows))
-        except BaseException as error:
-            finished.put(error)
+    def check(job: Rows) -> list[Problem]:
+        problems: list[Problem] = []
+        for image, rows in job:
+            problems += _check_file(crops, image, rows)
+            with lock:
+                if progress is not None:
+                    progress(next(done), total)
+        return problems
 
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
-        for job in jobs:
-            pool.submit(work, job)
-        for done in range(1, total + 1):
-            result = finished.get()
-            if isinstance(result, BaseException):
-                raise result
-            problems.extend(result)
-            if progress is not None:
-                progress(done, total)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return problems
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [problem for problems in pool.map(check, jobs) for problem in problems]
 
 
 def _jobs(crops: Crops) -> list[Rows]:
-    """Return what is read one after the other: each picture alone, a video's frames in order."""
+    """Return the units of work: each picture alone, the frames of a video in order."""
     images = crops.table["image"].fillna("")
     pictures: list[Rows] = []
     videos: dict[str, list[tuple[int, str, np.ndarray]]] = {}
@@ -136,7 +125,7 @@ def _table_problems(crops: Crops) -> list[Problem]:
     table = crops.table
     images = table["image"].fillna("").to_numpy(dtype=object)
     repeated = table.duplicated(["image", *BOX, "role"], keep="first").to_numpy()
-    text = "the same picture, box and role as before."
+    text = "repeats the picture, box and role of an earlier row."
     return [
         *_query_problems(crops, images),
         *_train_problems(crops, images),
@@ -145,7 +134,7 @@ def _table_problems(crops: Crops) -> list[Problem]:
 
 
 def _query_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
-    """Queries that scoring leaves out: nobody of the gallery, or nobody in another camera."""
+    """Yield the queries that scoring skips: no match in the gallery, or none in another camera."""
     table, persons = crops.table, crops.persons()
     role = table["role"].to_numpy(dtype=object)
     in_gallery = (role == "gallery") & (persons >= 0)
@@ -166,7 +155,7 @@ def _query_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
 
 
 def _train_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
-    """Persons who make scores too good, and persons of whom no pair can be drawn."""
+    """Yield persons in both training and test, and persons without a training pair."""
     table, persons = crops.table, crops.persons()
     role = table["role"].to_numpy(dtype=object)
     tested = persons[(role == "query") | (role == "gallery")]
@@ -176,8 +165,8 @@ def _train_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
     for row in map(int, np.flatnonzero(trained & (both | single))):
         person = table["person"].iat[row]
         if both[row]:
-            text = f"person {person} is also in query or gallery, which makes the scores too good."
+            text = f"person {person} is also in query or gallery: scores will be too high."
             yield Problem("person in train and test", row, images[row], text)
         if single[row]:
-            text = f"person {person} has one picture only; no pair can be drawn: never trained on."
+            text = f"person {person} has a single picture; training needs pairs and skips it."
             yield Problem("single picture in train", row, images[row], text)

@@ -1,4 +1,4 @@
-"""The columns of a crop table: their names, their types, and what is refused.
+"""The columns of a crop table: names, types and checks.
 
 Text is text: a person called "NA" or "null" is somebody, only the empty cell, or one of blanks, is
 missing, and a number that stands for a name (7, 7.0) is "7".
@@ -6,29 +6,42 @@ missing, and a number that stands for a name (7, 7.0) is "7".
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.names import composed
+from sameplayer.common.names import composed
 from sameplayer.errors import DataError
 
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
 BOX = ("left", "top", "width", "height")
 NUMBERS = ("frame", *BOX)
 TEXT = (
-    "image", "person", "role", "sequence", "camera", "game", "team", "split", "id", "number",
+    "image",
+    "person",
+    "role",
+    "sequence",
+    "camera",
+    "game",
+    "team",
+    "split",
+    "id",
+    "number",
     "read_number",
-)  # fmt: skip
+)
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
 LONGEST_NUMBER = 60  # letters
+THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
 
 
 def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Return an own copy with all columns, in order and of their types; rows from 0.
+    """Return a copy with all columns in order, of their types, and rows numbered from 0.
 
     Raises DataError, naming root, column and row, for what cannot be such a table.
     """
@@ -42,16 +55,16 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
         )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{root}: the column {twice!r} stands there twice; expected it once.")
+        raise DataError(f"{root}: the column {twice!r} occurs twice; expected once.")
     for name in (*COLUMNS, *BOX):
         if name not in names:
             table[name] = pd.NA
     for name in TEXT:
         if name in table:
             table[name] = as_text(table[name], root)
-    table["person"] = one_form(table["person"])
+    table["person"] = compose_names(table["person"])
     for name in NUMBERS:
-        table[name] = _as_numbers(table[name], root)
+        table[name] = parse_numbers(table[name], range(len(table)), root)
     table["role"] = table["role"].fillna("gallery")
     unknown = sorted(set(table["role"]) - set(ROLES))
     if unknown:
@@ -62,7 +75,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def frozen(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with numbers that cannot be written into through their array.
+    """Return the table with read-only arrays of numbers.
 
     Text and other columns need nothing: pandas hands out read-only arrays of them, or copies.
     """
@@ -75,20 +88,16 @@ def frozen(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def one_form(names: pd.Series) -> pd.Series:
-    """Return names with composed letters: a folder's name on macOS is the same in a table."""
-    others = {
-        name: composed(name)
-        for name in names.dropna().unique()
-        if composed(name) != name
-    }  # fmt: skip
+def compose_names(names: pd.Series) -> pd.Series:
+    """Return names in Unicode's composed form, so that macOS folder names match tables."""
+    others = {name: composed(name) for name in names.dropna().unique() if composed(name) != name}
     if not others:
         return names
     return names.map(lambda name: others.get(name, name), na_action="ignore").astype(names.dtype)
 
 
 def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
-    """A person without a scope would be somebody else in every row, or the same in all of them."""
+    """Raise DataError where a row has a person and no scope: its identity would be undefined."""
     gaps = np.flatnonzero((table[scope].isna() & table["person"].notna()).to_numpy())
     if len(gaps):
         raise DataError(
@@ -100,7 +109,7 @@ def refuse_gaps(table: pd.DataFrame, scope: str, root: Path) -> None:
 
 
 def as_text(column: pd.Series, root: Path) -> pd.Series:
-    """Return a column as text: whole numbers without a point, empty and blank text as missing."""
+    """Return a column as text: whole numbers without a decimal point, blank cells as missing."""
     if not isinstance(column.dtype, pd.StringDtype):
         if pd.api.types.is_float_dtype(column):
             column = column.astype(object)
@@ -109,21 +118,15 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
     try:
         text = column.astype("string")
     except ValueError as error:
-        raise DataError(f"{root}: column {column.name!r} is no text in UTF-8: {error}.") from error
+        raise DataError(
+            f"{root}: column {column.name!r} is not a text file in UTF-8: {error}."
+        ) from error
     blank = text.str.strip() == ""
     return text.mask(blank) if blank.any() else text
 
 
-def as_floats(column: pd.Series) -> np.ndarray:
-    """Return (n,) float64, NaN where a cell is no number."""
-    if isinstance(column.dtype, pd.StringDtype):
-        column = column.mask(column.str.len() > LONGEST_NUMBER)
-    numbers: np.ndarray = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
-    return numbers
-
-
-def without_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return names that are whole numbers with a point, all of them, without it, and notes.
+def without_decimal_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """Return names without the ".0" of whole numbers, and notes.
 
     Where one cell of a column of whole numbers is empty, other programs write 7 as 7.0. A note
     tells of names such as 7.65E+16, of which a spreadsheet has kept the first digits only.
@@ -150,32 +153,59 @@ def _whole(value: object) -> object:
 
 
 def number_cells(column: pd.Series) -> pd.Series:
-    """Return a column of numbers as it is; texts without blanks around, missing as such."""
+    """Return a numeric column unchanged; text stripped, with words such as NA as missing."""
     if pd.api.types.is_numeric_dtype(column):
         return column
     text = column.astype("string").str.strip()
     return text.mask(text.str.lower().isin(MISSING_NUMBERS))
 
 
-def _as_numbers(column: pd.Series, root: Path) -> pd.Series:
-    column = number_cells(column)
-    try:
-        numbers = pd.to_numeric(column).astype("Float64")
-    except (ValueError, TypeError, OverflowError) as error:
+def with_decimal_points(column: pd.Series, commas: bool) -> pd.Series:
+    """Return numbers with a decimal point.
+
+    commas    whether a comma separates the table's cells: then 1,234 may be a thousand, unless
+              another number of the column shows that a comma is its decimal point
+    """
+    if not isinstance(column.dtype, pd.StringDtype) or not column.str.contains(",").any():
+        return column
+    with_comma = column.str.fullmatch(DECIMAL_COMMA.pattern, na=False)
+    if commas and column[with_comma].str.fullmatch(THOUSANDS.pattern).all():
+        return column
+    return column.mask(with_comma, column.str.replace(",", "."))
+
+
+def parse_numbers(
+    column: pd.Series,
+    rows: Sequence[int] | np.ndarray | range,
+    where: str | Path,
+    *,
+    expected: str = "a number",
+    infinite: bool = False,
+) -> np.ndarray:
+    """Return (n,) float64, NaN where a cell is empty.
+
+    rows        (n,) numbers of the rows, for messages
+    infinite    accept infinity
+
+    Raises DataError, with row and column, for a cell that is no number.
+    """
+    cells = given = number_cells(column)
+    if isinstance(cells.dtype, pd.StringDtype):
+        cells = cells.mask(cells.str.len() > LONGEST_NUMBER)
+    numbers: np.ndarray = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
+    wrong = np.isnan(numbers) & given.notna().to_numpy(bool)
+    wrong |= np.isinf(numbers) & (not infinite)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise DataError(
-            f"{root}: column {column.name!r} holds a value that is no number: {error}."
-        ) from error
-    endless = np.flatnonzero(np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)))
-    if len(endless):
-        raise DataError(
-            f"{root}: column {column.name!r}, row {endless[0]}: {numbers.iat[endless[0]]} is no "
-            "finite number."
+            f"{where}, row {rows[row]}: column {column.name!r} is {str(given.iat[row])[:60]!r}; "
+            f"expected {expected}."
         )
     return numbers
 
 
 def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
-    """Half a box is neither a box nor the whole picture."""
+    """Raise DataError for a row with some of the box columns only."""
     given = table[list(BOX)].notna().to_numpy()
     half = np.flatnonzero(given.any(axis=1) & ~given.all(axis=1))
     if len(half):
@@ -186,3 +216,27 @@ def _refuse_boxes(table: pd.DataFrame, root: Path) -> None:
             f"expected all of {', '.join(BOX)}, or none for the whole picture ({len(half)} such "
             "rows)."
         )
+
+
+def unmatched_names(named: Collection[str], known: Collection[str], here: str, there: str) -> str:
+    """Return a note on names that are not known, or "" where all are.
+
+    here, there    what names and what knows them, as in "persons.csv"
+
+    Where only zeros in front keep names apart, the sentence says so: spreadsheets take 0007 for 7.
+    """
+    known = set(known)
+    lost = [name for name in dict.fromkeys(named) if name not in known]
+    if not lost:
+        return ""
+    count = f"{len(lost)} of {len(set(named))} persons of {here}"
+    text = f"{count} {'is' if len(lost) == 1 else 'are'} not in {there}, such as {lost[0]!r}."
+    plain = {name.lstrip("0"): name for name in known if name.isdigit()}
+    near = [name for name in lost if name.isdigit() and name.lstrip("0") in plain]
+    if near:
+        text += (
+            f" {len(near)} of them differ in leading zeros only: {near[0]!r} here is "
+            f"{plain[near[0].lstrip('0')]!r} there. Spreadsheets do so; write such ids as text in "
+            "both places."
+        )
+    return text

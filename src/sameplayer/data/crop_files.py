@@ -1,4 +1,4 @@
-"""A file with a crop table: columns of other tools, boxes, roles and paths, read as ours."""
+"""Reading a crop table from a file: other tools' columns, boxes, roles and paths."""
 
 from __future__ import annotations
 
@@ -9,25 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.columns import BOX_NAMES, with_boxes
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.column_names import plain
-from sameplayer.data.columns import (
-    BOX,
-    COLUMNS,
-    ROLES,
-    TEXT,
-    as_floats,
-    number_cells,
-    without_points,
-)
-from sameplayer.data.places import found_pictures
+from sameplayer.data.columns import BOX, COLUMNS, ROLES, TEXT, parse_numbers, without_decimal_points
 from sameplayer.data.roles import roles_of_split
-from sameplayer.data.tables import Table, read_table
+from sameplayer.data.tabular.box_columns import BOX_NAMES, with_boxes
+from sameplayer.data.tabular.column_names import plain
+from sameplayer.data.tabular.encodings import head_lines
+from sameplayer.data.tabular.picture_paths import find_pictures
+from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".xlsm", ".ods", ".numbers")
-USUAL: dict[str, tuple[str, ...]] = {
+CROP_ALIASES: dict[str, tuple[str, ...]] = {
     "image": (
         "path",
         "img_path",
@@ -59,16 +51,16 @@ PERSONS = ("player", "player_name", "name", "label")
 """Columns that name a person only where their cells are no classes and no files."""
 FURTHER = ("track", "taken", "read_number_probability", "read_number_frames")
 """Columns that stages look for, beside those of every table."""
-CLASSES = frozenset(
-    ("person", "persons", "people", "player", "players", "ball", "referee", "goalkeeper", "human",
-     "pedestrian", "goalie", "staff", "coach", "other", "0", "1")
-)  # fmt: skip
+CLASSES = re.compile(
+    "persons?|people|players?|ball|referee|goalkeeper|goalie|human|pedestrian|staff|coach|other|[01]"
+)
+"""Cells of a column of classes, which names no persons."""
 
 
 def read_crop_table(
     path: Path, root: Path, scope: str | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a file's crop table with our columns, and notes on what was read as what.
+    """Return a file's crop table with standard columns, and notes on what was renamed.
 
     root     the folder of the pictures
     scope    within which identities hold, for the roles that a column ``split`` says
@@ -76,17 +68,14 @@ def read_crop_table(
     Raises MissingFile, and DataError for what is no such table.
     """
     read = read_table(
-        path, USUAL, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
+        path, CROP_ALIASES, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"
     )
-    read = _with_persons(read)
-    notes = list(read.notes)
-    table, more = with_boxes(read.table, read.rows, path)
-    notes += more
-    _refuse_shares(table, path)
-    table = _with_frames(table, read, path)
+    table, notes = _with_persons_and_boxes(read, path)
+    if "frame" in table:
+        table = table.assign(frame=parse_numbers(table["frame"], read.rows, path))
     for name in table.columns:
         if name in TEXT:
-            table[name], whole = without_points(table[name])
+            table[name], whole = without_decimal_points(table[name])
             notes += whole
         elif isinstance(table[name].dtype, pd.StringDtype) and name not in (*BOX, "frame"):
             table[name] = _typed(table[name])
@@ -96,18 +85,33 @@ def read_crop_table(
     table, more = roles_of_split(table, path, scope)
     notes += more
     if isinstance(table["image"].dtype, pd.StringDtype):
-        table["image"], more = found_pictures(table["image"], root)
+        table["image"], more = find_pictures(table["image"], root)
         notes += more
     return table, (*notes, *_near_names(table))
 
 
+def with_known_columns(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a caller's table with other tools' columns renamed, as in a file, and notes.
+
+    A table with all columns of an image and a box is returned as it is. Raises DataError where the
+    column ``image`` is missing or a column is named twice.
+    """
+    if {"image", *BOX} <= set(table.columns):
+        return table, ()
+    read = read_table(table, CROP_ALIASES, needed=("image",), what="crop table", where=root)
+    table, notes = _with_persons_and_boxes(read, root)
+    return table, (*notes,)
+
+
 def further_columns(table: pd.DataFrame) -> tuple[str, ...]:
-    """Return a note on the columns that no stage looks for, which are carried along."""
-    names = [str(one) for one in table.columns if one not in {*COLUMNS, *BOX, *TEXT, *FURTHER}]
+    """Return a note on columns that no stage uses; they are kept."""
+    names = [
+        str(column) for column in table.columns if column not in {*COLUMNS, *BOX, *TEXT, *FURTHER}
+    ]
     if not names:
         return ()
     shown = ", ".join(names)[:200]
-    return (f"Further columns, kept and used only where you name them: {shown}.",)
+    return (f"Other columns are kept, and used only where you name them: {shown}.",)
 
 
 def is_crop_table(path: Path) -> bool:
@@ -118,19 +122,29 @@ def is_crop_table(path: Path) -> bool:
         return False
     line = next(filter(None, head_lines(path)), "")
     words = {plain(word.strip('"')) for word in re.split("[,;\t]", line)}
-    return bool(words & {plain(name) for name in ("image", *USUAL["image"])})
+    return bool(words & {plain(name) for name in ("image", *CROP_ALIASES["image"])})
+
+
+def _with_persons_and_boxes(read: Table, where: Path) -> tuple[pd.DataFrame, list[str]]:
+    read = _with_persons(read)
+    table, notes = with_boxes(read.table, read.rows, where)
+    _refuse_shares(table, where)
+    return table, [*read.notes, *notes]
 
 
 def _with_persons(read: Table) -> Table:
-    """Return the table with one of PERSONS as person, where it has none and the cells fit."""
+    """Rename one of PERSONS to person, where that is missing and the cells name persons."""
     table = read.table
     if "person" in table:
         return read
     compared = {plain(str(name)): str(name) for name in table.columns}
-    for name in (compared[plain(one)] for one in PERSONS if plain(one) in compared):
+    for name in (compared[plain(alias)] for alias in PERSONS if plain(alias) in compared):
         cells = table[name].dropna().astype(str)
-        said = set(cells.str.lower().unique())
-        if said <= CLASSES or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any():
+        words = set(cells.str.lower().unique())
+        if (
+            all(map(CLASSES.fullmatch, words))
+            or cells.str.contains(r"\.(?:jpe?g|png|bmp|webp)$", case=False).any()
+        ):
             continue
         notes = (*read.notes, f"The column {name!r} is read as 'person'.")
         return Table(table.rename(columns={name: "person"}), read.rows, notes)
@@ -138,10 +152,10 @@ def _with_persons(read: Table) -> Table:
 
 
 def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
-    """Boxes of shares would be cut as single pixels."""
+    """Raise DataError for boxes in shares of the picture, which would be cut as single pixels."""
     if not set(BOX) <= set(table.columns):
         return
-    sides = np.stack([as_floats(table[name]) for name in BOX], axis=1)
+    sides = table[list(BOX)].to_numpy(float, na_value=np.nan)
     most = np.nanmax(sides[:, :2] + sides[:, 2:], initial=-np.inf)
     if 0 < most <= 1.001:
         raise DataError(
@@ -150,23 +164,8 @@ def _refuse_shares(table: pd.DataFrame, path: Path) -> None:
         )
 
 
-def _with_frames(table: pd.DataFrame, read: Table, path: Path) -> pd.DataFrame:
-    """Return the table with frames as numbers; DataError, with the row, for one that is none."""
-    if "frame" not in table or not isinstance(table["frame"].dtype, pd.StringDtype):
-        return table
-    given = number_cells(table["frame"])
-    numbers = as_floats(given)
-    wrong = np.flatnonzero(~np.isfinite(numbers) & given.notna().to_numpy())
-    if len(wrong):
-        cell = str(given.iat[wrong[0]])[:60]
-        raise DataError(
-            f"{path}, row {read.rows[wrong[0]]}: column 'frame' is {cell!r}; expected a number."
-        )
-    return table.assign(frame=numbers)
-
-
 def _typed(column: pd.Series) -> pd.Series:
-    """Return a column of numbers as numbers, unless one has a zero in front, as ids have."""
+    """Return text as numbers if all cells are, unless one has a leading zero, as ids do."""
     number = r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?"
     known = column.dropna()
     if not len(known) or not known.str.fullmatch(number).all():
@@ -175,13 +174,13 @@ def _typed(column: pd.Series) -> pd.Series:
 
 
 def _near_names(table: pd.DataFrame) -> list[str]:
-    """Return notes on columns whose names are nearly ours, and that nobody uses."""
+    """Return notes on unused columns whose names are close to standard ones."""
     notes = []
     for name in map(str, table.columns):
         if name in (*COLUMNS, *BOX, *TEXT):
             continue
         near = difflib.get_close_matches(
-            plain(name), [one for one in COLUMNS if one not in table], 1, 0.8
+            plain(name), [column for column in COLUMNS if column not in table], 1, 0.8
         )
         if near:
             notes.append(f"The column {name!r} is kept but not used; did you mean {near[0]!r}?")

@@ -1,4 +1,4 @@
-"""The crop table: one row a picture of one person, the object every stage starts from.
+"""The crop table: one row per picture of one person, the object that every stage starts from.
 
 A crop table is a pandas DataFrame. Its columns:
 
@@ -24,20 +24,21 @@ import os
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import guarded_table
+from sameplayer.common.cells import guarded_table
+from sameplayer.common.files import whole_file, write_text
 from sameplayer.data.columns import BOX, SCOPES, frozen, normalised, refuse_gaps
-from sameplayer.data.crop_files import further_columns, read_crop_table
-from sameplayer.data.images import Picture
+from sameplayer.data.crop_files import further_columns, read_crop_table, with_known_columns
+from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import Box, read_crop
 from sameplayer.data.roles import checked_roles
 from sameplayer.errors import DataError, refuse_other_types
-from sameplayer.files import whole_file, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,8 @@ class Crops:
     source  which layout it was read from, for messages and records
     notes   what was read as what, what was left out or not used; one sentence each
 
+    Columns under other tools' names (``path``, ``pid``, ``x1`` to ``y2``) are renamed, as in files.
+
     Raises DataError for a table that lacks ``image``, holds half a box or an unknown role, or
     whose scope's column has gaps.
     """
@@ -63,7 +66,9 @@ class Crops:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
-        object.__setattr__(self, "table", normalised(self.table, self.root))
+        table, notes = with_known_columns(self.table, self.root)
+        object.__setattr__(self, "table", normalised(table, self.root))
+        object.__setattr__(self, "notes", (*self.notes, *notes))
         if self.scope is not None and self.scope not in SCOPES:
             raise DataError(f"Scope {self.scope!r} is unknown; expected one of {SCOPES} or none.")
         if self.scope is not None:
@@ -77,7 +82,7 @@ class Crops:
         return f"Crops({len(self)} pictures, {self.root}, scope {scope}, source {self.source})"
 
     def select(self, *roles: str) -> Crops:
-        """Return the rows of these roles, in order, from 0; DataError for an unknown role."""
+        """Return the rows of these roles, in order. Raises DataError for an unknown role."""
         return self.where(self._own["role"].isin(checked_roles(roles)))
 
     def of_split(self, name: str) -> Crops:
@@ -93,14 +98,14 @@ class Crops:
         return self.where(splits == name)
 
     def splits(self) -> np.ndarray:
-        """Return (n,) names: the column ``split``; where it is empty, training or test by role."""
+        """Return (n,) split names: the column ``split``, or training or test by role."""
         by_role = pd.Series(np.where(self._own["role"] == "train", "training", "test"))
         if "split" in self._own.columns:
             by_role = self._own["split"].fillna(by_role)
         return by_role.to_numpy(dtype=object)
 
     def where(self, keep: np.ndarray | pd.Series | Sequence[bool] | Sequence[int]) -> Crops:
-        """Return some rows, re-numbered from 0.
+        """Return the selected rows, numbered from 0.
 
         keep    (n,) true and false, as an array, list or Series (missing: false), or the
                 positions of rows, in their order and as often as they stand there
@@ -108,21 +113,20 @@ class Crops:
         Raises DataError for a mask of another length and for positions that are not there.
         """
         rows = self._own.iloc[self._positions(keep)].reset_index(drop=True)
-        part = copy(self)  # rows of a table that was checked need no check
+        part = copy(self)  # rows of a checked table need no second check
+        for cached in ("_images", "_boxes"):
+            part.__dict__.pop(cached, None)
         part.__dict__["table"] = frozen(rows)
         return part
 
     def path(self, row: int) -> Path:
         """Return the picture's path; a frame of a video is ``match.mp4#12``."""
-        return self.root / str(self._own["image"].iat[row])
+        return self.root / str(self._images[row])
 
     def box(self, row: int) -> Box | None:
         """Return (left, top, width, height) in pixels, or None for the whole picture."""
-        values: list[Any] = [self._own[name].iat[row] for name in BOX]
-        left, top, width, height = values
-        if pd.isna(left):
-            return None
-        return float(left), float(top), float(width), float(height)
+        left, top, width, height = self._boxes[row].tolist()
+        return None if np.isnan(left) else (left, top, width, height)
 
     def read(self, row: int) -> Picture:
         """Return the picture of one row as uint8 RGB (h, w, 3), the caller's own.
@@ -139,8 +143,16 @@ class Crops:
         return pd.factorize(self._own[self.scope])[0].astype(np.int64)
 
     def persons(self) -> np.ndarray:
-        """Return (n,) integers, one a (scope, person); -1 where the person is missing."""
+        """Return (n,) integers, one per (scope, person); -1 where the person is missing."""
         return identities(self)[0]
+
+    @cached_property
+    def _images(self) -> np.ndarray:
+        return self._own["image"].to_numpy(dtype=object)
+
+    @cached_property
+    def _boxes(self) -> np.ndarray:
+        return self._own[list(BOX)].to_numpy(dtype=float, na_value=np.nan)
 
     @property
     def _own(self) -> pd.DataFrame:
@@ -157,7 +169,7 @@ class Crops:
             return np.zeros(0, np.int64)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise DataError(
-                f"{self.root}: rows are chosen by {len(self)} times true or false or by positions; "
+                f"{self.root}: rows are selected by a mask of {len(self)} values or by positions; "
                 f"found {rows.dtype} of shape {rows.shape}."
             )
         outside = rows[(rows < 0) | (rows >= len(self))]
@@ -166,10 +178,10 @@ class Crops:
         return rows
 
 
-class _Handed:
-    """The field ``table``, handed out as a copy, so that nobody changes what others hold.
+class _CopyOnRead:
+    """The field ``table``: every access returns a lazy copy, so that no caller changes the crops.
 
-    The copy is lazy (pandas copies a column when it is written to) and costs some microseconds.
+    pandas copies a column only when it is written to, so an access costs some microseconds.
     """
 
     def __get__(self, crops: Crops, owner: type) -> pd.DataFrame:
@@ -180,7 +192,7 @@ class _Handed:
         crops.__dict__["table"] = table
 
 
-Crops.table = _Handed()  # type: ignore[assignment]
+Crops.table = _CopyOnRead()  # type: ignore[assignment]
 
 
 def identities(*parts: Crops) -> list[np.ndarray]:
@@ -235,7 +247,9 @@ def write_crops(crops: Crops, path: str | Path) -> None:
             try:
                 crops.table.to_parquet(partial, index=False)
             except (OverflowError, TypeError, ValueError) as error:  # of numbers over 64 bits, say
-                raise DataError(f"{path}: no Parquet holds this ({error}); write .csv.") from error
+                raise DataError(
+                    f"{path}: cannot be stored as Parquet ({error}); write .csv."
+                ) from error
         else:
             guarded_table(crops.table).to_csv(partial, index=False)
         facts = json.dumps({"scope": crops.scope, "root": root}, indent=2)
@@ -243,7 +257,7 @@ def write_crops(crops: Crops, path: str | Path) -> None:
 
 
 def describe_crops(crops: Crops) -> str:
-    """Return the counts of a table: one line a role (and split, where there are several)."""
+    """Return the counts of a table as text: one line per role (and split, if several)."""
     persons, splits = crops.persons(), crops.splits()
     roles = crops.table["role"].to_numpy(dtype=object)
     lines = [f"{crops.root}: {crops.source}, {len(crops)} pictures, scope {crops.scope or 'set'}"]
@@ -257,7 +271,7 @@ def describe_crops(crops: Crops) -> str:
 
 
 def _side_facts(path: Path) -> dict[str, str]:
-    """Return what stands beside a table: root and scope, each only if it is there."""
+    """Return root and scope from the JSON file beside a table, as far as given."""
     if not path.is_file():
         return {}
     expected = 'expected {"scope": ..., "root": ...} as write_crops leaves'
@@ -265,7 +279,7 @@ def _side_facts(path: Path) -> dict[str, str]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{path}: {expected}, found what is no JSON ({error}). {advice}") from error
+        raise DataError(f"{path}: {expected}, found invalid JSON ({error}). {advice}") from error
     if not isinstance(facts, dict):
         raise DataError(f"{path}: {expected}, found a {type(facts).__name__}. {advice}")
     unknown = sorted(set(facts) - {"scope", "root"})

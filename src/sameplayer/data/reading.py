@@ -6,12 +6,18 @@ once, whichever thread asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from sameplayer.data.images import Picture, decode
-from sameplayer.data.latest import Latest, file_version
-from sameplayer.data.video import frame_name, open_video
-from sameplayer.errors import DataError
+import numpy as np
+from PIL import Image
+
+from sameplayer.common.cache import Latest, file_version
+from sameplayer.data.images.picture import Picture, decode
+from sameplayer.data.images.pixels import rgb_of
+from sameplayer.data.video.frames import frame_name, open_video
+from sameplayer.errors import ConfigError, DataError, SettingError
 
 Box = tuple[float, float, float, float]
 
@@ -62,3 +68,104 @@ def pixels_of(box: Box, wide: int, high: int) -> tuple[int, int, int, int] | Non
 def _locked(picture: Picture) -> Picture:
     picture.flags.writeable = False
     return picture
+
+
+# What stands for a picture; Any: a torch tensor, which this module need not import
+PictureLike: TypeAlias = str | Path | Picture | Image.Image | Any
+ORDERS = ("rgb", "bgr")
+ACCEPTED_PICTURES = (
+    "a path, uint8 (h, w, 3), a PIL picture, or a torch tensor (3, h, w) or (h, w, 3)"
+)
+
+
+def as_picture(shown: PictureLike, order: str = "rgb") -> Picture:
+    """Return a picture as uint8 RGB (h, w, 3).
+
+    shown    a path; a uint8 array (h, w, 3); a PIL picture; or a torch tensor (3, h, w) or
+             (h, w, 3), uint8 or floats from 0 to 1, on any device
+    order    of the channels of an array or tensor, which its values do not tell: "rgb"; "bgr", as
+             OpenCV reads. Files and PIL pictures say their own
+
+    Raises DataError for a file that cannot be read, ConfigError for what is no picture,
+    SettingError for another order.
+    """
+    check_order(order)
+    if isinstance(shown, (str, Path)):
+        return read_crop(Path(shown))
+    if isinstance(shown, Image.Image):
+        try:
+            return rgb_of(shown)
+        except ValueError as error:
+            raise ConfigError(f"A PIL picture of mode {shown.mode}: {error}.") from error
+    picture = _of_tensor(shown) if _is_tensor(shown) else shown
+    if not isinstance(picture, np.ndarray):
+        raise ConfigError(f"A picture must be {ACCEPTED_PICTURES}; found {type(shown).__name__}.")
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size or picture.dtype != np.uint8:
+        raise ConfigError(
+            f"A picture must be uint8 of shape (h, w, 3); found {picture.dtype} of shape "
+            f"{picture.shape}."
+        )
+    return picture if order == "rgb" else np.ascontiguousarray(picture[:, :, ::-1])
+
+
+def as_pictures(shown: Sequence[PictureLike], order: str = "rgb") -> list[Picture]:
+    """Return several pictures as uint8 RGB arrays (h, w, 3); errors as in ``as_picture``."""
+    refuse_single_picture(shown)
+    return [as_picture(item, order) for item in shown]
+
+
+def check_order(order: str) -> None:
+    """Raise SettingError for an unknown order of channels."""
+    if order not in ORDERS:
+        raise SettingError("order", repr(order), f"one of {', '.join(ORDERS)}")
+
+
+def is_single_picture(shown: object) -> bool:
+    """Return whether this is a single picture rather than several."""
+    if isinstance(shown, (str, Path, Image.Image)):
+        return True
+    return (isinstance(shown, np.ndarray) or _is_tensor(shown)) and shown.ndim < 4  # type: ignore[attr-defined]
+
+
+def refuse_single_picture(shown: object) -> None:
+    """Raise ConfigError for one picture where a list of pictures is expected, or for no list."""
+    if is_single_picture(shown):
+        raise ConfigError(
+            f"Expected a list of pictures; found {_named(shown)}. For one picture, write [picture]."
+        )
+    if not hasattr(shown, "__len__") or not hasattr(shown, "__getitem__"):
+        raise ConfigError(f"Expected a list of pictures; found {type(shown).__name__}.")
+
+
+def _named(shown: object) -> str:
+    if isinstance(shown, np.ndarray) or _is_tensor(shown):
+        return f"one of shape {tuple(shown.shape)}"  # type: ignore[attr-defined]
+    return f"one, a {type(shown).__name__}"
+
+
+def _is_tensor(shown: object) -> bool:
+    return any(
+        base.__module__ == "torch" and base.__name__ == "Tensor" for base in type(shown).__mro__
+    )
+
+
+def _of_tensor(tensor: Any) -> np.ndarray:
+    """Return a tensor of one picture as an array (h, w, 3) uint8; ConfigError for another."""
+    values: np.ndarray = tensor.detach().cpu().float().numpy()
+    shape, floats = tuple(tensor.shape), bool(tensor.is_floating_point())
+    if len(shape) != 3 or (shape[0] == 3) == (shape[2] == 3):
+        raise ConfigError(
+            f"A picture tensor must be (3, h, w) or (h, w, 3); found {shape}."
+            + (" Both fit: give a NumPy array, which is (h, w, 3)." if len(shape) == 3 else "")
+        )
+    if floats:
+        if not np.all((values >= 0) & (values <= 1)):
+            raise ConfigError(
+                f"A tensor of floats must hold values from 0 to 1; found {values.min():g} to "
+                f"{values.max():g}. Give the picture as it was before it was normalised."
+            )
+        values = (values * 255).round()
+    elif str(tensor.dtype) != "torch.uint8":
+        raise ConfigError(f"A picture tensor must be uint8 or float; found {tensor.dtype}.")
+    picture = values.astype(np.uint8)
+    return np.ascontiguousarray(picture.transpose(1, 2, 0) if shape[0] == 3 else picture)

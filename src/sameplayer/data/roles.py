@@ -1,4 +1,4 @@
-"""Roles of pictures: which may be asked for, how they are drawn, what a split says."""
+"""Roles of pictures: checks, the draw of queries, and roles from a column ``split``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,28 @@ from sameplayer.errors import DataError
 
 # A word in the column ``split`` of a table without roles -> role and split; no role: it is drawn.
 SPLITS = {
-    "train": ("train", "training"), "training": ("train", "training"), "query": ("query", "test"),
-    "probe": ("query", "test"), "gallery": ("gallery", "test"),
-    "distractor": ("distractor", "test"), "test": ("", "test"), "val": ("", "valid"),
-    "valid": ("", "valid"), "validation": ("", "valid"), "challenge": ("", "challenge"),
-}  # fmt: skip
+    "train": ("train", "training"),
+    "training": ("train", "training"),
+    "query": ("query", "test"),
+    "probe": ("query", "test"),
+    "gallery": ("gallery", "test"),
+    "distractor": ("distractor", "test"),
+    "test": ("", "test"),
+    "val": ("", "valid"),
+    "valid": ("", "valid"),
+    "validation": ("", "valid"),
+    "challenge": ("", "challenge"),
+}
 
 
 def checked_roles(roles: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the roles; DataError for one that there is not."""
+    """Return the roles. Raises DataError for an unknown one."""
     unknown = [role for role in roles if not isinstance(role, str) or role not in ROLES]
     if unknown:
         found = repr(unknown[0]) if isinstance(unknown[0], str) else type(unknown[0]).__name__
         raise DataError(
-            f"No role {found}; expected some of {', '.join(ROLES)}. To choose rows by a mask or by "
-            "positions, use where()."
+            f"Unknown role {found}; expected one or more of {', '.join(ROLES)}. To select rows by "
+            "a mask or by positions, use where()."
         )
     return roles
 
@@ -51,7 +58,7 @@ def drawn_roles(persons: np.ndarray, frames: pd.Series, cameras: pd.Series) -> p
 def roles_of_split(
     table: pd.DataFrame, path: Path, scope: str | None = None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a table that was read from ``path`` with the roles that its column ``split`` says.
+    """Return a table read from ``path`` with roles by its column ``split``.
 
     Where a column ``role`` is there and not empty, the table stays as it is. A note says what was
     done. Raises DataError for a word in ``split`` that SPLITS does not know.
@@ -62,19 +69,19 @@ def roles_of_split(
 
 
 def with_roles(table: pd.DataFrame, path: Path, scope: str | None) -> pd.DataFrame:
-    """Return the table with the roles and splits that its column ``split`` says, by SPLITS.
+    """Return the table with roles and splits by its column ``split``, as SPLITS maps it.
 
     Raises DataError for a word that is not known.
     """
     table = table.reset_index(drop=True)
-    said = table["split"].astype("string").str.strip().str.lower()
-    unknown = sorted(set(said.dropna()) - set(SPLITS) - {""})
+    words = table["split"].astype("string").str.strip().str.lower()
+    unknown = sorted(set(words.dropna()) - set(SPLITS) - {""})
     if unknown:
         raise DataError(
             f"{path}: the column 'split' holds {unknown[0]!r}, and no column 'role' says what its "
             f"pictures are for; expected one of {', '.join(SPLITS)}, or a column 'role'."
         )
-    pairs = [SPLITS.get(word, ("gallery", pd.NA)) for word in said.fillna("")]
+    pairs = [SPLITS.get(word, ("gallery", pd.NA)) for word in words.fillna("")]
     table["role"], table["split"] = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     key = [name for name in ("person", scope) if name and name in table]
     for split in ("test", "valid", "challenge"):

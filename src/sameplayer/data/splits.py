@@ -13,7 +13,7 @@ from sameplayer.errors import DataError, SettingError, refuse_other_types
 
 
 def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Crops, Crops]:
-    """Return (train, held out): no person of one is in the other.
+    """Return (training, held-out) crops without a common person.
 
     Rows without a person stay out of both. The folds are those of scikit-learn's GroupKFold by
     person; where identities hold within a scope only, by scope and person. Raises SettingError
@@ -70,7 +70,7 @@ def hold_out(crops: Crops, share: float = 0.3, seed: int = 1) -> Crops:
     if min(len(held), len(paired) - len(held)) < 2:
         raise DataError(
             f"{crops.root}: {len(paired)} persons with two or more pictures; a share of {share} "
-            "leaves fewer than 2 on one side. Bring more persons or change the share."
+            "leaves fewer than 2 on one side. Add persons or change the share."
         )
     tested = draw_query_gallery(crops.where(np.isin(persons, held)))
     trained = crops.table[np.isin(persons, np.setdiff1d(paired, held))].assign(role="train")

@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
+from sameplayer.common.statistics import fit_logistic, platt_targets
 from sameplayer.errors import DataError, SettingError
 
 FEWEST_PAIRS = 10
@@ -53,8 +55,8 @@ class Calibration:
         shift = 0.0
         if prior is not None:
             check_prior(prior)
-            shift = _logit(prior) - _logit(self.prior)
-        return float(_sigmoid(np.array(self.slope * similarity + self.offset + shift)))
+            shift = float(logit(prior) - logit(self.prior))
+        return float(expit(self.slope * similarity + self.offset + shift))
 
 
 def fit_calibration(
@@ -64,7 +66,7 @@ def fit_calibration(
 
     The pairs of one person together weigh ``prior``, the others 1 - prior, so p holds where that
     share of the pairs asked about are matches. Targets are smoothed as Platt does, so that pairs
-    which a threshold separates wholly give a steep but finite curve. Newton's method.
+    which a threshold separates wholly give a steep but finite curve.
 
     Raises DataError for too few pairs, and where matches are no more alike than others.
     """
@@ -76,9 +78,8 @@ def fit_calibration(
             "of each. Calibrate on more pictures of more persons."
         )
     inputs = np.stack([similarities.astype(np.float64), np.ones(len(same))], axis=1)
-    target = np.where(same, (matches + 1) / (matches + 2), 1 / (others + 2))
     weight = np.where(same, prior / matches, (1 - prior) / others) * len(same)
-    slope, offset = _newton(inputs, target, weight)
+    slope, offset = map(float, fit_logistic(inputs, platt_targets(same), weight))
     if not slope > 0:
         raise DataError(
             "Pairs of one person are no more alike than pairs of two; expected an encoder that "
@@ -96,32 +97,3 @@ def check_prior(prior: float) -> None:
 def is_number(value: object) -> bool:
     """Tell whether a value is a finite number: an int or a float, no bool."""
     return isinstance(value, (int, float)) and type(value) is not bool and math.isfinite(value)
-
-
-def _newton(inputs: np.ndarray, target: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Return the minimum of the weighted log loss, halving steps that overshoot."""
-
-    def loss(at: np.ndarray) -> float:
-        score = inputs @ at
-        return float(weight @ (np.logaddexp(0, score) - target * score))
-
-    line, best = np.zeros(2), loss(np.zeros(2))
-    for _ in range(100):
-        guess = _sigmoid(inputs @ line)
-        gradient = inputs.T @ (weight * (guess - target))
-        curvature = (inputs.T * (weight * guess * (1 - guess))) @ inputs + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        while (lower := loss(line - step)) > best and np.abs(step).max() > 1e-9:
-            step = step / 2
-        if not lower < best:
-            break
-        line, best = line - step, lower
-    return float(line[0]), float(line[1])
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))
-
-
-def _sigmoid(score: np.ndarray) -> np.ndarray:
-    return np.asarray(0.5 * (1 + np.tanh(score / 2)))

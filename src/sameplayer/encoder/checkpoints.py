@@ -19,12 +19,12 @@ from typing import Any
 
 from torch import Tensor
 
-from sameplayer.encoder.build import EncoderSpec, spec_of
-from sameplayer.encoder.device import pick_device
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.layouts import recognised
-from sameplayer.encoder.presets import CLIP_MEAN, CLIP_STD, find_preset_or_timm
-from sameplayer.encoder.state_files import fill_model, read_state
+from sameplayer.encoder.networks.build import EncoderSpec, spec_of
+from sameplayer.encoder.networks.presets import CLIP_MEAN, CLIP_STD, find_preset_or_timm
+from sameplayer.encoder.runtime.device import pick_device
+from sameplayer.encoder.storage.key_layouts import recognised
+from sameplayer.encoder.storage.state_dicts import fill_model, read_state
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 
 MOST_LAYERS = 1000

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images import Picture
-from sameplayer.data.sources import as_crops
-from sameplayer.encoder.ahead import batches_ahead
+from sameplayer.data.images.picture import Picture
+from sameplayer.data.layouts.sources import as_crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.inference import check_batch_size
+from sameplayer.encoder.prefetch import batches_ahead
+from sameplayer.encoder.runtime.inference import check_batch_size
 from sameplayer.errors import DataError, refuse_other_types
 
 

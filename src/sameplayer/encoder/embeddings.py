@@ -14,9 +14,9 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from sameplayer.common.files import whole_file
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, MissingFile, RankingError, refuse_other_types
-from sameplayer.files import whole_file
 
 FORMAT = "sameplayer embeddings 1"
 

@@ -15,26 +15,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sameplayer.data.images import FITS, Picture
-from sameplayer.data.shown import Shown, as_picture, check_order, refuse_one_picture
-from sameplayer.encoder.build import (
+from sameplayer.data.images.picture import FITS, Picture
+from sameplayer.data.reading import PictureLike, as_picture, check_order, refuse_single_picture
+from sameplayer.encoder.networks.build import (
     Build,
     EncoderSpec,
     check_architecture,
     feature_columns,
     spec_of,
 )
-from sameplayer.encoder.colour import COLOURS
-from sameplayer.encoder.device import pick_device
-from sameplayer.encoder.engines import FP32, TORCH, computed_in, pick_engine
-from sameplayer.encoder.inference import check_batch_size, inference, passes, settle
-from sameplayer.encoder.modules import Triple, spec_of_module
-from sameplayer.encoder.own import ColourNetwork
-from sameplayer.encoder.padding import refuse_other_towers, unpadded_features
-from sameplayer.encoder.places import refuse_path
-from sameplayer.encoder.presets import DEFAULT, find_preset_or_timm
-from sameplayer.encoder.saved import KnownFingerprint, Saved, load_saved, write_saved
-from sameplayer.encoder.state_files import INITIAL_LOG_SCALE, weighted_model
+from sameplayer.encoder.networks.colour import COLOURS
+from sameplayer.encoder.networks.locations import refuse_path
+from sameplayer.encoder.networks.padding import refuse_other_towers, unpadded_features
+from sameplayer.encoder.networks.presets import DEFAULT, find_preset_or_timm
+from sameplayer.encoder.networks.registry import ColourNetwork
+from sameplayer.encoder.runtime.device import pick_device
+from sameplayer.encoder.runtime.engines import FP32, TORCH, computed_in, pick_engine
+from sameplayer.encoder.runtime.inference import check_batch_size, inference, passes, settle
+from sameplayer.encoder.storage.modules import Triple, spec_of_module
+from sameplayer.encoder.storage.saved import KnownFingerprint, Saved, load_saved, write_saved
+from sameplayer.encoder.storage.state_dicts import INITIAL_LOG_SCALE, weighted_model
 from sameplayer.errors import ConfigError, refuse_other_types
 
 
@@ -198,7 +198,7 @@ class Encoder:
 
     def embed(
         self,
-        pictures: Sequence[Shown],
+        pictures: Sequence[PictureLike],
         batch_size: int = 64,
         precision: str = FP32,
         *,
@@ -213,7 +213,7 @@ class Encoder:
         """
         check_batch_size(batch_size)
         check_order(order)
-        refuse_one_picture(pictures)
+        refuse_single_picture(pictures)
         rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
             part = (as_picture(one, order) for one in pictures[start : start + batch_size])
@@ -263,7 +263,7 @@ def load_encoder(
     where, path = pick_device(device), Path(source)
     runner = pick_engine(engine, str(source), is_file := path.suffix == ".onnx" and path.is_file())
     if is_file:
-        from sameplayer.encoder.onnx_encoder import OnnxEncoder  # here, since it is an Encoder
+        from sameplayer.encoder.onnx.encoder import OnnxEncoder  # here, since it is an Encoder
 
         return OnnxEncoder(path, device, runner)
     if path.exists():

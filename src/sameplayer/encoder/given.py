@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sameplayer.data.latest import Latest
+from sameplayer.common.cache import Latest
 from sameplayer.encoder.encoder import Encoder, load_encoder
-from sameplayer.encoder.presets import PRESETS
+from sameplayer.encoder.networks.presets import PRESETS
 
 _kept: Latest[Encoder] = Latest(1)
 

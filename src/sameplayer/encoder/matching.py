@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from sameplayer.common.vectors import unit_mean
 from sameplayer.data.crops import Crops
-from sameplayer.data.shown import TAKEN, Shown, is_one_picture
+from sameplayer.data.reading import ACCEPTED_PICTURES, PictureLike, is_single_picture
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.presets import DEFAULT
+from sameplayer.encoder.networks.presets import DEFAULT
 from sameplayer.errors import ConfigError, DataError, RankingError, refuse_other_types
 
 MOST_PAIRS = 200_000
-Pictures = Shown | Sequence[Shown]
+Pictures = PictureLike | Sequence[PictureLike]
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,9 @@ def same(
     lists = [_as_list(a), _as_list(b)]
     if not all(lists):
         raise DataError("No picture of one of the two; expected one or more of each.")
-    rows = own.embed([*lists[0], *lists[1]], order=order).astype(np.float64)
-    means = [rows[: len(lists[0])].mean(axis=0), rows[len(lists[0]) :].mean(axis=0)]
-    lengths = np.linalg.norm(means[0]) * np.linalg.norm(means[1])
-    similarity = float(np.clip(means[0] @ means[1] / max(lengths, 1e-12), -1, 1))
+    rows = own.embed([*lists[0], *lists[1]], order=order)
+    first, second = unit_mean(rows[: len(lists[0])]), unit_mean(rows[len(lists[0]) :])
+    similarity = float(np.clip(first @ second, -1, 1))
     calibration = own.spec.calibration
     if calibration is None or len(rows) > 2:
         return Match(similarity, None)
@@ -147,9 +147,9 @@ def _digest(crops: Crops) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _as_list(shown: Pictures) -> list[Shown]:
-    if is_one_picture(shown):
+def _as_list(shown: Pictures) -> list[PictureLike]:
+    if is_single_picture(shown):
         return [shown]
     if not isinstance(shown, Iterable):
-        raise ConfigError(f"A picture must be {TAKEN}; found {type(shown).__name__}.")
+        raise ConfigError(f"A picture must be {ACCEPTED_PICTURES}; found {type(shown).__name__}.")
     return list(shown)

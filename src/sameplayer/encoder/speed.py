@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from sameplayer.encoder.places import weights_place
-from sameplayer.encoder.presets import PRESETS, find_preset_or_timm
+from sameplayer.encoder.networks.locations import weights_place
+from sameplayer.encoder.networks.presets import PRESETS, find_preset_or_timm
 
 CROP = (180, 72, 3)  # a player in a broadcast picture
 

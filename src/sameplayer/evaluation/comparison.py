@@ -9,10 +9,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from sameplayer.common.files import write_text
 from sameplayer.errors import DataError
 from sameplayer.evaluation.pages import figure_address, render
 from sameplayer.evaluation.scores import Comparison, Scores, compare
-from sameplayer.files import write_text
 
 CURVES = ("epoch", "loss", "mAP")
 

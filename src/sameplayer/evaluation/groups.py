@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.statistics import cluster_bootstrap_interval, permutation_p_value
 from sameplayer.errors import SettingError, did_you_mean
 from sameplayer.evaluation.protocols import MatchRanks
-from sameplayer.evaluation.resampling import clustered_interval, permuted_p_value
 from sameplayer.evaluation.scores import match_cameras, match_ids
 from sameplayer.ranking.ranking import Ranking
 
@@ -156,7 +156,7 @@ class _Scored:
         if chosen.any():
             precision, rng = self.precision[chosen], np.random.default_rng(self.seed)
             mean, top1 = float(precision.mean()), float(self.first[chosen].mean())
-            interval = clustered_interval(precision, self.persons[chosen], self.draws, rng)
+            interval = cluster_bootstrap_interval(precision, self.persons[chosen], self.draws, rng)
         if chosen.any() and others.any():
             difference = mean - float(self.precision[others].mean())
         if min(persons, rest) >= self.least_persons:
@@ -164,9 +164,19 @@ class _Scored:
         false = self.false[inside & ~np.isnan(self.false)]
         closer = float(false.mean()) if len(false) else float("nan")
         return GroupScore(
-            column, name, int(chosen.sum()), persons, mean, interval, top1, difference, p_value,
-            p_value, closer, persons < self.least_persons,
-        )  # fmt: skip
+            column,
+            name,
+            int(chosen.sum()),
+            persons,
+            mean,
+            interval,
+            top1,
+            difference,
+            p_value,
+            p_value,
+            closer,
+            persons < self.least_persons,
+        )
 
     def _p_value(self, inside: np.ndarray) -> float:
         """Exchange persons, with all of their queries in the group or out of it."""
@@ -175,7 +185,7 @@ class _Scored:
         code = code.ravel()
         summed, counts = np.bincount(code, self.precision[self.valid]), np.bincount(code)
         rng = np.random.default_rng(self.seed)
-        return permuted_p_value(summed, counts, units[:, 1].astype(bool), self.draws, rng)
+        return permutation_p_value(summed, counts, units[:, 1].astype(bool), self.draws, rng)
 
 
 def _groups(table: pd.DataFrame, name: str) -> pd.Series:

@@ -9,8 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from sameplayer.data.encode import encode_picture
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture, encode_picture
 
 
 def render(template: str, **values: Any) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from sameplayer.common.files import write_text
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.evaluation.pages import figure_address, render
+from sameplayer.evaluation.ranked_strips import ShownNumbers, Strips, reason
 from sameplayer.evaluation.scores import Scores
-from sameplayer.evaluation.strips import ShownNumbers, Strips, reason
-from sameplayer.files import write_text
 from sameplayer.maps.explanation import explain
 from sameplayer.maps.overlay import draw_pair
 from sameplayer.numbers.reader import NumberReader

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.statistics import bootstrap_interval, sign_flip_p_value
 from sameplayer.data.crops import identities
 from sameplayer.errors import RankingError, refuse_other_types
 from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks, Protocol
-from sameplayer.evaluation.resampling import bootstrap_interval, sign_change_p_value
 from sameplayer.ranking.ranking import Ranking
 
 
@@ -178,7 +178,7 @@ def compare(first: Scores, second: Scores, *, draws: int = 10_000, seed: int = 0
     gain = (b - a)[~np.isnan(a)]
     rng = np.random.default_rng(seed)
     interval = bootstrap_interval(gain, draws, rng)
-    p_value = sign_change_p_value(gain, draws, rng)
+    p_value = sign_flip_p_value(gain, draws, rng)
     return Comparison(float(gain.mean()), interval, p_value, len(gain))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sameplayer.common.files import whole_file
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, MissingFile, RankingError
-from sameplayer.files import whole_file
 from sameplayer.ranking.fusion import TOP, Fusion, Normalisation, fuse
 from sameplayer.ranking.ranking import Ranking
 

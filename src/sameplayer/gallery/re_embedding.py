@@ -11,19 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from sameplayer.data.images import decode_content
+from sameplayer.common.files import whole_folder
+from sameplayer.data.images.picture import decode_content
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import DataError
-from sameplayer.files import whole_folder
-from sameplayer.gallery.database import Cursor
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import Change, chain_head
-from sameplayer.gallery.key import KEY
-from sameplayer.gallery.pictures import PictureFiles
-from sameplayer.gallery.records import Settings
-from sameplayer.gallery.rows import refresh_mean
-from sameplayer.gallery.settings import lasting_name, write_settings
-from sameplayer.gallery.stores import new_database
+from sameplayer.gallery.core.events import Change, chain_head
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.key import KEY
+from sameplayer.gallery.core.means import refresh_mean
+from sameplayer.gallery.core.records import Settings
+from sameplayer.gallery.core.settings import lasting_name, write_settings
+from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.open import new_database
+from sameplayer.gallery.store.picture_files import PictureFiles
 
 COPIED = ("question", "picture", "apart", "event", "about", "suppressed", "once", "token", "seal")
 BATCH = 256
@@ -53,9 +53,13 @@ def re_embed(
     own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
     named = "" if isinstance(encoder, Encoder) else lasting_name(encoder)
     settings = replace(
-        gallery.settings, id=secrets.token_hex(8), encoder=named, fingerprint=own.fingerprint(),
-        width=own.row_width, likelihood=None,
-    )  # fmt: skip
+        gallery.settings,
+        id=secrets.token_hex(8),
+        encoder=named,
+        fingerprint=own.fingerprint(),
+        width=own.row_width,
+        likelihood=None,
+    )
     with whole_folder(out, private=True) as partial:
         shutil.copy2(gallery.folder / KEY, partial / KEY)
         with _Rows(gallery, own, partial, progress) as rows:

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.own import ColourNetwork
+from sameplayer.encoder.networks.registry import ColourNetwork
 from sameplayer.errors import SettingError
 from sameplayer.maps.layers import choose, layer_name, layers_of, on_grid, watched
 from sameplayer.maps.method import USUAL, ImageMap, MapSettings, blurred

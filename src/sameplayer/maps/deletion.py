@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.maps.method import BLUR

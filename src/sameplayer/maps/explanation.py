@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sameplayer.data.images import FITS, Picture
-from sameplayer.data.shown import Shown, as_picture
-from sameplayer.encoder.colour import COLOURS
+from sameplayer.data.images.picture import FITS, Picture
+from sameplayer.data.reading import PictureLike, as_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.inference import own_layers
-from sameplayer.encoder.own import ColourNetwork
+from sameplayer.encoder.networks.colour import COLOURS
+from sameplayer.encoder.networks.registry import ColourNetwork
+from sameplayer.encoder.runtime.inference import own_layers
 from sameplayer.errors import ConfigError, SettingError, did_you_mean, refuse_other_types
 from sameplayer.maps.contributions import Parts, colour_parts, contributions, drawn
 from sameplayer.maps.deletion import MapCheck, check_map, random_map
@@ -65,8 +65,8 @@ class Explanation:
 
 def explain(
     encoder: Encoder | str | Path,
-    a: Shown,
-    b: Shown,
+    a: PictureLike,
+    b: PictureLike,
     *,
     method: str | MapMethod | None = None,
     block: int | None = None,
@@ -130,8 +130,10 @@ def _explained(
     network, colours = functional.normalize(rows[:, :width], dim=1), rows[:, width:]
     found = [make(encoder, images[at], network[1 - at], settings) for at in (0, 1)]
     cosine = float(network[0] @ network[1])
-    sides = [_side(encoder, image, one, cosine, other)
-             for image, one, other in zip(images, found, colours.flip(0), strict=True)]  # fmt: skip
+    sides = [
+        _side(encoder, image, one, cosine, other)
+        for image, one, other in zip(images, found, colours.flip(0), strict=True)
+    ]
     map_a, map_b = (
         on_picture(values, picture, encoder.spec.fit)
         for (values, _), picture in zip(sides, pictures, strict=True)

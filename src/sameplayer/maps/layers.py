@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.padding import patches_to_keep
+from sameplayer.encoder.networks.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 
 FINE = 7  # places along a grid's shorter side from which a map shows parts of a player

@@ -56,8 +56,10 @@ def _windows(image: Tensor) -> Tensor:
     high, wide = image.shape[1:]
     step = high / ROWS
     columns = max(1, round(wide / step))
-    across = [(torch.arange(n, device=image.device) + 0.5) * side / n
-              for n, side in ((ROWS, high), (columns, wide))]  # fmt: skip
+    across = [
+        (torch.arange(n, device=image.device) + 0.5) * side / n
+        for n, side in ((ROWS, high), (columns, wide))
+    ]
     edges = []
     for centres, side in zip(across, (high, wide), strict=True):
         places = torch.arange(side, device=image.device) + 0.5
@@ -68,8 +70,6 @@ def _windows(image: Tensor) -> Tensor:
 
 def _cosines(encoder: Encoder, images: Tensor, target: Tensor, settings: MapSettings) -> Tensor:
     """Return (n,) cosines of the network's unit rows of images (n, 3, h, w) with another's."""
-    with torch.no_grad(), torch.autocast(
-        images.device.type, torch.bfloat16, enabled=settings.half
-    ):  # fmt: skip
+    with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=settings.half):
         rows = encoder.network_rows(images)
     return rows @ target

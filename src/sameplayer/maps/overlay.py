@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from sameplayer.data.images import Picture
-from sameplayer.files import whole_file
+from sameplayer.common.files import whole_file
+from sameplayer.data.images.picture import Picture
 from sameplayer.maps.explanation import Explanation
 
 COLOURS = "cividis"  # reads the same with and without red-green colour blindness

@@ -50,8 +50,9 @@ def score_cam(
 
 def _masks(grid: Tensor, image: Tensor, clusters: int | None) -> tuple[Tensor, Tensor]:
     """Return masks (m, h, w) in [0, 1], and for each channel (c,) which of them is its own."""
-    masks = _scaled(functional.interpolate(grid[None], image.shape[1:], mode="bilinear",
-                                           align_corners=True)[0])  # fmt: skip
+    masks = _scaled(
+        functional.interpolate(grid[None], image.shape[1:], mode="bilinear", align_corners=True)[0]
+    )
     groups = torch.arange(len(grid), device=grid.device)
     if clusters is None or clusters >= len(grid):
         return masks, groups

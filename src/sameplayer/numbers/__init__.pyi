@@ -1,6 +1,8 @@
 from .clip import ClipReader as ClipReader
-from .onnx_export import export_reader as export_reader
-from .onnx_reader import OnnxReader as OnnxReader
+from .contact_sheet import draw_readings as draw_readings
+from .network.onnx_export import export_reader as export_reader
+from .network.onnx_reader import OnnxReader as OnnxReader
+from .network.shirt_reader import ShirtReader as ShirtReader
 from .reader import NUMBERS as NUMBERS
 from .reader import NumberReader as NumberReader
 from .readers import READERS as READERS
@@ -12,9 +14,7 @@ from .reading import fit_temperature as fit_temperature
 from .reading import read_track_number as read_track_number
 from .scores import NumberScores as NumberScores
 from .scores import score_numbers as score_numbers
-from .sheet import draw_readings as draw_readings
-from .shirt import ShirtReader as ShirtReader
 from .tables import add_readings as add_readings
 from .tables import known_numbers as known_numbers
 from .tables import read_numbers as read_numbers
-from .tables import read_roster as read_roster
+from .tables import read_roster_numbers as read_roster_numbers

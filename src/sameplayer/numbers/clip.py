@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.data.fingerprints import array_fingerprint
-from sameplayer.data.images import Picture
+from sameplayer.common.hashing import array_fingerprint
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import ConfigError, MissingFile, WeightsError, did_you_mean, import_extra
 from sameplayer.numbers.reader import NUMBERS, check_views, view
 
@@ -58,7 +58,7 @@ class ClipReader:
         if not all("{}" in template for template in templates):
             raise ConfigError("Every template needs {} where the number goes.")
         self.candidates, self.name = tuple(candidates), f"CLIP {model}"
-        from sameplayer.encoder.device import pick_device  # it imports torch
+        from sameplayer.encoder.runtime.device import pick_device  # it imports torch
 
         self._views, self._device = tuple(views), str(pick_device(device))
         self._model, self._prepare, tokenise = _open_clip(model, weights, self._device)

@@ -8,14 +8,25 @@ from typing import Protocol
 
 import numpy as np
 
-from sameplayer.data.images import Picture
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError
 
 NUMBERS = (*(str(number) for number in range(100)), "00")
-USUAL_NUMBERS = (
-    "shirt number", "jersey number", "shirt no", "jersey no", "shirt", "jersey", "num", "nr", "no",
-    "n°", "nº", "№", "#",
-)  # fmt: skip
+NUMBER_ALIASES = (
+    "shirt number",
+    "jersey number",
+    "shirt no",
+    "jersey no",
+    "shirt",
+    "jersey",
+    "num",
+    "nr",
+    "no",
+    "n°",
+    "nº",
+    "№",
+    "#",
+)
 """What rosters call the column ``number``; of several the first counts."""
 VIEWS = {  # shares of a standing player's crop: top, bottom, left, right
     "whole": (0.0, 1.0, 0.0, 1.0),

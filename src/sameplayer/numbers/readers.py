@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from scipy.special import log_softmax
 
-from sameplayer.data.fingerprints import part_fingerprint
-from sameplayer.data.images import Picture
+from sameplayer.common.hashing import part_fingerprint
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import (
     ConfigError,
     SettingError,
@@ -26,8 +26,8 @@ from sameplayer.errors import (
     import_extra,
 )
 from sameplayer.numbers.clip import CLIP_MODEL, ClipReader
+from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS, NumberReader, check_views, view
-from sameplayer.numbers.shirt import ShirtReader
 
 
 class OcrReader:
@@ -156,7 +156,7 @@ def _clip_reader(settings: ReaderSettings) -> NumberReader:
 
 
 def _onnx_reader(path: str, settings: ReaderSettings) -> NumberReader:
-    from sameplayer.numbers.onnx_reader import OnnxReader  # it imports torch
+    from sameplayer.numbers.network.onnx_reader import OnnxReader  # it imports torch
 
     known = None if settings.candidates == NUMBERS else settings.candidates
     return OnnxReader(path, known, device=settings.device)

@@ -14,9 +14,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 
-from sameplayer.data.images import Picture
-from sameplayer.data.quality import quality
-from sameplayer.data.shown import Shown, as_pictures
+from sameplayer.data.images.picture import Picture, quality
+from sameplayer.data.reading import PictureLike, as_pictures
 from sameplayer.errors import DataError, SettingError
 from sameplayer.numbers.reader import NumberReader, view
 from sameplayer.numbers.readers import make_reader
@@ -45,7 +44,7 @@ class NumberReading:
 
 
 def read_jersey_number(
-    pictures: Sequence[Shown],
+    pictures: Sequence[PictureLike],
     reader: NumberReader | None = None,
     *,
     threshold: float = 0.5,
@@ -66,7 +65,7 @@ def read_jersey_number(
 
 
 def read_track_number(
-    pictures: Sequence[Shown],
+    pictures: Sequence[PictureLike],
     reader: NumberReader | None = None,
     *,
     threshold: float = 0.5,
@@ -143,8 +142,9 @@ def fit_temperature(readings: Sequence[NumberReading], truth: Sequence[str]) -> 
     already it is the further one: the product of both fits. Raises DataError where no such reading
     is left, or a number is no candidate.
     """
-    pairs = [(one, known) for one, known in zip(readings, truth, strict=True)
-             if one.frames and known]  # fmt: skip
+    pairs = [
+        (one, known) for one, known in zip(readings, truth, strict=True) if one.frames and known
+    ]
     if not pairs:
         raise DataError("A temperature needs readings that see a number whose truth is known.")
     candidates = list(pairs[0][0].probabilities)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sameplayer.common.statistics import expected_calibration_error
 from sameplayer.errors import RankingError
 from sameplayer.numbers.reading import NumberReading
 
@@ -76,7 +77,7 @@ def score_numbers(readings: Sequence[NumberReading], truth: Sequence[str]) -> Nu
     guesses = [one.top(1)[0][0] for one in readings]
     hits = np.array([guess == known for guess, known in zip(guesses, truth, strict=True)])
     saw = np.array([one.frames > 0 for one in readings])
-    gap = _calibration_error(likely[saw], hits[saw])
+    gap = expected_calibration_error(likely[saw], hits[saw])
     hits = hits[order]
     running = np.cumsum(hits) / np.arange(1, len(hits) + 1)
     good = np.flatnonzero(running >= 0.9)
@@ -96,11 +97,3 @@ def score_numbers(readings: Sequence[NumberReading], truth: Sequence[str]) -> Nu
         dict(digits),
         np.column_stack([np.arange(1, len(hits) + 1) / len(hits), running]),
     )
-
-
-def _calibration_error(likely: np.ndarray, right: np.ndarray, steps: int = 10) -> float:
-    if not len(likely):
-        return float("nan")
-    step = np.minimum((likely * steps).astype(int), steps - 1)
-    gaps = np.bincount(step, right, steps) - np.bincount(step, likely, steps)
-    return float(np.abs(gaps).sum() / len(likely))

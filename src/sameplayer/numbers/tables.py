@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.columns import one_form, without_points
-from sameplayer.data.crop_files import USUAL
+from sameplayer.data.columns import compose_names, unmatched_names, without_decimal_points
+from sameplayer.data.crop_files import CROP_ALIASES
 from sameplayer.data.crops import Crops
-from sameplayer.data.decoding import decoded
-from sameplayer.data.matched import unmatched
-from sameplayer.data.tables import read_table
+from sameplayer.data.tabular.encodings import decoded
+from sameplayer.data.tabular.read_table import read_table
 from sameplayer.data.tracks import track_keys
 from sameplayer.errors import DataError, MissingFile, SettingError
-from sameplayer.numbers.reader import NUMBERS, USUAL_NUMBERS, NumberReader, shirt_number
+from sameplayer.numbers.reader import NUMBER_ALIASES, NUMBERS, NumberReader, shirt_number
 from sameplayer.numbers.reading import NumberReading, read_jersey_number, read_track_number
 
 log = logging.getLogger(__name__)
@@ -119,10 +118,13 @@ def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
             raise DataError(f"{crops.root}: no column 'number' that holds the true numbers.")
         return [shirt_number(one) for one in crops.table["number"].astype("string").fillna("")]
     read = read_table(
-        Path(truth), {"person": USUAL["person"], "number": USUAL_NUMBERS},
-        needed=("person", "number"), numbers=("number",), what="table of true numbers",
-    )  # fmt: skip
-    person, more = without_points(one_form(read.table["person"].astype("string")))
+        Path(truth),
+        {"person": CROP_ALIASES["person"], "number": NUMBER_ALIASES},
+        needed=("person", "number"),
+        numbers=("number",),
+        what="table of true numbers",
+    )
+    person, more = without_decimal_points(compose_names(read.table["person"].astype("string")))
     number = read.table["number"].astype("string").fillna("").map(shirt_number)
     wrong = np.flatnonzero(~number.isin(("", *NUMBERS)))
     if len(wrong):
@@ -137,7 +139,7 @@ def known_numbers(crops: Crops, truth: str | Path | None = None) -> list[str]:
     told = person.notna()
     numbers = dict(zip(person[told], number[told], strict=True))
     shown = crops.table["person"].dropna().unique().tolist()
-    lost = unmatched(list(numbers), shown, "the table", "the pictures")
+    lost = unmatched_names(list(numbers), shown, "the table", "the pictures")
     if lost and not set(numbers) & set(shown):
         raise DataError(f"{truth}: {lost} Expected the persons of {crops.root}.")
     for note in (*read.notes, *more, lost):
@@ -164,7 +166,7 @@ def check_roster(numbers: Sequence[str], rows: Sequence[int] = ()) -> tuple[str,
     return tuple(dict.fromkeys(found))
 
 
-def read_roster(path: str | Path) -> tuple[str, ...]:
+def read_roster_numbers(path: str | Path) -> tuple[str, ...]:
     """Read the column ``number`` of a table, or the lines of a text file (.txt) without a header.
 
     Rows without a number, such as a coach's, are left out. Raises DataError naming the file, and
@@ -175,14 +177,15 @@ def read_roster(path: str | Path) -> tuple[str, ...]:
     if lines and shirt_number(lines[0][1]) in NUMBERS:
         numbered = lines
     else:
-        read = read_table(path, {"number": USUAL_NUMBERS}, needed=("number",), what="roster")
+        read = read_table(path, {"number": NUMBER_ALIASES}, needed=("number",), what="roster")
         for note in read.notes:
             log.warning("%s: %s", path, note)
         cells = read.table["number"].astype("string")
         numbered = [
-            (int(row), str(cell)) for row, cell in zip(read.rows, cells, strict=True)
+            (int(row), str(cell))
+            for row, cell in zip(read.rows, cells, strict=True)
             if not pd.isna(cell)
-        ]  # fmt: skip
+        ]
     try:
         return check_roster([cell for _, cell in numbered], [row for row, _ in numbered])
     except DataError as error:

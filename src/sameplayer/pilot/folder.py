@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.cells import unguarded_table, write_csv
+from sameplayer.common.cells import unguarded_table, write_csv
+from sameplayer.common.files import load_arrays, save_arrays, write_text
 from sameplayer.errors import DataError, MissingFile, SameplayerError
-from sameplayer.files import load_arrays, save_arrays, write_text
 from sameplayer.pilot.config import PilotConfig
 from sameplayer.pilot.population import STRATUM_SHARE, Population
 

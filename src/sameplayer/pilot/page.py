@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from sameplayer.pilot.folder import Pilot
-from sameplayer.pilot.told import read_labels
+from sameplayer.pilot.labels import read_labels
 
 WIDTH, HEIGHT = 600, 240
 

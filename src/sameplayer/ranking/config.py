@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]  # called with (rows done, all rows)
 
 
 @dataclass(frozen=True)
-class Search:
+class NeighbourSearch:
     """How neighbours are looked for; how much this changes the result stands under each.
 
     memory_gb      bound of the block of similarities: the result stays
@@ -58,13 +58,13 @@ class RankConfig:
     lambda_: Annotated[float | None, tyro.conf.arg(name="lambda")] = None
     """Weight, 0 to 1: of the direct distance in k-reciprocal, of the Jaccard distance in hard;
     None: the method's own."""
-    memory_gb: float = Search.memory_gb
+    memory_gb: float = NeighbourSearch.memory_gb
     """Memory for similarities at a time, in GB."""
-    device: Annotated[str, tyro.conf.arg(name="search-device")] = Search.device
+    device: Annotated[str, tyro.conf.arg(name="search-device")] = NeighbourSearch.device
     """Where re-ranking looks for neighbours: cpu, cuda, cuda:N, mps, or auto."""
-    approximate: bool = Search.approximate
+    approximate: bool = NeighbourSearch.approximate
     """Find neighbours with a graph index (faiss): for galleries past a million; misses some."""
-    effort: int = Search.effort
+    effort: int = NeighbourSearch.effort
     """How far the graph index searches: more finds more of the true neighbours."""
 
     def __post_init__(self) -> None:
@@ -73,9 +73,9 @@ class RankConfig:
         _ = self.search
 
     @property
-    def search(self) -> Search:
+    def search(self) -> NeighbourSearch:
         """How neighbours are looked for."""
-        return Search(self.memory_gb, self.device, self.approximate, self.effort)
+        return NeighbourSearch(self.memory_gb, self.device, self.approximate, self.effort)
 
     @property
     def weight(self) -> float | None:

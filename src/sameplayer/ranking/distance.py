@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sameplayer.errors import RankingError
-from sameplayer.ranking.config import Search
+from sameplayer.ranking.config import NeighbourSearch
 
 
 def squared_euclidean(
-    query: np.ndarray, gallery: np.ndarray, memory_gb: float = Search.memory_gb
+    query: np.ndarray, gallery: np.ndarray, memory_gb: float = NeighbourSearch.memory_gb
 ) -> np.ndarray:
     """Return (m, n) float32 squared Euclidean distances in [0, 4] of L2-normalised rows.
 

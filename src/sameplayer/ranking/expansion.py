@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.vectors import unit_means
 from sameplayer.data.crops import Crops
 from sameplayer.data.tracks import track_keys
 from sameplayer.encoder.embeddings import Embeddings
@@ -67,13 +68,12 @@ def pool_tracks(
     if shares.shape != (len(table),) or not (np.isfinite(shares) & (shares > 0)).all():
         raise RankingError(f"Expected {len(table)} weights over 0, one a row of the embeddings.")
     tracks = track_keys(table, _within_scope(embeddings.crops, by))
-    vectors = np.zeros((tracks.max(initial=-1) + 1, embeddings.vectors.shape[1]))
-    np.add.at(vectors, tracks, shares[:, None] * embeddings.vectors)
+    vectors = unit_means(embeddings.vectors, tracks, tracks.max(initial=-1) + 1, shares)
     order = np.lexsort((np.arange(len(table)), -shares, tracks))
     first = order[np.unique(tracks[order], return_index=True)[1]]
     kept = embeddings.where(first)
     facts = {**embeddings.facts, "pooled by": list(by)}
-    return Embeddings(unit_rows(vectors, "mixed"), kept.crops, kept.fingerprint, facts)
+    return Embeddings(vectors, kept.crops, kept.fingerprint, facts)
 
 
 def multi_query(

@@ -13,8 +13,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError, SettingError, refuse_other_types
 from sameplayer.ranking.config import Progress, RankConfig
-from sameplayer.ranking.rerank import Reranker, choose
-from sameplayer.ranking.rerank import rerank as rerank_features
+from sameplayer.ranking.rerank.reranking import Reranker, choose
+from sameplayer.ranking.rerank.reranking import rerank as rerank_features
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,27 +49,6 @@ class Ranking:
         """Return (m, n) gallery row numbers, nearest first."""
         return np.argsort(self.distance, axis=1, kind="stable")
 
-    def find_query(self, query: int | str) -> int:
-        """Return the row of a query: a whole number is the row, else a path, or a part of one.
-
-        Raises SettingError for a row that is not there, and a part that fits no or several paths.
-        """
-        images = self.query.table["image"].astype(str)
-        text = str(query)
-        if text.isdecimal():
-            rows = [int(text)] if int(text) < len(images) else []
-        else:
-            rows = np.flatnonzero(images == text).tolist()
-            rows = rows or np.flatnonzero(images.str.contains(text, regex=False)).tolist()
-        if len(rows) != 1:
-            raise SettingError(
-                "query",
-                f"{text!r}, which fits {len(rows)} of {len(images)} queries",
-                f"a row from 0 to {len(images) - 1}, or a path or a part that fits one query "
-                f"alone, such as {images.iat[0]}",
-            )
-        return rows[0]
-
     def top(self, query: int | str, k: int = 10) -> pd.DataFrame:
         """Return the ``k`` nearest gallery pictures of one query as a table, nearest first.
 
@@ -80,7 +59,7 @@ class Ranking:
         """
         if k < 1:
             raise SettingError("k", k, "1 or more")
-        distance = self.distance[self.find_query(query)]
+        distance = self.distance[find_query(self.query, query)]
         rows = np.argsort(distance, kind="stable")[:k]
         rows = rows[np.isfinite(distance[rows])]
         listed = self.gallery.table.iloc[rows].dropna(axis=1, how="all")
@@ -125,6 +104,28 @@ def rank(
             )
     facts = {**embeddings.facts, **config.facts()}
     return Ranking(distance, queries.crops, items.crops, config.method, queries.fingerprint, facts)
+
+
+def find_query(queries: Crops, query: int | str) -> int:
+    """Return the row of one picture: a whole number is the row, else a path or a part of one.
+
+    Raises SettingError for a row out of range, and for text that fits no path or several.
+    """
+    images = queries.table["image"].astype(str)
+    text = str(query)
+    if text.isdecimal():
+        rows = [int(text)] if int(text) < len(images) else []
+    else:
+        rows = np.flatnonzero(images == text).tolist()
+        rows = rows or np.flatnonzero(images.str.contains(text, regex=False)).tolist()
+    if len(rows) != 1:
+        raise SettingError(
+            "query",
+            f"{text!r}, which fits {len(rows)} of {len(images)} queries",
+            f"a row from 0 to {len(images) - 1}, or a path or a part that fits one query "
+            f"alone, such as {images.iat[0]}",
+        )
+    return int(rows[0])
 
 
 def query_rows(embeddings: Embeddings) -> np.ndarray:

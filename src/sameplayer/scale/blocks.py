@@ -1,4 +1,4 @@
-"""Where rows are cut into blocks, and what a folder of blocks says of itself."""
+"""Where rows are cut into blocks, and the manifest of a folder of blocks."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sameplayer._version import __version__
+from sameplayer.common.cache import file_version
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
-from sameplayer.data.latest import file_version
-from sameplayer.data.video import frame_name
+from sameplayer.data.video.frames import frame_name
 from sameplayer.errors import DataError
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import EmbedConfig, Run, Shards
@@ -127,7 +127,7 @@ def embed_blocks(
     where a worker has no weights, SettingError for a setting out of range.
     """
     from sameplayer.encoder.encoder import load_encoder
-    from sameplayer.encoder.inference import check_batch_size
+    from sameplayer.encoder.runtime.inference import check_batch_size
 
     check_batch_size(config.batch_size)
     opened = load_encoder(encoder, device=config.device, engine=config.engine)
@@ -158,9 +158,11 @@ class NumbersJob(CropsJob):
 
         def work(task: Task) -> None:
             readings, _ = read_numbers(
-                self.part(*task.key), reader, threshold=self.threshold,
+                self.part(*task.key),
+                reader,
+                threshold=self.threshold,
                 temperature=self.temperature,
-            )  # fmt: skip
+            )
             columns = (
                 np.array([one.number or "" for one in readings], "U8"),
                 np.array([round(one.probability, 4) for one in readings]),

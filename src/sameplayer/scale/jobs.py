@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sameplayer.errors import DataError, SameplayerError
-from sameplayer.scale.claim import claimed
 from sameplayer.scale.config import Run, Shards
 from sameplayer.scale.runners import Make, runner_of
 from sameplayer.scale.store import Store
@@ -81,16 +80,15 @@ def run_job(
     Returns whether all of it is made now: a shard does not wait for the others' part of a job of
     one stage.
 
-    Raises DataError where another run works in the folder, where a part is damaged, and where the
-    results of other shards do not come in time; SettingError for settings out of range.
+    Two runs of one job at the same time do no harm: they write equal files, each of them whole.
+
+    Raises DataError where a part is damaged, and where the results of other shards do not come in
+    time; SettingError for settings out of range.
     """
-    part, parts = shards.part
-    with claimed(job.store, part, parts):
-        job.begin()
-        stages = job.stages()
-        folders = {_folder(tasks[0]) for tasks in stages}
-        with _swept(job.store, folders, alone=parts == 1), runner_of(run)(job, run) as make:
-            others = _run_stages(job, stages, make, shards, tell)
+    job.begin()
+    stages = job.stages()
+    with _swept(job.store, stages), runner_of(run)(job, run) as make:
+        others = _run_stages(job, stages, make, shards, tell)
     return all(is_done(job.store, task) for task in others)
 
 
@@ -117,28 +115,18 @@ def _run_stages(
 
 
 @contextmanager
-def _swept(store: Store, folders: set[str], *, alone: bool) -> Iterator[None]:
-    """Remove what killed runs left half-written, and at the end what this one left.
-
-    alone    nobody else writes there: else what is young stays
-    """
-    settings = {"old_s": 0.0} if alone else {}
-
-    def sweep() -> None:
-        for folder in sorted(folders | {".", "running"}):
-            store.sweep(folder, **settings)
-
-    sweep()
+def _swept(store: Store, stages: Sequence[Sequence[Task]]) -> Iterator[None]:
+    """Remove what killed runs left half-written, and after an error what this one left."""
+    folders = sorted({tasks[0].name.rpartition("/")[0] or "." for tasks in stages} | {"."})
+    for folder in folders:
+        store.sweep(folder)
     try:
         yield
     except BaseException:
         with suppress(SameplayerError):
-            sweep()
+            for folder in folders:
+                store.sweep(folder)
         raise
-
-
-def _folder(task: Task) -> str:
-    return task.name.rpartition("/")[0] or "."
 
 
 class _Count:

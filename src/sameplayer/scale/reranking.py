@@ -20,7 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.errors import RankingError
-from sameplayer.ranking.blocks import (
+from sameplayer.ranking.config import TILE, TopConfig
+from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.kernels import Sparse
+from sameplayer.ranking.rerank.blocks import (
     Block,
     Nearest,
     block_answers,
@@ -30,22 +33,22 @@ from sameplayer.ranking.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.config import TILE, TopConfig
-from sameplayer.ranking.distance import unit_rows
-from sameplayer.ranking.kernels import Sparse
-from sameplayer.ranking.threads import one_thread_a_product
-from sameplayer.ranking.top import checked_mask
+from sameplayer.ranking.rerank.threads import one_thread_a_product
+from sameplayer.ranking.rerank.top import checked_mask
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
 from sameplayer.scale.jobs import Task, Tell, part_name, run_job
-from sameplayer.scale.parts import (
+from sameplayer.scale.results import (
+    RANKED,
+    Ranked,
     nearest_columns,
     nearest_of,
+    read_ranked,
     sparse_columns,
     sparse_of,
     stacked,
+    write_ranked,
 )
-from sameplayer.scale.ranked import RANKED, Ranked, read_ranked, write_ranked
 from sameplayer.scale.rows import Rows, read_table
 from sameplayer.scale.store import Store
 from sameplayer.scale.tables import digest_of
@@ -79,16 +82,27 @@ class RerankJob:
         )
         averaged = self.config.k2 > 1
         stages = [
-            [Task("lists", pair, (), outside[pair[0]] + outside[pair[1]])
-             for pair in combinations_with_replacement(blocks, 2)],
-            [Task("near", (b,), tuple(part_name("lists", *sorted((b, c))) for c in blocks))
-             for b in blocks],
+            [
+                Task("lists", pair, (), outside[pair[0]] + outside[pair[1]])
+                for pair in combinations_with_replacement(blocks, 2)
+            ],
+            [
+                Task("near", (b,), tuple(part_name("lists", *sorted((b, c))) for c in blocks))
+                for b in blocks
+            ],
             [Task("weights", (b,), all_near, (str(b), *all_rows)) for b in blocks],
             [Task("means", (b,), (all_near[b], *all_weights)) for b in blocks] if averaged else [],
-            [Task("answers", (b,), (all_near[b], *(all_means if averaged else all_weights)),
-                  (str(b), *all_rows)) for b in blocks],
+            [
+                Task(
+                    "answers",
+                    (b,),
+                    (all_near[b], *(all_means if averaged else all_weights)),
+                    (str(b), *all_rows),
+                )
+                for b in blocks
+            ],
             [Task(RANKED, (), tuple(part_name("answers", b) for b in blocks))],
-        ]  # fmt: skip
+        ]
         return [tasks for tasks in stages if tasks]
 
     def _content(self, number: int) -> tuple[str, ...]:

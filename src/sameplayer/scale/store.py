@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ from sameplayer.scale.storage import PARTIAL, NoAnswer, Patience, Storage
 from sameplayer.scale.tables import Arrays, Digest, digest_of_columns, from_table, to_table
 
 KEY = b"sameplayer"
+HOST = socket.gethostname()
 OLD_S = 3600.0
 """Seconds after which nobody writes to a half-written file any more."""
 
@@ -94,29 +96,12 @@ class Store:
         with self.whole(name) as path:
             path.write_text(text, encoding="utf-8")
 
-    def write_new(self, name: str, text: str) -> bool:
-        """Write a small text file where there is none, on a disk; say whether it was written.
-
-        Of several that do so at the same time, one is told yes. The others may find it empty for a
-        moment.
-        """
-        path = Path(self._storage.path(name))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            raise DataError(
-                f"{self.place(name)}: cannot be written ({error.strerror or error})."
-            ) from error
-        return True
-
-    def sweep(self, folder: str, old_s: float = OLD_S) -> None:
-        """Remove what killed writers left half-written in a folder of this one, and is so old."""
+    def sweep(self, folder: str) -> None:
+        """Remove what killed processes of this machine left half-written, and what is old."""
         for name in self.names(folder):
-            if name.endswith(PARTIAL) and (old_s <= 0 or self._storage.age(name) > old_s):
+            if name.endswith(PARTIAL) and (
+                _is_of_the_dead(name) or self._storage.age(name) > OLD_S
+            ):
                 self.remove(name)
 
     def remove(self, name: str) -> None:
@@ -136,7 +121,8 @@ class Store:
         try:
             if beside is not None:
                 beside.mkdir(parents=True, exist_ok=True)
-            partial = _new_file(beside, Path(path).name)
+            folder = Path(tempfile.gettempdir()) if beside is None else beside
+            partial = folder / partial_name(Path(path).name)
             yield partial
             with open(partial, "rb") as written:
                 os.fsync(written.fileno())
@@ -188,9 +174,12 @@ class Store:
                     table = to_table(arrays)
                     rows += table.num_rows
                     writer = writer or parquet.ParquetWriter(
-                        path, table.schema, compression="none", use_dictionary=False,
+                        path,
+                        table.schema,
+                        compression="none",
+                        use_dictionary=False,
                         write_statistics=False,
-                    )  # fmt: skip
+                    )
                     writer.write_table(table, row_group_size=max(table.num_rows, 1))
                 facts = Facts(made_from, digest.hexdigest(), rows)
                 words = json.dumps({"made_from": made_from, "columns": digest.columns()})
@@ -287,7 +276,20 @@ def _same(columns: dict[str, str], arrays: Arrays, *, whole: bool) -> bool:
     return found == columns if whole else found.items() <= columns.items()
 
 
-def _new_file(folder: Path | None, name: str) -> Path:
+def partial_name(name: str) -> str:
     """Return a name that nobody else writes to, not even another attempt at the same file."""
-    folder = Path(tempfile.gettempdir()) if folder is None else folder
-    return folder / f"{name}.{secrets.token_hex(8)}{PARTIAL}"
+    return f"{name}.{HOST}-{os.getpid()}-{secrets.token_hex(8)}{PARTIAL}"
+
+
+def _is_of_the_dead(name: str) -> bool:
+    """Say whether a file was being written by a process of this machine that is gone."""
+    host, _, process = name.removesuffix(PARTIAL).rpartition("-")[0].rpartition("-")
+    if not host.endswith(f".{HOST}") or not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is another user's
+        return False
+    return False

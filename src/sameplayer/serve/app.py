@@ -13,33 +13,38 @@ from starlette.exceptions import HTTPException
 
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
-from sameplayer.serve import (
-    api_ask,
-    api_correct,
-    api_read,
-    page_ask,
-    page_home,
-    page_person,
-    page_pilot,
-    page_record,
-    page_review,
-)
-from sameplayer.serve.guard import Outside
-from sameplayer.serve.hosts import Hosts
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.openapi import describe_problems
-from sameplayer.serve.pages import frame_of, templates
-from sameplayer.serve.problems import KINDS, as_refused, invalid, logger, response_of
+from sameplayer.serve.api import correct as api_correct
+from sameplayer.serve.api import query as api_ask
+from sameplayer.serve.api import read as api_read
+from sameplayer.serve.api.openapi import describe_problems
+from sameplayer.serve.auth import Outside
+from sameplayer.serve.http.hosts import Hosts
+from sameplayer.serve.http.http_errors import KINDS, as_refused, invalid, logger, response_of
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.pages import history as page_record
+from sameplayer.serve.pages import home as page_home
+from sameplayer.serve.pages import person as page_person
+from sameplayer.serve.pages import pilot as page_pilot
+from sameplayer.serve.pages import query as page_ask
+from sameplayer.serve.pages import review as page_review
+from sameplayer.serve.pages.base import frame_of, templates
 from sameplayer.serve.service import Service
 
 USUAL, ANY = Limits(), Hosts()
 ROUTERS = (
-    api_read.router, api_ask.router, api_correct.router, page_home.doors, page_home.router,
-    page_ask.router, page_person.router, page_review.router, page_record.router,
+    api_read.router,
+    api_ask.router,
+    api_correct.router,
+    page_home.doors,
+    page_home.router,
+    page_ask.router,
+    page_person.router,
+    page_review.router,
+    page_record.router,
     page_pilot.router,
-)  # fmt: skip
+)
 ABOUT = """Who is this? Ask a lasting gallery of known players, and correct it.
 
 Send a token in the head of every request: `Authorization: Bearer TOKEN`. Errors are problem details
@@ -72,11 +77,15 @@ def create_app(
         service.close()
 
     app = FastAPI(
-        title="sameplayer", version=__version__, description=ABOUT, lifespan=lifespan,
-        docs_url=None, redoc_url=None,
+        title="sameplayer",
+        version=__version__,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         form_limits={"max_files": limits.crops + 1, "max_fields": 64, "max_part_size": 10_000},
-    )  # fmt: skip
+    )
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
@@ -102,7 +111,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     back = frame.get("here") and request.url.path == f"{frame['here']}/ask" and request.url.path
     text = templates.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
-    )  # fmt: skip
+    )
     return HTMLResponse(text, refused.status_code, refused.headers)
 
 
@@ -126,12 +135,16 @@ def _add_health(app: FastAPI, service: Service) -> None:
     async def metrics() -> PlainTextResponse:
         """What is counted, for Prometheus: no names, no ids."""
         gauges = {
-            "requests_inside": ("Requests that are worked on.",
-                                sum(one.inside for one in service.gates.values())),
-            "requests_waiting": ("Requests that wait for their turn.",
-                                 sum(one.waiting for one in service.gates.values())),
+            "requests_inside": (
+                "Requests that are worked on.",
+                sum(one.inside for one in service.gates.values()),
+            ),
+            "requests_waiting": (
+                "Requests that wait for their turn.",
+                sum(one.waiting for one in service.gates.values()),
+            ),
             "galleries": ("Galleries that are served.", len(service.galleries)),
-        }  # fmt: skip
+        }
         return PlainTextResponse(
             service.metrics.text(gauges), media_type="text/plain; version=0.0.4"
         )

@@ -14,11 +14,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from sameplayer.errors import ConfigError, DataError, MissingFile
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.serve.connections import Places, patient
-from sameplayer.serve.hosts import is_loopback
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.stopping import ANSWERING, ENDING, STOPPING
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.serve.http.connections import Places, patient
+from sameplayer.serve.http.hosts import is_loopback
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.shutdown import ANSWERING, ENDING, STOPPING
 from sameplayer.serve.tokens import any_token
 
 SHORTEST = 20  # letters of a token in a file
@@ -85,11 +85,21 @@ def make_server(app: FastAPI, host: str, port: int, limits: Limits) -> Server:
     """Return a server that is not started; it keeps no log of addresses."""
     most = 2 * limits.waiting
     config = uvicorn.Config(
-        app, host=host, port=port, http=patient(limits.header_seconds, Places(most - 1)),
-        ws="none", log_level="warning", access_log=False, server_header=False,
-        proxy_headers=False, timeout_keep_alive=10, backlog=256, loop="asyncio",
-        timeout_graceful_shutdown=STOPPING - ENDING, limit_concurrency=most,
-    )  # fmt: skip
+        app,
+        host=host,
+        port=port,
+        http=patient(limits.header_seconds, Places(most - 1)),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=10,
+        backlog=256,
+        loop="asyncio",
+        timeout_graceful_shutdown=STOPPING - ENDING,
+        limit_concurrency=most,
+    )
     return Server(config)
 
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
-from sameplayer.gallery import review
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.review import queue as review
 from sameplayer.pilot.folder import Pilot
-from sameplayer.serve.bodies import rooms
-from sameplayer.serve.decoders import Decoders
-from sameplayer.serve.limits import Limits
-from sameplayer.serve.metrics import Metrics
-from sameplayer.serve.problems import Refused
-from sameplayer.serve.sessions import Sessions, recently_asked
-from sameplayer.serve.stopping import ENDING, Stop
+from sameplayer.serve.http.bodies import rooms
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.metrics import Metrics
+from sameplayer.serve.http.rate_limit import Buckets, Gate
+from sameplayer.serve.http.sessions import Sessions, recently_asked
+from sameplayer.serve.http.shutdown import ENDING, Stop
+from sameplayer.serve.images.decoders import Decoders
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
-from sameplayer.serve.turns import Buckets, Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,9 +116,10 @@ class Service:
         self.sessions = Sessions()
         self.asked = recently_asked()
         self.hidden = {
-            text: "the gallery" for one in self.galleries.values()
+            text: "the gallery"
+            for one in self.galleries.values()
             for text in (str(one.folder), one.database.name)
-        }  # fmt: skip
+        }
         if pilot is not None:
             self.hidden[str(pilot.folder)] = "the pilot"
 
@@ -194,10 +195,14 @@ def looks() -> Buckets:
 def unknown_token(found: str) -> Refused:
     """Return the answer to whoever shows no token that counts."""
     return Refused(
-        401, "who asks is not known", where="header Authorization", expected="Bearer TOKEN",
-        found=found, do="make a token with: sameplayer gallery token",
+        401,
+        "who asks is not known",
+        where="header Authorization",
+        expected="Bearer TOKEN",
+        found=found,
+        do="make a token with: sameplayer gallery token",
         headers={"WWW-Authenticate": "Bearer"},
-    )  # fmt: skip
+    )
 
 
 def no_gallery() -> Refused:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sameplayer.errors import ConfigError, MissingFile, SettingError, did_you_mean
-from sameplayer.gallery.gallery import Gallery
-from sameplayer.gallery.history import iso
+from sameplayer.gallery.core.events import iso
+from sameplayer.gallery.core.gallery import Gallery
 
 SCOPES = ("read", "answer", "correct", "admin")
 COLUMNS = "id, label, scopes, created, expires, revoked"
@@ -77,8 +77,13 @@ def make_token(
         change.touch("token", key, new=True)
         change.cursor.run(
             f"INSERT INTO token (hash, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, NULL)",
-            hash_of(secret), key, cleaned, " ".join(chosen), change.at, until,
-        )  # fmt: skip
+            hash_of(secret),
+            key,
+            cleaned,
+            " ".join(chosen),
+            change.at,
+            until,
+        )
         change.done(token=key, scopes=chosen)
     return f"{key}.{secret}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.data.names import control_character
+from sameplayer.common.names import control_character
 from sameplayer.errors import DataError, MissingFile, SettingError
 
 LATEST = 1e8  # seconds

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.fingerprints import array_fingerprint, file_fingerprint, part_fingerprint
-from sameplayer.data.video import Video, open_video
-from sameplayer.data.video_stream import open_source, stream_notes
+from sameplayer.common.hashing import array_fingerprint, file_fingerprint, part_fingerprint
+from sameplayer.data.video.frames import Video, open_video
+from sameplayer.data.video.stream import open_source, stream_notes
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks.box_files import boxes_within, read_boxes, refuse_one_camera
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.detect import Detector, Tile, YoloxDetector, detector_of
-from sameplayer.tracks.gaps import cut_at_gaps
-from sameplayer.tracks.parts import PartFolder, Seen
-from sameplayer.tracks.scan import sampled_frames, scan
-from sameplayer.tracks.shots import find_cuts, read_cuts, shot_numbers
-from sameplayer.tracks.trackers import Tracker, tracker_of
+from sameplayer.tracks.detection.box_files import boxes_within, read_boxes, refuse_one_camera
+from sameplayer.tracks.detection.detectors import Detector, Tile, YoloxDetector, detector_of
+from sameplayer.tracks.tracking.gaps import cut_at_gaps
+from sameplayer.tracks.tracking.registry import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
-from sameplayer.tracks.views import compare, thumbnail
+from sameplayer.tracks.video.camera_motion import compare, thumbnail
+from sameplayer.tracks.video.checkpoint import PartFolder, Seen
+from sameplayer.tracks.video.detect_pass import sampled_frames, scan
+from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
 
 GivenBoxes = str | Path | Boxes
 GivenCuts = str | Path | Sequence[float] | np.ndarray
@@ -134,9 +134,10 @@ def _boxes_for(
         missing = [one.name for one in cameras if one.name not in boxes]
         if strange or missing:
             raise SettingError(
-                "boxes", f"given for {', '.join(map(str, boxes))}",
+                "boxes",
+                f"given for {', '.join(map(str, boxes))}",
                 f"boxes for each camera: {', '.join(one.name for one in cameras)}",
-            )  # fmt: skip
+            )
         boxes = boxes[camera.name]
     elif isinstance(boxes, Boxes) and len(cameras) > 1:
         raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
@@ -144,9 +145,10 @@ def _boxes_for(
         return None
     if not isinstance(boxes, str | Path | Boxes):
         raise SettingError(
-            "boxes", f"of type {type(boxes).__name__}",
+            "boxes",
+            f"of type {type(boxes).__name__}",
             "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
-        )  # fmt: skip
+        )
     video = open_video(camera.video)
     picture = next(video.pick([1]), None)
     size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
@@ -275,9 +277,14 @@ def _followed(
     kept = kept[np.lexsort((seen.box_frame[kept], ids[kept]))]
     frame = seen.box_frame[kept]
     columns: list[Any] = [
-        ids[kept], np.full(len(kept), camera.name, object), shots[frame - 1], frame,
-        video.times[frame - 1] + camera.offset_s, *seen.xywh[kept].T, seen.score[kept],
-    ]  # fmt: skip
+        ids[kept],
+        np.full(len(kept), camera.name, object),
+        shots[frame - 1],
+        frame,
+        video.times[frame - 1] + camera.offset_s,
+        *seen.xywh[kept].T,
+        seen.score[kept],
+    ]
     table = pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
     track = pd.Series(seen.track[kept])
     table["team"] = track.map(dict(given.teams if given else {})).astype(object)

@@ -11,8 +11,17 @@ from sameplayer.errors import DataError
 from sameplayer.tracks.camera import Camera
 
 TRACKLET_COLUMNS = (
-    "tracklet", "camera", "shot", "frame", "time_s", "left", "top", "width", "height", "score",
-)  # fmt: skip
+    "tracklet",
+    "camera",
+    "shot",
+    "frame",
+    "time_s",
+    "left",
+    "top",
+    "width",
+    "height",
+    "score",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,16 +9,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints
 
-from sameplayer.data.augment import AUGMENTS
-from sameplayer.encoder.presets import DEFAULT, PRESETS, Preset, find_preset_or_timm
+from sameplayer.data.batches.augment import AUGMENTS
+from sameplayer.encoder.networks.presets import DEFAULT, PRESETS, Preset, find_preset_or_timm
 from sameplayer.errors import ConfigError, SettingError, did_you_mean
-from sameplayer.training.kinds import expected_kind
-from sameplayer.training.losses import LOSSES, loss_sums
+from sameplayer.training.losses.registry import LOSSES, loss_sums
 from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.schedule import SCHEDULES
+from sameplayer.training.type_check import expected_kind
 
 if TYPE_CHECKING:
-    from sameplayer.encoder.build import EncoderSpec
+    from sameplayer.encoder.networks.build import EncoderSpec
 
     AugmentName: TypeAlias = str
     LossName: TypeAlias = str
@@ -273,8 +273,11 @@ def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
 
 def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     """The preset that an encoder was trained with, where it says so and it is true."""
-    shipped = (name for name, one in PRESETS.items()
-               if one.shipped and one.architecture == start.architecture)  # fmt: skip
+    shipped = (
+        name
+        for name, one in PRESETS.items()
+        if one.shipped and one.architecture == start.architecture
+    )
     name = str(start.facts.get("preset") or next(shipped, ""))
     recorded = PRESETS.get(name)
     if recorded is not None and recorded.architecture == start.architecture:

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor, nn
 
-from sameplayer.encoder.device import pick_device
+from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError
 
 PATIENCE = timedelta(hours=6)  # the others wait while the first one scores an epoch

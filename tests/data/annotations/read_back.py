@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.data.annotations.read import read_annotations
-from sameplayer.data.annotations.table import Annotations
-from sameplayer.tracks.box_files import read_boxes
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.tracks.boxes import Boxes
+from sameplayer.tracks.detection.box_files import read_boxes
 
 XYWH = ["left", "top", "width", "height"]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sameplayer.data.annotations.box_table import has_box_table, read_box_table
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 BOX = ["left", "top", "width", "height"]
@@ -121,9 +121,18 @@ def test_an_index_of_pandas_is_a_column(tmp_path: Path) -> None:
 
 def test_parquet_keeps_its_numbers_and_texts(tmp_path: Path) -> None:
     pd.DataFrame(
-        {"frame": [1.0], "track": [3], "left": [0.1], "top": [2], "width": [3], "height": [4],
-         "camera": [2.0], "number": ["07"], "team": ["Reds"]}
-    ).to_parquet(tmp_path / "b.parquet")  # fmt: skip
+        {
+            "frame": [1.0],
+            "track": [3],
+            "left": [0.1],
+            "top": [2],
+            "width": [3],
+            "height": [4],
+            "camera": [2.0],
+            "number": ["07"],
+            "team": ["Reds"],
+        }
+    ).to_parquet(tmp_path / "b.parquet")
     table = read_box_table(tmp_path / "b.parquet").table
     assert table["left"].tolist() == [0.1]
     assert table[["camera", "number", "team"]].to_numpy().tolist() == [["2", "07", "Reds"]]
@@ -137,7 +146,10 @@ def test_parquet_keeps_its_numbers_and_texts(tmp_path: Path) -> None:
             "frame,left,top,width,height\n1,2,3,4,5\n1,2,x,4,5\n",
             "row 3: column 'top' is 'x'; expected a nu",
         ),
-        ("frame,left,top,width,height\none,2,3,4,5\n", "row 2: frame is 'one'; expected a number"),
+        (
+            "frame,left,top,width,height\none,2,3,4,5\n",
+            "row 2: column 'frame' is 'one'; expected a number",
+        ),
         ("frame,left,top,width,height,x\n1,2,3,4,5,6,7\n", "row 2: 7 cells"),
     ],
 )
@@ -149,11 +161,14 @@ def test_what_is_no_number_is_refused_with_its_row(tmp_path: Path, text: str, wo
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.csv", "team,number,name\nReds,7,Ana\n"), ("a.txt", "player\nball\n"), ("a.csv", ""),
-        ("a.csv", "frame,note\n1,seen\n"), ("a.json", "frame,left,top,width,height\n"),
+        ("a.csv", "team,number,name\nReds,7,Ana\n"),
+        ("a.txt", "player\nball\n"),
+        ("a.csv", ""),
+        ("a.csv", "frame,note\n1,seen\n"),
+        ("a.json", "frame,left,top,width,height\n"),
         ("a.csv", "1,1,2,3,4,5\n"),
     ],
-)  # fmt: skip
+)
 def test_other_tables_are_no_boxes(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert not has_box_table(tmp_path / name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 
@@ -24,8 +24,16 @@ def images(*numbers: int, name: str = "frame_{:06d}.PNG", **more: Any) -> list[d
 
 
 def annotation(number: int, image: int, left: float, **more: Any) -> dict[str, Any]:
-    return {"id": number, "image_id": image, "category_id": 1, "segmentation": [], "area": 810.0,
-            "bbox": [left, 10.25, 20, 40.5], "iscrowd": 0, **more}  # fmt: skip
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": 1,
+        "segmentation": [],
+        "area": 810.0,
+        "bbox": [left, 10.25, 20, 40.5],
+        "iscrowd": 0,
+        **more,
+    }
 
 
 def coco(path: Path, images: list[dict[str, Any]], annotations: list[Any], **more: Any) -> Path:
@@ -35,14 +43,21 @@ def coco(path: Path, images: list[dict[str, Any]], annotations: list[Any], **mor
 
 def test_cvats_export_has_tracks_and_who_it_is_in_attributes(tmp_path: Path) -> None:
     said = {"occluded": False, "rotation": 0.0, "track_id": 4, "keyframe": True, "number": "10"}
-    path = coco(tmp_path, images(0, 1, 2), [
-        annotation(1, 1, 1.5, attributes=said), annotation(2, 3, 3.125, attributes=said),
-        annotation(3, 3, 50, category_id=2, attributes={"track_id": 5}),
-    ])  # fmt: skip
+    path = coco(
+        tmp_path,
+        images(0, 1, 2),
+        [
+            annotation(1, 1, 1.5, attributes=said),
+            annotation(2, 3, 3.125, attributes=said),
+            annotation(3, 3, 50, category_id=2, attributes={"track_id": 5}),
+        ],
+    )
     found, values = read(path)
     assert values == [
-        (0, 4, 1.5, 10.25, 20, 40.5), (2, 4, 3.125, 10.25, 20, 40.5), (2, 5, 50, 10.25, 20, 40.5),
-    ]  # fmt: skip
+        (0, 4, 1.5, 10.25, 20, 40.5),
+        (2, 4, 3.125, 10.25, 20, 40.5),
+        (2, 5, 50, 10.25, 20, 40.5),
+    ]
     assert (found.first, found.notes) == (0, ())
     assert texts(found, "label") == ["player", "player", "ball"]
     assert texts(found, "number") == ["10", "10", None]
@@ -63,13 +78,20 @@ def test_frames_of_cocovid_count_from_where_the_images_tell(
     frames: tuple[int, ...], names: str, first: int | None, read_as: tuple[int, int], tmp_path: Path
 ) -> None:
     shown = [
-        {**one, "frame_id": frame, "video_id": 1,
-         "file_name": names.format(frame + (first is not None and frames[0] > 0))}
+        {
+            **one,
+            "frame_id": frame,
+            "video_id": 1,
+            "file_name": names.format(frame + (first is not None and frames[0] > 0)),
+        }
         for one, frame in zip(images(0, 0, 0), frames, strict=True)
-    ]  # fmt: skip
-    path = coco(tmp_path, shown, [
-        annotation(1, 1, 5, instance_id=9), annotation(2, 3, 6, instance_id=9),
-    ], videos=[{"id": 1, "name": "left"}])  # fmt: skip
+    ]
+    path = coco(
+        tmp_path,
+        shown,
+        [annotation(1, 1, 5, instance_id=9), annotation(2, 3, 6, instance_id=9)],
+        videos=[{"id": 1, "name": "left"}],
+    )
     assert read(path)[0].first == first
     assert [value[:2] for value in boxes(path)[1]] == [(read_as[0], 9), (read_as[1], 9)]
 
@@ -98,11 +120,19 @@ def test_images_without_numbers_are_frames_in_their_order_and_that_is_said(tmp_p
 
 
 def test_what_is_not_read_is_counted(tmp_path: Path) -> None:
-    path = coco(tmp_path, images(1, 2), [
-        annotation(1, 1, 5, track_id="p7"), annotation(2, 2, 6, track_id="p9"),
-        annotation(3, 2, 6, iscrowd=1), annotation(4, 9, 6), annotation(5, 8, 6),
-        annotation(6, 2, 6, bbox=[]), annotation(7, 2, 6, category_id=5, track_id="p9"),
-    ])  # fmt: skip
+    path = coco(
+        tmp_path,
+        images(1, 2),
+        [
+            annotation(1, 1, 5, track_id="p7"),
+            annotation(2, 2, 6, track_id="p9"),
+            annotation(3, 2, 6, iscrowd=1),
+            annotation(4, 9, 6),
+            annotation(5, 8, 6),
+            annotation(6, 2, 6, bbox=[]),
+            annotation(7, 2, 6, category_id=5, track_id="p9"),
+        ],
+    )
     found, values = read(path)
     assert [value[:2] for value in values] == [(1, 1), (2, 2), (2, 2)]
     assert texts(found, "label") == ["player", "player", "category 5"]
@@ -136,8 +166,7 @@ def test_boxes_for_pictures_of_another_size_are_told(tmp_path: Path) -> None:
     path = coco(tmp_path, images(1), [annotation(1, 1, 5)])
     assert boxes(path, size=(160, 120))[0].notes == ()
     assert boxes(path, size=(80, 60))[0].notes == (
-        "The file was made for pictures of 160 x 120, these are 80 x 60; boxes are taken as they "
-        "stand.",
+        "The file was made for pictures of 160 x 120, these are 80 x 60; boxes are not rescaled.",
     )
 
 
@@ -165,7 +194,7 @@ def test_cvats_folder_of_annotations_beside_images_is_a_source(tmp_path: Path) -
         ([{"id": 1, "frame_id": 0.5}], [], "image 1: frame_id is 0.5; expected a whole number"),
         ({"a": 1}, [], "expected a list of images; found an object"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_with_its_entry(
     shown: Any, kept: Any, said: str, tmp_path: Path
 ) -> None:

@@ -40,17 +40,31 @@ def xml(*parts: str, step: str = "") -> str:
 
 def test_every_listed_box_is_read_with_its_track_and_attributes(tmp_path: Path) -> None:
     said = '<attribute name="Number">07</attribute><attribute name="Team">Reds</attribute>'
-    path = written(tmp_path / "annotations.xml", xml(
-        track(0, box(0, 10.5, more=said), box(1, 11.5, key=0), box(2, 12.5, outside=1),
-              box(5, 40), box(6, 41, key=0), box(7, 41, outside=1)),
-        track(1, box(0, 80), label="ball"),
-        track(2, box(3, 90), label="referee"),
-    ))  # fmt: skip
+    path = written(
+        tmp_path / "annotations.xml",
+        xml(
+            track(
+                0,
+                box(0, 10.5, more=said),
+                box(1, 11.5, key=0),
+                box(2, 12.5, outside=1),
+                box(5, 40),
+                box(6, 41, key=0),
+                box(7, 41, outside=1),
+            ),
+            track(1, box(0, 80), label="ball"),
+            track(2, box(3, 90), label="referee"),
+        ),
+    )
     found, values = read(path)
     assert values == [
-        (0, 0, 10.5, 10.25, 20, 40.5), (1, 0, 11.5, 10.25, 20, 40.5), (5, 0, 40, 10.25, 20, 40.5),
-        (6, 0, 41, 10.25, 20, 40.5), (0, 1, 80, 10.25, 20, 40.5), (3, 2, 90, 10.25, 20, 40.5),
-    ]  # fmt: skip
+        (0, 0, 10.5, 10.25, 20, 40.5),
+        (1, 0, 11.5, 10.25, 20, 40.5),
+        (5, 0, 40, 10.25, 20, 40.5),
+        (6, 0, 41, 10.25, 20, 40.5),
+        (0, 1, 80, 10.25, 20, 40.5),
+        (3, 2, 90, 10.25, 20, 40.5),
+    ]
     assert found.first == 0
     assert texts(found, "label") == ["player"] * 4 + ["ball", "referee"]
     assert texts(found, "number")[:2] == ["07", None]
@@ -67,8 +81,13 @@ def test_between_keyframes_a_box_moves_straight_also_towards_the_one_that_is_out
     path = written(tmp_path / "a.xml", xml(track(4, box(0, 10), box(4, 30), box(6, 40, outside=1))))
     found, values = read(path)
     assert sorted(value[:3] for value in values) == [
-        (0, 4, 10), (1, 4, 15), (2, 4, 20), (3, 4, 25), (4, 4, 30), (5, 4, 35),
-    ]  # fmt: skip
+        (0, 4, 10),
+        (1, 4, 15),
+        (2, 4, 20),
+        (3, 4, 25),
+        (4, 4, 30),
+        (5, 4, 35),
+    ]
     assert found.notes == ("4 boxes between keyframes are added, as CVAT shows them.",)
 
 
@@ -153,9 +172,10 @@ def test_tasks_of_a_project_are_sequences(tmp_path: Path) -> None:
     )
     text = (
         f"<annotations><meta><project><tasks>{tasks}</tasks></project></meta>"
-        + track(0, box(0, 1), more='task_id="1"') + track(1, box(0, 2), more='task_id="2"')
+        + track(0, box(0, 1), more='task_id="1"')
+        + track(1, box(0, 2), more='task_id="2"')
         + "</annotations>"
-    )  # fmt: skip
+    )
     path = written(tmp_path / "a.xml", text)
     assert texts(read(path)[0], "sequence") == ["left", "right"]
     assert [value[2] for value in boxes(path, camera="right")[1]] == [2]
@@ -172,13 +192,15 @@ ENTITY = '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]>'
         (xml(track(0, box(0, 1)))[:-30], "not a file of CVAT that can be read"),
         (f"{ENTITY}<annotations>&d;</annotations>", "not a file of CVAT that can be read"),
         ("<annotations>" + "<a>" * 99 + "</a>" * 99 + "</annotations>", "more than 60 deep"),
-        (xml(track(0, box(0, 1).replace('"1"', '"x"', 1).replace('xtl="1"', 'xtl="l"'))),
-         "track 0, frame 0: xtl is 'l'; expected a number"),
+        (
+            xml(track(0, box(0, 1).replace('"1"', '"x"', 1).replace('xtl="1"', 'xtl="l"'))),
+            "track 0, frame 0: xtl is 'l'; expected a number",
+        ),
         (xml(track(0, box(0, 1).replace('frame="0"', 'frame="0.5"'))), "frame is '0.5'; expected"),
         (xml(track(3, box(0, 1), box(0, 2))), "track 3, frame 0: a second box"),
         (xml(track(0, box(0, 1), box(10**9, 2))), "more than 5,000,000 boxes"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_refused_with_its_place(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

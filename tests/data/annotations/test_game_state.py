@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sameplayer.data.sources import read_source
+from sameplayer.data.layouts.sources import read_source
 from sameplayer.errors import DataError
 from tests.data.annotations.read_back import boxes, read, texts, written
 
@@ -21,43 +21,63 @@ def person(
 ) -> dict[str, Any]:
     left = 10 * track + 0.5
     return {
-        "id": f"1060{number:06d}", "image_id": f"3060{frame:06d}", "track_id": track,
-        "supercategory": "object", "category_id": ROLES.index(role) + 1,
+        "id": f"1060{number:06d}",
+        "image_id": f"3060{frame:06d}",
+        "track_id": track,
+        "supercategory": "object",
+        "category_id": ROLES.index(role) + 1,
         "attributes": {"role": role, "jersey": None, "team": None, **said},
         "bbox_image": {"x": left, "y": 5, "x_center": left + 4, "y_center": 15, "w": 8, "h": 20.25},
         "bbox_pitch": {"x_bottom_left": -29.1, "y_bottom_left": -13.9},
-    }  # fmt: skip
+    }
 
 
 def labels(folder: Path, *annotations: Any, frames: int = 3) -> Path:
-    pitch = {"id": "1", "image_id": "3060000001", "supercategory": "pitch", "category_id": 5,
-             "lines": {"Circle central": [{"x": 0.1, "y": 0.2}]}}  # fmt: skip
+    pitch = {
+        "id": "1",
+        "image_id": "3060000001",
+        "supercategory": "pitch",
+        "category_id": 5,
+        "lines": {"Circle central": [{"x": 0.1, "y": 0.2}]},
+    }
     state = {
         "info": {"version": "1.3", "name": "SNGS-060", "im_dir": "img1", "seq_length": frames},
         "images": [
-            {"is_labeled": True, "image_id": f"3060{frame:06d}", "file_name": f"{frame:06d}.jpg",
-             "height": 90, "width": 160, "has_labeled_person": True, "ignore_regions_y": []}
+            {
+                "is_labeled": True,
+                "image_id": f"3060{frame:06d}",
+                "file_name": f"{frame:06d}.jpg",
+                "height": 90,
+                "width": 160,
+                "has_labeled_person": True,
+                "ignore_regions_y": [],
+            }
             for frame in range(1, frames + 1)
         ],
         "annotations": [*annotations, pitch],
         "categories": [{"id": at, "name": role} for at, role in enumerate(ROLES, start=1)],
-    }  # fmt: skip
+    }
     return written(folder / "Labels-GameState.json", json.dumps(state))
 
 
 PEOPLE = (
-    person(1, 1, 1, jersey="10", team="left"), person(2, 3, 1, jersey="10", team="left"),
-    person(3, 2, 2, "goalkeeper", team="right"), person(4, 2, 3, "ball"),
-    person(5, 2, 4, "other"), person(6, 2, 5, "referee"),
-)  # fmt: skip
+    person(1, 1, 1, jersey="10", team="left"),
+    person(2, 3, 1, jersey="10", team="left"),
+    person(3, 2, 2, "goalkeeper", team="right"),
+    person(4, 2, 3, "ball"),
+    person(5, 2, 4, "other"),
+    person(6, 2, 5, "referee"),
+)
 
 
 def test_people_have_role_team_and_number_and_the_ball_is_none(tmp_path: Path) -> None:
     path = labels(tmp_path, *PEOPLE)
     found, values = read(path)
     assert values[:3] == [
-        (1, 1, 10.5, 5, 8, 20.25), (3, 1, 10.5, 5, 8, 20.25), (2, 2, 20.5, 5, 8, 20.25),
-    ]  # fmt: skip
+        (1, 1, 10.5, 5, 8, 20.25),
+        (3, 1, 10.5, 5, 8, 20.25),
+        (2, 2, 20.5, 5, 8, 20.25),
+    ]
     assert found.first == 1
     assert texts(found, "role") == ["player", "player", "goalkeeper", "ball", "other", "referee"]
     assert texts(found, "team")[:3] == ["left", "left", "right"]

@@ -13,23 +13,43 @@ from tests.data.annotations.read_back import boxes, read, texts, written
 
 
 def key(frame: int, x: float, enabled: bool = True, **more: Any) -> dict[str, Any]:
-    return {"frame": frame, "enabled": enabled, "rotation": 0, "x": x, "y": 25, "width": 12.5,
-            "height": 50, "time": frame / 25, **more}  # fmt: skip
+    return {
+        "frame": frame,
+        "enabled": enabled,
+        "rotation": 0,
+        "x": x,
+        "y": 25,
+        "width": 12.5,
+        "height": 50,
+        "time": frame / 25,
+        **more,
+    }
 
 
 def region(*keys: Any, label: str = "player", frames: int = 20, **more: Any) -> dict[str, Any]:
     return {
-        "id": "tJhYZLMC9G", "type": "videorectangle", "from_name": "box", "to_name": "video",
+        "id": "tJhYZLMC9G",
+        "type": "videorectangle",
+        "from_name": "box",
+        "to_name": "video",
         "origin": "manual",
-        "value": {"framesCount": frames, "duration": frames / 25, "labels": [label],
-                  "sequence": list(keys)},
+        "value": {
+            "framesCount": frames,
+            "duration": frames / 25,
+            "labels": [label],
+            "sequence": list(keys),
+        },
         **more,
-    }  # fmt: skip
+    }
 
 
 def task(*regions: Any, video: str = "/data/upload/1/abc-left.mp4", **more: Any) -> dict[str, Any]:
-    made = {"id": 1, "was_cancelled": False, "result": list(regions),
-            "updated_at": "2024-01-02T03:04:05Z"}  # fmt: skip
+    made = {
+        "id": 1,
+        "was_cancelled": False,
+        "result": list(regions),
+        "updated_at": "2024-01-02T03:04:05Z",
+    }
     return {"id": 5, "annotations": [made], "predictions": [], "data": {"video": video}, **more}
 
 
@@ -38,16 +58,24 @@ def file(path: Path, *tasks: Any) -> Path:
 
 
 def test_keyframes_become_boxes_in_shares_with_those_between_them(tmp_path: Path) -> None:
-    path = file(tmp_path, task(
-        region(key(10, 40, enabled=False), key(1, 10), key(4, 25, enabled=False), key(8, 30)),
-        region(key(19, 5), label="ball"),
-    ))  # fmt: skip
+    path = file(
+        tmp_path,
+        task(
+            region(key(10, 40, enabled=False), key(1, 10), key(4, 25, enabled=False), key(8, 30)),
+            region(key(19, 5), label="ball"),
+        ),
+    )
     found, values = read(path)
     of_first = sorted(value for value in values if value[1] == 1)
     assert [value[:3] for value in of_first] == [
-        (1, 1, 0.1), (2, 1, pytest.approx(0.15)), (3, 1, pytest.approx(0.2)), (4, 1, 0.25),
-        (8, 1, 0.3), (9, 1, pytest.approx(0.35)), (10, 1, 0.4),
-    ]  # fmt: skip
+        (1, 1, 0.1),
+        (2, 1, pytest.approx(0.15)),
+        (3, 1, pytest.approx(0.2)),
+        (4, 1, 0.25),
+        (8, 1, 0.3),
+        (9, 1, pytest.approx(0.35)),
+        (10, 1, 0.4),
+    ]
     assert of_first[0][3:] == (0.25, 0.125, 0.5)
     assert [value[:3] for value in values if value[1] == 2] == [(19, 2, 0.05), (20, 2, 0.05)]
     assert (found.first, found.shares) == (1, True)
@@ -68,9 +96,10 @@ def test_frames_that_were_counted_at_another_rate_are_told(tmp_path: Path) -> No
 def test_the_latest_annotation_counts_and_predictions_only_without_one(tmp_path: Path) -> None:
     early, late = (region(key(1, x, enabled=False)) for x in (10, 20))
     made = [
-        {"result": [late], "updated_at": "2024-02-01"}, {"result": [early], "updated_at": "2024"},
+        {"result": [late], "updated_at": "2024-02-01"},
+        {"result": [early], "updated_at": "2024"},
         {"result": [], "updated_at": "2025", "was_cancelled": True},
-    ]  # fmt: skip
+    ]
     found, values = read(file(tmp_path, task(annotations=made)))
     assert [value[2] for value in values] == [0.2]
     assert found.notes == ("The task 1 has 2 annotations; the latest is read.",)

@@ -8,7 +8,7 @@ import pytest
 
 from sameplayer.data.annotations.mot import has_mot_text, read_mot_text
 from sameplayer.data.annotations.read import read_annotations
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 BOX = ["frame", "track", "left", "top", "width", "height", "score"]
@@ -58,11 +58,19 @@ def test_what_is_not_there_is_missing_and_every_box_has_its_line(tmp_path: Path)
 @pytest.mark.parametrize(
     "line",
     [
-        "1,2,3,4,5", ",2,3,4,5,6", "nan,2,3,4,5,6", "inf,2,3,4,5,6", "1.5,2,3,4,5,6",
-        "1,2.5,3,4,5,6", "1,inf,3,4,5,6", "-1,2,3,4,5,6", "a,b,c,d,e,f", "1 2 3 4 5 6",
+        "1,2,3,4,5",
+        ",2,3,4,5,6",
+        "nan,2,3,4,5,6",
+        "inf,2,3,4,5,6",
+        "1.5,2,3,4,5,6",
+        "1,2.5,3,4,5,6",
+        "1,inf,3,4,5,6",
+        "-1,2,3,4,5,6",
+        "a,b,c,d,e,f",
+        "1 2 3 4 5 6",
         "1,2,3,4,5,6,x",
     ],
-)  # fmt: skip
+)
 def test_a_line_that_is_no_box_is_refused_by_its_number(tmp_path: Path, line: str) -> None:
     with pytest.raises(DataError, match=r"tracks\.txt, line 3: expected frame,track"):
         read(tmp_path, f"1,1,2,3,4,5\n\n{line}\n1,3,2,3,4,5\n")
@@ -130,16 +138,24 @@ def test_the_tracks_of_soccernet_are_named_beside_the_folder(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "text", "is_one"),
     [
-        ("a.txt", "1,1,2,3,4,5\n", True), ("a.csv", "1,1,2,3,4,5\n", True),
-        ("a.txt", "frame,id,x,y,w,h\n1,1,2,3,4,5\n", True), ("gt.txt", "what\n", True),
-        ("a.txt", "", True), ("a.csv", "", True), ("a.txt", "\n \n", True), ("a.md", "", False),
-        ("a.dat", "1,1,2,3,4,5\n", True), ("a", "1 1 2 3 4 5\n", True),
+        ("a.txt", "1,1,2,3,4,5\n", True),
+        ("a.csv", "1,1,2,3,4,5\n", True),
+        ("a.txt", "frame,id,x,y,w,h\n1,1,2,3,4,5\n", True),
+        ("gt.txt", "what\n", True),
+        ("a.txt", "", True),
+        ("a.csv", "", True),
+        ("a.txt", "\n \n", True),
+        ("a.md", "", False),
+        ("a.dat", "1,1,2,3,4,5\n", True),
+        ("a", "1 1 2 3 4 5\n", True),
         ("a.json", "1,1,2,3,4,5\n", False),
-        ("a.txt", "0 0.2 0.3 0.1 0.3 0.9 7\n", False), ("a.txt", "player\nball\n", False),
-        ("a.txt", "On 1, 2, 3, 4, 5, 6 and 7\n", False), ("a.csv", "7,Ana,Reds\n", False),
+        ("a.txt", "0 0.2 0.3 0.1 0.3 0.9 7\n", False),
+        ("a.txt", "player\nball\n", False),
+        ("a.txt", "On 1, 2, 3, 4, 5, 6 and 7\n", False),
+        ("a.csv", "7,Ana,Reds\n", False),
         ("a.txt", "10\n7\n", False),
     ],
-)  # fmt: skip
+)
 def test_mot_text_is_known_by_its_first_lines(
     tmp_path: Path, name: str, text: str, is_one: bool
 ) -> None:
@@ -156,10 +172,11 @@ def test_mot_text_is_known_by_its_first_lines(
         "#frame,id,x1,y1,x2,y2,conf,a,b\n3,7,10,20,15.5,60,0.5,-1,-1\n",
         "id frame x y w h conf\n7 3 10 20 5.5 40 0.5\n",
         "% id, frame, cx, cy, w, h, conf\n7, 3, 12.75, 40, 5.5, 40, 0.5\n",
-        "3 7 10,0 20,0 5,5 40,0 0,5\n", "3\t7\t10,0\t20,0\t5,5\t40,0\t0,5\n",
+        "3 7 10,0 20,0 5,5 40,0 0,5\n",
+        "3\t7\t10,0\t20,0\t5,5\t40,0\t0,5\n",
         '"3","7","10","20","5.5","40","0.5"\n',
     ],
-)  # fmt: skip
+)
 def test_a_first_line_names_the_columns_whatever_is_between_them(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tracks.txt"
     path.write_text(text)

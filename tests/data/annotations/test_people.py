@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.data.annotations.people import of_view, people
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.people import people, select_view
+from sameplayer.data.annotations.rows import Annotations
 from sameplayer.errors import DataError
 
 SIZE = (160, 120)
@@ -27,22 +27,34 @@ def frames_of(
 ) -> tuple[list[int], tuple[str, ...]]:
     chosen = facts.pop("first_frame", None)
     found = people(
-        given(*({"frame": frame} for frame in frames), **facts), "b", frames=there,
+        given(*({"frame": frame} for frame in frames), **facts),
+        "b",
+        frames=there,
         first_frame=chosen,
-    )  # fmt: skip
+    )
     return found.table["frame"].tolist(), found.notes
 
 
 @pytest.mark.parametrize(
     ("frames", "there", "shift"),
     [
-        ([0, 5], 6, 1), ([1, 6], 6, 0), ([5], 6, 0), ([5], None, 0), ([0, 5], None, 1),
-        ([0, 5], range(6), 0), ([1, 6], range(6), -1), ([1, 5], range(6), 0),
+        ([0, 5], 6, 1),
+        ([1, 6], 6, 0),
+        ([5], 6, 0),
+        ([5], None, 0),
+        ([0, 5], None, 1),
+        ([0, 5], range(6), 0),
+        ([1, 6], range(6), -1),
+        ([1, 5], range(6), 0),
         ([2, 6], range(6), -1),
-        ([0, 5], range(1, 7), 1), ([1, 6], range(1, 7), 0), ([100, 102], range(100, 103), 0),
-        ([1, 9], range(1, 7), 0), ([], 6, 0), ([], range(6), 0),
+        ([0, 5], range(1, 7), 1),
+        ([1, 6], range(1, 7), 0),
+        ([100, 102], range(100, 103), 0),
+        ([1, 9], range(1, 7), 0),
+        ([], 6, 0),
+        ([], range(6), 0),
     ],
-)  # fmt: skip
+)
 def test_frames_count_as_the_numbers_tell(
     frames: list[int], there: int | Collection[int] | None, shift: int
 ) -> None:
@@ -100,14 +112,20 @@ def test_labels_that_nobody_knows_are_kept_and_said() -> None:
 
 def test_boxes_are_cut_to_the_picture_and_left_out_where_they_are_none() -> None:
     boxes: list[dict[str, Any]] = [
-        {"left": -10.0, "top": 100.5}, {"left": 200}, {"width": 0}, {"height": -3},
-        {"top": np.nan}, {"left": 1e9}, {"left": 0.1, "width": 0.7},
-    ]  # fmt: skip
+        {"left": -10.0, "top": 100.5},
+        {"left": 200},
+        {"width": 0},
+        {"height": -3},
+        {"top": np.nan},
+        {"left": 1e9},
+        {"left": 0.1, "width": 0.7},
+    ]
     table, notes = (found := people(given(*boxes), "b", size=SIZE)).table, found.notes
     assert table["row"].tolist() == ["line 1", "line 7"]
     assert table[["left", "top", "width", "height"]].to_numpy().tolist() == [
-        [0, 100.5, 20, 19.5], [0.1, 20, 0.7, 40],
-    ]  # fmt: skip
+        [0, 100.5, 20, 19.5],
+        [0.1, 20, 0.7, 40],
+    ]
     assert notes == (
         "2 boxes without four numbers in pixels, such as line 5, are left out.",
         "2 boxes without a width and a height over 0, such as line 3, are left out.",
@@ -135,8 +153,8 @@ def test_shares_become_pixels() -> None:
         ([0.5, 0, 1], [0.5, 0, 1], ""),
         ([-1, np.nan, 0.25], [1, 1, 0.25], ""),
         ([87.5, 12, -1], [0.875, 0.12, 1], "from 12 to 87.5 are read as percent"),
-        ([-0.5, 3, 0], [1 / 3, 0.875, 0.5], "from -0.5 to 3 are brought to 0 to 1"),
-        ([1, 1000, 200], [0.75, 0.99950049950, 0.9975124378], "from 1 to 1000 are brought"),
+        ([-0.5, 3, 0], [1 / 3, 0.875, 0.5], "from -0.5 to 3 are mapped to 0 to 1"),
+        ([1, 1000, 200], [0.75, 0.99950049950, 0.9975124378], "from 1 to 1000 are mapped"),
     ],
 )
 def test_scores_of_any_scale_keep_their_order(
@@ -162,15 +180,15 @@ def test_a_track_is_in_one_place_at_a_time() -> None:
 
 def test_the_boxes_of_one_camera_or_sequence_are_taken() -> None:
     both = given({"camera": "a", "frame": 0}, {"camera": "b", "frame": 4}, {"camera": "b"})
-    assert of_view(both, "b", "f").table["frame"].tolist() == [4, 1]
-    assert people(of_view(both, "b", "f"), "f").table["frame"].tolist() == [5, 2]
+    assert select_view(both, "b", "f").table["frame"].tolist() == [4, 1]
+    assert people(select_view(both, "b", "f"), "f").table["frame"].tolist() == [5, 2]
     with pytest.raises(DataError, match="f: holds boxes of the cameras a, b; name one"):
-        of_view(both, None, "f")
+        select_view(both, None, "f")
     with pytest.raises(DataError, match="f: holds no box of the camera 'c'; it has those of a, b"):
-        of_view(both, "c", "f")
+        select_view(both, "c", "f")
     one = given({"sequence": "clip"})
-    assert len(of_view(one, "match", "f").table) == 1
-    assert of_view(given({}), "any", "f").table["row"].tolist() == ["line 1"]
+    assert len(select_view(one, "match", "f").table) == 1
+    assert select_view(given({}), "any", "f").table["row"].tolist() == ["line 1"]
 
 
 @pytest.mark.parametrize("label", ["team-1", "Spieler", "Árbitro", "home", "jugador 7"])
@@ -180,8 +198,9 @@ def test_labels_beside_a_referee_are_people(label: str) -> None:
 
 
 def test_boxes_that_look_like_others_are_told() -> None:
-    boxes = [{"frame": frame, "left": 90, "top": 70, "width": 99, "height": 99}
-             for frame in range(1, 31)]  # fmt: skip
+    boxes = [
+        {"frame": frame, "left": 90, "top": 70, "width": 99, "height": 99} for frame in range(1, 31)
+    ]
     found = people(given(*boxes), "b", size=(100, 100))
     assert "right and bottom, name the columns" in found.notes[0]
     assert "30 of 30 boxes reach over the edge" in found.notes[1]
@@ -191,6 +210,6 @@ def test_boxes_that_look_like_others_are_told() -> None:
 @pytest.mark.parametrize("name", ["Cam1", " cam1.mp4 ", "C:\\clips\\cam1.MP4", "clips/cam1.mov"])
 def test_a_camera_is_known_by_its_file_and_whatever_its_case(name: str) -> None:
     found = given({"camera": name}, {"camera": "cam2"})
-    assert len(of_view(found, "cam1", "b").table) == 1
+    assert len(select_view(found, "cam1", "b").table) == 1
     with pytest.raises(DataError, match="no box of the camera 'cam'"):
-        of_view(found, "cam", "b")
+        select_view(found, "cam", "b")

@@ -22,14 +22,17 @@ def frames(folder: Path, *lines: str, name: str = "match_{}.txt", start: int = 1
 def test_boxes_tracks_and_scores_of_tracking_are_exact(tmp_path: Path) -> None:
     folder = frames(
         tmp_path / "track",
-        "0 0.5 0.5 0.25 0.5 0.875 7\n0 0.75 0.5 0.125 0.25 0.5 12", "", "0 0.5 0.5 0.25 0.5 0.9 7",
+        "0 0.5 0.5 0.25 0.5 0.875 7\n0 0.75 0.5 0.125 0.25 0.5 12",
+        "",
+        "0 0.5 0.5 0.25 0.5 0.9 7",
         name="labels/match_{}.txt",
-    )  # fmt: skip
+    )
     found, values = read(folder)
     assert values == [
-        (1, 7, 0.375, 0.25, 0.25, 0.5), (1, 12, 0.6875, 0.375, 0.125, 0.25),
+        (1, 7, 0.375, 0.25, 0.25, 0.5),
+        (1, 12, 0.6875, 0.375, 0.125, 0.25),
         (3, 7, 0.375, 0.25, 0.25, 0.5),
-    ]  # fmt: skip
+    ]
     assert found.table["score"].tolist() == [0.875, 0.5, 0.9]
     assert (found.first, found.shares, found.notes) == (None, True, ())
     seen, values = boxes(folder, frames=3, size=(160, 80))

@@ -1,4 +1,4 @@
-"""Tables of boxes: CSV, Excel and Parquet with a row a box, under the names that tools use."""
+"""Tables of boxes: CSV, Excel and Parquet with one row per box, under many column names."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.classes import labels_of
-from sameplayer.data.annotations.columns import BOX_NAMES, CELL_NAMES, box_columns, with_boxes
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.rows import folder_in_name, number_in_name, track_numbers
-from sameplayer.data.annotations.table import TEXTS, Annotations
-from sameplayer.data.column_names import plain
-from sameplayer.data.columns import BOX, as_text, number_cells
-from sameplayer.data.tables import Table, read_table
+from sameplayer.data.annotations.classes import class_labels
+from sameplayer.data.annotations.rows import (
+    TEXTS,
+    Annotations,
+    folder_in_name,
+    number_in_name,
+    track_numbers,
+)
+from sameplayer.data.columns import BOX, as_text, number_cells, parse_numbers
+from sameplayer.data.tabular.box_columns import BOX_NAMES, CELL_NAMES, box_columns, with_boxes
+from sameplayer.data.tabular.column_names import plain
+from sameplayer.data.tabular.encodings import head_lines
+from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 
 WHAT = (
@@ -29,11 +34,31 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frames", "fn"),
     "frame_index": ("frame_idx",),
     "image": ("image_name", "file_name", "image_path", "img_path", "img", "image_file"),
-    "track": ("track_id", "tracker_id", "tracking_id", "object_id", "obj_id", "id", "tid",
-              "player_id", "person_id", "target_id", "identity", "tracklet_id"),
+    "track": (
+        "track_id",
+        "tracker_id",
+        "tracking_id",
+        "object_id",
+        "obj_id",
+        "id",
+        "tid",
+        "player_id",
+        "person_id",
+        "target_id",
+        "identity",
+        "tracklet_id",
+    ),
     "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
-    "label": ("class_name", "category", "category_name", "cls_name", "object_class", "type",
-              "object_type", "object"),
+    "label": (
+        "class_name",
+        "category",
+        "category_name",
+        "cls_name",
+        "object_class",
+        "type",
+        "object_type",
+        "object",
+    ),
     "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
     "camera": ("cam", "camera_id", "cam_id", "view"),
     "sequence": ("video", "seq", "sequence_name", "clip"),
@@ -41,7 +66,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "team": ("club", "team_name"),
     "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
     "name": ("player", "player_name"),
-}  # fmt: skip
+}
 NUMBERS = ("frame", "frame_index", "track", "score", *BOX_NAMES)
 FRAMES = ("frame", "frame_index", "image")  # columns that say the frame, the best first
 RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")
@@ -65,7 +90,7 @@ def has_box_table(path: Path) -> bool:
 def names_boxes(cells: Sequence[str]) -> bool:
     """Tell whether the cells of a line name columns of boxes, or a few of them and a frame."""
     names = [plain(cell.strip('\r"')) for cell in cells]
-    framed = any(plain(one) in names for name in FRAMES for one in (name, *COLUMNS[name]))
+    framed = any(plain(alias) in names for name in FRAMES for alias in (name, *COLUMNS[name]))
     parts = BOX_NAMES.union(CELL_NAMES).intersection(names)
     return bool(framed and parts) or len(box_columns(dict(zip(names, names, strict=True)))[1]) == 4
 
@@ -75,12 +100,12 @@ def in_mot_order(cells: Sequence[str]) -> bool:
     names = [plain(cell.strip('\r"')) for cell in cells]
     kind, four = box_columns(dict(zip(names, names, strict=True)))
     first = zip(names, ("frame", "track"), strict=False)
-    ours = all(one in map(plain, (name, *COLUMNS[name])) for one, name in first)
+    ours = all(alias in map(plain, (name, *COLUMNS[name])) for alias, name in first)
     return ours and kind == "corner and size" and four == names[2:6]
 
 
 def read_box_table(path: Path) -> Annotations:
-    """Read a table with a row a box.
+    """Read a table with one row per box.
 
     Boxes are as ``with_boxes`` takes them. A frame is its number, or the one at the end of its
     image's name. Raises DataError, with the row, for a cell that is no number.
@@ -89,7 +114,7 @@ def read_box_table(path: Path) -> Annotations:
 
 
 def boxes_in(read: Table, path: Path) -> Annotations:
-    """Return the boxes of a table whose columns have our names.
+    """Return the boxes of a table whose columns are renamed already.
 
     A frame_index counts from 0, as ``enumerate`` does; for a frame the numbers tell.
     """
@@ -98,19 +123,19 @@ def boxes_in(read: Table, path: Path) -> Annotations:
         classes = pd.to_numeric(table["class"], errors="coerce")
         labels, known = table["class"], classes[table["class"].notna()]
         if (known == np.floor(known)).all():
-            named, said = labels_of(
+            named, more = class_labels(
                 known.astype(int), {}, 0, "the column class", "a column class_name"
             )
-            labels, notes = classes.map(named).astype(object), (*notes, *said)
+            labels, notes = classes.map(named).astype(object), (*notes, *more)
         table = table.assign(label=labels)
     if "label" not in table.columns and "role" in table.columns:
         table = table.assign(label=table["role"])
     if "track" not in table.columns and "name" in table.columns:
         table = table.assign(track=table["name"])
         notes = (*notes, "Names are read as tracks, since there is no column track.")
-    table, said = with_boxes(table, read.rows, path, halves=True)
-    read, notes = replace(read, table=table), (*notes, *said)
-    kind = next((one for one in FRAMES if one in table.columns), None)
+    table, more = with_boxes(table, read.rows, path, halves=True)
+    read, notes = replace(read, table=table), (*notes, *more)
+    kind = next((column for column in FRAMES if column in table.columns), None)
     if kind is None or not set(BOX) <= set(table.columns):
         raise _lacking(path, table)
     columns: dict[str, Any] = {"row": [f"row {row}" for row in read.rows]}
@@ -149,14 +174,14 @@ def _frames_of_images(read: Table, path: Path) -> tuple[np.ndarray, pd.DataFrame
     Raises DataError, with the row, for a name without a number.
     """
     codes, images = pd.factorize(read.table["image"].astype("string"), use_na_sentinel=False)
-    numbers = [None if pd.isna(one) else number_in_name(one) for one in images]
+    numbers = [None if pd.isna(image) else number_in_name(image) for image in images]
     if None in numbers:
         row = int(np.argmax(codes == numbers.index(None)))
         raise DataError(
             f"{path}, row {read.rows[row]}: the image {str(images[codes[row]])[:60]!r} has no "
             "number; expected the frame's number at the end of its name, or a column frame."
         )
-    folders = np.array([folder_in_name(one) or "" for one in images], object)[codes]
+    folders = np.array([folder_in_name(image) or "" for image in images], object)[codes]
     several = "sequence" not in read.table and len(set(folders)) > 1
     table = read.table.assign(sequence=folders) if several else read.table
     return np.array(numbers, np.float64)[codes], table
@@ -173,24 +198,15 @@ def _tracks(read: Table, path: Path) -> tuple[np.ndarray, list[str]]:
 
 
 def _shortened(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return notes with one on all columns that are read under our names."""
+    """Return the notes, with those on renamed columns joined into one."""
     read = [RENAMED.fullmatch(note) for note in notes]
-    told = ", ".join(f"{one[1]} as {one[2]}" for one in read if one)
-    rest = tuple(note for note, one in zip(notes, read, strict=True) if not one)
-    return (f"Columns are read under other names: {told}.", *rest) if told else rest
+    renamed = ", ".join(f"{match[1]} as {match[2]}" for match in read if match)
+    rest = tuple(note for note, match in zip(notes, read, strict=True) if not match)
+    return (f"Columns are read under other names: {renamed}.", *rest) if renamed else rest
 
 
 def _number(read: Table, name: str, path: Path) -> np.ndarray:
     """Return a column as (n,) float64, missing or not there: nan."""
     if name not in read.table.columns:
         return np.full(len(read.table), np.nan)
-    column = number_cells(read.table[name])
-    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.isnan(values) & column.notna().to_numpy(dtype=bool)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            f"{path}, row {read.rows[row]}: {name} is {str(column.iloc[row])[:40]!r}; expected a "
-            "number, or nothing."
-        )
-    return values
+    return parse_numbers(read.table[name], read.rows, path, infinite=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sameplayer.data.annotations.heads import head_lines
+from sameplayer.data.tabular.encodings import head_lines
 
 LISTS = ("classes.txt", "obj.names", "labels.txt", "coco.names")
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml")
@@ -28,8 +28,8 @@ OTHERS = re.compile(
 )
 
 
-def are_people(labels: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the labels that are people, and those of them that only count as such.
+def person_labels(labels: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the labels of people, and those among them that are only assumed to be people.
 
     Where no label is known to be of people, all that are not known to be of something else count.
     """
@@ -41,10 +41,10 @@ def are_people(labels: Iterable[str]) -> tuple[list[str], list[str]]:
     return rest, rest
 
 
-def labels_of(
+def class_labels(
     classes: Iterable[int], names: Mapping[int, str], person: int, where: str, names_them: str
 ) -> tuple[dict[int, str | None], tuple[str, ...]]:
-    """Return the label of each class by its number, and what to say of it.
+    """Return the label of each class by its number, and notes.
 
     names         that are known; a class that lacks there is "class 7"
     person        number of COCO's person, as the format counts: 0 or 1
@@ -54,16 +54,18 @@ def labels_of(
     Without names, people are COCO's persons where a class is numbered as only COCO's are;
     otherwise boxes of all classes are read.
     """
-    found = sorted(set(classes))
-    called: dict[int, str | None] = {one: names.get(one, f"class {one}") for one in found}
+    numbers = sorted(set(classes))
+    called: dict[int, str | None] = {
+        number: names.get(number, f"class {number}") for number in numbers
+    }
     if names:
         return called, ()
-    if person in found and found[-1] >= SURELY_COCO:
+    if person in numbers and numbers[-1] >= SURELY_COCO:
         return {**called, person: "person"}, (
             f"The classes in {where} have no names and are read as COCO's, in which {person} is "
             f"person; {names_them} says otherwise.",
         )
-    return dict.fromkeys(found), _unnamed(found, where, f"{names_them} names them")
+    return dict.fromkeys(numbers), _unnamed(numbers, where, f"{names_them} names them")
 
 
 def names_beside(folder: Path) -> tuple[dict[int, str], Path | None]:
@@ -105,12 +107,12 @@ def _unnamed(classes: Iterable[float], where: str, advice: str) -> tuple[str, ..
     where     that holds them, such as "column 8"
     advice    how they can be named
     """
-    found = sorted({int(number) for number in classes})
-    if len(found) < 2:
+    numbers = sorted({int(number) for number in classes})
+    if len(numbers) < 2:
         return ()
-    told = ", ".join(map(str, found[:10])) + (" and others" if len(found) > 10 else "")
+    listed = ", ".join(map(str, numbers[:10])) + (" and others" if len(numbers) > 10 else "")
     read = "have no names, so boxes of all of them are read"
-    return (f"The classes in {where}, {told}, {read}; {advice}.",)
+    return (f"The classes in {where}, {listed}, {read}; {advice}.",)
 
 
 def _words(label: str) -> str:

@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sameplayer.data.annotations.classes import labels_of
+from sameplayer.data.annotations.classes import class_labels
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
+    Annotations,
     Rows,
     folder_in_name,
     key_of,
@@ -17,7 +18,6 @@ from sameplayer.data.annotations.rows import (
     objects,
     text_of,
 )
-from sameplayer.data.annotations.table import Annotations
 from sameplayer.errors import DataError
 
 FRAMES = ("frame_id", "frame_index", "frame_number", "frame")
@@ -30,9 +30,12 @@ def is_coco(data: Any) -> bool:
     """Tell whether JSON is COCO: annotations with images, or a list of results."""
     if isinstance(data, dict):
         return isinstance(data.get("annotations"), list) and "images" in data
-    return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and (
-        {"image_id", "bbox"} <= set(data[0])
-    )  # fmt: skip
+    return (
+        isinstance(data, list)
+        and bool(data)
+        and isinstance(data[0], dict)
+        and ({"image_id", "bbox"} <= set(data[0]))
+    )
 
 
 def read_coco(data: Any, path: Path) -> Annotations:
@@ -50,25 +53,32 @@ def read_coco(data: Any, path: Path) -> Annotations:
         images, annotations = _images(rows, data), data["annotations"]
         categories = data.get("categories") or []
     labels = _labels(rows, categories, annotations)
-    for row, one in objects(rows, annotations, "annotation"):
-        frame, sequence = _image(rows, one, row, images)
+    for row, entry in objects(rows, annotations, "annotation"):
+        frame, sequence = _image(rows, entry, row, images)
         what = (
-            "of images that are not in the file" if frame is None
-            else "of a crowd (iscrowd 1)" if one.get("iscrowd") in (1, True, "1")
-            else "without a bbox" if not one.get("bbox") else ""
-        )  # fmt: skip
+            "of images that are not in the file"
+            if frame is None
+            else "of a crowd (iscrowd 1)"
+            if entry.get("iscrowd") in (1, True, "1")
+            else "without a bbox"
+            if not entry.get("bbox")
+            else ""
+        )
         if what or frame is None:
             rows.leave_out(what, row)
             continue
-        attributes = one.get("attributes")
+        attributes = entry.get("attributes")
         both = {**attributes} if isinstance(attributes, dict) else {}
-        both |= {name: value for name, value in one.items() if value is not None}
-        label = labels.get(key_of(one.get("category_id")))
+        both |= {name: value for name, value in entry.items() if value is not None}
+        label = labels.get(key_of(entry.get("category_id")))
         rows.add(
-            row, frame, rows.numbers(one["bbox"], row, "bbox"), _first(both, TRACKS),
+            row,
+            frame,
+            rows.numbers(entry["bbox"], row, "bbox"),
+            _first(both, TRACKS),
             {"sequence": sequence, "label": label, **named(both, ATTRIBUTES)},
             rows.number(_first(both, SCORES), row, "score"),
-        )  # fmt: skip
+        )
     return rows.annotations(_first_frame(data, images))
 
 
@@ -79,9 +89,11 @@ def _first_frame(data: Any, images: dict[str, Image] | None) -> int | None:
     """
     if not images:
         return None
-    named = [number_in_name(one.get("file_name", "")) for one in data["images"]]
-    more = {None if name is None else name - frame
-            for name, (frame, _) in zip(named, images.values(), strict=True)}  # fmt: skip
+    named = [number_in_name(image.get("file_name", "")) for image in data["images"]]
+    more = {
+        None if name is None else name - frame
+        for name, (frame, _) in zip(named, images.values(), strict=True)
+    }
     return 0 if more == {1} or 0 in {frame for frame, _ in images.values()} else None
 
 
@@ -91,51 +103,55 @@ def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
     """Return the label of each category_id."""
-    found = {key_of(one.get("id")): text_of(one.get("name"))
-             for _, one in objects(rows, categories, "category")}  # fmt: skip
-    used = {key_of(one.get("category_id")) for one in annotations if isinstance(one, dict)}
-    unnamed = {one for one in used - set(found) if one.isdecimal() and len(one) < 9}
-    if found:
-        return {**{one: f"category {one}" for one in unnamed}, **found}
-    labels, said = labels_of(map(int, unnamed), {}, 1, "category_id", "a list of categories")
-    rows.notes += said
-    return {str(one): label for one, label in labels.items()}
+    labels = {
+        key_of(category.get("id")): text_of(category.get("name"))
+        for _, category in objects(rows, categories, "category")
+    }
+    used = {key_of(entry.get("category_id")) for entry in annotations if isinstance(entry, dict)}
+    unnamed = {key for key in used - set(labels) if key.isdecimal() and len(key) < 9}
+    if labels:
+        return {**{key: f"category {key}" for key in unnamed}, **labels}
+    guessed, notes = class_labels(map(int, unnamed), {}, 1, "category_id", "a list of categories")
+    rows.notes += notes
+    return {str(number): label for number, label in guessed.items()}
 
 
 def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
     """Return the frame and the sequence of each image, by its id."""
-    videos = {key_of(one.get("id")): text_of(one.get("name") or one.get("file_name"))
-              for _, one in objects(rows, data.get("videos") or [], "video")}  # fmt: skip
+    videos = {
+        key_of(video.get("id")): text_of(video.get("name") or video.get("file_name"))
+        for _, video in objects(rows, data.get("videos") or [], "video")
+    }
     images = list(objects(rows, data["images"], "image"))
-    groups = [_group(one, videos) for _, one in images]
-    for _, one in images:
-        rows.made_for(one.get("width"), one.get("height"))
+    groups = [_group(image, videos) for _, image in images]
+    for _, image in images:
+        rows.made_for(image.get("width"), image.get("height"))
     if len(set(groups)) == 1:
         groups = [None] * len(groups)
     frames = _frames(rows, images, groups)
-    found: dict[str, Image] = {}
-    for (row, one), frame, group in zip(images, frames, groups, strict=True):
-        key = key_of(one.get("id"))
-        if key in found:
+    frame_of: dict[str, Image] = {}
+    for (row, image), frame, group in zip(images, frames, groups, strict=True):
+        key = key_of(image.get("id"))
+        if key in frame_of:
             raise DataError(f"{rows.path}, {row}: a second image has the id {key}; expected one.")
-        found[key] = frame, group
-    return found
+        frame_of[key] = frame, group
+    return frame_of
 
 
-def _group(one: dict[str, Any], videos: dict[str, str | None]) -> str | None:
+def _group(image: dict[str, Any], videos: dict[str, str | None]) -> str | None:
     """Return the name of an image's video, else the folder that its file is in."""
-    if one.get("video_id") is not None:
-        return videos.get(key_of(one["video_id"])) or key_of(one["video_id"])
-    return folder_in_name(one.get("file_name", ""))
+    if image.get("video_id") is not None:
+        return videos.get(key_of(image["video_id"])) or key_of(image["video_id"])
+    return folder_in_name(image.get("file_name", ""))
 
 
 def _frames(
     rows: Rows, images: list[tuple[str, dict[str, Any]]], groups: list[str | None]
 ) -> list[int]:
     for key in FRAMES:
-        if images and all(one.get(key) is not None for _, one in images):
-            return [rows.frame(one[key], row, key) for row, one in images]
-    numbers = [number_in_name(one.get("file_name", "")) for _, one in images]
+        if images and all(image.get(key) is not None for _, image in images):
+            return [rows.frame(image[key], row, key) for row, image in images]
+    numbers = [number_in_name(image.get("file_name", "")) for _, image in images]
     given = list(zip(groups, numbers, strict=True))
     if None not in numbers and len(set(given)) == len(given):
         return [number for number in numbers if number is not None]
@@ -152,9 +168,9 @@ def _frames(
 
 
 def _image(
-    rows: Rows, one: dict[str, Any], row: str, images: dict[str, Image] | None
+    rows: Rows, entry: dict[str, Any], row: str, images: dict[str, Image] | None
 ) -> tuple[int | None, str | None]:
-    given = one.get("image_id")
+    given = entry.get("image_id")
     if images is not None:
         return images.get(key_of(given), (None, None))
     number = number_in_name(given) if isinstance(given, str) else given

@@ -12,9 +12,9 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import iterparse
 
-from sameplayer.data.annotations.heads import head_lines
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
+    Annotations,
     Box,
     Rows,
     named,
@@ -22,7 +22,7 @@ from sameplayer.data.annotations.rows import (
     refuse_large,
     text_of,
 )
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.errors import DataError
 
 WHAT = "CVAT for video 1.1 or CVAT for images 1.1 (.xml), with rectangles"
@@ -84,7 +84,7 @@ def read_cvat(path: Path) -> Annotations:
 
 
 def _walk(read: _Reading, file: BinaryIO) -> None:
-    """Read tasks, tracks and images, and let go of each element once it is read."""
+    """Read tasks, tracks and images, and free each element once it is read."""
     depth, root = 0, None
     for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
         depth += 1 if event == "start" else -1
@@ -94,10 +94,10 @@ def _walk(read: _Reading, file: BinaryIO) -> None:
         if event == "start":
             continue
         if element.tag in ("task", "job") and element.find("size") is not None:
-            facts = {one.tag: (one.text or "").strip() for one in element}
+            facts = {child.tag: (child.text or "").strip() for child in element}
             read.tasks[facts.get("id", "")] = facts
             width, height = (
-                element.findtext(f"original_size/{one}") for one in ("width", "height")
+                element.findtext(f"original_size/{side}") for side in ("width", "height")
             )
             read.rows.made_for(width, height)
         elif element.tag == "track":
@@ -115,19 +115,19 @@ def _track(read: _Reading, element: Element) -> dict[str, Any]:
     rows, number = read.rows, element.get("id")
     own = _attributes(element)
     boxes: dict[int, _Listed] = {}
-    for one in element:
-        where = f"track {number}, frame {one.get('frame')}"
-        if one.tag in SHAPES:
+    for child in element:
+        where = f"track {number}, frame {child.get('frame')}"
+        if child.tag in SHAPES:
             rows.leave_out("of other shapes (polygons, points)", where)
-        if one.tag != "box":
+        if child.tag != "box":
             continue
-        frame = rows.frame(one.get("frame"), where)
+        frame = rows.frame(child.get("frame"), where)
         if frame in boxes:
             raise DataError(f"{rows.path}, {where}: a second box; expected one in a frame.")
-        read.whole |= one.get("keyframe") == "0"
-        outside = one.get("outside") in ("1", "true", "True")
-        box, key = _box(rows, one, where, counted=not outside), one.get("keyframe") == "1"
-        boxes[frame] = _Listed(box, outside, key, own | _attributes(one))
+        read.whole |= child.get("keyframe") == "0"
+        outside = child.get("outside") in ("1", "true", "True")
+        box, key = _box(rows, child, where, counted=not outside), child.get("keyframe") == "1"
+        boxes[frame] = _Listed(box, outside, key, own | _attributes(child))
     kept = ("id", "label", "source", "task_id")
     return {**{name: element.get(name) for name in kept}, "boxes": dict(sorted(boxes.items()))}
 
@@ -136,15 +136,19 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
     rows, name = read.rows, element.get("name") or ""
     rows.made_for(element.get("width"), element.get("height"))
     boxes: list[tuple[str, str | None, Box, dict[str, str]]] = []
-    for place, one in enumerate(element, start=1):
+    for place, child in enumerate(element, start=1):
         where = f"image {name or element.get('id')}, shape {place}"
-        if one.tag in SHAPES:
+        if child.tag in SHAPES:
             rows.leave_out("of other shapes (polygons, points)", where)
-        box = _box(rows, one, where) if one.tag == "box" else None
+        box = _box(rows, child, where) if child.tag == "box" else None
         if box is not None:
-            boxes.append((where, one.get("label"), box, _attributes(one)))
-    return {"id": element.get("id"), "name": name, "task_id": element.get("task_id"),
-            "boxes": boxes}  # fmt: skip
+            boxes.append((where, child.get("label"), box, _attributes(child)))
+    return {
+        "id": element.get("id"),
+        "name": name,
+        "task_id": element.get("task_id"),
+        "boxes": boxes,
+    }
 
 
 def _box(rows: Rows, element: Element, where: str, *, counted: bool = True) -> Box | None:
@@ -153,17 +157,19 @@ def _box(rows: Rows, element: Element, where: str, *, counted: bool = True) -> B
         if counted:
             rows.leave_out("with a rotation", where)
         return None
-    left, top, right, bottom = (rows.number(element.get(one), where, one) for one in CORNERS)
+    left, top, right, bottom = (
+        rows.number(element.get(corner), where, corner) for corner in CORNERS
+    )
     return left, top, right - left, bottom - top
 
 
 def _attributes(element: Element) -> dict[str, str]:
-    return {str(one.get("name")): one.text or "" for one in element.findall("attribute")}
+    return {str(child.get("name")): child.text or "" for child in element.findall("attribute")}
 
 
-def _sequences(read: _Reading, found: list[dict[str, Any]]) -> dict[str | None, str | None]:
+def _sequences(read: _Reading, items: list[dict[str, Any]]) -> dict[str | None, str | None]:
     """Return the name of the sequence of each task; None where there is one task only."""
-    numbers = list(dict.fromkeys(one["task_id"] for one in found))
+    numbers = list(dict.fromkeys(item["task_id"] for item in items))
     if len(numbers) < 2:
         return dict.fromkeys(numbers)
     names = {number: read.tasks.get(number or "", {}).get("name") for number in numbers}
@@ -177,21 +183,26 @@ def _sequences(read: _Reading, found: list[dict[str, Any]]) -> dict[str | None, 
 def _add_images(read: _Reading) -> int | None:
     """Add the boxes of images; return the number of the first frame where it is known."""
     rows, sequences = read.rows, _sequences(read, read.images)
-    numbers = [number_in_name(one["name"]) for one in read.images]
-    given = [(one["task_id"], number) for one, number in zip(read.images, numbers, strict=True)]
+    numbers = [number_in_name(image["name"]) for image in read.images]
+    given = [(image["task_id"], number) for image, number in zip(read.images, numbers, strict=True)]
     by_name = None not in numbers and len(set(given)) == len(given)
     if not by_name:
-        numbers = [rows.frame(one["id"], f"image {one['name']}", "id") for one in read.images]
+        numbers = [rows.frame(image["id"], f"image {image['name']}", "id") for image in read.images]
         if read.images:
             rows.notes.append(
                 "The names of the images do not number them, so their ids, which count from 0, are "
                 "read as frames."
             )
-    for one, number in zip(read.images, numbers, strict=True):
-        for where, label, box, attributes in one["boxes"]:
-            texts = {"label": label, "sequence": sequences[one["task_id"]]}
-            rows.add(where, number or 0, box, named(attributes, TRACK).get("track"),
-                     texts | named(attributes, ATTRIBUTES))  # fmt: skip
+    for image, number in zip(read.images, numbers, strict=True):
+        for where, label, box, attributes in image["boxes"]:
+            texts = {"label": label, "sequence": sequences[image["task_id"]]}
+            rows.add(
+                where,
+                number or 0,
+                box,
+                named(attributes, TRACK).get("track"),
+                texts | named(attributes, ATTRIBUTES),
+            )
     return 0 if not by_name or 0 in numbers else None
 
 
@@ -201,15 +212,25 @@ def _add_tracks(read: _Reading) -> None:
         texts = {"label": text_of(track["label"]), "sequence": sequences[track["task_id"]]}
         step = _step(read.tasks.get(track["task_id"] or next(iter(read.tasks), ""), {}))
         boxes: dict[int, _Listed] = track["boxes"]
-        for frame, one in boxes.items():
-            if one.box is not None and not one.outside:
-                rows.add(f"track {track['id']}, frame {frame}", frame, one.box, track["id"],
-                         texts | named(one.attributes, ATTRIBUTES))  # fmt: skip
+        for frame, listed in boxes.items():
+            if listed.box is not None and not listed.outside:
+                rows.add(
+                    f"track {track['id']}, frame {frame}",
+                    frame,
+                    listed.box,
+                    track["id"],
+                    texts | named(listed.attributes, ATTRIBUTES),
+                )
         if read.whole or track["source"] == "auto":
             continue
         for frame, box, attributes in _between_keyframes(rows, track["id"], boxes, step):
-            rows.add(f"track {track['id']}, frame {frame}", frame, box, track["id"],
-                     texts | named(attributes, ATTRIBUTES))  # fmt: skip
+            rows.add(
+                f"track {track['id']}, frame {frame}",
+                frame,
+                box,
+                track["id"],
+                texts | named(attributes, ATTRIBUTES),
+            )
             filled += 1
     if filled:
         rows.notes.append(f"{filled} boxes between keyframes are added, as CVAT shows them.")
@@ -219,15 +240,15 @@ def _between_keyframes(
     rows: Rows, track: str | None, boxes: dict[int, _Listed], step: int
 ) -> Iterator[tuple[int, Box, dict[str, str]]]:
     """Yield the boxes that CVAT shows between two keyframes of a track."""
-    for (frame, one), (following, other) in pairwise(boxes.items()):
-        keys = one.keyframe and other.keyframe and not one.outside
-        if keys and one.box is not None and other.box is not None:
+    for (frame, first), (following, other) in pairwise(boxes.items()):
+        keys = first.keyframe and other.keyframe and not first.outside
+        if keys and first.box is not None and other.box is not None:
             where, frames = f"track {track}, frame {frame}", (frame, following)
-            for number, box in rows.between(where, one.box, other.box, frames, step):
-                yield number, box, one.attributes
+            for number, box in rows.between(where, first.box, other.box, frames, step):
+                yield number, box, first.attributes
 
 
 def _step(task: dict[str, str]) -> int:
     """Return how many frames of the video a task goes on at a time: its filter "step=5"."""
-    found = re.fullmatch(r"\s*step\s*=\s*([1-9]\d{0,5})\s*", task.get("frame_filter", ""))
-    return int(found[1]) if found else 1
+    match = re.fullmatch(r"\s*step\s*=\s*([1-9]\d{0,5})\s*", task.get("frame_filter", ""))
+    return int(match[1]) if match else 1

@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sameplayer.data.annotations.rows import Rows, key_of, number_in_name, objects, text_of
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import (
+    Annotations,
+    Rows,
+    key_of,
+    number_in_name,
+    objects,
+    text_of,
+)
 
 DIGITS = 6  # of an image_id: the frame
 SIDES = ("x", "y", "w", "h")
@@ -17,10 +23,14 @@ def is_game_state(data: Any) -> bool:
     if not isinstance(data, dict):
         return False
     lists = [data.get(name) for name in ("annotations", "predictions", "images")]
-    first = [one[0] for one in lists if isinstance(one, list) and one and isinstance(one[0], dict)]
-    return any("bbox_image" in one or "has_labeled_person" in one for one in first) or (
+    first = [
+        entries[0]
+        for entries in lists
+        if isinstance(entries, list) and entries and isinstance(entries[0], dict)
+    ]
+    return any("bbox_image" in entry or "has_labeled_person" in entry for entry in first) or (
         "predictions" in data
-    )  # fmt: skip
+    )
 
 
 def read_game_state(data: Any, path: Path) -> Annotations:
@@ -34,41 +44,51 @@ def read_game_state(data: Any, path: Path) -> Annotations:
     frames = None
     if data.get("images"):
         frames = {}
-        for _, one in objects(rows, data["images"], "image"):
-            image = key_of(one.get("image_id", one.get("id")))
-            frames[image] = number_in_name(one.get("file_name", ""))
-            rows.made_for(one.get("width"), one.get("height"))
+        for _, entry in objects(rows, data["images"], "image"):
+            image = key_of(entry.get("image_id", entry.get("id")))
+            frames[image] = number_in_name(entry.get("file_name", ""))
+            rows.made_for(entry.get("width"), entry.get("height"))
     what = "predictions" if "predictions" in data else "annotations"
     given = objects(rows, data.get("categories") or [], "category")
-    categories = {key_of(one.get("id")): text_of(one.get("name")) for _, one in given}
+    categories = {
+        key_of(category.get("id")): text_of(category.get("name")) for _, category in given
+    }
     entries = list(objects(rows, data.get(what), what[:-1]))
-    several = len({key_of(one.get("video_id")) for _, one in entries}) > 1
+    several = len({key_of(entry.get("video_id")) for _, entry in entries}) > 1
     no_boxes = 0
-    for row, one in entries:
-        box = one.get("bbox_image")
+    for row, entry in entries:
+        box = entry.get("bbox_image")
         if box is None:
             no_boxes += 1
             continue
         if not isinstance(box, dict):
             raise rows.wrong(row, "bbox_image", box, "an object with x, y, w, h")
-        image = key_of(one.get("image_id"))
+        image = key_of(entry.get("image_id"))
         if frames is not None and image not in frames:
             rows.leave_out("of images that are not in the file", row)
             continue
         frame = frames[image] if frames is not None else None
         if frame is None:
             frame = rows.frame(image[-DIGITS:] or None, row, "image_id")
-        attributes = one.get("attributes")
+        attributes = entry.get("attributes")
         attributes = attributes if isinstance(attributes, dict) else {}
-        sequence = text_of(one.get("video_id")) if several else None
-        role = text_of(attributes.get("role")) or categories.get(key_of(one.get("category_id")))
+        sequence = text_of(entry.get("video_id")) if several else None
+        role = text_of(attributes.get("role")) or categories.get(key_of(entry.get("category_id")))
         left, top, width, height = (rows.number(box.get(side), row, side) for side in SIDES)
         rows.add(
-            row, frame, (left, top, width, height), one.get("track_id"),
-            {"label": "person" if role == "other" else role, "role": role, "sequence": sequence,
-             "team": text_of(attributes.get("team")), "number": text_of(attributes.get("jersey"))},
-            rows.number(one.get("score", one.get("confidence")), row, "score"),
-        )  # fmt: skip
+            row,
+            frame,
+            (left, top, width, height),
+            entry.get("track_id"),
+            {
+                "label": "person" if role == "other" else role,
+                "role": role,
+                "sequence": sequence,
+                "team": text_of(attributes.get("team")),
+                "number": text_of(attributes.get("jersey")),
+            },
+            rows.number(entry.get("score", entry.get("confidence")), row, "score"),
+        )
     if no_boxes:
         rows.notes.append(
             f"Entries without bbox_image (the pitch, the camera) are not used: {no_boxes}."

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sameplayer.data.annotations.rows import ATTRIBUTES, Box, Rows, named, objects, text_of
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.rows import (
+    ATTRIBUTES,
+    Annotations,
+    Box,
+    Rows,
+    named,
+    objects,
+    text_of,
+)
 
 Region = dict[str, Any]
 SIDES = ("x", "y", "width", "height")
@@ -66,31 +73,38 @@ def _camera(task: dict[str, Any]) -> str:
 
 
 def _is_short(value: object) -> bool:
-    """Tell whether a value is a list of regions as the export JSON_MIN has it."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and (
-        "sequence" in value[0]
-    )  # fmt: skip
+    """Tell whether a value is a list of regions as in a JSON_MIN export."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], dict)
+        and ("sequence" in value[0])
+    )
 
 
 def _regions(
     rows: Rows, task: dict[str, Any], where: str
 ) -> tuple[bool, Iterator[tuple[str, Region]]]:
-    """Return whether this package predicted them, and the regions of a task that are in force."""
+    """Return whether this package predicted the regions of a task, and those to read."""
     for key in ("annotations", "completions", "predictions"):
-        made = [one for _, one in objects(rows, task.get(key) or [], f"{where}, {key[:-1]}")
-                if not one.get("was_cancelled")]  # fmt: skip
+        made = [
+            made_by
+            for _, made_by in objects(rows, task.get(key) or [], f"{where}, {key[:-1]}")
+            if not made_by.get("was_cancelled")
+        ]
         if not made:
             continue
-        latest = max(made, key=lambda one: str(one.get("updated_at") or one.get("created_at")))
+        latest = max(made, key=lambda item: str(item.get("updated_at") or item.get("created_at")))
         if len(made) > 1:
             rows.notes.append(f"The {where} has {len(made)} {key}; the latest is read.")
         ours = key == "predictions" and latest.get("model_version") == OURS
         return ours, objects(rows, latest.get("result") or [], f"{where}, region")
     short = [
         {"type": "videorectangle", "value": region}
-        for value in task.values() if _is_short(value)
+        for value in task.values()
+        if _is_short(value)
         for _, region in objects(rows, value, f"{where}, region")
-    ]  # fmt: skip
+    ]
     return False, objects(rows, short, f"{where}, region")
 
 
@@ -120,8 +134,8 @@ def _add_region(
         if not enabled or ours or turned or following[3]:
             continue
         where = f"{row}, frame {frame}"
-        for number, one in rows.between(where, box, following[2], (frame, following[0])):
-            rows.add(f"{row}, frame {number}", number, one, track, texts)
+        for number, between in rows.between(where, box, following[2], (frame, following[0])):
+            rows.add(f"{row}, frame {number}", number, between, track, texts)
             filled += 1
     return filled
 
@@ -140,9 +154,9 @@ def _who(region: Region, value: dict[str, Any]) -> dict[str, str | None]:
     meta = region.get("meta")
     lines = meta.get("text") if isinstance(meta, dict) else None
     pairs = [str(line).partition(": ") for line in (lines if isinstance(lines, list) else [lines])]
-    told = named({key: text for key, _, text in pairs if text}, ATTRIBUTES)
-    if "name" not in told:
-        return {"label": label, **told}
-    if told["name"] == label:
-        return {"label": "player", **told}
+    attributes = named({key: text for key, _, text in pairs if text}, ATTRIBUTES)
+    if "name" not in attributes:
+        return {"label": label, **attributes}
+    if attributes["name"] == label:
+        return {"label": "player", **attributes}
     return {"label": "player", "name": label}  # mended: what the text says is of somebody else

@@ -1,4 +1,4 @@
-"""MOT text: a line of numbers a box, as MOTChallenge, trackers, SoccerNet and CVAT write it."""
+"""MOT text: one line of numbers per box, from MOTChallenge, trackers, SoccerNet and CVAT."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import pandas as pd
 
 from sameplayer.data.annotations.box_table import COLUMNS as HEADERS
 from sameplayer.data.annotations.box_table import boxes_in, in_mot_order, names_boxes
-from sameplayer.data.annotations.classes import labels_of
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.table import Annotations, left_out
-from sameplayer.data.column_names import usual_names
-from sameplayer.data.decoding import decoded
-from sameplayer.data.tables import Table
+from sameplayer.data.annotations.classes import class_labels
+from sameplayer.data.annotations.rows import Annotations, left_out
+from sameplayer.data.tabular.column_names import rename_columns
+from sameplayer.data.tabular.encodings import decoded, head_lines
+from sameplayer.data.tabular.read_table import Table
 from sameplayer.errors import DataError
 
 WHAT = "MOT text (.txt, .csv): frame, track, left, top, width, height, score, class on each line"
@@ -27,9 +26,20 @@ SUFFIXES = (".txt", ".csv", ".tsv")
 NAMES = ("gt", "det")  # how files of MOT text are called, whatever is in them
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "none", "None", "null", "NULL", "NA")
 CLASSES = (
-    "pedestrian", "person on vehicle", "car", "bicycle", "motorbike", "vehicle", "static person",
-    "distractor", "occluder", "occluder on the ground", "full occluder", "reflection", "crowd",
-)  # fmt: skip
+    "pedestrian",
+    "person on vehicle",
+    "car",
+    "bicycle",
+    "motorbike",
+    "vehicle",
+    "static person",
+    "distractor",
+    "occluder",
+    "occluder on the ground",
+    "full occluder",
+    "reflection",
+    "crowd",
+)
 """The classes of MOTChallenge, numbered from 1."""
 SEPARATORS = (";", "\t", ",")
 FEWEST, LAST = 6, 10  # cells of a line that are needed, and that are looked at
@@ -51,7 +61,7 @@ def has_mot_text(path: Path) -> bool:
         return True
     lines = head_lines(path)
     first = [line for line in lines if not _says_nothing(line)][:5]
-    if not first:  # of no boxes, unless it is no text
+    if not first:  # of no boxes, unless it is not a text file
         empty = not path.stat().st_size or any(map(_says_nothing, lines))
         return empty and path.suffix.lower() in SUFFIXES
     return any(_is_box(line) for line in first)
@@ -81,10 +91,10 @@ def read_mot_text(path: Path) -> Annotations:
             what = "marked to be ignored (0 in column 7)"
             notes = (*notes, left_out(int(ignored.sum()), what, example))
         table = table[~ignored].assign(score=np.nan)
-    table["label"], said = _labels(table["class"], path, truth)
+    table["label"], more = _labels(table["class"], path, truth)
     if truth:
         table = _with_game_info(table, path)
-    return Annotations(table.drop(columns="class"), notes=(*notes, *said))
+    return Annotations(table.drop(columns="class"), notes=(*notes, *more))
 
 
 def _says_nothing(line: str) -> bool:
@@ -119,11 +129,11 @@ def _under_header(path: Path, lines: list[str]) -> Annotations | None:
     header = re.split(r"[\s,;]+", line.strip(" \t#%/,;").replace('"', ""))
     if not names_boxes(header) or in_mot_order(header):
         return None
-    names, notes = usual_names(path, header, HEADERS, (), "table of boxes")
+    names, notes = rename_columns(path, header, HEADERS, (), "table of boxes")
     cells, rows = [], []
-    for number, one in enumerate(lines[at + 1 :], start=at + 2):
-        if not _says_nothing(one):
-            row = [cell.strip() for cell in one.replace('"', "").split(_separator(one))]
+    for number, text in enumerate(lines[at + 1 :], start=at + 2):
+        if not _says_nothing(text):
+            row = [cell.strip() for cell in text.replace('"', "").split(_separator(text))]
             if len(row) < len(names):
                 raise DataError(
                     f"{path}, line {number}: {len(row)} cells; the first line names {len(names)} "
@@ -136,7 +146,7 @@ def _under_header(path: Path, lines: list[str]) -> Annotations | None:
 
 
 def _numbers(path: Path, lines: list[str]) -> pd.DataFrame:
-    """Return a row a box, COLUMNS as float64, missing: nan; and ``row``, its line."""
+    """Return one row per box: COLUMNS as float64 (NaN where missing) and ``row``, its line."""
     kept = [(at, line) for at, line in enumerate(lines, 1) if not _says_nothing(line)]
     if kept and NAMED.match(kept[0][1]):
         kept = kept[1:]
@@ -179,11 +189,18 @@ def _parsed(text: str, mark: str | None, kind: type) -> pd.DataFrame | None:
     """Return the cells of lines as ``kind``, None where one is not."""
     try:
         cells = pd.read_csv(
-            StringIO(text), sep=mark or r"\s+", header=None, index_col=False,
-            usecols=range(len(COLUMNS)), dtype=kind, skipinitialspace=True, keep_default_na=False,
-            na_values=list(MISSING), quoting=csv.QUOTE_NONE,
+            StringIO(text),
+            sep=mark or r"\s+",
+            header=None,
+            index_col=False,
+            usecols=range(len(COLUMNS)),
+            dtype=kind,
+            skipinitialspace=True,
+            keep_default_na=False,
+            na_values=list(MISSING),
+            quoting=csv.QUOTE_NONE,
             decimal="," if mark != "," and "," in text else ".",
-        )  # fmt: skip
+        )
         return cells[1:].set_axis(list(COLUMNS), axis=1).reset_index(drop=True)
     except (ValueError, OverflowError):
         return None
@@ -197,21 +214,23 @@ def _no_box(path: Path, number: int, line: str, hint: str = "") -> DataError:
 
 
 def _labels(classes: pd.Series, path: Path, truth: bool) -> tuple[pd.Series, tuple[str, ...]]:
-    """Return the label of each box by its class, missing: none; and what to say of them."""
+    """Return the label of each box by its class (missing: none), and notes."""
     known = classes[classes >= 0]
     if known.empty or (known != np.floor(known)).any():
         return pd.Series(None, classes.index, object), ()
     lines = head_lines(path.parent / "labels.txt")
     names = {at: name for at, name in enumerate(lines, start=1) if name}
-    found = sorted(map(int, known.unique()))
+    numbers = sorted(map(int, known.unique()))
     notes: tuple[str, ...] = ()
-    naming = f"a file labels.txt beside {path.name}, a name a line,"
-    if not names and truth and found[0] >= 1 and found[-1] <= len(CLASSES):
+    naming = f"a file labels.txt beside {path.name}, one name per line,"
+    if not names and truth and numbers[0] >= 1 and numbers[-1] <= len(CLASSES):
         names = dict(enumerate(CLASSES, start=1))
-        told = ", ".join(f"{at} {names[at]}" for at in found)
-        said = f"Column 8 is read as the classes of MOTChallenge: {told}; {naming} says otherwise."
-        notes = (said,) if found != [1] else ()
-    called, said_of_them = labels_of(found, names, 0, "column 8", naming)
+        listed = ", ".join(f"{at} {names[at]}" for at in numbers)
+        note = (
+            f"Column 8 is read as the classes of MOTChallenge: {listed}; {naming} says otherwise."
+        )
+        notes = (note,) if numbers != [1] else ()
+    called, said_of_them = class_labels(numbers, names, 0, "column 8", naming)
     return classes.map(called).astype(object), (*notes, *said_of_them)
 
 
@@ -220,11 +239,11 @@ def _with_game_info(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     files = [folder / "gameinfo.ini" for folder in (path.parent, path.parent.parent)]
     facts: dict[float, tuple[str, str | None, str | None]] = {}
     for line in next((lines for lines in map(head_lines, files) if lines), []):
-        told = TRACKLET.fullmatch(line)
-        if told:
-            label, team, number = told["label"], told["team"], told["number"]
-            facts[float(told["track"])] = (label, team, number)
+        match = TRACKLET.fullmatch(line)
+        if match:
+            label, team, number = match["label"], match["team"], match["number"]
+            facts[float(match["track"])] = (label, team, number)
     for place, name in enumerate(("label", "team", "number") if facts else ()):
-        values = table["track"].map({track: told[place] for track, told in facts.items()})
+        values = table["track"].map({track: match[place] for track, match in facts.items()})
         table[name] = values.where(values.notna(), table["label"]) if name == "label" else values
     return table

@@ -1,4 +1,4 @@
-"""What the readers of annotations share: bounded files, checked values, counted notes."""
+"""Annotations, and what their readers share: size limits, checked values, counted notes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,48 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.data.annotations.table import NUMBERS, TEXTS, Annotations, left_out
 from sameplayer.errors import DataError
+
+NUMBERS = ("frame", "track", "left", "top", "width", "height", "score")
+TEXTS = ("camera", "sequence", "label", "role", "team", "number", "name")
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """Boxes of one file or folder as written; nothing is dropped, shifted or clipped.
+
+    table       one row per box, in the order of the file, with the columns
+
+                row        where it stands, as messages say it: "line 7", "annotation 12"
+                frame      number of the frame, counted as the file counts
+                track      whole number of the track, missing: none
+                left, top, width, height    in pixels, or shares of the picture, see ``shares``
+                score      as the file has it, missing: none
+                label      class, such as "player" or "ball", missing: none said
+                camera, sequence, role, team, number, name    text, missing: none said
+
+    first       number that the format gives to a video's first frame: 0 or 1; None: the format
+                does not say, so the numbers have to tell
+    shares      whether boxes are shares of the picture's width and height, from 0 to 1
+    notes       what was read as what, and what the file holds that is not used; one sentence each
+    size        width and height that the file gives to its pictures; None: none, or several
+    frames      how many frames the file says that its video has; None or 0: it does not say
+    """
+
+    table: pd.DataFrame
+    first: int | None = None
+    shares: bool = False
+    notes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    frames: int | None = None
+
+
+def left_out(count: int, what: str, example: str) -> str:
+    """Return a note on boxes that are left out: "3 boxes ..., such as line 7, are left out."."""
+    if count == 1:
+        return f"1 box {what}, {example}, is left out."
+    return f"{count} boxes {what}, such as {example}, are left out."
+
 
 Box = tuple[float, float, float, float]
 LARGEST = 500 << 20  # bytes of a file
@@ -28,7 +68,7 @@ EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  
 
 @dataclass
 class Rows:
-    """Boxes of a file as they are read, with what is left out: at last they are Annotations."""
+    """Collects the boxes of a file while it is read, and counts what is left out."""
 
     path: Path
     notes: list[str] = field(default_factory=list)
@@ -37,9 +77,14 @@ class Rows:
     _sizes: set[tuple[int, int]] = field(default_factory=set)
 
     def add(
-        self, row: str, frame: int, box: Box, track: object, texts: Mapping[str, str | None],
+        self,
+        row: str,
+        frame: int,
+        box: Box,
+        track: object,
+        texts: Mapping[str, str | None],
         score: float = math.nan,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add a box: ``box`` is left, top, width, height; ``texts`` are those of Annotations."""
         self._refuse_more(row, 1)
         if isinstance(track, list | dict | bool):
@@ -66,18 +111,18 @@ class Rows:
             )
 
     def made_for(self, width: object, height: object) -> None:
-        """Note the size that the file gives to a picture, where it is one."""
+        """Record the picture size that the file states, if valid."""
         sides = text_of(width) or "", text_of(height) or ""
         if all(re.fullmatch("[1-9][0-9]{0,5}", side) for side in sides) and len(self._sizes) < 2:
             self._sizes.add((int(sides[0]), int(sides[1])))
 
     def leave_out(self, what: str, row: str) -> None:
-        """Count a box that is not read; ``what`` goes on "3 boxes ", such as "of a crowd"."""
+        """Count a box that is left out; ``what`` continues "3 boxes ", such as "of a crowd"."""
         count, example = self._left_out.get(what, (0, row))
         self._left_out[what] = count + 1, example
 
     def number(self, value: object, row: str, name: str) -> float:
-        """Return a number, missing: nan; DataError for what is none."""
+        """Return a number, NaN where missing. Raises DataError for anything else."""
         if value is None or value == "":
             return math.nan
         try:
@@ -91,40 +136,40 @@ class Rows:
         """Return the four numbers of a list."""
         if not isinstance(value, list) or len(value) != 4:
             raise self.wrong(row, name, value, "a list of four numbers")
-        left, top, width, height = (self.number(one, row, name) for one in value)
+        left, top, width, height = (self.number(side, row, name) for side in value)
         return left, top, width, height
 
     def frame(self, value: object, row: str, name: str = "frame") -> int:
-        """Return the number of a frame; DataError for what is no whole one."""
-        found = self.number(value, row, name)
-        if not math.isfinite(found) or found != int(found) or abs(found) >= EXACT:
+        """Return a frame number. Raises DataError unless it is a whole number."""
+        number = self.number(value, row, name)
+        if not math.isfinite(number) or number != int(number) or abs(number) >= EXACT:
             raise self.wrong(row, name, value, "a whole number")
-        return int(found)
+        return int(number)
 
-    def wrong(self, row: str, name: str, found: object, expected: str) -> DataError:
-        return DataError(f"{self.path}, {row}: {name} is {_short(found)}; expected {expected}.")
+    def wrong(self, row: str, name: str, value: object, expected: str) -> DataError:
+        return DataError(f"{self.path}, {row}: {name} is {_short(value)}; expected {expected}.")
 
     def annotations(
         self, first: int | None = None, shares: bool = False, frames: int | None = None
     ) -> Annotations:
-        """Return what was read; DataError where it is nothing though something was left out."""
-        told = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
-        if told and not self._rows:
+        """Return what was read. Raises DataError where every box was left out."""
+        skipped = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
+        if skipped and not self._rows:
             raise DataError(
-                f"{self.path}: holds no box that can be read. {' '.join(told)} Expected "
+                f"{self.path}: holds no box that can be read. {' '.join(skipped)} Expected "
                 "rectangles that are not turned."
             )
         table = pd.DataFrame(self._rows, columns=["row", *NUMBERS, *TEXTS])
         numbers = [name for name in NUMBERS if name != "track"]
         table[numbers] = table[numbers].astype(np.float64)
-        track, said = track_numbers(table["track"])
+        track, more = track_numbers(table["track"])
         size = next(iter(self._sizes)) if len(self._sizes) == 1 else None
-        notes = (*self.notes, *told, *said)
+        notes = (*self.notes, *skipped, *more)
         return Annotations(table.assign(track=track), first, shares, notes, size, frames)
 
 
 def track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Return tracks as float64, missing: nan. Names are numbered from 1 as they come."""
+    """Return tracks as float64, NaN where missing; names are numbered from 1 as they appear."""
     given = tracks.where(tracks.notna() & (tracks.astype(object) != ""), None)
     try:
         numbers = pd.to_numeric(given.astype(object)).to_numpy(np.float64, na_value=np.nan)
@@ -140,13 +185,13 @@ def track_numbers(tracks: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 
 def folder_in_name(name: object) -> str | None:
-    """Return the folder of a picture's path, but for the usual img1; None: there is none."""
+    """Return the folder of a picture's path, other than img1; None without one."""
     parts = PurePosixPath(str(name).replace("\\", "/")).parent.parts
     return "/".join(part for part in parts if part not in ("img1", "/", "..")) or None
 
 
 def text_of(value: object) -> str | None:
-    """Return a value of an attribute as a text without blanks around it; None: nothing said."""
+    """Return an attribute's value as stripped text; None where it is empty."""
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         value = int(value)
     if value is None or isinstance(value, bool | list | dict):
@@ -155,7 +200,7 @@ def text_of(value: object) -> str | None:
 
 
 def key_of(value: object) -> str:
-    """Return an id as a text: 1, 1.0 and "1" are one, and what is none is ""."""
+    """Return an id as text: 1, 1.0 and "1" are equal; "" where there is none."""
     return text_of(value) or ""
 
 
@@ -163,20 +208,20 @@ def number_in_name(name: object) -> int | None:
     """Return the number at the end of a file's name, such as 12 of img1/match_000012.jpg."""
     file = PurePosixPath(str(name).replace("\\", "/")).name
     stem = EXPORTED.sub("", re.sub(r"\.[A-Za-z]\w{0,4}$", "", file))
-    found = COUNTED.search(stem)
-    return int(found[1]) if found else None
+    match = COUNTED.search(stem)
+    return int(match[1]) if match else None
 
 
 def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
-    """Return the texts of attributes under our names; letters' case and separators do not count."""
+    """Return attributes as text under standard names; case and separators are ignored."""
     given = {_plain(key): value for key, value in values.items()}
-    told: dict[str, str | None] = {}
+    texts: dict[str, str | None] = {}
     for ours, others in names.items():
-        texts = (text_of(given[other]) for other in others if other in given)
-        text = next(filter(None, texts), None)
+        values_given = (text_of(given[other]) for other in others if other in given)
+        text = next(filter(None, values_given), None)
         if text is not None:
-            told[ours] = text
-    return told
+            texts[ours] = text
+    return texts
 
 
 @lru_cache(4096)
@@ -203,7 +248,7 @@ def refuse_large(path: Path) -> None:
 
 
 def load_json(path: Path) -> Any:
-    """Return what a JSON file holds; DataError for what is none, or nested too deep."""
+    """Return the content of a JSON file. Raises DataError where it is invalid or too deep."""
     refuse_large(path)
     try:
         content = path.read_bytes()
@@ -220,15 +265,15 @@ def load_json(path: Path) -> Any:
 
 
 def objects(rows: Rows, value: object, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield ("annotation 1", entry) of a list of objects, or say which is none."""
+    """Yield ("annotation 1", entry) of a list of objects. Raises DataError for other entries."""
     if not isinstance(value, list):
         raise DataError(f"{rows.path}: expected a list of {what}s; found {_short(value)}.")
-    for place, one in enumerate(value, start=1):
-        if not isinstance(one, dict):
+    for place, item in enumerate(value, start=1):
+        if not isinstance(item, dict):
             raise DataError(
-                f"{rows.path}, {what} {place}: expected an object; found {_short(one)}."
+                f"{rows.path}, {what} {place}: expected an object; found {_short(item)}."
             )
-        yield f"{what} {place}", one
+        yield f"{what} {place}", item
 
 
 def _short(value: object) -> str:

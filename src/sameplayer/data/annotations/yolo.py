@@ -1,4 +1,4 @@
-"""YOLO text with tracks: a file a frame, as Ultralytics' ``save_txt`` writes it."""
+"""YOLO text with tracks: one file per frame, as Ultralytics' ``save_txt`` writes it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sameplayer.data.annotations.classes import LISTS, labels_of, names_beside
-from sameplayer.data.annotations.heads import head_lines
-from sameplayer.data.annotations.rows import Rows, number_in_name
-from sameplayer.data.annotations.table import Annotations
+from sameplayer.data.annotations.classes import LISTS, class_labels, names_beside
+from sameplayer.data.annotations.rows import Annotations, Rows, number_in_name
+from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.errors import DataError
 
 WHAT = (
@@ -56,18 +55,21 @@ def _files(folder: Path) -> list[Path]:
     """Return the texts of frames in a folder, or in its ``labels``, in order of their numbers."""
     for place in (folder, folder / "labels"):
         try:
-            found = {one: number_in_name(one.name) for one in place.glob("*.txt")
-                     if one.name not in LISTS and not one.name.startswith(".")}  # fmt: skip
+            numbers = {
+                file: number_in_name(file.name)
+                for file in place.glob("*.txt")
+                if file.name not in LISTS and not file.name.startswith(".")
+            }
         except OSError:
-            found = {}
-        files = [one for one, number in found.items() if number is not None and one.is_file()]
+            numbers = {}
+        files = [file for file, number in numbers.items() if number is not None and file.is_file()]
         if files:
-            return sorted(files, key=lambda one: (found[one] or 0, one.name))
+            return sorted(files, key=lambda file: (numbers[file] or 0, file.name))
     return []
 
 
 def read_yolo(path: Path) -> Annotations:
-    """Read a folder of texts, or one of them: boxes in shares of the picture, a file a frame.
+    """Read a folder of text files, one per frame, or one of them; boxes are shares of the picture.
 
     A frame's number ends the file's name; a frame without a file has no boxes. Of lines of seven
     numbers the sixth is the score, the seventh the track; of lines of six the sixth is the track
@@ -78,8 +80,8 @@ def read_yolo(path: Path) -> Annotations:
     """
     rows = Rows(path)
     files = _files(path) if path.is_dir() else [path]
-    numbers = {one: number_in_name(one.name) for one in files}
-    stems = {one: re.sub(r"[\W_]*\d+$", "", one.stem) for one in files}
+    numbers = {file: number_in_name(file.name) for file in files}
+    stems = {file: re.sub(r"[\W_]*\d+$", "", file.stem) for file in files}
     several = len(set(stems.values())) > 1
     lines: list[_Line] = []
     for file in files:
@@ -92,7 +94,7 @@ def read_yolo(path: Path) -> Annotations:
         lines += _lines(file, number, stems[file] if several else None)
     lines = _boxes(rows, lines)
     names, named_by = names_beside(path if path.is_dir() else path.parent)
-    labels, said = labels_of(
+    labels, notes = class_labels(
         (int(line.values[0]) for line in lines),
         names,
         0,
@@ -100,17 +102,20 @@ def read_yolo(path: Path) -> Annotations:
         "a file classes.txt beside them",
     )
     if named_by:
-        said = (f"The classes are named by {named_by.name}.",)
-    rows.notes += said
+        notes = (f"The classes are named by {named_by.name}.",)
+    rows.notes += notes
     score, track = _columns(path, lines)
     for line in lines:
         kind, across, down, width, height = line.values[:BOX]
         more = dict(enumerate(line.values))
         rows.add(
-            line.where, line.frame, (across - width / 2, down - height / 2, width, height),
-            more.get(track), {"label": labels[int(kind)], "sequence": line.sequence},
+            line.where,
+            line.frame,
+            (across - width / 2, down - height / 2, width, height),
+            more.get(track),
+            {"label": labels[int(kind)], "sequence": line.sequence},
             more.get(score, math.nan),
-        )  # fmt: skip
+        )
     if not path.is_dir() and len(_files(path.parent)) > 1:
         rows.notes.append(
             f"This is the file of one frame; give its folder {path.parent} to read all of them."
@@ -121,7 +126,7 @@ def read_yolo(path: Path) -> Annotations:
 def _lines(file: Path, frame: int, sequence: str | None) -> list[_Line]:
     if file.stat().st_size > LONGEST:
         raise DataError(f"{file}: is over {LONGEST >> 20} MB large; expected the boxes of a frame.")
-    found = []
+    parsed = []
     for place, line in enumerate(file.read_text("utf-8-sig", "replace").splitlines(), start=1):
         cells = line.split()
         if not cells:
@@ -135,8 +140,8 @@ def _lines(file: Path, frame: int, sequence: str | None) -> list[_Line]:
                 f"{file}, line {place}: expected a whole class number, x_center, y_center, width, "
                 f"height and where known score, track; found {line[:60]!r}."
             )
-        found.append(_Line(f"{file.name} line {place}", frame, sequence, values))
-    return found
+        parsed.append(_Line(f"{file.name} line {place}", frame, sequence, values))
+    return parsed
 
 
 def _boxes(rows: Rows, lines: list[_Line]) -> list[_Line]:
@@ -148,7 +153,7 @@ def _boxes(rows: Rows, lines: list[_Line]) -> list[_Line]:
 
 
 def _columns(path: Path, lines: list[_Line]) -> tuple[int, int]:
-    """Return in which places of a line the score and the track stand; -1: nowhere."""
+    """Return the columns of score and track in a line; -1: none."""
     longest = max((len(line.values) for line in lines), default=BOX)
     if longest == BOX:
         return -1, -1

@@ -6,7 +6,6 @@
     top.py           lists that grow block by block, and the top M of a re-ranking
     entering.py      what one new query changes in a prepared gallery
     one_query.py     its Jaccard distances
-    small.py         the same from rows of fewer bits
 
 Nothing is checked in here: a row number out of range reads or writes foreign memory. The callers
 check shape, kind and range of everything that comes from outside, once, at the door.

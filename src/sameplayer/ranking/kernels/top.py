@@ -260,6 +260,10 @@ def take_block(share, block, of_block, other, by_column, asked, offered, nearest
                     jaccard = np.float32(1) - shared[g] / (np.float32(2) - shared[g])
                     distance = (np.float32(1) - share) * direct + share * jaccard
                     _put_answer(
-                        other.first + g, distance, direct,
-                        answers.ids[i], answers.distances[i], answers.directs[i],
-                    )  # fmt: skip
+                        other.first + g,
+                        distance,
+                        direct,
+                        answers.ids[i],
+                        answers.distances[i],
+                        answers.directs[i],
+                    )

@@ -1,0 +1,1 @@
+"""What every stage builds on and that knows no player: files, hashes, names, dates, pages."""

@@ -1,0 +1,1 @@
+"""What training reads: augmented pictures in batches of pairs or of tracks."""

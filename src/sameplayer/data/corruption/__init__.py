@@ -1,0 +1,1 @@
+"""Corrupted pictures: blur, noise, occlusion and more, each at graded levels."""

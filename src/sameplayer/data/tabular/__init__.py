@@ -1,0 +1,1 @@
+"""Tables from other programs: CSV, Excel and Parquet, their encodings and column names."""

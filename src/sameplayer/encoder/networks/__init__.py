@@ -1,0 +1,1 @@
+"""Network architectures, the presets that name them, and what describes a network."""

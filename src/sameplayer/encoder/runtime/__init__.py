@@ -1,0 +1,1 @@
+"""What a network runs on: torch, onnxruntime or OpenVINO, devices and number formats."""

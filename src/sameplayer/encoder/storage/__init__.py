@@ -1,0 +1,1 @@
+"""Weights on disk: ours and those of other programs, read without running a pickle."""

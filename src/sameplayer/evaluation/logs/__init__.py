@@ -1,0 +1,1 @@
+"""Scores and the HTML page of a player log."""

@@ -1,0 +1,213 @@
+"""Scores of a player log against the truth: how often names are right, and whether it knows.
+
+What counts is precision before coverage: a wrong name in a log costs its reader more than a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from sameplayer.common.statistics import expected_calibration_error, reliability_table
+from sameplayer.errors import RankingError, SettingError
+from sameplayer.evaluation.logs.tracking_scores import (
+    TrackingScores,
+    find_overlaps,
+    match_boxes,
+    score_tracking,
+)
+from sameplayer.identity.log.player_log import PlayerLog
+
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True, eq=False)
+class NamingScores:
+    """How right the names are, of appearances or of boxes; shares from 0 to 1.
+
+    nameable       how many there are that show a player who has a number
+    named          how many have a name that the log is sure of
+    precision      of those, the share that is right; 1 where there is none. A name for somebody
+                   without a number, or for a box that shows nobody, is wrong
+    coverage       rightly and surely named, a share of the nameable
+    at_95, at_99   rightly named, a share of the nameable, over the lowest probability from which
+                   95 or 99 % of the names are right
+    error          calibration error of the probabilities of all names, in bins of equal mass; it
+                   is over 0 by chance alone, the more so the fewer there are
+    reliability    a row a bin: probability, right (both means), count
+    """
+
+    nameable: int
+    named: int
+    precision: float
+    coverage: float
+    at_95: float
+    at_99: float
+    error: float
+    reliability: pd.DataFrame
+
+    def as_dict(self) -> dict[str, float]:
+        """Return name -> value, without the table."""
+        return {name: value for name, value in vars(self).items() if name != "reliability"}
+
+
+@dataclass(frozen=True, eq=False)
+class LogScores:
+    """A player log against the truth.
+
+    tracking           of the log's identities
+    tracklet_purity    of the matched boxes, the share that shows its appearance's main person
+    appearances        names of appearances, each by the person of most of its boxes
+    boxes              names of boxes
+    """
+
+    tracking: TrackingScores
+    tracklet_purity: float
+    appearances: NamingScores
+    boxes: NamingScores
+
+    def as_dict(self) -> dict[str, float]:
+        """Return name -> value; those of names begin with ``appearances_`` and ``boxes_``."""
+        named = {"appearances": self.appearances, "boxes": self.boxes}
+        return {
+            **self.tracking.as_dict(),
+            "tracklet_purity": self.tracklet_purity,
+            **{
+                f"{one}_{key}": v
+                for one, names in named.items()
+                for key, v in names.as_dict().items()
+            },
+        }
+
+
+def score_log(log: PlayerLog, truth: pd.DataFrame, iou: float = 0.5) -> LogScores:
+    """Score a log.
+
+    truth    a row a box of a person: camera, frame, left, top, width, height, person, team,
+             number (empty or missing: none is known); camera and frame as in the log
+    iou      overlap from which a box shows a person
+
+    A name is right when team and number are. Where the log calls the teams otherwise than the
+    truth does, its teams are put to those with which they share most boxes, one to one.
+    Raises DataError for tables that do not fit, SettingError for ``iou`` outside 0 to 1.
+    """
+    facts = log.appearances.set_index("appearance")
+    boxes = log.boxes.reset_index(drop=True)
+    boxes = boxes.assign(identity=facts["identity"].reindex(boxes["appearance"]).to_numpy())
+    truth = truth.reset_index(drop=True)
+    tracking = score_tracking(truth, boxes, iou)
+    matched = match_boxes(find_overlaps(truth, boxes), len(truth), iou)
+    rows = np.flatnonzero(matched >= 0)
+    person = np.full(len(boxes), NOBODY, object)
+    person[matched[rows]] = truth["person"].astype(str).to_numpy()[rows]
+    who = _people(truth)
+    main, purity = _main_person(boxes["appearance"].to_numpy(), person)
+    facts = facts.assign(team=_same_teams(facts, main, who), person=main.reindex(facts.index))
+    by_box = facts.reindex(boxes["appearance"]).assign(person=person)
+    names = [_score_rows(table, who) for table in (facts, by_box)]
+    return LogScores(tracking, purity, *names)
+
+
+def score_names(
+    right: np.ndarray, probability: np.ndarray, sure: np.ndarray, nameable: int
+) -> NamingScores:
+    """Score names: whether each is right (n,), how probable (n,), and whether it is sure (n,).
+
+    nameable    how many should have a name, rightly named or not
+
+    Raises RankingError for arrays that do not fit each other, SettingError for probabilities
+    outside 0 to 1.
+    """
+    right, sure = np.asarray(right, bool), np.asarray(sure, bool)
+    probability = np.asarray(probability, float)
+    if not right.shape == sure.shape == probability.shape == (len(right),):
+        raise RankingError(
+            f"Names of shapes {right.shape}, {probability.shape}, {sure.shape}; expected (n,) each."
+        )
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise SettingError("probability", probability[:3].tolist(), "from 0 to 1")
+    of = max(1, nameable)
+    table = reliability_table(probability, right, equal_mass=True)
+    reliability = pd.DataFrame(table, columns=["probability", "right", "count"])
+    reliability["count"] = (reliability["count"] * len(right)).round().astype(int)
+    error = expected_calibration_error(probability, right, equal_mass=True) if len(right) else 0.0
+    return NamingScores(
+        nameable=nameable,
+        named=int(sure.sum()),
+        precision=float(right[sure].mean()) if sure.any() else 1.0,
+        coverage=float(right[sure].sum() / of),
+        at_95=_covered(right, probability, 0.95) / of,
+        at_99=_covered(right, probability, 0.99) / of,
+        error=error,
+        reliability=reliability,
+    )
+
+
+def _covered(right: np.ndarray, probability: np.ndarray, precision: float) -> int:
+    """Return how many are right over the lowest threshold with that precision, all ties taken."""
+    order = np.argsort(-probability, kind="stable")
+    sums = np.cumsum(right[order])
+    last = np.flatnonzero(np.diff(probability[order], append=-1.0) != 0)
+    good = [place for place in last if sums[place] >= precision * (place + 1) - 1e-9]
+    return int(sums[good[-1]]) if good else 0
+
+
+def _score_rows(table: pd.DataFrame, who: pd.DataFrame) -> NamingScores:
+    """table: person, team, number, probability, sure; who: person -> team, number."""
+    truth = who.reindex(table["person"])
+    has = (truth["number"].fillna("") != "").to_numpy()
+    number, team = _text(table["number"]), _text(table["team"])
+    right = has & (truth["number"].to_numpy() == number) & (truth["team"].to_numpy() == team)
+    named = number != ""
+    sure = table["sure"].to_numpy(bool)[named]
+    probability = table["probability"].to_numpy(float)[named]
+    return score_names(right[named], probability, sure, int(has.sum()))
+
+
+def _people(truth: pd.DataFrame) -> pd.DataFrame:
+    """Return person -> team, number; the number is that of most rows that have one."""
+    table = pd.DataFrame(
+        {
+            "person": truth["person"].astype(str),
+            "team": _text(truth["team"]),
+            "number": _text(truth["number"]),
+        }
+    )
+    team = table.groupby("person")["team"].agg(lambda own: own.mode().iloc[0])
+    known = table[table["number"] != ""].groupby("person")["number"]
+    number = known.agg(lambda own: own.mode().iloc[0]).reindex(team.index).fillna("")
+    return pd.DataFrame({"team": team, "number": number.astype(str)})
+
+
+def _main_person(appearance: np.ndarray, person: np.ndarray) -> tuple[pd.Series, float]:
+    """Return who most of an appearance's boxes show (NOBODY too), and the purity."""
+    counts = pd.crosstab(appearance, person)
+    people = counts.drop(columns=NOBODY, errors="ignore")
+    total = int(people.to_numpy().sum())
+    best = people.max(axis=1) if people.shape[1] else pd.Series(0, index=counts.index)
+    main = counts.idxmax(axis=1).astype(str)
+    return main, float(best.sum() / total) if total else 0.0
+
+
+def _same_teams(facts: pd.DataFrame, main: pd.Series, who: pd.DataFrame) -> np.ndarray:
+    """Return the log's teams in the truth's words."""
+    team = _text(facts["team"])
+    known = set(who["team"])
+    if set(team) <= known | {""}:
+        return team
+    true = who["team"].reindex(main.reindex(facts.index)).fillna("").to_numpy()
+    weight = facts["frames"].to_numpy(float)
+    table = pd.crosstab(team, true, values=weight, aggfunc="sum").fillna(0)
+    table = table.drop(index="", columns="", errors="ignore")
+    one, two = linear_sum_assignment(-table.to_numpy())
+    words = {table.index[row]: table.columns[column] for row, column in zip(one, two, strict=True)}
+    return np.array([words.get(one, one) for one in team], object)
+
+
+def _text(values: pd.Series) -> np.ndarray:
+    """Return the values as text, without a number's decimal point; "" where there is none."""
+    text = values.astype(object).where(values.notna(), "").astype(str)
+    return text.str.replace(r"\.0$", "", regex=True).to_numpy(object)

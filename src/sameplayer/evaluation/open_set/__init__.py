@@ -1,0 +1,1 @@
+"""Scores of open-set identification: TPIR at FPIR, and calibration."""

@@ -1,0 +1,74 @@
+"""One self-contained HTML page of open-set scores: the table, both kinds of error, reliability."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from sameplayer.common.files import write_text
+from sameplayer.evaluation.open_set.scores import NAMES, OpenSetScores
+from sameplayer.evaluation.pages import figure_address, render
+
+LOWEST = 1e-3  # a share that the logarithmic axes still show
+
+
+def write_open_set(
+    path: str | Path, result: OpenSetScores, facts: dict[str, Any] | None = None
+) -> None:
+    """Write the page; it refers to nothing outside itself.
+
+    facts    what else to list, such as the data's name
+
+    Raises DataError where the page cannot be written.
+    """
+    shown = [one.shown() for one in result.galleries]
+    said = {**(facts or {}), **result.facts}
+    page = render(
+        "open_set.html.j2",
+        titles=[one.title for one in result.galleries],
+        rows=[(name, [cells.get(name, "") for cells in shown]) for name in shown[0]],
+        names={name: NAMES[name] for name in shown[0] if name in NAMES},
+        det=_det(result),
+        reliability=_reliability(result),
+        uncalibrated=said.pop("uncalibrated", ""),
+        facts=said,
+    )
+    write_text(path, page)
+
+
+def _det(result: OpenSetScores) -> str:
+    figure = Figure(figsize=(5.6, 4), layout="constrained")
+    axes = figure.subplots()
+    for one in result.galleries:
+        named, missed = (one.det[:, column].clip(LOWEST) for column in (1, 2))
+        axes.step(100 * named, 100 * missed, where="post", label=one.title)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlim=(100 * LOWEST, 100),
+        ylim=(100 * LOWEST, 100),
+        xlabel="FPIR, %",
+        ylabel="FNIR at rank 1, %",
+    )
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=7)
+    return figure_address(figure)
+
+
+def _reliability(result: OpenSetScores) -> str:
+    """Return the diagram's address; "" without probabilities."""
+    if all(one.reliability is None for one in result.galleries):
+        return ""
+    figure = Figure(figsize=(4.4, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 100], [0, 100], color="#888", linewidth=1)
+    for one in result.galleries:
+        if one.reliability is not None:
+            stated, right, _ = one.reliability.T
+            axes.plot(100 * stated, 100 * right, marker="o", markersize=3, label=one.title)
+    axes.set(xlabel="stated probability of the first answer, %", ylabel="right, %")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+    return figure_address(figure)

@@ -1,0 +1,1 @@
+"""Scores under corruption: how mAP and number reading fall as pictures get worse."""

@@ -1,0 +1,272 @@
+"""What was done, by whom and when: events in a hash chain, each with what undoes it.
+
+An event's hash covers the hash before it, so that a changed, missing or added row shows. What an
+event says in detail is covered by a salted digest of it: to forget a person, detail and salt are
+deleted, and the chain still holds. A chain does not show that all of it was written anew: keep
+its head (``Head``) elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sameplayer.errors import DataError
+from sameplayer.gallery.core.seals import Key, Seals
+from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.tables import CHANGED
+
+START = "0" * 64
+BACKWARDS = timedelta(minutes=5)  # a clock that is behind the last event by less is not recorded
+COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that was done.
+
+    seq          its number, from 1
+    at           when, ISO 8601, UTC
+    actor        who did it
+    kind         create, enrol, ask, confirm, merge, forget, ...
+    subjects     ids of the persons and questions that it is about
+    detail       what was done; None once it was forgotten
+    undone_by    the event that undid it, if any
+    """
+
+    seq: int
+    at: str
+    actor: str
+    kind: str
+    subjects: tuple[str, ...]
+    detail: dict[str, Any] | None
+    undone_by: int | None = None
+
+
+class Head(NamedTuple):
+    """The last event's number and hash: kept elsewhere, it shows whether all was written anew."""
+
+    seq: int
+    hash: str
+
+
+class Change:
+    """One event in the making: it changes rows, and remembers how they were.
+
+    Use it within ``Database.write``, and call ``done`` last. Rows of ``CHANGED`` tables that it
+    sets or adds get the event's number as their revision where they have one. Every other
+    statement that writes rows of ``seals.UNITS`` is announced with ``touch`` before it runs.
+    """
+
+    def __init__(self, cursor: Cursor, actor: str, kind: str, seals: Seals) -> None:
+        self._head = chain_head(cursor)
+        self.cursor, self.actor, self.kind = cursor, actor, kind
+        self.seq = self._head.seq + 1
+        self.at, self.clock = now_after(cursor)
+        self._seals = seals
+        self._changed: list[list[Any]] = []
+        self._subjects: dict[str, None] = {}
+        self.journals: list[Path] = []  # of files that belong to rows of this change
+
+    def about(self, *ids: str) -> None:
+        """Name persons and questions that the event is about."""
+        self._subjects.update(dict.fromkeys(ids))
+
+    def touch(self, unit: str, *keys: Key, new: bool = False) -> None:
+        """Say that rows are about to be written, see ``Seals.touch``."""
+        self._seals.touch(unit, *keys, new=new)
+
+    def seal_file(self, picture: str, content: bytes | None) -> None:
+        """Seal the file of a picture; None: it goes."""
+        self._seals.file(picture, content)
+
+    def set(self, table: str, key: str, **values: Any) -> None:
+        """Set columns of a row of ``CHANGED``, and remember what was there.
+
+        Without columns it gets a new revision only: something that belongs to the row changed.
+        """
+        names = tuple(values)
+        _check_names(table, names)
+        self.touch(table, key)
+        wanted = ", ".join(("id", *names))
+        found = self.cursor.one(f"SELECT {wanted} FROM {table} WHERE id = ?", key)
+        if found is None:
+            raise DataError(f"No {table} {key!r} in this gallery.")
+        for name, before in zip(names, found[1:], strict=True):
+            if before != values[name]:
+                self._changed.append([table, key, name, before, values[name]])
+        if names:
+            marks = ", ".join(f"{name} = ?" for name in names)
+            self.cursor.run(f"UPDATE {table} SET {marks} WHERE id = ?", *values.values(), key)
+        self._touch(table, key)
+
+    def add(self, table: str, key: str, **values: Any) -> None:
+        """Add a row of ``CHANGED`` whose column ``state`` says 'removed' once this is undone."""
+        row = {"id": key, **values}
+        if table != "picture":
+            row["revision"] = self.seq
+        _check_names(table, tuple(row))
+        self.touch(table, key, new=True)
+        marks = ", ".join("?" * len(row))
+        self.cursor.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
+        self._changed.append([table, key, "state", "removed", row["state"]])
+        if table != "picture":
+            self.about(key)
+
+    def part(self, picture: str, person: str, apart: bool) -> bool:
+        """Say that a picture does not show a person, or take that back; tell whether it is new."""
+        held = self.cursor.one(
+            "SELECT 1 FROM apart WHERE picture = ? AND person = ?", picture, person
+        )
+        if apart == (held is not None):
+            return False
+        self.touch("apart", picture)
+        sql = (
+            "INSERT INTO apart (picture, person) VALUES (?, ?)"
+            if apart
+            else "DELETE FROM apart WHERE picture = ? AND person = ?"
+        )
+        self.cursor.run(sql, picture, person)
+        self._changed.append(["apart", picture, person, not apart, apart])
+        return True
+
+    def done(self, **facts: Any) -> Event:
+        """Write the event: the facts given, and every change; return it."""
+        self.cursor.run("UPDATE latest SET changed = ?", self.seq)
+        if self._changed:
+            facts["changed"] = self._changed
+        event = append(
+            self.cursor,
+            self._head.hash,
+            self.seq,
+            self.at,
+            self.actor,
+            self.kind,
+            tuple(self._subjects),
+            {**facts, **self.clock},
+        )
+        self._seals.close(self._head, chain_head(self.cursor), self.seq)
+        return event
+
+    def _touch(self, table: str, key: str) -> None:
+        if table != "picture":
+            self.cursor.run(f"UPDATE {table} SET revision = ? WHERE id = ?", self.seq, key)
+            self.about(key)
+
+
+def append(
+    cursor: Cursor,
+    previous: str,
+    seq: int,
+    at: str,
+    actor: str,
+    kind: str,
+    subjects: tuple[str, ...],
+    detail: dict[str, Any],
+) -> Event:
+    """Write one event at the end of the chain."""
+    salt, text = secrets.token_hex(16), canonical(detail)
+    named = canonical(list(subjects))
+    digest = detail_hash(salt, text)
+    chained = event_hash(seq, at, actor, kind, named, digest, previous)
+    cursor.run(
+        f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        seq,
+        at,
+        actor,
+        kind,
+        named,
+        text,
+        salt,
+        digest,
+        previous,
+        chained,
+    )
+    cursor.many("INSERT INTO about (subject, seq) VALUES (?, ?)", [(one, seq) for one in subjects])
+    return Event(seq, at, actor, kind, subjects, detail)
+
+
+def note(
+    cursor: Cursor, seals: Seals, actor: str, kind: str, subjects: Iterable[str], **facts: Any
+) -> Event:
+    """Write an event that changes nothing: somebody read what it is about."""
+    head = chain_head(cursor)
+    at, clock = now_after(cursor)
+    named, detail = tuple(dict.fromkeys(subjects)), {**facts, **clock}
+    event = append(cursor, head.hash, head.seq + 1, at, actor, kind, named, detail)
+    seals.close(head, chain_head(cursor), None)
+    return event
+
+
+def chain_head(cursor: Cursor) -> Head:
+    """Return the end of the chain; number 0 where nothing was done."""
+    found = cursor.one("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
+    return Head(0, START) if found is None else Head(int(found[0]), str(found[1]))
+
+
+def events(
+    cursor: Cursor, subject: str | None = None, most: int = 100, before: int | None = None
+) -> list[Event]:
+    """Return events, the newest first: of a person or question, or all."""
+    last = 2**62 if before is None else before
+    if subject is None:
+        sql = f"SELECT {COLUMNS} FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?"
+        return [event_of(row) for row in cursor.rows(sql, last, most)]
+    sql = (
+        f"SELECT {COLUMNS} FROM event WHERE seq IN (SELECT seq FROM about WHERE subject = ?) "
+        "AND seq < ? ORDER BY seq DESC LIMIT ?"
+    )
+    return [event_of(row) for row in cursor.rows(sql, subject, last, most)]
+
+
+def event_of(row: tuple[Any, ...]) -> Event:
+    """Return a row of COLUMNS as an event."""
+    detail = None if row[5] is None else json.loads(row[5])
+    return Event(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), detail, row[10])
+
+
+def event_hash(
+    seq: int, at: str, actor: str, kind: str, subjects: str, digest: str, previous: str
+) -> str:
+    """Return the SHA-256 that chains an event to the one before."""
+    text = canonical([seq, at, actor, kind, subjects, digest, previous])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def detail_hash(salt: Any, detail: Any) -> str:
+    """Return the digest of what an event says in detail."""
+    return hashlib.sha256(f"{salt}{detail}".encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """Return the one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def now_after(cursor: Cursor) -> tuple[str, dict[str, str]]:
+    """Return the time of the next event, never before the last one's, and what it says of it.
+
+    A clock that was once ahead stops nothing: while the last event lies ahead of the clock by more
+    than ``BACKWARDS``, events get its time, and say as ``clock`` what the clock says.
+    """
+    now = datetime.now(UTC)
+    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
+    last = now if found is None else datetime.fromisoformat(found[0])
+    behind = now < last - BACKWARDS
+    return iso(max(now, last)), {"clock": iso(now)} if behind else {}
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment as text, UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _check_names(table: str, names: tuple[str, ...]) -> None:
+    if table not in CHANGED or not all(name.isidentifier() for name in names):
+        raise ValueError(f"no changes of {table} {names}")

@@ -1,0 +1,1 @@
+"""The audit: whether the gallery is as it was written."""

@@ -1,0 +1,1 @@
+"""Persons: enrolment, corrections, consent, and names that must not return."""

@@ -1,0 +1,1 @@
+"""Deletion: forgetting, retention, the search for remaining bytes, and subject access."""

@@ -1,0 +1,1 @@
+"""Undo: what a change touched, and what stands in the way of taking it back."""

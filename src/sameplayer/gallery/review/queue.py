@@ -1,0 +1,106 @@
+"""What waits for a person's word: open questions, the most informative first, in three bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sameplayer.common.cache import Latest
+from sameplayer.errors import SettingError
+from sameplayer.gallery.core.gallery import Gallery, pictures_of
+from sameplayer.gallery.core.records import Answer, Kept
+from sameplayer.gallery.review.anomalies import Odd as Odd
+from sameplayer.gallery.review.anomalies import Pair as Pair
+from sameplayer.gallery.review.anomalies import duplicates as duplicates
+from sameplayer.gallery.review.anomalies import odd_pictures as odd_pictures
+from sameplayer.gallery.review.reliability import Reliability as Reliability
+from sameplayer.gallery.review.reliability import Stated as Stated
+from sameplayer.gallery.review.reliability import reliability as reliability
+from sameplayer.gallery.review.triage import BANDS, Judged, judge, read_waiting
+from sameplayer.gallery.search.asking import answer_vectors
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question that waits.
+
+    question       its id
+    revision       to be given as ``expected`` with the word of it
+    band           likely, unsure or unknown
+    answer         what the gallery says now, without those whom people ruled out
+    pictures       whom it is about
+    information    how much a word of it tells; larger is more
+    skipped        somebody left it for later
+    """
+
+    question: str
+    revision: int
+    band: str
+    answer: Answer
+    pictures: tuple[Kept, ...]
+    information: float
+    skipped: bool
+
+    @property
+    def place(self) -> tuple[int, float, str]:
+        """What the queue is sorted by: a later question has a larger one."""
+        return self.revision if self.skipped else 0, -self.information, self.question
+
+
+def queue(
+    gallery: Gallery,
+    band: str | None = None,
+    most: int = 50,
+    after: Sequence[Any] | None = None,
+) -> list[Item]:
+    """Return questions that wait, the most informative first, those left for later last.
+
+    band     one of BANDS; None: all
+    after    ``place`` of the last question read, to read on; None: from the first
+    """
+    if band is not None and band not in BANDS:
+        raise SettingError("band", repr(band), ", ".join(BANDS))
+    found = [one for one in _judged(gallery) if band in (None, one.band)]
+    items = []
+    if after is not None:
+        found = [one for one in found if one.place > tuple(after)]
+    for one in found[:most]:
+        for asked in read_waiting(gallery, [one.key]):  # none where it was answered since
+            with gallery.database.read() as cursor:
+                pictures = tuple(pictures_of(cursor, "question", asked.key))
+            answer = answer_vectors(gallery, asked.rows, without=asked.without)
+            items.append(
+                Item(
+                    one.key,
+                    asked.revision,
+                    one.band,
+                    answer,
+                    pictures,
+                    one.information,
+                    asked.skipped,
+                )
+            )
+    return items
+
+
+def counts(gallery: Gallery) -> dict[str, int]:
+    """Return how many questions wait in each band."""
+    found = [one.band for one in _judged(gallery)]
+    return {band: found.count(band) for band in BANDS}
+
+
+_JUDGED: WeakKeyDictionary[Gallery, Latest[list[Judged]]] = WeakKeyDictionary()
+
+
+def let_go(gallery: Gallery) -> None:
+    """Hold no answers about the questions any more: they name persons."""
+    _JUDGED.pop(gallery, None)
+
+
+def _judged(gallery: Gallery) -> list[Judged]:
+    """Return all questions that wait, in order; made anew once something changed."""
+    latest = _JUDGED.setdefault(gallery, Latest(1))
+    now = (gallery.means().changed, str(gallery.settings))
+    return latest.get(now, lambda: judge(gallery))

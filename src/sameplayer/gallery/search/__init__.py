@@ -1,0 +1,1 @@
+"""Queries: who a picture shows, with calibrated probabilities."""

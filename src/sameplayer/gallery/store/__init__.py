@@ -1,0 +1,1 @@
+"""Where a gallery is kept: SQLite or PostgreSQL, and picture files."""

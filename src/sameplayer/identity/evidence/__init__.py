@@ -1,0 +1,1 @@
+"""Evidence about who a tracklet shows: appearance, kit, number, position, time."""

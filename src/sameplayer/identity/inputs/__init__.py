@@ -1,0 +1,1 @@
+"""What a user gives: settings, roster and corrections."""

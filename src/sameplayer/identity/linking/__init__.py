@@ -1,0 +1,1 @@
+"""Clustering of tracklets into identities under constraints, and how sure each is."""

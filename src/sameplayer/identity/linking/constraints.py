@@ -1,0 +1,205 @@
+"""What corrections demand of a run: pairs that are joined, pairs that are blocked, names."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sameplayer.errors import DataError
+from sameplayer.identity.evidence.evidence import Evidence
+from sameplayer.identity.inputs.corrections import FIRST, Correction, check_players
+from sameplayer.identity.inputs.roster import Roster
+from sameplayer.identity.linking.clusters import grouped
+
+Tie = tuple[int, int, tuple[int, ...]]  # two tracklets, and the rows that make them one person
+
+
+@dataclass(frozen=True, eq=False)
+class Demands:
+    """Corrections as what ``link`` and ``name_identities`` take.
+
+    joined     (m, 2) int64: pairs of tracklets that are one person; those that ``is`` gives one
+               player are joined, and those of two players are blocked
+    blocked    (m, 2) int64: pairs that are two persons
+    player     tracklet -> who it is, as the correction writes it
+    row        tracklet -> row of the roster; empty without a roster
+    """
+
+    joined: np.ndarray
+    blocked: np.ndarray
+    player: dict[int, str]
+    row: dict[int, int]
+
+    def fixed(self, labels: np.ndarray) -> dict[int, int]:
+        """Return identity -> row of the roster, for ``Naming.fixed``."""
+        return {int(labels[tracklet]): row for tracklet, row in self.row.items()}
+
+    def groups(self, count: int) -> np.ndarray:
+        """Return (count,) int64: tracklets that are said to be one person have one number."""
+        return grouped(self.joined, count)
+
+    def said(self, labels: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: tracklets whose identity is said.
+
+        Those that ``is`` names, those that are said to be the same person, and identities all of
+        whose tracklets are said to be one person.
+        """
+        groups = self.groups(len(labels))
+        named = np.isin(groups, groups[list(self.player)])
+        pairs = np.unique(np.stack([labels, groups], axis=1), axis=0)
+        one = np.bincount(pairs[:, 0], minlength=int(labels.max(initial=-1)) + 1) == 1
+        several = np.bincount(labels, minlength=len(one)) > 1
+        whole: np.ndarray = (one & several)[labels]
+        return named | whole
+
+    def called(self, labels: np.ndarray) -> dict[int, str]:
+        """Return identity -> name, for ``Naming.called`` where there is no roster."""
+        return {int(labels[tracklet]): name for tracklet, name in self.player.items()}
+
+
+def demands(
+    corrections: Sequence[Correction],
+    tracklets: np.ndarray,
+    evidence: Evidence | None = None,
+    roster: Roster | None = None,
+) -> Demands:
+    """Return what the corrections demand.
+
+    tracklets    (m, 2), as ``located`` gives
+    evidence     with it, people who were seen at the same time in one camera may not be joined
+
+    Raises DataError naming the rows that contradict each other, the roster, or what was seen.
+    """
+    rows = check_players(corrections, roster)
+    links: list[Tie] = []
+    blocks: list[tuple[int, int, int]] = []
+    player: dict[int, str] = {}
+    first_of: dict[object, tuple[int, int]] = {}
+    for row, (one, (first, second)) in enumerate(zip(corrections, tracklets, strict=True)):
+        a, b = int(first), int(second)
+        if one.kind == "same" and a != b:
+            links.append((a, b, (row,)))
+        elif one.kind == "different":
+            if a == b:
+                raise DataError(
+                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to "
+                    "cut an appearance in two, lower the threshold of splitting."
+                )
+            blocks.append((a, b, row))
+        elif one.kind == "is":
+            who: object = rows.get(row, one.player)
+            player[a] = one.player
+            before = first_of.setdefault(who, (a, row))
+            if before[0] != a:
+                links.append((before[0], a, (before[1], row)))
+    for name, (a, row) in first_of.items():
+        for other, (b, later) in first_of.items():
+            if row < later and name != other:
+                blocks.append((a, b, later))
+                _clash(corrections, tracklets, (a, b, later), links, row)
+    for block in blocks:
+        _clash(corrections, tracklets, block, links, None)
+    if evidence is not None:
+        _seen_apart(evidence, links)
+    of = {int(tracklets[row, 0]): value for row, value in rows.items()}
+    return Demands(_ends(links), _ends(blocks), player, of)
+
+
+def affected(
+    labels: np.ndarray, old: Demands, new: Demands, evidence: Evidence, reach: float = 0.0
+) -> np.ndarray:
+    """Return (n,) bool: the tracklets whose identity a run with the new demands must find again.
+
+    labels    (n,) of the run with the old demands
+    reach     log-odds of appearance from which an identity beside one that is touched counts
+
+    What changed between the demands touches the identities of its tracklets. A tracklet that
+    leaves one of them can only go where it may fit, so the identities whose tracklets look like
+    theirs by more than ``reach`` are asked as well; all others keep their labels.
+    """
+    changed = _changed(old, new)
+    touched = np.zeros(int(labels.max(initial=-1)) + 1, bool)
+    touched[labels[list(changed)]] = True
+    rows = np.flatnonzero(touched[labels])
+    if len(rows):
+        near = (evidence.appearance[rows] > reach) & ~evidence.apart[rows]
+        touched[labels[near.any(axis=0)]] = True
+    chosen: np.ndarray = touched[labels]
+    return chosen
+
+
+def _changed(old: Demands, new: Demands) -> set[int]:
+    found: set[int] = set()
+    for name in ("joined", "blocked"):
+        pairs = [
+            {tuple(sorted(map(int, one))) for one in getattr(each, name)} for each in (old, new)
+        ]
+        for pair in pairs[0] ^ pairs[1]:
+            found |= set(pair)
+    for tracklet in old.player.keys() | new.player.keys():
+        if old.player.get(tracklet) != new.player.get(tracklet):
+            found.add(tracklet)
+    return found
+
+
+def _ends(links: Sequence[tuple[int, int, object]]) -> np.ndarray:
+    return np.array([link[:2] for link in links], np.int64).reshape(-1, 2)
+
+
+def _path(links: list[Tie], start: int, end: int) -> list[int] | None:
+    """Return the rows of the fewest corrections that tie two tracklets together, or None."""
+    came: dict[int, tuple[int, tuple[int, ...]]] = {start: (start, ())}
+    waiting = deque([start])
+    while waiting:
+        at = waiting.popleft()
+        if at == end:
+            rows: set[int] = set()
+            while at != start:
+                at, why = came[at]
+                rows |= set(why)
+            return sorted(rows)
+        for a, b, why in links:
+            for here, there in ((a, b), (b, a)):
+                if here == at and there not in came:
+                    came[there] = (at, why)
+                    waiting.append(there)
+    return None
+
+
+def _clash(
+    corrections: Sequence[Correction],
+    tracklets: np.ndarray,
+    block: tuple[int, int, int],
+    links: list[Tie],
+    also: int | None,
+) -> None:
+    a, b, row = block
+    rows = _path(links, a, b)
+    if rows is None:
+        return
+    every = sorted({*rows, row} | (set() if also is None else {also}))
+    what = f"make tracklets {a} and {b} one person and two" if a != b else "name one person twice"
+    raise DataError(
+        f"Corrections, rows {_numbered(every)} contradict each other: they {what}. Take "
+        "one of them out."
+    )
+
+
+def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
+    groups = grouped(_ends(links), len(evidence))
+    tied = np.flatnonzero(np.bincount(groups)[groups] > 1)
+    both = (groups[tied][:, None] == groups[tied]) & evidence.apart[np.ix_(tied, tied)]
+    if both.any():
+        a, b = tied[np.argwhere(both)[0]]
+        rows = _path(links, int(a), int(b)) or []
+        raise DataError(
+            f"Corrections, rows {_numbered(rows)}: they make tracklets {a} and {b} one "
+            "person, who were seen at the same time in one camera. Take one of them out."
+        )
+
+
+def _numbered(rows: Sequence[int]) -> str:
+    return ", ".join(str(row + FIRST) for row in rows)

@@ -1,0 +1,1 @@
+"""The player log: assembled, saved, loaded, and its crops."""

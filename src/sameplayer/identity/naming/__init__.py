@@ -1,0 +1,1 @@
+"""Assignment of the roster's players to identities."""

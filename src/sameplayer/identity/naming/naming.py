@@ -1,0 +1,302 @@
+"""Naming: which player of the roster each identity is, decided for all together.
+
+One integer program (HiGHS) chooses the names: nobody is in two places at once, no more of a team
+are on the field than play, and "unknown" is always allowed. A name needs evidence of its own: the
+number must have been read on the identity itself. Nobody gets a name for being left over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from sameplayer.errors import SettingError
+from sameplayer.identity.evidence.attributes import NAMED, NUMBER_PRIOR, Traits, traits_of
+from sameplayer.identity.evidence.evidence import Evidence
+from sameplayer.identity.inputs.roster import Player, Roster
+from sameplayer.identity.linking.cluster_fit import Fit
+from sameplayer.identity.naming.assignment import choose, crowds
+from sameplayer.numbers.reader import NUMBERS
+
+STRANGER = 0.1
+"""Probability, before any look, that an identity is on no roster."""
+OWN = float(np.log(5))
+"""Log-likelihood ratio that the reading itself must give a number before it can give a name."""
+FEWEST = 0.2
+"""Probability from which a name is looked at all."""
+SIDES = 3.0
+"""Log-odds from which it is sure which team of the roster wears which kit."""
+SHOWN = 0.01
+"""Probability from which a second name is told."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How identities are named.
+
+    roster     who plays; None: identities are named by team and number alone
+    players    of one team that are on the field at a time, at most
+    sure       probability from which a name is given
+    teams      what the first team, the second and the others are called; a team of the roster has
+               its own name once it is known which kit it wears
+    sides      roster team -> 0 or 1, the team of the evidence; None: found by the numbers
+    fixed      identity -> row of the roster, as corrections say
+    called     identity -> name, as corrections say where there is no roster
+    """
+
+    roster: Roster | None = None
+    players: int = 11
+    sure: float = 0.8
+    teams: tuple[str, str, str] = ("team A", "team B", "other")
+    sides: Mapping[str, int] | None = None
+    fixed: Mapping[int, int] = field(default_factory=dict)
+    called: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sure < 1:
+            raise SettingError("sure", self.sure, "a probability over 0 and below 1")
+        if self.players < 1:
+            raise SettingError("players", self.players, "1 or more")
+
+
+@dataclass(frozen=True)
+class Name:
+    """What one identity is called.
+
+    identity       "white 7", "white unknown 3", or the roster's name
+    name           of the roster, or None
+    team, number   None where unknown
+    probability    that the name is right; without a name or number, that it is none that is known
+    second         the next likeliest name, or None, with its probability; without a name or number
+                   the likeliest. The two probabilities sum to 1 at most
+    rests_on       "number", "team", "roster", "correction"
+    """
+
+    identity: str
+    name: str | None
+    team: str | None
+    number: str | None
+    probability: float
+    second: str | None
+    second_probability: float
+    rests_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Names:
+    """A name an identity; which side each team of the roster was taken for; what was unclear."""
+
+    names: tuple[Name, ...]
+    sides: dict[str, int]
+    remarks: tuple[str, ...]
+
+    def codes(self) -> np.ndarray:
+        """Return (k,) int64: identities of one name, the pieces of one player, share a number."""
+        return np.unique([one.identity for one in self.names], return_inverse=True)[1]
+
+
+def name_identities(
+    evidence: Evidence,
+    labels: np.ndarray,
+    presence: pd.DataFrame,
+    naming: Naming | None = None,
+    blocked: np.ndarray | None = None,
+) -> Names:
+    """Name the identities that labels (n,) from 0 tell apart.
+
+    presence    a row a tracklet: camera, start_s and end_s, as ``Tracklets.spans`` gives
+    blocked     (m, 2) pairs of tracklets that are surely two persons, as ``link`` had them
+
+    Two identities get one name where they are never seen apart: then they are one person in
+    pieces. Raises DataError where the corrections in ``naming.fixed`` cannot hold together.
+    """
+    naming = naming or Naming()
+    count = int(labels.max(initial=-1)) + 1
+    traits = traits_of(evidence).summed(labels, count)
+    fit = Fit(evidence, labels, blocked)
+    apart = fit.between()[1] > 0
+    place = np.add.reduceat(
+        fit.place[np.argsort(labels, kind="stable")],
+        np.searchsorted(np.sort(labels), np.arange(count)),
+    )
+    apart |= place < -SIDES
+    np.fill_diagonal(apart, False)
+    moments = crowds(labels, presence)
+    remarks: list[str] = []
+    sides: dict[str, int] = {}
+    if naming.roster is None:
+        players = _seen_players(traits, naming)
+        chances = _joint(traits, players, naming.teams)
+    else:
+        players = naming.roster.players
+        sides, odds = _sides(traits, naming)
+        chances = _posterior(traits, players, sides)
+        if odds >= SIDES:
+            worn = {side: team for team, side in sides.items()}
+            first, second, other = naming.teams
+            words = worn.get(0, first), worn.get(1, second), other
+            naming = replace(naming, teams=words)
+        if odds < SIDES and naming.sides is None:
+            chances[:] = 0
+            remarks.append(
+                "Too few numbers were read to tell which team of the roster wears which kit; no "
+                "name is given. Say which by the sides of the teams."
+            )
+    chances[list(naming.called)] = 0
+    own = _own(traits, players)
+    allowed = (chances >= FEWEST) & (own >= OWN)
+    for identity, row in naming.fixed.items():
+        chances[identity], allowed[identity] = 0, False
+        chances[identity, row], allowed[identity, row] = 1, True
+    teams = np.array([player.team for player in players], dtype=object)
+    crowd = moments, teams, naming.players
+    chosen, best = choose(chances, allowed, apart, crowd, naming.fixed)
+    if not best:
+        remarks.append("Time ran out while names were chosen; others may fit better together.")
+    found, kept = _settled(chances, chosen, apart, naming.sure)
+    return Names(_named(traits, found, kept, players, naming), sides, tuple(remarks))
+
+
+def _seen_players(traits: Traits, naming: Naming) -> tuple[Player, ...]:
+    """Without a roster: every team and number that an identity may have."""
+    shares = traits.shares(NAMED)
+    seen = set()
+    for row in range(len(traits)):
+        for side in (0, 1):
+            likely = shares.number[row] * shares.team[row, side] >= FEWEST
+            seen |= {(side, int(number)) for number in np.flatnonzero(likely)}
+    made = []
+    for side, number in sorted(seen):
+        identity = f"{naming.teams[side]} {NUMBERS[number]}"
+        made.append(Player(naming.teams[side], NUMBERS[number], identity))
+    return tuple(made)
+
+
+def _joint(traits: Traits, players: tuple[Player, ...], teams: tuple[str, str, str]) -> np.ndarray:
+    shares = traits.shares(NAMED)
+    chances = np.zeros((len(traits), len(players)))
+    for at, player in enumerate(players):
+        number = shares.number[:, NUMBERS.index(player.number)]
+        chances[:, at] = number * shares.team[:, teams.index(player.team)]
+    return chances
+
+
+def _likelihood(
+    traits: Traits, players: tuple[Player, ...], sides: Mapping[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return log-likelihoods (k, p) of every player, prior included, and (k,) of a stranger."""
+    numbers = [NUMBERS.index(player.number) for player in players]
+    at = [sides[player.team] for player in players]
+    number, team = (rows.astype(float) for rows in traits.tempered(NAMED))
+    known = number[:, numbers] + team[:, at]
+    strange = np.logaddexp.reduce(number + np.log(NUMBER_PRIOR), axis=1)
+    strange += np.logaddexp.reduce(team + np.log(traits.share), axis=1)
+    return known + np.log((1 - STRANGER) / len(players)), strange + np.log(STRANGER)
+
+
+def _posterior(traits: Traits, players: tuple[Player, ...], sides: Mapping[str, int]) -> np.ndarray:
+    known, strange = _likelihood(traits, players, sides)
+    both = np.logaddexp(np.logaddexp.reduce(known, axis=1), strange)
+    chances: np.ndarray = np.exp(known - both[:, None])
+    return chances
+
+
+def _own(traits: Traits, players: tuple[Player, ...]) -> np.ndarray:
+    """Return (k, p): how much the reading itself speaks for the number of each player."""
+    numbers = [NUMBERS.index(player.number) for player in players]
+    number = traits.tempered(NAMED)[0].astype(float)
+    every = np.logaddexp.reduce(number + np.log(NUMBER_PRIOR), axis=1)
+    own: np.ndarray = number[:, numbers] - every[:, None]
+    return own
+
+
+def _sides(traits: Traits, naming: Naming) -> tuple[dict[str, int], float]:
+    """Return which side each team of the roster is, and the log-odds against the other way."""
+    assert naming.roster is not None
+    teams, players = naming.roster.teams, naming.roster.players
+    if naming.sides is not None:
+        wrong = [team for team in teams if naming.sides.get(team) not in (0, 1)]
+        if wrong or len({naming.sides[team] for team in teams}) < len(teams):
+            raise SettingError(
+                "sides", dict(naming.sides), f"another of 0 and 1 for each of {teams}"
+            )
+        return {team: naming.sides[team] for team in teams}, np.inf
+    ways = [dict(zip(teams, way, strict=False)) for way in ((0, 1), (1, 0))]
+    scores = []
+    for way in ways:
+        known, strange = _likelihood(traits, players, way)
+        for identity, row in naming.fixed.items():
+            strange[identity] = -np.inf
+            known[identity, np.arange(len(players)) != row] = -np.inf
+        scores.append(np.logaddexp(np.logaddexp.reduce(known, axis=1), strange).sum())
+    best = int(scores[1] > scores[0])
+    return ways[best], float(abs(scores[1] - scores[0]))
+
+
+def _settled(
+    chances: np.ndarray, chosen: np.ndarray, apart: np.ndarray, sure: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (k, p) probabilities once others hold names, and (k,) names that are sure enough.
+
+    Where somebody else surely is a player, one who is seen elsewhere at the same time is not.
+    """
+    found = chances.copy()
+    for identity in np.flatnonzero(chosen >= 0):
+        player, sureness = chosen[identity], chances[identity, chosen[identity]]
+        rivals = apart[identity] & (chosen != player) & (chances[:, player] <= sureness)
+        found[rivals, player] *= 1 - sureness
+    stranger = np.maximum(1 - chances.sum(axis=1, keepdims=True), 0)
+    found /= np.maximum(found.sum(axis=1, keepdims=True) + stranger, 1e-9)
+    kept = np.array(
+        [
+            player if player >= 0 and found[one, player] >= sure else -1
+            for one, player in enumerate(chosen)
+        ],
+        np.int64,
+    )
+    return found, kept
+
+
+def _named(
+    traits: Traits,
+    found: np.ndarray,
+    kept: np.ndarray,
+    players: tuple[Player, ...],
+    naming: Naming,
+) -> tuple[Name, ...]:
+    shares, counted = traits.shares(NAMED), Counter[str]()
+    names = []
+    for row, player in enumerate(kept):
+        others = found[row].copy()
+        others[player if player >= 0 else []] = 0
+        second, likely = None, float(others.max(initial=0))
+        if likely >= SHOWN:
+            second = players[int(others.argmax())].name
+        seconds = second, likely if second else 0.0
+        if player >= 0:
+            who, rests = players[player], _rests(row, naming)
+            name = None if naming.roster is None else who.name
+            sure = float(found[row, player])
+            names.append(Name(who.name, name, who.team, who.number, sure, *seconds, rests))
+            continue
+        side = int(shares.team[row].argmax())
+        team = naming.teams[side] if shares.team[row, side] >= naming.sure else None
+        if row in naming.called:
+            called = naming.called[row]
+            names.append(Name(called, called, team, None, 1.0, *seconds, ("correction",)))
+            continue
+        kind = "unknown" if team is None else f"{team} unknown"
+        counted[kind] += 1
+        left, rests = float(1 - found[row].sum()), () if team is None else ("team",)
+        names.append(Name(f"{kind} {counted[kind]}", None, team, None, left, *seconds, rests))
+    return tuple(names)
+
+
+def _rests(row: int, naming: Naming) -> tuple[str, ...]:
+    if row in naming.fixed:
+        return ("correction",)
+    return ("number", "team") if naming.roster is None else ("number", "team", "roster")

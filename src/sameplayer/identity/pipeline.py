@@ -1,0 +1,210 @@
+"""From the videos of a match to its player log: who was on screen when, under one identity.
+
+    find_tracklets -> look -> gather -> link -> name -> PlayerLog
+
+What takes long, finding people and looking at them, is kept in a folder of parts; a stopped run
+goes on with it, and a run with corrections only links and names again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sameplayer._version import __version__
+from sameplayer.common.hashing import part_fingerprint
+from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.runtime.device import pick_device
+from sameplayer.errors import SettingError
+from sameplayer.identity.evidence.collect import Gathered, gather
+from sameplayer.identity.evidence.samples import Samples, look, name_of, unread
+from sameplayer.identity.export.boxes import facts_of_videos
+from sameplayer.identity.inputs.corrections import (
+    Correction,
+    check_cameras,
+    check_players,
+    located,
+    read_corrections,
+)
+from sameplayer.identity.inputs.log_config import LogConfig
+from sameplayer.identity.inputs.roster import Roster, read_roster
+from sameplayer.identity.linking.confidence import believed, confidence
+from sameplayer.identity.linking.constraints import affected, demands
+from sameplayer.identity.linking.link import link, relink
+from sameplayer.identity.log.assemble import assemble
+from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.identity.naming.naming import Naming, name_identities
+from sameplayer.numbers.reader import NumberReader
+from sameplayer.numbers.readers import ReaderSettings, make_reader
+from sameplayer.tracks.camera import Camera, cameras_of
+from sameplayer.tracks.stream import find_tracklets
+from sameplayer.tracks.tracklets import Tracklets
+
+NOBODY = np.zeros((0, 2), np.int64)
+Progress = Callable[[str, float, float], None]
+
+
+def identify_players(
+    videos: str | Path | Sequence[str | Path],
+    boxes: Any = None,
+    roster: str | Path | pd.DataFrame | Roster | None = None,
+    corrections: str | Path | Sequence[Correction] | None = None,
+    *,
+    offsets: Sequence[float] = (),
+    cuts: Any = None,
+    config: LogConfig | None = None,
+    encoder: Encoder | None = None,
+    reader: NumberReader | None = None,
+    detector: Any = None,
+    sides: Mapping[str, int] | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> PlayerLog:
+    """Return who was on screen when, in all videos of a match.
+
+    videos         a file a camera, of one match; one file alone is a match of one camera
+    boxes          of the people, as ``find_tracklets`` takes them; None: the detector finds them
+    roster         a Roster, or a file or DataFrame; None: people are called "white 7" and so on
+    corrections    a file (``read_corrections``) or its rows, which are obeyed
+    offsets        seconds, a video: when its first frame is in the match's time; empty: all at 0
+    cuts           seconds at which a video goes over to another view; None: they are found
+    config, encoder, reader, detector    None: ``LogConfig()``, and those that the config names
+    sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
+    folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
+    progress       called with what is done, such as "linking", and how much of how much
+
+    Raises DataError and SettingError as its stages do; what is in the folder stays usable.
+    """
+    _refuse_types(roster, corrections, config, encoder, reader)
+    config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
+    line_up = read_roster(roster) if isinstance(roster, str | Path | pd.DataFrame) else roster
+    rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
+    cameras = cameras_of(videos, offsets)
+    _refuse_strange(rows or (), cameras, line_up)
+    encoder, reader = look_with(config, encoder, reader)
+    tracklets = find_tracklets(
+        cameras,
+        boxes,
+        fps=config.fps,
+        detector=detector or config.detector,
+        tile=config.tile_size(),
+        cuts=cuts,
+        tracker=config.tracker,
+        folder=folder,
+        progress=partial(tell, "finding people"),
+        first_frame=config.first_frame,
+    )
+    looking = partial(tell, "looking at people")
+    samples = look(tracklets, encoder, reader, folder=folder, progress=looking)
+    tell("linking", 0, 1)
+    gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
+    gathered.facts.update(_facts(cameras, config, encoder, reader))
+    log = identify(gathered, line_up, rows or (), config, sides)
+    tell("linking", 1, 1)
+    return log
+
+
+def _noted(tracklets: Tracklets, samples: Samples) -> Tracklets:
+    return replace(tracklets, notes=(*tracklets.notes, *unread(tracklets, samples)))
+
+
+def _facts(
+    cameras: tuple[Camera, ...], config: LogConfig, encoder: Encoder, reader: NumberReader
+) -> dict[str, Any]:
+    return {
+        "sameplayer": __version__,
+        "settings": asdict(config),
+        "encoder": part_fingerprint(encoder),
+        "reader": name_of(reader),
+        "videos": facts_of_videos(cameras),
+    }
+
+
+def _refuse_types(
+    roster: object, corrections: object, config: object, encoder: object, reader: object
+) -> None:
+    """Refuse what is none of the things that an argument may be, by the argument's name."""
+    path = isinstance(corrections, str | Path)
+    rows = isinstance(corrections, Sequence) and all(isinstance(x, Correction) for x in corrections)
+    for name, given, good, expected in (
+        (
+            "roster",
+            roster,
+            isinstance(roster, str | Path | pd.DataFrame | Roster),
+            "a file, or a Roster",
+        ),
+        ("corrections", corrections, path or rows, "a file, or a list of Correction"),
+        ("config", config, isinstance(config, LogConfig), "a LogConfig"),
+        ("encoder", encoder, hasattr(encoder, "embed"), "an Encoder, as load_encoder gives"),
+        ("reader", reader, hasattr(reader, "read"), "a number reader, as make_reader gives"),
+    ):
+        if given is not None and not good:
+            raise SettingError(name, f"of type {type(given).__name__}", expected)
+
+
+def _refuse_strange(
+    rows: Sequence[Correction], cameras: Sequence[Camera], roster: Roster | None
+) -> None:
+    """Refuse corrections that cannot be, before hours are spent on finding people."""
+    check_cameras(rows, [camera.name for camera in cameras])
+    check_players(rows, roster)
+
+
+def look_with(
+    config: LogConfig, encoder: Encoder | None = None, reader: NumberReader | None = None
+) -> tuple[Encoder, NumberReader]:
+    """Return what looks at people, and what reads their numbers."""
+    device = str(pick_device(config.device))
+    return (
+        encoder or load_encoder(config.encoder, device=device),
+        reader or make_reader(config.reader, ReaderSettings(device=device)),
+    )
+
+
+def identify(
+    gathered: Gathered,
+    roster: Roster | None,
+    corrections: Sequence[Correction],
+    config: LogConfig,
+    sides: Mapping[str, int] | None = None,
+) -> PlayerLog:
+    """Link and name what was gathered of a match, as ``identify_players`` does at its end.
+
+    With corrections, only the identities that they touch are linked again.
+
+    Raises DataError naming the corrections that contradict each other, the roster or what was seen.
+    """
+    evidence, tracklets = gathered.evidence, gathered.tracklets
+    asked = demands(corrections, located(corrections, tracklets.table), evidence, roster)
+    labels = link(evidence, prior_log_odds=config.prior)
+    if corrections:
+        touched = affected(labels, demands((), NOBODY), asked, evidence)
+        pairs = {"blocked": asked.blocked, "joined": asked.joined}
+        labels = relink(evidence, labels, touched, prior_log_odds=config.prior, **pairs)
+    first, second = gathered.facts["kits"] or ("team A", "team B")
+    naming = Naming(
+        roster=roster,
+        players=config.players,
+        sure=config.threshold,
+        teams=(first, second, "other"),
+        sides=sides,
+        fixed=asked.fixed(labels),
+        called={} if roster else asked.called(labels),
+    )
+    names = name_identities(evidence, labels, tracklets.spans(), naming, asked.blocked)
+    sure = confidence(evidence, labels, blocked=asked.blocked, called=names.codes())
+    said = asked.said(labels)
+    sure = believed(sure, asked.groups(len(labels)), said)
+    facts = {
+        **gathered.facts,
+        "corrections": len(corrections),
+        "roster_sides": names.sides,
+        "notes": [*tracklets.notes, *names.remarks],
+    }
+    return assemble(gathered, labels, names, sure, facts, config.threshold, said)

@@ -1,0 +1,1 @@
+"""The package's own number reader: its network, its crops, and its ONNX form."""

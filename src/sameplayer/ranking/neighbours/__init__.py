@@ -1,0 +1,1 @@
+"""Nearest-neighbour lists: exact on CPU and GPU, or approximate by HNSW."""

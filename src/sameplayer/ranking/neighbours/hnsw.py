@@ -1,0 +1,87 @@
+"""Neighbour lists by a graph index (faiss's HNSW), for galleries past a million."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sameplayer.errors import import_extra
+from sameplayer.ranking.neighbours.lists import Neighbours
+
+SAMPLE = 2048  # rows among which the largest distance is looked for
+
+
+def approximate_filler(found: Neighbours, effort: int) -> Callable[[int, int], None]:
+    """Return a function that fills the rows from the first number up to the second.
+
+    Raises MissingExtra without faiss.
+    """
+    m, lists, rows, gallery = len(found.direct), found.all, found.all.rows, found.own
+    sample = np.random.default_rng(0).permutation(len(rows))[:SAMPLE]
+    graph = _graph(rows, effort)
+    own_graph = _graph(rows[m:], effort) if gallery.shape[1] else None
+
+    def fill(start: int, stop: int) -> None:
+        part = slice(start, stop)
+        lists.lists[part] = _searched(graph, rows[part], lists.lists.shape[1], start)
+        if own_graph is not None and stop > m:
+            first = max(start, m)
+            gallery[first - m : stop - m] = _searched(
+                own_graph, rows[first:stop], gallery.shape[1], first - m
+            )
+        _measure(found, part, sample)
+        if start < m:
+            queries = slice(start, min(stop, m))
+            direct = _distances(found, queries, slice(m, None))
+            if found.divide:
+                direct /= lists.farthest[queries, None]
+            found.direct[queries] = direct
+
+    return fill
+
+
+def _measure(found: Neighbours, part: slice, sample: np.ndarray) -> None:
+    """Write the distances of the listed neighbours, sorted, and the largest in the sample."""
+    lists = found.all
+    near = lists.rows[lists.lists[part]]
+    value = np.einsum("nd,nkd->nk", lists.rows[part], near)
+    value = lists.lengths[part, None] + lists.lengths[lists.lists[part]] - 2 * value
+    value = _powered(np.maximum(value, 0), found.power)
+    order = np.argsort(value, axis=1, kind="stable")
+    lists.lists[part] = np.take_along_axis(lists.lists[part], order, axis=1)
+    lists.values[part] = np.take_along_axis(value, order, axis=1)
+    top = np.maximum(_distances(found, part, sample).max(axis=1), lists.values[part].max(axis=1))
+    lists.farthest[part] = np.maximum(top, 1e-12)
+    if found.divide:
+        lists.values[part] /= lists.farthest[part, None]
+
+
+def _graph(rows: np.ndarray, effort: int) -> Any:
+    faiss = import_extra("faiss", "approximate", "Finding approximate neighbours")
+    index = faiss.IndexHNSWFlat(rows.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = max(effort, 80)
+    index.hnsw.efSearch = effort
+    index.add(rows)
+    return index
+
+
+def _searched(graph: Any, rows: np.ndarray, count: int, first: int) -> np.ndarray:
+    """Return (b, count) neighbours of rows that stand in the graph from ``first`` on."""
+    listed: np.ndarray = graph.search(rows, count)[1]
+    itself = np.arange(first, first + len(rows))
+    missing = ~(listed == itself[:, None]).any(axis=1)
+    listed[missing, -1] = itself[missing]
+    # A search that gave up early repeats the row itself, which changes no set.
+    return np.where(listed < 0, itself[:, None], listed)
+
+
+def _distances(found: Neighbours, part: slice, others: np.ndarray | slice) -> np.ndarray:
+    rows, lengths = found.all.rows, found.all.lengths
+    value = lengths[part, None] + lengths[others] - 2 * (rows[part] @ rows[others].T)
+    return _powered(np.maximum(value, 0), found.power)
+
+
+def _powered(value: np.ndarray, power: int) -> np.ndarray:
+    return value**2 if power == 2 else value

@@ -1,0 +1,302 @@
+"""Who is it, how sure, or nobody we know: a likelihood ratio, and Bayes' rule over a gallery.
+
+A likelihood ratio says how many times more often a similarity is met between pictures of one
+person than of two. It does not depend on how many persons are enrolled, nor on how many of those
+who are asked about are among them: both come in by Bayes' rule, so the answer holds for a gallery
+that grows. The ratio does depend on how many pictures each side has, since means of many pictures
+are alike for less reason; and on how alike the question is to everybody, as a blurred picture is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from sameplayer.data.crops import Crops
+from sameplayer.encoder.calibration import check_prior, is_number
+from sameplayer.encoder.embeddings import Embeddings
+from sameplayer.errors import DataError, RankingError
+from sameplayer.ranking.open_set.gallery_draws import People, Searches, draw_galleries, people_of
+from sameplayer.ranking.open_set.search_loss import fit_weights, join_rows
+from sameplayer.ranking.open_set.terms import (
+    FORM,
+    PARTS,
+    line_over,
+    one_scale,
+    terms,
+    usual_level,
+)
+
+FEWEST_PERSONS = 10
+PULL = 1e-4  # on the weights of a fit to 100 persons; for fewer it is stronger
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """The log likelihood ratio of a cosine similarity between a question and a person.
+
+    The similarity is that of two unit means: of the question's q pictures, of the person's e.
+
+    weights        of the terms of the ratio (``terms``)
+    cohesion       mean cosine of two pictures of one person, by which similarities of means of few
+                   and of many pictures are brought to one scale
+    level, spread  mean and variance of a similarity of two persons, over the counts of pictures
+    lowest, highest    bounds of the ratio's log: nothing is surer than the persons can show
+    persons        how many it was fitted to
+    same, others   pairs of a question and an enrolled person: the right one, and another
+    encoder        fingerprint of the encoder
+    """
+
+    weights: tuple[float, ...]
+    cohesion: float
+    level: tuple[float, ...]
+    spread: tuple[float, ...]
+    lowest: float
+    highest: float
+    persons: int
+    same: int
+    others: int
+    encoder: str
+
+    def log_ratio(
+        self,
+        similarity: np.ndarray,
+        query_pictures: int | np.ndarray = 1,
+        person_pictures: int | np.ndarray = 1,
+        query_level: float | np.ndarray = 0.0,
+    ) -> np.ndarray:
+        """Return the natural log of the likelihood ratio, never falling with the similarity.
+
+        similarity         cosine, of any shape
+        query_pictures     how many pictures ask; with the others, broadcast to one shape
+        person_pictures    how many pictures of the person are enrolled
+        query_level        how alike the question is to everybody (``query_level``); 0: as usual
+
+        Raises RankingError for similarities that are no numbers and for counts below 1.
+        """
+        alike, asked, held = _checked(similarity, query_pictures, person_pictures)
+        scaled = one_scale(alike, asked, held, self.cohesion)
+        offset, slope, bend = self._curve(asked, held, query_level)
+        turn = np.divide(-slope, 2 * bend, out=np.zeros(np.shape(bend)), where=bend != 0)
+        # Beyond its turn the curve would fall again: there it stays as high, or as low.
+        scaled = np.where(bend < 0, np.minimum(scaled, turn), np.maximum(scaled, turn))
+        return np.asarray(
+            np.clip(offset + scaled * (slope + scaled * bend), self.lowest, self.highest)
+        )
+
+    def query_level(
+        self,
+        similarities: np.ndarray,
+        query_pictures: int | np.ndarray = 1,
+        person_pictures: int | np.ndarray = 1,
+    ) -> np.ndarray:
+        """Return how alike each question is to everybody, (...,) of similarities (..., N).
+
+        The mean of the standardised similarities to all but the most alike, drawn towards 0 where
+        there are few.
+        """
+        alike, asked, held = _checked(similarities, query_pictures, person_pictures)
+        line = line_over(asked, held)
+        deviation = np.sqrt(np.maximum(line @ np.asarray(self.spread), 1e-6))
+        scaled = one_scale(alike, asked, held, self.cohesion)
+        standard = (scaled - line @ np.asarray(self.level)) / deviation
+        count = standard.shape[-1]
+        return np.asarray((standard.sum(axis=-1) - standard.max(axis=-1)) / (count + 1))
+
+    def _curve(
+        self, asked: np.ndarray, held: np.ndarray, level: float | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return offset, slope and bend of the parabola over the scaled similarity."""
+        weights = np.split(np.asarray(self.weights), np.cumsum(PARTS)[:-1])
+        parts = terms(asked, held, np.asarray(level, np.float64))
+        offset, slope, bend = (part @ own for part, own in zip(parts, weights, strict=True))
+        return offset, slope, bend
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        record = asdict(self)
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in record.items()
+        }
+
+    @classmethod
+    def from_record(cls, record: object) -> Likelihood:
+        """Return what ``to_record`` gave; DataError for anything else."""
+        names = {item.name for item in fields(cls)}
+        if not isinstance(record, dict) or set(record) != names:
+            raise _damaged(f"expected the keys {', '.join(sorted(names))}")
+        for name, count in (("weights", sum(PARTS)), ("level", FORM), ("spread", FORM)):
+            row = record[name]
+            if not isinstance(row, list | tuple) or len(row) != count:
+                raise _damaged(f"{name} is {row!r:.80}; expected {count} numbers")
+            if not all(map(is_number, row)):
+                raise _damaged(f"{name} holds what is no finite number")
+        for name in ("cohesion", "lowest", "highest"):
+            if not is_number(record[name]):
+                raise _damaged(f"{name} is {record[name]!r:.80}; expected a finite number")
+        kinds = {"persons": int, "same": int, "others": int, "encoder": str}
+        for name, kind in kinds.items():
+            if type(record[name]) is not kind:
+                raise _damaged(f"{name} is {record[name]!r:.80}; expected {kind.__name__}")
+        if not 0 <= record["cohesion"] <= 1 or not record["lowest"] < 0 < record["highest"]:
+            raise _damaged("cohesion, lowest or highest is out of range")
+        rows = {name: tuple(map(float, record[name])) for name in ("weights", "level", "spread")}
+        return cls(**{**record, **rows})
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Probabilities that sum to 1: of each enrolled person (N,), and that it is nobody of them."""
+
+    persons: np.ndarray
+    nobody: float
+
+
+def posterior(
+    likelihood: Likelihood,
+    similarities: np.ndarray,
+    query_pictures: int,
+    person_pictures: np.ndarray,
+    known: float,
+) -> Posterior:
+    """Return who it is, by Bayes' rule: known / N times the ratio for each of N, 1 - known nobody.
+
+    similarities       (N,) cosine of the question to each enrolled person
+    person_pictures    (N,) how many pictures of each are enrolled, or one number for all
+    known              share of the questions that are about an enrolled person
+
+    An empty gallery knows nobody. Raises SettingError for a share out of range, RankingError for
+    what does not fit.
+    """
+    check_prior(known)
+    similarities = np.asarray(similarities, np.float64)
+    if similarities.ndim != 1:
+        raise RankingError(f"Similarities of shape {similarities.shape}; expected (N,).")
+    if len(similarities) == 0:
+        return Posterior(np.zeros(0), 1.0)
+    level = likelihood.query_level(similarities, query_pictures, person_pictures)
+    ratio = likelihood.log_ratio(similarities, query_pictures, person_pictures, level)
+    persons, nobody = bayes(ratio, known)
+    return Posterior(persons, float(nobody))
+
+
+def bayes(log_ratio: np.ndarray, known: float) -> tuple[np.ndarray, Any]:
+    """Return probabilities (..., N) of the persons and (...) of nobody, from log ratios (..., N).
+
+    A ratio of -inf stands for no person, as where rows of galleries of several sizes are in one
+    array: N is the number of the others.
+    """
+    size = np.isfinite(log_ratio).sum(axis=-1, keepdims=True)
+    odds = np.log(known) - np.log(np.maximum(size, 1)) + log_ratio
+    highest = np.maximum(odds.max(axis=-1, keepdims=True), np.log1p(-known))
+    grown = np.exp(odds - highest)
+    nobody = np.exp(np.log1p(-known) - highest)
+    total = grown.sum(axis=-1, keepdims=True) + nobody
+    return grown / total, (nobody / total)[..., 0]
+
+
+def fit_likelihood(embeddings: Embeddings, *, seed: int = 0) -> Likelihood:
+    """Fit the ratio to labelled crops of persons whom the encoder was not trained on.
+
+    embeddings    rows of the columns image and person; sequence, camera and track, where they are
+                  there, say which pictures are of one track. Team mates are among the others as
+                  often as they are in the table: take teams as you enrol them
+    seed          decides which galleries are drawn
+
+    Galleries of many sizes, of persons with few and with many pictures, are drawn from the table
+    and searched for crops and tracks of those who are enrolled and of those who are not. The
+    ratio is that by which Bayes' rule gives the least log loss over all searches, for shares of
+    known persons of 0.2, 0.5 and 0.8 at once; so what one question shares with all persons is
+    learnt too, which ratios of single pairs get wrong.
+
+    Raises DataError for fewer than ten persons, or where similarity tells them not apart.
+    """
+    people = refuse_few(embeddings.crops)
+    vectors = embeddings.vectors
+    drawn = draw_galleries(vectors, people, np.random.default_rng(seed))
+    _refuse_blind(drawn)
+    cohesion = people.cohesion(vectors)
+    level, spread = (tuple(map(float, row)) for row in usual_level(drawn, cohesion))
+    mated = sum(people.can_be_mated(person) for person in people.persons)
+    blank = Likelihood(
+        (0.0,) * sum(PARTS),
+        cohesion,
+        level,
+        spread,
+        lowest=-float(np.log(mated + 1)),
+        highest=float(np.log(mated * (mated - 1) / 2 + 1)),
+        persons=len(people.persons),
+        same=sum(int((one.mate >= 0).sum()) for one in drawn),
+        others=sum(one.similarities.size - int((one.mate >= 0).sum()) for one in drawn),
+        encoder=embeddings.fingerprint,
+    )
+    rows = join_rows([(_features(blank, one), one.mate) for one in drawn])
+    return replace(blank, weights=tuple(map(float, fit_weights(rows, PULL * 100 / mated))))
+
+
+def refuse_few(crops: Crops) -> People:
+    """Return the persons of a table; DataError where they are too few to fit a ratio to.
+
+    It looks at no picture: call it before they are embedded.
+    """
+    people = people_of(crops)
+    scopes = [persons for persons in people.by_scope() if len(persons) > 1]
+    mated = sum(people.can_be_mated(person) for persons in scopes for person in persons)
+    if mated < FEWEST_PERSONS:
+        kind = "two or more separate tracks" if people.across else "two or more pictures"
+        within = "" if crops.scope is None else f", with others in the same {crops.scope}"
+        raise DataError(
+            f"Calibration needs at least {FEWEST_PERSONS} persons seen in {kind}{within}; "
+            f"{crops.root} has {mated}. Label more persons, none of whom the encoder was trained "
+            "on."
+        )
+    return people
+
+
+def _refuse_blind(drawn: list[Searches]) -> None:
+    """Raise DataError unless persons are more like themselves than chance could make them."""
+    gains = [one.similarities - one.similarities.mean(axis=1, keepdims=True) for one in drawn]
+    rows = [np.flatnonzero(one.mate >= 0) for one in drawn]
+    gain = np.concatenate([g[r, o.mate[r]] for g, r, o in zip(gains, rows, drawn, strict=True)])
+    person = np.concatenate([one.person[row] for one, row in zip(drawn, rows, strict=True)])
+    code = np.unique(person, return_inverse=True)[1]
+    means = np.bincount(code, gain) / np.bincount(code)
+    if not means.mean() > 3 * means.std() / np.sqrt(len(means)):
+        raise DataError(
+            "Pictures of one person are no more alike than pictures of two; expected an encoder "
+            "that tells these persons apart. Train it first."
+        )
+
+
+def _features(blank: Likelihood, one: Searches) -> np.ndarray:
+    """Return (m, N, 14): what the weights are for, of every question and enrolled person."""
+    asked, held = one.query_pictures[:, None], one.person_pictures[None]
+    level = blank.query_level(one.similarities, asked, held)[:, None]
+    scaled = one_scale(one.similarities, asked, held, blank.cohesion)[..., None]
+    offset, slope, bend = terms(asked, held, level)
+    return np.concatenate([offset, slope * scaled, bend * scaled**2], axis=-1)
+
+
+def _checked(
+    similarity: np.ndarray, *counts: int | np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the similarity and both counts as float64."""
+    alike = np.asarray(similarity, np.float64)
+    if not np.isfinite(alike).all():
+        raise RankingError("Similarities hold NaN or infinite values; expected cosines.")
+    asked, held = (np.asarray(count, np.float64) for count in counts)
+    for count in (asked, held):
+        if count.size and not (np.isfinite(count) & (count >= 1)).all():
+            raise RankingError(f"{count.min()} pictures; expected 1 or more on each side.")
+    try:
+        np.broadcast_shapes(alike.shape, asked.shape, held.shape)
+    except ValueError as error:
+        raise RankingError(f"Similarities and counts of pictures do not fit: {error}.") from error
+    return alike, asked, held
+
+
+def _damaged(why: str) -> DataError:
+    return DataError(f"No likelihood ratio: {why}. Calibrate again.")

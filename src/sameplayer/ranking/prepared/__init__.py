@@ -1,0 +1,1 @@
+"""A gallery prepared once, so that a new query is re-ranked exactly in milliseconds."""

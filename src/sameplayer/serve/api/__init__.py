@@ -1,0 +1,1 @@
+"""The JSON API: routes, schemas, and its OpenAPI description."""

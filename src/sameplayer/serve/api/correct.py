@@ -1,0 +1,317 @@
+"""The API's correcting half: the review queue, what people say of it, undo, forget, export.
+
+A change of a person or question names the revision that was seen, in If-Match: what was changed
+meanwhile is refused with 409, and nothing is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import Header, Response
+from fastapi import Path as InPath
+from pydantic import BaseModel
+
+from sameplayer.errors import Unfinished
+from sameplayer.gallery.core.events import Event
+from sameplayer.gallery.people import corrections as changes
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.privacy.pending_deletions import pending_marker
+from sameplayer.gallery.reverting import undo
+from sameplayer.gallery.review.queue import counts, queue
+from sameplayer.gallery.search.paging import seal, unseal
+from sameplayer.serve.api.questions import waiting_question
+from sameplayer.serve.api.read import After, GalleryId, Most, PersonId, api_router
+from sameplayer.serve.api.schemas import (
+    EventOut,
+    Few,
+    Given,
+    Hex16,
+    Hex32,
+    Name,
+    PersonOut,
+    QuestionOut,
+    QueueOut,
+    told,
+)
+from sameplayer.serve.api.serializers import (
+    answer_told,
+    event_told,
+    exported,
+    not_finished,
+    picture_told,
+    refuse_stale,
+    seen_in,
+)
+from sameplayer.serve.auth import Called, needs
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.service import Caller
+
+router = api_router()
+QuestionId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", description="id of a question")]
+Seen = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description='the revision that was seen, such as "12"; * for any',
+        pattern=r'^(\*|"?\d{1,15}"?)$',
+    ),
+]
+ZIP: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+class ToPersonIn(Given):
+    """A person by id."""
+
+    person: Hex16
+
+
+class NameIn(Given):
+    """A name that nobody has."""
+
+    name: Name
+
+
+class MergeIn(Given):
+    """Who is the same person too, and the revision of that one that was seen."""
+
+    other: Hex16
+    expected_other: int
+
+
+class SplitIn(Given):
+    """Pictures that show somebody else, and the name of that one."""
+
+    pictures: Few[Hex32]
+    name: Name
+
+
+class RestrictIn(Given):
+    """Keep, and never answer with (true), or answer with again."""
+
+    on: bool
+
+
+class ForgetIn(Given):
+    """Why, in words that name nobody: they stay."""
+
+    reason: str = ""
+
+
+class ReceiptOut(BaseModel):
+    """What was forgotten, in counts; ``copies`` are exports that somebody may still have."""
+
+    person: str
+    pictures: int
+    rows: int
+    events: int
+    bytes_found: int
+    copies: list[str]
+    notes: list[str]
+
+
+def expected(seen: str | None) -> int | None:
+    """Return the revision of If-Match, None for any (``*``); Refused (428) where it is missing."""
+    if seen is None:
+        raise Refused(
+            428,
+            "no revision was named",
+            where="header If-Match",
+            expected="the revision that was seen",
+            do="read it first",
+        )
+    return None if seen == "*" else int(seen.strip('"'))
+
+
+@router.get("/galleries/{gallery}/questions", tags=["review"])
+@needs("read")
+def list_questions(
+    caller: Called,
+    gallery: GalleryId,
+    band: Literal["likely", "unsure", "unknown"] | None = None,
+    after: After = None,
+    most: Most = 20,
+) -> QueueOut:
+    """What waits for a word, the most informative first."""
+    place = None if after is None else unseal(caller.gallery, "questions", after)
+    items = queue(caller.gallery, band, most + 1, after=place)
+    shown = items[:most]
+    caller.look(*(key for one in shown for key in (one.question, *seen_in(one.answer))))
+    found = [
+        QuestionOut(
+            question=one.question,
+            revision=one.revision,
+            state="skipped" if one.skipped else "open",
+            band=one.band,
+            information=one.information,
+            pictures=[picture_told(kept) for kept in one.pictures],
+            answer=answer_told(one.answer),
+        )
+        for one in shown
+    ]
+    following = seal(caller.gallery, "questions", items[most - 1].place) if items[most:] else None
+    return QueueOut(questions=found, counts=counts(caller.gallery), next=following)
+
+
+@router.get("/galleries/{gallery}/questions/{question}", tags=["review"])
+@needs("read")
+def one_question(
+    caller: Called, gallery: GalleryId, question: QuestionId, response: Response
+) -> QuestionOut:
+    """One question, also an answered one."""
+    found = waiting_question(caller.gallery, question)
+    caller.look(question, *seen_in(found.answer))
+    response.headers["ETag"] = f'"{found.revision}"'
+    return QuestionOut(
+        question=question,
+        revision=found.revision,
+        state=found.state,
+        band=None,
+        information=None,
+        pictures=[picture_told(one) for one in found.pictures],
+        answer=None if found.answer is None else answer_told(found.answer),
+    )
+
+
+@router.post("/galleries/{gallery}/questions/{question}/confirm", tags=["review"])
+@needs("correct")
+def confirm(
+    caller: Called, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
+) -> EventOut:
+    """It is this person, who gets the pictures."""
+    return _said(changes.confirm, caller, question, body.person, seen=seen)
+
+
+@router.post("/galleries/{gallery}/questions/{question}/confirm-new", tags=["review"])
+@needs("correct")
+def confirm_new(
+    caller: Called, gallery: GalleryId, question: QuestionId, body: NameIn, seen: Seen = None
+) -> PersonOut:
+    """It is somebody new, of this name."""
+    return told(
+        PersonOut,
+        changes.confirm_new(
+            caller.gallery, question, body.name, actor=caller.actor, expected=expected(seen)
+        ),
+    )
+
+
+@router.post("/galleries/{gallery}/questions/{question}/reject", tags=["review"])
+@needs("correct")
+def reject(
+    caller: Called, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
+) -> EventOut:
+    """It is not this person, and no machine says so again."""
+    return _said(changes.reject, caller, question, body.person, seen=seen)
+
+
+@router.post("/galleries/{gallery}/questions/{question}/nobody", tags=["review"])
+@needs("correct")
+def nobody(caller: Called, gallery: GalleryId, question: QuestionId, seen: Seen = None) -> EventOut:
+    """It is nobody of the gallery."""
+    return _said(changes.nobody, caller, question, seen=seen)
+
+
+@router.post("/galleries/{gallery}/questions/{question}/skip", tags=["review"])
+@needs("correct")
+def skip_question(
+    caller: Called, gallery: GalleryId, question: QuestionId, seen: Seen = None
+) -> EventOut:
+    """Leave it for later."""
+    return _said(changes.skip, caller, question, seen=seen)
+
+
+@router.post("/galleries/{gallery}/persons/{person}/rename", tags=["persons"])
+@needs("correct")
+def rename(
+    caller: Called, gallery: GalleryId, person: PersonId, body: NameIn, seen: Seen = None
+) -> EventOut:
+    """Give a person another name, which nobody has."""
+    return _said(changes.rename, caller, person, body.name, seen=seen)
+
+
+@router.post("/galleries/{gallery}/persons/{person}/restrict", tags=["persons"])
+@needs("correct")
+def restrict(
+    caller: Called, gallery: GalleryId, person: PersonId, body: RestrictIn, seen: Seen = None
+) -> EventOut:
+    """Keep a person, but never answer with one; or answer again."""
+    return _said(changes.restrict, caller, person, body.on, seen=seen)
+
+
+@router.post("/galleries/{gallery}/persons/{person}/merge", tags=["persons"])
+@needs("correct")
+def merge(
+    caller: Called, gallery: GalleryId, person: PersonId, body: MergeIn, seen: Seen = None
+) -> EventOut:
+    """Both are one person: this one stays, the other's pictures come to it."""
+    own = expected(seen)
+    both = {body.other: body.expected_other, **({} if own is None else {person: own})}
+    return event_told(
+        changes.merge(caller.gallery, person, body.other, actor=caller.actor, expected=both)
+    )
+
+
+@router.post("/galleries/{gallery}/persons/{person}/split", tags=["persons"])
+@needs("correct")
+def split(
+    caller: Called, gallery: GalleryId, person: PersonId, body: SplitIn, seen: Seen = None
+) -> PersonOut:
+    """Some pictures show somebody else, who is new."""
+    return told(
+        PersonOut,
+        changes.split(
+            caller.gallery,
+            person,
+            body.pictures,
+            body.name,
+            actor=caller.actor,
+            expected=expected(seen),
+        ),
+    )
+
+
+@router.post("/galleries/{gallery}/events/{seq}/undo", tags=["events"])
+@needs("correct")
+def undo_event(
+    caller: Called, gallery: GalleryId, seq: Annotated[int, InPath(ge=1, le=2**62)]
+) -> EventOut:
+    """Take a change back."""
+    return event_told(undo.undo(caller.gallery, seq, actor=caller.actor))
+
+
+@router.post("/galleries/{gallery}/persons/{person}/forget", tags=["persons"])
+@needs("admin")
+def forget_person(
+    caller: Called, gallery: GalleryId, person: PersonId, body: ForgetIn, seen: Seen = None
+) -> ReceiptOut:
+    """Delete every byte of a person; there is no undo. After a 503 the same request finishes it."""
+    revision = expected(seen)
+    if pending_marker(caller.gallery, person) is None:
+        refuse_stale(caller, person, revision)
+    try:
+        receipt = forget(caller.gallery, person, actor=caller.actor, reason=body.reason)
+    except Unfinished as error:
+        raise not_finished(caller, error) from error
+    finally:
+        caller.service.dropped(gallery)
+    return told(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
+
+
+@router.post(
+    "/galleries/{gallery}/persons/{person}/export",
+    tags=["persons"],
+    response_class=Response,
+    responses=ZIP,
+)
+@needs("admin")
+def export(caller: Called, gallery: GalleryId, person: PersonId) -> Response:
+    """Everything of one person, as a zip; it is an event, for it is a copy."""
+    return exported(caller, person)
+
+
+def _said(change: Callable[..., Event], caller: Caller, *what: Any, seen: str | None) -> EventOut:
+    return event_told(change(caller.gallery, *what, actor=caller.actor, expected=expected(seen)))

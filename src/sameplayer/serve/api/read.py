@@ -1,0 +1,177 @@
+"""The API's reading half: galleries, persons, pictures, events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response, Security
+from fastapi.security import HTTPBearer
+
+from sameplayer.gallery.core.events import events
+from sameplayer.serve.api.schemas import (
+    EventsOut,
+    GalleryOut,
+    Given,
+    Name,
+    PersonOut,
+    PersonsOut,
+    PicturesOut,
+    Problem,
+    told,
+)
+from sameplayer.serve.api.serializers import (
+    event_told,
+    gallery_told,
+    names_of,
+    person_by_id,
+    persons_told,
+    picture_bytes,
+    pictures_told,
+)
+from sameplayer.serve.auth import Called, GuardedRoute, needs
+
+GalleryId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a gallery")]
+PersonId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a person")]
+PictureId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a picture")]
+Most = Annotated[int, Query(ge=1, le=500, description="how many to give, at most")]
+After = Annotated[
+    str | None,
+    Query(max_length=4000, pattern="^[A-Za-z0-9_-]+$", description="next of the page before"),
+]
+JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+def api_router() -> APIRouter:
+    """Return a router whose routes all want a token, and tell errors alike."""
+    statuses = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 428, 429, 500, 503)
+    return APIRouter(
+        prefix="/v1",
+        route_class=GuardedRoute,
+        redirect_slashes=False,
+        dependencies=[Security(HTTPBearer(auto_error=False, description="a token of the gallery"))],
+        responses={status: {"model": Problem} for status in statuses},
+    )
+
+
+router = api_router()
+
+
+@router.get("/galleries", tags=["galleries"])
+@needs("read")
+def list_galleries(caller: Called) -> list[GalleryOut]:
+    """The galleries that this token is good for."""
+    labels = caller.service.labels
+    return [gallery_told(one, labels[one.settings.id]) for one in caller.galleries]
+
+
+@router.get("/galleries/{gallery}", tags=["galleries"])
+@needs("read")
+def one_gallery(caller: Called, gallery: GalleryId) -> GalleryOut:
+    """What there is in a gallery."""
+    return gallery_told(caller.gallery, caller.service.labels[gallery])
+
+
+@router.get("/galleries/{gallery}/persons", tags=["persons"])
+@needs("read")
+def list_persons(
+    caller: Called,
+    gallery: GalleryId,
+    state: Literal["active", "restricted"] | None = None,
+    after: After = None,
+    most: Most = 100,
+) -> PersonsOut:
+    """Persons by name, a page at a time."""
+    found = persons_told(caller.gallery, state, after, most)
+    caller.look(*(one.id for one in found.persons))
+    return found
+
+
+class FindIn(Given):
+    """A name, which stands in no address."""
+
+    name: Name
+
+
+@router.post("/galleries/{gallery}/persons/find", tags=["persons"])
+@needs("read")
+def find_by_name(caller: Called, gallery: GalleryId, body: FindIn) -> PersonOut:
+    """The person of a name; whoever was merged away is who it was merged into."""
+    found = caller.gallery.person(body.name)
+    caller.look(found.id)
+    return told(PersonOut, found)
+
+
+@router.get("/galleries/{gallery}/persons/{person}", tags=["persons"])
+@needs("read")
+def one_person(
+    caller: Called, gallery: GalleryId, person: PersonId, response: Response
+) -> PersonOut:
+    """A person; the header ETag is what If-Match takes."""
+    found = person_by_id(caller.gallery, person)
+    caller.look(found.id)
+    response.headers["ETag"] = f'"{found.revision}"'
+    return told(PersonOut, found)
+
+
+@router.get("/galleries/{gallery}/persons/{person}/pictures", tags=["persons"])
+@needs("read")
+def person_pictures(
+    caller: Called,
+    gallery: GalleryId,
+    person: PersonId,
+    after: After = None,
+    most: Most = 100,
+) -> PicturesOut:
+    """A person's pictures by date, a page at a time."""
+    key = person_by_id(caller.gallery, person).id
+    caller.look(key)
+    return pictures_told(caller.gallery, key, after, most)
+
+
+@router.get("/galleries/{gallery}/persons/{person}/events", tags=["events"])
+@needs("read")
+def person_events(
+    caller: Called,
+    gallery: GalleryId,
+    person: PersonId,
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    most: Most = 100,
+) -> EventsOut:
+    """What was done about a person, the newest first."""
+    found = person_by_id(caller.gallery, person)
+    return _events(caller, found.id, before, most)
+
+
+@router.get("/galleries/{gallery}/events", tags=["events"])
+@needs("read")
+def list_events(
+    caller: Called,
+    gallery: GalleryId,
+    before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    most: Most = 100,
+) -> EventsOut:
+    """Everything that was done, the newest first."""
+    return _events(caller, None, before, most)
+
+
+@router.get(
+    "/galleries/{gallery}/pictures/{picture}",
+    tags=["pictures"],
+    response_class=Response,
+    responses=JPEG,
+)
+@needs("read")
+def one_picture(caller: Called, gallery: GalleryId, picture: PictureId) -> Response:
+    """A picture as JPEG; it must not be stored on the way."""
+    return Response(picture_bytes(caller, picture), media_type="image/jpeg")
+
+
+def _events(caller: Called, person: str | None, before: int | None, most: int) -> EventsOut:
+    with caller.gallery.database.read() as cursor:
+        found = events(cursor, person, most + 1, before)
+    about = {one for event in found[:most] for one in event.subjects}
+    caller.look(*(names_of(caller.gallery, sorted(about)) if person is None else (person,)))
+    following = found[most - 1].seq if len(found) > most else None
+    return EventsOut(events=[event_told(one) for one in found[:most]], next=following)

@@ -1,0 +1,1 @@
+"""What every request passes: authentication, rate limits, bodies, proxies and errors."""

@@ -1,0 +1,1 @@
+"""Uploaded pictures: checked, and decoded in processes of their own."""

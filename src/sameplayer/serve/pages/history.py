@@ -1,0 +1,149 @@
+"""History with undo, export, and forgetting a person."""
+
+from __future__ import annotations
+
+from fastapi.responses import Response
+
+from sameplayer.common.names import name_key
+from sameplayer.errors import SameplayerError, Unfinished
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.privacy.pending_deletions import pending_marker
+from sameplayer.gallery.reverting import undo as undoing
+from sameplayer.serve.api.serializers import exported, names_of, not_finished, person_by_id
+from sameplayer.serve.auth import needs
+from sameplayer.serve.http.http_errors import as_refused
+from sameplayer.serve.pages.base import By, Page, Shown, go, page_router, revision_of, whole_number
+from sameplayer.serve.service import OWNER
+from sameplayer.serve.tokens import list_tokens
+
+router = page_router()
+LISTED = 50  # events of a page
+WORDS = {
+    "ask": "asked who somebody is",
+    "look": "looked at",
+    "enrol": "enrolled pictures",
+    "question": "kept pictures as a question",
+    "confirm": "said who it is",
+    "reject": "said who it is not",
+    "nobody": "said that it is nobody of the gallery",
+    "skip": "left a question for later",
+    "merge": "merged two persons",
+    "split": "split a person",
+    "rename": "renamed a person",
+    "restrict": "changed a restriction",
+    "remove": "took pictures out",
+    "undo": "took back",
+    "redo": "did again",
+    "forget": "forgot a person",
+    "receipt": "wrote the receipt of it",
+    "export": "exported a person",
+    "create": "made the gallery",
+    "settings": "changed settings",
+    "calibrate": "calibrated",
+    "token": "changed tokens",
+    "list": "listed persons",
+    "show": "looked at",
+    "audit": "checked the record",
+    "policy": "changed why a person is kept",
+    "readmit": "let a forgotten name come again",
+}
+
+
+@router.get("/history")
+@needs("read")
+def history(caller: By, page: Shown) -> Response:
+    """What was done, the newest first."""
+    return _history(page)
+
+
+@router.post("/undo")
+@needs("correct", "read")
+def undo(caller: By, page: Shown) -> Response:
+    """Take an event back."""
+    try:
+        done = undoing.undo(caller.gallery, revision_of(page, "seq"), actor=caller.actor)
+    except SameplayerError as error:
+        refused = as_refused(error, caller.service.hidden)
+        return _history(page, refused.said["what"], refused.status_code)
+    return go(f"{page.here}/{_back(page)}?done={done.seq}")
+
+
+@router.post("/export/{person}")
+@needs("admin")
+def export(caller: By, page: Shown, person: str) -> Response:
+    """Everything of one person, as a zip."""
+    named = f'attachment; filename="person-{person_by_id(caller.gallery, person).id}.zip"'
+    answer = exported(caller, person)
+    answer.headers["Content-Disposition"] = named
+    return answer
+
+
+@router.get("/forget/{person}")
+@needs("admin")
+def forget_page(caller: By, page: Shown, person: str) -> Response:
+    """What would go, and the question whether it shall; or what is left to finish."""
+    if pending_marker(caller.gallery, person) is not None:
+        return page.show("forget.html.j2", person=None, key=person)
+    found = person_by_id(caller.gallery, person)
+    caller.look(found.id)
+    return page.show("forget.html.j2", person=found)
+
+
+@router.post("/forget/{person}")
+@needs("admin")
+def forget_now(caller: By, page: Shown, person: str) -> Response:
+    """Forget, once the name was typed; finish what was stopped."""
+    if pending_marker(caller.gallery, person) is None:
+        found = person_by_id(caller.gallery, person)
+        if name_key(page.one("name")) != name_key(found.name) or found.id != person:
+            words = "That is not the name."
+            return page.show("forget.html.j2", 422, person=found, notice=words)
+        if found.revision != revision_of(page, "revision"):
+            words = "Somebody changed this person meanwhile. Look again, then decide."
+            return page.show("forget.html.j2", 409, person=found, notice=words)
+    try:
+        receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
+    except Unfinished as error:
+        refused = not_finished(caller, error)
+        shown = page.show(
+            "forget.html.j2", 503, person=None, key=person, notice=refused.said["what"]
+        )
+        shown.headers.update(refused.headers or {})
+        return shown
+    finally:
+        caller.service.dropped(caller.gallery.settings.id)
+    return page.show("receipt.html.j2", receipt=receipt)
+
+
+def _back(page: Page) -> str:
+    """Return the page of the gallery that an undo came from: never another address."""
+    back = page.one("back")
+    parts = back.split("/")
+    if parts[0] == "persons" and len(parts) == 2 and parts[1].isalnum():
+        return back
+    return back if back in ("review", "history") else "history"
+
+
+def _history(page: Page, notice: str = "", status: int = 200) -> Response:
+    gallery, asked = page.caller.gallery, page.request.query_params
+    person, before = asked.get("person"), asked.get("before", "")
+    if person is not None:
+        person = person_by_id(gallery, person).id
+    found = undoing.history(gallery, person, LISTED + 1, whole_number(before))
+    shown = found[:LISTED]
+    rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
+    subjects = sorted({key for one in shown for key in one.subjects})
+    names = names_of(gallery, subjects)
+    page.caller.look(*names)
+    labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
+    labels[f"token {OWNER.id}"] = OWNER.label
+    return page.show(
+        "history.html.j2",
+        status,
+        rows=rows,
+        names=names,
+        labels=labels,
+        person=person,
+        before=shown[-1].seq if len(found) > LISTED else None,
+        notice=notice,
+    )

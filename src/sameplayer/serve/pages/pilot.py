@@ -1,0 +1,81 @@
+"""The pages of a pilot: same or not, and the report of it."""
+
+from __future__ import annotations
+
+import secrets
+
+from fastapi.responses import HTMLResponse, Response
+
+from sameplayer.pilot.acquisition import next_question
+from sameplayer.pilot.folder import Pilot
+from sameplayer.pilot.labels import record_answer
+from sameplayer.pilot.page import Links, render_question, render_report
+from sameplayer.pilot.report import report
+from sameplayer.serve.auth import HEADERS, needs
+from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.pages.base import By, Page, Shown, go, page_router
+
+router = page_router("/pilot")
+
+
+@router.get("")
+@needs()
+def ask(caller: By, page: Shown) -> Response:
+    """The pair whose answer tells most now."""
+    pilot = _pilot(caller)
+    with caller.service.pilot_turn:
+        pair = next_question(pilot)
+    links = _links(page)
+    return _shown(render_question(pilot, pair, links), links)
+
+
+@router.post("/answer")
+@needs()
+def take(caller: By, page: Shown) -> Response:
+    """Keep an answer, and ask the next."""
+    with caller.service.pilot_turn:
+        record_answer(_pilot(caller), page.one("pair"), page.one("answer"))
+    return go("/pilot")
+
+
+@router.get("/report")
+@needs(heavy=True)
+def told(caller: By, page: Shown) -> Response:
+    """What to expect on this footage."""
+    pilot, links = _pilot(caller), _links(page)
+    return _shown(render_report(pilot, report(pilot), links), links)
+
+
+@router.get("/pictures/{name}.jpg")
+@needs()
+def picture(caller: By, page: Shown, name: str) -> Response:
+    """A picture of the pilot."""
+    return Response(_pilot(caller).picture(name), media_type="image/jpeg")
+
+
+def _pilot(caller: By) -> Pilot:
+    """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
+    if not caller.is_owner:
+        raise Refused(403, "only the token of the server itself opens a pilot", where="token",
+                      expected="the server's token", found="a token of a gallery",
+                      do="log in with the token of the token file, or the one that the server "
+                      "printed")  # fmt: skip
+    found = caller.service.pilot
+    if found is None:
+        raise Refused(404, "no pilot is served here")
+    return found
+
+
+def _links(page: Page) -> Links:
+    return Links(
+        answer="/pilot/answer", report="/pilot/report", question="/pilot",
+        picture=lambda name: f"/pilot/pictures/{name}.jpg",
+        hidden=(("word", page.session.word),), nonce=secrets.token_urlsafe(16),
+    )  # fmt: skip
+
+
+def _shown(text: str, links: Links) -> Response:
+    """Return a page whose own style and script carry the nonce that the policy names."""
+    own = f"; style-src 'nonce-{links.nonce}'; script-src 'nonce-{links.nonce}'"
+    policy = HEADERS["Content-Security-Policy"] + own
+    return HTMLResponse(text, headers={"Content-Security-Policy": policy})

@@ -1,0 +1,168 @@
+"""The page "who is this?": pictures in, an answer out, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi.responses import Response
+
+from sameplayer.errors import SameplayerError
+from sameplayer.gallery.core.records import Answer, NewPicture, Where
+from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.search.questions import keep_question, stated
+from sameplayer.serve.api.query import decoded, embedded
+from sameplayer.serve.api.serializers import names_of, picture_bytes, seen_in
+from sameplayer.serve.auth import needs
+from sameplayer.serve.http.http_errors import Refused, as_refused
+from sameplayer.serve.http.sessions import Asked
+from sameplayer.serve.pages.base import By, Page, Shown, go, page_router
+from sameplayer.serve.pages.explain import why_of
+
+router = page_router()
+WHOLE_FRAME = 500_000  # pixels from which a picture that is wider than high is no crop
+FILTERS = ("team", "game", "camera", "since", "until")
+
+
+@router.get("/ask")
+@needs("answer")
+def ask_page(caller: By, page: Shown) -> Response:
+    """Where pictures are dropped."""
+    return page.show("ask.html.j2")
+
+
+@router.post("/ask")
+@needs("answer", heavy=True)
+def ask(caller: By, page: Shown) -> Response:
+    """Answer, and hold the pictures for a while, so that they can be looked at beside it."""
+    try:
+        pictures = embedded(caller, decoded(caller, page.files), keep=True)
+    except (Refused, SameplayerError) as error:
+        refused = as_refused(error, caller.service.hidden)
+        if refused.status_code >= 500:
+            raise
+        return page.show("ask.html.j2", refused.status_code, notice=notice_of(refused), given=page)
+    where = Where(**{name: page.one(name).strip() or None for name in FILTERS})
+    tracks = [pictures] if page.one("track") == "yes" else [[one] for one in pictures]
+    groups = []
+    for track in tracks:
+        answer = ask_ready(caller.gallery, track, actor=caller.actor, where=where, top=3)
+        groups.append((tuple(track), _nameless(answer)))
+    asked = Asked(caller.gallery.settings.id, caller.token.id, tuple(groups))
+    return go(f"{page.here}/asked/{caller.service.asked.add(asked)}")
+
+
+@router.get("/asked/{key}")
+@needs("answer")
+def answer_page(caller: By, page: Shown, key: str) -> Response:
+    """The answer: who, how sure, and the pictures it rests on."""
+    asked = held(page, key)
+    groups = [(track, named(page, answer)) for track, answer in asked.groups]
+    caller.look(*(key for _, answer in asked.groups for key in seen_in(answer)))
+    notice = _frames([one for track, _ in asked.groups for one in track])
+    return page.show("answer.html.j2", key=key, groups=groups, keep=len(groups), notice=notice)
+
+
+@router.get("/asked/{key}/{group}/{at}.jpg")
+@needs("answer")
+def asked_picture(caller: By, page: Shown, key: str, group: int, at: int) -> Response:
+    """A picture that was asked about."""
+    return Response(_picture(page, key, group, at).content, media_type="image/jpeg")
+
+
+@router.get("/asked/{key}/{group}/why/{picture}")
+@needs("answer", "read", heavy=True)
+def why_page(caller: By, page: Shown, key: str, group: int, picture: str) -> Response:
+    """What in both pictures matches, and which numbers are read in them."""
+    mine = _picture(page, key, group, 0).content or b""
+    why = why_of(caller, mine, picture_bytes(caller, picture))
+    return page.show("why.html.j2", why=why, back=f"{page.here}/asked/{key}")
+
+
+@router.post("/asked/{key}/{group}/keep")
+@needs("answer")
+def keep(caller: By, page: Shown, key: str, group: int) -> Response:
+    """Keep pictures as a question for a person's word."""
+    tracks = held(page, key).groups
+    if not 0 <= group < len(tracks):
+        raise gone()
+    kept, answer = tracks[group]
+    if not caller.gallery.renewed().keep_pictures:
+        kept = tuple(replace(one, content=None) for one in kept)
+    question = keep_question(caller.gallery, kept, caller.actor, stated(answer))
+    if question is None:
+        raise Refused(
+            422,
+            "these pictures are in the gallery already, or were forgotten",
+            expected="new pictures",
+        )
+    sees = caller.token.allows("correct") and caller.token.allows("read")
+    return go(f"{page.here}/review/{question}" if sees else f"{page.here}/ask")
+
+
+def notice_of(refused: Refused) -> str:
+    """Return what was refused as one text, for a page that stays."""
+    said = refused.said
+    which = said["where"].removeprefix("pictures.")
+    first = f"Picture {int(which) + 1}: " if which.isdecimal() else ""
+    found = f" ({said['found']})" if said["found"] else ""
+    what = said["what"].removeprefix(f"picture {which}: ")
+    if not what.endswith("."):  # else it says what to do
+        do = said["do"] or "try another file"
+        what += f"{found}. {do[:1].upper()}{do[1:]}."
+    return f"{first}{what[:1].upper()}{what[1:]}"
+
+
+def held(page: Page, key: str) -> Asked:
+    """Return what this caller asked a while ago; Refused (404) once it is gone."""
+    found = page.caller.service.asked.get(key)
+    mine = found is not None and found.owner == page.caller.token.id
+    if found is None or not mine or found.gallery != page.caller.gallery.settings.id:
+        raise gone()
+    return found
+
+
+def gone() -> Refused:
+    """Return the answer for pictures that are not held any more."""
+    return Refused(
+        404,
+        "these pictures are not held any more",
+        expected="an answer of the last 15 minutes",
+        do="ask again",
+    )
+
+
+def named(page: Page, answer: Answer) -> dict[str, Any]:
+    """Return an answer as the page shows it, with the names that people have now."""
+    gallery = page.caller.gallery
+    names = names_of(gallery, [one.person for one in answer.candidates])
+    shown = [one for one in answer.candidates if one.person in names]
+    return {
+        "candidates": [(one, names[one.person]) for one in shown],
+        "nobody": answer.nobody,
+        "persons": answer.persons,
+        "pictures": answer.pictures,
+        "known": answer.known,
+    }
+
+
+def _frames(pictures: Sequence[NewPicture]) -> str:
+    """Return a word on pictures that are no crops, or an empty text."""
+    large = [one for one in pictures if one.high < one.wide and one.high * one.wide >= WHOLE_FRAME]
+    if not large:
+        return ""
+    size = f"{large[0].wide} x {large[0].high}"
+    return f"A picture of {size} pixels may be a whole frame. Ask with the crop of one player."
+
+
+def _nameless(answer: Answer) -> Answer:
+    """Names are looked up when they are shown: nothing of a forgotten person is held."""
+    return replace(answer, candidates=tuple(replace(one, name="") for one in answer.candidates))
+
+
+def _picture(page: Page, key: str, group: int, at: int) -> NewPicture:
+    tracks = held(page, key).groups
+    if not (0 <= group < len(tracks) and 0 <= at < len(tracks[group][0])):
+        raise gone()
+    return tracks[group][0][at]

@@ -1,0 +1,1 @@
+"""People in frames: detectors, and boxes read from files or other packages."""

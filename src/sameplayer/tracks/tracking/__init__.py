@@ -1,0 +1,1 @@
+"""Boxes to tracklets: the tracker, its motion model, and trackers of other packages."""

@@ -1,0 +1,1 @@
+"""Losses: InfoNCE and what it is compared with."""

@@ -1,0 +1,112 @@
+"""LOSSES: InfoNCE, and what it is compared with; a plus between two names adds them.
+
+A loss is called with the raw features of all anchors (b, d), of all positives (b, d) and the
+persons (b,), whole numbers, and returns a scalar. An own one is passed to ``train``, or becomes a
+name: ``LOSSES["mine"] = lambda setting: MyLoss(setting.width)``. A loss of
+pytorch-metric-learning, its own weights included, fits in so:
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self, loss):
+            super().__init__()
+            self.loss = loss
+
+        def forward(self, query, gallery, persons):
+            return self.loss(torch.cat([query, gallery]), torch.cat([persons, persons]))
+
+    train(crops, "RUN", loss=Wrapped(pytorch_metric_learning.losses.MultiSimilarityLoss()))
+
+With pairs from tracks a loss takes a fourth argument, ``differ`` (b, b), booleans: which pairs of a
+batch are known to show different persons; None: all. Any other pair must count for nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, TypeAlias
+
+from sameplayer.errors import SettingError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from sameplayer.training.losses.pair_losses import LossSum
+
+Loss: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
+"""Features of anchors (b, d), of positives (b, d), persons (b,) -> scalar."""
+
+
+@dataclass(frozen=True, eq=False)
+class LossSetting:
+    """What a loss may be built from.
+
+    log_scale          the encoder's, for InfoNCE
+    width              feature columns
+    persons            classes of the identity loss: a (scope, person) each, so that a person who
+                       has several ids counts as several
+    label_smoothing    share of the target spread over all classes
+    seed               decides the first weights of the classes
+    """
+
+    log_scale: nn.Parameter
+    width: int
+    persons: int
+    label_smoothing: float = 0.0
+    seed: int = 1
+
+
+def _info_nce(setting: LossSetting) -> Loss:
+    from sameplayer.training.losses.pair_losses import InfoNce
+
+    return InfoNce(setting.log_scale, setting.label_smoothing)
+
+
+def _identity(setting: LossSetting) -> Loss:
+    from sameplayer.training.losses.pair_losses import Identity
+
+    return Identity(setting.width, setting.persons, setting.label_smoothing, setting.seed)
+
+
+def _triplet(setting: LossSetting) -> Loss:
+    from sameplayer.training.losses.pair_losses import hardest_triplets
+
+    def triplet(
+        query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
+    ) -> Tensor:
+        return hardest_triplets(query, gallery, differ=differ)
+
+    return triplet
+
+
+LOSSES: dict[str, Callable[[LossSetting], Loss]] = {
+    "info-nce": _info_nce,
+    "identity": _identity,
+    "triplet": _triplet,
+}
+
+
+def loss_sums(names: Iterable[str] = LOSSES) -> tuple[str, ...]:
+    """Return every loss and every sum of different ones, as the setting ``loss`` names them."""
+    names = list(names)
+    counts = range(1, len(names) + 1)
+    return tuple("+".join(parts) for count in counts for parts in combinations(names, count))
+
+
+def make_loss(choice: str | Loss, setting: LossSetting) -> LossSum:
+    """Return a loss as a module: of a name or a sum of names, or an own one.
+
+    An own module is copied, so that the one given stays as it is. Raises SettingError for a name
+    that LOSSES has not.
+    """
+    from sameplayer.training.losses.pair_losses import LossSum
+
+    if not isinstance(choice, str):
+        return LossSum([copy.deepcopy(choice)])
+    names = choice.split("+")
+    for name in names:
+        if name not in LOSSES:
+            known = f"one of {', '.join(LOSSES)}, or a sum such as info-nce+triplet"
+            raise SettingError("loss", choice, known)
+    return LossSum([LOSSES[name](setting) for name in names])

@@ -1,0 +1,1 @@
+"""A training run: steps, epochs, processes, checkpoints, and the files it leaves."""

@@ -1,0 +1,166 @@
+"""One step: the network, its loss and optimiser learn from one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor
+
+from sameplayer.data.batches.augment import Augment, erase
+from sameplayer.data.batches.loading import PairBatch
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.runtime.inference import unsettle
+from sameplayer.errors import TrainingError
+from sameplayer.training.config import TrainConfig
+from sameplayer.training.losses.info_nce import Outcome, backward
+from sameplayer.training.losses.registry import Loss, LossSetting, make_loss
+from sameplayer.training.processes import Process, sum_gradients
+from sameplayer.training.run.optimiser import make_optimiser, merged_model, prepared
+
+HALF = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner:
+    """What learns in one process, and the number of batches that it has learnt from.
+
+    encoder    to start from; its network is changed in place
+    loss       a name of LOSSES, a sum of them, or an own one
+    persons    how many (scope, person) there are, for losses with a weight for each
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        loss: str | Loss,
+        augment: Augment,
+        persons: int,
+        config: TrainConfig,
+        process: Process,
+    ) -> None:
+        self.config, self.process, self.augment = config, process, augment
+        width = encoder.feature_width
+        self.encoder = prepared(encoder.to(process.device), config)
+        setting = LossSetting(
+            self.encoder.log_scale, width, persons, config.label_smoothing, config.seed
+        )
+        self.loss = make_loss(loss, setting).to(process.device)
+        if config.pairs_from == "tracks":
+            self.loss.refuse_guesses(str(loss))
+        model = self.encoder.model
+        unsettle(model)
+        self.average = ModelEmaV3(model, config.ema) if config.ema is not None else None
+        self.optimiser = make_optimiser(model, self.loss, config, process.device)
+        half = config.precision == "fp16"
+        self.scaler = torch.amp.GradScaler(process.device.type, enabled=half)
+        self.network = torch.compile(model) if config.compile else self.encoder.features
+        self.done = 0
+
+    def images(self, batch: PairBatch) -> Tensor:
+        """Return the pictures (2b, 3, h, w), normalised and, where it is so set, erased."""
+        images = self.encoder.normalise(batch.pictures)
+        return erase(images, batch.generators) if self.augment.erases else images
+
+    def learn(
+        self,
+        images: Tensor,
+        persons: Tensor,
+        rate: float,
+        *,
+        update: bool = True,
+        differ: Tensor | None = None,
+    ) -> Outcome:
+        """Add the gradients of one batch, and let the optimiser step where ``update``.
+
+        images     (2b, 3, h, w) of this process: all anchors, then all positives
+        persons    (p,) of the pairs of all processes
+        rate       learning rate of this step
+        differ     (p, p) which persons are known to be different ones; None: all
+        """
+        config = self.config
+        number = self.done * self.process.world + self.process.rank
+        torch.manual_seed(config.seed * 1_000_003 + number)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+        half = HALF[config.precision]
+
+        def features(part: Tensor) -> Tensor:
+            with torch.autocast(part.device.type, half, enabled=half is not None):
+                return self.network(part)
+
+        with _memory_advice(images):
+            outcome = backward(
+                features,
+                images,
+                lambda query, gallery: self.loss(query, gallery, persons, differ),
+                chunk=config.chunk,
+                scale=self.scaler.scale,
+                model=self.encoder.model,
+                differ=differ,
+            )
+        if update:
+            self._update()
+        self.done += 1
+        return outcome
+
+    def learned(self) -> Encoder:
+        """Return a copy of the encoder as it is scored and saved: averaged, adapters merged."""
+        model = self.encoder.model if self.average is None else self.average.module
+        return Encoder(merged_model(model), self.encoder.spec, self.encoder.log_scale.item())
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and numbers from which ``restore`` goes on to the same bits."""
+        return {
+            "model": self.encoder.model.state_dict(),
+            "log_scale": self.encoder.log_scale.detach(),
+            "loss": self.loss.state_dict(),
+            "average": None if self.average is None else self.average.module.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "done": self.done,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state; TrainingError where it is of another network or loss."""
+        try:
+            self.encoder.model.load_state_dict(state["model"])
+            self.encoder.log_scale.data.copy_(state["log_scale"])
+            self.loss.load_state_dict(state["loss"])
+            if self.average is not None:
+                self.average.module.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.scaler.load_state_dict(state["scaler"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(
+                "The saved state is of another network, loss or optimiser than this run's "
+                f"({str(error).splitlines()[0]}). Bring the ones that it began with."
+            ) from error
+        self.done = int(state["done"])
+
+    def _update(self) -> None:
+        model = self.encoder.model
+        sum_gradients(model, self.loss)
+        self.scaler.unscale_(self.optimiser)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), self.config.clip_gradient)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update(model)
+
+
+@contextmanager
+def _memory_advice(images: Tensor) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # on the CPU it has no type of its own
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        raise TrainingError(
+            f"Out of memory with {len(images)} pictures of {tuple(images.shape[2:])} pixels. "
+            "Lower chunk (the same result in less memory), or use grad_checkpointing, "
+            "precision bf16, lora or freeze."
+        ) from error

@@ -1,0 +1,1 @@
+"""Which pictures share a batch: pairs, negatives, folds, and their loading."""
