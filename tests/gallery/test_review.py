@@ -32,7 +32,8 @@ from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.review import anomalies as doubts
 from sameplayer.gallery.review.queue import counts, duplicates, odd_pictures, queue, reliability
 from sameplayer.gallery.search.asking import ask_ready
-from sameplayer.ranking.open_set.likelihood import Likelihood, fit_likelihood
+from sameplayer.ranking.open_set.fit import fit_likelihood
+from sameplayer.ranking.open_set.likelihood import Likelihood
 
 WIDTH = 24  # of the space in which the persons differ
 PLAYERS = 30

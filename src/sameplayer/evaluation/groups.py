@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import cluster_bootstrap_interval, permutation_p_value
 from sameplayer.errors import SettingError, did_you_mean
 from sameplayer.evaluation.protocols import MatchRanks
@@ -55,8 +56,8 @@ class GroupScore:
     small: bool
 
 
-@dataclass(frozen=True)
-class GroupScores:
+@dataclass(frozen=True, repr=False)
+class GroupScores(NotebookTable):
     """What ``scores_by_group`` found: one entry a column and group.
 
     least_persons    below this a group is printed, but not tested
@@ -64,6 +65,9 @@ class GroupScores:
 
     groups: tuple[GroupScore, ...]
     least_persons: int
+
+    def __repr__(self) -> str:
+        return f"GroupScores({', '.join(f'{one.column} {one.group}' for one in self.groups)})"
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each group, with the columns of ``GroupScore``."""

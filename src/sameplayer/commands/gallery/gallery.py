@@ -181,7 +181,7 @@ def calibrate(
     The pictures are not kept; they need names, and tracks and teams where they are known.
     """
     from sameplayer.gallery.search.calibration import calibrate as fit
-    from sameplayer.ranking.open_set.likelihood import refuse_few
+    from sameplayer.ranking.open_set.fit import refuse_few
 
     with who.open(gallery) as opened:
         crops = reading.read(data)

@@ -18,6 +18,7 @@ from sameplayer.commands.shared import (
     RunsThenData,
     RunThenData,
     RunThenQuery,
+    Several,
     bar,
     console,
 )
@@ -85,7 +86,7 @@ class Output:
     """Show in the report what the best and the wrong matches rest on."""
     numbers: bool = False
     """Read the shirt numbers of the pictures that the report shows."""
-    by: tuple[str, ...] = ()
+    by: Several[str] = ()
     """Columns of the data: score the queries of each of their groups apart, and test whether a
     group differs from the others."""
 
@@ -247,7 +248,7 @@ def rerank(
 
 
 def fuse(
-    files: tyro.conf.Positional[tuple[Path, ...]],
+    files: tyro.conf.Positional[Several[Path]],
     out: Path,
     method: Annotated[str, tyro.conf.arg(name="method")] = "similarity",
     weights: tuple[float, ...] | None = None,

@@ -45,7 +45,7 @@ from sameplayer.errors import (
     refuse_other_types,
 )
 
-LOG = "'sameplayer log' finds people in video, and writes their crops with --crops True"
+LOG = "'sameplayer log' finds people in video, and writes their crops with --crops"
 TRIED = 100  # folders or files that are looked at to say why a folder has no layout
 
 log = logging.getLogger(__name__)

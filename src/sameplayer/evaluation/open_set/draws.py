@@ -12,8 +12,9 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.rates import Outcomes, outcomes
+from sameplayer.ranking.open_set.fit import fit_likelihood
 from sameplayer.ranking.open_set.gallery_draws import Person, Searches, draw_searches, people_of
-from sameplayer.ranking.open_set.likelihood import Likelihood, bayes, fit_likelihood
+from sameplayer.ranking.open_set.likelihood import Likelihood, posterior
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,10 +165,7 @@ class OpenSetDraws:
         known = self.config.known
         answer = None
         if all(fitted is not None for _, fitted in parts):
-            rows = np.concatenate(
-                [_filled(_log_ratios(one, fitted), widest) for one, fitted in parts if fitted]
-            )
-            answer = _answers(rows, mate, known)
+            answer = _answers([(one, fitted) for one, fitted in parts if fitted], mate, known)
         return Asked(
             asked,
             float(np.isfinite(scores).sum(axis=1).mean()),
@@ -179,22 +177,25 @@ class OpenSetDraws:
         )
 
 
-def _log_ratios(one: Searches, fitted: Likelihood) -> np.ndarray:
-    asked, held = one.query_pictures[:, None], one.person_pictures[None]
-    level = fitted.query_level(one.similarities, asked, held)
-    return fitted.log_ratio(one.similarities, asked, held, level[:, None])
-
-
-def _answers(rows: np.ndarray, mate: np.ndarray, known: float) -> Answers:
-    persons, nobody = bayes(rows, known)
-    found = outcomes(np.where(np.isfinite(rows), persons, -np.inf), mate)
+def _answers(parts: list[tuple[Searches, Likelihood]], mate: np.ndarray, known: float) -> Answers:
+    """Return what the searches were answered, as a gallery answers: by ``posterior``."""
+    widest = max(one.similarities.shape[1] for one, _ in parts)
+    ratios, chances, nobody = [], [], []
+    for one, fitted in parts:
+        search = one.similarities, one.query_pictures[:, None], one.person_pictures
+        answer = posterior(fitted, *search, known)
+        ratios.append(_filled(fitted.log_ratios(*search), widest))
+        chances.append(_filled(answer.persons, widest))
+        nobody.append(answer.nobody)
+    rows, persons = np.concatenate(ratios), np.concatenate(chances)
+    found = outcomes(persons, mate)
     right = mate[:, None] == np.arange(rows.shape[1])
     wrong = ~right & np.isfinite(rows)
     return Answers(
         found=found,
         top=persons.max(axis=1),
         right=persons.argmax(axis=1) == mate,
-        nobody=nobody,
+        nobody=np.concatenate(nobody),
         same=rows[right],
         others=rows[wrong],
         same_search=np.nonzero(right)[0],

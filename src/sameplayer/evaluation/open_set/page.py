@@ -25,20 +25,22 @@ def write_open_set(
     """
     shown = [one.shown() for one in result.galleries]
     said = {**(facts or {}), **result.facts}
+    diagram = reliability_figure(result)
     page = render(
         "open_set.html.j2",
         titles=[one.title for one in result.galleries],
         rows=[(name, [cells.get(name, "") for cells in shown]) for name in shown[0]],
         names={name: NAMES[name] for name in shown[0] if name in NAMES},
-        det=_det(result),
-        reliability=_reliability(result),
+        det=figure_address(det_figure(result)),
+        reliability="" if diagram is None else figure_address(diagram),
         uncalibrated=said.pop("uncalibrated", ""),
         facts=said,
     )
     write_text(path, page)
 
 
-def _det(result: OpenSetScores) -> str:
+def det_figure(result: OpenSetScores) -> Figure:
+    """Return the detection error trade-off of each gallery: FNIR over FPIR."""
     figure = Figure(figsize=(5.6, 4), layout="constrained")
     axes = figure.subplots()
     for one in result.galleries:
@@ -54,13 +56,13 @@ def _det(result: OpenSetScores) -> str:
     )
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=7)
-    return figure_address(figure)
+    return figure
 
 
-def _reliability(result: OpenSetScores) -> str:
-    """Return the diagram's address; "" without probabilities."""
+def reliability_figure(result: OpenSetScores) -> Figure | None:
+    """Return the share that was right over the stated probability; None without probabilities."""
     if all(one.reliability is None for one in result.galleries):
-        return ""
+        return None
     figure = Figure(figsize=(4.4, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color="#888", linewidth=1)
@@ -71,4 +73,4 @@ def _reliability(result: OpenSetScores) -> str:
     axes.set(xlabel="stated probability of the first answer, %", ylabel="right, %")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)
-    return figure_address(figure)
+    return figure

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
@@ -90,12 +91,15 @@ NAMES = {
 """What the scores mean, in the order in which they are shown; all are shares, but Cllr and loss."""
 
 
-@dataclass(frozen=True, eq=False)
-class OpenSetScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class OpenSetScores(NotebookTable):
     """What ``measure_open_set`` found: scores for each size of gallery and kind of question."""
 
     galleries: tuple[GalleryScores, ...]
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"OpenSetScores({'; '.join(one.title for one in self.galleries)})"
 
     def table(self) -> str:
         """Return the scores as lines of text; shares in per cent, 95 % intervals over persons."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import wilson_interval
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError, did_you_mean
@@ -81,8 +82,8 @@ class ReadLevel:
     abstained: float
 
 
-@dataclass(frozen=True, eq=False)
-class NumberRobustness:
+@dataclass(frozen=True, eq=False, repr=False)
+class NumberRobustness(NotebookTable):
     """What ``measure_number_robustness`` found.
 
     levels      one entry a factor and level
@@ -92,6 +93,9 @@ class NumberRobustness:
     levels: tuple[ReadLevel, ...]
     examples: dict[tuple[str, str], Picture] = field(repr=False)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"NumberRobustness({', '.join(self.factors)}: {len(self.levels)} levels)"
 
     @property
     def factors(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.data.corruption.corrupted_crops import (
     CorruptionChoice,
@@ -78,8 +79,8 @@ class CorruptedScore:
     lost_interval: tuple[float, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Robustness:
+@dataclass(frozen=True, eq=False, repr=False)
+class Robustness(NotebookTable):
     """What ``measure_robustness`` found.
 
     clean     the scores of the pictures as they are (corruption "none")
@@ -90,6 +91,12 @@ class Robustness:
     clean: CorruptedScore
     levels: tuple[CorruptedScore, ...]
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return (
+            f"Robustness(mAP {self.clean.mAP:.3f} as the pictures are, {len(self.corruptions)} "
+            f"corruptions, {len(self.levels)} levels)"
+        )
 
     @property
     def corruptions(self) -> list[str]:

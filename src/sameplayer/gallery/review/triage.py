@@ -151,14 +151,13 @@ def _together(
         for row in np.sort(similarities, axis=1)[:, :-3:-1]:
             yield _by_distance(row.tolist(), strangers)
         return
-    from sameplayer.ranking.open_set.likelihood import Likelihood, bayes
+    from sameplayer.ranking.open_set.likelihood import Likelihood, posterior
 
     likelihood = Likelihood.from_record(gallery.settings.likelihood)
     counts = np.array([[len(one.rows)] for one in asked])
-    level = likelihood.query_level(similarities, counts, means.pictures)
-    ratio = likelihood.log_ratio(similarities, counts, means.pictures, level[:, None])
-    chances, nobody = bayes(ratio, gallery.settings.known)
-    for row, chance in zip(np.sort(chances, axis=1)[:, : -TOP - 1 : -1], nobody, strict=True):
+    found = posterior(likelihood, similarities, counts, means.pictures, gallery.settings.known)
+    likeliest = np.sort(found.persons, axis=1)[:, : -TOP - 1 : -1]
+    for row, chance in zip(likeliest, found.nobody, strict=True):
         yield _by_chance(row.tolist(), float(chance))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
 from sameplayer.gallery.core.gallery import Gallery
-from sameplayer.ranking.open_set.likelihood import Likelihood, fit_likelihood
+from sameplayer.ranking.open_set.fit import fit_likelihood
+from sameplayer.ranking.open_set.likelihood import Likelihood
 
 
 def calibrate(gallery: Gallery, embeddings: Embeddings, actor: str) -> Likelihood:
