@@ -23,13 +23,13 @@ from real.crops import cut, soccer_labels
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import load_encoder
+from sameplayer.pilot.acquisition import simulate_answers
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.creation.create import draw_pilot
-from sameplayer.pilot.creation.import_labels import answers_by
-from sameplayer.pilot.creation.measure import Pictures, measure
-from sameplayer.pilot.labels.labels import told_by
-from sameplayer.pilot.rates.population import third_of
-from sameplayer.pilot.results.figures import GROUPS, figures
+from sameplayer.pilot.create import draw_pilot
+from sameplayer.pilot.labels import labels_from
+from sameplayer.pilot.measure import Pictures, measure
+from sameplayer.pilot.population import third_of
+from sameplayer.pilot.report import GROUPS, report_of
 from sameplayer.synthetic.league import draw_league
 
 TRACK_S = 2  # the soccer persons are cut into tracks of so many seconds
@@ -81,11 +81,8 @@ def compared(pictures: Pictures, crops: Crops, config: PilotConfig, seeds: int) 
         for figure in truth.compare(replace(config, seed=seed)):
             found.setdefault(figure[0], []).append(figure)
     seconds = (time.perf_counter() - begun) / seeds
-    lines = [
-        f"{truth}, {seconds:.1f} s a pilot",
-        f"{'figure':<28}{'full %':>8}{'held %':>8}"
-        f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}",
-    ]
+    lines = [f"{truth}, {seconds:.1f} s a pilot", f"{'figure':<28}{'full %':>8}{'held %':>8}"
+             f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}"]  # fmt: skip
     for kind, figures_ in found.items():
         full = np.array([one[1] for one in figures_])
         low, middle, high = np.array([one[2] for one in figures_]).T
@@ -119,7 +116,7 @@ class Truth:
         """Yield each figure of one pilot's report with the full value."""
         pilot = draw_pilot(self.pictures, Path("nowhere"), config, {"of_pictures": 0, "source": ""})
         labels = self._labels(pilot.pairs)
-        found = figures(pilot, told_by(pilot, answers_by(pilot, labels)), more=False)
+        found = report_of(pilot, labels_from(pilot, simulate_answers(pilot, labels)), more=False)
         if not found["enough"]:
             return
         every = np.ones(len(self.same), bool)
@@ -144,13 +141,8 @@ class Truth:
     def _labels(self, table: Any) -> np.ndarray:
         rows = {int(row): place for place, row in enumerate(self.pictures.row)}
         size = len(self.pictures.row)
-        known = dict(
-            zip(
-                (self.pairs.first * size + self.pairs.second).tolist(),
-                self.same.tolist(),
-                strict=True,
-            )
-        )
+        known = dict(zip((self.pairs.first * size + self.pairs.second).tolist(), self.same.tolist(),
+                         strict=True))  # fmt: skip
         return np.array(
             [
                 known[rows[int(one)] * size + rows[int(other)]]

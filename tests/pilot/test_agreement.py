@@ -11,11 +11,11 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.pilot import PilotConfig
-from sameplayer.pilot.creation.create import draw_pilot
-from sameplayer.pilot.creation.import_labels import answers_by, class_labels
-from sameplayer.pilot.creation.measure import measure
-from sameplayer.pilot.labels.labels import told_by
-from sameplayer.pilot.results.figures import figures
+from sameplayer.pilot.acquisition import simulate_answers, true_labels
+from sameplayer.pilot.create import draw_pilot
+from sameplayer.pilot.labels import labels_from
+from sameplayer.pilot.measure import measure
+from sameplayer.pilot.report import report_of
 
 SEEDS = 3
 
@@ -29,8 +29,8 @@ def agreement(crops: Crops, encoder: Encoder, config: PilotConfig) -> list[bool]
     for seed in range(SEEDS):
         facts = {"of_pictures": len(crops), "source": ""}
         pilot = draw_pilot(pictures, Path("nowhere"), replace(config, seed=seed), facts)
-        answers = answers_by(pilot, class_labels(pilot, crops))
-        found = figures(pilot, told_by(pilot, answers), more=False)
+        answers = simulate_answers(pilot, true_labels(pilot, crops))
+        found = report_of(pilot, labels_from(pilot, answers), more=False)
         overall = found["overall"]
         alike = pairs.similarity >= overall["threshold"]
         for name, full in (("missed", (~alike[same]).mean()), ("false", alike[~same].mean())):

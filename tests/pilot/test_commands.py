@@ -9,7 +9,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.pilot import Pilot, load_pilot, question
+from sameplayer.pilot import Pilot, load_pilot, next_question
 from sameplayer.synthetic.match import draw_match
 
 SMALL = ["--pairs", "150", "--encoder", "colour", "--device", "cpu"]
@@ -25,7 +25,7 @@ def test_known_persons_answer_and_the_report_is_written(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "PILOT"
-    words = ["--known", "True", "--within", "0.5"]
+    words = ["--known", "--within", "0.5"]
     assert main(["pilot", str(table), "--out", str(out), *SMALL, *words]) == 0
     said = capsys.readouterr().out
     assert "150 of 150 questions answered" in said
@@ -39,7 +39,7 @@ def test_known_persons_answer_and_the_report_is_written(
 def test_answers_come_from_a_file_all_or_none(
     pilot: Pilot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pair = question(pilot)
+    pair = next_question(pilot)
     given = tmp_path / "mine.csv"
     given.write_text(f"pair,answer\n{pair},no\nnobody,yes\n")
     assert main(["pilot", str(pilot.folder), "--answers", str(given)]) == 2
@@ -53,9 +53,9 @@ def test_answers_come_from_a_file_all_or_none(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "No footage is given"),
-        (["."], "no pilot; expected the folder of one"),
-        (["PILOT", "--known", "True"], "sameplayer pilot DATA --out PILOT --known True"),
+        ([], "No footage given"),
+        (["."], "is not the folder of a pilot"),
+        (["PILOT", "--known"], "sameplayer pilot DATA --out PILOT --known"),
         (["a", "b", "--out", "P"], "one folder or table of crops, or videos"),
         (["nothing.csv", "--out", "P"], "nothing.csv"),
         (["LEAGUE", "--out", "P", "--within", "2"], "--within is 2"),
@@ -90,7 +90,7 @@ def test_videos_become_tracks_and_those_seen_together_are_not_asked_about(
     assert made.facts["known"] > 0
     assert len(made.differ) > 0
     tracks = {tuple(sorted(pair)) for pair in made.tracks}
-    assert not tracks & made.apart
+    assert not tracks & made.cannot_link
 
 
 def test_boxes_belong_to_videos(table: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sameplayer.pilot.labels.transitive_closure import Deduced
+from sameplayer.pilot.labels import TransitiveClosure
 
 PERSONS = st.lists(st.integers(0, 3), min_size=2, max_size=8)
 
@@ -18,7 +18,7 @@ def test_nothing_follows_that_is_not_so_and_all_that_must(persons: list[int], dr
     draw.shuffle(pairs)
     cut, end = len(pairs) // 3, 2 * len(pairs) // 3
     given_, asked = [p for p in pairs[:cut] if persons[p[0]] != persons[p[1]]], pairs[cut:end]
-    known = Deduced(frozenset(given_))
+    known = TransitiveClosure(frozenset(given_))
     for one, other in asked:
         assert known.add(other, one, same=persons[one] == persons[other])
     told = asked + given_
@@ -44,9 +44,9 @@ def _follows(persons: list[int], told: list[tuple[int, int]], one: int, other: i
 
 
 def test_an_answer_against_the_others_is_told_and_not_obeyed() -> None:
-    known = Deduced()
+    known = TransitiveClosure()
     assert known.add(1, 2, same=True)
     assert known.add(2, 3, same=True)
     assert not known.add(1, 3, same=False)
     assert known.same(1, 3) is True
-    assert not Deduced(frozenset({(1, 2)})).add(2, 1, same=True)
+    assert not TransitiveClosure(frozenset({(1, 2)})).add(2, 1, same=True)

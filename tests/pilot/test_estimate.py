@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.pilot.labels.acquisition import gains, importance
-from sameplayer.pilot.rates.estimate import Rates, Strata, draw_rates
-from sameplayer.pilot.rates.population import KITS, Pairs, count_pairs, draw_pairs, stratum_of
+from sameplayer.pilot.acquisition import gains, importance
+from sameplayer.pilot.estimate import Rates, Strata, draw_rates
+from sameplayer.pilot.population import KITS, Pairs, count_pairs, draw_pairs, stratum_of
 
 PEOPLE = {
     "well told apart": (0.05, 0.6, 0.1),

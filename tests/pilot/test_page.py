@@ -10,36 +10,28 @@ import pytest
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError
-from sameplayer.pilot import (
-    Links,
-    Pilot,
-    answer,
-    answer_from_table,
-    question,
-    render_question,
-    render_report,
-    report,
-)
+from sameplayer.pilot import Pilot, answer_from_table, next_question, record_answer, report
+from sameplayer.pilot.page import Links, render_question, render_report
 
 
 def test_all_questions_can_be_answered_and_then_there_is_none(pilot: Pilot) -> None:
     asked = []
-    while (pair := question(pilot)) is not None:
+    while (pair := next_question(pilot)) is not None:
         asked.append(pair)
-        answer(pilot, pair, "no")
+        record_answer(pilot, pair, "no")
     assert len(asked) == len(set(asked)) <= 120
-    assert "All is asked" in render_question(pilot, None)
+    assert "no more questions" in render_question(pilot, None)
 
 
 def test_somebody_else_is_asked_about_another_pair(pilot: Pilot) -> None:
-    first = question(pilot)
+    first = next_question(pilot)
     assert first is not None
-    assert question(pilot) == first
-    assert question(pilot, leave=[first]) not in (first, None)
+    assert next_question(pilot) == first
+    assert next_question(pilot, skip=[first]) not in (first, None)
 
 
 def test_the_page_works_as_plain_forms_and_tells_no_name_and_no_similarity(pilot: Pilot) -> None:
-    pair = question(pilot)
+    pair = next_question(pilot)
     page = render_question(pilot, pair, Links(answer="/say", hidden=(("token", "<&>"),)))
     assert page.count('<form method="post" action="/say">') == 3
     assert re.findall('name="answer" value="(\\w+)"', page) == ["yes", "no", "unsure"]
@@ -50,7 +42,7 @@ def test_the_page_works_as_plain_forms_and_tells_no_name_and_no_similarity(pilot
 
 
 def test_a_server_may_serve_the_pictures(pilot: Pilot) -> None:
-    pair = str(question(pilot))
+    pair = str(next_question(pilot))
     page = render_question(pilot, pair, Links(picture=lambda name: f"/picture/{name}"))
     names = re.findall("/picture/(\\w+)", page)
     assert names == [pilot.row(pair)["first"], pilot.row(pair)["second"]]
@@ -63,35 +55,35 @@ def test_the_report_of_a_league_holds_figures_and_says_what_it_does_not_know(
 ) -> None:
     nothing = report(pilot)
     assert not nothing["enough"]
-    assert "No number yet" in render_report(pilot, nothing)
+    assert "No rates yet" in render_report(pilot, nothing)
     answer_from_table(pilot, named)
     found = report(pilot)
     low, middle, high = found["overall"]["missed"]
     assert 0 <= low < middle < high <= 1
     page = render_report(pilot, found)
     assert "http" not in page
-    assert "Threshold for a wanted error" in page
+    assert "Threshold by wanted false match rate" in page
 
 
 def test_pairs_that_could_not_be_told_are_counted_and_named(pilot: Pilot) -> None:
-    answer(pilot, str(question(pilot)), "unsure")
+    record_answer(pilot, str(next_question(pilot)), "unsure")
     found = report(pilot)
     assert json.loads(json.dumps(found))["answers"]["unsure"] == 1
-    assert "1 of 1 pairs could not be told" in found["notes"][0]
+    assert "1 of 1 pairs are undecided" in found["notes"][0]
 
 
 def test_an_unknown_pair_or_answer_is_refused_and_nothing_is_kept(pilot: Pilot) -> None:
     with pytest.raises(DataError, match="no pair 'nobody'"):
-        answer(pilot, "nobody", "yes")
+        record_answer(pilot, "nobody", "yes")
     with pytest.raises(DataError, match="expected yes, no, unsure"):
-        answer(pilot, str(question(pilot)), "maybe")
+        record_answer(pilot, str(next_question(pilot)), "maybe")
     assert not (pilot.folder / "answers.csv").exists()
 
 
 def test_a_picture_that_is_gone_is_named(pilot: Pilot) -> None:
-    pair = str(question(pilot))
+    pair = str(next_question(pilot))
     (pilot.folder / "pictures" / f"{pilot.row(pair)['first']}.jpg").unlink()
-    with pytest.raises(DataError, match=r"the picture is gone.*answers stay"):
+    with pytest.raises(DataError, match=r"cannot read the picture.*answers stay"):
         render_question(pilot, pair)
     with pytest.raises(DataError, match="no picture"):
         pilot.picture("../pilot")
@@ -99,6 +91,6 @@ def test_a_picture_that_is_gone_is_named(pilot: Pilot) -> None:
 
 def test_more_questions_can_be_asked_of_the_same_draw(pilot: Pilot) -> None:
     few = replace(pilot, config=replace(pilot.config, pairs=1))
-    answer(few, str(question(few)), "no")
-    assert question(few) is None
-    assert question(pilot) is not None
+    record_answer(few, str(next_question(few)), "no")
+    assert next_question(few) is None
+    assert next_question(pilot) is not None

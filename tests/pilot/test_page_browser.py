@@ -9,16 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from sameplayer.data.crops import Crops
-from sameplayer.pilot import (
-    Pilot,
-    answer,
-    answer_from_table,
-    question,
-    render_question,
-    render_report,
-    report,
-)
-from sameplayer.pilot.labels.answers import read_answers
+from sameplayer.pilot import Pilot, answer_from_table, next_question, record_answer, report
+from sameplayer.pilot.labels import read_answers
+from sameplayer.pilot.page import render_question, render_report
 
 HOME = "http://127.0.0.1:9/"
 
@@ -29,8 +22,8 @@ def served(pilot: Pilot) -> Callable[[Route], None]:
     def serve(route: Route) -> None:
         if route.request.method == "POST":
             form = parse_qs(route.request.post_data or "")
-            answer(pilot, form["pair"][0], form["answer"][0])
-        page = render_question(pilot, question(pilot))
+            record_answer(pilot, form["pair"][0], form["answer"][0])
+        page = render_question(pilot, next_question(pilot))
         route.fulfill(body=page, content_type="text/html")
 
     return serve
@@ -48,7 +41,7 @@ def page(browser: Browser, pilot: Pilot, request: pytest.FixtureRequest) -> Iter
 
 
 def test_a_click_answers_with_and_without_script(page: Page, pilot: Pilot) -> None:
-    for words in ("same", "not the same", "cannot tell"):
+    for words in ("same", "different", "cannot tell"):
         with page.expect_navigation():
             page.get_by_role("button", name=words).first.click()
     assert _said(pilot) == ["yes", "no", "unsure"]

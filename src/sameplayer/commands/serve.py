@@ -15,7 +15,11 @@ from sameplayer.serve.http.limits import Limits
 Clubs = tyro.conf.Positional[
     Annotated[
         tuple[Path, ...],
-        tyro.conf.arg(metavar="CLUB [CLUB ...]", help="Folders of galleries; of a pilot."),
+        tyro.conf.arg(
+            metavar="CLUB [CLUB ...]",
+            help="Folders of galleries, and of one pilot.",
+            help_behavior_hint="",
+        ),
     ]
 ]
 USUAL, ANY = Limits(), Hosts()

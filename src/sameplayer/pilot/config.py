@@ -1,4 +1,4 @@
-"""PilotConfig: every setting of a pilot, stated once."""
+"""PilotConfig: all settings of a pilot."""
 
 from __future__ import annotations
 
@@ -9,32 +9,31 @@ from sameplayer.errors import SettingError
 
 @dataclass(frozen=True)
 class PilotConfig:
-    """How a pilot is made. Raises SettingError for a value that is out of range."""
+    """Settings of a pilot. Raises SettingError for a value out of range."""
 
     encoder: str = "person"
-    """How people look: a run folder, saved encoder, ONNX file, preset, or name of a timm model."""
+    """Model that compares players: a preset, run folder, saved encoder, ONNX file or timm name."""
     pairs: int = 300
-    """Questions to ask, at most."""
+    """Maximum number of questions."""
     false_matches: float = 0.01
-    """Share of pairs of two persons that may be taken for one: the wanted rate."""
+    """Wanted false match rate: share of pairs of different players that count as the same."""
     within: float = 0.05
-    """How far the share of missed matches may lie from what is reported: half of the wanted 95 %
-    interval."""
+    """Wanted half width of the 95 % interval of the share of missed matches."""
     pictures: int = 2000
-    """Pictures that are compared, at most; of more, so many are drawn."""
+    """Maximum number of pictures to compare; larger footage is sampled."""
     each_track: int = 4
-    """Pictures of a track, at most."""
+    """Maximum number of pictures per track."""
     track: str = "track"
-    """Column that names a track within a game, camera and sequence. Without one each picture stands
-    for itself."""
+    """Column with the track within a game, camera and sequence; without it each picture is a track
+    by itself."""
     fps: float = 5.0
-    """Frames of a video looked at a second."""
+    """Frames per second of video to analyse."""
     detector: str = "yolox"
-    """What finds people in a video: yolox (in the package) or rf-detr."""
+    """Person detector for videos: yolox (included) or rf-detr."""
     device: str = "auto"
-    """Where networks run: auto, cpu, cuda, cuda:N or mps."""
+    """Device: auto, cpu, cuda, cuda:N or mps."""
     seed: int = 0
-    """Decides which pictures and pairs are drawn."""
+    """Random seed of the drawn pictures and pairs."""
 
     def __post_init__(self) -> None:
         for name, least in (("pairs", 1), ("pictures", 2), ("each_track", 1), ("seed", 0)):

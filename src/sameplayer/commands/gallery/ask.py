@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 Asked = tyro.conf.Positional[
     Annotated[
         tuple[Path, ...],
-        tyro.conf.arg(metavar="PICTURE [PICTURE ...]", help=f"Pictures of players. Or: {DATA}"),
+        tyro.conf.arg(
+            metavar="PICTURE [PICTURE ...]",
+            help=f"Pictures of players. Or: {DATA}",
+            help_behavior_hint="",
+        ),
     ]
 ]
 TABLES = (".csv", ".parquet")

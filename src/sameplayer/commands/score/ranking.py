@@ -18,6 +18,7 @@ from sameplayer.commands.shared import (
     RunsThenData,
     RunThenData,
     RunThenQuery,
+    Several,
     bar,
     console,
 )
@@ -85,7 +86,7 @@ class Output:
     """Show heat maps of the best and the most confident wrong matches in the report."""
     numbers: bool = False
     """Read and show the shirt numbers of the pictures in the report."""
-    by: tuple[str, ...] = ()
+    by: Several[str] = ()
     """Columns of the data: score each group of queries by itself, and test whether a group differs
     from the others."""
 
@@ -247,7 +248,7 @@ def rerank(
 
 
 def fuse(
-    files: tyro.conf.Positional[tuple[Path, ...]],
+    files: tyro.conf.Positional[Several[Path]],
     out: Path,
     method: Annotated[str, tyro.conf.arg(name="method")] = "similarity",
     weights: tuple[float, ...] | None = None,

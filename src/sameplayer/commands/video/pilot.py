@@ -1,4 +1,4 @@
-"""The verb of a pilot: which pairs to ask about, answers, and what to expect on this footage."""
+"""The verb pilot: which pairs to ask about, their answers, and the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ Footage = tyro.conf.Positional[
         tuple[Path, ...],
         tyro.conf.arg(
             metavar="FOOTAGE [FOOTAGE ...]",
-            help="Folder or table of crops, or videos; or the folder of a pilot, to go on with.",
+            help="Folder or table of crops, or videos; or the folder of a pilot, to resume it.",
+            help_behavior_hint="",
         ),
     ]
 ]
@@ -32,12 +33,12 @@ USUAL = PilotConfig()
 
 @dataclass(frozen=True)
 class Answering:
-    """Answers that come from no page."""
+    """Answers that are not given on a page."""
 
     answers: Path | None = None
-    """Take answers from this file (.csv with pair,answer: yes, no, unsure)."""
+    """Import answers from this file (.csv with pair,answer: yes, no, unsure)."""
     known: bool = False
-    """Answer by the persons that the table names, to compare with the full evaluation."""
+    """Answer from the column person of the table, to compare with the full evaluation."""
 
 
 def pilot(
@@ -48,28 +49,29 @@ def pilot(
     settings: Annotated[PilotConfig, tyro.conf.arg(name="")] = USUAL,
     reading: Reading = Reading(),
 ) -> None:
-    """Ask a person about a few hundred pairs, and say what to expect on this footage.
+    """Estimate error rates on your footage from a few hundred answers to "same player or not?".
 
     Args:
-        out: Folder for the pilot. Run again with the same folder to go on after a stop, or with
+        out: Folder for the pilot. Run again with the same folder to resume after a stop, or to add
             more pairs; answers stay.
-        boxes: Boxes of the people in the videos (MOT text, CSV or Parquet); left out: found.
+        boxes: Boxes of the people in the videos (MOT text, CSV or Parquet); default: detect them.
     """
-    from sameplayer.pilot.creation.import_labels import answer_from_file, answer_from_table
+    from sameplayer.pilot.acquisition import answer_from_table
     from sameplayer.pilot.folder import is_pilot, load_pilot
+    from sameplayer.pilot.labels import import_answers
 
     if not footage:
-        raise DataError("No footage is given; expected crops, videos, or the folder of a pilot.")
+        raise DataError("No footage given; expected crops, videos, or the folder of a pilot.")
     if out is None:
         if len(footage) > 1 or not is_pilot(footage[0]):
             raise DataError(
-                f"{footage[0]}: no pilot; expected the folder of one, or a new folder to make one "
-                "in: sameplayer pilot FOOTAGE --out PILOT"
+                f"{footage[0]}: is not the folder of a pilot. To make one: sameplayer pilot "
+                "FOOTAGE --out PILOT"
             )
         if answering.known:
             raise DataError(
-                "Who is who stands in the table of crops; expected that and the pilot: sameplayer "
-                "pilot DATA --out PILOT --known True"
+                "--known needs the table of crops and the pilot: sameplayer pilot DATA --out PILOT "
+                "--known"
             )
         made = load_pilot(footage[0])
     else:
@@ -78,15 +80,15 @@ def pilot(
         if answering.known:
             answer_from_table(made, crops)
     if answering.answers is not None:
-        answer_from_file(made, answering.answers)
+        import_answers(made, answering.answers)
     show(made)
 
 
 def show(made: Pilot) -> None:
     """Write the report of a pilot and print its first lines."""
     from sameplayer.common.files import write_text
-    from sameplayer.pilot.results.figures import report, write_json
-    from sameplayer.pilot.results.page import render_report
+    from sameplayer.pilot.page import render_report
+    from sameplayer.pilot.report import report, write_json
 
     found = report(made)
     write_json(made.folder / "report.json", found)
@@ -96,14 +98,14 @@ def show(made: Pilot) -> None:
 
 
 def summary(found: dict[str, Any], pairs: int) -> str:
-    """Return what was found as a few lines of text."""
-    told = found["answers"]
+    """Return a report as a few lines of text."""
+    answers = found["answers"]
     lines = [
-        f"{told['asked']} of {pairs} questions answered: {told['same']} pairs of one person, "
-        f"{told['other']} of two, {told['unsure']} not to be told"
+        f"{answers['asked']} of {pairs} questions answered: {answers['same']} same, "
+        f"{answers['different']} different, {answers['unsure']} undecided"
     ]
     if not found["enough"]:
-        return "\n".join([*lines, f"no number yet: {found['why']}"])
+        return "\n".join([*lines, f"no rates yet: {found['why']}"])
     lines.append(f"{'wanted %':>9}{'threshold':>11}{'false matches %':>24}{'missed %':>22}")
     for row in found["thresholds"]:
         lines.append(
@@ -126,7 +128,7 @@ def _crops(
 
     refuse_foreign(out)
     if all(path.suffix.lower() in VIDEO_SUFFIXES for path in footage):
-        from sameplayer.pilot.creation.from_videos import crops_of_videos
+        from sameplayer.pilot.create import crops_of_videos
 
         with stages() as tell:
             return crops_of_videos(
@@ -137,20 +139,22 @@ def _crops(
                 progress=lambda done, whole: tell("finding people", done, whole),
             )
     if boxes is not None:
-        raise SettingError("boxes", str(boxes), "none, since crops have theirs; they are of videos")
+        raise SettingError("boxes", str(boxes), "none; boxes are for videos, crops have their own")
     if len(footage) > 1:
-        raise DataError(f"{len(footage)} given; expected one folder or table of crops, or videos.")
+        raise DataError(
+            f"{len(footage)} inputs given; expected one folder or table of crops, or videos."
+        )
     return reading.read(footage[0])
 
 
 def _made(crops: Crops, out: Path, settings: PilotConfig) -> Pilot:
     from sameplayer.encoder.encoder import load_encoder
-    from sameplayer.pilot.creation.create import make_pilot
+    from sameplayer.pilot.create import make_pilot
     from sameplayer.pilot.folder import is_pilot, load_pilot
 
     if is_pilot(out):  # answers may be there for more pairs than are asked for by default
         before = load_pilot(out).config.pairs
         settings = replace(settings, pairs=max(settings.pairs, before))
     encoder = load_encoder(settings.encoder, device=settings.device)
-    with bar("looking at pictures") as advance:
+    with bar("measuring pictures") as advance:
         return make_pilot(crops, encoder, out, settings, progress=advance)

@@ -91,11 +91,11 @@ class Files:
         prefix = f"{folder}/" if folder else ""
         return [name for name in self.names if name.startswith(prefix) and is_picture(name)]
 
-    def leave(self, name: str, why: str) -> None:
+    def leave_out(self, name: str, why: str) -> None:
         """Leave a picture out; ``why`` ends the note "2 pictures are left out, since ..."."""
         self._left.setdefault(why, []).append(name)
 
-    def say(self, note: str) -> None:
+    def note(self, note: str) -> None:
         self._said.append(note)
 
     def notes(self, read: Collection[str], parts: Sequence[str]) -> tuple[str, ...]:

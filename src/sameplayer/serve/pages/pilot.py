@@ -6,9 +6,11 @@ import secrets
 
 from fastapi.responses import HTMLResponse, Response
 
+from sameplayer.pilot.acquisition import next_question
 from sameplayer.pilot.folder import Pilot
-from sameplayer.pilot.results.figures import report
-from sameplayer.pilot.results.page import Links, answer, question, render_question, render_report
+from sameplayer.pilot.labels import record_answer
+from sameplayer.pilot.page import Links, render_question, render_report
+from sameplayer.pilot.report import report
 from sameplayer.serve.auth import HEADERS, needs
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.pages.base import By, Page, Shown, go, page_router
@@ -22,7 +24,7 @@ def ask(caller: By, page: Shown) -> Response:
     """The pair whose answer tells most now."""
     pilot = _pilot(caller)
     with caller.service.pilot_turn:
-        pair = question(pilot)
+        pair = next_question(pilot)
     links = _links(page)
     return _shown(render_question(pilot, pair, links), links)
 
@@ -32,7 +34,7 @@ def ask(caller: By, page: Shown) -> Response:
 def take(caller: By, page: Shown) -> Response:
     """Keep an answer, and ask the next."""
     with caller.service.pilot_turn:
-        answer(_pilot(caller), page.one("pair"), page.one("answer"))
+        record_answer(_pilot(caller), page.one("pair"), page.one("answer"))
     return go("/pilot")
 
 
@@ -54,14 +56,10 @@ def picture(caller: By, page: Shown, name: str) -> Response:
 def _pilot(caller: By) -> Pilot:
     """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
     if not caller.is_owner:
-        raise Refused(
-            403,
-            "only the token of the server itself opens a pilot",
-            where="token",
-            expected="the server's token",
-            found="a token of a gallery",
-            do="log in with the token of the token file, or the one that the server printed",
-        )
+        raise Refused(403, "only the token of the server itself opens a pilot", where="token",
+                      expected="the server's token", found="a token of a gallery",
+                      do="log in with the token of the token file, or the one that the server "
+                      "printed")  # fmt: skip
     found = caller.service.pilot
     if found is None:
         raise Refused(404, "no pilot is served here")
@@ -70,13 +68,10 @@ def _pilot(caller: By) -> Pilot:
 
 def _links(page: Page) -> Links:
     return Links(
-        answer="/pilot/answer",
-        report="/pilot/report",
-        question="/pilot",
+        answer="/pilot/answer", report="/pilot/report", question="/pilot",
         picture=lambda name: f"/pilot/pictures/{name}.jpg",
-        hidden=(("word", page.session.word),),
-        nonce=secrets.token_urlsafe(16),
-    )
+        hidden=(("word", page.session.word),), nonce=secrets.token_urlsafe(16),
+    )  # fmt: skip
 
 
 def _shown(text: str, links: Links) -> Response:

@@ -1,8 +1,9 @@
-"""All pairs that a pilot speaks of: their strata, and a draw from each.
+"""All pairs of a pilot's footage: their strata, and a random draw from each.
 
-The similarity of every pair is known, only its label is not. Strata are bands of similarity, twice
-as wide each time from the top, where matches and errors are; within a stratum the pairs stand in a
-random order in which every beginning has its share of small, blurred and alike-clad pairs.
+The similarity of every pair is known, only its label is not. Strata are bands of similarity, each
+with seven tenths of the pairs above the one before, so they are narrow where matches and errors
+are. Within a stratum pairs are in a random order whose every prefix is balanced by height,
+sharpness and kit.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.errors import DataError
-from sameplayer.pilot.rates.estimate import Strata
+from sameplayer.pilot.estimate import Strata
 
 STEP = 0.0025  # similarity: the width of a bin
-LESS = 0.7  # of the pairs above a stratum are above the next one
-FINEST = 22  # strata, at most
-SMALLEST = 10  # pairs of a stratum
-STRATUM_SHARE = 0.35  # of the questions may come from one stratum, at most
+LESS = 0.7  # of the pairs above a stratum are above the next
+FINEST = 22  # maximum number of strata
+SMALLEST = 10  # number of pairs in a stratum
+STRATUM_SHARE = 0.35  # maximum share of the questions from one stratum
 THIRDS = 3
 GOLDEN = (5**0.5 - 1) / 2
-KITS = ("different kits", "same kit", "kits not known")
+KITS = ("different kits", "same kit", "kits unknown")
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """k pairs of pictures.
 
-    first, second    (k,) int: the two pictures
+    first, second    (k,) int indices of the two pictures
     similarity       (k,) float
-    differ           (k,) bool: known to be of two persons
-    height, sharp    (k,) the smaller of the two pictures' values
+    differ           (k,) bool: known to be different persons
+    height, sharp    (k,) the smaller value of the two pictures
     kit              (k,) index of KITS
     """
 
@@ -49,12 +50,12 @@ class Pairs:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Counts of all pairs, by what is known of them without an answer.
+    """Counts of all pairs by what is known without an answer.
 
     edges            (B + 1,) similarities, see ``Strata``
     starts           (H,) first bin of each stratum
-    height, sharp    (2,) where the lower, middle and upper third meet
-    counts           (2, 3, 3, 3, B) int64: asked or known to differ, height third, sharpness third,
+    height, sharp    (2,) the bounds between the thirds
+    counts           (2, 3, 3, 3, B) int64: open or known to differ, height third, sharpness third,
                      kit, bin
     """
 
@@ -67,8 +68,8 @@ class Population:
     def strata(self, answers: np.ndarray, **only: int) -> Strata:
         """Return the pairs of a group with the answers to some of them.
 
-        answers    (H, 3, 3, 3, 2) counts: stratum, height third, sharpness third, kit, then
-                   of one person or of two
+        answers    (H, 3, 3, 3, 2) counts: stratum, height third, sharpness third, kit, same or
+                   different
         only       height, sharp, kit: the group; none: all pairs
         """
         chosen = tuple(
@@ -76,8 +77,10 @@ class Population:
             for name in ("height", "sharp", "kit")
         )
         counts = self.counts[(slice(None), *chosen)].sum(axis=(1, 2, 3))
-        told = answers[(slice(None), *chosen)].sum(axis=(1, 2, 3))
-        return Strata(self.edges, self.starts, counts[0], counts[1], told.sum(axis=1), told[:, 0])
+        answered = answers[(slice(None), *chosen)].sum(axis=(1, 2, 3))
+        return Strata(
+            self.edges, self.starts, counts[0], counts[1], answered.sum(axis=1), answered[:, 0]
+        )
 
 
 def count_pairs(pairs: Pairs) -> Population:
@@ -85,8 +88,8 @@ def count_pairs(pairs: Pairs) -> Population:
     asked = ~pairs.differ
     if not asked.any():
         raise DataError(
-            "No two pictures of which it is open whether they show one person; expected pictures "
-            "of two tracks or more that were not seen side by side."
+            "There is no pair to ask about; expected pictures of at least two tracks that are not "
+            "in the same frame."
         )
     low, high = pairs.similarity.min(), pairs.similarity.max()
     edges = np.arange(np.floor(low / STEP), np.floor(high / STEP) + 2) * STEP
@@ -111,7 +114,7 @@ def bin_of(edges: np.ndarray, similarity: np.ndarray) -> np.ndarray:
 
 
 def third_of(ends: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return (k,) 0, 1 or 2: the third in which each value is."""
+    """Return (k,) the third of each value: 0, 1 or 2."""
     return np.searchsorted(ends, values, side="left")
 
 
@@ -122,9 +125,9 @@ def stratum_of(population: Population, similarity: np.ndarray) -> np.ndarray:
 
 
 def draw_pairs(pairs: Pairs, population: Population, most: int, seed: int) -> list[np.ndarray]:
-    """Return for each stratum the places of at most ``most`` drawn pairs, in their random order.
+    """Return the indices of at most ``most`` drawn pairs per stratum, in random order.
 
-    A larger ``most`` only adds pairs at the end.
+    A larger ``most`` only appends pairs.
     """
     asked = np.flatnonzero(~pairs.differ)
     stratum = stratum_of(population, pairs.similarity[asked])
@@ -139,11 +142,10 @@ def draw_pairs(pairs: Pairs, population: Population, most: int, seed: int) -> li
 
 
 def _balanced(cell: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a random order (k,) of which every beginning has its share of each cell.
+    """Return a random order (k,) whose every prefix has its share of each cell.
 
-    The members stand side by side by cell, and are taken in steps of the golden section round from
-    a random one, the sequence whose beginnings spread most evenly (Weyl, 1916). Each is as likely
-    as any other to be among the first so many.
+    Members are sorted by cell and taken in steps of the golden ratio from a random start, the
+    sequence whose prefixes spread most evenly (Weyl, 1916). Each is equally likely in any prefix.
     """
     shuffled = rng.permutation(len(cell))
     order = shuffled[np.argsort(cell[shuffled], kind="stable")]
@@ -160,7 +162,7 @@ def _thirds(values: np.ndarray) -> np.ndarray:
 
 
 def _starts(counted: np.ndarray) -> np.ndarray:
-    """Return the first bins of the strata, from the least alike pairs up."""
+    """Return the first bin of each stratum, from the least similar pairs up."""
     total = int(counted.sum())
     above = np.cumsum(counted[::-1])[::-1]
     starts = [0]

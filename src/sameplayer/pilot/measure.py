@@ -1,7 +1,8 @@
-"""What is measured of each picture of a footage: features, height, sharpness, kit, track."""
+"""Measure each picture of the footage: embedding, height, sharpness, kit, track."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,29 +18,29 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.kit import find_kits, shirt_rows
 from sameplayer.pilot.config import PilotConfig
-from sameplayer.pilot.rates.population import KITS, Pairs
+from sameplayer.pilot.population import KITS, Pairs
 
 WITHIN = ("game", "camera", "sequence")
 UNKNOWN_KIT = -1
-SURE_KIT = 0.8  # probability from which a picture counts as of a kit
-LEAST_FOR_KITS = 20  # pictures of a scope in which kits are looked for
+SURE_KIT = 0.8  # probability from which a picture is assigned a kit
+LEAST_FOR_KITS = 20  # pictures that a scope needs for finding kits
 BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """n pictures of the footage.
+    """n measured pictures of the footage.
 
-    crops      their rows of the crop table
-    row        (n,) int: the row of the whole table
-    feature    (n, d) unit rows of the encoder
-    height     (n,) pixels
-    sharp      (n,) sharpness, as in ``data.quality``
-    kit        (n,) int: equal numbers are one kit; -1: not known
-    track      (n,) int: equal numbers are one track
-    apart      (n, n) bool: of two tracks that one frame shows side by side
-    kits       where the kits are from: "table", "colours" or "unknown"
-    tracked    whether the table names tracks
+    crops          their rows of the crop table
+    row            (n,) int row in the whole table
+    feature        (n, d) embeddings, unit rows
+    height         (n,) pixels
+    sharp          (n,) sharpness, as in ``data.quality``
+    kit            (n,) int kit; -1: unknown
+    track          (n,) int track
+    cannot_link    (n, n) bool: of two tracks in one frame
+    kits           source of the kits: "table", "colours" or "unknown"
+    tracked        whether the table has tracks
     """
 
     crops: Crops
@@ -49,23 +50,23 @@ class Pictures:
     sharp: np.ndarray
     kit: np.ndarray
     track: np.ndarray
-    apart: np.ndarray
+    cannot_link: np.ndarray
     kits: str
     tracked: bool
 
     def pairs(self) -> Pairs:
-        """Return all pairs of two tracks of one identity scope."""
+        """Return all pairs of two tracks within one identity scope."""
         first, second = np.triu_indices(len(self.row), 1)
         scopes = self.crops.scopes()
         open_ = (self.track[first] != self.track[second]) & (scopes[first] == scopes[second])
         first, second = first[open_], second[open_]
         kit = (self.kit[first] == self.kit[second]).astype(int)
-        kit[(self.kit[first] < 0) | (self.kit[second] < 0)] = KITS.index("kits not known")
+        kit[(self.kit[first] < 0) | (self.kit[second] < 0)] = KITS.index("kits unknown")
         return Pairs(
             first,
             second,
             (self.feature @ self.feature.T)[first, second].astype(np.float64),
-            self.apart[first, second],
+            self.cannot_link[first, second],
             np.minimum(self.height[first], self.height[second]),
             np.minimum(self.sharp[first], self.sharp[second]),
             kit,
@@ -77,31 +78,31 @@ def measure(
     encoder: Encoder,
     config: PilotConfig,
     *,
-    kept: Path | None = None,
+    cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pictures:
-    """Choose pictures of a footage and look at each once.
+    """Choose pictures of the footage and measure each once; return the measurements.
 
-    kept        file in which what was measured is kept, so that a stopped run goes on
+    cache       file that keeps them, from which a stopped run is resumed
     progress    called with (done, all)
 
-    Raises DataError for fewer than two pictures or tracks and for pictures that cannot be read,
-    SettingError for a column of tracks that is not there.
+    Raises DataError for fewer than two pictures or tracks and for unreadable pictures, SettingError
+    for a missing column of tracks.
     """
     tracks, tracked = tracks_of(crops, config.track)
-    rows = choose(crops, tracks, config)
+    rows = pick_rows(crops, tracks, config)
     if len(np.unique(tracks[rows])) < 2:
         raise DataError(
-            f"{crops.root}: {len(rows)} pictures of one track; expected two tracks or more, since "
-            "the question is which of them show one person."
+            f"{crops.root}: {len(rows)} pictures, all of one track; a pilot compares pictures of "
+            "at least two tracks."
         )
     chosen = crops.where(rows)
     settings = f"{encoder.fingerprint()} {digest(chosen)}"
-    found = load_arrays(kept, settings) if kept is not None else None
+    found = load_arrays(cache, settings) if cache is not None else None
     if found is None:
-        found = _look(chosen, encoder, progress)
-        if kept is not None:
-            save_arrays(kept, found, settings)
+        found = _measure_all(chosen, encoder, progress)
+        if cache is not None:
+            save_arrays(cache, found, settings)
     kit, kits = _kits(chosen, found["shirt"], found["colour"])
     return Pictures(
         chosen,
@@ -111,26 +112,24 @@ def measure(
         found["sharp"],
         kit,
         tracks[rows],
-        _apart(crops, tracks, rows),
+        _cannot_link(crops, tracks, rows),
         kits,
         tracked,
     )
 
 
 def digest(crops: Crops) -> str:
-    """Return a digest of a crop table without the persons it names."""
-    import hashlib
-
+    """Return a digest of a crop table without its column person."""
     table = crops.table.drop(columns="person")
     text = f"{crops.scope} {table.to_csv(index=False)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def tracks_of(crops: Crops, column: str) -> tuple[np.ndarray, bool]:
-    """Return (n,) the track of each row, and whether the table names tracks.
+    """Return (n,) the track of each row, and whether the table has tracks.
 
-    The column "track" need not be there: then each picture is a track by itself, save in the MOT
-    layout, where a person's number is that of his track.
+    Without the column "track" each picture is a track by itself, except in the MOT layout, where a
+    person is a track.
     """
     table = crops.table
     if column not in table.columns and column == "track":
@@ -142,14 +141,14 @@ def tracks_of(crops: Crops, column: str) -> tuple[np.ndarray, bool]:
         return np.arange(len(table)), False
     filled = table[[*within]].astype("string").fillna("").assign(**{column: table.get(column)})
     if column not in table.columns:
-        filled = table  # whose columns the error then names
+        filled = table  # so that the error lists its columns
     return track_keys(filled, [*within, column]), True
 
 
-def choose(crops: Crops, tracks: np.ndarray, config: PilotConfig) -> np.ndarray:
-    """Return the rows to compare: some of each track, spread over it, and of those so many drawn.
+def pick_rows(crops: Crops, tracks: np.ndarray, config: PilotConfig) -> np.ndarray:
+    """Return the rows to compare: some of each track, evenly spread, then a random sample of those.
 
-    Rows without a picture of anybody (role "distractor") are left out.
+    Rows that show no player (role "distractor") are left out.
     """
     table = crops.table
     frames = table["frame"].to_numpy(dtype=float, na_value=np.nan)
@@ -167,19 +166,19 @@ def choose(crops: Crops, tracks: np.ndarray, config: PilotConfig) -> np.ndarray:
     return np.sort(rows)
 
 
-def _look(
+def _measure_all(
     crops: Crops, encoder: Encoder, progress: Callable[[int, int], None] | None
 ) -> dict[str, np.ndarray]:
     parts: list[dict[str, np.ndarray]] = []
     for start in range(0, len(crops), BATCH):
         pictures = [crops.read(row) for row in range(start, min(start + BATCH, len(crops)))]
-        parts.append(_measured(pictures, encoder))
+        parts.append(_measure_batch(pictures, encoder))
         if progress is not None:
             progress(start + len(pictures), len(crops))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _measured(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, np.ndarray]:
+def _measure_batch(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, np.ndarray]:
     shirts, colours = shirt_rows(pictures)
     heights = np.array([picture.shape[0] for picture in pictures], np.float64)
     return {
@@ -192,7 +191,7 @@ def _measured(pictures: Sequence[Picture], encoder: Encoder) -> dict[str, np.nda
 
 
 def _kits(crops: Crops, shirts: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return (n,) the kit of each picture: of the column team, else by the shirts' colours."""
+    """Return (n,) the kit of each picture, from the column team or the colours of the shirts."""
     teams = pd.factorize(crops.table["team"])[0]
     if (teams >= 0).mean() >= 0.5:
         return teams, "table"
@@ -211,8 +210,8 @@ def _kits(crops: Crops, shirts: np.ndarray, colours: np.ndarray) -> tuple[np.nda
     return kit, "colours" if (kit >= 0).any() else "unknown"
 
 
-def _apart(crops: Crops, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return (k, k) bool: which chosen pictures are of tracks seen side by side in a frame."""
+def _cannot_link(crops: Crops, tracks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return (k, k) bool: which chosen pictures are of two tracks in one frame."""
     table = crops.table
     framed = table["frame"].notna().to_numpy()
     placed = table[["camera", "sequence"]].notna().any(axis=None)

@@ -1,9 +1,8 @@
-"""The share of matches along the similarity: a smooth, rising curve drawn from its posterior.
+"""The share of matches by similarity: a smooth, rising curve drawn from its posterior.
 
-On the scale of log-odds the curve is a straight line that may bend: its slope is a random walk (the
-smoothing spline of Wahba, 1978, for a binomial), of which the data decide the roughness. So a band
-of similarity in which nobody asked found a match borrows from the bands above, and is not taken for
-surely empty.
+On the log-odds scale the slope of the curve is a random walk (the smoothing spline of Wahba, 1978,
+for a binomial) whose roughness is estimated. So a band of similarity without an observed match
+borrows from the bands above, and is not taken for empty.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from scipy.special import expit
 
 ROUGHEST = 1.5  # scale of the half-normal prior of the roughness, in log-odds
-STEEP = 4.0  # standard deviation of the slope, log-odds a standard deviation of similarity
+STEEP = 4.0  # standard deviation of the slope, log-odds per standard deviation of similarity
 WIDE = 5.0  # standard deviation of the level
 CHAINS = 128
 STEPS = 500
@@ -23,11 +22,11 @@ STEPS = 500
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Answers at H rising places.
+    """Answers at H rising similarities.
 
     place       (H,) similarity in standard deviations
-    answered    (H,) answered pairs
-    matches     (H,) those of one person
+    answered    (H,) number of answered pairs
+    matches     (H,) number of those that are matches
     """
 
     place: np.ndarray
@@ -36,9 +35,9 @@ class Counts:
 
     @cached_property
     def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What gives the bends (H - 2, H), the level (H,) and the slope (H,) of a curve.
+        """Operators that give the bends (H - 2, H), the level (H,) and the slope (H,) of a curve.
 
-        A bend is a change of slope, over the root of the distance in which it comes about.
+        A bend is a change of slope over the square root of its distance.
         """
         size = len(self.place)
         gaps = np.maximum(np.diff(self.place), 1e-3)
@@ -98,11 +97,11 @@ def _log_density(counts: Counts, odds: np.ndarray, rough: np.ndarray) -> np.ndar
     """Return (C,) the log posterior density of curves (C, H) and their roughness (C,)."""
     bends, level, slope = counts.parts
     count = len(bends)
-    told = odds @ counts.matches - np.logaddexp(0, odds) @ counts.answered
+    likelihood = odds @ counts.matches - np.logaddexp(0, odds) @ counts.answered
     bent = ((odds @ bends.T) ** 2).sum(axis=1) / rough**2 / 2 + count * np.log(rough)
     line = ((odds @ level) / WIDE) ** 2 / 2 + ((odds @ slope) / STEEP) ** 2 / 2
     falls = (odds[:, 1:] < odds[:, :-1]).any(axis=1)
-    density: np.ndarray = told - bent - line - (rough / ROUGHEST) ** 2 / 2
+    density: np.ndarray = likelihood - bent - line - (rough / ROUGHEST) ** 2 / 2
     return np.where(falls, -np.inf, density)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.pilot.labels.answers import append_answers, read_answers
+from sameplayer.pilot.labels import append_answers, read_answers
 
 
 def test_answers_come_back_in_their_order(tmp_path: Path) -> None:
@@ -52,10 +52,10 @@ def test_people_who_answer_at_once_lose_nothing(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("pair,answer\nx,yes\n", r"line 2 names the pair 'x'.*another pilot"),
-        ("pair,answer\na,yes\n\na,maybe\n", r"line 4: the answer 'maybe'; expected yes, no"),
+        ("pair,answer\na,yes\n\na,maybe\n", r"line 4: unknown answer 'maybe'; expected yes, no"),
         ("pair,answer\na\n", "line 2 has 1 cells"),
-        ("a,yes\n", "begins with 'a,yes'; expected 'pair,answer'"),
-        ("pair,answer\na,y\xe9s\n", "line 2: the answer"),
+        ("a,yes\n", "the header is 'a,yes'; expected 'pair,answer'"),
+        ("pair,answer\na,y\xe9s\n", "line 2: unknown answer"),
     ],
 )
 def test_a_strange_file_is_refused_and_the_line_named(tmp_path: Path, text: str, says: str) -> None:
@@ -74,5 +74,5 @@ def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> N
 
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "answers.csv").mkdir()
-    with pytest.raises(DataError, match="it was not kept"):
+    with pytest.raises(DataError, match="it was not saved"):
         append_answers(tmp_path, [("a", "yes")])

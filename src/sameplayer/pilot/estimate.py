@@ -1,11 +1,10 @@
-"""From some answers to the error rates over all pairs, with what is not known about them.
+"""Estimate the error rates over all pairs, with their uncertainty, from answers to some pairs.
 
-The pairs are cut into strata by their similarity, and those asked about are drawn at random within
-each. So a stratum of N pairs, of which n were answered and y were of one person, has a share of
-matches with a known posterior: Beta(y + a, n - y + b) for the pairs that were not asked about. Two
-pairs of which one is more alike are assumed to be no less likely of one person, which each draw of
-the posterior is bent to obey (Dunson and Neelon, 2003). The similarity of every pair is known, so
-each draw gives the false match and false non-match rate at every threshold.
+Pairs are stratified by similarity, and pairs to ask about are drawn at random within each stratum.
+The share of matches by similarity is drawn from its posterior as a rising curve (see ``curve``:
+more similar pairs are no less likely to match); unanswered pairs of a stratum then are binomial.
+The similarity of every pair is known, so each draw gives the false match and false non-match rate
+at every threshold.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from sameplayer.pilot.rates.curve import Counts, draw_odds
+from sameplayer.pilot.curve import Counts, draw_odds
 
 DRAWS = 2000
 LEAST_MASS = 1e-9
@@ -27,10 +26,10 @@ class Strata:
 
     edges      (B + 1,) similarities, rising: bin b holds edges[b] <= s < edges[b + 1]
     starts     (H,) the first bin of each stratum, rising from 0
-    asked      (B,) pairs that nothing but an answer tells apart
-    known      (B,) pairs known to be of two persons
-    answered   (H,) answered pairs of each stratum
-    matches    (H,) those of one person
+    asked      (B,) number of pairs that only an answer decides
+    known      (B,) number of pairs known to be different
+    answered   (H,) number of answered pairs of each stratum
+    matches    (H,) number of those that are matches
     """
 
     edges: np.ndarray
@@ -42,7 +41,7 @@ class Strata:
 
     @property
     def sizes(self) -> np.ndarray:
-        """(H,) pairs of each stratum that may be asked about."""
+        """(H,) number of pairs of each stratum that may be asked about."""
         return np.add.reduceat(self.asked, self.starts)
 
     @property
@@ -61,7 +60,7 @@ class Strata:
 
     @property
     def counts(self) -> Counts:
-        """The answers, with the strata's places in standard deviations of the similarity."""
+        """The answers, with each stratum's similarity in standard deviations."""
         mass = np.maximum(self.asked.sum(), 1)
         mean = self.middles @ self.asked / mass
         spread = np.sqrt(((self.middles - mean) ** 2) @ self.asked / mass)
@@ -77,10 +76,10 @@ class Strata:
 class Rates:
     """Draws of the error rates at each threshold.
 
-    thresholds    (B + 1,) similarities: a pair at or above one is taken for a match
-    missed        (D, B + 1) false non-match rate: share of pairs of one person below the threshold
-    false         (D, B + 1) false match rate: share of pairs of two persons at or above it
-    matching      (D,) share of all pairs that are of one person
+    thresholds    (B + 1,) similarities; a pair at or above the threshold is a predicted match
+    missed        (D, B + 1) false non-match rate: share of the matches below the threshold
+    false         (D, B + 1) false match rate: share of the non-matches at or above it
+    matching      (D,) share of matches among all pairs
     """
 
     thresholds: np.ndarray
@@ -89,7 +88,7 @@ class Rates:
     matching: np.ndarray
 
     def at(self, threshold: float) -> int:
-        """Return the place of the threshold nearest to a similarity."""
+        """Return the index of the threshold nearest to a similarity."""
         return int(np.abs(self.thresholds - threshold).argmin())
 
     def threshold_for(self, false: float) -> float:
@@ -99,7 +98,7 @@ class Rates:
 
 
 def draw_rates(strata: Strata, draws: int = DRAWS, seed: int = 0) -> Rates:
-    """Return draws of the error rates over all pairs, given the answers."""
+    """Return posterior draws of the error rates over all pairs."""
     rng = np.random.default_rng(seed)
     same = _spread(strata, _matches(strata, draws, rng))
     other = np.maximum(strata.asked - same, 0) + strata.known
@@ -115,20 +114,19 @@ def draw_rates(strata: Strata, draws: int = DRAWS, seed: int = 0) -> Rates:
 
 
 def _matches(strata: Strata, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Return (draws, H): how many pairs of each stratum are of one person."""
+    """Return (draws, H) numbers of matches in each stratum."""
     odds = draw_odds(strata.counts, draws, rng)
-    share = expit(odds)
     rest = strata.sizes - strata.answered
-    found: np.ndarray = strata.matches + rng.binomial(np.maximum(rest, 0), share)
+    found: np.ndarray = strata.matches + rng.binomial(np.maximum(rest, 0), expit(odds))
     return found
 
 
 def _spread(strata: Strata, matches: np.ndarray) -> np.ndarray:
-    """Return (D, B): the matches of each stratum over its bins, by the line between strata."""
+    """Return (D, B) matches per bin, interpolated between strata."""
     sizes, of_bin = np.maximum(strata.sizes, 1), strata.of_bin
     middles, centres = strata.middles, strata.centres
     share = np.clip((matches + 0.1) / (sizes + 0.2), 1e-7, 1 - 1e-7)
-    odds = np.log(share / (1 - share))
+    odds = logit(share)
     place = np.clip(np.searchsorted(centres, middles) - 1, 0, max(len(centres) - 2, 0))
     step = np.maximum(np.diff(centres, append=centres[-1] + 1), 1e-6)
     along = np.clip((middles - centres[place]) / step[place], 0, 1)

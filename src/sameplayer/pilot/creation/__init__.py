@@ -1,1 +1,0 @@
-"""From footage to a pilot: crops, their measurements, and the pairs to label."""

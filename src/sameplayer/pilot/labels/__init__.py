@@ -1,1 +1,0 @@
-"""Answers about pairs, and what follows from them."""

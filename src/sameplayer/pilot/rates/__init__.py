@@ -1,1 +1,0 @@
-"""Error rates estimated from labelled pairs, and which pair to label next."""

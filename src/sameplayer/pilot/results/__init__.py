@@ -1,1 +1,0 @@
-"""What a pilot found: figures, advice, and its pages."""
