@@ -16,15 +16,12 @@ from sameplayer.encoder.calibration import is_number
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.networks.build import EncoderSpec
 from sameplayer.encoder.networks.colour import COLOURS
-from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import FILE_ENGINE, FP32, computed_in, pick_engine
 from sameplayer.encoder.runtime.inference import passes
-from sameplayer.encoder.runtime.onnx_file import GraphFile, read_graph_file
+from sameplayer.encoder.runtime.onnx_file import read_content
+from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device
 from sameplayer.encoder.runtime.openvino_session import OpenVinoSession, openvino_device
-from sameplayer.errors import ConfigError, SettingError, WeightsError, import_extra
-
-INPUT, OUTPUT = "pictures", "rows"
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+from sameplayer.errors import ConfigError, WeightsError
 
 
 class OnnxEncoder(Encoder):
@@ -37,22 +34,22 @@ class OnnxEncoder(Encoder):
     def __init__(self, path: str | Path, device: str = "auto", engine: str = FILE_ENGINE) -> None:
         self.path = Path(path)
         self.engine = pick_engine(engine, str(path), is_file=True)
-        file = read_graph_file(self.path, "encoder")
-        self.spec, scale = _spec(self.path, file.record)
-        self.log_scale = nn.Parameter(torch.tensor(scale))
-        self._fingerprint = str(file.record["fingerprint"])
-        self._width = int(file.record["columns"])
-        self._stored = str(file.record.get("precision", FP32))
-        self._open(file, self._place(device))
+        self._open(self._pick_device(device))
 
-    def _place(self, device: str) -> torch.device:
-        return onnx_device(device) if self.engine == FILE_ENGINE else openvino_device(device)
+    def _pick_device(self, name: str) -> torch.device:
+        return onnx_device(name) if self.engine == FILE_ENGINE else openvino_device(name)
 
-    def _open(self, file: GraphFile, device: torch.device) -> None:
-        size = (self.spec.height, self.spec.width)
-        self._session = SESSIONS[self.engine](file.content, size, device, str(self.path))
+    def _open(self, device: torch.device) -> None:
+        content = read_content(self.path)
+        self._session = SESSIONS[self.engine](content, device, str(self.path), "encoder")
         self._device = device
-        columns = self._session.columns()
+        record = self._session.record
+        self.spec, scale = _spec(self.path, record)
+        self.log_scale = nn.Parameter(torch.tensor(scale))
+        self._fingerprint = str(record["fingerprint"])
+        self._width = int(record["columns"])
+        self._stored = str(record.get("precision", FP32))
+        columns = self._session.columns((self.spec.height, self.spec.width))
         if columns != [self._width]:
             raise WeightsError(
                 f"{self.path}: gives rows of {columns} columns; its record says {self._width} "
@@ -77,9 +74,9 @@ class OnnxEncoder(Encoder):
 
     def to(self, device: str | torch.device) -> Encoder:
         """Run on another device, of those that the engine knows, and return self."""
-        where = self._place(str(device))
+        where = self._pick_device(str(device))
         if where != self._device:
-            self._open(read_graph_file(self.path, "encoder"), where)
+            self._open(where)
         return self
 
     def unit_rows(self, prepared: Sequence[Picture], precision: str = "fp32") -> np.ndarray:
@@ -99,104 +96,20 @@ class OnnxEncoder(Encoder):
         return self  # nothing in it changes but the device
 
 
-class RuntimeSession:
-    """A checked graph that onnxruntime runs, whatever the pictures' size."""
-
-    def __init__(
-        self, content: bytes, size: tuple[int, int], device: torch.device, what: str
-    ) -> None:
-        self._session, self._what = open_session(content, device, what), what
-
-    def columns(self) -> list[Any]:
-        """Return the sides of a row that the graph gives, without the first."""
-        (out,) = self._session.get_outputs()
-        return list(out.shape[1:])
-
-    def run(self, pictures: np.ndarray, precision: str = FP32) -> np.ndarray:
-        """Return rows float32 of pictures uint8 (n, h, w, 3)."""
-        return run_session(self._session, pictures, self._what)
-
-
 class Session(Protocol):
     """What runs an ONNX file."""
 
-    def columns(self) -> list[Any]: ...
+    record: dict[str, Any]
+
+    def columns(self, size: tuple[int, int]) -> list[Any]: ...
     def run(self, pictures: np.ndarray, precision: str) -> np.ndarray: ...
 
 
-# (bytes of a checked file, height and width of its input, device, its name) -> what runs it
-SESSIONS: dict[str, Callable[[bytes, tuple[int, int], torch.device, str], Session]] = {
-    "onnxruntime": RuntimeSession,
+# (bytes of a checked file, device, its name, its kind) -> what runs it
+SESSIONS: dict[str, Callable[[bytes, torch.device, str, str], Session]] = {
+    "onnxruntime": OnnxSession,
     "openvino": OpenVinoSession,
 }
-
-
-def onnx_device(name: str) -> torch.device:
-    """Return the device of this name, of those that this onnxruntime can use.
-
-    Raises SettingError for one that it cannot; "auto" is then the CPU.
-    """
-    runtime = _runtime()
-    where = pick_device(name)
-    known = [
-        kind for kind, words in PROVIDERS.items() if words in runtime.get_available_providers()
-    ]
-    if where.type in known:
-        return where
-    if name != "auto":
-        raise SettingError(
-            "device",
-            name,
-            f"{' or '.join(known)}, which the installed onnxruntime can use; "
-            "the package onnxruntime-gpu can use CUDA",
-        )
-    return torch.device("cpu")
-
-
-def open_session(content: bytes, device: torch.device, what: str) -> Any:
-    """Return an onnxruntime session of a checked graph, with as many threads as torch has.
-
-    Raises WeightsError where onnxruntime cannot run it, or it takes and gives something else.
-    """
-    runtime = _runtime()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = torch.get_num_threads()
-    place = {"device_id": device.index or 0} if device.type == "cuda" else {}
-    try:
-        session: Any = runtime.InferenceSession(
-            content, options, providers=[(PROVIDERS[device.type], place)]
-        )
-    except Exception as error:  # onnxruntime's errors have no common root
-        raise WeightsError(f"{what}: onnxruntime cannot run it ({_line(error)}).") from error
-    found = [(one.name, one.type, len(one.shape)) for one in session.get_inputs()]
-    given = [(one.name, one.type) for one in session.get_outputs()]
-    if found != [(INPUT, "tensor(uint8)", 4)] or given != [(OUTPUT, "tensor(float)")]:
-        raise WeightsError(
-            f"{what}: takes {found} and gives {given}; expected {INPUT}, uint8 (n, h, w, 3), and "
-            f"{OUTPUT}, float32."
-        )
-    return session
-
-
-def run_session(session: Any, pictures: np.ndarray, what: str) -> np.ndarray:
-    """Return what a session gives for pictures uint8 (n, h, w, 3); WeightsError where it stops."""
-    try:
-        rows: np.ndarray = session.run([OUTPUT], {INPUT: pictures})[0]
-    except Exception as error:  # onnxruntime's errors have no common root
-        raise WeightsError(f"{what}: onnxruntime stopped ({_line(error)}).") from error
-    if len(rows) != len(pictures):
-        raise WeightsError(f"{what}: gave {len(rows)} rows for {len(pictures)} pictures.")
-    return rows
-
-
-def _runtime() -> Any:
-    return import_extra("onnxruntime", "onnx", "An ONNX file")
-
-
-def _line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:300]
 
 
 def _spec(path: Path, record: dict[str, Any]) -> tuple[EncoderSpec, float]:

@@ -27,9 +27,9 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.given import as_encoder
 from sameplayer.encoder.networks.padding import patches_to_keep
-from sameplayer.encoder.onnx.encoder import INPUT, OUTPUT, open_session
-from sameplayer.encoder.runtime.onnx_file import FORMAT, LARGEST, OPSET, RECORD, UNSIGNED, sign
+from sameplayer.encoder.runtime.onnx_file import FORMAT, LARGEST, OPSET, RECORD
 from sameplayer.encoder.runtime.onnx_fit import GraphFit
+from sameplayer.encoder.runtime.onnx_session import INPUT, OUTPUT, OnnxSession
 from sameplayer.errors import SettingError, WeightsError, import_extra, refuse_other_types
 
 TOLERANCE = 1e-4
@@ -84,14 +84,14 @@ def export_encoder(encoder: Encoder | str | Path, out: str | Path) -> ExportedFi
     content = encoder_content(encoder)
     own = _on_cpu(encoder)
     pictures = drawn_pictures(own.spec.height, own.spec.width)
-    difference = largest_difference(content, pictures, lambda one: own.embed([one]))
+    difference = largest_difference(content, "encoder", pictures, lambda one: own.embed([one]))
     refuse_difference(encoder.spec.architecture, difference, TOLERANCE)
     write_graph(out, content)
     return ExportedFile(Path(out), len(content), encoder.row_width, len(pictures), difference)
 
 
 def encoder_content(encoder: Encoder) -> bytes:
-    """Return a signed ONNX model of an encoder, not yet compared with it."""
+    """Return an ONNX model of an encoder, not yet compared with it."""
     own = _on_cpu(encoder)
     example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
     record = encoder_record(encoder)
@@ -142,10 +142,10 @@ class _MaskedEncoder(Encoder):
 
 
 def graph_bytes(module: nn.Module, example: Tensor, record: Mapping[str, Any], what: str) -> bytes:
-    """Return a signed ONNX model of a module whose forward takes uint8 pictures (n, h, w, 3).
+    """Return an ONNX model of a module whose forward takes uint8 pictures (n, h, w, 3).
 
     example    pictures to trace it with, n, h and w over 1
-    record     what ``read_graph_file`` gives back; its "kind" says what the file holds
+    record     what a session gives back as its record; its "kind" says what the file holds
     what       the network's name, for errors
 
     Raises MissingExtra, and WeightsError where torch cannot export the module.
@@ -170,7 +170,7 @@ def graph_bytes(module: nn.Module, example: Tensor, record: Mapping[str, Any], w
                 dynamic_shapes=({0: free, 1: free, 2: free},),
                 verbose=False,
             )
-        return sign_model(program.model_proto, record)
+        return serialise(program.model_proto, record)
     except Exception as error:  # torch's tracer and exporter raise whatever a network meets
         lines = str(error).strip().splitlines() or [""]
         raise WeightsError(
@@ -178,7 +178,7 @@ def graph_bytes(module: nn.Module, example: Tensor, record: Mapping[str, Any], w
         ) from error
 
 
-def sign_model(model: Any, record: Mapping[str, Any]) -> bytes:
+def serialise(model: Any, record: Mapping[str, Any]) -> bytes:
     """Return a model's bytes with our record, and without what the tracer noted about our code."""
     graph = model.graph
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
@@ -191,9 +191,10 @@ def sign_model(model: Any, record: Mapping[str, Any]) -> bytes:
             if not side.dim_value:
                 side.dim_param = ("n", "height", "width")[number]
     model.producer_name, model.producer_version = "sameplayer", __version__
-    text = json.dumps({"format": FORMAT, "digest": UNSIGNED, **record}, sort_keys=True)
+    text = json.dumps({"format": FORMAT, **record}, sort_keys=True)
     model.metadata_props.add(key=RECORD, value=text)
-    return sign(model.SerializeToString(deterministic=True))
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def drawn_pictures(height: int, width: int) -> list[Picture]:
@@ -208,11 +209,14 @@ def drawn_pictures(height: int, width: int) -> list[Picture]:
 
 
 def largest_difference(
-    content: bytes, pictures: Sequence[Picture], expected: Callable[[Picture], np.ndarray]
+    content: bytes,
+    kind: str,
+    pictures: Sequence[Picture],
+    expected: Callable[[Picture], np.ndarray],
 ) -> float:
     """Return the largest difference between what a graph gives and what is expected."""
-    session = open_session(content, torch.device("cpu"), "the exported graph")
-    found = [session.run([OUTPUT], {INPUT: one[None]})[0] for one in pictures]
+    session = OnnxSession(content, torch.device("cpu"), "the exported graph", kind)
+    found = [session.run(one[None]) for one in pictures]
     wanted = [expected(one) for one in pictures]
     return float(max(np.abs(a - b).max() for a, b in zip(found, wanted, strict=True)))
 

@@ -18,18 +18,18 @@ import numpy as np
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.onnx.encoder import INPUT, RuntimeSession
 from sameplayer.encoder.onnx.export import (
     NEEDS,
     check_name,
     encoder_content,
     encoder_record,
-    sign_model,
+    serialise,
     silence,
     write_graph,
 )
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import INT8
+from sameplayer.encoder.runtime.onnx_session import INPUT, OnnxSession
 from sameplayer.errors import DataError, WeightsError, import_extra
 
 CALIBRATING, COMPARED, FEWEST = 64, 64, 8  # crops
@@ -90,7 +90,7 @@ def export_int8(encoder: Encoder, crops: Crops, out: str | Path, *, seed: int = 
     text = f"{encoder.fingerprint()} {hashlib.sha256(rounded.SerializeToString()).hexdigest()}"
     fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
     record = encoder_record(encoder) | {"precision": INT8, "fingerprint": fingerprint}
-    content = sign_model(rounded, record | {"rounded_from": encoder.fingerprint()})
+    content = serialise(rounded, record | {"rounded_from": encoder.fingerprint()})
     cosines = (_rows(plain, others) * _rows(content, others)).sum(axis=1)
     middle = float(np.median(cosines))
     if not middle >= LEAST_COSINE:
@@ -168,7 +168,7 @@ def _without_weights(graph: Any) -> list[str]:
 
 
 def _rows(content: bytes, pictures: np.ndarray) -> np.ndarray:
-    session = RuntimeSession(content, (0, 0), pick_device("cpu"), "the exported graph")
+    session = OnnxSession(content, pick_device("cpu"), "the exported graph", "encoder")
     return np.concatenate([session.run(part) for part in _parted(pictures)])
 
 

@@ -12,34 +12,40 @@ import torch
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import BF16, FP32, INT8
 from sameplayer.encoder.runtime.inference import CPU_PASS
+from sameplayer.encoder.runtime.onnx_file import RECORD, parse_record
+from sameplayer.encoder.runtime.onnx_session import INPUT
 from sameplayer.errors import SettingError, WeightsError, import_extra
 
 HINTS = {FP32: "f32", BF16: "bf16", INT8: "f32"}  # int8 is in the graph; this is for the rest
-INPUT = "pictures"
 
 
 class OpenVinoSession:
-    """A checked graph, for pictures of one size; each form is compiled when first needed.
+    """A checked graph; the form for each size of pictures is compiled when first needed.
 
-    content    the bytes of the file
-    size       height and width of the pictures
-    what       names the file in errors
+    content    bytes of the file
+    what       the file's name, for errors
+    kind       what its record must say that it holds
 
     Raises MissingExtra without the extra ``openvino``, WeightsError for a graph that cannot be
     compiled.
     """
 
-    def __init__(
-        self, content: bytes, size: tuple[int, int], device: torch.device, what: str
-    ) -> None:
+    def __init__(self, content: bytes, device: torch.device, what: str, kind: str) -> None:
         self._runtime: Any = import_extra("openvino", "openvino", "The engine openvino")
-        self._content, self._size, self._what = content, size, what
-        self._compiled: dict[tuple[int, str], Any] = {}
+        self._content, self._what = content, what
+        self._compiled: dict[tuple[tuple[int, ...], str], Any] = {}
         self._lock = Lock()
+        try:
+            model = self._runtime.Core().read_model(content)
+            path = ["framework", RECORD]
+            text = model.get_rt_info(path).value if model.has_rt_info(path) else None
+        except Exception as error:  # OpenVINO's errors are plain RuntimeErrors
+            raise self._refused(error) from error
+        self.record = parse_record(text, what, kind)
 
-    def columns(self) -> list[Any]:
+    def columns(self, size: tuple[int, int]) -> list[Any]:
         """Return the sides of a row that the graph gives, without the first."""
-        shape = self._form(1, FP32).output(0).partial_shape
+        shape = self._form((1, *size, 3), FP32).output(0).partial_shape
         return [side.get_length() if side.is_static else None for side in list(shape)[1:]]
 
     def run(self, pictures: np.ndarray, precision: str) -> np.ndarray:
@@ -56,7 +62,7 @@ class OpenVinoSession:
         return self._infer(filled, precision)[:count]
 
     def _infer(self, pictures: np.ndarray, precision: str) -> np.ndarray:
-        form = self._form(len(pictures), precision)
+        form = self._form(pictures.shape, precision)
         try:
             request = form.create_infer_request()
             rows: np.ndarray = request.infer({INPUT: pictures})[form.output(0)].copy()
@@ -64,15 +70,15 @@ class OpenVinoSession:
             raise WeightsError(f"{self._what}: OpenVINO stopped ({_line(error)}).") from error
         return rows
 
-    def _form(self, count: int, precision: str) -> Any:
-        """Return the graph compiled for passes of ``count`` pictures."""
+    def _form(self, shape: tuple[int, ...], precision: str) -> Any:
+        """Return the graph compiled for passes of a shape (n, h, w, 3)."""
         with self._lock:
-            key = (count, precision)
+            key = (shape, precision)
             if key not in self._compiled:
-                self._compiled[key] = self._compile(count, precision)
+                self._compiled[key] = self._compile(shape, precision)
             return self._compiled[key]
 
-    def _compile(self, count: int, precision: str) -> Any:
+    def _compile(self, shape: tuple[int, ...], precision: str) -> Any:
         settings = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
             "INFERENCE_NUM_THREADS": min(torch.get_num_threads(), os.cpu_count() or 1),
@@ -81,10 +87,16 @@ class OpenVinoSession:
         try:
             core = self._runtime.Core()
             model = core.read_model(self._content)
-            model.reshape({INPUT: [count, *self._size, 3]})
+            model.reshape({INPUT: list(shape)})
             return core.compile_model(model, "CPU", settings)
         except Exception as error:  # OpenVINO's errors are plain RuntimeErrors
-            raise WeightsError(f"{self._what}: OpenVINO cannot run it ({_line(error)}).") from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> WeightsError:
+        return WeightsError(
+            f"{self._what}: not an ONNX file, or a damaged one: OpenVINO cannot run it "
+            f"({_line(error)}). Copy or export it again."
+        )
 
 
 def openvino_device(name: str) -> torch.device:

@@ -56,7 +56,7 @@ def export_reader(reader: ShirtReader, out: str | Path) -> ExportedFile:
     example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
     content = graph_bytes(graph, example, record, reader.name)
     pictures = checked_pictures()
-    difference = largest_difference(content, pictures, lambda one: reader.read([one]))
+    difference = largest_difference(content, KIND, pictures, lambda one: reader.read([one]))
     refuse_difference(reader.name, difference, TOLERANCE)
     write_graph(out, content)
     columns = len(reader.candidates) + 1

@@ -15,8 +15,8 @@ import numpy as np
 
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.calibration import is_number
-from sameplayer.encoder.onnx.encoder import onnx_device, open_session, run_session
-from sameplayer.encoder.runtime.onnx_file import read_graph_file
+from sameplayer.encoder.runtime.onnx_file import read_content
+from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device
 from sameplayer.errors import SettingError, WeightsError
 from sameplayer.numbers.network.shirt_reader import SURE, Calibration, check_picture
 from sameplayer.numbers.reader import NUMBERS
@@ -34,7 +34,7 @@ class OnnxReader:
     batch         the most pictures in one pass; only pictures of one size share one
 
     It reads as the ``ShirtReader`` that was exported, whose calibration it has. Raises MissingFile,
-    WeightsError for a file that is damaged, changed or holds something else, MissingExtra without
+    WeightsError for a file that is damaged or holds something else, MissingExtra without
     onnxruntime, SettingError for other candidates or a device that onnxruntime cannot use.
     """
 
@@ -49,9 +49,10 @@ class OnnxReader:
         if batch < 1:
             raise SettingError("batch", batch, "1 or more")
         self.path, self._batch = Path(path), batch
-        file = read_graph_file(self.path, KIND)
-        self.fingerprint = f"onnx {hashlib.sha256(file.content).hexdigest()[:16]}"
-        self._known, self.calibration = _facts(self.path, file.record)
+        content = read_content(self.path)
+        self.fingerprint = f"onnx {hashlib.sha256(content).hexdigest()[:16]}"
+        self._session = OnnxSession(content, onnx_device(device), str(self.path), KIND)
+        self._known, self.calibration = _facts(self.path, self._session.record)
         self.candidates = self._known if candidates is None else tuple(candidates)
         self.name = f"shirt ({self.path.name})"
         unknown = [one for one in self.candidates if one not in self._known]
@@ -61,11 +62,10 @@ class OnnxReader:
                 unknown or "empty",
                 f"numbers that {self.path} reads: it was exported with {len(self._known)} of them",
             )
-        self._session = open_session(file.content, onnx_device(device), str(self.path))
-        (out,) = self._session.get_outputs()
-        if list(out.shape[1:]) != [len(self._known) + 1]:
+        columns = self._session.columns()
+        if columns != [len(self._known) + 1]:
             raise WeightsError(
-                f"{self.path}: gives rows of shape {out.shape}; its record says "
+                f"{self.path}: gives rows of {columns} columns; its record says "
                 f"{len(self._known)} candidates. Export it again."
             )
 
@@ -87,7 +87,7 @@ class OnnxReader:
         return rows if self.candidates == self._known else self._narrowed(rows)
 
     def _pass(self, pictures: np.ndarray) -> np.ndarray:
-        rows = run_session(self._session, pictures, str(self.path)).astype(np.float64)
+        rows = self._session.run(pictures).astype(np.float64)
         if not np.all(np.abs(np.exp(rows).sum(axis=1) - 1) < CLOSE):
             raise WeightsError(f"{self.path}: gives no probabilities. Export it again.")
         return rows
