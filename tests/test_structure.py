@@ -176,3 +176,12 @@ def test_the_architecture_page_lists_every_room(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(root / "docs" / "site")
     page = (root / "docs" / "architecture.md").read_text()
     assert page.endswith(importlib.import_module("tree").tree()), "run: python docs/site/tree.py"
+
+
+def test_the_reference_lists_every_public_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.syspath_prepend(root / "docs" / "site")
+    page = (root / "docs" / "api.md").read_text()
+    assert page == importlib.import_module("reference").reference(), (
+        "run: python docs/site/reference.py"
+    )

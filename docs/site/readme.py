@@ -11,5 +11,5 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     """Return the page, or the README in place of index.md; the site knows languages alone."""
     if page.file.src_uri == "index.md":
         readme = Path(config.config_file_path).with_name("README.md").read_text()
-        markdown = readme.replace("](docs/", "](")
+        markdown = readme.replace("](docs/", "](").replace("[Security](SECURITY.md)", "SECURITY.md")
     return re.sub(r"^(```\w+) [\w-]+$", r"\1", markdown, flags=re.M)  # words for the tests
