@@ -117,7 +117,7 @@ def test_rerank_and_fuse_saved_results(
     a, b, fused = (str(tmp_path / f"{name}.csv") for name in "abf")
     assert main(["rerank", rows, "--k1", "6", "--out", a]) == 0
     assert "points (95 % interval" in capsys.readouterr().out
-    assert main(["rerank", rows, "--k1", "6", "--one-by-one", "True", "--out", b]) == 0
+    assert main(["rerank", rows, "--k1", "6", "--one-by-one", "--out", b]) == 0
     joint, alone = read_submission(a)[0], read_submission(b)[0]
     assert joint.shape == alone.shape == (8, 40)
     assert main(["fuse", a, b, "--out", fused, "--weights", "1", "3", "--normalise", "rank"]) == 0
@@ -146,7 +146,7 @@ def test_seeds_compare_and_show_batch(
     assert main(["train", data, "--out", str(out), "--seeds", "1", "2", *settings]) == 0
     assert "over 2 seeds" in capsys.readouterr().out
     (out / "seed-2" / "state.pt").unlink()
-    resumed = ["train", data, "--out", str(out), "--seeds", "1", "2", "--resume", "True"]
+    resumed = ["train", data, "--out", str(out), "--seeds", "1", "2", "--resume"]
     assert main(resumed) == 0
     assert "over 2 seeds" in capsys.readouterr().out
     runs, page = [str(out / "seed-1"), str(out / "seed-2")], tmp_path / "compare.html"
@@ -182,12 +182,12 @@ def test_a_resumed_run_keeps_its_scope_without_being_told(
     for out in folders:
         assert main(["train", *short, "--out", str(out), "--scope", "game"]) == 0
     (folders[1] / "state.pt").unlink()  # as if killed before the first state
-    assert main(["train", str(league_folder), "--out", str(folders[1]), "--resume", "True"]) == 0
+    assert main(["train", str(league_folder), "--out", str(folders[1]), "--resume"]) == 0
     for out in folders:
         weights.append((out / "last" / "model.safetensors").read_bytes())
     assert weights[0] == weights[1]
     assert json.loads((folders[1] / "config.json").read_text())["data"]["scope"] == "game"
-    command = ["train", str(league_folder), "--out", str(folders[1]), "--resume", "True"]
+    command = ["train", str(league_folder), "--out", str(folders[1]), "--resume"]
     assert main([*command, "--scope", "set"]) == 2
     assert "scope was game, now set" in capsys.readouterr().err
 

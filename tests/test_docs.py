@@ -33,8 +33,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # The same command on a smaller scale; the full one takes minutes.
 SMALLER = {
     "sameplayer demo": "sameplayer demo --persons 12 --epochs 1",
-    "sameplayer presets person colour small --measure True": (
-        "sameplayer presets colour small --measure True"
+    "sameplayer presets person colour small --measure": (
+        "sameplayer presets colour small --measure"
     ),
     "sameplayer synth LEAGUE --persons 30 --seed 7 --clips 1": (
         "sameplayer synth LEAGUE --persons 6 --seed 7 --clips 1"

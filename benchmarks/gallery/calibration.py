@@ -27,15 +27,15 @@ from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.encoder.encoder import load_encoder
-from sameplayer.ranking.open_set import likelihood as module
+from sameplayer.ranking.open_set import fit as module
+from sameplayer.ranking.open_set.fit import fit_likelihood, fit_weights, join_rows
 from sameplayer.ranking.open_set.gallery_draws import (
     Searches,
     draw_galleries,
     draw_searches,
     people_of,
 )
-from sameplayer.ranking.open_set.likelihood import Likelihood, bayes, fit_likelihood
-from sameplayer.ranking.open_set.search_loss import fit_weights, join_rows
+from sameplayer.ranking.open_set.likelihood import Likelihood, bayes
 from sameplayer.synthetic.league import draw_league
 
 SIZES, KNOWN, ASKED, PICTURES = (5, 20, 50), (0.2, 0.5, 0.8), (1, 5), ((3, 3), (1, 8))

@@ -25,9 +25,10 @@ from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.numbers.readers import make_reader
 from sameplayer.numbers.reading import clearness, combine
+from sameplayer.ranking.jersey_term import number_log_ratio
+from sameplayer.ranking.open_set.fit import fit_likelihood
 from sameplayer.ranking.open_set.gallery_draws import Person, Searches, draw_searches, people_of
-from sameplayer.ranking.open_set.likelihood import Likelihood, bayes, fit_likelihood
-from sameplayer.ranking.open_set.number_ratio import number_log_ratio
+from sameplayer.ranking.open_set.likelihood import Likelihood, bayes
 
 WEIGHTS, DRAWS, PICTURES = (0.0, 0.5, 1.0), 10, 32
 

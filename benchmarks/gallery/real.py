@@ -18,7 +18,7 @@ from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.encoder.encoder import load_encoder
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.scores import OpenSetScores, measure_open_set
-from sameplayer.ranking.open_set.likelihood import fit_likelihood
+from sameplayer.ranking.open_set.fit import fit_likelihood
 
 TABLES = {
     "soccer, across": "crops",  # a question is of one camera, the enrolled pictures of the other

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 import tyro
 
+from sameplayer._version import __version__
 from sameplayer.commands import data, maps, numbers, scale, serve
 from sameplayer.commands.gallery import ask as gallery_ask
 from sameplayer.commands.gallery import audit as gallery_audit
@@ -18,49 +22,66 @@ from sameplayer.commands.gallery import people as gallery_people
 from sameplayer.commands.gallery import tokens as gallery_tokens
 from sameplayer.commands.model import encoder, training
 from sameplayer.commands.model import export as exporting
+from sameplayer.commands.score import log_score, ranking, robustness
 from sameplayer.commands.score import open_set as opening
-from sameplayer.commands.score import ranking, robustness
-from sameplayer.commands.shared import lines_shown
+from sameplayer.commands.shared import lines_shown, switched
 from sameplayer.commands.video import log, pilot
 from sameplayer.errors import SameplayerError, SettingError
 
-VERBS: dict[str, Callable[..., Any]] = {
-    "synth": data.synth,
-    "synth-match": data.synth_match,
-    "fetch": data.fetch,
-    "check": data.check,
-    "split": data.split,
-    "presets": encoder.presets,
-    "train": training.train,
-    "evaluate": ranking.evaluate,
-    "search": ranking.search,
-    "embed": ranking.embed,
-    "rerank": ranking.rerank,
-    "fuse": ranking.fuse,
-    "submit": ranking.submit,
-    "compare": training.compare,
-    "open-set": opening.open_set,
-    "robustness": robustness.robustness,
-    "robustness-numbers": robustness.robustness_numbers,
-    "same": encoder.same,
-    "calibrate": encoder.calibrate,
-    "find-rate": training.find_rate,
-    "soup": training.soup,
-    "export": exporting.export,
-    "show-batch": training.show_batch,
-    "explain": maps.explain,
-    "explain-query": maps.explain_query,
-    "jersey": numbers.jersey,
-    "log": log.log,
-    "log-export": log.log_export,
-    "pilot": pilot.pilot,
-    "serve": serve.serve,
-    "demo": training.demo,
+TASKS: dict[str, dict[str, Callable[..., Any]]] = {
+    "Match video": {
+        "log": log.log,
+        "log-export": log.log_export,
+        "log-score": log_score.log_score,
+        "jersey": numbers.jersey,
+        "pilot": pilot.pilot,
+        "synth-match": data.synth_match,
+    },
+    "Known players": {
+        "same": encoder.same,
+        "explain": maps.explain,
+        "serve": serve.serve,
+    },
+    "Data sets": {
+        "check": data.check,
+        "split": data.split,
+        "fetch": data.fetch,
+        "synth": data.synth,
+    },
+    "Training": {
+        "train": training.train,
+        "presets": encoder.presets,
+        "find-rate": training.find_rate,
+        "show-batch": training.show_batch,
+        "soup": training.soup,
+        "calibrate": encoder.calibrate,
+        "export": exporting.export,
+    },
+    "Ranking": {
+        "embed": ranking.embed,
+        "search": ranking.search,
+        "rerank": ranking.rerank,
+        "fuse": ranking.fuse,
+        "submit": ranking.submit,
+        "explain-query": maps.explain_query,
+    },
+    "Scores": {
+        "evaluate": ranking.evaluate,
+        "compare": training.compare,
+        "open-set": opening.open_set,
+        "robustness": robustness.robustness,
+        "robustness-numbers": robustness.robustness_numbers,
+        "demo": training.demo,
+    },
 }
+"""Task -> verb -> function; ``sameplayer --help`` lists them so."""
+VERBS = {name: function for verbs in TASKS.values() for name, function in verbs.items()}
+FIRST = ("demo", "log", "evaluate")
 GROUP_WORDS = {
-    "gallery": "Who is this? A lasting gallery of known players, honest about the unknown.",
+    "gallery": "Keep known players, ask who a picture shows, correct, forget.",
     "scale": "Embed, read numbers and re-rank in blocks, on many cores or machines.",
 }
+GROUP_TASKS = {"gallery": "Known players", "scale": "Ranking"}
 GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     "gallery": {
         **gallery.VERBS,
@@ -76,8 +97,8 @@ GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status.
 
-    0: done; 1: check found problems; 2: bad input; 130: stopped by Ctrl-C; 141: whoever read the
-    output went away.
+    0: done; 1: check found problems; 2: bad input or no verb; 130: stopped by Ctrl-C; 141: the
+    reader of the output went away.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -105,46 +126,72 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    verb = arguments[0] if arguments else ""
+    verb, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    if verb in ("-h", "--help"):
+        print(_overview())
+        return 0 if arguments else 2
+    if verb == "--version":
+        print(f"sameplayer {__version__}")
+        return 0
     if verb in GROUPS:
-        words, flags = GROUP_WORDS[verb], tyro.conf.FlagCreatePairsOff
-        return _run_one(GROUPS[verb], {}, arguments[1:], f"sameplayer {verb}", words, flags)
-    words = "Tells which pictures show the same player, and why."
-    flags = tyro.conf.FlagConversionOff
-    return _run_one(VERBS, GROUP_WORDS, arguments, "sameplayer", words, flags)
+        return _run_group(verb, rest)
+    if verb not in VERBS:
+        raise SameplayerError(_unknown(verb, [*VERBS, *GROUPS], "sameplayer"))
+    function = training.train_for(arguments) if verb == "train" else VERBS[verb]
+    return _call(function, rest, f"sameplayer {verb}")
 
 
-def _run_one(
-    verbs: dict[str, Callable[..., Any]],
-    others: dict[str, str],
-    arguments: list[str],
-    prog: str,
-    words: str,
-    flags: Any,
-) -> int:
-    """Run one of some verbs; the flags of the other verbs need not be worked out."""
-    verb = arguments[0] if arguments else ""
-    listed = {name: function.__doc__ or "" for name, function in verbs.items()} | others
-    known = {name: _only_named(text) for name, text in listed.items()}
-    if verb in verbs:
-        known[verb] = training.train_for(arguments) if verb == "train" else verbs[verb]
-    result = tyro.extras.subcommand_cli_from_dict(
-        known,
-        args=arguments,
-        prog=prog,
-        description=words,
-        config=(tyro.conf.OmitArgPrefixes, flags),
+def _run_group(group: str, arguments: list[str]) -> int:
+    verbs = GROUPS[group]
+    if arguments and arguments[0] in verbs:
+        return _call(verbs[arguments[0]], arguments[1:], f"sameplayer {group} {arguments[0]}")
+    if arguments and arguments[0] not in ("-h", "--help"):
+        raise SameplayerError(_unknown(arguments[0], list(verbs), f"sameplayer {group}"))
+    lines = [f"usage: sameplayer {group} VERB ...", "", GROUP_WORDS[group], ""]
+    print("\n".join([*lines, *_listed({name: _first(verb) for name, verb in verbs.items()})]))
+    return 0 if arguments else 2
+
+
+def _call(function: Callable[..., Any], arguments: list[str], prog: str) -> int:
+    result = tyro.cli(
+        function, prog=prog, args=switched(function, arguments), config=(tyro.conf.OmitArgPrefixes,)
     )
     return result if isinstance(result, int) else 0
 
 
-def _only_named(words: str) -> Callable[..., Any]:
-    """Return a verb without arguments, for the list of verbs."""
+def _unknown(verb: str, known: list[str], prog: str) -> str:
+    near = difflib.get_close_matches(verb, known, 1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    return f"{verb} is no verb.{guess} {prog} --help lists them."
 
-    def named() -> None: ...
 
-    named.__doc__ = words.split("\n\n")[0]
-    return named
+def _overview() -> str:
+    """Return what ``sameplayer --help`` shows: the verbs by task."""
+    first = {name: _first(VERBS[name]) for name in FIRST}
+    lines = [
+        "usage: sameplayer VERB ...",
+        "",
+        "Tells which pictures show the same player, and why.",
+    ]
+    lines += ["", "Start with", *_listed(first)]
+    for task, verbs in TASKS.items():
+        words = {name: _first(verb) for name, verb in verbs.items()}
+        words |= {name: GROUP_WORDS[name] for name, own in GROUP_TASKS.items() if own == task}
+        lines += ["", task, *_listed(words)]
+    return "\n".join([*lines, "", "sameplayer VERB --help shows the flags of a verb."])
+
+
+def _first(function: Callable[..., Any]) -> str:
+    return " ".join((function.__doc__ or "").split("\n\n")[0].split())
+
+
+def _listed(words: dict[str, str]) -> list[str]:
+    width = max(shutil.get_terminal_size().columns, 60)
+    lines = []
+    for name, text in words.items():
+        first, *others = textwrap.wrap(text, width - 24)
+        lines += [f"  {name:<20}  {first}", *(" " * 24 + line for line in others)]
+    return lines
 
 
 if __name__ == "__main__":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sameplayer.cli import main
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation.logs.naming_scores import score_log, score_names
+from sameplayer.evaluation.logs.truth import read_truth
+from sameplayer.identity.log.log_files import load_log, save_log
 from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.tracks.camera import Camera
 
@@ -148,3 +152,80 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         score_names(np.ones(2, bool), np.ones(3), np.ones(2, bool), 2)
     with pytest.raises(SettingError, match="probability"):
         score_names(np.ones(1, bool), np.array([1.5]), np.ones(1, bool), 1)
+
+
+def _saved(tmp_path: Path) -> Path:
+    """A log of two players and a referee in the frames 1, 3, 5 ..., in a folder."""
+    log = _log(("red", "7", 0.9, True), ("blue", "7", 0.8, True), ("referee", None, 0.9, True))
+    boxes = log.boxes[log.boxes["frame"] % 2 == 1].reset_index(drop=True)
+    appearances = log.appearances.assign(
+        shot=0, start_s=0.0, end_s=1.0, first_frame=1, last_frame=9, frames=5, rests_on=""
+    )
+    log = PlayerLog(appearances, boxes, log.links, log.cameras, {})
+    return save_log(log, tmp_path / "LOG")
+
+
+def _mot(path: Path) -> Path:
+    """The true boxes as MOT text: tracks 1, 2 and 3."""
+    people = {"red-7": 1, "blue-7": 2, "referee-1": 3}
+    lines = [
+        f"{row.frame},{people[row.person]},{row.left},{row.top},{row.width},{row.height},1,-1,-1,-1"
+        for row in _truth().itertuples()
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_log_score_prints_and_writes_the_scores(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.csv"
+    names.write_text("track,team,number\n1,red,7\n2,blue,8\n")
+    truth = str(_mot(tmp_path / "left.txt"))
+    arguments = ["log-score", str(_saved(tmp_path)), truth, "--names", str(names)]
+    assert main([*arguments, "--json", str(tmp_path / "scores.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "HOTA" in printed
+    assert "names of tracklets: 2 of 2 named" in printed
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["hota"] == scores["idf1"] == scores["tracklet_purity"] == pytest.approx(1)
+    assert scores["appearances_precision"] == 0.5
+    assert scores["appearances_at_95"] == 0.5
+
+
+def test_log_score_takes_names_from_the_boxes(tmp_path: Path) -> None:
+    _truth().assign(track=_truth()["person"]).drop(columns="person").to_csv(
+        tmp_path / "truth.csv", index=False
+    )
+    log = load_log(_saved(tmp_path))
+    truth = read_truth([tmp_path / "truth.csv"], log)
+    assert sorted(truth["frame"].unique()) == [1, 3, 5, 7, 9]
+    assert score_log(log, truth).appearances.precision == 1
+
+
+BAD_TRUTH = {
+    "no track": ("1,-1,0,0,10,10,1,-1,-1,-1\n", "have no track id"),
+    "no frame of the log": ("2,1,0,0,10,10,1,-1,-1,-1\n", "no box is in a frame"),
+    "no boxes at all": ("nothing", ""),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TRUTH)
+def test_log_score_refuses_what_is_no_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    content, message = BAD_TRUTH[case]
+    (tmp_path / "left.txt").write_text(content)
+    assert main(["log-score", str(_saved(tmp_path)), str(tmp_path / "left.txt")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_log_score_refuses_a_wrong_number_of_files_and_track_ids_that_are_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, truth = str(_saved(tmp_path)), str(_mot(tmp_path / "left.txt"))
+    assert main(["log-score", log, truth, truth]) == 2
+    assert "2 files of true boxes for a log of 1 cameras" in capsys.readouterr().err
+    (tmp_path / "names.csv").write_text("track,team,number\nred,red,7\n")
+    assert main(["log-score", log, truth, "--names", str(tmp_path / "names.csv")]) == 2
+    assert "row 2: expected a whole track id, found 'red'" in capsys.readouterr().err

@@ -19,8 +19,8 @@ from sameplayer.errors import DataError, RankingError, SettingError
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.page import write_open_set
 from sameplayer.evaluation.open_set.scores import NAMES, OpenSetScores, measure_open_set
+from sameplayer.ranking.open_set.fit import fit_likelihood
 from sameplayer.ranking.open_set.gallery_draws import draw_searches, people_of
-from sameplayer.ranking.open_set.likelihood import fit_likelihood
 from tests.ranking.drawn import unit
 
 

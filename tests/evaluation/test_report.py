@@ -53,6 +53,21 @@ def test_the_page_needs_nothing_else_and_makes_no_complaint(page: Page) -> None:
     assert complaints == []
 
 
+def test_each_picture_is_read_once(
+    tmp_path: Path, ranked: tuple[Ranking, Scores], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, read = [], Crops.read
+
+    def counted(crops: Crops, row: int) -> Picture:
+        seen.append((crops is ranked[0].query, row))
+        return read(crops, row)
+
+    monkeypatch.setattr(Crops, "read", counted)
+    encoder = create_encoder("colour", pretrained=False)
+    write_report(tmp_path / "report.html", *ranked, {}, encoder=encoder)
+    assert len(seen) == len(set(seen)) > 0
+
+
 def test_every_picture_is_drawn(page: Page) -> None:
     sizes = page.eval_on_selector_all("img", "all => all.map(i => i.naturalWidth)")
     assert len(sizes) == 1 + 5 * 7

@@ -194,3 +194,13 @@ def test_a_small_p_value_is_never_shown_as_zero(p_value: float, shown: str) -> N
     comparison = Comparison(0.1, (0.05, 0.15), p_value, 99)
     assert comparison.p_text == shown
     assert f" {shown} over 99 queries: the two differ" in comparison.table()
+
+
+def test_results_show_themselves_in_a_line_and_in_a_notebook() -> None:
+    ranking = rank(persons())
+    scores = evaluate(ranking)
+    assert repr(ranking) == "Ranking(12 queries x 48 gallery pictures, re-ranking none)"
+    assert repr(scores).startswith(f"Scores(mAP {scores.mAP:.3f}, rank-1 {scores.rank1:.3f}, 12 q")
+    assert scores.rank1 == scores.cmc["market1501"][0]
+    assert scores._repr_html_() == f"<pre>{scores.table()}</pre>"
+    assert repr(compare(scores, scores)) == "Comparison(+0.0000 mAP, p = 1.000, 12 queries)"

@@ -23,7 +23,7 @@ from sameplayer.identity.log.log_files import load_log
 from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.synthetic.match import draw_match
 
-FAST = ("--encoder", "colour", "--maps", "False")
+FAST = ("--encoder", "colour", "--no-maps")
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def run(told: Told, tmp_path: Path) -> Callable[..., int]:
     videos = [str(one.video) for one in told.log.cameras]
 
     def call(*words: str) -> int:
-        return main(["log", *videos, "--out", str(tmp_path / "LOG"), "--maps", "False", *words])
+        return main(["log", *videos, "--out", str(tmp_path / "LOG"), "--no-maps", *words])
 
     return call
 
@@ -74,7 +74,7 @@ def run(told: Told, tmp_path: Path) -> Callable[..., int]:
 def test_log_writes_the_log_its_page_and_what_is_asked_for(
     run: Callable[..., int], told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--export", "sportscode", "gsr", "--annotate", "True", "--crops", "True"]
+    words = ["--export", "sportscode", "gsr", "--annotate", "--crops"]
     assert run(*words, "--fps", "2", "--tile", "640", "--offsets", "0", "0.5") == 0
     out = tmp_path / "LOG"
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == {
@@ -112,7 +112,7 @@ def test_a_log_without_anybody_known_is_whole_but_for_the_crops(
     run: Callable[..., int], told: Told, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told.log = replace(told.log, appearances=told.log.appearances.assign(name=None, number=None))
-    assert run("--annotate", "True", "--crops", "True") == 2
+    assert run("--annotate", "--crops") == 2
     shown = capsys.readouterr()
     assert "Nobody in the log has a name or a number" in shown.err
     assert f"page: {tmp_path / 'LOG' / 'report.html'}" in shown.out
@@ -225,7 +225,7 @@ def test_a_small_match_goes_from_videos_to_a_page_and_resumes(
         draw_match(tmp_path / "m", 3, seconds=3, cameras=1, fps=3, size=(320, 180), players=2)
     )
     words = ["log", "camera1.mp4", "--out", "LOG", "--boxes", "boxes.csv", "--roster", "roster.csv"]
-    assert main([*words, "--fps", "3", "--maps", "False"]) == 0
+    assert main([*words, "--fps", "3", "--no-maps"]) == 0
     first = load_log("LOG")
     assert len(first) > 3
     assert json.loads(Path("LOG/log.json").read_text())["cameras"][0]["video"] == "../camera1.mp4"
@@ -242,7 +242,7 @@ def test_a_small_match_goes_from_videos_to_a_page_and_resumes(
         middle = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
         places.append(Place("camera1", int(box["frame"]), *map(float, middle)))
     write_corrections([Correction("different", *places)], "mine.csv")
-    assert main([*words, "--fps", "3", "--maps", "False", "--corrections", "mine.csv"]) == 0
+    assert main([*words, "--fps", "3", "--no-maps", "--corrections", "mine.csv"]) == 0
     assert {path: path.stat().st_mtime_ns for path in parts} == parts
     again = load_log("LOG")
     assert again.facts["corrections"] == 1

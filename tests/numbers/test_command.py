@@ -25,7 +25,7 @@ def test_the_command_writes_a_column_and_scores_it(
     command += ["--by", "sequence", "person", "--roster", str(roster)]
     sheet = tmp_path / "sheet.png"
     more = ["--threshold", "0.0", "--picture", str(sheet)]
-    assert main([*command, "--labels", "True", "--out", str(out), *more]) == 0
+    assert main([*command, "--labels", "--out", str(out), *more]) == 0
     assert cv2.imread(str(sheet)).shape[1] > 800
     said = capsys.readouterr().out
     assert "coverage" in said
@@ -41,9 +41,9 @@ def test_the_command_writes_a_column_and_scores_it(
     assert scores[0] != scores[1]
     capsys.readouterr()
     roster.write_text("number\n7\nten\n")
-    assert main([*command, "--labels", "True"]) == 2
+    assert main([*command, "--labels"]) == 2
     assert "row 3: 'ten'" in capsys.readouterr().err
-    assert main(["jersey", "clib", str(league_folder), "--labels", "True"]) == 2
+    assert main(["jersey", "clib", str(league_folder), "--labels"]) == 2
     assert "Did you mean 'clip'" in capsys.readouterr().err
     assert main(["jersey", "ocr", str(league_folder)]) == 2
     assert "jersey needs --out" in capsys.readouterr().err
@@ -56,7 +56,7 @@ def test_without_a_reader_the_packages_own_reads(
     assert main(["jersey", str(league_folder), "--split", "test", "--out", str(out)]) == 0
     asked = read_source(out).table["read_number"].astype("string").fillna("")
     command = ["jersey", "shirt", str(league_folder), "--split", "test", "--out", str(out)]
-    assert main([*command, "--labels", "True"]) == 0
+    assert main([*command, "--labels"]) == 0
     assert "shirt, each alone" in capsys.readouterr().out
     named = read_source(out).table["read_number"].astype("string").fillna("")
     assert named.tolist() == asked.tolist()
@@ -70,5 +70,5 @@ def test_the_words_clip_and_ocr_name_readers(
     league_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    assert main(["jersey", "clip", str(league_folder), "--labels", "True"]) == 2
+    assert main(["jersey", "clip", str(league_folder), "--labels"]) == 2
     assert "weights 'openai' of ViT-B-32-quickgelu could not be had" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def test_known_persons_answer_and_the_report_is_written(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "PILOT"
-    words = ["--known", "True", "--within", "0.5"]
+    words = ["--known", "--within", "0.5"]
     assert main(["pilot", str(table), "--out", str(out), *SMALL, *words]) == 0
     said = capsys.readouterr().out
     assert "150 of 150 questions answered" in said
@@ -55,7 +55,7 @@ def test_answers_come_from_a_file_all_or_none(
     [
         ([], "No footage given"),
         (["."], "is not the folder of a pilot"),
-        (["PILOT", "--known", "True"], "sameplayer pilot DATA --out PILOT --known True"),
+        (["PILOT", "--known"], "sameplayer pilot DATA --out PILOT --known"),
         (["a", "b", "--out", "P"], "one folder or table of crops, or videos"),
         (["nothing.csv", "--out", "P"], "nothing.csv"),
         (["LEAGUE", "--out", "P", "--within", "2"], "--within is 2"),

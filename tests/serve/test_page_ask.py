@@ -8,8 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.gallery.review.queue import reliability
-from sameplayer.ranking.open_set.likelihood import Likelihood
-from sameplayer.ranking.open_set.terms import PARTS
+from sameplayer.ranking.open_set.likelihood import PARTS, Likelihood
 from sameplayer.serve.images.uploads import is_video
 from sameplayer.serve.pages import query as page_ask
 from sameplayer.serve.pages.explain import Why

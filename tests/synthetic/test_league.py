@@ -106,5 +106,5 @@ def test_the_command_writes_them_when_asked_to(
 ) -> None:
     small = partial(draw_league, test_persons=2, challenge_persons=2, frames=2)
     monkeypatch.setattr(synthetic, "draw_league", small)
-    assert main(["synth", str(tmp_path / "a"), "--persons", "2", "--attributes", "True"]) == 0
+    assert main(["synth", str(tmp_path / "a"), "--persons", "2", "--attributes"]) == 0
     assert set(read_source(tmp_path / "a").table.columns) >= ATTRIBUTES

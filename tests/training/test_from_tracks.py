@@ -260,7 +260,7 @@ def test_the_command_trains_on_footage_and_resumes(
     flags += ["--preset", "small", "--height", "64", "--width", "32", "--folds", "4"]
     assert main(["train", str(clips), "--out", out, *flags]) == 0
     assert "validation mAP" in capsys.readouterr().out
-    assert main(["train", str(clips), "--out", out, "--resume", "True"]) == 0
+    assert main(["train", str(clips), "--out", out, "--resume"]) == 0
     assert main(["train", str(clips), "--out", str(tmp_path / "no"), "--track-gap", "0"]) == 2
     assert "--track-gap is 0; expected 1 or more" in capsys.readouterr().err
     (clips / "clip1" / "gt" / "gt.txt").rename(tmp_path / "gt.txt")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from sameplayer.commands.shared import DATA, EVERY_ROW, ReadingSplit, bar, usual_or
+from sameplayer.commands.shared import DATA, EVERY_ROW, ReadingSplit, Several, bar, usual_or
 from sameplayer.errors import DataError, SameplayerError
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ ReaderThenData = tyro.conf.Positional[
         tyro.conf.arg(
             help="shirt: the package's own reader, which is taken where none is named; ocr: text "
             "recognition; clip: CLIP without fine-tuning; shirt+ocr: both; or an ONNX file of a "
-            f"reader. Then: {DATA}"
+            f"reader. Then: {DATA}",
+            help_behavior_hint="",
         ),
         usual_or("shirt", "reader", "DATA"),
     ]
@@ -41,7 +42,7 @@ class ReaderChoice:
     """Weights of the reader clip: an OpenCLIP tag, or a file."""
     roster: Path | None = None
     """Read only numbers of this list (.csv with a column number, or a line each)."""
-    by: tuple[str, ...] = ()
+    by: Several[str] = ()
     """Columns that name a track, whose pictures are read together; none: each picture alone."""
     threshold: float = 0.5
     """Name a number only from this probability on."""
@@ -95,7 +96,7 @@ def jersey(
     from sameplayer.numbers.tables import add_readings, known_numbers, read_numbers
 
     if not (out or labels or truth or picture):
-        raise SameplayerError("jersey needs --out, --labels True, --truth or --picture.")
+        raise SameplayerError("jersey needs --out, --labels, --truth or --picture.")
     name, data = source
     crops = reading.read(data)
     known = known_numbers(crops, truth) if labels or truth is not None else None

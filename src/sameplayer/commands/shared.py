@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 
 import tyro
 from rich.console import Console
@@ -37,6 +38,35 @@ console = Console(stderr=True, highlight=False)
 
 
 Scope = Literal["set", "game", "sequence"]
+Item = TypeVar("Item")
+
+
+def default_shown(default: str) -> str:
+    """Return how help states a default; nothing where it is empty."""
+    return f"(default: {default})" if default else ""
+
+
+NO_DEFAULT = tyro.conf.arg(help_behavior_hint=default_shown)
+Several = Annotated[tuple[Item, ...], NO_DEFAULT]
+"""Several values, none by default."""
+
+
+def switched(function: Callable[..., Any], arguments: Sequence[str]) -> list[str]:
+    """Return arguments in which ``--mirror`` stands for yes and ``--no-mirror`` for no.
+
+    Switches with a default yes or no are such flags anyway; those that may also be left to the
+    encoder or gallery take a value for the parser.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    optional = {one.name for one in parameters if one.annotation == "bool | None"} | {"mirror"}
+    words: list[str] = []
+    for word in arguments:
+        name = word.removeprefix("--").removeprefix("no-")
+        if word.startswith("--") and name.replace("-", "_") in optional:
+            words += [f"--{name}", str(not word.startswith("--no-"))]
+        else:
+            words.append(word)
+    return words
 
 
 class RunsAndData(NamedTuple):
@@ -56,7 +86,7 @@ def _runs_and_data(words: list[str]) -> RunsAndData:
 RunsThenData = tyro.conf.Positional[
     Annotated[
         RunsAndData,
-        tyro.conf.arg(help=f"Each: {RUN}{USUAL} Last: {DATA}"),
+        tyro.conf.arg(help=f"Each: {RUN}{USUAL} Last: {DATA}", help_behavior_hint=""),
         PrimitiveConstructorSpec(
             nargs="*",
             metavar="[RUN ...] DATA",
@@ -95,21 +125,23 @@ def usual_or(usual: str, what: str, *others: str) -> Any:
 RunThenData = tyro.conf.Positional[
     Annotated[
         tuple[str, str],
-        tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA}"),
+        tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA}", help_behavior_hint=""),
         usual_or(DEFAULT, "run", "DATA"),
     ]
 ]
 RunThenQuery = tyro.conf.Positional[
     Annotated[
         tuple[str, str, str],
-        tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA} Last: {QUERY}"),
+        tyro.conf.arg(help=f"{RUN}{USUAL} Then: {DATA} Last: {QUERY}", help_behavior_hint=""),
         usual_or(DEFAULT, "run", "DATA", "QUERY"),
     ]
 ]
 RunThenPictures = tyro.conf.Positional[
     Annotated[
         tuple[str, str, str],
-        tyro.conf.arg(help=f"{RUN}{USUAL} Then: two pictures of a player each."),
+        tyro.conf.arg(
+            help=f"{RUN}{USUAL} Then: two pictures of a player each.", help_behavior_hint=""
+        ),
         usual_or(DEFAULT, "run", "PICTURE", "PICTURE"),
     ]
 ]
@@ -153,8 +185,9 @@ HIDDEN = ReadingSplit(split="challenge", scope="set")
 class Compute(EmbedConfig):
     """Where and how a network runs, and which views of a picture it embeds."""
 
-    mirror: bool | None = None
-    """Embed the mirrored picture too, for twice the work; None: as the encoder is set."""
+    mirror: Annotated[bool | None, tyro.conf.arg(metavar="")] = None
+    """Embed the mirrored picture too, for twice the work; --no-mirror: do not; None: as the encoder
+    is set."""
     colour: float | None = None
     """Share of the colour histogram in the similarity, 0: none; None: as the encoder is set."""
 

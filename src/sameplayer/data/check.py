@@ -139,7 +139,7 @@ def _query_problems(crops: Crops, images: np.ndarray) -> Iterator[Problem]:
     role = table["role"].to_numpy(dtype=object)
     in_gallery = (role == "gallery") & (persons >= 0)
     camera = pd.factorize(table["camera"])[0]
-    camera[(camera < 0) & (role != "query")] = -2  # an unknown camera is no query's own
+    camera[(camera < 0) & (role != "query")] = -2  # an unknown camera never equals a query's own
     split = pd.factorize(crops.splits())[0]
     person = pd.factorize(pd.MultiIndex.from_arrays([split, persons]))[0]
     seen = pd.factorize(pd.MultiIndex.from_arrays([person, camera]))[0]

@@ -19,19 +19,7 @@ from sameplayer.errors import DataError
 COLUMNS = ("image", "person", "role", "sequence", "frame", "camera", "game", "team")
 BOX = ("left", "top", "width", "height")
 NUMBERS = ("frame", *BOX)
-TEXT = (
-    "image",
-    "person",
-    "role",
-    "sequence",
-    "camera",
-    "game",
-    "team",
-    "split",
-    "id",
-    "number",
-    "read_number",
-)
+TEXT = (*(name for name in COLUMNS if name != "frame"), "split", "id", "number", "read_number")
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
 LONGEST_NUMBER = 60  # letters
@@ -48,17 +36,12 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
     table = table.copy().reset_index(drop=True)
     table.columns = pd.Index([str(name) for name in table.columns])
     names = list(table.columns)
-    if "image" not in names:
-        shown = ", ".join(names) or "none"
-        raise DataError(
-            f"{root}: a crop table needs the column 'image'; found the columns: {shown}."
-        )
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{root}: the column {twice!r} occurs twice; expected once.")
     for name in (*COLUMNS, *BOX):
         if name not in names:
-            table[name] = pd.NA
+            table[name] = np.nan if name in NUMBERS else pd.Series(pd.NA, table.index, "string")
     for name in TEXT:
         if name in table:
             table[name] = as_text(table[name], root)
@@ -187,7 +170,7 @@ def parse_numbers(
     rows        (n,) numbers of the rows, for messages
     infinite    accept infinity
 
-    Raises DataError, with row and column, for a cell that is no number.
+    Raises DataError, with row and column, for a cell that is not a number.
     """
     cells = given = number_cells(column)
     if isinstance(cells.dtype, pd.StringDtype):

@@ -65,7 +65,7 @@ def read_crop_table(
     root     the folder of the pictures
     scope    within which identities hold, for the roles that a column ``split`` says
 
-    Raises MissingFile, and DataError for what is no such table.
+    Raises MissingFile, and DataError for an invalid table.
     """
     read = read_table(
         path, CROP_ALIASES, needed=("image",), numbers={*BOX_NAMES, "frame"}, what="crop table"

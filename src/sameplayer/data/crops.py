@@ -4,7 +4,7 @@ A crop table is a pandas DataFrame. Its columns:
 
     image      path of the picture, relative to the table's root
     person     identity as a string, or missing (hidden, or a distractor)
-    role       "train", "query", "gallery", or "distractor" (a gallery picture of nobody)
+    role       "train", "query", "gallery", or "distractor" (a gallery picture without a match)
     sequence   the short clip that the picture is from
     frame      number of the frame in its sequence
     camera     the camera that saw it
@@ -56,6 +56,9 @@ class Crops:
 
     Raises DataError for a table that lacks ``image``, holds half a box or an unknown role, or
     whose scope's column has gaps.
+
+    >>> Crops(pd.DataFrame({"path": ["a.png", "b.png"], "pid": [7, 8]}), Path("pictures"))
+    Crops(2 pictures, pictures, scope set, source table)
     """
 
     table: pd.DataFrame
@@ -108,7 +111,7 @@ class Crops:
         """Return the selected rows, numbered from 0.
 
         keep    (n,) true and false, as an array, list or Series (missing: false), or the
-                positions of rows, in their order and as often as they stand there
+                positions of rows, in any order, also repeated
 
         Raises DataError for a mask of another length and for positions that are not there.
         """
@@ -222,7 +225,7 @@ def read_crops(path: str | Path) -> Crops:
 
     A file ``<name>.json`` beside it may hold {"scope": ..., "root": ...} as ``write_crops`` leaves;
     any other file of that name is refused, since it may be such a file that was damaged. Raises
-    MissingFile, or DataError for what is no such table.
+    MissingFile, or DataError for an invalid table.
     """
     refuse_other_types("read_crops", path=(path, (str, Path)))
     path = Path(path)

@@ -86,8 +86,11 @@ def as_picture(shown: PictureLike, order: str = "rgb") -> Picture:
     order    of the channels of an array or tensor, which its values do not tell: "rgb"; "bgr", as
              OpenCV reads. Files and PIL pictures say their own
 
-    Raises DataError for a file that cannot be read, ConfigError for what is no picture,
+    Raises DataError for a file that cannot be read, ConfigError for anything but a picture,
     SettingError for another order.
+
+    >>> as_picture(np.array([[[255, 0, 0]]], np.uint8), order="bgr").tolist()
+    [[[0, 0, 255]]]
     """
     check_order(order)
     if isinstance(shown, (str, Path)):

@@ -17,7 +17,12 @@ def split_by_person(crops: Crops, *, fold: int = 0, folds: int = 10) -> tuple[Cr
 
     Rows without a person stay out of both. The folds are those of scikit-learn's GroupKFold by
     person; where identities hold within a scope only, by scope and person. Raises SettingError
-    for a fold that there is not, DataError when there are fewer persons than folds.
+    for an unknown fold, DataError when there are fewer persons than folds.
+
+    >>> table = pd.DataFrame({"image": ["a.png", "b.png", "c.png"], "person": ["1", "1", "2"]})
+    >>> train, held_out = split_by_person(Crops(table, "pictures"), fold=0, folds=2)
+    >>> train.table["image"].tolist(), held_out.table["image"].tolist()
+    (['c.png'], ['a.png', 'b.png'])
     """
     refuse_other_types(
         "split_by_person", "Read a folder or file with read_source.", crops=(crops, Crops)
@@ -44,7 +49,11 @@ def draw_query_gallery(crops: Crops) -> Crops:
     "First" is by frame where frames are known, else by row; a row without a person is gallery.
     Cameras stay as they are, since scoring leaves out the pictures that the query's own camera
     took. Only where that leaves a person no match at all, in a table of one camera say, the query's
-    camera is renamed from "3" to "3/query"; a camera that is missing needs nothing.
+    camera is renamed from "3" to "3/query"; a missing camera stays so.
+
+    >>> table = pd.DataFrame({"image": ["a.png", "b.png", "c.png"], "person": ["1", "1", "2"]})
+    >>> draw_query_gallery(Crops(table, "pictures")).table["role"].tolist()
+    ['query', 'gallery', 'query']
     """
     table = crops.table
     drawn = drawn_roles(crops.persons(), table["frame"], table["camera"])

@@ -39,26 +39,43 @@ class MatchRanks:
         query_cameras: np.ndarray,
         gallery_cameras: np.ndarray,
     ) -> None:
-        distance = np.asarray(distance)
+        self.distance = np.asarray(distance)
         names = query_ids, gallery_ids, query_cameras, gallery_cameras
         self.query_ids, self.gallery_ids, *cameras = (np.asarray(part) for part in names)
-        _check(distance, (self.query_ids, cameras[0]), (self.gallery_ids, cameras[1]))
-        same = self.query_ids[:, None] == self.gallery_ids
-        camera = cameras[0][:, None] == cameras[1]
-        finite = np.isfinite(distance)
-        # What does not count stands behind everything, at infinity.
-        counted = np.where(finite & ~(same & camera), distance, np.inf)
-        self.other_camera = np.where(camera, np.inf, counted)
-        self.queries = len(counted)
-        self.row, column = np.nonzero(same & ~camera & finite)
-        self.value = counted[self.row, column]
-        self.total = np.bincount(self.row, minlength=self.queries)
-        self.before, self.upto = self._stand(counted, column)
+        self.query_cameras, self.gallery_cameras = cameras
+        _check(self.distance, (self.query_ids, cameras[0]), (self.gallery_ids, cameras[1]))
+        self.queries = len(self.distance)
+        counted = np.zeros(self.queries, np.int64)
+        parts = [self._stand(query, counted) for query in range(self.queries)]
+        self.total = np.array([len(part[0]) for part in parts])
+        self.row = np.repeat(np.arange(self.queries), self.total)
+        self.value, self.before, self.upto = map(np.concatenate, zip(*parts, strict=True))
         order = np.lexsort((self.before, self.row))
         starts = np.cumsum(self.total) - self.total
         self.earlier = np.empty(len(order), np.int64)
         self.earlier[order] = np.arange(len(order)) - starts[self.row[order]]
-        self._refuse_similarities(np.isfinite(counted).sum(axis=1))
+        self._refuse_similarities(counted)
+
+    def _stand(self, query: int, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return value, before and upto of one query's matches; write how many pictures count."""
+        distance = self.distance[query]
+        finite = np.isfinite(distance)
+        if not finite.all() and np.isnan(distance).any():
+            bad = np.isnan(distance).argmax()
+            _refuse(f"The distance in row {query}, column {bad} is NaN.")
+        same = self.gallery_ids == self.query_ids[query]
+        own_camera = same & (self.gallery_cameras == self.query_cameras[query])
+        counts = finite & ~own_camera
+        ordered = np.sort(distance[counts])
+        counted[query] = len(ordered)
+        column = np.flatnonzero(same & counts)
+        value = distance[column]
+        before = np.searchsorted(ordered, value, "left")
+        upto = np.searchsorted(ordered, value, "right")
+        for tied in np.flatnonzero(upto - before > 1):
+            earlier = distance[: column[tied]] == value[tied]
+            before[tied] += np.count_nonzero(earlier & counts[: column[tied]])
+        return value, before, upto
 
     def _refuse_similarities(self, counted: np.ndarray) -> None:
         """Refuse a matrix in which nearly all matches are farther than all other pictures."""
@@ -69,29 +86,15 @@ class MatchRanks:
                 "similarities. Distances are smaller for more alike pictures; pass 1 - similarity."
             )
 
-    def _stand(self, counted: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return before and upto of the matches, whose gallery numbers are ``column``."""
-        ordered = np.sort(counted, axis=1)
-        before, upto = np.empty(len(column), np.int64), np.empty(len(column), np.int64)
-        ends = np.cumsum(self.total)
-        for query, end in enumerate(ends):
-            part = slice(end - self.total[query], end)
-            before[part] = np.searchsorted(ordered[query], self.value[part], "left")
-            upto[part] = np.searchsorted(ordered[query], self.value[part], "right")
-        for tied in np.flatnonzero(upto - before > 1):
-            row = counted[self.row[tied], : column[tied]]
-            before[tied] += np.count_nonzero(row == self.value[tied])
-        return before, upto
-
     def average_precision(self) -> np.ndarray:
         """Return (m,) average precision, NaN without a match; equal distances share one rank."""
-        right_upto = self.earlier + 1
         order = np.lexsort((self.before, self.row))
+        key = np.stack([self.row[order], self.value[order]])
+        tie = np.cumsum((np.diff(key, axis=1, prepend=np.nan) != 0).any(axis=0)) - 1
         # Of matches at one distance, the last one's count holds for all of them.
-        for i in range(len(order) - 2, -1, -1):
-            here, after = order[i], order[i + 1]
-            if self.row[here] == self.row[after] and self.value[here] == self.value[after]:
-                right_upto[here] = right_upto[after]
+        last = np.flatnonzero(np.diff(tie, append=-1))
+        right_upto = np.empty(len(order), np.int64)
+        right_upto[order] = (self.earlier[order] + 1)[last][tie]
         summed = np.bincount(self.row, right_upto / self.upto, minlength=self.queries)
         return np.where(self.total > 0, summed / np.maximum(self.total, 1), np.nan)
 
@@ -149,7 +152,8 @@ def cuhk03(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.nd
     """
     rng = np.random.default_rng(seed)
     persons = np.unique(ranks.gallery_ids, return_inverse=True)[1]
-    allowed = np.isfinite(ranks.other_camera)
+    allowed = ranks.query_cameras[:, None] != ranks.gallery_cameras
+    allowed &= np.isfinite(ranks.distance)
     kinds, kind = np.unique(np.packbits(allowed, axis=1), axis=0, return_inverse=True)
     hits, scored = np.zeros(top), np.zeros(ranks.queries, bool)
     for _ in range(draws):
@@ -174,7 +178,7 @@ def _drawn_ranks(
     match = ranks.query_ids[rows][:, None] == ranks.gallery_ids[drawn]
     matched = match.any(axis=1)
     rows, match = rows[matched], match[matched]
-    shown = ranks.other_camera[np.ix_(rows, drawn)]
+    shown = ranks.distance[np.ix_(rows, drawn)]
     right = match.argmax(axis=1)
     value = np.take_along_axis(shown, right[:, None], 1)
     tied_before = (shown == value) & (np.arange(len(drawn)) < right[:, None])
@@ -213,9 +217,6 @@ def _check(distance: np.ndarray, query: Facts, gallery: Facts) -> None:
         _refuse("Cameras and ids differ in number; expected one camera an id.")
     if distance.dtype.kind not in "fiu":
         _refuse(f"Distances of kind {distance.dtype}; expected numbers.")
-    bad = np.argwhere(np.isnan(distance))
-    if len(bad):
-        _refuse(f"The distance in row {bad[0][0]}, column {bad[0][1]} is NaN.")
 
 
 def _refuse(text: str) -> NoReturn:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.crops import Crops
-from sameplayer.data.images.picture import letterbox_to
+from sameplayer.data.images.picture import Picture, letterbox_to
 from sameplayer.errors import SameplayerError
 from sameplayer.evaluation.pages import picture_address
 from sameplayer.evaluation.scores import Scores, match_cameras, match_ids
@@ -35,16 +35,18 @@ class ShownNumbers:
     reader: NumberReader | Callable[[], NumberReader] | None
     failure: str | None = field(default=None, init=False)
 
-    def of(self, crops: Crops, row: int, read: bool = True) -> Number | None:
-        """Return the number of one picture; ``read``: by the reader where no table tells it."""
+    def of(
+        self, crops: Crops, row: int, picture: Callable[[], Picture] | None = None
+    ) -> Number | None:
+        """Return the number of one picture, from the table or else read from ``picture()``."""
         if "read_number" in crops.table.columns:
             return _number_in_table(crops.table, row)
-        if self.reader is None or self.failure is not None or not read:
+        if self.reader is None or self.failure is not None or picture is None:
             return None
         try:
             if callable(self.reader):
                 self.reader = self.reader()
-            reading = read_jersey_number([crops.read(row)], self.reader)[0]
+            reading = read_jersey_number([picture()], self.reader)[0]
         except Exception as error:  # an optional part must not take the report with it
             self.failure = reason(error)
             return None
@@ -66,6 +68,7 @@ class Strips:
     ) -> None:
         self.ranking, self.scores, self.length, self.numbers = ranking, scores, length, numbers
         self.ids, self.cameras = match_ids(ranking), match_cameras(ranking)
+        self._pictures: dict[tuple[bool, int], Picture] = {}
 
     def right(self, query: int) -> np.ndarray:
         """Return (n,) whether each gallery picture shows the query's person."""
@@ -82,7 +85,9 @@ class Strips:
         """Return what the template shows of one query."""
         listed, table = self.listed(query), self.ranking.query.table
         right = self.right(query)[listed]
-        number = self.numbers.of(self.ranking.query, query)
+        number = self.numbers.of(
+            self.ranking.query, query, lambda: self.picture(self.ranking.query, query)
+        )
         items = [
             self._item(query, int(row), bool(good), number, position)
             for position, (row, good) in enumerate(
@@ -93,19 +98,30 @@ class Strips:
             "name": table["image"].iat[query],
             "person": str(table["person"].iat[query]),
             "ap": f"{100 * self.scores.per_query_ap[query]:.1f}",
-            "picture": _thumbnail(self.ranking.query, query),
+            "picture": self._thumbnail(self.ranking.query, query),
             "number": number,
             "words": _in_words(right, items, number),
             "items": items,
         }
 
+    def picture(self, crops: Crops, row: int) -> Picture:
+        """Return a picture of the query or the gallery table, read once for the whole page."""
+        key = crops is self.ranking.query, row
+        if key not in self._pictures:
+            self._pictures[key] = crops.read(row)
+        return self._pictures[key]
+
+    def _thumbnail(self, crops: Crops, row: int) -> str:
+        return picture_address(letterbox_to(self.picture(crops, row), 128, 64))
+
     def _item(
         self, query: int, row: int, right: bool, asked: Number | None, position: int
     ) -> dict[str, Any]:
         gallery = self.ranking.gallery
-        number = self.numbers.of(gallery, row, position < READ)
+        read = (lambda: self.picture(gallery, row)) if position < READ else None
+        number = self.numbers.of(gallery, row, read)
         return {
-            "picture": _thumbnail(gallery, row),
+            "picture": self._thumbnail(gallery, row),
             "right": right,
             "distance": f"{self.ranking.distance[query, row]:.3f}",
             "person": gallery.table["person"].iat[row],
@@ -140,7 +156,3 @@ def _number_in_table(table: pd.DataFrame, row: int) -> Number | None:
     if "read_number_probability" in table.columns:
         likely = pd.to_numeric(table["read_number_probability"], errors="coerce").iat[row]
     return str(number), "?" if pd.isna(likely) else f"{float(likely):.2f}"
-
-
-def _thumbnail(crops: Crops, row: int) -> str:
-    return picture_address(letterbox_to(crops.read(row), 128, 64))

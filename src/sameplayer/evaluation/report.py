@@ -58,7 +58,7 @@ def write_report(
         "report.html.j2",
         scores=scores,
         facts={**facts, **ranking.facts, "rerank": ranking.rerank},
-        curve=_curve(scores),
+        curve=figure_address(cmc_figure(scores)),
         groups=groups,
         maps=maps,
         missing=[f"No {what}: {why}" for what, why in failures if why is not None],
@@ -102,7 +102,7 @@ def _confident_and_wrong(strips: Strips, count: int = 2) -> list[int]:
 
 def _map(strips: Strips, encoder: Encoder, title: str, query: int) -> dict[str, str]:
     ranking, row = strips.ranking, int(strips.listed(query)[0])
-    a, b = ranking.query.read(query), ranking.gallery.read(row)
+    a, b = strips.picture(ranking.query, query), strips.picture(ranking.gallery, row)
     why = explain(encoder, a, b)
     verdict = "right" if strips.right(query)[row] else "wrong"
     first, second = str(ranking.query.table["image"].iat[query]), ranking.gallery.table["image"]
@@ -110,7 +110,8 @@ def _map(strips: Strips, encoder: Encoder, title: str, query: int) -> dict[str, 
     return {"words": words, "picture": figure_address(draw_pair(a, b, why))}
 
 
-def _curve(scores: Scores) -> str:
+def cmc_figure(scores: Scores) -> Figure:
+    """Return the CMC curve of each protocol, ranks 1 to 20."""
     figure = Figure(figsize=(5.2, 3.2), layout="constrained")
     axes = figure.subplots()
     for name, values in scores.cmc.items():
@@ -119,4 +120,4 @@ def _curve(scores: Scores) -> str:
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.grid(alpha=0.3)
     axes.legend()
-    return figure_address(figure)
+    return figure

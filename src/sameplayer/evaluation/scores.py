@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import bootstrap_interval, sign_flip_p_value
 from sameplayer.data.crops import identities
 from sameplayer.errors import RankingError, refuse_other_types
@@ -19,8 +20,8 @@ from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks, Protocol
 from sameplayer.ranking.ranking import Ranking
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(NotebookTable):
     """Scores of one ranking, fractions of 1.
 
     cmc             protocol -> (100,) share of queries with a match among the first k
@@ -43,6 +44,17 @@ class Scores:
     rerank: str
     fingerprint: str
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank1(self) -> float:
+        """Share of queries whose first gallery picture is right (market1501)."""
+        return float(self.cmc["market1501"][0])
+
+    def __repr__(self) -> str:
+        return (
+            f"Scores(mAP {self.mAP:.3f}, rank-1 {self.rank1:.3f}, {self.queries} queries, "
+            f"{self.gallery} gallery pictures)"
+        )
 
     def table(self) -> str:
         """Return the scores as lines of text, in per cent."""
@@ -136,8 +148,8 @@ def match_cameras(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
     return asked, np.where(held < 0, -2, held)
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(NotebookTable):
     """How two rankings of the same queries differ in mAP: second less first, fractions of 1.
 
     interval    95 % bootstrap interval of the difference
@@ -148,6 +160,9 @@ class Comparison:
     interval: tuple[float, float]
     p_value: float
     queries: int
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.difference:+.4f} mAP, {self.p_text}, {self.queries} queries)"
 
     @property
     def p_text(self) -> str:

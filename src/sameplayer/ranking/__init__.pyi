@@ -13,10 +13,12 @@ from .fusion import dissimilarity as dissimilarity
 from .fusion import fuse as fuse
 from .fusion import fuse_rankings as fuse_rankings
 from .fusion import similarity as similarity
+from .jersey_term import number_log_ratio as number_log_ratio
 from .jersey_term import with_numbers as with_numbers
+from .open_set.fit import fit_likelihood as fit_likelihood
 from .open_set.likelihood import Likelihood as Likelihood
 from .open_set.likelihood import Posterior as Posterior
-from .open_set.likelihood import fit_likelihood as fit_likelihood
+from .open_set.likelihood import bayes as bayes
 from .open_set.likelihood import posterior as posterior
 from .prepared.gallery import PreparedGallery as PreparedGallery
 from .ranking import Ranking as Ranking

@@ -17,7 +17,7 @@ from sameplayer.ranking.rerank.reranking import Reranker, choose
 from sameplayer.ranking.rerank.reranking import rerank as rerank_features
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ranking:
     """What evaluate, report and submission read.
 
@@ -44,6 +44,10 @@ class Ranking:
                 f"Distances of shape {self.distance.shape} do not fit {expected[0]} queries and "
                 f"{expected[1]} gallery pictures; expected shape {expected}."
             )
+
+    def __repr__(self) -> str:
+        m, n = self.distance.shape
+        return f"Ranking({m} queries x {n} gallery pictures, re-ranking {self.rerank})"
 
     def order(self) -> np.ndarray:
         """Return (m, n) gallery row numbers, nearest first."""

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.api import correct as api_correct
 from sameplayer.serve.api import query as api_ask
@@ -108,7 +108,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/v1"):
         return response_of(refused)
     frame = frame_of(request)
-    back = frame.get("base_url") and request.url.path == f"{frame['here']}/ask" and request.url.path
+    back = frame.get("base_url") and request.url.path == f"{frame['base_url']}/ask" and request.url.path
     text = templates.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
     )

@@ -36,6 +36,10 @@ class DrawnCrop:
     number: np.ndarray
     occluder: np.ndarray
 
+    def __repr__(self) -> str:
+        high, wide = self.picture.shape[:2]
+        return f"DrawnCrop({wide} x {high} pixels)"
+
 
 def draw_league(
     out: str | Path,

@@ -60,17 +60,18 @@ def draw_match(
 ) -> Path:
     """Draw a match into the folder ``out``, new or empty, and return it.
 
-    seconds    how long each camera records
-    cameras    that stand side by side and overlap; the first cuts to close views and replays
+    seconds    length of each video
+    cameras    number of cameras, side by side with overlapping views; the first cuts to close views
+               and replays
     size       (width, height) of the pictures, even; at 1280 x 720 people are 60 to 200 pixels
                tall, and more in close views
-    players    of a team on the pitch; two substitutes and two who never play come on top
+    players    players per team on the pitch; two substitutes and two who never play are added
 
     camera1.mp4, camera2.mp4 ...    H.264
-    truth.csv     TRUTH: a row a person in a frame, of whom a tenth is seen or more. frame is of
-                  the video, from 1; time_s is of the match; the box is of the whole person within
+    truth.csv     TRUTH: one row per person and frame, if a tenth is visible. frame counts
+                  in the video, from 1; time_s in the match; the box is of the whole person within
                   the picture, in pixels; number is empty for the referee; replay is 1 in a replay;
-                  visible is the share of the person that can be seen
+                  visible is the visible share of the person
     boxes.csv     BOXES: what a detector might give, without ids; score from 0 to 1
     roster.csv    team, number, name, colour; a team is called by the colour of its kit
     cuts.csv      camera, time_s: the first moment of each shot but the first, in seconds of the
@@ -193,7 +194,7 @@ def _detect(truth: pd.DataFrame, frames: int, seed: int, size: tuple[int, int]) 
     """Return BOXES: the truth as a detector might find it.
 
     Hidden people are missed more often, and anyone for some frames in a row; boxes are loose by 2
-    to 5 % of their size; scores fall with what is hidden; FALSE boxes a frame show nobody.
+    to 5 % of their size; scores fall with what is hidden; FALSE boxes per frame show no person.
     """
     rng = np.random.default_rng((seed, 28))
     detections = []

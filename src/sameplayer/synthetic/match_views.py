@@ -16,7 +16,7 @@ PARTS = (("wide", 0.6), ("tight", 0.14), ("replay", 0.13), ("goal", 0.13))  # of
 REPLAYED = 0.25  # of a cycle: how far into it the stretch begins that its replay shows
 TEXELS = 24  # of the ground's picture, a metre
 AROUND = 12.0  # metres of ground about the pitch
-SEEN = 0.1  # share of a person below which nobody would draw a box
+SEEN = 0.1  # visible share of a person from which a box is drawn
 
 
 @dataclass(frozen=True)

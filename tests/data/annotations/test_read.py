@@ -1,4 +1,4 @@
-"""The one door for boxes: the format is recognised, or those that are read are named."""
+"""The one door for boxes: the format is detect_format, or those that are read are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layouts: what is read, which is recognised, and what is said of what cannot be read."""
+"""Layouts: what is read, which is detect_format, and what is said of what cannot be read."""
 
 from __future__ import annotations
 

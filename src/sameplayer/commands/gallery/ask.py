@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 Asked = tyro.conf.Positional[
     Annotated[
         tuple[Path, ...],
-        tyro.conf.arg(metavar="PICTURE [PICTURE ...]", help=f"Pictures of players. Or: {DATA}"),
+        tyro.conf.arg(
+            metavar="PICTURE [PICTURE ...]",
+            help=f"Pictures of players. Or: {DATA}",
+            help_behavior_hint="",
+        ),
     ]
 ]
 TABLES = (".csv", ".parquet")
@@ -68,10 +72,10 @@ def ask(
         json_file: Write the answers to this file.
     """
     from sameplayer.common.files import write_text
-    from sameplayer.gallery.core.records import Where
+    from sameplayer.gallery.core.records import PictureFilter
     from sameplayer.gallery.search.asking import ask as asking
 
-    where = Where(**asdict(counted))
+    where = PictureFilter(**asdict(counted))
     answers = []
     with who.open(gallery) as opened:
         for name, shown in _queries(pictures, track, reading):

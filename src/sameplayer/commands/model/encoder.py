@@ -7,12 +7,20 @@ from typing import Annotated
 
 import tyro
 
-from sameplayer.commands.shared import RUN, Compute, Picture, ReadingSplit, RunThenData, bar
+from sameplayer.commands.shared import (
+    RUN,
+    Compute,
+    Picture,
+    ReadingSplit,
+    RunThenData,
+    Several,
+    bar,
+)
 from sameplayer.encoder.networks.presets import DEFAULT
 
 
 def presets(
-    names: tyro.conf.Positional[tuple[str, ...]] = (),
+    names: tyro.conf.Positional[Several[str]] = (),
     measure: bool = False,
     device: str = "auto",
 ) -> None:

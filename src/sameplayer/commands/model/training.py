@@ -18,6 +18,7 @@ from sameplayer.commands.shared import (
     ReadingSplit,
     RunsThenData,
     Scope,
+    Several,
     at_least,
     bar,
     console,
@@ -41,7 +42,7 @@ def train_command(defaults: TrainConfig, remembered: Reading) -> Callable[..., N
         settings: Annotated[TrainConfig, tyro.conf.arg(name="")] = defaults,
         config: Path | None = None,
         resume: bool = False,
-        seeds: tuple[int, ...] = (),
+        seeds: Several[int] = (),
         reading: Reading = remembered,
     ) -> None:
         """Fine-tune an image encoder on pairs of pictures.
@@ -100,11 +101,11 @@ def train_for(arguments: Sequence[str]) -> Callable[..., None]:
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--resume", default="False")
+    parser.add_argument("--resume", action="store_true")
     given = parser.parse_known_args(list(arguments))[0]
     if given.config is not None:
         return train_command(read_config(given.config), Reading())
-    if given.resume == "True" and given.out is not None:
+    if given.resume and given.out is not None:
         run = read_run(given.out)
         return train_command(run.config, Reading(run.source, cast(Scope, run.scope)))
     return train_command(TrainConfig(), Reading())
@@ -174,7 +175,7 @@ def find_rate(
     print(f"--lr {tested.suggestion:.1e}; {out} shows {len(tested.rates)} of {rates.steps} steps")
 
 
-def soup(encoders: tyro.conf.Positional[tuple[Path, ...]], out: Path) -> None:
+def soup(encoders: tyro.conf.Positional[Several[Path]], out: Path) -> None:
     """Average the weights of encoders that come from one start, such as epochs of a run.
 
     Args:

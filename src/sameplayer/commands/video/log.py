@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from sameplayer.commands.shared import bar, console, lines_shown
+from sameplayer.commands.shared import Several, bar, console, lines_shown
 from sameplayer.errors import DataError, SettingError
 from sameplayer.identity.inputs.log_config import LogConfig
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 Videos = tyro.conf.Positional[
     Annotated[
         tuple[Path, ...],
-        tyro.conf.arg(metavar="VIDEO [VIDEO ...]", help="Videos of one match, a camera each."),
+        tyro.conf.arg(
+            metavar="VIDEO [VIDEO ...]",
+            help="Videos of one match, one per camera.",
+            help_behavior_hint="",
+        ),
     ]
 ]
 LogFolder = tyro.conf.Positional[
@@ -37,7 +41,7 @@ LISTED = 40  # players in the summary
 class Given:
     """What is known of the match beside its videos."""
 
-    boxes: tuple[Path, ...] = ()
+    boxes: Several[Path] = ()
     """Boxes of the people, as trackers and annotators write them; a file for each video in their
     order, or one with a column camera. None: the detector finds them."""
     roster: Path | None = None
@@ -45,9 +49,9 @@ class Given:
     corrections: Path | None = None
     """What you corrected (.csv), such as the log's page saves. Those of earlier runs are kept in
     the log's folder and hold without being named again."""
-    offsets: tuple[float, ...] = ()
+    offsets: Several[float] = ()
     """Seconds for each video: when its first frame is in the match's time. None: all at 0."""
-    cuts: tuple[Path, ...] = ()
+    cuts: Several[Path] = ()
     """Seconds at which a video goes over to another view, one a line; a file for each video in
     their order. None: they are found."""
 
@@ -56,7 +60,7 @@ class Given:
 class Shown:
     """What is made of the log."""
 
-    export: tuple[str, ...] = ()
+    export: Several[str] = ()
     """More files for other tools: sportscode, cvat, label-studio, coco, supervision, gsr. MOT text
     is always there."""
     annotate: bool = False

@@ -24,6 +24,7 @@ Footage = tyro.conf.Positional[
         tyro.conf.arg(
             metavar="FOOTAGE [FOOTAGE ...]",
             help="Folder or table of crops, or videos; or the folder of a pilot, to resume it.",
+            help_behavior_hint="",
         ),
     ]
 ]
@@ -70,7 +71,7 @@ def pilot(
         if answering.known:
             raise DataError(
                 "--known needs the table of crops and the pilot: sameplayer pilot DATA --out PILOT "
-                "--known True"
+                "--known"
             )
         made = load_pilot(footage[0])
     else:

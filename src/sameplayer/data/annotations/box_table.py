@@ -108,7 +108,7 @@ def read_box_table(path: Path) -> Annotations:
     """Read a table with one row per box.
 
     Boxes are as ``with_boxes`` takes them. A frame is its number, or the one at the end of its
-    image's name. Raises DataError, with the row, for a cell that is no number.
+    image's name. Raises DataError, with the row, for a cell that is not a number.
     """
     return boxes_in(read_table(path, COLUMNS, numbers=NUMBERS, what="table of boxes"), path)
 

@@ -10,7 +10,7 @@ from sameplayer.data.annotations.classes import class_labels
 from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Annotations,
-    Rows,
+    BoxCollector,
     folder_in_name,
     key_of,
     named,
@@ -47,7 +47,7 @@ def read_coco(data: Any, path: Path) -> Annotations:
     list of results the frame is image_id. Crowds, annotations without a box and those of images
     that are not there are left out and counted. Raises DataError with the entry that is wrong.
     """
-    rows = Rows(path)
+    rows = BoxCollector(path)
     images, annotations, categories = None, data, list[Any]()
     if isinstance(data, dict):
         images, annotations = _images(rows, data), data["annotations"]
@@ -101,7 +101,7 @@ def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((values[name] for name in names if values.get(name) is not None), None)
 
 
-def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
+def _labels(rows: BoxCollector, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
     """Return the label of each category_id."""
     labels = {
         key_of(category.get("id")): text_of(category.get("name"))
@@ -116,7 +116,7 @@ def _labels(rows: Rows, categories: Any, annotations: list[Any]) -> dict[str, st
     return {str(number): label for number, label in guessed.items()}
 
 
-def _images(rows: Rows, data: dict[str, Any]) -> dict[str, Image]:
+def _images(rows: BoxCollector, data: dict[str, Any]) -> dict[str, Image]:
     """Return the frame and the sequence of each image, by its id."""
     videos = {
         key_of(video.get("id")): text_of(video.get("name") or video.get("file_name"))
@@ -146,7 +146,7 @@ def _group(image: dict[str, Any], videos: dict[str, str | None]) -> str | None:
 
 
 def _frames(
-    rows: Rows, images: list[tuple[str, dict[str, Any]]], groups: list[str | None]
+    rows: BoxCollector, images: list[tuple[str, dict[str, Any]]], groups: list[str | None]
 ) -> list[int]:
     for key in FRAMES:
         if images and all(image.get(key) is not None for _, image in images):
@@ -168,7 +168,7 @@ def _frames(
 
 
 def _image(
-    rows: Rows, entry: dict[str, Any], row: str, images: dict[str, Image] | None
+    rows: BoxCollector, entry: dict[str, Any], row: str, images: dict[str, Image] | None
 ) -> tuple[int | None, str | None]:
     given = entry.get("image_id")
     if images is not None:

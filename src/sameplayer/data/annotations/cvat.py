@@ -16,7 +16,7 @@ from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Annotations,
     Box,
-    Rows,
+    BoxCollector,
     named,
     number_in_name,
     refuse_large,
@@ -54,7 +54,7 @@ class _Listed(NamedTuple):
 class _Reading:
     """What is known of a file while it is read."""
 
-    rows: Rows
+    rows: BoxCollector
     tasks: dict[str, dict[str, str]] = field(default_factory=dict)
     tracks: list[dict[str, Any]] = field(default_factory=list)
     images: list[dict[str, Any]] = field(default_factory=list)
@@ -71,7 +71,7 @@ def read_cvat(path: Path) -> Annotations:
     other shapes are left out and counted. Raises DataError for XML that is damaged, declares
     entities or is nested too deep, and for a box that is none.
     """
-    read = _Reading(Rows(path))
+    read = _Reading(BoxCollector(path))
     try:
         refuse_large(path)
         with path.open("rb") as file:
@@ -151,7 +151,7 @@ def _image(read: _Reading, element: Element) -> dict[str, Any]:
     }
 
 
-def _box(rows: Rows, element: Element, where: str, *, counted: bool = True) -> Box | None:
+def _box(rows: BoxCollector, element: Element, where: str, *, counted: bool = True) -> Box | None:
     """Return left, top, width, height; None for a box that is turned, which is ``counted``."""
     if rows.number(element.get("rotation") or 0, where, "rotation") % 360 != 0:
         if counted:
@@ -237,7 +237,7 @@ def _add_tracks(read: _Reading) -> None:
 
 
 def _between_keyframes(
-    rows: Rows, track: str | None, boxes: dict[int, _Listed], step: int
+    rows: BoxCollector, track: str | None, boxes: dict[int, _Listed], step: int
 ) -> Iterator[tuple[int, Box, dict[str, str]]]:
     """Yield the boxes that CVAT shows between two keyframes of a track."""
     for (frame, first), (following, other) in pairwise(boxes.items()):

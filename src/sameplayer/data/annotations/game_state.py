@@ -7,7 +7,7 @@ from typing import Any
 
 from sameplayer.data.annotations.rows import (
     Annotations,
-    Rows,
+    BoxCollector,
     key_of,
     number_in_name,
     objects,
@@ -40,7 +40,7 @@ def read_game_state(data: Any, path: Path) -> Annotations:
     The label is the role; "other" is a person of neither team. The pitch's lines and the cameras
     are no boxes. Raises DataError with the entry that is wrong.
     """
-    rows = Rows(path)
+    rows = BoxCollector(path)
     frames = None
     if data.get("images"):
         frames = {}

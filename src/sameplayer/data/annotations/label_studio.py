@@ -10,7 +10,7 @@ from sameplayer.data.annotations.rows import (
     ATTRIBUTES,
     Annotations,
     Box,
-    Rows,
+    BoxCollector,
     named,
     objects,
     text_of,
@@ -39,7 +39,7 @@ def read_label_studio(data: Any, path: Path) -> Annotations:
     package list every box, so nothing is put between. A label is the identity where the region's
     text says one. Several tasks are cameras. Raises DataError with the task that is wrong.
     """
-    rows = Rows(path)
+    rows = BoxCollector(path)
     tasks = list(objects(rows, data if isinstance(data, list) else [data], "task"))
     counted: set[int] = set()
     filled = track = 0
@@ -83,7 +83,7 @@ def _is_short(value: object) -> bool:
 
 
 def _regions(
-    rows: Rows, task: dict[str, Any], where: str
+    rows: BoxCollector, task: dict[str, Any], where: str
 ) -> tuple[bool, Iterator[tuple[str, Region]]]:
     """Return whether this package predicted the regions of a task, and those to read."""
     for key in ("annotations", "completions", "predictions"):
@@ -109,7 +109,7 @@ def _regions(
 
 
 def _add_region(
-    rows: Rows, row: str, region: Region, track: int, camera: str | None, ours: bool
+    rows: BoxCollector, row: str, region: Region, track: int, camera: str | None, ours: bool
 ) -> int:
     """Add the boxes of a region; return how many lie between its keyframes."""
     value = region.get("value")
@@ -140,7 +140,7 @@ def _add_region(
     return filled
 
 
-def _frames(rows: Rows, row: str, region: Region) -> int:
+def _frames(rows: BoxCollector, row: str, region: Region) -> int:
     """Return how many frames Label Studio counts in the video of a region; 0: not said."""
     value = region.get("value")
     given = value.get("framesCount") if isinstance(value, dict) else None
@@ -159,4 +159,4 @@ def _who(region: Region, value: dict[str, Any]) -> dict[str, str | None]:
         return {"label": label, **attributes}
     if attributes["name"] == label:
         return {"label": "player", **attributes}
-    return {"label": "player", "name": label}  # mended: what the text says is of somebody else
+    return {"label": "player", "name": label}  # corrected: the text names somebody else

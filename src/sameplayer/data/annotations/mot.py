@@ -14,7 +14,7 @@ import pandas as pd
 from sameplayer.data.annotations.box_table import COLUMNS as HEADERS
 from sameplayer.data.annotations.box_table import boxes_in, in_mot_order, names_boxes
 from sameplayer.data.annotations.classes import class_labels
-from sameplayer.data.annotations.rows import Annotations, left_out
+from sameplayer.data.annotations.rows import Annotations, left_out_note
 from sameplayer.data.tabular.column_names import rename_columns
 from sameplayer.data.tabular.encodings import decoded, head_lines
 from sameplayer.data.tabular.read_table import Table
@@ -75,7 +75,7 @@ def read_mot_text(path: Path) -> Annotations:
     other files column 7 is the score. A gameinfo.ini as SoccerNet's, beside the file or its folder,
     says who the tracks of ground truth are.
 
-    Raises DataError with the line that is no box.
+    Raises DataError with the line that is not a box.
     """
     text, notes = decoded(path.read_bytes(), path)
     lines = text.splitlines()
@@ -89,7 +89,7 @@ def read_mot_text(path: Path) -> Annotations:
         if ignored.any():
             example = table["row"].iloc[int(np.argmax(ignored))]
             what = "marked to be ignored (0 in column 7)"
-            notes = (*notes, left_out(int(ignored.sum()), what, example))
+            notes = (*notes, left_out_note(int(ignored.sum()), what, example))
         table = table[~ignored].assign(score=np.nan)
     table["label"], more = _labels(table["class"], path, truth)
     if truth:

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.data.annotations.classes import person_labels
-from sameplayer.data.annotations.rows import NUMBERS, TEXTS, Annotations, left_out
+from sameplayer.data.annotations.rows import NUMBERS, TEXTS, Annotations, left_out_note
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
 XYWH = ["left", "top", "width", "height"]
 FEW = 20  # boxes of which it may be chance that they look like corners
-LARGEST = 1e6  # pixels: what lies further out is no place in a picture
+LARGEST = 1e6  # pixels: beyond it no box can be
 PERCENT = 10.0  # over which the largest score shows percent, up to 100
 
 
@@ -173,7 +173,7 @@ def _inside(
     ):
         if bad.any():
             example = f"{table['row'].iloc[int(np.argmax(bad))]}"
-            notes.append(left_out(int(bad.sum()), what, example))
+            notes.append(left_out_note(int(bad.sum()), what, example))
     table[XYWH] = xywh
     return table[finite & sized & inside]
 
@@ -219,7 +219,7 @@ def _once(table: pd.DataFrame, path: str | Path, notes: list[str]) -> pd.DataFra
         )
     if again.any():
         example = f"{table['row'][again].iloc[0]}"
-        notes.append(left_out(int(again.sum()), "equal to another of its track", example))
+        notes.append(left_out_note(int(again.sum()), "equal to another of its track", example))
     return table[~again]
 
 
@@ -232,7 +232,7 @@ def number_from_one(
     frames    how many frames a video has, which count from 1; or the numbers of pictures
     first     number that the file gives to the first frame; None: the numbers have to tell
 
-    Raises DataError, with the row, for what is no frame, and where neither counting from 0 nor from
+    Raises DataError, with the row, for an invalid frame, and where neither counting from 0 nor from
     1 fits.
     """
     number = table["frame"].to_numpy()

@@ -1,6 +1,6 @@
 """FORMATS: the formats of boxes that are read, each into one table of annotations.
 
-A format of one's own is an own entry:
+Add a format of your own as an entry:
 
     FORMATS["mine"] = Format("a text ending in .boxes", recognise, read)
 """
@@ -20,7 +20,7 @@ from sameplayer.data.annotations.box_table import COLUMNS, boxes_in
 from sameplayer.data.annotations.coco import is_coco, read_coco
 from sameplayer.data.annotations.game_state import is_game_state, read_game_state
 from sameplayer.data.annotations.label_studio import is_label_studio, read_label_studio
-from sameplayer.data.annotations.rows import Annotations, Rows, load_json, objects
+from sameplayer.data.annotations.rows import Annotations, BoxCollector, load_json, objects
 from sameplayer.data.tabular.box_columns import BOX_NAMES, CELL_NAMES
 from sameplayer.data.tabular.column_names import plain, rename_columns
 from sameplayer.data.tabular.encodings import head_lines
@@ -36,9 +36,9 @@ def is_sink(data: Any) -> bool:
 def read_sink(data: Any, path: Path) -> Annotations:
     """Read a list of objects, each a box with the column names of a table of boxes.
 
-    Numbers may stand there as texts. Raises DataError, with the entry, for what is no number.
+    Numbers may be text. Raises DataError, with the entry, for anything else.
     """
-    boxes = [box for _, box in objects(Rows(path), data, "box")]
+    boxes = [box for _, box in objects(BoxCollector(path), data, "box")]
     known = {plain(alias) for name, others in COLUMNS.items() for alias in (name, *others)}
     known |= BOX_NAMES | CELL_NAMES
     keys = list({key: None for box in boxes for key in box if plain(key) in known})
@@ -134,7 +134,7 @@ def read_annotations(path: str | Path) -> Annotations:
     path = Path(path)
     if not path.exists():
         raise MissingFile(f"{path}: no such file or folder; expected boxes.")
-    name = recognised(path) or ("json" if path.suffix.lower() == ".json" else None)
+    name = detect_format(path) or ("json" if path.suffix.lower() == ".json" else None)
     if name is None:
         looked = "\n".join(f"  {name:<9} {format_.what}" for name, format_ in FORMATS.items())
         begin = next(filter(None, head_lines(path)), "")
@@ -148,6 +148,6 @@ def read_annotations(path: str | Path) -> Annotations:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
-def recognised(path: Path) -> str | None:
+def detect_format(path: Path) -> str | None:
     """Return the name in FORMATS of a file or folder that is there, or None."""
     return next((name for name, format_ in FORMATS.items() if format_.recognise(path)), None)

@@ -50,7 +50,7 @@ class Annotations:
     frames: int | None = None
 
 
-def left_out(count: int, what: str, example: str) -> str:
+def left_out_note(count: int, what: str, example: str) -> str:
     """Return a note on boxes that are left out: "3 boxes ..., such as line 7, are left out."."""
     if count == 1:
         return f"1 box {what}, {example}, is left out."
@@ -67,7 +67,7 @@ EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  
 
 
 @dataclass
-class Rows:
+class BoxCollector:
     """Collects the boxes of a file while it is read, and counts what is left out."""
 
     path: Path
@@ -153,7 +153,7 @@ class Rows:
         self, first: int | None = None, shares: bool = False, frames: int | None = None
     ) -> Annotations:
         """Return what was read. Raises DataError where every box was left out."""
-        skipped = [left_out(count, what, row) for what, (count, row) in self._left_out.items()]
+        skipped = [left_out_note(count, what, row) for what, (count, row) in self._left_out.items()]
         if skipped and not self._rows:
             raise DataError(
                 f"{self.path}: holds no box that can be read. {' '.join(skipped)} Expected "
@@ -264,7 +264,7 @@ def load_json(path: Path) -> Any:
         raise DataError(f"{path}: not a JSON file that can be read ({reason[:200]}).") from error
 
 
-def objects(rows: Rows, value: object, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def objects(rows: BoxCollector, value: object, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ("annotation 1", entry) of a list of objects. Raises DataError for other entries."""
     if not isinstance(value, list):
         raise DataError(f"{rows.path}: expected a list of {what}s; found {_short(value)}.")
@@ -279,11 +279,11 @@ def objects(rows: Rows, value: object, what: str) -> Iterator[tuple[str, dict[st
 def _short(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a whole number of over 40 digits"
-    text = repr(value) if isinstance(value, str | int | float | None) else _told(value)
+    text = repr(value) if isinstance(value, str | int | float | None) else _kind_of(value)
     return f"{text[:60]}..." if len(text) > 60 else text
 
 
-def _told(value: object) -> str:
+def _kind_of(value: object) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return "an object" if isinstance(value, dict) else type(value).__name__

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from sameplayer.data.annotations.classes import LISTS, class_labels, names_beside
-from sameplayer.data.annotations.rows import Annotations, Rows, number_in_name
+from sameplayer.data.annotations.rows import Annotations, BoxCollector, number_in_name
 from sameplayer.data.tabular.encodings import head_lines
 from sameplayer.errors import DataError
 
@@ -76,9 +76,9 @@ def read_yolo(path: Path) -> Annotations:
     where it is a whole number in all of them, else the score. Classes are named by classes.txt,
     obj.names or data.yaml. Longer lines (outlines, poses) are left out and counted. Raises
     DataError with the file and line that is wrong, and where classes have no names and it cannot
-    be told which are people.
+    be known which are people.
     """
-    rows = Rows(path)
+    rows = BoxCollector(path)
     files = _files(path) if path.is_dir() else [path]
     numbers = {file: number_in_name(file.name) for file in files}
     stems = {file: re.sub(r"[\W_]*\d+$", "", file.stem) for file in files}
@@ -144,7 +144,7 @@ def _lines(file: Path, frame: int, sequence: str | None) -> list[_Line]:
     return parsed
 
 
-def _boxes(rows: Rows, lines: list[_Line]) -> list[_Line]:
+def _boxes(rows: BoxCollector, lines: list[_Line]) -> list[_Line]:
     """Return the lines of boxes; others are counted."""
     for line in lines:
         if len(line.values) > TRACKED:

@@ -43,11 +43,11 @@ def draw_batches(
         different = len(np.unique(persons[rows]))
         if different < 2 or (single_scope and different < pairs):
             if single_scope:
-                raise too_few(different, pairs)
+                raise too_few_persons(different, pairs)
             continue
         batches.extend(_scope_batches(rows, persons[rows], min(pairs, different), rng, points))
     if not batches:
-        raise too_few(0, pairs)
+        raise too_few_persons(0, pairs)
     order = np.argsort(persons, kind="stable")
     ends = np.cumsum(np.bincount(persons + 1))
     anchors = [batches[i] for i in rng.permutation(len(batches))]
@@ -71,7 +71,9 @@ def batches_per_epoch(counts: np.ndarray, pairs: int) -> int:
     return low
 
 
-def capped(counts: np.ndarray, total: int, pairs: int, rng: np.random.Generator) -> np.ndarray:
+def batch_counts(
+    counts: np.ndarray, total: int, pairs: int, rng: np.random.Generator
+) -> np.ndarray:
     """Return (persons,): in how many of ``total`` batches each is, so that all are full."""
     left = np.minimum(counts, total)
     while left.sum() > total * pairs:
@@ -94,7 +96,7 @@ def _scope_batches(
     waiting: list[list[int]] = [[] for _ in names]
     for position in shuffled:
         waiting[person[position]].append(int(rows[position]))
-    left = capped(counts, total, pairs, rng)
+    left = batch_counts(counts, total, pairs, rng)
     batches = []
     for remaining in range(total, 0, -1):
         chosen = _choose_persons(
@@ -127,7 +129,7 @@ def _choose_persons(
     return np.concatenate([must, others[nearest]])
 
 
-def too_few(persons: int, pairs: int) -> SameplayerError:
+def too_few_persons(persons: int, pairs: int) -> SameplayerError:
     """Return the error of too few persons for a batch."""
     if persons >= 2:
         return SettingError(
@@ -165,11 +167,11 @@ def draw_track_batches(
     counts = np.bincount(tracks, minlength=len(known.others()))
     different = int((counts >= 2).sum())
     if different < max(pairs, 2):
-        raise too_few(different, pairs)
+        raise too_few_persons(different, pairs)
     rows_of = np.split(np.argsort(tracks, kind="stable"), np.cumsum(counts)[:-1])
     waiting = [rng.permutation(rows).tolist() for rows in rows_of]
     total = batches_per_epoch(counts, pairs)
-    left = capped(counts, total, pairs, rng)
+    left = batch_counts(counts, total, pairs, rng)
     batches = []
     for remaining in range(total, 0, -1):
         chosen = _choose(left, remaining, pairs, known, rng, points)

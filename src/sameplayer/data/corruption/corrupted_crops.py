@@ -57,6 +57,10 @@ def corrupt_crops(crops: Crops, corruption: str, level: float, seed: int = 0) ->
     """Return the crops with this corruption applied on reading.
 
     Raises SettingError for an unknown corruption and a level out of range.
+
+    >>> import pandas as pd
+    >>> corrupt_crops(Crops(pd.DataFrame({"image": ["a.png"]}), "pictures"), "blur", 9).level
+    9
     """
     check_levels(corruption, find_corruption(corruption), (level,))
     parts = crops.table, crops.root, crops.scope, crops.source, crops.notes
@@ -76,7 +80,7 @@ def find_corruption(name: str) -> Corruption:
 def find_corruptions(choice: CorruptionChoice | None = None) -> dict[str, tuple[float, ...]]:
     """Return name -> levels from mild to severe; None: all of CORRUPTIONS at their own levels.
 
-    Raises SettingError for an unknown corruption, what is no level, and a level out of range.
+    Raises SettingError for an unknown corruption and a level that is not a number or out of range.
     """
     chosen: dict[str, tuple[float, ...]] = {}
     named = CORRUPTIONS if choice is None else choice

@@ -36,10 +36,9 @@ def decode(path: Path) -> Picture:
     Grey pictures are repeated over three channels, transparency is dropped and changes no colour,
     CMYK is converted, 16-bit samples are scaled to 8 bits. Orientation is applied, of EXIF and of
     AVIF's and HEIC's own properties; of several pictures in one file the first or the primary one
-    counts, and what follows the end marker is ignored. Raises MissingFile, or DataError for what
-    is no picture, is cut short, or is of a kind that is not read, which it names. Before anything
-    is decoded it is raised for over ``MAX_PIXELS`` pixels by the header, and for counts and
-    lengths that cannot be true.
+    counts, and data after the end marker is ignored. Raises MissingFile, or DataError for a file
+    that is truncated, not a picture, or of an unsupported kind, which it names; and, before
+    anything is decoded, for more than ``MAX_PIXELS`` pixels and impossible counts and lengths.
     """
     return decode_content(str(path), _read_bytes(path))
 
@@ -65,12 +64,19 @@ def letterbox(image: Picture, size: int) -> Picture:
 
     The longer side becomes ``size``; the resized picture is centred with offset
     ``(size - new) // 2``; interpolation is OpenCV's bit-exact ``INTER_LINEAR_EXACT``.
+
+    >>> letterbox(np.full((40, 20, 3), 255, np.uint8), 8)[0, :, 0].tolist()
+    [0, 0, 255, 255, 255, 255, 0, 0]
     """
     return letterbox_to(image, size, size)
 
 
 def letterbox_to(image: Picture, height: int, width: int) -> Picture:
-    """Letterbox into any (height, width): 224 x 112 suits a standing player and wastes less."""
+    """Letterbox into any (height, width): 224 x 112 suits a standing player and wastes less.
+
+    >>> letterbox_to(np.zeros((40, 20, 3), np.uint8), 224, 112).shape
+    (224, 112, 3)
+    """
     top, left, new_high, new_wide = letterbox_place(image.shape[0], image.shape[1], height, width)
     resized = cv2.resize(image, (new_wide, new_high), interpolation=cv2.INTER_LINEAR_EXACT)
     canvas = np.zeros((height, width, 3), np.uint8)
@@ -136,7 +142,7 @@ def _read_bytes(path: Path) -> bytes:
 def header_size(name: str, content: bytes) -> tuple[int, int]:
     """Return (width, height) as the header says; nothing is decoded, and no length believed.
 
-    Raises DataError for what is no picture, is cut short within its header, or states lengths
+    Raises DataError where it is not a picture, its header is truncated, or it states lengths
     and counts that the file cannot hold. Pillow's readers are asked one by one, since
     ``Image.open`` has a bound of its own that would have to be changed for the whole process.
     """

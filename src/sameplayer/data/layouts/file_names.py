@@ -52,7 +52,7 @@ class Layout:
 
     def facts(self, name: str, split: str = "") -> dict[str, Any] | None:
         """Return the groups of a picture's path in its part; None where the path does not fit."""
-        return facts_of(self.hidden if split == "challenge" else self.name, name)
+        return parse_name(self.hidden if split == "challenge" else self.name, name)
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -140,18 +140,18 @@ def read_layout(name: str, path: Path) -> Crops:
             fitting += 1
             row = row_of(file.removeprefix(prefix), role, facts, root)
             if row is None:
-                files.leave(file, WHY_JUNK)
+                files.leave_out(file, WHY_JUNK)
             else:
                 rows.append(row | {"split": split})
     refuse(wrong, fitting, path, " or ".join(rival.form for rival in _rivals(layout)))
     for file in wrong:
-        files.leave(file, f"names are {layout.form}")
+        files.leave_out(file, f"names are {layout.form}")
     read = [prefix + str(row["image"]) for row in rows]
     notes = files.notes([*read, prefix + FACTS], [prefix + part for part in layout.parts])
     return Crops(table_of(rows, layout.name + layout.hidden), root, layout.scope, name, notes)
 
 
-def facts_of(pattern: str, path: str) -> dict[str, Any] | None:
+def parse_name(pattern: str, path: str) -> dict[str, Any] | None:
     """Return the named groups of a picture's path, without leading zeros; None: no match."""
     match = re.fullmatch(rf"(?:{pattern})\.[^/]+", path)
     if match is None:

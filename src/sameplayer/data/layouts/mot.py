@@ -38,9 +38,9 @@ def has_mot(path: Path) -> bool:
 def read_mot(path: Path) -> Crops:
     """Read the boxes of a sequence or a folder of sequences; crops are cut when they are read.
 
-    A track is a person within its sequence; a box without one is nobody's. Sequences in a folder
-    train are for training, others are query and gallery. Boxes in a video are ordered by frame, so
-    that reading them decodes each frame once. The notes say what was left out.
+    A track is a person within its sequence; a box without a track has no person. Sequences in a
+    folder train are for training, others are query and gallery. Boxes in a video are ordered by
+    frame, so that reading them decodes each frame once. The notes say what was left out.
     """
     sequences_found = list(sequences(path))
     twice = {
@@ -58,7 +58,7 @@ def read_mot(path: Path) -> Crops:
             tables.append(table.assign(sequence=name))
             notes += [(name, note) for note in more]
     lacking = [sequence.name for sequence in sequences_found if sequence.boxes is None]
-    merged = _told(notes)
+    merged = _joined_notes(notes)
     if lacking:
         many = f"{len(lacking)} sequences hold" if len(lacking) > 1 else "1 sequence holds"
         merged.append(f"{many} no boxes, such as {lacking[0]}.")
@@ -113,7 +113,7 @@ def _rows(sequence: Sequence, path: Path, within: Path) -> tuple[pd.DataFrame, l
 def _length(video: Path) -> int | None:
     try:
         return len(open_video(video))
-    except SameplayerError:  # told where its frames are read
+    except SameplayerError:  # reported where its frames are read
         return None
 
 
@@ -126,7 +126,7 @@ def _size(frame: Path) -> tuple[int, int] | None:
     return picture.shape[1], picture.shape[0]
 
 
-def _told(notes: list[tuple[str, str]]) -> list[str]:
+def _joined_notes(notes: list[tuple[str, str]]) -> list[str]:
     """Join the notes of sequences that differ in numbers only."""
     alike: dict[str, list[tuple[str, str]]] = {}
     for name, note in notes:

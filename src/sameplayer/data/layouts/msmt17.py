@@ -11,7 +11,7 @@ from sameplayer.data.layouts.file_names import (
     GALLERY,
     QUERY,
     TRAIN,
-    facts_of,
+    parse_name,
     refuse,
     row_of,
     table_of,
@@ -45,9 +45,9 @@ def read_msmt17(path: Path) -> Crops:
     parts = sorted({_folder(path, name) for name in LISTS} - {""})
     for image in [image for part in parts for image in files.pictures(part)]:
         if image not in listed:
-            files.leave(image, "no list names it")
+            files.leave_out(image, "no list names it")
             continue
-        facts = facts_of(NAME, image.rsplit("/", 1)[-1])
+        facts = parse_name(NAME, image.rsplit("/", 1)[-1])
         if facts is None:
             wrong.append(image)
             continue
@@ -57,10 +57,10 @@ def read_msmt17(path: Path) -> Crops:
         rows.append(row | {"person": f"{side}/{person}", "split": split})
     refuse(wrong, len(rows), path, FORM)
     for image in wrong:
-        files.leave(image, f"names are {FORM}")
+        files.leave_out(image, f"names are {FORM}")
     gone = sorted(set(listed) - set(files.names))
     if gone:
-        files.say(
+        files.note(
             f"{counted(len(gone), 'picture')} named in the lists and not there ({example(gone)})."
         )
     read = [*(row["image"] for row in rows), *LISTS, FACTS]

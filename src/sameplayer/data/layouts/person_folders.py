@@ -14,7 +14,7 @@ from sameplayer.data.layouts.file_names import (
     LAYOUTS,
     NOBODY,
     WHY_JUNK,
-    facts_of,
+    parse_name,
     row_of,
     table_of,
 )
@@ -78,10 +78,10 @@ def read_folder(path: Path) -> Crops:
     pattern = _pattern(files, [image for _, image in pictures])
     rows = []
     for part, image in pictures:
-        facts = facts_of(pattern, image.rsplit("/", 1)[-1]) if pattern else None
+        facts = parse_name(pattern, image.rsplit("/", 1)[-1]) if pattern else None
         row = row_of(image, "", facts or {}, path)
         if row is None:
-            files.leave(image, WHY_JUNK)
+            files.leave_out(image, WHY_JUNK)
             continue
         person = composed(image.removeprefix(f"{part}/").split("/")[0])
         row["person"] = None if row["role"] else person
@@ -92,7 +92,7 @@ def read_folder(path: Path) -> Crops:
     _say_of_persons(files, parts, path)
     asked = parts != [""] and rows and (table["role"] == "query").any()
     if asked and ("camera" not in table or table["camera"].isna().all()):
-        files.say("No cameras are known, so pictures from the query's own camera are scored too.")
+        files.note("No cameras are known, so pictures from the query's own camera are scored too.")
     read = [*(row["image"] for row in rows), FACTS]
     return Crops(table, path, None, "folder", files.notes(read, parts))
 
@@ -124,17 +124,17 @@ def _pictures(files: Files, parts: Sequence[str]) -> list[tuple[str, str]]:
             name = image.removeprefix(top)
             above = name.split("/")[:-1]
             if not above:
-                files.leave(image, "a picture has to lie in a person's folder")
+                files.leave_out(image, "a picture has to lie in a person's folder")
             elif STRANGE & set(above[1:]):
-                files.leave(image, "a folder above is named as a part of a data set")
+                files.leave_out(image, "a folder above is named as a part of a data set")
             elif PARTS.get(part.lower()) in ("train", "val") and name in whole:
-                files.leave(image, "train_all/ holds the same")
+                files.leave_out(image, "train_all/ holds the same")
             else:
                 pictures.append((part, image))
                 deep += [image] if above[1:] else []
                 whole |= {name} if part.lower() == "train_all" else set()
     if deep:
-        files.say(
+        files.note(
             f"{counted(len(deep), 'picture')} in a folder within a person's folder "
             f"({example(deep)}) and read as that person's."
         )
@@ -145,17 +145,17 @@ def _pattern(files: Files, images: Sequence[str]) -> str:
     """Return the pattern of NAMES that more than half of the names fit, or ""."""
     names = [image.rsplit("/", 1)[-1] for image in images]
     fits = {
-        key: [facts_of(pattern, name) is not None for name in names]
+        key: [parse_name(pattern, name) is not None for name in names]
         for key, pattern in NAMES.items()
     }
     best = max(fits, key=lambda key: sum(fits[key]))
     if 2 * sum(fits[best]) <= len(names):
         return ""
     first = shown(names[fits[best].index(True)])
-    files.say(f"Cameras are read from the names, which are those of {best}, such as {first}.")
+    files.note(f"Cameras are read from the names, which are those of {best}, such as {first}.")
     other = [image for image, fit in zip(images, fits[best], strict=True) if not fit]
     if other:
-        files.say(
+        files.note(
             f"{counted(len(other), 'picture', 'has have')} no camera in the name "
             f"({example(other)})."
         )
@@ -168,7 +168,7 @@ def _with_roles(files: Files, table: pd.DataFrame, path: Path) -> pd.DataFrame:
     train, val = table["split"] == "train", table["split"] == "val"
     if val.any() and train.any() and persons[val].isin(persons[train]).all():
         table.loc[val, "split"] = "train"
-        files.say(
+        files.note(
             f"The pictures of val/ ({int(val.sum())}) are read as training, since their persons "
             "are those of train/."
         )
@@ -188,4 +188,4 @@ def _say_of_persons(files: Files, parts: Sequence[str], path: Path) -> None:
         if folder.relative_to(path).as_posix() not in filled
     ]
     if empty:
-        files.say(f"{counted(len(empty), 'person', 'has have')} no picture: {listed(empty)}.")
+        files.note(f"{counted(len(empty), 'person', 'has have')} no picture: {listed(empty)}.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sameplayer.data.annotations.read import recognised
+from sameplayer.data.annotations.read import detect_format
 from sameplayer.data.images.picture import PICTURE_SUFFIXES
 from sameplayer.data.layouts.listing import is_hidden
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
@@ -127,7 +127,7 @@ def _boxes(folder: Path, entries: list[Path], pictures: str) -> list[Path]:
     if folder / ANNOTATIONS in entries:  # as CVAT writes COCO
         others += sorted((folder / ANNOTATIONS).iterdir())
     boxes = [truth] if truth.is_file() else []
-    boxes += [file for file in others if _may_hold(file) and recognised(file) is not None]
+    boxes += [file for file in others if _may_hold(file) and detect_format(file) is not None]
     return boxes + ([detections] if detections.is_file() else [])
 
 

@@ -1,12 +1,12 @@
 """SOURCES: the layouts of data sets that are read, each into one crop table.
 
 Every table gets the columns ``split`` (training, valid, test, challenge) and, where files carry
-one, ``id``. Where a layout has no cameras, none is made up: an unknown camera is no query's own.
-Hidden files and folders, such as .ipynb_checkpoints, are left out. A file persons.csv in the root
-with a column ``person`` gives its other columns, such as game, team and number, to every picture of
-the persons that it names.
+one, ``id``. Where a layout has no cameras, they stay unknown: an unknown camera never equals a
+query's own. Hidden files and folders, such as .ipynb_checkpoints, are left out. A file persons.csv
+in the root with a column ``person`` gives its other columns, such as game, team and number, to
+every picture of the persons that it names.
 
-An own layout is an own entry, tried before the built-in ones:
+Add a layout of your own as an entry; it is tried before the built-in ones:
 
     SOURCES["mine"] = Source("scores.db beside crops/", recognise, read)
 """
@@ -20,7 +20,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from sameplayer.data.annotations.read import ARCHIVES, recognised
+from sameplayer.data.annotations.read import ARCHIVES, detect_format
 from sameplayer.data.columns import (
     BOX,
     SCOPES,
@@ -45,7 +45,7 @@ from sameplayer.errors import (
     refuse_other_types,
 )
 
-LOG = "'sameplayer log' finds people in video, and writes their crops with --crops True"
+LOG = "'sameplayer log' finds people in video, and writes their crops with --crops"
 TRIED = 100  # folders or files that are looked at to say why a folder has no layout
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def read_source(
 ) -> Crops:
     """Read a folder or table of crops.
 
-    source    one of SOURCES; None: recognised from the layout
+    source    one of SOURCES; None: detect_format from the layout
     scope     "set", "game" or "sequence", where a person id holds; None: as the layout says
     warn      log a warning for each of the notes; else they are in ``Crops.notes`` only
 
@@ -153,7 +153,7 @@ def _hint(path: Path) -> str:
     videos = [name for name in names if name.lower().endswith(VIDEO_SUFFIXES)]
     if videos:
         return f" Videos, such as {shown(videos[0])}, have no boxes beside them; {LOG}."
-    boxes = next((name for name in names if recognised(path / name)), None)
+    boxes = next((name for name in names if detect_format(path / name)), None)
     if boxes is not None:
         return f" Boxes, such as {shown(boxes)}, have neither pictures nor a video beside them."
     kinds = ", ".join(PICTURE_SUFFIXES)
@@ -168,7 +168,7 @@ def _hint_of_file(path: Path) -> str:
         return " It is an archive: unpack it, and name the folder."
     if is_picture(path.name):
         return " It is a picture: name a folder of pictures."
-    if recognised(path):
+    if detect_format(path):
         return " It holds boxes: name the folder in which they lie beside their pictures or video."
     return ""
 

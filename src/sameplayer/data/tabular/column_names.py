@@ -21,7 +21,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\s._\-\u200b\ufeff]+", "", name).lower()
 
 
-class Wanted:
+class KnownColumns:
     """The known and the required columns of a reader, under all of their names."""
 
     def __init__(self, columns: Mapping[str, Sequence[str]], needed: Sequence[str] = ()) -> None:
@@ -32,7 +32,7 @@ class Wanted:
             {plain(alias) for alias in (name, *columns.get(name, ()))} for name in needed
         ]
 
-    def known(self, row: Sequence[str]) -> int:
+    def count(self, row: Sequence[str]) -> int:
         """Return how many known columns a row names."""
         return len(self._known.intersection(map(plain, row)))
 
@@ -46,7 +46,7 @@ class Wanted:
         return next((at for at, row in enumerate(rows[:ABOVE]) if self.is_header(row)), 0)
 
 
-def find_separator(text: str, wanted: Wanted) -> str:
+def find_separator(text: str, known: KnownColumns) -> str:
     """Return the separator that gives the most known columns, then the most columns.
 
     Where the header names one column only, and commas stand within numbers, none is a separator.
@@ -59,8 +59,8 @@ def find_separator(text: str, wanted: Wanted) -> str:
             rows = list(islice((row for row in lines if any(map(str.strip, row))), ABOVE))
         except csv.Error:
             rows = []
-        header = rows[wanted.header(rows)] if rows else []
-        scores[separator] = wanted.known(header), len(header)
+        header = rows[known.header(rows)] if rows else []
+        scores[separator] = known.count(header), len(header)
     best = max(SEPARATORS, key=lambda separator: scores[separator])
     decimals = [row for row in rows if len(row) > 1]
     single = scores[best][1] == 1 and all(

@@ -23,7 +23,7 @@ BOMS = (
 def decoded(content: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
     """Return a file's text without its byte order mark, and a note where its encoding is a guess.
 
-    Raises DataError for what is not a text file.
+    Raises DataError where it is not a text file.
     """
     bom, name = next(
         (mark for mark in BOMS if content.startswith(mark[0])), (b"", _without(content))
@@ -162,7 +162,7 @@ def _of_pairs(content: bytes, page: str) -> float:
 def head_lines(path: Path) -> list[str]:
     """Return the lines in the first 64 KB of a text, without blanks around them; never raises.
 
-    There are none where there is no such file or it is not a text file.
+    Returns [] where the file is missing or not text.
     """
     try:
         with path.open("rb") as file:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from zipfile import BadZipFile, LargeZipFile, ZipFile
 
-from sameplayer.data.tabular.column_names import ABOVE, Wanted
+from sameplayer.data.tabular.column_names import ABOVE, KnownColumns
 from sameplayer.errors import DataError, SameplayerError, import_extra
 
 UNPACKED = 100_000_000  # bytes that all parts of a file may have
@@ -28,13 +28,13 @@ CELL = re.compile(
 """A cell with a formula and no value, as programs save that do not calculate."""
 
 
-def refuse_old_excel(content: bytes, path: Path, wanted: Wanted) -> NoReturn:
+def refuse_old_excel(content: bytes, path: Path, known: KnownColumns) -> NoReturn:
     """Raise DataError for a file that begins as .xls does, or an .xlsx with a password."""
     raise DataError(f"{path}: is an old Excel file (.xls), or one with a password. {SAVE}")
 
 
 def sheet_rows(
-    content: bytes, path: Path, wanted: Wanted
+    content: bytes, path: Path, known: KnownColumns
 ) -> tuple[list[tuple[int, list[str]]], tuple[str, ...]]:
     """Return the numbered rows of a sheet, from 1, and notes on what is not read.
 
@@ -56,7 +56,7 @@ def sheet_rows(
                 sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
                 if not sheets:
                     return [], ()
-                sheet = max(sheets[:SHEETS], key=lambda candidate: _fits(candidate, wanted))
+                sheet = max(sheets[:SHEETS], key=lambda candidate: _fits(candidate, known))
                 rows = _rows(sheet, path)
                 with ZipFile(BytesIO(content)) as archive:
                     notes = [*_filled(rows, archive.read(sheet._worksheet_path), path)]
@@ -67,12 +67,12 @@ def sheet_rows(
         raise _damaged(path, error) from error
 
 
-def _fits(sheet: Any, wanted: Wanted) -> tuple[bool, bool]:
+def _fits(sheet: Any, known: KnownColumns) -> tuple[bool, bool]:
     """Tell whether one of a sheet's first rows names the needed columns, and holds anything."""
     sheet.reset_dimensions()  # what the file says of its size is not believed
     rows = [list(map(_text, row)) for row in sheet.iter_rows(max_row=ABOVE)]
     filled = [row for row in rows if any(row)]
-    return any(map(wanted.is_header, filled)), bool(filled)
+    return any(map(known.is_header, filled)), bool(filled)
 
 
 def _of_others(sheet: Any, visible: Sequence[Any], sheets: Sequence[Any]) -> Iterator[str]:

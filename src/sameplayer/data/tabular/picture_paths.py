@@ -60,7 +60,7 @@ def find_pictures(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, 
 
 
 def _shown(name: object) -> str:
-    """Return a path in quotes, its backslashes single, as they stand in the table."""
+    """Return a path in quotes, its backslashes single, as written in the table."""
     return repr(str(name)[:200]).replace("\\\\", "\\")
 
 

@@ -18,7 +18,7 @@ from sameplayer.common.cells import unguarded_table
 from sameplayer.data.columns import with_decimal_points
 from sameplayer.data.tabular.column_names import (
     ABOVE,
-    Wanted,
+    KnownColumns,
     find_separator,
     plain,
     rename_columns,
@@ -88,13 +88,13 @@ def read_table(
     "sep=:" names. The header is the first row, or where that lacks a needed column, the first of
     the next ones that names all. Rows without any cell are left out; the apostrophes of
     ``cells.guarded`` are taken back.
-    Raises MissingFile, and DataError for what is no such table, naming file and row.
+    Raises MissingFile, and DataError, with file and row, for an invalid table.
     """
     if isinstance(source, pd.DataFrame):
         path, raw = where, _of_frame(source)
     else:
         path = Path(source)
-        raw = _read_file(path, Wanted(columns, needed), what)
+        raw = _read_file(path, KnownColumns(columns, needed), what)
     names, notes = rename_columns(path, raw.header, columns, needed, what)
     table = raw.table.set_axis(names, axis=1)
     counted = {plain(name) for name in numbers}
@@ -104,7 +104,7 @@ def read_table(
     return Table(table, raw.rows, (*raw.notes, *notes))
 
 
-def _read_file(path: Path, wanted: Wanted, what: str) -> _Raw:
+def _read_file(path: Path, known: KnownColumns, what: str) -> _Raw:
     if not path.is_file():
         raise MissingFile(f"{path}: no such file; expected a {what} as .csv, .xlsx or .parquet.")
     try:
@@ -114,43 +114,36 @@ def _read_file(path: Path, wanted: Wanted, what: str) -> _Raw:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
     read = next((kind for start, kind in KINDS.items() if content.startswith(start)), _text)
-    return read(content, path, wanted)
+    return read(content, path, known)
 
 
-def _text(content: bytes, path: Path, wanted: Wanted) -> _Raw:
+def _text(content: bytes, path: Path, known: KnownColumns) -> _Raw:
     text, notes = decoded(content, path)
-    del content
     named = NAMED.match(text)
     text = text[named.end() :] if named else text
-    separator = named[1] if named else find_separator(text, wanted)
+    separator = named[1] if named else find_separator(text, known)
     try:
-        raw = _regular(text, separator, path, wanted)
-        raw = raw or _rows(text, separator, path, wanted, strict=True)
+        raw = _regular(text, separator, path, known) or _rows(
+            text, separator, path, known, strict=True
+        )
     except csv.Error as error:
         if "unexpected end" in str(error):
             raise DataError(f"{path}: a cell begins with a quote that is never closed.") from error
         if "expected after" not in str(error):  # a quote within a cell does not end it
             raise DataError(f"{path}: cannot be read as a table ({error}).") from error
-        raw = _rows(text, separator, path, wanted, strict=False)
+        raw = _rows(text, separator, path, known, strict=False)
     raw.notes, raw.commas = (*notes, *raw.notes), separator == ","
     return raw
 
 
-def _regular(text: str, separator: str, path: Path, wanted: Wanted) -> _Raw | None:
+def _regular(text: str, separator: str, path: Path, known: KnownColumns) -> _Raw | None:
     """Return the result of ``_rows`` in a third of the time; None where rows differ in length."""
     begin = len(text) - len(text.lstrip("\r\n"))
     blank = len(text[:begin].splitlines())
     try:
-        first = next(
-            csv.reader(
-                StringIO(text[begin:][: 1 << 16], newline=""),
-                strict=True,
-                delimiter=separator,
-                skipinitialspace=True,
-            )
-        )
+        first = next(_reader(text[begin:][: 1 << 16], separator, strict=True))
         lines = text.count("\n") + text.count("\r")
-        if not wanted.is_header(first) or not any(map(str.strip, first)):
+        if not known.is_header(first) or not any(map(str.strip, first)):
             return None
         if lines * len(first) > len(text) + PADDING:
             return None
@@ -174,29 +167,30 @@ def _regular(text: str, separator: str, path: Path, wanted: Wanted) -> _Raw | No
     return _cleaned(header, table.iloc[1:, : len(header)].reset_index(drop=True), numbers)
 
 
-def _rows(text: str, separator: str, path: Path, wanted: Wanted, *, strict: bool) -> _Raw:
-    file = StringIO(text, newline="")
-    rows = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=strict)
-    return _under_header(enumerate(rows, start=1), path, len(text), wanted)
+def _rows(text: str, separator: str, path: Path, known: KnownColumns, *, strict: bool) -> _Raw:
+    rows = _reader(text, separator, strict=strict)
+    return _under_header(enumerate(rows, start=1), path, len(text), known)
 
 
-def _excel(content: bytes, path: Path, wanted: Wanted) -> _Raw:
-    rows, notes = sheet_rows(content, path, wanted)
-    raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows), wanted)
+def _reader(text: str, separator: str, *, strict: bool) -> Iterator[list[str]]:
+    return csv.reader(
+        StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=strict
+    )
+
+
+def _excel(content: bytes, path: Path, known: KnownColumns) -> _Raw:
+    rows, notes = sheet_rows(content, path, known)
+    raw = _under_header(iter(rows), path, sum(len(row) for _, row in rows), known)
     raw.notes += notes
     return raw
 
 
 def _under_header(
-    lines: Iterator[tuple[int, list[str]]], path: Path, cells: int, wanted: Wanted
+    lines: Iterator[tuple[int, list[str]]], path: Path, cells: int, known: KnownColumns
 ) -> _Raw:
-    """Return the table of numbered rows, of which the first that holds anything is the header.
-
-    cells    at least as many as the rows hold
-    wanted   says which of the first rows is the header
-    """
+    """Return the table below the header of numbered rows of at most ``cells`` cells."""
     head = list(islice((line for line in lines if any(map(str.strip, line[1]))), ABOVE))
-    at = wanted.header([row for _, row in head])
+    at = known.header([row for _, row in head])
     header = _header(head[at][1] if head else [], path)
     raw = _table(header, chain(head[at + 1 :], lines), path, cells + PADDING)
     if at:
@@ -277,7 +271,7 @@ def _of_width(row: list[str], wide: int, path: Path, number: int) -> list[str]:
     return [*row[:wide], *[""] * (wide - len(row))]
 
 
-def _parquet(content: bytes, path: Path, wanted: Wanted) -> _Raw:
+def _parquet(content: bytes, path: Path, known: KnownColumns) -> _Raw:
     from pyarrow.parquet import read_table as read_arrow
 
     try:
@@ -297,7 +291,7 @@ def _of_frame(table: pd.DataFrame) -> _Raw:
     return _Raw(header, table, np.arange(1, len(table) + 1), ())
 
 
-KINDS: dict[bytes, Callable[[bytes, Path, Wanted], _Raw]] = {
+KINDS: dict[bytes, Callable[[bytes, Path, KnownColumns], _Raw]] = {
     b"PAR1": _parquet,
     b"PK\x03\x04": _excel,
     b"\xd0\xcf\x11\xe0": refuse_old_excel,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, dropwhile
 from pathlib import Path
 from threading import Lock
@@ -42,13 +42,13 @@ class Frame:
 
     number: int
     time_s: float
-    picture: Picture
+    picture: Picture = field(repr=False)
 
 
 def frame_name(path: str | Path) -> tuple[Path, int] | None:
     """Return (video, number) of a name such as ``match.mp4#12``, or None for any other.
 
-    Raises DataError where what follows the video's name is no number.
+    Raises DataError where no number follows the video's name.
     """
     video, mark, number = str(path).rpartition("#")
     if not mark or Path(video).suffix.lower() not in VIDEO_SUFFIXES:
@@ -63,7 +63,7 @@ def frame_name(path: str | Path) -> tuple[Path, int] | None:
 def open_video(path: str | Path) -> Video:
     """Return the video, opened once and shared by all threads; the latest four stay open.
 
-    Raises MissingFile, DataError for what is no video, MissingExtra where PyAV is not installed.
+    Raises MissingFile, DataError for an invalid video, MissingExtra where PyAV is not installed.
     """
     path = Path(path)
     return _VIDEOS.get(file_version(path), lambda: Video(path))
@@ -99,6 +99,9 @@ class Video:
 
     def __len__(self) -> int:
         return len(self._index.times)
+
+    def __repr__(self) -> str:
+        return f"Video({self.path}, {len(self)} frames)"
 
     @property
     def times(self) -> np.ndarray:

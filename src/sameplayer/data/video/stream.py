@@ -76,7 +76,7 @@ def _turn(frame: Any) -> tuple[int, int, int]:
     """Return what ``turned`` takes."""
     try:
         matrix = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # something stands beside it that PyAV does not know; the angle is told
+    except ValueError:  # side data that PyAV does not know; the angle is known
         return TURNS.get((1, 8, 3, 6)[round(frame.rotation / 90) % 4], (0, 0, 0))
     if matrix is None:
         return 0, 0, 0

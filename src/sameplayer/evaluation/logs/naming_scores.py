@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation.logs.tracking_scores import (
@@ -54,8 +55,8 @@ class NamingScores:
         return {name: value for name, value in vars(self).items() if name != "reliability"}
 
 
-@dataclass(frozen=True, eq=False)
-class LogScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class LogScores(NotebookTable):
     """A player log against the truth.
 
     tracking           of the log's identities
@@ -71,16 +72,49 @@ class LogScores:
 
     def as_dict(self) -> dict[str, float]:
         """Return name -> value; those of names begin with ``appearances_`` and ``boxes_``."""
-        named = {"appearances": self.appearances, "boxes": self.boxes}
-        return {
-            **self.tracking.as_dict(),
-            "tracklet_purity": self.tracklet_purity,
-            **{
-                f"{one}_{key}": v
-                for one, names in named.items()
-                for key, v in names.as_dict().items()
-            },
+        scores = {**self.tracking.as_dict(), "tracklet_purity": self.tracklet_purity}
+        for part, names in (("appearances", self.appearances), ("boxes", self.boxes)):
+            scores |= {f"{part}_{key}": value for key, value in names.as_dict().items()}
+        return scores
+
+    def table(self) -> str:
+        """Return the scores as lines of text, in per cent."""
+        tracking = self.tracking
+        shares = {
+            "HOTA": tracking.hota,
+            "DetA": tracking.deta,
+            "AssA": tracking.assa,
+            "IDF1": tracking.idf1,
+            "purity of identities": tracking.purity,
+            "purity of tracklets": self.tracklet_purity,
         }
+        lines = [f"{name:<36}{100 * share:>7.1f} %" for name, share in shares.items()]
+        lines.append(f"{'identities per person':<36}{tracking.identities_a_person:>7.2f}")
+        lines.append(
+            f"{tracking.persons} persons, {tracking.identities} identities, {tracking.twice} boxes "
+            "of an identity that has another box in the frame"
+        )
+        for part, names in (("tracklets", self.appearances), ("boxes", self.boxes)):
+            if not names.nameable and not len(names.reliability):
+                continue
+            shares = {
+                "names that are right": names.precision,
+                "rightly named": names.coverage,
+                "rightly named at 95 % precision": names.at_95,
+                "rightly named at 99 % precision": names.at_99,
+                "calibration error": names.error,
+            }
+            lines.append(f"names of {part}: {names.named} of {names.nameable} named")
+            lines += [f"  {name:<34}{100 * share:>7.1f} %" for name, share in shares.items()]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        tracking = self.tracking
+        return (
+            f"LogScores(HOTA {tracking.hota:.3f}, AssA {tracking.assa:.3f}, IDF1 "
+            f"{tracking.idf1:.3f}, names right {self.appearances.precision:.3f} of "
+            f"{self.appearances.named})"
+        )
 
 
 def score_log(log: PlayerLog, truth: pd.DataFrame, iou: float = 0.5) -> LogScores:

@@ -9,28 +9,16 @@ are alike for less reason; and on how alike the question is to everybody, as a b
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from sameplayer.data.crops import Crops
 from sameplayer.encoder.calibration import check_prior, is_number
-from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, RankingError
-from sameplayer.ranking.open_set.gallery_draws import People, Searches, draw_galleries, people_of
-from sameplayer.ranking.open_set.search_loss import fit_weights, join_rows
-from sameplayer.ranking.open_set.terms import (
-    FORM,
-    PARTS,
-    line_over,
-    one_scale,
-    terms,
-    usual_level,
-)
 
-FEWEST_PERSONS = 10
-PULL = 1e-4  # on the weights of a fit to 100 persons; for fewer it is stronger
+PARTS = (6, 5, 3)  # weights of a ratio's offset, slope and bend
+FORM = 4  # numbers of a line over the counts of pictures
 
 
 @dataclass(frozen=True)
@@ -76,9 +64,9 @@ class Likelihood:
 
         Raises RankingError for similarities that are no numbers and for counts below 1.
         """
-        alike, asked, held = _checked(similarity, query_pictures, person_pictures)
-        scaled = one_scale(alike, asked, held, self.cohesion)
-        offset, slope, bend = self._curve(asked, held, query_level)
+        alike, n_query, n_person = _checked(similarity, query_pictures, person_pictures)
+        scaled = one_scale(alike, n_query, n_person, self.cohesion)
+        offset, slope, bend = self._curve(n_query, n_person, query_level)
         turn = np.divide(-slope, 2 * bend, out=np.zeros(np.shape(bend)), where=bend != 0)
         # Beyond its turn the curve would fall again: there it stays as high, or as low.
         scaled = np.where(bend < 0, np.minimum(scaled, turn), np.maximum(scaled, turn))
@@ -97,20 +85,35 @@ class Likelihood:
         The mean of the standardised similarities to all but the most alike, drawn towards 0 where
         there are few.
         """
-        alike, asked, held = _checked(similarities, query_pictures, person_pictures)
-        line = line_over(asked, held)
+        alike, n_query, n_person = _checked(similarities, query_pictures, person_pictures)
+        line = line_over(n_query, n_person)
         deviation = np.sqrt(np.maximum(line @ np.asarray(self.spread), 1e-6))
-        scaled = one_scale(alike, asked, held, self.cohesion)
+        scaled = one_scale(alike, n_query, n_person, self.cohesion)
         standard = (scaled - line @ np.asarray(self.level)) / deviation
         count = standard.shape[-1]
         return np.asarray((standard.sum(axis=-1) - standard.max(axis=-1)) / (count + 1))
 
+    def log_ratios(
+        self,
+        similarities: np.ndarray,
+        query_pictures: int | np.ndarray,
+        person_pictures: int | np.ndarray,
+    ) -> np.ndarray:
+        """Return the log ratios (..., N) of searches, each with the level of its own query.
+
+        similarities       (..., N) cosine of each query to each enrolled person
+        query_pictures     how many pictures each query has, (..., 1) or one number
+        person_pictures    how many pictures of each person are enrolled, (N,) or one number
+        """
+        level = self.query_level(similarities, query_pictures, person_pictures)
+        return self.log_ratio(similarities, query_pictures, person_pictures, level[..., None])
+
     def _curve(
-        self, asked: np.ndarray, held: np.ndarray, level: float | np.ndarray
+        self, n_query: np.ndarray, n_person: np.ndarray, level: float | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return offset, slope and bend of the parabola over the scaled similarity."""
         weights = np.split(np.asarray(self.weights), np.cumsum(PARTS)[:-1])
-        parts = terms(asked, held, np.asarray(level, np.float64))
+        parts = terms(n_query, n_person, np.asarray(level, np.float64))
         offset, slope, bend = (part @ own for part, own in zip(parts, weights, strict=True))
         return offset, slope, bend
 
@@ -149,38 +152,43 @@ class Likelihood:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Probabilities that sum to 1: of each enrolled person (N,), and that it is nobody of them."""
+    """Probabilities that sum to 1: of each enrolled person (..., N), and of nobody (...).
+
+    Of a single search, nobody is a float.
+    """
 
     persons: np.ndarray
-    nobody: float
+    nobody: Any
 
 
 def posterior(
     likelihood: Likelihood,
     similarities: np.ndarray,
-    query_pictures: int,
-    person_pictures: np.ndarray,
+    query_pictures: int | np.ndarray,
+    person_pictures: int | np.ndarray,
     known: float,
 ) -> Posterior:
     """Return who it is, by Bayes' rule: known / N times the ratio for each of N, 1 - known nobody.
 
-    similarities       (N,) cosine of the question to each enrolled person
+    similarities       (..., N) cosine of one query or many to each enrolled person
+    query_pictures     how many pictures each query has, (..., 1) or one number
     person_pictures    (N,) how many pictures of each are enrolled, or one number for all
-    known              share of the questions that are about an enrolled person
+    known              share of the queries that are about an enrolled person
 
     An empty gallery knows nobody. Raises SettingError for a share out of range, RankingError for
     what does not fit.
     """
     check_prior(known)
     similarities = np.asarray(similarities, np.float64)
-    if similarities.ndim != 1:
-        raise RankingError(f"Similarities of shape {similarities.shape}; expected (N,).")
-    if len(similarities) == 0:
-        return Posterior(np.zeros(0), 1.0)
-    level = likelihood.query_level(similarities, query_pictures, person_pictures)
-    ratio = likelihood.log_ratio(similarities, query_pictures, person_pictures, level)
-    persons, nobody = bayes(ratio, known)
-    return Posterior(persons, float(nobody))
+    if similarities.ndim == 0:
+        raise RankingError("One similarity; expected those to all enrolled persons, (..., N).")
+    if similarities.shape[-1] == 0:
+        return Posterior(
+            similarities, np.ones(similarities.shape[:-1]) if similarities.ndim > 1 else 1.0
+        )
+    ratios = likelihood.log_ratios(similarities, query_pictures, person_pictures)
+    persons, nobody = bayes(ratios, known)
+    return Posterior(persons, nobody if np.ndim(nobody) else float(nobody))
 
 
 def bayes(log_ratio: np.ndarray, known: float) -> tuple[np.ndarray, Any]:
@@ -198,86 +206,30 @@ def bayes(log_ratio: np.ndarray, known: float) -> tuple[np.ndarray, Any]:
     return grown / total, (nobody / total)[..., 0]
 
 
-def fit_likelihood(embeddings: Embeddings, *, seed: int = 0) -> Likelihood:
-    """Fit the ratio to labelled crops of persons whom the encoder was not trained on.
+def one_scale(
+    alike: np.ndarray, n_query: np.ndarray, n_person: np.ndarray, cohesion: float
+) -> np.ndarray:
+    """Bring the cosine of two means to that of two single pictures.
 
-    embeddings    rows of the columns image and person; sequence, camera and track, where they are
-                  there, say which pictures are of one track. Team mates are among the others as
-                  often as they are in the table: take teams as you enrol them
-    seed          decides which galleries are drawn
-
-    Galleries of many sizes, of persons with few and with many pictures, are drawn from the table
-    and searched for crops and tracks of those who are enrolled and of those who are not. The
-    ratio is that by which Bayes' rule gives the least log loss over all searches, for shares of
-    known persons of 0.2, 0.5 and 0.8 at once; so what one question shares with all persons is
-    learnt too, which ratios of single pairs get wrong.
-
-    Raises DataError for fewer than ten persons, or where similarity tells them not apart.
+    The mean of n unit rows whose mean cosine is c has the squared length c + (1 - c) / n.
     """
-    people = refuse_few(embeddings.crops)
-    vectors = embeddings.vectors
-    drawn = draw_galleries(vectors, people, np.random.default_rng(seed))
-    _refuse_blind(drawn)
-    cohesion = people.cohesion(vectors)
-    level, spread = (tuple(map(float, row)) for row in usual_level(drawn, cohesion))
-    mated = sum(people.can_be_mated(person) for person in people.persons)
-    blank = Likelihood(
-        (0.0,) * sum(PARTS),
-        cohesion,
-        level,
-        spread,
-        lowest=-float(np.log(mated + 1)),
-        highest=float(np.log(mated * (mated - 1) / 2 + 1)),
-        persons=len(people.persons),
-        same=sum(int((one.mate >= 0).sum()) for one in drawn),
-        others=sum(one.similarities.size - int((one.mate >= 0).sum()) for one in drawn),
-        encoder=embeddings.fingerprint,
-    )
-    rows = join_rows([(_features(blank, one), one.mate) for one in drawn])
-    return replace(blank, weights=tuple(map(float, fit_weights(rows, PULL * 100 / mated))))
+    lengths = (cohesion + (1 - cohesion) / n_query) * (cohesion + (1 - cohesion) / n_person)
+    return np.asarray(alike * np.sqrt(lengths))
 
 
-def refuse_few(crops: Crops) -> People:
-    """Return the persons of a table; DataError where they are too few to fit a ratio to.
-
-    It looks at no picture: call it before they are embedded.
-    """
-    people = people_of(crops)
-    scopes = [persons for persons in people.by_scope() if len(persons) > 1]
-    mated = sum(people.can_be_mated(person) for persons in scopes for person in persons)
-    if mated < FEWEST_PERSONS:
-        kind = "two or more separate tracks" if people.across else "two or more pictures"
-        within = "" if crops.scope is None else f", with others in the same {crops.scope}"
-        raise DataError(
-            f"Calibration needs at least {FEWEST_PERSONS} persons seen in {kind}{within}; "
-            f"{crops.root} has {mated}. Label more persons, none of whom the encoder was trained "
-            "on."
-        )
-    return people
+def terms(
+    n_query: np.ndarray, n_person: np.ndarray, level: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what offset, slope and bend are made of: (..., 6), (..., 5) and (..., 3)."""
+    one, a, b, level = np.broadcast_arrays(1.0, 1 / n_query, 1 / n_person, level)
+    offset = np.stack([one, a, b, a * b, level, level * a], axis=-1)
+    slope = np.stack([one, a, b, a * b, level], axis=-1)
+    return offset, slope, np.stack([one, a, b], axis=-1)
 
 
-def _refuse_blind(drawn: list[Searches]) -> None:
-    """Raise DataError unless persons are more like themselves than chance could make them."""
-    gains = [one.similarities - one.similarities.mean(axis=1, keepdims=True) for one in drawn]
-    rows = [np.flatnonzero(one.mate >= 0) for one in drawn]
-    gain = np.concatenate([g[r, o.mate[r]] for g, r, o in zip(gains, rows, drawn, strict=True)])
-    person = np.concatenate([one.person[row] for one, row in zip(drawn, rows, strict=True)])
-    code = np.unique(person, return_inverse=True)[1]
-    means = np.bincount(code, gain) / np.bincount(code)
-    if not means.mean() > 3 * means.std() / np.sqrt(len(means)):
-        raise DataError(
-            "Pictures of one person are no more alike than pictures of two; expected an encoder "
-            "that tells these persons apart. Train it first."
-        )
-
-
-def _features(blank: Likelihood, one: Searches) -> np.ndarray:
-    """Return (m, N, 14): what the weights are for, of every question and enrolled person."""
-    asked, held = one.query_pictures[:, None], one.person_pictures[None]
-    level = blank.query_level(one.similarities, asked, held)[:, None]
-    scaled = one_scale(one.similarities, asked, held, blank.cohesion)[..., None]
-    offset, slope, bend = terms(asked, held, level)
-    return np.concatenate([offset, slope * scaled, bend * scaled**2], axis=-1)
+def line_over(n_query: np.ndarray, n_person: np.ndarray) -> np.ndarray:
+    one, a, b = np.broadcast_arrays(1.0, 1 / n_query, 1 / n_person)
+    return np.stack([one, a, b, a * b], axis=-1)
 
 
 def _checked(
@@ -287,15 +239,15 @@ def _checked(
     alike = np.asarray(similarity, np.float64)
     if not np.isfinite(alike).all():
         raise RankingError("Similarities hold NaN or infinite values; expected cosines.")
-    asked, held = (np.asarray(count, np.float64) for count in counts)
-    for count in (asked, held):
+    n_query, n_person = (np.asarray(count, np.float64) for count in counts)
+    for count in (n_query, n_person):
         if count.size and not (np.isfinite(count) & (count >= 1)).all():
             raise RankingError(f"{count.min()} pictures; expected 1 or more on each side.")
     try:
-        np.broadcast_shapes(alike.shape, asked.shape, held.shape)
+        np.broadcast_shapes(alike.shape, n_query.shape, n_person.shape)
     except ValueError as error:
         raise RankingError(f"Similarities and counts of pictures do not fit: {error}.") from error
-    return alike, asked, held
+    return alike, n_query, n_person
 
 
 def _damaged(why: str) -> DataError:

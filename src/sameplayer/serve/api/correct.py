@@ -214,7 +214,7 @@ def nobody(
     caller: CallerDep, gallery: GalleryId, question: QuestionId, seen: Seen = None
 ) -> EventOut:
     """It is nobody of the gallery."""
-    return _said(changes.nobody, caller, question, seen=seen)
+    return _said(changes.mark_unknown, caller, question, seen=seen)
 
 
 @router.post("/galleries/{gallery}/questions/{question}/skip", tags=["review"])

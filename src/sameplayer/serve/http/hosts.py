@@ -6,6 +6,9 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
+
+import tyro
 
 from sameplayer.errors import SettingError
 
@@ -17,10 +20,10 @@ HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:(?P<port>\d{1,5}))?"
 class Hosts:
     """Which proxies are believed, and which host names are served."""
 
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: Annotated[tuple[str, ...], tyro.conf.arg(help_behavior_hint="")] = ()
     """Addresses or networks of proxies (127.0.0.1, 10.0.0.0/8): their X-Forwarded-For,
     X-Forwarded-Proto and X-Forwarded-Host are believed; those of others are ignored."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: Annotated[tuple[str, ...], tyro.conf.arg(help_behavior_hint="")] = ()
     """Host names that are served (club.example). Without any, a connection from this machine may
     name this machine only, and others may name any host."""
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sameplayer.gallery.core.events import iso
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.http.http_errors import Refused
 
-KEPT = timedelta(hours=24)
-STALE_AFTER = timedelta(minutes=10)  # a server that stopped in the middle answers no more
+STORED = timedelta(hours=24)
+STALE_AFTER = timedelta(minutes=10)  # the server stopped while working on it
 
 
 def run_once(
@@ -48,7 +48,7 @@ def _claim(gallery: Gallery, named: str, asked: str) -> dict[str, Any] | None:
     """Return the answer of before; None: the work is ours now."""
     now = datetime.now(UTC)
     with gallery.database.write() as cursor:
-        cursor.run("DELETE FROM once WHERE at < ?", iso(now - KEPT))
+        cursor.run("DELETE FROM once WHERE at < ?", iso(now - STORED))
         cursor.run("DELETE FROM once WHERE response = '' AND at < ?", iso(now - STALE_AFTER))
         found = cursor.one("SELECT request, response FROM once WHERE key = ?", named)
         if found is None:

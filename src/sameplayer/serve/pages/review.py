@@ -120,6 +120,8 @@ def _said(page: Page, question: str) -> int:
         return changes.confirm(gallery, question, found.id, **how).seq
     if what in ("confirm", "reject"):
         return getattr(changes, what)(gallery, question, person, **how).seq
-    if what in ("nobody", "skip"):
-        return getattr(changes, what)(gallery, question, **how).seq
+    if what == "nobody":
+        return changes.mark_unknown(gallery, question, **how).seq
+    if what == "skip":
+        return changes.skip(gallery, question, **how).seq
     raise SameplayerError("The form says nothing that is known; open the page again.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import RankingError
-from sameplayer.ranking.open_set.number_ratio import SLIP, number_log_ratio
+from sameplayer.ranking.jersey_term import SLIP, number_log_ratio
 
 
 def reading(number: int | None, visible: float = 1.0, count: int = 100) -> np.ndarray:
