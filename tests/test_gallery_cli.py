@@ -200,14 +200,14 @@ def test_another_encoder_from_the_pictures(
 
 
 def test_a_token_is_made_listed_and_revoked(club: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = ["gallery", "token", str(club), "--label", "phone", "--scopes", "read", "answer"]
+    made = ["gallery", "token", str(club), "--label", "phone", "--scopes", "read", "query"]
     capsys.readouterr()
     assert main(made) == 0
     text = capsys.readouterr().out.strip()
     with open_gallery(club) as opened:
         found = find_token(opened, text)
     assert found is not None
-    assert found.scopes == ("read", "answer")
+    assert found.scopes == ("read", "query")
     assert main(["gallery", "revoke", str(club), text]) == 0
     assert main(["gallery", "tokens", str(club)]) == 0
     assert "phone  read answer  revoked" in capsys.readouterr().out

@@ -42,7 +42,7 @@ def make(folder: Path, persons: int, each: int, seed: int) -> tuple[str, str, np
                     NewPicture(row, f"{person} {at}", 80, 40, 1.0) for at, row in enumerate(rows)
                 ]
             enrol_pictures(made, ready, actor="load")
-        token = make_token(made, "load", ["answer"])
+        token = make_token(made, "load", ["query"])
         asked = unit(centres[:256] + rng.normal(size=(min(256, persons), encoder.row_width)))
         return made.settings.id, token, asked
 

@@ -52,7 +52,7 @@ def files_of(league: Crops, count: int) -> list[Path]:
 @contextmanager
 def running(gallery: Gallery, limits: Limits | None = None) -> Iterator[str]:
     """Serve a gallery with a real server; give its address."""
-    app = create_app({"club": gallery}, limits=limits or Limits(), owner_tokens=[TOKEN])
+    app = create_app({"club": gallery}, limits=limits or Limits(), admin_tokens=[TOKEN])
     server = make_server(app, "127.0.0.1", 0, limits or Limits())
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -32,7 +32,7 @@ def address(gallery: Gallery) -> str:  # noqa: F811
 
 @pytest.fixture
 def app(gallery: Gallery) -> FastAPI:  # noqa: F811
-    return create_app({"club": gallery}, owner_tokens=["owner-of-the-tests"])
+    return create_app({"club": gallery}, admin_tokens=["owner-of-the-tests"])
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def error(response, status: int) -> dict:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     said = response.json()
-    assert set(said) == {"type", "title", "status", "detail", "where", "expected", "found", "do"}
+    assert set(said) == {"type", "title", "status", "detail", "where", "expected", "found", "hint"}
     assert (said["type"], said["status"]) == ("about:blank", status)
     assert said["title"]
     assert said["detail"]
@@ -44,7 +44,7 @@ def test_every_route_of_the_api_wants_a_token_before_it_reads_anything(app, clie
             there = there.replace("{person}", "0" * 16).replace("{picture}", "0" * 32)
             there = there.replace("{question}", "0" * 16).replace("{seq}", "1")
             response = client().request(method, there, content=b"[", headers={"content-type": "x"})
-            assert error(response, 401)["do"].startswith("make a token")
+            assert error(response, 401)["hint"].startswith("make a token")
             assert response.headers["www-authenticate"] == "Bearer"
             count += 1
     assert count > 25
@@ -53,7 +53,7 @@ def test_every_route_of_the_api_wants_a_token_before_it_reads_anything(app, clie
 def test_an_answer_over_the_api_is_the_gallerys_own(client, address, gallery, pictures) -> None:
     asked = pictures(1, 2, seed=9)
     own = ask_vectors(gallery, np.stack([one.vector for one in asked]), actor="me")
-    response = client("answer").post(
+    response = client("query").post(
         f"{address}/ask/vectors", json={"vectors": rows(asked), "track": True}
     )
     (answer,) = response.json()["answers"]
@@ -66,7 +66,7 @@ def test_an_answer_over_the_api_is_the_gallerys_own(client, address, gallery, pi
 
 def test_without_track_each_picture_has_its_own_answer(client, address, pictures) -> None:
     asked = [*pictures(0, 1, seed=5), *pictures(2, 1, seed=5)]
-    response = client("answer").post(f"{address}/ask/vectors", json={"vectors": rows(asked)})
+    response = client("query").post(f"{address}/ask/vectors", json={"vectors": rows(asked)})
     assert [one["candidates"][0]["name"] for one in response.json()["answers"]] == ["Ann", "Cleo"]
 
 
@@ -110,7 +110,7 @@ def test_enrolled_pictures_are_asked_for_and_shown_unstored(client, address, gal
     assert shown.headers["content-type"] == "image/jpeg"
     assert shown.headers["cache-control"] == "no-store"
     assert shown.content.startswith(b"\xff\xd8")
-    error(client("answer").get(f"{address}/pictures/{key}"), 403)
+    error(client("query").get(f"{address}/pictures/{key}"), 403)
 
 
 def test_a_repeat_with_the_same_key_changes_nothing_and_another_request_is_refused(
@@ -190,7 +190,7 @@ def test_pages_lose_nobody_when_rows_before_them_change(client, address, gallery
 def test_facts_of_several_lines_and_days_of_no_calendar_are_refused(
     client, address, gallery, pictures
 ) -> None:
-    corrects = client("correct", "answer")
+    corrects = client("correct", "query")
     vectors = rows(pictures(7, 1))
     for facts in (
         {"camera": "\x1b]0;owned\x07\x1b[2J"},
@@ -257,13 +257,13 @@ def test_looks_and_answers_are_events_by_the_tokens_id(client, address, gallery,
     assert "Ann" not in json.dumps(admin.get(f"{address}/events").json())
 
 
-@pytest.mark.parametrize("scope", ["read", "answer", "correct"])
+@pytest.mark.parametrize("scope", ["read", "query", "correct"])
 def test_a_token_may_do_what_its_scopes_say(client, address, pictures, scope) -> None:
     one = client(scope)
     enrolled = {"name": "Dora", "vectors": rows(pictures(7, 1))}
     statuses = {
         "read": one.get(f"{address}/persons").status_code,
-        "answer": one.post(
+        "query": one.post(
             f"{address}/ask/vectors", json={"vectors": rows(pictures(1, 1))}
         ).status_code,
         "correct": one.post(f"{address}/enrol/vectors", json=enrolled).status_code,
@@ -306,7 +306,7 @@ def test_another_gallery_is_not_there_for_a_token_of_one(gallery, encoder, tmp_p
 
 def test_errors_name_no_folder(client, address, gallery) -> None:
     content = [1.0] * gallery.settings.width
-    said = error(client("answer").post(f"{address}/ask/vectors", json={"vectors": [content]}), 422)
+    said = error(client("query").post(f"{address}/ask/vectors", json={"vectors": [content]}), 422)
     assert "unit rows" in said["detail"]
     admin = client("admin")
     key = gallery.pictures(gallery.person("Ann").id)[0].id
@@ -329,13 +329,13 @@ def test_errors_name_no_folder(client, address, gallery) -> None:
 )
 def test_what_is_no_picture_is_refused(client, address, content, status, words) -> None:
     files = [("pictures", ("a", picture())), ("pictures", ("b", content))]
-    said = error(client("answer").post(f"{address}/ask", files=files), status)
+    said = error(client("query").post(f"{address}/ask", files=files), status)
     assert words in said["detail"]
     assert said["where"] == "pictures.1"
 
 
 def test_too_many_pictures_vectors_or_bytes_are_refused(client, address, gallery) -> None:
-    one = client("answer")
+    one = client("query")
     row = [1.0] + [0.0] * (gallery.settings.width - 1)
     error(one.post(f"{address}/ask/vectors", json={"vectors": [row] * 65}), 422)
     error(one.post(f"{address}/ask/vectors", json={"vectors": []}), 422)
@@ -357,7 +357,7 @@ def test_too_many_pictures_vectors_or_bytes_are_refused(client, address, gallery
 
 
 def test_another_kind_of_body_is_refused(client, address) -> None:
-    one = client("answer")
+    one = client("query")
     error(
         one.post(f"{address}/ask/vectors", content="a=b", headers={"content-type": "text/x"}), 415
     )

@@ -7,14 +7,14 @@ import http.client
 import socket
 from urllib.parse import urlsplit
 
-from sameplayer.serve.http.bodies import Room, rooms
+from sameplayer.serve.http.bodies import BodyLimit, body_limits
 from sameplayer.serve.http.limits import Limits
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
 
 
 def test_half_sent_uploads_hold_no_turn(gallery) -> None:
-    limits = Limits(heavy=1, light=1, bodies=9, patience=20)
+    limits = Limits(heavy=1, light=1, bodies=9, queue_seconds=20)
     part = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="a"\r\n\r\n'
     body = part + picture() + b"\r\n--x--\r\n"
     here = f"/v1/galleries/{gallery.settings.id}/ask"
@@ -35,7 +35,7 @@ def test_half_sent_uploads_hold_no_turn(gallery) -> None:
 
 def test_a_caller_has_a_part_of_the_room_and_others_the_rest() -> None:
     async def check() -> None:
-        room, order = Room(6, Limits(patience=30)), []
+        room, order = BodyLimit(6, Limits(queue_seconds=30)), []
 
         async def hold(caller: str, until: asyncio.Event) -> None:
             async with room.of(caller):
@@ -60,4 +60,7 @@ def test_a_caller_has_a_part_of_the_room_and_others_the_rest() -> None:
 
 def test_bodies_with_and_without_pictures_have_the_same_memory() -> None:
     limits = Limits(bodies=10, body_bytes=8, json_bytes=2)
-    assert {heavy: room._most for heavy, room in rooms(limits).items()} == {True: 10, False: 40}
+    assert {heavy: room._most for heavy, room in body_limits(limits).items()} == {
+        True: 10,
+        False: 40,
+    }

@@ -120,7 +120,7 @@ def test_a_person_is_exported_and_forgotten_by_an_admin_alone(
 ) -> None:
     bea = gallery.person("Bea")
     there = f"{address}/persons/{bea.id}"
-    error(client("read", "answer", "correct").post(f"{there}/export"), 403)
+    error(client("read", "query", "correct").post(f"{there}/export"), 403)
     admin = client("admin")
     with watched() as opened:
         zipped = zipfile.ZipFile(io.BytesIO(admin.post(f"{there}/export").content))
@@ -194,7 +194,7 @@ def test_what_is_enrolled_after_forgetting_stays_beside_other_programs(
     client, address, gallery, pictures
 ) -> None:
     """Another program that ends removes the log of a record that nobody else seems to use."""
-    admin, bea = client("admin", "correct", "answer"), gallery.person("Bea")
+    admin, bea = client("admin", "correct", "query"), gallery.person("Bea")
     there = f"{address}/persons/{bea.id}"
     assert admin.post(f"{there}/forget", json={}, headers=seen(bea.revision)).status_code == 200
     other = [sys.executable, "-c", OTHER, str(gallery.folder / "gallery.sqlite")]
@@ -209,7 +209,7 @@ def test_what_is_enrolled_after_forgetting_stays_beside_other_programs(
 @pytest.fixture
 def reader(gallery) -> Iterator[sqlite3.Connection]:
     """Another program that reads the record until it is closed."""
-    gallery.database.patience = 0.05
+    gallery.database.queue_seconds = 0.05
     found = sqlite3.connect(gallery.folder / "gallery.sqlite")
     found.execute("BEGIN")
     found.execute("SELECT count(*) FROM person").fetchone()
@@ -236,15 +236,15 @@ def test_a_stopped_forgetting_is_finished_on_its_page(app, gallery, reader) -> N
     bea, page = gallery.person("Bea"), TestClient(app)
     there = f"/g/{gallery.settings.id}/forget/{bea.id}"
     page.post("/login", data={"token": "owner-of-the-tests"})
-    word = re.search(r'name="word" value="([^"]+)"', page.get(there).text)[1]
-    form = {"word": word, "name": "Bea", "revision": str(bea.revision)}
+    word = re.search(r'name="csrf_token" value="([^"]+)"', page.get(there).text)[1]
+    form = {"csrf_token": word, "name": "Bea", "revision": str(bea.revision)}
     stopped = page.post(there, data=form)
     assert (stopped.status_code, "Retry-After" in stopped.headers) == (503, True)
     for text in (stopped.text, page.get(there).text):
         assert "Not finished yet" in text
         assert "Finish it" in text
     reader.close()
-    done = page.post(there, data={"word": word})
+    done = page.post(there, data={"csrf_token": word})
     assert (done.status_code, bea.id in done.text) == (200, True)
     assert page.get(there).status_code == 404
 

@@ -128,7 +128,7 @@ def test_a_process_that_is_ended_at_work_is_worth_another_try(decoders: Decoders
     timer.start()
     with pytest.raises(Refused) as refused:
         decoders.decode("x", picture())
-    assert (refused.value.status_code, refused.value.said["do"]) == (503, "send it again")
+    assert (refused.value.status_code, refused.value.said["hint"]) == (503, "send it again")
 
 
 def _end(process: int) -> None:

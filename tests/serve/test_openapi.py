@@ -25,13 +25,13 @@ def test_every_error_is_declared_as_problem_details(app) -> None:
         "where",
         "expected",
         "found",
-        "do",
+        "hint",
     }
 
 
 def test_no_error_leads_to_a_page_that_is_not_there(client, address) -> None:
     said = error(client("read").get(f"{address}/persons", params={"most": "x"}), 422)
-    assert said["do"] == "see /openapi.json"
+    assert said["hint"] == "see /openapi.json"
     assert client().get("/openapi.json").status_code == 200
 
 
@@ -47,4 +47,4 @@ def test_head_is_answered_where_get_is_and_without_a_body(client, address, path)
 
 
 def test_head_changes_nothing_and_is_refused_where_there_is_no_get(client, address) -> None:
-    assert client("answer").head(f"{address}/ask").status_code == 405
+    assert client("query").head(f"{address}/ask").status_code == 405

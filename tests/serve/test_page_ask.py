@@ -27,9 +27,9 @@ def pages(app, gallery) -> TestClient:
 
 
 def ask(pages: TestClient, content: bytes, **fields: str):
-    found = re.search('name="word" value="([^"]+)"', pages.get("ask").text)
+    found = re.search('name="csrf_token" value="([^"]+)"', pages.get("ask").text)
     assert found
-    fields["word"] = found[1]
+    fields["csrf_token"] = found[1]
     return pages.post("ask", data=fields, files=[("pictures", ("a", content))])
 
 
@@ -95,8 +95,8 @@ def test_a_whole_frame_is_answered_with_a_word(pages: TestClient) -> None:
 def test_numbers_of_other_scripts_in_an_address_are_no_error(pages: TestClient, text: str) -> None:
     assert pages.get("ask", params={"done": text}).status_code == 200
     assert pages.get("history", params={"before": text}).status_code == 200
-    form_word = word(pages.get("ask").text, "word")
-    assert pages.post("undo", data={"word": form_word, "seq": text}).status_code == 404
+    form_word = word(pages.get("ask").text, "csrf_token")
+    assert pages.post("undo", data={"csrf_token": form_word, "seq": text}).status_code == 404
 
 
 def test_videos_are_told_from_pictures_by_their_first_bytes() -> None:
@@ -123,29 +123,29 @@ def test_a_question_that_the_page_kept_counts_and_its_chances_sum_to_one(app, ga
     with TestClient(app) as browser:
         browser.post("/login", data={"token": "owner-of-the-tests"})
         here = f"/g/{gallery.settings.id}"
-        form_word = word(browser.get(f"{here}/ask").text, "word")
+        form_word = word(browser.get(f"{here}/ask").text, "csrf_token")
         files = [("pictures", ("x.jpg", picture(3)))]
-        answer = browser.post(f"{here}/ask", data={"word": form_word}, files=files)
+        answer = browser.post(f"{here}/ask", data={"csrf_token": form_word}, files=files)
         assert answer.status_code == 200, answer.text
         stated = [float(one) for one in re.findall(r"<b>([0-9.]+) %</b>", answer.text)]
         assert stated == [50.0, 16.6, 16.6, 16.6]  # nobody, or one of three
-        kept = browser.post(f"{answer.url.path}/0/keep", data={"word": form_word})
+        kept = browser.post(f"{answer.url.path}/0/keep", data={"csrf_token": form_word})
         question = kept.url.path.rsplit("/", 1)[1]
-        said = {"word": form_word, "do": "nobody", "revision": word(kept.text, "revision")}
+        said = {"csrf_token": form_word, "do": "nobody", "revision": word(kept.text, "revision")}
         assert browser.post(f"{here}/review/{question}", data=said).status_code == 200
     assert reliability(gallery).answered == 1
 
 
-@pytest.mark.parametrize("scopes", [["answer"], ["answer", "correct"], ["answer", "read"]])
+@pytest.mark.parametrize("scopes", [["query"], ["query", "correct"], ["query", "read"]])
 def test_pictures_of_the_gallery_are_shown_to_those_who_may_read(
     app, client, address, gallery, monkeypatch, scopes
 ) -> None:
-    monkeypatch.setattr(page_ask, "why_of", lambda *_: Why(no_map="none", no_numbers="none"))
+    monkeypatch.setattr(page_ask, "explain_pair", lambda *_: Why(no_map="none", no_numbers="none"))
     files = [("pictures", ("x", picture(seed))) for seed in range(2)]
     client("admin").post(f"{address}/enrol", files=files, data={"name": "Dora"})
     browser, here = TestClient(app), f"/g/{gallery.settings.id}"
     browser.post("/login", data={"token": make_token(gallery, "x", scopes)}, follow_redirects=False)
-    form = {"word": word(browser.get(f"{here}/ask").text, "word")}
+    form = {"csrf_token": word(browser.get(f"{here}/ask").text, "csrf_token")}
     answer = browser.post(f"{here}/ask", files=files[:1], data=form)
     assert "Dora" in answer.text
     reads = "read" in scopes

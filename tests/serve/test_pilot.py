@@ -16,13 +16,13 @@ from tests.serve.club import TOKEN
 
 @pytest.fixture
 def client(pilot: Pilot) -> Iterator[TestClient]:  # noqa: F811
-    app = create_app({}, owner_tokens=[TOKEN], pilot=pilot)
+    app = create_app({}, admin_tokens=[TOKEN], pilot=pilot)
     with TestClient(app, follow_redirects=True) as found:
         yield found
 
 
 def test_a_token_of_a_gallery_opens_no_pilot(pilot, gallery) -> None:  # noqa: F811
-    app = create_app({"club": gallery}, owner_tokens=[TOKEN], pilot=pilot)
+    app = create_app({"club": gallery}, admin_tokens=[TOKEN], pilot=pilot)
     browser = TestClient(app)
     browser.post("/login", data={"token": make_token(gallery, "x", ["correct", "read", "admin"])})
     for path in ("/pilot", "/pilot/report", "/pilot/pictures/0.jpg"):
@@ -42,8 +42,12 @@ def test_questions_are_asked_and_answers_kept_behind_the_login(client, pilot) ->
     assert "script-src 'nonce-" in asked.headers["content-security-policy"]
     shown = asked.text.split('<img src="')[1].split('"')[0]
     assert client.get(shown).content.startswith(b"\xff\xd8")
-    form = {"pair": word(asked.text, "pair"), "answer": "yes", "word": word(asked.text, "word")}
-    assert client.post("/pilot/answer", data={**form, "word": "x"}).status_code == 403
+    form = {
+        "pair": word(asked.text, "pair"),
+        "answer": "yes",
+        "csrf_token": word(asked.text, "csrf_token"),
+    }
+    assert client.post("/pilot/answer", data={**form, "csrf_token": "x"}).status_code == 403
     foreign = {"Origin": "http://evil.example"}
     assert client.post("/pilot/answer", data=form, headers=foreign).status_code == 403
     following = client.post("/pilot/answer", data=form)

@@ -69,7 +69,7 @@ def test_a_mistake_of_ours_is_no_reason_to_send_it_again(
         raise InternalError('near "FROM": syntax error')
 
     reader = client("read")
-    monkeypatch.setattr("sameplayer.serve.api.read.gallery_told", lambda *_: mistaken())
+    monkeypatch.setattr("sameplayer.serve.api.read.gallery_out", lambda *_: mistaken())
     with caplog.at_level(logging.ERROR):
         answer = reader.get(address)
     assert answer.status_code == 500

@@ -92,7 +92,7 @@ def test_a_rebound_page_reads_nothing(app) -> None:
 
 def test_behind_a_proxy_with_tls_addresses_cookies_and_forms_are_right(gallery) -> None:
     hosts = Hosts(trusted_proxies=("127.0.0.1",), allowed_hosts=("club.example",))
-    app = create_app({"club": gallery}, owner_tokens=[TOKEN], hosts=hosts)
+    app = create_app({"club": gallery}, admin_tokens=[TOKEN], hosts=hosts)
 
     def browser(address: str) -> TestClient:
         """Return a browser at this address, as the proxy of docs/serve.md hands its requests on."""
@@ -116,10 +116,10 @@ def test_behind_a_proxy_with_tls_addresses_cookies_and_forms_are_right(gallery) 
     assert {"HttpOnly", "Secure", "SameSite=strict"} <= set(cookie.split("; "))
     held = {"Cookie": cookie.split(";")[0]}
     page = good.get(f"/g/{gallery.settings.id}/ask", headers=held)
-    word = page.text.split('name="word" value="')[1].split('"')[0]
+    word = page.text.split('name="csrf_token" value="')[1].split('"')[0]
     foreign = {**held, "Origin": "https://evil.example"}
-    assert good.post("/logout", data={"word": word}, headers=foreign).status_code == 403
-    left = good.post("/logout", data={"word": word}, headers={**held, **origin})
+    assert good.post("/logout", data={"csrf_token": word}, headers=foreign).status_code == 403
+    left = good.post("/logout", data={"csrf_token": word}, headers={**held, **origin})
     assert left.status_code == 303
     assert {"Secure", "SameSite=strict"} <= set(left.headers["set-cookie"].split("; "))
     assert good.get("/", headers=held).headers["location"] == "/login"

@@ -31,9 +31,9 @@ from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve.app import create_app
 from sameplayer.serve.http.http_errors import as_refused
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.http.rate_limit import Buckets
+from sameplayer.serve.http.rate_limit import TokenBuckets
 from sameplayer.serve.http.sessions import Recent
-from sameplayer.serve.run import owner_tokens, read_token
+from sameplayer.serve.run import admin_tokens, read_token
 from sameplayer.serve.tokens import make_token
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
@@ -99,7 +99,7 @@ FEW = settings(
 def test_a_bomb_is_refused_before_it_is_decoded(client, address) -> None:
     content = bomb()
     assert len(content) < 1_000_000
-    one = client("answer")
+    one = client("query")
     start = time.perf_counter()
     said = error(one.post(f"{address}/ask", files=[("pictures", ("a", content))]), 413)
     assert time.perf_counter() - start < 20
@@ -203,9 +203,9 @@ def test_sixty_megabytes_in_chunks_are_refused_by_a_real_server(gallery) -> None
 
 
 def test_a_gate_lets_few_in_and_refuses_many(gallery) -> None:
-    limits = Limits(heavy=1, light=1, waiting=1, patience=0.2)
+    limits = Limits(heavy=1, light=1, waiting=1, queue_seconds=0.2)
     turn = threading.Event()
-    app = create_app({"club": gallery}, limits=limits, owner_tokens=[TOKEN])
+    app = create_app({"club": gallery}, limits=limits, admin_tokens=[TOKEN])
     statuses: list[int] = []
     with TestClient(app) as one:
         one.headers["Authorization"] = f"Bearer {TOKEN}"
@@ -241,18 +241,18 @@ def test_a_gate_lets_few_in_and_refuses_many(gallery) -> None:
 )
 def test_others_are_let_in_only_where_a_token_exists(gallery, tmp_path, host, own) -> None:
     if own:
-        tokens, made = owner_tokens(host, [gallery], None)
+        tokens, made = admin_tokens(host, [gallery], None)
         assert tokens == [made]
         assert len(made or "") > 40
     else:
         with pytest.raises(ConfigError, match="no token"):
-            owner_tokens(host, [gallery], None)
+            admin_tokens(host, [gallery], None)
     file = tmp_path / "token"
     file.write_text("a-token-of-many-letters\n")
     file.chmod(0o600)
-    assert owner_tokens(host, [gallery], file) == (["a-token-of-many-letters"], None)
+    assert admin_tokens(host, [gallery], file) == (["a-token-of-many-letters"], None)
     make_token(gallery, "x", ["read"])
-    assert owner_tokens(host, [gallery], None) == ([], None)
+    assert admin_tokens(host, [gallery], None) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_poor_token_file_is_refused(tmp_path: Path, text, mode, words) -> None
 
 def test_a_bucket_fills_again_and_recent_things_go_by_age_and_size() -> None:
     now = [0.0]
-    buckets = Buckets(2.0, 3, lambda: now[0])
+    buckets = TokenBuckets(2.0, 3, lambda: now[0])
     for _ in range(3):
         assert buckets.wait("a") == 0
         buckets.take("a")

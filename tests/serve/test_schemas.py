@@ -69,7 +69,7 @@ def test_every_list_of_every_body_has_a_bound(app) -> None:
 
 
 def test_a_megabyte_of_wrong_items_is_refused_by_the_first(client, address) -> None:
-    one = client("answer")
+    one = client("query")
     one.headers["Content-Type"] = "application/json"
     body = b'{"vectors":[' + b"1," * 490_000 + b"1]}"
     said = error(one.post(f"{address}/ask/vectors", content=body), 422)

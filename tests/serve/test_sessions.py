@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
-from sameplayer.serve.http.sessions import AT_MOST, EACH, LOGGED_IN, Session, Sessions
+from sameplayer.serve.http.sessions import EACH, IDLE_SECONDS, SESSION_SECONDS, Session, Sessions
 from sameplayer.serve.tokens import make_token
 from tests.serve.test_pilot import word
 
@@ -21,11 +21,11 @@ def test_a_login_that_is_used_all_the_time_ends_after_a_week() -> None:
     now = [0.0]
     kept = Sessions(lambda: now[0])
     used, idle = kept.add(Session("a", made=0.0)), kept.add(Session("a", made=0.0))
-    while now[0] < AT_MOST - LOGGED_IN / 2:
-        now[0] += LOGGED_IN / 2
+    while now[0] < SESSION_SECONDS - IDLE_SECONDS / 2:
+        now[0] += IDLE_SECONDS / 2
         assert kept.get(used) is not None
     assert kept.get(idle) is None
-    now[0] = AT_MOST + 1
+    now[0] = SESSION_SECONDS + 1
     assert kept.get(used) is None
 
 
@@ -50,7 +50,7 @@ def test_logging_out_everywhere_ends_all_logins_of_the_token_and_no_others(app, 
         (third, other),
     ):
         browser.post("/login", data={"token": text})
-    form = {"word": word(first.get("/").text, "word"), "everywhere": "yes"}
+    form = {"csrf_token": word(first.get("/").text, "csrf_token"), "everywhere": "yes"}
     assert first.post("/logout", data=form).url.path == "/login"
     assert second.get("/").url.path == "/login"
     assert third.get("/").url.path.endswith("/persons")

@@ -65,8 +65,8 @@ def serve(
     pilot = load_pilot(pilots[0]) if pilots else None
     labels = _labels(tuple(folder for folder in clubs if folder not in pilots))
     galleries = {label: open_gallery(folder, device=device) for label, folder in labels.items()}
-    tokens, made = run.owner_tokens(host, list(galleries.values()), token_file, bool(pilots))
-    app = create_app(galleries, limits=limits, owner_tokens=tokens, pilot=pilot, hosts=hosts)
+    tokens, made = run.admin_tokens(host, list(galleries.values()), token_file, bool(pilots))
+    app = create_app(galleries, limits=limits, admin_tokens=tokens, pilot=pilot, hosts=hosts)
     server = run.make_server(app, host, port, limits)
 
     def started() -> None:

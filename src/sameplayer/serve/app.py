@@ -19,7 +19,7 @@ from sameplayer.serve.api import correct as api_correct
 from sameplayer.serve.api import query as api_ask
 from sameplayer.serve.api import read as api_read
 from sameplayer.serve.api.openapi import describe_problems
-from sameplayer.serve.auth import Outside
+from sameplayer.serve.auth import LimitsMiddleware
 from sameplayer.serve.http.hosts import Hosts
 from sameplayer.serve.http.http_errors import KINDS, as_refused, invalid, logger, response_of
 from sameplayer.serve.http.limits import Limits
@@ -37,7 +37,7 @@ ROUTERS = (
     api_read.router,
     api_ask.router,
     api_correct.router,
-    page_home.doors,
+    page_home.public_router,
     page_home.router,
     page_ask.router,
     page_person.router,
@@ -56,20 +56,20 @@ def create_app(
     galleries: Mapping[str, Gallery],
     *,
     limits: Limits = USUAL,
-    owner_tokens: Iterable[str] = (),
+    admin_tokens: Iterable[str] = (),
     pilot: Pilot | None = None,
     hosts: Hosts = ANY,
 ) -> FastAPI:
     """Return the application, for any ASGI server.
 
     galleries       open galleries, by the label that people see
-    owner_tokens    tokens that may do everything in all of them, beside those in the galleries
+    admin_tokens    tokens that may do everything in all of them, beside those in the galleries
     pilot           a pilot whose questions are asked beside them, or instead
     hosts           proxies that are believed, and host names that are served
 
     It closes the galleries when it ends. Raises ConfigError for two copies of one gallery.
     """
-    service = Service(galleries, limits, owner_tokens, pilot)
+    service = Service(galleries, limits, admin_tokens, pilot)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -94,7 +94,7 @@ def create_app(
     for kind in (HTTPException, SameplayerError, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
     describe_problems(app)
-    app.add_middleware(Outside, limits=limits, service=service, hosts=hosts)
+    app.add_middleware(LimitsMiddleware, limits=limits, service=service, hosts=hosts)
     return app
 
 
@@ -108,7 +108,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/v1"):
         return response_of(refused)
     frame = frame_of(request)
-    back = frame.get("here") and request.url.path == f"{frame['here']}/ask" and request.url.path
+    back = frame.get("base_url") and request.url.path == f"{frame['base_url']}/ask" and request.url.path
     text = templates.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
     )
@@ -125,7 +125,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
     async def readyz() -> PlainTextResponse:
         """Every gallery can be read."""
         try:
-            await service.run(service.look)
+            await service.run(service.check_ready)
         except SameplayerError as error:
             logger.error("%s", error)
             return PlainTextResponse("database not reachable\n", 503, {"Retry-After": "5"})

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sameplayer.serve.http.bodies import in_turn
+from sameplayer.serve.http.bodies import read_in_turn
 from sameplayer.serve.http.hosts import Hosts
 from sameplayer.serve.http.http_errors import Refused, response_of, stopping
 from sameplayer.serve.http.limits import Limits
@@ -68,11 +68,11 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             service: Service = request.app.state.service
-            caller = await known(request, service, bearer(request))
-            admit(request, caller, asked.scopes)
+            caller = await authenticate(request, service, bearer(request))
+            authorize(request, caller, asked.scopes)
             if self.body_field is not None:
                 refuse_kind(request, isinstance(self.body_field.field_info, Form))
-            async with in_turn(request, caller.token.id, asked.heavy):
+            async with read_in_turn(request, caller.token.id, asked.heavy):
                 return await answer(request)
 
         return guarded
@@ -89,11 +89,11 @@ def refuse_kind(request: Request, form: bool) -> None:
             where="header Content-Type",
             expected=expected,
             found=found,
-            do="send it as that",
+            hint="send it as that",
         )
 
 
-async def known(request: Request, service: Service, text: str) -> Caller:
+async def authenticate(request: Request, service: Service, text: str) -> Caller:
     """Return who has this token; Refused (401, 404) where nobody does.
 
     Wrong tokens count against the address that sends them, and many are refused with 429. A right
@@ -106,15 +106,15 @@ async def known(request: Request, service: Service, text: str) -> Caller:
     except Refused as error:
         if error.status_code == 401:
             address = request.client.host if request.client else "unknown"
-            refuse_often(service.failures.wait(address))
+            refuse_rate(service.failures.wait(address))
             service.failures.take(address)
         raise
 
 
-def admit(request: Request, caller: Caller, scopes: Iterable[str] = ()) -> None:
+def authorize(request: Request, caller: Caller, scopes: Iterable[str] = ()) -> None:
     """Keep the caller in the request; Refused (403, 429) for one who may not do this, or now."""
     service = caller.service
-    refuse_often(service.rates.wait(caller.token.id))
+    refuse_rate(service.rates.wait(caller.token.id))
     service.rates.take(caller.token.id)
     for scope in scopes:
         if caller.token.allows(scope):
@@ -125,19 +125,19 @@ def admit(request: Request, caller: Caller, scopes: Iterable[str] = ()) -> None:
             where="token",
             expected=scope,
             found=" ".join(caller.token.scopes),
-            do="use a token with that scope",
+            hint="use a token with that scope",
         )
     request.state.caller = caller
 
 
-def refuse_often(seconds: float) -> None:
+def refuse_rate(seconds: float) -> None:
     """Refuse a caller who comes too often."""
     if seconds > 0:
         raise Refused(
             429,
             "too many requests",
             expected="fewer requests a second",
-            do=f"wait {seconds:.0f} s",
+            hint=f"wait {seconds:.0f} s",
             headers={"Retry-After": str(max(1, round(seconds)))},
         )
 
@@ -155,10 +155,10 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
-Called = Annotated[Caller, Depends(_caller)]
+CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-class Outside:
+class LimitsMiddleware:
     """Around the application: hosts, bounds of size and time, safe headers, and what is counted."""
 
     def __init__(self, app: ASGIApp, limits: Limits, service: Service, hosts: Hosts) -> None:
@@ -227,7 +227,7 @@ def _bounded(scope: Scope, receive: Receive, limits: Limits) -> Receive:
                 "the request came too slowly",
                 where="body",
                 expected=f"all of it within {limits.body_seconds:g} s",
-                do="send it again",
+                hint="send it again",
                 headers={"Connection": "close"},
             ) from None
         read += len(message.get("body", b""))
@@ -246,6 +246,6 @@ def too_large(most: int) -> Refused:
         "the request is too large",
         where="body",
         expected=f"at most {most:,} bytes",
-        do="send fewer or smaller pictures",
+        hint="send fewer or smaller pictures",
         headers={"Connection": "close"},
     )

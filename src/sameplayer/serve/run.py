@@ -24,7 +24,7 @@ from sameplayer.serve.tokens import any_token
 SHORTEST = 20  # letters of a token in a file
 
 
-def owner_tokens(
+def admin_tokens(
     host: str, galleries: Sequence[Gallery], file: Path | None, pilot: bool = False
 ) -> tuple[list[str], str | None]:
     """Return the tokens that are good for all galleries, and one made for this run, if it was.

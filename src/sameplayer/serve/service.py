@@ -15,12 +15,12 @@ from sameplayer.errors import ConfigError
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.review import queue as review
 from sameplayer.pilot.folder import Pilot
-from sameplayer.serve.http.bodies import rooms
+from sameplayer.serve.http.bodies import body_limits
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.http.metrics import Metrics
-from sameplayer.serve.http.rate_limit import Buckets, Gate
-from sameplayer.serve.http.sessions import Sessions, recently_asked
+from sameplayer.serve.http.rate_limit import ConcurrencyLimit, TokenBuckets
+from sameplayer.serve.http.sessions import Sessions, recent_queries
 from sameplayer.serve.http.shutdown import ENDING, Stop
 from sameplayer.serve.images.decoders import Decoders
 from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
@@ -28,7 +28,7 @@ from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 P = ParamSpec("P")
 R = TypeVar("R")
 LOOK = 300.0  # seconds in which looks of one caller at one person are one event
-OWNER = Token("owner", "the operator of the server", SCOPES, "")
+ADMIN = Token("admin", "Administrator", SCOPES, "")
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Caller:
     galleries: tuple[Gallery, ...] = ()
 
     @property
-    def is_owner(self) -> bool:
+    def is_admin(self) -> bool:
         """Whether the token is good for everything that is served."""
-        return self.token is OWNER
+        return self.token is ADMIN
 
     @property
     def gallery(self) -> Gallery:
@@ -62,7 +62,7 @@ class Caller:
         """Who did it, for the record: the id of the token, never what people call it."""
         return f"token {self.token.id}"
 
-    def look(self, *subjects: str) -> None:
+    def record_view(self, *subjects: str) -> None:
         """Write that the caller sees persons or questions, given by id, as one event.
 
         Those that the caller saw within ``LOOK`` seconds are left out.
@@ -85,7 +85,7 @@ class Service:
         self,
         galleries: Mapping[str, Gallery],
         limits: Limits,
-        owner_tokens: Iterable[str] = (),
+        admin_tokens: Iterable[str] = (),
         pilot: Pilot | None = None,
     ) -> None:
         """Take galleries by the label that people see, and tokens that are good for all of them."""
@@ -98,23 +98,23 @@ class Service:
             )
         self.limits, self.pilot = limits, pilot
         self.pilot_turn = threading.Lock()
-        self._owners = [hash_of(text) for text in owner_tokens]
+        self._admins = [hash_of(text) for text in admin_tokens]
         self.pool = ThreadPoolExecutor(limits.light + limits.heavy, "serve")
         self.gates = {
-            False: Gate(limits.light, limits.waiting, limits.patience),
-            True: Gate(limits.heavy, limits.waiting, limits.patience),
+            False: ConcurrencyLimit(limits.light, limits.waiting, limits.queue_seconds),
+            True: ConcurrencyLimit(limits.heavy, limits.waiting, limits.queue_seconds),
         }
-        self.rooms = rooms(limits)
+        self.body_limits = body_limits(limits)
         self.stop = Stop()
         self.decoders = Decoders(limits)
         self._working: set[Future[Any]] = set()
-        self.rates = Buckets(limits.rate, limits.burst)
-        self.failures = Buckets(0.5, limits.failures)
+        self.rates = TokenBuckets(limits.rate, limits.burst)
+        self.failures = TokenBuckets(0.5, limits.failures)
         self.looked = looks()
         self.encoder_turn = threading.Semaphore(1)
         self.metrics = Metrics()
         self.sessions = Sessions()
-        self.asked = recently_asked()
+        self.asked = recent_queries()
         self.hidden = {
             text: "the gallery"
             for one in self.galleries.values()
@@ -133,10 +133,10 @@ class Service:
     def caller(self, text: str, gallery: str | None) -> Caller:
         """Return who has this token; Refused (401, 404) where it is not good for the gallery."""
         named = None if gallery is None else self.galleries.get(gallery)
-        if self._is_owner(text):
+        if self._is_admin(text):
             if gallery is not None and named is None:
                 raise no_gallery()
-            return Caller(self, OWNER, named, () if named else tuple(self.galleries.values()))
+            return Caller(self, ADMIN, named, () if named else tuple(self.galleries.values()))
         if named is not None:
             token = find_token(named, text)
             if token is not None:
@@ -145,23 +145,23 @@ class Service:
         found = [(one, find_token(one, text)) for one in self.galleries.values()]
         good = [(one, token) for one, token in found if token is not None]
         if not good:
-            raise unknown_token("no such token, or it counts no more" if text else "no token")
+            raise unknown_token("an unknown, expired or revoked token" if text else "no token")
         if gallery is not None:
             raise no_gallery()
         return Caller(self, good[0][1], None, tuple(one for one, _ in good))
 
-    def _is_owner(self, text: str) -> bool:
+    def _is_admin(self, text: str) -> bool:
         given = hash_of(text)
-        return any([hmac.compare_digest(given, one) for one in self._owners])  # noqa: C419
+        return any([hmac.compare_digest(given, one) for one in self._admins])  # noqa: C419
 
-    def dropped(self, gallery: str) -> None:
+    def evict(self, gallery: str) -> None:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
         self.looked = looks()
         review.evict_deleted(self.galleries[gallery])
         gc.collect()
 
-    def look(self) -> None:
+    def check_ready(self) -> None:
         """Read a row of every gallery, and look for its pictures; raise what prevents it."""
         for one in self.galleries.values():
             one.files.refuse_moved()
@@ -187,20 +187,20 @@ class Service:
         return any(one.running() for one in tuple(self._working))
 
 
-def looks() -> Buckets:
+def looks() -> TokenBuckets:
     """Return an empty record of who looked at whom."""
-    return Buckets(1 / LOOK, 1)
+    return TokenBuckets(1 / LOOK, 1)
 
 
 def unknown_token(found: str) -> Refused:
     """Return the answer to whoever shows no token that counts."""
     return Refused(
         401,
-        "who asks is not known",
+        "missing or invalid token",
         where="header Authorization",
         expected="Bearer TOKEN",
         found=found,
-        do="make a token with: sameplayer gallery token",
+        hint="make a token with: sameplayer gallery token",
         headers={"WWW-Authenticate": "Bearer"},
     )
 

@@ -3,7 +3,7 @@
 A token is ``id.secret``. Whoever has it may do what its scopes say, in its gallery:
 
     read       see persons, pictures, questions and events
-    answer     ask whose pictures these are
+    query      ask whose pictures these are
     correct    enrol, and say who is who
     admin      forget, export, and all of the above
 """
@@ -22,7 +22,7 @@ from sameplayer.errors import ConfigError, MissingFile, SettingError, did_you_me
 from sameplayer.gallery.core.events import iso
 from sameplayer.gallery.gallery import Gallery
 
-SCOPES = ("read", "answer", "correct", "admin")
+SCOPES = ("read", "query", "correct", "admin")
 COLUMNS = "id, label, scopes, created, expires, revoked"
 
 
@@ -150,7 +150,8 @@ def hash_of(secret: str) -> str:
 
 
 def _token(row: tuple) -> Token:
-    return Token(row[0], row[1], tuple(str(row[2]).split()), *row[3:6])
+    scopes = ("query" if name == "answer" else name for name in str(row[2]).split())
+    return Token(row[0], row[1], tuple(scopes), *row[3:6])  # "answer": galleries of before
 
 
 def _moment(text: str) -> str:

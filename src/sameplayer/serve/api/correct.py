@@ -21,7 +21,7 @@ from sameplayer.gallery.privacy.pending_deletions import pending_marker
 from sameplayer.gallery.reverting import undo
 from sameplayer.gallery.review.queue import counts, queue
 from sameplayer.gallery.search.paging import seal, unseal
-from sameplayer.serve.api.questions import waiting_question
+from sameplayer.serve.api.questions import question_detail
 from sameplayer.serve.api.read import After, GalleryId, Most, PersonId, api_router
 from sameplayer.serve.api.schemas import (
     EventOut,
@@ -33,18 +33,18 @@ from sameplayer.serve.api.schemas import (
     PersonOut,
     QuestionOut,
     QueueOut,
-    told,
+    to_schema,
 )
 from sameplayer.serve.api.serializers import (
-    answer_told,
-    event_told,
+    answer_out,
+    event_out,
     exported,
     not_finished,
-    picture_told,
+    persons_in,
+    picture_out,
     refuse_stale,
-    seen_in,
 )
-from sameplayer.serve.auth import Called, needs
+from sameplayer.serve.auth import CallerDep, needs
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.service import Caller
 
@@ -121,7 +121,7 @@ def expected(seen: str | None) -> int | None:
             "no revision was named",
             where="header If-Match",
             expected="the revision that was seen",
-            do="read it first",
+            hint="read it first",
         )
     return None if seen == "*" else int(seen.strip('"'))
 
@@ -129,7 +129,7 @@ def expected(seen: str | None) -> int | None:
 @router.get("/galleries/{gallery}/questions", tags=["review"])
 @needs("read")
 def list_questions(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     band: Literal["likely", "unsure", "unknown"] | None = None,
     after: After = None,
@@ -139,7 +139,7 @@ def list_questions(
     place = None if after is None else unseal(caller.gallery, "questions", after)
     items = queue(caller.gallery, band, most + 1, after=place)
     shown = items[:most]
-    caller.look(*(key for one in shown for key in (one.question, *seen_in(one.answer))))
+    caller.record_view(*(key for one in shown for key in (one.question, *persons_in(one.answer))))
     found = [
         QuestionOut(
             question=one.question,
@@ -147,8 +147,8 @@ def list_questions(
             state="skipped" if one.skipped else "open",
             band=one.band,
             information=one.information,
-            pictures=[picture_told(kept) for kept in one.pictures],
-            answer=answer_told(one.answer),
+            pictures=[picture_out(kept) for kept in one.pictures],
+            answer=answer_out(one.answer),
         )
         for one in shown
     ]
@@ -159,11 +159,11 @@ def list_questions(
 @router.get("/galleries/{gallery}/questions/{question}", tags=["review"])
 @needs("read")
 def one_question(
-    caller: Called, gallery: GalleryId, question: QuestionId, response: Response
+    caller: CallerDep, gallery: GalleryId, question: QuestionId, response: Response
 ) -> QuestionOut:
     """One question, also an answered one."""
-    found = waiting_question(caller.gallery, question)
-    caller.look(question, *seen_in(found.answer))
+    found = question_detail(caller.gallery, question)
+    caller.record_view(question, *persons_in(found.answer))
     response.headers["ETag"] = f'"{found.revision}"'
     return QuestionOut(
         question=question,
@@ -171,15 +171,15 @@ def one_question(
         state=found.state,
         band=None,
         information=None,
-        pictures=[picture_told(one) for one in found.pictures],
-        answer=None if found.answer is None else answer_told(found.answer),
+        pictures=[picture_out(one) for one in found.pictures],
+        answer=None if found.answer is None else answer_out(found.answer),
     )
 
 
 @router.post("/galleries/{gallery}/questions/{question}/confirm", tags=["review"])
 @needs("correct")
 def confirm(
-    caller: Called, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
 ) -> EventOut:
     """It is this person, who gets the pictures."""
     return _said(changes.confirm, caller, question, body.person, seen=seen)
@@ -188,10 +188,10 @@ def confirm(
 @router.post("/galleries/{gallery}/questions/{question}/confirm-new", tags=["review"])
 @needs("correct")
 def confirm_new(
-    caller: Called, gallery: GalleryId, question: QuestionId, body: NameIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, question: QuestionId, body: NameIn, seen: Seen = None
 ) -> PersonOut:
     """It is somebody new, of this name."""
-    return told(
+    return to_schema(
         PersonOut,
         changes.confirm_new(
             caller.gallery, question, body.name, actor=caller.actor, expected=expected(seen)
@@ -202,7 +202,7 @@ def confirm_new(
 @router.post("/galleries/{gallery}/questions/{question}/reject", tags=["review"])
 @needs("correct")
 def reject(
-    caller: Called, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
 ) -> EventOut:
     """It is not this person, and no machine says so again."""
     return _said(changes.reject, caller, question, body.person, seen=seen)
@@ -210,7 +210,9 @@ def reject(
 
 @router.post("/galleries/{gallery}/questions/{question}/nobody", tags=["review"])
 @needs("correct")
-def nobody(caller: Called, gallery: GalleryId, question: QuestionId, seen: Seen = None) -> EventOut:
+def nobody(
+    caller: CallerDep, gallery: GalleryId, question: QuestionId, seen: Seen = None
+) -> EventOut:
     """It is nobody of the gallery."""
     return _said(changes.mark_unknown, caller, question, seen=seen)
 
@@ -218,7 +220,7 @@ def nobody(caller: Called, gallery: GalleryId, question: QuestionId, seen: Seen 
 @router.post("/galleries/{gallery}/questions/{question}/skip", tags=["review"])
 @needs("correct")
 def skip_question(
-    caller: Called, gallery: GalleryId, question: QuestionId, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, question: QuestionId, seen: Seen = None
 ) -> EventOut:
     """Leave it for later."""
     return _said(changes.skip, caller, question, seen=seen)
@@ -227,7 +229,7 @@ def skip_question(
 @router.post("/galleries/{gallery}/persons/{person}/rename", tags=["persons"])
 @needs("correct")
 def rename(
-    caller: Called, gallery: GalleryId, person: PersonId, body: NameIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, person: PersonId, body: NameIn, seen: Seen = None
 ) -> EventOut:
     """Give a person another name, which nobody has."""
     return _said(changes.rename, caller, person, body.name, seen=seen)
@@ -236,7 +238,7 @@ def rename(
 @router.post("/galleries/{gallery}/persons/{person}/restrict", tags=["persons"])
 @needs("correct")
 def restrict(
-    caller: Called, gallery: GalleryId, person: PersonId, body: RestrictIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, person: PersonId, body: RestrictIn, seen: Seen = None
 ) -> EventOut:
     """Keep a person, but never answer with one; or answer again."""
     return _said(changes.restrict, caller, person, body.on, seen=seen)
@@ -245,12 +247,12 @@ def restrict(
 @router.post("/galleries/{gallery}/persons/{person}/merge", tags=["persons"])
 @needs("correct")
 def merge(
-    caller: Called, gallery: GalleryId, person: PersonId, body: MergeIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, person: PersonId, body: MergeIn, seen: Seen = None
 ) -> EventOut:
     """Both are one person: this one stays, the other's pictures come to it."""
     own = expected(seen)
     both = {body.other: body.expected_other, **({} if own is None else {person: own})}
-    return event_told(
+    return event_out(
         changes.merge(caller.gallery, person, body.other, actor=caller.actor, expected=both)
     )
 
@@ -258,10 +260,10 @@ def merge(
 @router.post("/galleries/{gallery}/persons/{person}/split", tags=["persons"])
 @needs("correct")
 def split(
-    caller: Called, gallery: GalleryId, person: PersonId, body: SplitIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, person: PersonId, body: SplitIn, seen: Seen = None
 ) -> PersonOut:
     """Some pictures show somebody else, who is new."""
-    return told(
+    return to_schema(
         PersonOut,
         changes.split(
             caller.gallery,
@@ -277,16 +279,16 @@ def split(
 @router.post("/galleries/{gallery}/events/{seq}/undo", tags=["events"])
 @needs("correct")
 def undo_event(
-    caller: Called, gallery: GalleryId, seq: Annotated[int, InPath(ge=1, le=2**62)]
+    caller: CallerDep, gallery: GalleryId, seq: Annotated[int, InPath(ge=1, le=2**62)]
 ) -> EventOut:
     """Take a change back."""
-    return event_told(undo.undo(caller.gallery, seq, actor=caller.actor))
+    return event_out(undo.undo(caller.gallery, seq, actor=caller.actor))
 
 
 @router.post("/galleries/{gallery}/persons/{person}/forget", tags=["persons"])
 @needs("admin")
 def forget_person(
-    caller: Called, gallery: GalleryId, person: PersonId, body: ForgetIn, seen: Seen = None
+    caller: CallerDep, gallery: GalleryId, person: PersonId, body: ForgetIn, seen: Seen = None
 ) -> ReceiptOut:
     """Delete every byte of a person; there is no undo. After a 503 the same request finishes it."""
     revision = expected(seen)
@@ -297,8 +299,8 @@ def forget_person(
     except Unfinished as error:
         raise not_finished(caller, error) from error
     finally:
-        caller.service.dropped(gallery)
-    return told(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
+        caller.service.evict(gallery)
+    return to_schema(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
 
 
 @router.post(
@@ -308,10 +310,10 @@ def forget_person(
     responses=ZIP,
 )
 @needs("admin")
-def export(caller: Called, gallery: GalleryId, person: PersonId) -> Response:
+def export(caller: CallerDep, gallery: GalleryId, person: PersonId) -> Response:
     """Everything of one person, as a zip; it is an event, for it is a copy."""
     return exported(caller, person)
 
 
 def _said(change: Callable[..., Event], caller: Caller, *what: Any, seen: str | None) -> EventOut:
-    return event_told(change(caller.gallery, *what, actor=caller.actor, expected=expected(seen)))
+    return event_out(change(caller.gallery, *what, actor=caller.actor, expected=expected(seen)))

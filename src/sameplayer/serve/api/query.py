@@ -30,9 +30,9 @@ from sameplayer.serve.api.schemas import (
     WhereIn,
     Word,
 )
-from sameplayer.serve.api.serializers import answer_told
-from sameplayer.serve.auth import Called, needs
-from sameplayer.serve.http.idempotency import once
+from sameplayer.serve.api.serializers import answer_out
+from sameplayer.serve.auth import CallerDep, needs
+from sameplayer.serve.http.idempotency import run_once
 from sameplayer.serve.images.uploads import decode_all, from_base64, vectors_of
 from sameplayer.serve.service import Caller
 
@@ -51,9 +51,9 @@ Key = Annotated[
 
 
 @router.post("/galleries/{gallery}/ask", tags=["ask"])
-@needs("answer", heavy=True)
+@needs("query", heavy=True)
 def ask_files(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     pictures: Files,
     track: Annotated[bool, Form(description="all are of one person")] = False,
@@ -74,8 +74,8 @@ def ask_files(
 
 
 @router.post("/galleries/{gallery}/ask/base64", tags=["ask"])
-@needs("answer", heavy=True)
-def ask_base64(caller: Called, gallery: GalleryId, body: AskBase64In) -> AnswersOut:
+@needs("query", heavy=True)
+def ask_base64(caller: CallerDep, gallery: GalleryId, body: AskBase64In) -> AnswersOut:
     """Whose pictures are these? Of files in base64."""
     limits = caller.service.limits
     found = decoded(caller, from_base64(body.pictures, limits))
@@ -83,8 +83,8 @@ def ask_base64(caller: Called, gallery: GalleryId, body: AskBase64In) -> Answers
 
 
 @router.post("/galleries/{gallery}/ask/vectors", tags=["ask"])
-@needs("answer")
-def ask_vectors(caller: Called, gallery: GalleryId, body: AskVectorsIn) -> AnswersOut:
+@needs("query")
+def ask_vectors(caller: CallerDep, gallery: GalleryId, body: AskVectorsIn) -> AnswersOut:
     """Whose pictures are these? Of unit vectors that the gallery's encoder made elsewhere."""
     rows = vectors_of(caller.gallery, body.vectors, caller.service.limits)
     return answers(caller, body, prepared(caller.gallery, rows, FactsIn()))
@@ -93,7 +93,7 @@ def ask_vectors(caller: Called, gallery: GalleryId, body: AskVectorsIn) -> Answe
 @router.post("/galleries/{gallery}/enrol", tags=["enrol"])
 @needs("correct", heavy=True)
 def enrol_files(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     pictures: Files,
     name: Annotated[Name, Form()],
@@ -116,7 +116,7 @@ def enrol_files(
 @router.post("/galleries/{gallery}/enrol/base64", tags=["enrol"])
 @needs("correct", heavy=True)
 def enrol_base64(
-    caller: Called, gallery: GalleryId, body: EnrolBase64In, key: Key = None
+    caller: CallerDep, gallery: GalleryId, body: EnrolBase64In, key: Key = None
 ) -> EnrolledOut:
     """Add pictures to the person of this name, who is made where new. Of files in base64."""
     return _enrol_contents(caller, body, from_base64(body.pictures, caller.service.limits), key)
@@ -125,7 +125,7 @@ def enrol_base64(
 @router.post("/galleries/{gallery}/enrol/vectors", tags=["enrol"])
 @needs("correct")
 def enrol_vectors(
-    caller: Called, gallery: GalleryId, body: EnrolVectorsIn, key: Key = None
+    caller: CallerDep, gallery: GalleryId, body: EnrolVectorsIn, key: Key = None
 ) -> EnrolledOut:
     """Add unit vectors, whose pictures stay elsewhere, to the person of this name."""
     rows = vectors_of(caller.gallery, body.vectors, caller.service.limits)
@@ -137,7 +137,7 @@ def enrol_vectors(
 def answers(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> AnswersOut:
     """Answer for a track at once, else for each picture."""
     tracks = [list(pictures)] if how.track else [[one] for one in pictures]
-    return AnswersOut(answers=[answer_told(answer(caller, how, one)) for one in tracks])
+    return AnswersOut(answers=[answer_out(answer(caller, how, one)) for one in tracks])
 
 
 def answer(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answer:
@@ -205,7 +205,7 @@ def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> En
 
     said = who.model_dump_json(include=set(EnrolIn.model_fields)).encode()
     asked = b"\0".join([said, *(bytes(str(len(one)), "ascii") + b":" + one for one in contents)])
-    return EnrolledOut(**once(caller.gallery, caller.actor, key, asked, work))
+    return EnrolledOut(**run_once(caller.gallery, caller.actor, key, asked, work))
 
 
 COUNTS = ("added", "there", "elsewhere", "rejected", "suppressed")

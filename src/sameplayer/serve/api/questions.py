@@ -32,7 +32,7 @@ class Waiting:
         return self.state in WAITING
 
 
-def waiting_question(gallery: Gallery, key: str) -> Waiting:
+def question_detail(gallery: Gallery, key: str) -> Waiting:
     """Return a question by id; MissingFile where there is none."""
     with gallery.database.read() as cursor:
         row = cursor.one("SELECT state, revision FROM question WHERE id = ?", key)

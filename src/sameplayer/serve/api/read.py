@@ -17,18 +17,18 @@ from sameplayer.serve.api.schemas import (
     PersonsOut,
     PicturesOut,
     Problem,
-    told,
+    to_schema,
 )
 from sameplayer.serve.api.serializers import (
-    event_told,
-    gallery_told,
+    event_out,
+    gallery_out,
     names_of,
     person_by_id,
-    persons_told,
+    persons_out,
     picture_bytes,
-    pictures_told,
+    pictures_out,
 )
-from sameplayer.serve.auth import Called, GuardedRoute, needs
+from sameplayer.serve.auth import CallerDep, GuardedRoute, needs
 
 GalleryId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a gallery")]
 PersonId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a person")]
@@ -60,31 +60,31 @@ router = api_router()
 
 @router.get("/galleries", tags=["galleries"])
 @needs("read")
-def list_galleries(caller: Called) -> list[GalleryOut]:
+def list_galleries(caller: CallerDep) -> list[GalleryOut]:
     """The galleries that this token is good for."""
     labels = caller.service.labels
-    return [gallery_told(one, labels[one.settings.id]) for one in caller.galleries]
+    return [gallery_out(one, labels[one.settings.id]) for one in caller.galleries]
 
 
 @router.get("/galleries/{gallery}", tags=["galleries"])
 @needs("read")
-def one_gallery(caller: Called, gallery: GalleryId) -> GalleryOut:
+def one_gallery(caller: CallerDep, gallery: GalleryId) -> GalleryOut:
     """What there is in a gallery."""
-    return gallery_told(caller.gallery, caller.service.labels[gallery])
+    return gallery_out(caller.gallery, caller.service.labels[gallery])
 
 
 @router.get("/galleries/{gallery}/persons", tags=["persons"])
 @needs("read")
 def list_persons(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     state: Literal["active", "restricted"] | None = None,
     after: After = None,
     most: Most = 100,
 ) -> PersonsOut:
     """Persons by name, a page at a time."""
-    found = persons_told(caller.gallery, state, after, most)
-    caller.look(*(one.id for one in found.persons))
+    found = persons_out(caller.gallery, state, after, most)
+    caller.record_view(*(one.id for one in found.persons))
     return found
 
 
@@ -96,29 +96,29 @@ class FindIn(Given):
 
 @router.post("/galleries/{gallery}/persons/find", tags=["persons"])
 @needs("read")
-def find_by_name(caller: Called, gallery: GalleryId, body: FindIn) -> PersonOut:
+def find_by_name(caller: CallerDep, gallery: GalleryId, body: FindIn) -> PersonOut:
     """The person of a name; whoever was merged away is who it was merged into."""
     found = caller.gallery.person(body.name)
-    caller.look(found.id)
-    return told(PersonOut, found)
+    caller.record_view(found.id)
+    return to_schema(PersonOut, found)
 
 
 @router.get("/galleries/{gallery}/persons/{person}", tags=["persons"])
 @needs("read")
 def one_person(
-    caller: Called, gallery: GalleryId, person: PersonId, response: Response
+    caller: CallerDep, gallery: GalleryId, person: PersonId, response: Response
 ) -> PersonOut:
     """A person; the header ETag is what If-Match takes."""
     found = person_by_id(caller.gallery, person)
-    caller.look(found.id)
+    caller.record_view(found.id)
     response.headers["ETag"] = f'"{found.revision}"'
-    return told(PersonOut, found)
+    return to_schema(PersonOut, found)
 
 
 @router.get("/galleries/{gallery}/persons/{person}/pictures", tags=["persons"])
 @needs("read")
 def person_pictures(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     person: PersonId,
     after: After = None,
@@ -126,14 +126,14 @@ def person_pictures(
 ) -> PicturesOut:
     """A person's pictures by date, a page at a time."""
     key = person_by_id(caller.gallery, person).id
-    caller.look(key)
-    return pictures_told(caller.gallery, key, after, most)
+    caller.record_view(key)
+    return pictures_out(caller.gallery, key, after, most)
 
 
 @router.get("/galleries/{gallery}/persons/{person}/events", tags=["events"])
 @needs("read")
 def person_events(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     person: PersonId,
     before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
@@ -147,7 +147,7 @@ def person_events(
 @router.get("/galleries/{gallery}/events", tags=["events"])
 @needs("read")
 def list_events(
-    caller: Called,
+    caller: CallerDep,
     gallery: GalleryId,
     before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
     most: Most = 100,
@@ -163,15 +163,15 @@ def list_events(
     responses=JPEG,
 )
 @needs("read")
-def one_picture(caller: Called, gallery: GalleryId, picture: PictureId) -> Response:
+def one_picture(caller: CallerDep, gallery: GalleryId, picture: PictureId) -> Response:
     """A picture as JPEG; it must not be stored on the way."""
     return Response(picture_bytes(caller, picture), media_type="image/jpeg")
 
 
-def _events(caller: Called, person: str | None, before: int | None, most: int) -> EventsOut:
+def _events(caller: CallerDep, person: str | None, before: int | None, most: int) -> EventsOut:
     with caller.gallery.database.read() as cursor:
         found = events(cursor, person, most + 1, before)
     about = {one for event in found[:most] for one in event.subjects}
-    caller.look(*(names_of(caller.gallery, sorted(about)) if person is None else (person,)))
+    caller.record_view(*(names_of(caller.gallery, sorted(about)) if person is None else (person,)))
     following = found[most - 1].seq if len(found) > most else None
-    return EventsOut(events=[event_told(one) for one in found[:most]], next=following)
+    return EventsOut(events=[event_out(one) for one in found[:most]], next=following)

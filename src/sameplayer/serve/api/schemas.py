@@ -64,7 +64,7 @@ class Problem(BaseModel):
     where: str = Field(description="the part of the request, where it is one")
     expected: str
     found: str
-    do: str = Field(description="what to do")
+    hint: str = Field(description="what to do")
 
 
 class GalleryOut(BaseModel):
@@ -289,7 +289,7 @@ class EventsOut(BaseModel):
     next: int | None
 
 
-def told(kind: type[BaseModel], record: Any, **more: Any) -> Any:
+def to_schema(kind: type[BaseModel], record: Any, **more: Any) -> Any:
     """Return a record of the gallery as a model: its fields of the same names, and more."""
     names = kind.model_fields.keys() - more.keys()
     return kind(**{name: getattr(record, name) for name in names}, **more)

@@ -23,7 +23,7 @@ from sameplayer.serve.api.schemas import (
     PictureOut,
     PicturesOut,
     RestOut,
-    told,
+    to_schema,
 )
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.service import Caller
@@ -31,7 +31,7 @@ from sameplayer.serve.service import Caller
 CHUNK = 1 << 16  # bytes of a zip that are sent together
 
 
-def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
+def gallery_out(gallery: Gallery, label: str) -> GalleryOut:
     """Return what there is in a gallery."""
     with gallery.database.read() as cursor:
         counts = [
@@ -44,7 +44,7 @@ def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
         ]
     persons, pictures, questions = (0 if one is None else int(one[0]) for one in counts)
     settings = gallery.refresh_settings()
-    return told(
+    return to_schema(
         GalleryOut,
         settings,
         label=label,
@@ -56,7 +56,7 @@ def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
     )
 
 
-def persons_told(gallery: Gallery, state: str | None, after: str | None, most: int) -> PersonsOut:
+def persons_out(gallery: Gallery, state: str | None, after: str | None, most: int) -> PersonsOut:
     """Return a page of persons by name; ``after`` is ``next`` of the page before."""
     last = ("", "") if after is None else unseal(gallery, "persons", after)
     states = ("active", "restricted") if state is None else (state, state)
@@ -72,17 +72,17 @@ def persons_told(gallery: Gallery, state: str | None, after: str | None, most: i
     following = None
     if len(rows) > most:
         following = seal(gallery, "persons", (shown[-1].name, shown[-1].id))
-    return PersonsOut(persons=[told(PersonOut, one) for one in shown], next=following)
+    return PersonsOut(persons=[to_schema(PersonOut, one) for one in shown], next=following)
 
 
-def pictures_told(gallery: Gallery, person: str, after: str | None, most: int) -> PicturesOut:
+def pictures_out(gallery: Gallery, person: str, after: str | None, most: int) -> PicturesOut:
     """Return a page of a person's pictures by date; ``after`` is ``next`` of the page before."""
     last = None if after is None else unseal(gallery, "pictures", after)
     found = gallery.pictures(person)
     left = [one for one in found if last is None or _place(one) > last]
     shown = left[:most]
     following = seal(gallery, "pictures", _place(shown[-1])) if len(left) > most else None
-    pictures = [picture_told(one) for one in shown]
+    pictures = [picture_out(one) for one in shown]
     return PicturesOut(pictures=pictures, all=len(found), next=following)
 
 
@@ -108,7 +108,7 @@ def refuse_stale(caller: Caller, person: str, seen: int | None) -> None:
             where="header If-Match",
             expected=str(found.revision),
             found=str(seen),
-            do="look again",
+            hint="look again",
         )
 
 
@@ -125,7 +125,7 @@ def picture_bytes(caller: Caller, key: str) -> bytes:
     """Return a picture's JPEG, as a look; Refused (404) where its pixels were not kept."""
     gallery = caller.gallery
     kept = kept_picture(gallery, key)
-    caller.look(*filter(None, (kept.person, kept.question)))
+    caller.record_view(*filter(None, (kept.person, kept.question)))
     if kept.file is None:
         raise Refused(
             404,
@@ -136,9 +136,9 @@ def picture_bytes(caller: Caller, key: str) -> bytes:
     return gallery.files.read(key)
 
 
-def picture_told(kept: StoredPicture) -> PictureOut:
+def picture_out(kept: StoredPicture) -> PictureOut:
     """Return a picture's facts."""
-    return told(PictureOut, kept, shown=kept.file is not None)
+    return to_schema(PictureOut, kept, shown=kept.file is not None)
 
 
 def exported(caller: Caller, person: str) -> StreamingResponse:
@@ -161,27 +161,30 @@ def not_finished(caller: Caller, error: Unfinished) -> Refused:
     for text, instead in caller.service.hidden.items():
         said = said.replace(text, instead)
     return Refused(
-        503, said, do="send the same request again: it finishes this", headers={"Retry-After": "5"}
+        503,
+        said,
+        hint="send the same request again: it finishes this",
+        headers={"Retry-After": "5"},
     )
 
 
-def seen_in(answer: Answer | None) -> list[str]:
+def persons_in(answer: Answer | None) -> list[str]:
     """Return the ids of the persons that an answer names."""
     return [] if answer is None else [one.person for one in answer.candidates]
 
 
-def answer_told(answer: Answer) -> AnswerOut:
+def answer_out(answer: Answer) -> AnswerOut:
     """Return an answer."""
     found = [
-        told(CandidateOut, one, rests_on=[told(RestOut, rest) for rest in one.rests_on])
+        to_schema(CandidateOut, one, rests_on=[to_schema(RestOut, rest) for rest in one.rests_on])
         for one in answer.candidates
     ]
-    return told(AnswerOut, answer, candidates=found, calibrated=answer.nobody is not None)
+    return to_schema(AnswerOut, answer, candidates=found, calibrated=answer.nobody is not None)
 
 
-def event_told(event: Event) -> EventOut:
+def event_out(event: Event) -> EventOut:
     """Return an event without its detail, in which names may stand."""
-    return told(EventOut, event, subjects=list(event.subjects), forgotten=event.detail is None)
+    return to_schema(EventOut, event, subjects=list(event.subjects), forgotten=event.detail is None)
 
 
 def names_of(gallery: Gallery, keys: list[str]) -> dict[str, str]:

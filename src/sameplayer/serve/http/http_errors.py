@@ -52,7 +52,7 @@ class Refused(HTTPException):
         where: str = "",
         expected: str = "",
         found: str = "",
-        do: str = "",
+        hint: str = "",
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(status, what, headers)
@@ -61,7 +61,7 @@ class Refused(HTTPException):
             "where": where[:LONGEST],
             "expected": expected,
             "found": found[:LONGEST],
-            "do": do,
+            "hint": hint,
         }
         # Halves of characters, which JSON may carry, cannot be sent back as UTF-8.
         self.said = {
@@ -106,8 +106,8 @@ def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
     logger.error("%s\n%s", type(error).__name__, trace)
     return Refused(
         500,
-        "the server failed; it is our mistake",
-        do="tell the operator of the server when it happened",
+        "internal server error",
+        hint="tell the operator of the server when it happened",
     )
 
 
@@ -120,11 +120,11 @@ def _of_ours(error: SameplayerError, hide: dict[str, str]) -> Refused:
         return Refused(
             503,
             "the gallery's database is not available",
-            do="send it again later",
+            hint="send it again later",
             headers={"Retry-After": "5"},
         )
     if isinstance(error, Stale):
-        return Refused(409, said, do="look again, then decide")
+        return Refused(409, said, hint="look again, then decide")
     if isinstance(error, MissingFile):
         return Refused(404, said)
     if isinstance(error, WeightsError) or (type(error) is ConfigError):
@@ -137,7 +137,7 @@ def stopping() -> Refused:
     return Refused(
         503,
         "the server is stopping",
-        do="send it again later",
+        hint="send it again later",
         headers={"Connection": "close", "Retry-After": "30"},
     )
 
@@ -156,5 +156,5 @@ def invalid(errors: Any) -> Refused:
         found=f"{type(found).__name__} {found}"
         if isinstance(found, (str, int, float))
         else type(found).__name__,
-        do="see /openapi.json",
+        hint="see /openapi.json",
     )

@@ -15,10 +15,10 @@ from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.http.http_errors import Refused
 
 STORED = timedelta(hours=24)
-GIVEN_UP = timedelta(minutes=10)  # a server that stopped in the middle answers no more
+STALE_AFTER = timedelta(minutes=10)  # the server stopped while working on it
 
 
-def once(
+def run_once(
     gallery: Gallery, actor: str, key: str | None, request: bytes, work: Callable[[], dict]
 ) -> dict[str, Any]:
     """Do the work, or return what it gave when this caller sent the same key before.
@@ -49,7 +49,7 @@ def _claim(gallery: Gallery, named: str, asked: str) -> dict[str, Any] | None:
     now = datetime.now(UTC)
     with gallery.database.write() as cursor:
         cursor.run("DELETE FROM once WHERE at < ?", iso(now - STORED))
-        cursor.run("DELETE FROM once WHERE response = '' AND at < ?", iso(now - GIVEN_UP))
+        cursor.run("DELETE FROM once WHERE response = '' AND at < ?", iso(now - STALE_AFTER))
         found = cursor.one("SELECT request, response FROM once WHERE key = ?", named)
         if found is None:
             cursor.run(
@@ -65,14 +65,14 @@ def _claim(gallery: Gallery, named: str, asked: str) -> dict[str, Any] | None:
             "this key came with another request before",
             where="header Idempotency-Key",
             expected="the same request, or a new key",
-            do="make a random key for each request",
+            hint="make a random key for each request",
         )
     if not found[1]:
         raise Refused(
             409,
             "the first request with this key is still worked on",
             where="header Idempotency-Key",
-            do="send it again in a few seconds",
+            hint="send it again in a few seconds",
             headers={"Retry-After": "5"},
         )
     kept: dict[str, Any] = json.loads(found[1])

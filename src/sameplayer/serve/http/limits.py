@@ -40,7 +40,7 @@ class Limits:
     them; one caller has a third of them."""
     waiting: int = 256
     """Requests that may wait for their turn; more are refused with 503."""
-    patience: float = 20.0
+    queue_seconds: float = 20.0
     """Seconds that a request waits for its turn, at most."""
     header_seconds: float = 10.0
     """Seconds in which the head of a request must have come."""

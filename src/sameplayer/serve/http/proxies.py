@@ -51,7 +51,7 @@ def refuse_host(scope: Scope, hosts: Hosts) -> Refused | None:
         where="header Host",
         expected="localhost, or an allowed host",
         found=named,
-        do="add it to allowed_hosts of the server",
+        hint="add it to allowed_hosts of the server",
     )
 
 

@@ -14,7 +14,7 @@ from sameplayer.serve.http.http_errors import Refused
 CALLERS = 10_000  # callers whose rate is remembered
 
 
-class Buckets:
+class TokenBuckets:
     """A bucket of tokens for each caller: it fills at ``rate`` a second, up to ``burst``.
 
     Threads may share it.
@@ -44,16 +44,16 @@ class Buckets:
         return min(self._burst, left + (self._clock() - at) * self._rate)
 
 
-class Gate:
+class ConcurrencyLimit:
     """Lets ``most`` through at a time; some wait in turn, for a while, and others are refused."""
 
-    def __init__(self, most: int, waiting: int, patience: float) -> None:
+    def __init__(self, most: int, waiting: int, queue_seconds: float) -> None:
         self._turn = asyncio.Semaphore(most)
-        self._most_waiting, self._patience = waiting, patience
+        self._most_waiting, self._patience = waiting, queue_seconds
         self.waiting = self.inside = 0
 
     @asynccontextmanager
-    async def through(self) -> AsyncIterator[None]:
+    async def acquire(self) -> AsyncIterator[None]:
         """Wait for one's turn; Refused (503) where too many wait, or it takes too long."""
         if self.waiting >= self._most_waiting:
             raise busy()
@@ -78,6 +78,6 @@ def busy() -> Refused:
         503,
         "too many requests are waiting",
         expected="fewer requests at once",
-        do="send it again in a few seconds",
+        hint="send it again in a few seconds",
         headers={"Retry-After": "5"},
     )

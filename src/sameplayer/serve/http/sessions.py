@@ -17,25 +17,25 @@ from typing import Generic, TypeVar
 from sameplayer.gallery.core.records import Answer, NewPicture
 
 T = TypeVar("T")
-LOGGED_IN = 12 * 3600.0  # seconds without a request
-AT_MOST = 7 * 24 * 3600.0  # seconds that a login counts, also where it is used all the time
+IDLE_SECONDS = 12 * 3600.0  # seconds without a request
+SESSION_SECONDS = 7 * 24 * 3600.0  # seconds that a login counts, also where it is used all the time
 EACH = 20  # logins of one token; the one that was used longest ago goes first
 SESSIONS = 10_000
-LOOKED_AT = 15 * 60.0  # seconds that pictures which were asked about are held
+QUERY_SECONDS = 15 * 60.0  # seconds that pictures which were asked about are held
 HELD_BYTES = 64_000_000  # of all of them
 
 
 @dataclass(frozen=True)
 class Session:
-    """One login: its token, when it was made, and the word that every form of it must carry."""
+    """A login: its token, its time, and the CSRF token that its forms must carry."""
 
     token: str
     made: float = field(default_factory=time.monotonic)
-    word: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
-    def has_word(self, given: str) -> bool:
+    def has_csrf_token(self, given: str) -> bool:
         """Tell whether a form came from a page of this session."""
-        return hmac.compare_digest(given.encode(), self.word.encode())
+        return hmac.compare_digest(given.encode(), self.csrf_token.encode())
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ class Recent(Generic[T]):
 
 
 class Sessions(Recent[Session]):
-    """Who is logged in: each token a few times, and no login for longer than ``AT_MOST``."""
+    """Logged-in browsers: a few per token, none for longer than ``SESSION_SECONDS``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(LOGGED_IN, SESSIONS, clock=clock)
+        super().__init__(IDLE_SECONDS, SESSIONS, clock=clock)
 
     def add(self, thing: Session) -> str:
         """Keep a login; return its key. The logins of other tokens stay."""
@@ -129,12 +129,12 @@ class Sessions(Recent[Session]):
     def get(self, key: str) -> Session | None:
         """Return the login of a key, or None once it is over."""
         found = super().get(key)
-        if found is not None and self._clock() - found.made > AT_MOST:
+        if found is not None and self._clock() - found.made > SESSION_SECONDS:
             self.remove(key)
             return None
         return found
 
 
-def recently_asked() -> Recent[Asked]:
+def recent_queries() -> Recent[Asked]:
     """Return an empty list of pictures that were asked about."""
-    return Recent(LOOKED_AT, HELD_BYTES, lambda one: one.size)
+    return Recent(QUERY_SECONDS, HELD_BYTES, lambda one: one.size)

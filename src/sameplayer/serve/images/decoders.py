@@ -94,7 +94,7 @@ class Decoders:
             return Refused(
                 503,
                 f"{name}: the process that decoded it was ended",
-                do="send it again",
+                hint="send it again",
                 headers={"Retry-After": "5"},
             )
         late = one.late or status == -getattr(signal, "SIGALRM", 0)
@@ -103,7 +103,7 @@ class Decoders:
             422,
             f"{name}: decoding it takes too much {'time' if late else 'memory'}",
             expected=f"at most {most}",
-            do="save it again as an ordinary JPEG",
+            hint="save it again as an ordinary JPEG",
         )
 
 

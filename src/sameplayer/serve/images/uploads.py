@@ -62,7 +62,7 @@ def refuse_count(count: int, limits: Limits, what: str = "pictures") -> None:
             where=what,
             expected=f"1 to {limits.crops}",
             found=str(count),
-            do="send several requests" if count else "add one",
+            hint="send several requests" if count else "add one",
         )
 
 
@@ -78,7 +78,7 @@ def from_base64(texts: Sequence[str], limits: Limits) -> list[bytes]:
             where="pictures",
             expected="base64 (RFC 4648)",
             found=str(error),
-            do="encode the file's bytes",
+            hint="encode the file's bytes",
         ) from None
 
 
@@ -94,7 +94,7 @@ def vectors_of(gallery: Gallery, rows: Sequence[Sequence[float]], limits: Limits
             where="vectors",
             expected=f"{width} numbers, of encoder {gallery.settings.fingerprint}",
             found=f"{len(wrong)} numbers",
-            do="embed with the gallery's encoder",
+            hint="embed with the gallery's encoder",
         )
     with np.errstate(over="ignore"):  # a number that float32 cannot hold is refused as infinite
         return gallery.check_vectors(np.array(rows, np.float32))
@@ -107,7 +107,7 @@ def _pixels(at: int, content: bytes, limits: Limits) -> int:
             "this file type is not supported",
             where=f"pictures.{at}",
             expected=EXPECTED,
-            do="use JPEG, PNG or WebP" + (VIDEO if is_video(content) else ""),
+            hint="use JPEG, PNG or WebP" + (VIDEO if is_video(content) else ""),
         )
     try:
         wide, high = header_size(f"picture {at}", content)
@@ -122,7 +122,7 @@ def _pixels(at: int, content: bytes, limits: Limits) -> int:
             where=f"pictures.{at}",
             expected=f"{LEAST} pixels a side, or more",
             found=f"{wide} x {high}",
-            do="send the crop of one player",
+            hint="send the crop of one player",
         )
     return wide * high
 
@@ -139,7 +139,7 @@ def _decoded(at: int, content: bytes, decoders: Decoders) -> Picture:
 
 def _damaged(at: int, error: DataError) -> Refused:
     return Refused(
-        422, str(error), where=f"pictures.{at}", expected=EXPECTED, do="send the file again"
+        422, str(error), where=f"pictures.{at}", expected=EXPECTED, hint="send the file again"
     )
 
 
@@ -150,5 +150,5 @@ def _too_many_pixels(where: str, most: int, found: str) -> Refused:
         where=where,
         expected=f"at most {most:,}",
         found=found,
-        do="send the crop of one player, or scale it down",
+        hint="send the crop of one player, or scale it down",
     )

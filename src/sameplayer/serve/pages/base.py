@@ -14,8 +14,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import UploadFile
 
 from sameplayer.gallery.core.records import percent
-from sameplayer.serve.auth import Needs, admit
-from sameplayer.serve.http.bodies import in_turn
+from sameplayer.serve.auth import Needs, authorize
+from sameplayer.serve.http.bodies import read_in_turn
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.http.sessions import Session
 from sameplayer.serve.service import Caller, Service
@@ -58,8 +58,8 @@ class PageRoute(APIRoute):
                 if error.status_code == 401:
                     return to_login(request)
                 raise
-            admit(request, caller, asked.scopes)
-            async with in_turn(request, caller.token.id, asked.heavy):
+            authorize(request, caller, asked.scopes)
+            async with read_in_turn(request, caller.token.id, asked.heavy):
                 return await answer(request)
 
         return guarded
@@ -76,7 +76,7 @@ class Page:
     files: list[bytes] = field(default_factory=list)
 
     @property
-    def here(self) -> str:
+    def base_url(self) -> str:
         """The address of the gallery's pages."""
         return f"/g/{self.caller.gallery.settings.id}"
 
@@ -105,10 +105,10 @@ def frame_of(request: Request) -> dict[str, Any]:
         return {}
     own = None if caller.own is None else caller.own.settings.id
     return {
-        "word": session.word,
+        "csrf_token": session.csrf_token,
         "can": {one: caller.token.allows(one) for one in SCOPES},
         "label": "" if own is None else caller.service.labels[own],
-        "here": "" if own is None else f"/g/{own}",
+        "base_url": "" if own is None else f"/g/{own}",
     }
 
 
@@ -123,7 +123,7 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def go(address: str) -> Response:
+def redirect(address: str) -> Response:
     """Send the browser on to a page, after a form."""
     return RedirectResponse(address, 303)
 
@@ -141,7 +141,7 @@ def cookie_of(request: Request) -> str:
 
 def to_login(request: Request) -> Response:
     """Send the browser to the login."""
-    return go("/login")
+    return redirect("/login")
 
 
 def refuse_other_sites(request: Request) -> None:
@@ -155,7 +155,7 @@ def refuse_other_sites(request: Request) -> None:
             "this form was sent by a page of another site",
             where="header Origin",
             expected="a page of this server",
-            do="open the page again",
+            hint="open the page again",
         )
 
 
@@ -174,25 +174,25 @@ async def _page(request: Request) -> Page:
                 files.append(await value.read())
             else:
                 fields.setdefault(name, []).append(value)
-    if not session.has_word(fields.get("word", [""])[0]):
+    if not session.has_csrf_token(fields.get("csrf_token", [""])[0]):
         raise Refused(
             403,
             "this form is not of your login",
-            where="word",
-            do="open the page again, and send it again",
+            where="csrf_token",
+            hint="open the page again, and send it again",
         )
     return Page(request, session, caller, fields, [one for one in files if one])
 
 
-Shown = Annotated[Page, Depends(_page)]
+PageDep = Annotated[Page, Depends(_page)]
 
 
-async def called(page: Shown) -> Caller:
+async def called(page: PageDep) -> Caller:
     """Return who asked, once the form was checked."""
     return page.caller
 
 
-By = Annotated[Caller, Depends(called)]
+PageCallerDep = Annotated[Caller, Depends(called)]
 
 
 def page_router(prefix: str = "/g/{gallery}") -> APIRouter:

@@ -29,7 +29,7 @@ class Why:
     no_numbers: str = ""
 
 
-def why_of(caller: Caller, first: bytes, second: bytes) -> Why:
+def explain_pair(caller: Caller, first: bytes, second: bytes) -> Why:
     """Explain two pictures; what cannot be told says why, and takes nothing else with it."""
     a, b = decode_content("the picture", first), decode_content("the picture", second)
     with caller.service.encoder_turn:

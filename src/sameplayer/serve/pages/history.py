@@ -12,65 +12,73 @@ from sameplayer.gallery.reverting import undo as undoing
 from sameplayer.serve.api.serializers import exported, names_of, not_finished, person_by_id
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import as_refused
-from sameplayer.serve.pages.base import By, Page, Shown, go, page_router, revision_of, whole_number
-from sameplayer.serve.service import OWNER
+from sameplayer.serve.pages.base import (
+    Page,
+    PageCallerDep,
+    PageDep,
+    page_router,
+    redirect,
+    revision_of,
+    whole_number,
+)
+from sameplayer.serve.service import ADMIN
 from sameplayer.serve.tokens import list_tokens
 
 router = page_router()
 LISTED = 50  # events of a page
 WORDS = {
-    "ask": "asked who somebody is",
-    "look": "looked at",
+    "ask": "asked about a picture",
+    "look": "viewed",
     "enrol": "enrolled pictures",
-    "question": "kept pictures as a question",
-    "confirm": "said who it is",
-    "reject": "said who it is not",
-    "nobody": "said that it is nobody of the gallery",
-    "skip": "left a question for later",
-    "merge": "merged two persons",
-    "split": "split a person",
-    "rename": "renamed a person",
+    "question": "saved a question",
+    "confirm": "confirmed a player",
+    "reject": "rejected a suggestion",
+    "nobody": "marked a question as unknown",
+    "skip": "skipped a question",
+    "merge": "merged two players",
+    "split": "split a player",
+    "rename": "renamed a player",
     "restrict": "changed a restriction",
-    "remove": "took pictures out",
-    "undo": "took back",
-    "redo": "did again",
-    "forget": "forgot a person",
-    "receipt": "wrote the receipt of it",
-    "export": "exported a person",
-    "create": "made the gallery",
+    "remove": "removed pictures",
+    "undo": "undid a change",
+    "redo": "redid a change",
+    "forget": "deleted a player",
+    "receipt": "wrote a deletion receipt",
+    "export": "exported a player",
+    "create": "created the gallery",
     "settings": "changed settings",
     "calibrate": "calibrated",
     "token": "changed tokens",
-    "list": "listed persons",
-    "show": "looked at",
-    "audit": "checked the record",
-    "policy": "changed why a person is kept",
-    "readmit": "let a forgotten name come again",
+    "list": "listed players",
+    "show": "viewed",
+    "audit": "verified the audit log",
+    "policy": "changed legal basis or expiry",
+    "readmit": "allowed a deleted name again",
 }
 
 
 @router.get("/history")
 @needs("read")
-def history(caller: By, page: Shown) -> Response:
+def history(caller: PageCallerDep, page: PageDep) -> Response:
     """What was done, the newest first."""
     return _history(page)
 
 
 @router.post("/undo")
 @needs("correct", "read")
-def undo(caller: By, page: Shown) -> Response:
+def undo(caller: PageCallerDep, page: PageDep) -> Response:
     """Take an event back."""
     try:
         done = undoing.undo(caller.gallery, revision_of(page, "seq"), actor=caller.actor)
     except SameplayerError as error:
         refused = as_refused(error, caller.service.hidden)
         return _history(page, refused.said["what"], refused.status_code)
-    return go(f"{page.here}/{_back(page)}?done={done.seq}")
+    return redirect(f"{page.base_url}/{_back(page)}?done={done.seq}")
 
 
 @router.post("/export/{person}")
 @needs("admin")
-def export(caller: By, page: Shown, person: str) -> Response:
+def export(caller: PageCallerDep, page: PageDep, person: str) -> Response:
     """Everything of one person, as a zip."""
     named = f'attachment; filename="person-{person_by_id(caller.gallery, person).id}.zip"'
     answer = exported(caller, person)
@@ -80,18 +88,18 @@ def export(caller: By, page: Shown, person: str) -> Response:
 
 @router.get("/forget/{person}")
 @needs("admin")
-def forget_page(caller: By, page: Shown, person: str) -> Response:
-    """What would go, and the question whether it shall; or what is left to finish."""
+def forget_page(caller: PageCallerDep, page: PageDep, person: str) -> Response:
+    """What would redirect, and the question whether it shall; or what is left to finish."""
     if pending_marker(caller.gallery, person) is not None:
         return page.show("forget.html.j2", person=None, key=person)
     found = person_by_id(caller.gallery, person)
-    caller.look(found.id)
+    caller.record_view(found.id)
     return page.show("forget.html.j2", person=found)
 
 
 @router.post("/forget/{person}")
 @needs("admin")
-def forget_now(caller: By, page: Shown, person: str) -> Response:
+def forget_now(caller: PageCallerDep, page: PageDep, person: str) -> Response:
     """Forget, once the name was typed; finish what was stopped."""
     if pending_marker(caller.gallery, person) is None:
         found = person_by_id(caller.gallery, person)
@@ -111,7 +119,7 @@ def forget_now(caller: By, page: Shown, person: str) -> Response:
         shown.headers.update(refused.headers or {})
         return shown
     finally:
-        caller.service.dropped(caller.gallery.settings.id)
+        caller.service.evict(caller.gallery.settings.id)
     return page.show("receipt.html.j2", receipt=receipt)
 
 
@@ -134,9 +142,9 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
     rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
     subjects = sorted({key for one in shown for key in one.subjects})
     names = names_of(gallery, subjects)
-    page.caller.look(*names)
+    page.caller.record_view(*names)
     labels = {f"token {one.id}": one.label for one in list_tokens(gallery)}
-    labels[f"token {OWNER.id}"] = OWNER.label
+    labels |= {f"token {key}": ADMIN.label for key in (ADMIN.id, "owner")}  # owner: of before
     return page.show(
         "history.html.j2",
         status,

@@ -13,10 +13,17 @@ from sameplayer.gallery.core.records import Candidate, Person
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people import corrections as changes
 from sameplayer.gallery.search.asking import answer_vectors
-from sameplayer.serve.api.serializers import person_by_id, persons_told, picture_bytes
+from sameplayer.serve.api.serializers import person_by_id, persons_out, picture_bytes
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import Refused, as_refused
-from sameplayer.serve.pages.base import By, Page, Shown, go, page_router, revision_of
+from sameplayer.serve.pages.base import (
+    Page,
+    PageCallerDep,
+    PageDep,
+    page_router,
+    redirect,
+    revision_of,
+)
 
 router = page_router()
 LISTED = 60  # persons of a page
@@ -27,7 +34,7 @@ LARGE = 20  # pictures from which a merge is asked about twice
 
 @router.get("/persons")
 @needs("read")
-def persons(caller: By, page: Shown) -> Response:
+def persons(caller: PageCallerDep, page: PageDep) -> Response:
     """Everybody by name."""
     after = page.request.query_params.get("after")
     return _persons(page, after)
@@ -35,33 +42,35 @@ def persons(caller: By, page: Shown) -> Response:
 
 @router.post("/persons")
 @needs("read")
-def find(caller: By, page: Shown) -> Response:
+def find(caller: PageCallerDep, page: PageDep) -> Response:
     """Go to the person of a name, which stands in no address."""
     try:
-        return go(f"{page.here}/persons/{caller.gallery.person(page.one('name').strip()).id}")
+        return redirect(
+            f"{page.base_url}/persons/{caller.gallery.person(page.one('name').strip()).id}"
+        )
     except MissingFile:
         return _persons(page, None, "Nobody has this name.", 404)
 
 
 @router.get("/persons/{person}")
 @needs("read")
-def one(caller: By, page: Shown, person: str) -> Response:
+def one(caller: PageCallerDep, page: PageDep, person: str) -> Response:
     """One person; whoever was merged away is who it was merged into."""
     found = person_by_id(caller.gallery, person)
     if found.id != person:
-        return go(f"{page.here}/persons/{found.id}")
+        return redirect(f"{page.base_url}/persons/{found.id}")
     return _person(page, found)
 
 
 @router.post("/persons/{person}/{what}")
 @needs("correct", "read")
-def change(caller: By, page: Shown, person: str, what: str) -> Response:
+def change(caller: PageCallerDep, page: PageDep, person: str, what: str) -> Response:
     """Rename, restrict, split, remove pictures, merge; a stale page is told so."""
     found = person_by_id(caller.gallery, person)
     try:
         if what not in CHANGES:
             raise Refused(404, "no such page")
-        return go(CHANGES[what](page, person))
+        return redirect(CHANGES[what](page, person))
     except Stale:
         words = "Somebody changed this person meanwhile. Nothing was done; here is how it is now."
         return _person(page, found, words, 409)
@@ -72,23 +81,23 @@ def change(caller: By, page: Shown, person: str, what: str) -> Response:
 
 @router.get("/persons/{person}/merge/{other}")
 @needs("correct", "read")
-def merge_page(caller: By, page: Shown, person: str, other: str) -> Response:
+def merge_page(caller: PageCallerDep, page: PageDep, person: str, other: str) -> Response:
     """Both persons beside each other, before they become one."""
     return _merge(page, person, other)
 
 
 @router.get("/pictures/{picture}.jpg")
 @needs("read")
-def picture(caller: By, page: Shown, picture: str) -> Response:
+def picture(caller: PageCallerDep, page: PageDep, picture: str) -> Response:
     """A picture of the gallery, for whoever is logged in."""
     return Response(picture_bytes(caller, picture), media_type="image/jpeg")
 
 
 def _persons(page: Page, after: str | None, notice: str = "", status: int = 200) -> Response:
     gallery = page.caller.gallery
-    found = persons_told(gallery, None, after, LISTED)
+    found = persons_out(gallery, None, after, LISTED)
     keys = [one.id for one in found.persons]
-    page.caller.look(*keys)
+    page.caller.record_view(*keys)
     return page.show(
         "persons.html.j2",
         status,
@@ -104,7 +113,7 @@ def _person(page: Page, person: Person, notice: str = "", status: int = 200) -> 
     kept = gallery.pictures(person.id)
     shown = kept[-SHOWN:]
     alike = _alike(gallery, person)
-    page.caller.look(person.id, *(one.person for one in alike))
+    page.caller.record_view(person.id, *(one.person for one in alike))
     days = [(day, list(rows)) for day, rows in groupby(shown, lambda one: (one.taken or "")[:10])]
     return page.show(
         "person.html.j2",
@@ -121,8 +130,8 @@ def _merge(page: Page, person: str, other: str, notice: str = "") -> Response:
     gallery = page.caller.gallery
     both = [person_by_id(gallery, one) for one in (person, other)]
     if both[0].id == both[1].id:
-        return go(f"{page.here}/persons/{both[0].id}")
-    page.caller.look(*(each.id for each in both))
+        return redirect(f"{page.base_url}/persons/{both[0].id}")
+    page.caller.record_view(*(each.id for each in both))
     thumbs = [[one.id for one in gallery.pictures(each.id) if one.file][-12:] for each in both]
     return page.show(
         "merge.html.j2",
@@ -163,18 +172,18 @@ def _how(page: Page) -> dict[str, Any]:
 
 def _rename(page: Page, person: str) -> str:
     event = changes.rename(page.caller.gallery, person, page.one("name"), **_how(page))
-    return f"{page.here}/persons/{person}?done={event.seq}"
+    return f"{page.base_url}/persons/{person}?done={event.seq}"
 
 
 def _restrict(page: Page, person: str) -> str:
     event = changes.restrict(page.caller.gallery, person, page.one("on") == "yes", **_how(page))
-    return f"{page.here}/persons/{person}?done={event.seq}"
+    return f"{page.base_url}/persons/{person}?done={event.seq}"
 
 
 def _split(page: Page, person: str) -> str:
     chosen = page.fields.get("picture", [])
     made = changes.split(page.caller.gallery, person, chosen, page.one("name"), **_how(page))
-    return f"{page.here}/persons/{made.id}?done={made.revision}"
+    return f"{page.base_url}/persons/{made.id}?done={made.revision}"
 
 
 def _remove(page: Page, person: str) -> str:
@@ -183,12 +192,12 @@ def _remove(page: Page, person: str) -> str:
     if not set(chosen) <= own:
         raise Stale("Some of these pictures are not this person's any more.")
     event = changes.remove_pictures(page.caller.gallery, chosen, **_how(page))
-    return f"{page.here}/persons/{person}?done={event.seq}"
+    return f"{page.base_url}/persons/{person}?done={event.seq}"
 
 
 def _find_other(page: Page, person: str) -> str:
     other = page.caller.gallery.person(page.one("name").strip())
-    return f"{page.here}/persons/{person}/merge/{other.id}"
+    return f"{page.base_url}/persons/{person}/merge/{other.id}"
 
 
 def _merge_now(page: Page, person: str) -> str:
@@ -198,7 +207,7 @@ def _merge_now(page: Page, person: str) -> str:
         raise Refused(422, f"{goes.pictures} pictures would move; tick that you are sure")
     expected = {person: revision_of(page, "revision"), other: revision_of(page, "other_revision")}
     event = changes.merge(gallery, person, other, actor=page.caller.actor, expected=expected)
-    return f"{page.here}/persons/{person}?done={event.seq}"
+    return f"{page.base_url}/persons/{person}?done={event.seq}"
 
 
 CHANGES = {

@@ -13,14 +13,14 @@ from sameplayer.pilot.page import Links, render_question, render_report
 from sameplayer.pilot.report import report
 from sameplayer.serve.auth import HEADERS, needs
 from sameplayer.serve.http.http_errors import Refused
-from sameplayer.serve.pages.base import By, Page, Shown, go, page_router
+from sameplayer.serve.pages.base import Page, PageCallerDep, PageDep, page_router, redirect
 
 router = page_router("/pilot")
 
 
 @router.get("")
 @needs()
-def ask(caller: By, page: Shown) -> Response:
+def ask(caller: PageCallerDep, page: PageDep) -> Response:
     """The pair whose answer tells most now."""
     pilot = _pilot(caller)
     with caller.service.pilot_turn:
@@ -31,16 +31,16 @@ def ask(caller: By, page: Shown) -> Response:
 
 @router.post("/answer")
 @needs()
-def take(caller: By, page: Shown) -> Response:
+def take(caller: PageCallerDep, page: PageDep) -> Response:
     """Keep an answer, and ask the next."""
     with caller.service.pilot_turn:
         record_answer(_pilot(caller), page.one("pair"), page.one("answer"))
-    return go("/pilot")
+    return redirect("/pilot")
 
 
 @router.get("/report")
 @needs(heavy=True)
-def told(caller: By, page: Shown) -> Response:
+def told(caller: PageCallerDep, page: PageDep) -> Response:
     """What to expect on this footage."""
     pilot, links = _pilot(caller), _links(page)
     return _shown(render_report(pilot, report(pilot), links), links)
@@ -48,17 +48,17 @@ def told(caller: By, page: Shown) -> Response:
 
 @router.get("/pictures/{name}.jpg")
 @needs()
-def picture(caller: By, page: Shown, name: str) -> Response:
+def picture(caller: PageCallerDep, page: PageDep, name: str) -> Response:
     """A picture of the pilot."""
     return Response(_pilot(caller).picture(name), media_type="image/jpeg")
 
 
-def _pilot(caller: By) -> Pilot:
+def _pilot(caller: PageCallerDep) -> Pilot:
     """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
-    if not caller.is_owner:
+    if not caller.is_admin:
         raise Refused(403, "only the token of the server itself opens a pilot", where="token",
                       expected="the server's token", found="a token of a gallery",
-                      do="log in with the token of the token file, or the one that the server "
+                      hint="log in with the token of the token file, or the one that the server "
                       "printed")  # fmt: skip
     found = caller.service.pilot
     if found is None:
@@ -70,7 +70,7 @@ def _links(page: Page) -> Links:
     return Links(
         answer="/pilot/answer", report="/pilot/report", question="/pilot",
         picture=lambda name: f"/pilot/pictures/{name}.jpg",
-        hidden=(("word", page.session.word),), nonce=secrets.token_urlsafe(16),
+        hidden=(("csrf_token", page.session.csrf_token),), nonce=secrets.token_urlsafe(16),
     )  # fmt: skip
 
 

@@ -13,12 +13,12 @@ from sameplayer.gallery.core.records import Answer, NewPicture, PictureFilter
 from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.query import decoded, embedded
-from sameplayer.serve.api.serializers import names_of, picture_bytes, seen_in
+from sameplayer.serve.api.serializers import names_of, persons_in, picture_bytes
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import Refused, as_refused
 from sameplayer.serve.http.sessions import Asked
-from sameplayer.serve.pages.base import By, Page, Shown, go, page_router
-from sameplayer.serve.pages.explain import why_of
+from sameplayer.serve.pages.base import Page, PageCallerDep, PageDep, page_router, redirect
+from sameplayer.serve.pages.explain import explain_pair
 
 router = page_router()
 WHOLE_FRAME = 500_000  # pixels from which a picture that is wider than high is no crop
@@ -26,15 +26,15 @@ FILTERS = ("team", "game", "camera", "since", "until")
 
 
 @router.get("/ask")
-@needs("answer")
-def ask_page(caller: By, page: Shown) -> Response:
+@needs("query")
+def ask_page(caller: PageCallerDep, page: PageDep) -> Response:
     """Where pictures are dropped."""
     return page.show("ask.html.j2")
 
 
 @router.post("/ask")
-@needs("answer", heavy=True)
-def ask(caller: By, page: Shown) -> Response:
+@needs("query", heavy=True)
+def ask(caller: PageCallerDep, page: PageDep) -> Response:
     """Answer, and hold the pictures for a while, so that they can be looked at beside it."""
     try:
         pictures = embedded(caller, decoded(caller, page.files), keep=True)
@@ -50,39 +50,39 @@ def ask(caller: By, page: Shown) -> Response:
         answer = ask_ready(caller.gallery, track, actor=caller.actor, where=where, top=3)
         groups.append((tuple(track), _nameless(answer)))
     asked = Asked(caller.gallery.settings.id, caller.token.id, tuple(groups))
-    return go(f"{page.here}/asked/{caller.service.asked.add(asked)}")
+    return redirect(f"{page.base_url}/asked/{caller.service.asked.add(asked)}")
 
 
 @router.get("/asked/{key}")
-@needs("answer")
-def answer_page(caller: By, page: Shown, key: str) -> Response:
+@needs("query")
+def answer_page(caller: PageCallerDep, page: PageDep, key: str) -> Response:
     """The answer: who, how sure, and the pictures it rests on."""
     asked = held(page, key)
     groups = [(track, named(page, answer)) for track, answer in asked.groups]
-    caller.look(*(key for _, answer in asked.groups for key in seen_in(answer)))
+    caller.record_view(*(key for _, answer in asked.groups for key in persons_in(answer)))
     notice = _frames([one for track, _ in asked.groups for one in track])
     return page.show("answer.html.j2", key=key, groups=groups, keep=len(groups), notice=notice)
 
 
 @router.get("/asked/{key}/{group}/{at}.jpg")
-@needs("answer")
-def asked_picture(caller: By, page: Shown, key: str, group: int, at: int) -> Response:
+@needs("query")
+def asked_picture(caller: PageCallerDep, page: PageDep, key: str, group: int, at: int) -> Response:
     """A picture that was asked about."""
     return Response(_picture(page, key, group, at).content, media_type="image/jpeg")
 
 
 @router.get("/asked/{key}/{group}/why/{picture}")
-@needs("answer", "read", heavy=True)
-def why_page(caller: By, page: Shown, key: str, group: int, picture: str) -> Response:
+@needs("query", "read", heavy=True)
+def why_page(caller: PageCallerDep, page: PageDep, key: str, group: int, picture: str) -> Response:
     """What in both pictures matches, and which numbers are read in them."""
     mine = _picture(page, key, group, 0).content or b""
-    why = why_of(caller, mine, picture_bytes(caller, picture))
-    return page.show("why.html.j2", why=why, back=f"{page.here}/asked/{key}")
+    why = explain_pair(caller, mine, picture_bytes(caller, picture))
+    return page.show("why.html.j2", why=why, back=f"{page.base_url}/asked/{key}")
 
 
 @router.post("/asked/{key}/{group}/keep")
-@needs("answer")
-def keep(caller: By, page: Shown, key: str, group: int) -> Response:
+@needs("query")
+def keep(caller: PageCallerDep, page: PageDep, key: str, group: int) -> Response:
     """Keep pictures as a question for a person's word."""
     tracks = held(page, key).groups
     if not 0 <= group < len(tracks):
@@ -98,7 +98,7 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
             expected="new pictures",
         )
     sees = caller.token.allows("correct") and caller.token.allows("read")
-    return go(f"{page.here}/review/{question}" if sees else f"{page.here}/ask")
+    return redirect(f"{page.base_url}/review/{question}" if sees else f"{page.base_url}/ask")
 
 
 def notice_of(refused: Refused) -> str:
@@ -109,7 +109,7 @@ def notice_of(refused: Refused) -> str:
     found = f" ({said['found']})" if said["found"] else ""
     what = said["what"].removeprefix(f"picture {which}: ")
     if not what.endswith("."):  # else it says what to do
-        do = said["do"] or "try another file"
+        do = said["hint"] or "try another file"
         what += f"{found}. {do[:1].upper()}{do[1:]}."
     return f"{first}{what[:1].upper()}{what[1:]}"
 
@@ -129,7 +129,7 @@ def gone() -> Refused:
         404,
         "these pictures are not held any more",
         expected="an answer of the last 15 minutes",
-        do="ask again",
+        hint="ask again",
     )
 
 
