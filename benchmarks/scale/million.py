@@ -29,10 +29,10 @@ from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.distance import one_thread_a_product
 from sameplayer.scale import Run, rerank_blocks
 from sameplayer.scale.blocks import cut, keep_manifest
-from sameplayer.scale.jobs import part_name
 from sameplayer.scale.rows import EMBEDDINGS, ROWS, Rows, write_table
-from sameplayer.scale.store import Store
-from sameplayer.scale.tables import digest_of
+from sameplayer.scale.storage.store import Store
+from sameplayer.scale.storage.tables import digest_of
+from sameplayer.scale.task import part_name
 
 PERSON, PART = 20, 50_000  # rows a person, and rows a file: whole persons
 

@@ -48,9 +48,9 @@ from sameplayer.ranking.rerank.blocks import (
     pair_neighbours,
 )
 from sameplayer.scale.results import nearest_columns
-from sameplayer.scale.store import Store
-from sameplayer.scale.tables import digest_of
-from sameplayer.scale.worker import limited_threads
+from sameplayer.scale.runners.worker import limited_threads
+from sameplayer.scale.storage.store import Store
+from sameplayer.scale.storage.tables import digest_of
 from sameplayer.synthetic.league import draw_league
 
 CONFIG = TopConfig()

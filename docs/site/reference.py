@@ -9,8 +9,8 @@ from tree import ROOT, SOURCE, STAGES
 
 HEAD = """# Reference
 
-The public names. Those of the first section come from `sameplayer` itself, the others from their stage, such as
-`from sameplayer.ranking import RERANKERS`.
+The public names. Those of the first section come from `sameplayer` itself, the others from their
+stage, such as `from sameplayer.ranking import RERANKERS`.
 """
 NAME = re.compile(r"^from \.([\w.]+) import (\w+) as \2$", re.MULTILINE)
 

@@ -17,7 +17,8 @@ from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.search.asking import ask_vectors
-from sameplayer.gallery.store.open import ADDRESS, Address, open_database
+from sameplayer.gallery.store.address import ADDRESS, Address
+from sameplayer.gallery.store.open import open_database
 from sameplayer.gallery.store.pool import IDLE, numbered
 from sameplayer.gallery.store.postgres import PostgresDatabase
 from sameplayer.gallery.store.postgres_errors import STATES, rows_kept

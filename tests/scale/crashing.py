@@ -90,7 +90,8 @@ def children(process: int) -> list[int]:
 
 def main(rows: str, out: str, start: str) -> None:
     from sameplayer.ranking.rerank.blocks import TopConfig
-    from sameplayer.scale import Run, rerank_blocks, runners
+    from sameplayer.scale import Run, rerank_blocks
+    from sameplayer.scale.runners import local as runners
 
     runners.START = start
     if start == "fork":  # loaded once, before workers start

@@ -14,7 +14,7 @@ import pytest
 from sameplayer.ranking.config import TILE, TopConfig
 from sameplayer.scale import Run, Store, rerank_blocks, write_blocks
 from sameplayer.scale.results import sparse_of
-from sameplayer.scale.tables import Ragged
+from sameplayer.scale.storage.tables import Ragged
 from tests.ranking.drawn import embedded
 
 BLOCKS, TOP, COLUMNS = 4, 30, 16

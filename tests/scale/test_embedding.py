@@ -93,7 +93,7 @@ def test_another_encoder_missing_pictures_and_odd_blocks_are_refused(
 def test_a_worker_with_other_weights_says_so(encoder: Path, crops: Crops, tmp_path: Path) -> None:
     """The encoder is changed after the run has looked at it, as on a machine with old weights."""
     from sameplayer.scale.embedding import EmbedJob
-    from sameplayer.scale.store import Store
+    from sameplayer.scale.storage.store import Store
 
     facts = {"encoder": "0" * 16}
     job = EmbedJob(Store(tmp_path / "out"), (0, 40), facts, None, str(encoder), CONFIG)

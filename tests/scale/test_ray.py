@@ -15,7 +15,7 @@ import pytest
 from sameplayer.errors import SettingError, WeightsError
 from sameplayer.scale import Run
 from sameplayer.scale.jobs import run_job
-from sameplayer.scale.store import Store
+from sameplayer.scale.storage.store import Store
 from tests.scale.toy import Toy
 
 

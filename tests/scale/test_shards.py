@@ -14,7 +14,7 @@ import pytest
 from sameplayer.errors import DataError, SettingError
 from sameplayer.scale import Rows, Run, Shards, jobs, rerank_blocks
 from sameplayer.scale.jobs import run_job
-from sameplayer.scale.store import HOST, Store, partial_name
+from sameplayer.scale.storage.store import HOST, Store, partial_name
 from tests.scale.conftest import TOP
 from tests.scale.toy import Toy
 

@@ -13,11 +13,12 @@ import pytest
 
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import ConfigError, DataError, MissingFile
-from sameplayer.scale import Rows, Run, rerank_blocks, storage, write_blocks
+from sameplayer.scale import Rows, Run, rerank_blocks, write_blocks
 from sameplayer.scale.results import read_ranked
-from sameplayer.scale.storage import Patience
-from sameplayer.scale.store import HOST, Store
-from sameplayer.scale.tables import Ragged
+from sameplayer.scale.storage import backend
+from sameplayer.scale.storage.backend import Patience
+from sameplayer.scale.storage.store import HOST, Store
+from sameplayer.scale.storage.tables import Ragged
 from tests.scale.conftest import TOP
 from tests.scale.faulty import FaultyFileSystem, FaultyObjects
 
@@ -27,7 +28,7 @@ PART = {"number": np.arange(2000), "vector": np.arange(6000, dtype=np.float32).r
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "PATIENCE", Patience(8, 0.001))
+    monkeypatch.setattr(backend, "PATIENCE", Patience(8, 0.001))
 
 
 @pytest.mark.parametrize(

@@ -9,5 +9,5 @@ from .results import read_ranked as read_ranked
 from .rows import Rows as Rows
 from .rows import read_embeddings as read_embeddings
 from .rows import write_blocks as write_blocks
-from .runners import RUNNERS as RUNNERS
-from .store import Store as Store
+from .runners.local import RUNNERS as RUNNERS
+from .storage.store import Store as Store

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.scale.store import Store
+from sameplayer.scale.storage.store import Store
 
 MANIFEST = "manifest.json"
 

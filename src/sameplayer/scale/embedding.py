@@ -17,10 +17,11 @@ from sameplayer.data.video.frames import frame_name
 from sameplayer.errors import DataError
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import EmbedConfig, Run, Shards
-from sameplayer.scale.jobs import Task, Tell, part_name, run_job
+from sameplayer.scale.jobs import Tell, run_job
 from sameplayer.scale.rows import EMBEDDINGS, ROWS, USUAL_ROWS, Rows, read_table, write_table
-from sameplayer.scale.store import Store
-from sameplayer.scale.tables import digest_of_words
+from sameplayer.scale.storage.store import Store
+from sameplayer.scale.storage.tables import digest_of_words
+from sameplayer.scale.task import Task, part_name
 
 if TYPE_CHECKING:
     from sameplayer.numbers.readers import ReaderSettings

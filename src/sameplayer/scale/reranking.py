@@ -36,7 +36,7 @@ from sameplayer.ranking.rerank.blocks import (
 from sameplayer.ranking.rerank.top import checked_mask
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
-from sameplayer.scale.jobs import Task, Tell, part_name, run_job
+from sameplayer.scale.jobs import Tell, run_job
 from sameplayer.scale.results import (
     RANKED,
     Ranked,
@@ -49,8 +49,9 @@ from sameplayer.scale.results import (
     write_ranked,
 )
 from sameplayer.scale.rows import Rows, read_table
-from sameplayer.scale.store import Store
-from sameplayer.scale.tables import digest_of
+from sameplayer.scale.storage.store import Store
+from sameplayer.scale.storage.tables import digest_of
+from sameplayer.scale.task import Task, part_name
 
 
 @dataclass(frozen=True)

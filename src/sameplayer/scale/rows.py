@@ -15,9 +15,9 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.scale.blocks import cut, keep_manifest, read_manifest
-from sameplayer.scale.jobs import part_name
-from sameplayer.scale.store import Store
-from sameplayer.scale.tables import digest_of
+from sameplayer.scale.storage.store import Store
+from sameplayer.scale.storage.tables import digest_of
+from sameplayer.scale.task import part_name
 
 EMBEDDINGS, TABLE, ROWS = "embeddings", "crops", "rows"
 USUAL_ROWS = 4096  # crops a block: a minute or so of work on one core, which a killed run loses

@@ -1,7 +1,7 @@
 from .config import TrainConfig as TrainConfig
 from .config import read_config as read_config
 from .losses.registry import LOSSES as LOSSES
-from .losses.registry import LossSetting as LossSetting
+from .losses.types import LossSetting as LossSetting
 from .negatives import NEGATIVES as NEGATIVES
 from .negatives import Negatives as Negatives
 from .run.batch_picture import show_batch as show_batch

@@ -16,8 +16,8 @@ from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.core.sealing import keys_of
 from sameplayer.gallery.core.seals import FILE, UNITS, Key, Seals
 from sameplayer.gallery.privacy.byte_search import MARKER
+from sameplayer.gallery.store.address import ADDRESS
 from sameplayer.gallery.store.base import Cursor
-from sameplayer.gallery.store.open import ADDRESS
 
 STEP = 256  # persons or pictures that are looked at within one read
 FLOAT = 4  # bytes of a float32

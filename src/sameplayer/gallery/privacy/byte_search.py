@@ -12,8 +12,8 @@ from sameplayer.errors import DataError
 from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.key import KEY
 from sameplayer.gallery.privacy.byte_patterns import AROUND, Place, Traces, search
+from sameplayer.gallery.store.address import ADDRESS
 from sameplayer.gallery.store.base import FILE, Cursor
-from sameplayer.gallery.store.open import ADDRESS
 from sameplayer.gallery.store.picture_files import KIND
 
 MARKER = re.compile(

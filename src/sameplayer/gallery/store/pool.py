@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from sameplayer.errors import import_extra
+from sameplayer.gallery.store.address import Address
 from sameplayer.gallery.store.base import Row
-from sameplayer.gallery.store.open import Address
 
 IDLE = 8  # connections that a process keeps open for the next transactions
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
+from sameplayer.gallery.store.address import Address
 from sameplayer.gallery.store.base import PATIENCE, Cursor
-from sameplayer.gallery.store.open import Address
 from sameplayer.gallery.store.pool import Connections, PostgresCursor
 from sameplayer.gallery.store.postgres_errors import meaning, rows_kept, words_of
 from sameplayer.gallery.store.schema_check import POSTGRES, wrong_schema

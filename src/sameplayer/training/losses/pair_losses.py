@@ -15,7 +15,7 @@ from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.losses.info_nce import info_nce
 
 if TYPE_CHECKING:
-    from sameplayer.training.losses.registry import Loss
+    from sameplayer.training.losses.types import Loss
 
 MARGIN = 0.3
 

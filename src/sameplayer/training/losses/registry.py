@@ -23,38 +23,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from sameplayer.errors import SettingError
+from sameplayer.training.losses.types import Loss, LossSetting
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from sameplayer.training.losses.pair_losses import LossSum
-
-Loss: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
-"""Features of anchors (b, d), of positives (b, d), persons (b,) -> scalar."""
-
-
-@dataclass(frozen=True, eq=False)
-class LossSetting:
-    """What a loss may be built from.
-
-    log_scale          the encoder's, for InfoNCE
-    width              feature columns
-    persons            classes of the identity loss: a (scope, person) each, so that a person who
-                       has several ids counts as several
-    label_smoothing    share of the target spread over all classes
-    seed               decides the first weights of the classes
-    """
-
-    log_scale: nn.Parameter
-    width: int
-    persons: int
-    label_smoothing: float = 0.0
-    seed: int = 1
 
 
 def _info_nce(setting: LossSetting) -> Loss:

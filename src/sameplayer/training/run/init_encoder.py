@@ -14,7 +14,7 @@ from sameplayer.encoder.networks.presets import DEFAULT, PRESETS
 from sameplayer.encoder.storage.saved import is_saved
 from sameplayer.errors import SettingError
 from sameplayer.training.config import OWN, TrainConfig
-from sameplayer.training.losses.registry import Loss
+from sameplayer.training.losses.types import Loss
 
 
 @dataclass(frozen=True, eq=False)

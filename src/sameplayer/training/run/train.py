@@ -13,7 +13,7 @@ from sameplayer.data.layouts.sources import as_crops
 from sameplayer.encoder.encoder import Encoder, load_encoder
 from sameplayer.errors import refuse_other_types
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.losses.registry import Loss
+from sameplayer.training.losses.types import Loss
 from sameplayer.training.processes import Process, join_processes
 from sameplayer.training.run.init_encoder import OwnParts, finished_encoder, first_encoder
 from sameplayer.training.run.loop import Step, Trainer

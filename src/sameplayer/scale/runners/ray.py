@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from sameplayer._version import __version__
 from sameplayer.errors import ConfigError, DataError, SameplayerError, SettingError, import_extra
 from sameplayer.scale.config import Run
-from sameplayer.scale.store import partial_name
-from sameplayer.scale.worker import died, keep_to, portable
+from sameplayer.scale.runners.worker import died, keep_to, portable
+from sameplayer.scale.storage.store import partial_name
 
 if TYPE_CHECKING:
-    from sameplayer.scale.jobs import Job, Task
+    from sameplayer.scale.task import Job, Task
 
 START_S = 300.0
 """Seconds within which the first task must end or run: others may hold the cluster's CPUs."""

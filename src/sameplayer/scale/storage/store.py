@@ -23,8 +23,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from sameplayer.errors import DataError, MissingFile, SameplayerError
-from sameplayer.scale.storage import PARTIAL, NoAnswer, Patience, Storage
-from sameplayer.scale.tables import Arrays, Digest, digest_of_columns, from_table, to_table
+from sameplayer.scale.storage.backend import PARTIAL, NoAnswer, Patience, Storage
+from sameplayer.scale.storage.tables import Arrays, Digest, digest_of_columns, from_table, to_table
 
 KEY = b"sameplayer"
 HOST = socket.gethostname()

@@ -14,11 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from sameplayer.errors import SettingError
 from sameplayer.scale.config import Run
-from sameplayer.scale.ray_runner import run_ray
-from sameplayer.scale.worker import died, end_with_parent, keep_to, limited_threads, portable
+from sameplayer.scale.runners.ray import run_ray
+from sameplayer.scale.runners.worker import (
+    died,
+    end_with_parent,
+    keep_to,
+    limited_threads,
+    portable,
+)
 
 if TYPE_CHECKING:
-    from sameplayer.scale.jobs import Job, Task
+    from sameplayer.scale.task import Job, Task
 
 START = "spawn"  # how processes start: a fork of a process with threads may hang
 Done = Callable[[], None]
