@@ -29,7 +29,7 @@ import numpy as np
 import one_machine
 import plain
 
-from sameplayer.evaluation import PROTOCOLS, MatchRanks
+from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
 from sameplayer.ranking import (
     NeighbourSearch,
     PreparedGallery,

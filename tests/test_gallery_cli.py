@@ -15,8 +15,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.load import load_encoder
 from sameplayer.gallery.core.events import events
-from sameplayer.gallery.core.gallery import open_gallery
 from sameplayer.gallery.core.records import Consent, NewPicture
+from sameplayer.gallery.gallery import open_gallery
 from sameplayer.gallery.people.consent import set_policy
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.asking import ask

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from sameplayer.encoder.load import load_encoder
-from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people.corrections import merge
 from sameplayer.gallery.people.enrolment import enrol_pictures

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.load import load_encoder
-from sameplayer.gallery.core.gallery import create_gallery, open_gallery
 from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.gallery import create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.tokens import make_token

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.encoder.load import load_encoder
-from sameplayer.gallery.core.gallery import create_gallery, open_gallery
-from sameplayer.gallery.core.records import NewPicture, Where
+from sameplayer.gallery.core.records import NewPicture, PictureFilter
+from sameplayer.gallery.gallery import create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.search.asking import answer_vectors, ask_vectors
 
@@ -116,7 +116,7 @@ def measure(folder: Path, rows: int, each: int, rounds: int) -> tuple[Times, dic
         answer_vectors(gallery, queries[at])
         times.setdefault("ask after that", []).append(1e3 * (time.perf_counter() - began))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    where = [Where(game=f"game {at}") for at in range(3)]
+    where = [PictureFilter(game=f"game {at}") for at in range(3)]
     for one in where:
         timed(
             "ask of one game in 40, cold", lambda query, w=one: answer_vectors(gallery, query, w), 1

@@ -26,7 +26,7 @@ import pandas as pd
 
 from sameplayer.data.crops import Crops
 from sameplayer.ranking.config import TopConfig
-from sameplayer.ranking.rerank.threads import one_thread_a_product
+from sameplayer.ranking.distance import one_thread_a_product
 from sameplayer.scale import Run, rerank_blocks
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.jobs import part_name

@@ -15,9 +15,9 @@ from .evaluation.scores import Scores as Scores
 from .evaluation.scores import cmc as cmc
 from .evaluation.scores import evaluate as evaluate
 from .evaluation.scores import mean_average_precision as mean_average_precision
-from .gallery.core.gallery import Gallery as Gallery
-from .gallery.core.gallery import create_gallery as create_gallery
-from .gallery.core.gallery import open_gallery as open_gallery
+from .gallery.gallery import Gallery as Gallery
+from .gallery.gallery import create_gallery as create_gallery
+from .gallery.gallery import open_gallery as open_gallery
 from .identity.log.player_log import PlayerLog as PlayerLog
 from .identity.pipeline import identify_players as identify_players
 from .maps.explanation import Explanation as Explanation

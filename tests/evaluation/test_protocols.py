@@ -15,12 +15,12 @@ from sklearn.metrics import average_precision_score
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation import (
     PROTOCOLS,
-    MatchRanks,
     average_precision,
     cmc,
     evaluate,
     mean_average_precision,
 )
+from sameplayer.evaluation.protocols import MatchRanks
 from sameplayer.ranking import rank
 from tests.ranking.drawn import persons
 

@@ -135,6 +135,7 @@ CORRECTIONS = (
 )
 SUBMISSION = b"0,10,11,12\n1,0.50000,0.25000,1.00000\n2,0.75000,0.10000,0.30000\n"
 LAYOUT = NAMES | FOLDER
+AGAIN = partial(use_source, suffix=".csv")
 READERS: dict[str, Reader] = {
     "crops.csv": Reader(
         partial(samples.crop_table, "csv"),
@@ -160,20 +161,20 @@ READERS: dict[str, Reader] = {
         {"crops.json": OBJECTS},
         36,
     ),
-    "persons.csv": Reader(samples.with_persons, use_source, {"persons.csv": CELLS}, 36),
+    "persons.csv": Reader(samples.with_persons, AGAIN, {"persons.csv": CELLS}, 36),
     "gt.txt": Reader(samples.mot, use_source, {"gt/gt.txt": CELLS}, 42),
     "seqinfo.ini": Reader(samples.mot, use_source, {"seqinfo.ini": WORDS, "gt/": FOLDER}, 36),
     "names of tracks": Reader(
         samples.soccer_tracks, use_source, {"gameinfo.ini": WORDS, "labels.txt": WORDS}, 34
     ),
-    "tracker": Reader(samples.tracker, use_source, {"tracks.txt": CELLS, "img1": LAYOUT}, 36),
+    "tracker": Reader(samples.tracker, AGAIN, {"tracks.txt": CELLS, "img1": LAYOUT}, 36),
     "soccernet": Reader(samples.soccernet, use_source, {"": LAYOUT}, 36),
     "market1501": Reader(samples.market, use_source, {"": LAYOUT}, 36),
     "duke": Reader(samples.duke, use_source, {"": LAYOUT}, 34),
     "layumi": Reader(samples.layumi, use_source, {"": LAYOUT}, 34),
     "msmt17": Reader(samples.msmt17, use_source, {"list_": WORDS, ".png": LAYOUT}, 36),
     "synergy": Reader(samples.synergy, use_source, {"": LAYOUT}, 36),
-    "folder": Reader(samples.person_folders, use_source, {"": LAYOUT}, 36),
+    "folder": Reader(samples.person_folders, AGAIN, {"": LAYOUT}, 36),
     "config.json": Reader(_config, use_config, {"config.json": OBJECTS}, 45),
     "encoder": Reader(
         samples.encoder_folder, use_encoder, {"model.safetensors": BYTES | TENSORS}, 36

@@ -54,7 +54,7 @@ from sameplayer.training.sampling.plan import make_plan
 from tests.fuzz import fuzz_samples as samples
 
 
-def use_crops(crops: Crops, suffix: str = ".csv") -> None:
+def use_crops(crops: Crops, suffix: str | None = ".csv") -> None:
     """Do with a crop table what the package does; what the check found good can be read."""
     describe_crops(crops)
     assert len(crops.scopes()) == len(crops.persons()) == len(crops)
@@ -65,9 +65,10 @@ def use_crops(crops: Crops, suffix: str = ".csv") -> None:
         else:
             with suppress(SameplayerError):
                 crops.read(row)
-    path = samples.lasting_folder() / f"again{suffix}"
-    write_crops(crops, path)
-    assert len(read_crops(path)) == len(crops)
+    if suffix is not None:
+        path = samples.lasting_folder() / f"again{suffix}"
+        write_crops(crops, path)
+        assert len(read_crops(path)) == len(crops)
 
 
 def use_table(name: str, folder: Path) -> None:
@@ -101,8 +102,9 @@ def use_log(folder: Path) -> None:
     assert len(load_log(save_log(log, out))) == len(log)
 
 
-def use_source(folder: Path, source: str | None = None) -> None:
-    use_crops(read_source(folder, source))
+def use_source(folder: Path, *, suffix: str | None = None) -> None:
+    """Use a layout; whether a table can be written depends on its names, not on the layout."""
+    use_crops(read_source(folder), suffix)
 
 
 def use_numbers(folder: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery, create_gallery
 from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.store.postgres import PostgresDatabase
 

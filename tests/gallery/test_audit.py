@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.gallery.core.gallery import create_gallery, open_gallery
 from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.gallery import create_gallery, open_gallery
 from sameplayer.gallery.integrity import audit_state
 from sameplayer.gallery.integrity.audit import accept, verify, write_events
 from sameplayer.gallery.people.corrections import merge, reject, rename, restrict

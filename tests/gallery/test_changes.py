@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError, Stale
-from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.people.checks import kept_of
 from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
+    mark_unknown,
     merge,
-    nobody,
     reject,
     remove_pictures,
     rename,
@@ -130,11 +130,11 @@ def test_a_rejected_picture_leaves_the_person_and_is_asked_about(gallery, pictur
 def test_nobody_and_skip(gallery, pictures) -> None:
     question = _question(gallery, pictures(9))
     skip(gallery, question, actor="eva")
-    nobody(gallery, question, actor="eva")
+    mark_unknown(gallery, question, actor="eva")
     with pytest.raises(Stale, match="nobody, by eva"):
         skip(gallery, question, actor="eva")
     with pytest.raises(MissingFile, match="No question 'none'"):
-        nobody(gallery, "none", actor="eva")
+        mark_unknown(gallery, "none", actor="eva")
 
 
 def test_merging_moves_pictures_and_keeps_the_other_name(gallery, pictures, encoder) -> None:
@@ -284,7 +284,7 @@ def test_a_write_that_saw_an_older_state_changes_nothing(gallery, pictures) -> N
         lambda: confirm(gallery, question, ann.id, **old),
         lambda: confirm_new(gallery, question, "Dora", **old),
         lambda: reject(gallery, question, ann.id, **old),
-        lambda: nobody(gallery, question, **old),
+        lambda: mark_unknown(gallery, question, **old),
         lambda: skip(gallery, question, **old),
         lambda: reject(gallery, picture, ann.id, **seen),
         lambda: split(gallery, ann.id, [picture], "Dora", **seen),

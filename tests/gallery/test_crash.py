@@ -18,7 +18,7 @@ import pytest
 from gallery.crash import KINDS, crash
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget

@@ -17,7 +17,7 @@ import pytest
 
 from sameplayer.errors import DataError, InternalError, Unavailable
 from sameplayer.gallery.core.events import chain_head
-from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.integrity.audit_chain import broken_links
 from sameplayer.gallery.people.enrolment import enrol_pictures

@@ -11,13 +11,13 @@ import pytest
 
 from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.core.events import events
-from sameplayer.gallery.core.gallery import Gallery, open_gallery
 from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.integrity.audit_chain import broken_links
 from sameplayer.gallery.people.corrections import confirm, merge, rename, split
 from sameplayer.gallery.people.enrolment import enrol_pictures
-from sameplayer.gallery.privacy.forgetting import forget, readmit
+from sameplayer.gallery.privacy.forgetting import forget, lift_suppression
 from sameplayer.gallery.privacy.subject_export import export_person
 from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.search.asking import ask_ready, ask_vectors
@@ -99,14 +99,14 @@ def test_forgotten_pictures_and_names_do_not_come_back(gallery, told, pictures) 
 def test_a_name_comes_back_when_it_is_readmitted(gallery, told, pictures) -> None:
     forget(gallery, "Dörte Müller", actor="me")
     with pytest.raises(SettingError, match="basis"):
-        readmit(gallery, "Dörte Müller", actor="me", basis=" ")
-    event = readmit(gallery, "Dörte Müller", actor="me", basis="consent of 2026-11-20")
+        lift_suppression(gallery, "Dörte Müller", actor="me", basis=" ")
+    event = lift_suppression(gallery, "Dörte Müller", actor="me", basis="consent of 2026-11-20")
     assert "Müller" not in str(event)
     rows = {"Dörte Müller": [*told[1], *pictures(5, seed=1)]}
     made = enrol_pictures(gallery, rows, actor="me")
     assert (made.suppressed, made.added) == (4, 4)
     with pytest.raises(MissingFile, match="not kept out"):
-        readmit(gallery, "Dörte Müller", actor="me", basis="again")
+        lift_suppression(gallery, "Dörte Müller", actor="me", basis="again")
     assert forget(gallery, "Dörte Müller", actor="me").bytes_found == 0
     with gallery.database.read() as cursor:
         assert events(cursor, event.subjects[0])[0].detail is None
@@ -323,7 +323,7 @@ def test_who_is_there_is_meant_before_a_deletion_that_is_not_finished(gallery, p
     assert forget(gallery, "ann lee", actor="me").person == second
     with pytest.raises(Unfinished, match=first):  # nobody else has that name
         forget(gallery, "ann lee", actor="me")
-    readmit(gallery, "Ann Lee", actor="me", basis="consent")
+    lift_suppression(gallery, "Ann Lee", actor="me", basis="consent")
     enrol_pictures(gallery, {"Ann Lee": pictures(8)}, actor="me")
     third = gallery.person("Ann Lee").id
     with pytest.raises(Unfinished, match=third):

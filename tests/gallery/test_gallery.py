@@ -11,8 +11,8 @@ import pytest
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
-from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.core.records import Where
+from sameplayer.gallery.core.records import PictureFilter
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.search.asking import ask_vectors, reordered
 from sameplayer.ranking.rerank.reranking import k_reciprocal
@@ -51,10 +51,12 @@ def test_another_process_sees_what_was_added(gallery, pictures, encoder: Encoder
 
 
 def test_a_filter_counts_only_some_pictures(gallery, pictures) -> None:
-    answer = ask_vectors(gallery, _rows(pictures(1)), actor="me", where=Where(until="2026-01-02"))
+    answer = ask_vectors(
+        gallery, _rows(pictures(1)), actor="me", where=PictureFilter(until="2026-01-02")
+    )
     assert answer.candidates[0].pictures == 2
     assert {one.taken for one in answer.candidates[0].rests_on} == {"2026-01-01", "2026-01-02"}
-    nobody = ask_vectors(gallery, _rows(pictures(1)), actor="me", where=Where(game="none"))
+    nobody = ask_vectors(gallery, _rows(pictures(1)), actor="me", where=PictureFilter(game="none"))
     assert (nobody.candidates, nobody.persons) == ((), 0)
 
 
@@ -67,7 +69,7 @@ def test_dates_are_compared_as_dates(gallery, pictures) -> None:
         cursor.run("UPDATE picture SET taken = '31.12.2019' WHERE taken = '2026-03-02'")
 
     def counted(**where: str) -> int:
-        found = ask_vectors(gallery, _rows(rows), actor="me", where=Where(**where))
+        found = ask_vectors(gallery, _rows(rows), actor="me", where=PictureFilter(**where))
         return next((one.pictures for one in found.candidates if one.name == "Dora"), 0)
 
     assert (made.added, counted()) == (4, 4)
@@ -78,7 +80,7 @@ def test_dates_are_compared_as_dates(gallery, pictures) -> None:
     for day in ("2026-99-99", "31.01.2026", "yesterday"):
         for name in ("since", "until"):
             with pytest.raises(SettingError, match="a day such as"):
-                Where(**{name: day})
+                PictureFilter(**{name: day})
         with pytest.raises(SettingError, match="a day such as"):
             replace(rows[0], taken=day)
 
@@ -125,7 +127,7 @@ def test_reranking_orders_the_pictures_and_leaves_the_candidates(gallery, pictur
         assert {one.picture for one in old.rests_on} <= {one.picture for one in new.rests_on}
     prepared = gallery.index.prepared(vectors)
     assert gallery.index.prepared(vectors.copy()) is prepared
-    gallery.index.let_go()
+    gallery.index.evict_deleted()
     assert gallery.index.prepared(vectors) is not prepared
 
 

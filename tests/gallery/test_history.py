@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sameplayer.gallery.core import events as history
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people.corrections import rename
 from sameplayer.gallery.privacy.forgetting import forget

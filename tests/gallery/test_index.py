@@ -9,13 +9,13 @@ import pytest
 
 from sameplayer.errors import DataError
 from sameplayer.gallery.core import index as module
-from sameplayer.gallery.core.gallery import Gallery
-from sameplayer.gallery.core.index import Held, Index, Means
+from sameplayer.gallery.core.index import CachedMeans, Index, Means
 from sameplayer.gallery.core.means import refresh_mean
-from sameplayer.gallery.core.records import Where
+from sameplayer.gallery.core.records import PictureFilter
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 
-FILTERS = (Where(), Where(until="2026-01-02"), Where(game="none"))
+FILTERS = (PictureFilter(), PictureFilter(until="2026-01-02"), PictureFilter(game="none"))
 
 
 def _held(means: Means) -> dict[str, tuple[str, int, bytes]]:
@@ -78,7 +78,7 @@ def test_after_any_changes_the_means_are_those_read_anew(
     monkeypatch.setattr(module, "BLOCK", 4)
     monkeypatch.setattr(module, "PICTURES", 6)
     rng = np.random.default_rng(seed)
-    kept = [Held(where) for where in FILTERS]
+    kept = [CachedMeans(where) for where in FILTERS]
     for _ in range(40):
         ids = [one.id for one in gallery.persons()]
         change = (_restrict, _rename, _drop_picture, _delete)[int(rng.integers(4))]
@@ -89,22 +89,22 @@ def test_after_any_changes_the_means_are_those_read_anew(
         for where, held in zip(FILTERS, kept, strict=True):
             if rng.random() < 0.5:
                 found = _held(held.means(gallery.database))
-                assert found == _held(Held(where).means(gallery.database))
+                assert found == _held(CachedMeans(where).means(gallery.database))
     live = {one.id for one in gallery.persons("active") if one.pictures}
     assert set(_held(kept[0].means(gallery.database))) == live
     assert len(live) > 4
 
 
 def test_a_change_reads_only_those_who_changed(gallery: Gallery, pictures, monkeypatch) -> None:
-    held = Held(Where())
+    held = CachedMeans(PictureFilter())
     before = held.means(gallery.database)
-    put, read = Held._put, []
+    put, read = CachedMeans._put, []
 
-    def count(self: Held, blocks: list, persons: list) -> None:
+    def count(self: CachedMeans, blocks: list, persons: list) -> None:
         read.extend(one.name for one in persons)
         put(self, blocks, persons)
 
-    monkeypatch.setattr(Held, "_put", count)
+    monkeypatch.setattr(CachedMeans, "_put", count)
     enrol_pictures(gallery, {"Bea": pictures(1, 1, seed=5)}, actor="me")
     after = held.means(gallery.database)
     assert read == ["Bea"]
@@ -158,7 +158,7 @@ def test_after_a_read_that_failed_all_is_read_anew(gallery: Gallery, pictures, m
         raise DataError("the disk failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Held, "_put", fail)
+        patch.setattr(CachedMeans, "_put", fail)
         with pytest.raises(DataError, match="the disk failed"):
             index.means()
     assert {one[0] for one in _held(index.means()).values()} == {"Ann", "Bea", "Cleo", "Dora"}

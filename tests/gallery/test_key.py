@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.core.key import KEY, make_key
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people.enrolment import enrol_pictures
 

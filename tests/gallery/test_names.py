@@ -8,11 +8,11 @@ import unicodedata
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.core.name_search import Register
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.corrections import confirm_new, merge, rename, split
 from sameplayer.gallery.people.enrolment import enrol_pictures
-from sameplayer.gallery.privacy.forgetting import forget, readmit
+from sameplayer.gallery.privacy.forgetting import forget, lift_suppression
 from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.review.queue import duplicates
 
@@ -61,7 +61,7 @@ def test_a_forgotten_name_stays_away_in_every_spelling(gallery, pictures) -> Non
         assert enrol_pictures(gallery, {name: pictures(5, 1, seed=at)}, actor="me").suppressed == 1
     with pytest.raises(DataError, match="name was forgotten"):
         rename(gallery, "Ann", SPELLINGS[3], actor="me")
-    readmit(gallery, SPELLINGS[3], actor="me", basis="asked for it")
+    lift_suppression(gallery, SPELLINGS[3], actor="me", basis="asked for it")
     assert enrol_pictures(gallery, {COMPOSED: pictures(5, 1, seed=9)}, actor="me").added == 1
 
 
@@ -72,7 +72,7 @@ def test_names_forgotten_when_spellings_were_told_apart_stay_away(gallery, pictu
         sql = "INSERT INTO suppressed (hash, kind, at) VALUES (?, 'name', '')"
         cursor.run(sql, gallery.digest("name", before.encode()))
     assert enrol_pictures(gallery, {"JOSÉ NÚÑEZ": pictures(5)}, actor="me").suppressed == 4
-    readmit(gallery, "José Núñez", actor="me", basis="asked for it")
+    lift_suppression(gallery, "José Núñez", actor="me", basis="asked for it")
     assert enrol_pictures(gallery, {COMPOSED: pictures(5)}, actor="me").added == 4
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.core.records import Consent
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.consent import set_policy
 from sameplayer.gallery.people.corrections import merge, split
 from sameplayer.gallery.people.enrolment import enrol_pictures
@@ -69,13 +69,13 @@ def test_consent_that_comes_later_is_kept_and_of_two_days_the_earlier(gallery, p
     made = enrol_pictures(gallery, {"ANN": pictures(0)}, actor="me", consent=first)
     assert (made.there, made.policies, made.earlier) == (4, ("ANN",), ())
     assert _policy(gallery, "Ann") == ("consent", "form 3", "2027-01-01")
-    renewed = Consent(None, "form 9", "2029-01-01")
+    refresh_settings = Consent(None, "form 9", "2029-01-01")
     more = {"Ann": pictures(0, seed=1), "Dora": pictures(7)}
-    made = enrol_pictures(gallery, more, actor="me", consent=renewed)
+    made = enrol_pictures(gallery, more, actor="me", consent=refresh_settings)
     assert (made.policies, made.earlier, made.created) == (("Ann",), ("Ann",), ("Dora",))
     assert _policy(gallery, "Ann") == ("consent", "form 9", "2027-01-01")
     assert _policy(gallery, "Dora") == (None, "form 9", "2029-01-01")
-    again = enrol_pictures(gallery, more, actor="me", consent=renewed)
+    again = enrol_pictures(gallery, more, actor="me", consent=refresh_settings)
     assert (again.added, again.policies) == (0, ())
     undo(gallery, actor="me")
     assert _policy(gallery, "Ann") == ("consent", "form 3", "2027-01-01")

@@ -13,7 +13,7 @@ import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingExtra, SettingError
 from sameplayer.gallery.core import gallery as module
-from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.search.asking import ask_vectors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.search.asking import ask_ready
 from tests.gallery.conftest import Pictures
 

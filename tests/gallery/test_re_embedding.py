@@ -12,7 +12,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
 from sameplayer.gallery import re_embedding
-from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget

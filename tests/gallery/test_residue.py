@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import open_gallery
+from sameplayer.gallery.gallery import open_gallery
 from sameplayer.gallery.people.corrections import merge
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget

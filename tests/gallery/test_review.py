@@ -15,13 +15,13 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import SettingError
 from sameplayer.gallery.core import index
-from sameplayer.gallery.core.gallery import Gallery, create_gallery
 from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
+    mark_unknown,
     merge,
-    nobody,
     reject,
     restrict,
     skip,
@@ -87,7 +87,7 @@ def test_what_was_answered_waits_no_more_and_what_was_left_comes_last(gallery, p
     second = queue(gallery)[0]
     skip(gallery, second.question, actor="eva")
     assert [one.question for one in queue(gallery)][1:] == [first.question, second.question]
-    nobody(gallery, first.question, actor="eva", expected=last.revision)
+    mark_unknown(gallery, first.question, actor="eva", expected=last.revision)
     assert {one.question for one in queue(gallery)} == set(asked) - {first.question}
     assert sum(counts(gallery).values()) == 2
     undo(gallery, actor="eva")
@@ -182,7 +182,7 @@ def _answer_truly(gallery: Gallery, asked: dict[str, int]) -> None:
         if person < PLAYERS:
             confirm(gallery, question, f"P{person}", actor="eva")
         elif at % 2:
-            nobody(gallery, question, actor="eva")
+            mark_unknown(gallery, question, actor="eva")
         else:
             confirm_new(gallery, question, f"New {person}", actor="eva")
 
@@ -214,7 +214,7 @@ def test_stated_probabilities_that_held_give_no_warning(league) -> None:
 def test_people_who_say_otherwise_are_believed(league) -> None:
     asked = _ask_all(league, range(0, 30))
     for question in asked:
-        nobody(league, question, actor="eva")
+        mark_unknown(league, question, actor="eva")
     found = reliability(league)
     assert found.known[0] == 0
     assert [word.split(":")[0] for word in found.warnings[:2]] == [

@@ -7,7 +7,7 @@ import pytest
 
 from sameplayer.errors import DataError
 from sameplayer.gallery.core import gallery as module
-from sameplayer.gallery.core.gallery import Gallery, open_gallery
+from sameplayer.gallery.gallery import Gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.asking import ask_vectors
 from sameplayer.ranking.open_set.likelihood import Likelihood
@@ -37,6 +37,6 @@ def test_what_another_program_sets_holds_at_once(
         with pytest.raises(DataError, match="needs a legal basis"):
             enrol_pictures(other, {"Dora": pictures(7)}, actor="me")
         gallery.set("me", retention=5)
-        assert other.renewed().retention == 5
+        assert other.refresh_settings().retention == 5
         monkeypatch.setattr(module, "read_settings", None)  # not read again: nothing changed
         assert ask_vectors(other, query, actor="me").known == 0.1

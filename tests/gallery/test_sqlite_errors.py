@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import DataError, InternalError, Unavailable
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.store.sqlite_errors import meaning
 
 

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.core.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.core.means import stored_mean
+from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.integrity.audit_chain import broken_links
 from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
+    mark_unknown,
     merge,
-    nobody,
     reject,
     remove_pictures,
     rename,
@@ -110,7 +110,7 @@ def _changes(gallery: Gallery, pictures) -> dict[str, Any]:
         "confirm_new": lambda: confirm_new(gallery, asked, "Dora", actor="eva"),
         "reject": lambda: reject(gallery, asked, "Bea", actor="eva"),
         "reject_picture": lambda: reject(gallery, _ids(gallery, "Ann")[1], "Ann", actor="eva"),
-        "nobody": lambda: nobody(gallery, asked, actor="eva"),
+        "nobody": lambda: mark_unknown(gallery, asked, actor="eva"),
         "skip": lambda: skip(gallery, asked, actor="eva"),
         "merge": lambda: merge(gallery, "Ann", "Bea", actor="eva"),
         "split": lambda: split(gallery, "Ann", _ids(gallery, "Ann")[:2], "Dora", actor="eva"),
@@ -362,7 +362,7 @@ class Club:
         elif kind == "remove":
             remove_pictures(gallery, [self.picture()], **own)
         else:
-            {"nobody": nobody, "skip": skip}[kind](gallery, self.question(), **own)
+            {"nobody": mark_unknown, "skip": skip}[kind](gallery, self.question(), **own)
 
     def picture(self) -> str:
         return self.one_of("SELECT id FROM picture ORDER BY added, digest, id")

@@ -11,7 +11,7 @@ import pytest
 from sameplayer.data.check import check_crops
 from sameplayer.data.crops import read_crops
 from sameplayer.errors import DataError, SettingError
-from sameplayer.gallery.core.gallery import create_gallery
+from sameplayer.gallery.gallery import create_gallery
 from sameplayer.gallery.people.enrolment import enrol
 from sameplayer.identity.export.crops_table import player_crops
 from sameplayer.identity.log.player_log import PlayerLog

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.asking import ask
 from sameplayer.serve.app import create_app

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from sameplayer.data.images.picture import encode_picture
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.app import create_app
 from sameplayer.serve.tokens import make_token
 from tests.evaluation.conftest import browser  # noqa: F401

@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from sameplayer.gallery.core.gallery import create_gallery
-from sameplayer.gallery.people.corrections import nobody, remove_pictures, rename, skip
+from sameplayer.gallery.gallery import create_gallery
+from sameplayer.gallery.people.corrections import mark_unknown, remove_pictures, rename, skip
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.search.asking import ask_ready, ask_vectors
@@ -178,7 +178,7 @@ def test_pages_lose_nobody_when_rows_before_them_change(client, address, gallery
     ]
     first = page("questions", None)
     for one in first["questions"]:
-        nobody(gallery, one["question"], actor="me")
+        mark_unknown(gallery, one["question"], actor="me")
     second = page("questions", first["next"])
     assert second["next"] is None
     seen = [one["question"] for one in first["questions"] + second["questions"]]

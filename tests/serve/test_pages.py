@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people import corrections as changes
 from tests.serve.club import TOKEN, draw_club, files_of, running
 
@@ -287,7 +287,7 @@ def test_the_review_works_without_scripts_and_a_stale_word_is_refused(
 ) -> None:
     page.click("nav >> text=Review")
     question = page.get_attribute(".question", "data-question") or ""
-    changes.nobody(club, question, actor="somebody")
+    changes.mark_unknown(club, question, actor="somebody")
     page.click("button:has-text('Nobody we know')")
     assert "Somebody changed this meanwhile" in page.inner_text(".notice")
     assert page.get_attribute(".question", "data-question") != question

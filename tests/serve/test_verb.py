@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.gallery.core.gallery import Gallery, create_gallery
+from sameplayer.gallery.gallery import Gallery, create_gallery
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def serve(
     for module in ("fastapi", "uvicorn", "python_multipart"):
         import_extra(module, "serve", "Serving a gallery")
     from sameplayer.encoder.runtime.device import pick_device
-    from sameplayer.gallery.core.gallery import open_gallery
+    from sameplayer.gallery.gallery import open_gallery
     from sameplayer.pilot.folder import RECORD, load_pilot
     from sameplayer.serve import run
     from sameplayer.serve.app import create_app

@@ -17,12 +17,9 @@ from .open_set.config import OpenSetConfig as OpenSetConfig
 from .open_set.page import det_figure as det_figure
 from .open_set.page import reliability_figure as reliability_figure
 from .open_set.page import write_open_set as write_open_set
-from .open_set.scores import GalleryScores as GalleryScores
-from .open_set.scores import Measured as Measured
 from .open_set.scores import OpenSetScores as OpenSetScores
 from .open_set.scores import measure_open_set as measure_open_set
 from .protocols import PROTOCOLS as PROTOCOLS
-from .protocols import MatchRanks as MatchRanks
 from .report import cmc_figure as cmc_figure
 from .report import write_report as write_report
 from .robustness.numbers import FACTORS as FACTORS

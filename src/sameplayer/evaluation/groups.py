@@ -67,18 +67,18 @@ class GroupScores(NotebookTable):
     least_persons: int
 
     def __repr__(self) -> str:
-        return f"GroupScores({', '.join(f'{one.column} {one.group}' for one in self.groups)})"
+        return f"GroupScores({', '.join(f'{group.column} {group.group}' for group in self.groups)})"
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each group, with the columns of ``GroupScore``."""
-        rows = [asdict(one) for one in self.groups]
+        rows = [asdict(group) for group in self.groups]
         for row in rows:
             row["low"], row["high"] = row.pop("interval")
         return pd.DataFrame(rows)
 
     def table(self) -> str:
         """Return the scores as lines of text, in per cent and points."""
-        names = [f"{one.column} {one.group}" for one in self.groups]
+        names = [f"{group.column} {group.group}" for group in self.groups]
         width = max(map(len, names)) + 2
         head = (
             f"{'group':<{width}}{'queries':>8}{'persons':>9}{'mAP %':>8}{'95 % interval':>16}"
@@ -86,15 +86,17 @@ class GroupScores(NotebookTable):
         )
         lines = [head]
         lines += [
-            f"{name:<{width}}{_line(one)}" for name, one in zip(names, self.groups, strict=True)
+            f"{name:<{width}}{_line(group)}" for name, group in zip(names, self.groups, strict=True)
         ]
-        if any(one.small for one in self.groups):
+        if any(group.small for group in self.groups):
             lines.append(f"* fewer than {self.least_persons} persons: too few to judge, not tested")
         return "\n".join(lines)
 
     def json(self) -> list[dict[str, Any]]:
         """Return the entries as what JSON can hold; what is not known is null."""
-        return [{name: _known(value) for name, value in asdict(one).items()} for one in self.groups]
+        return [
+            {name: _known(value) for name, value in asdict(group).items()} for group in self.groups
+        ]
 
 
 def scores_by_group(
@@ -121,7 +123,7 @@ def scores_by_group(
         raise SettingError(name, value, "1 or more")
     scored = _Scored(ranking, least_persons, draws, seed)
     columns = [_groups(ranking.query.table, name) for name in dict.fromkeys(by)]
-    tested = [one for column in columns for one in scored.column(column)]
+    tested = [group for column in columns for group in scored.column(column)]
     return GroupScores(tuple(_holm(tested)), least_persons)
 
 
@@ -242,10 +244,10 @@ def _false_matches(
 def _holm(groups: Sequence[GroupScore]) -> list[GroupScore]:
     """Correct the p-values; a column of two groups is one test, since each is all others."""
     tests: dict[tuple[str, str], list[int]] = {}
-    for place, one in enumerate(groups):
-        if not np.isnan(one.p_value):
-            alike = [other for other in groups if other.column == one.column and other.queries]
-            key = (one.column, "" if len(alike) == 2 else one.group)
+    for place, group in enumerate(groups):
+        if not np.isnan(group.p_value):
+            alike = [other for other in groups if other.column == group.column and other.queries]
+            key = (group.column, "" if len(alike) == 2 else group.group)
             tests.setdefault(key, []).append(place)
     corrected = list(groups)
     largest = 0.0
@@ -257,16 +259,16 @@ def _holm(groups: Sequence[GroupScore]) -> list[GroupScore]:
     return corrected
 
 
-def _line(one: GroupScore) -> str:
-    mark = "*" if one.small else ""
+def _line(group: GroupScore) -> str:
+    mark = "*" if group.small else ""
     interval = ""
-    if one.queries:
-        interval = f"{100 * one.interval[0]:.1f} to {100 * one.interval[1]:.1f}"
+    if group.queries:
+        interval = f"{100 * group.interval[0]:.1f} to {100 * group.interval[1]:.1f}"
     return (
-        f"{one.queries:>8}{f'{one.persons}{mark}':>9}{_cell(100 * one.mAP):>8}{interval:>16}"
-        f"{_cell(100 * one.top1):>9}{_cell(100 * one.false_matches, '.2f'):>9}"
-        f"{_cell(100 * one.difference, '+.1f'):>11}{_cell(one.p_value, '.4f'):>8}"
-        f"{_cell(one.p_holm, '.4f'):>10}"
+        f"{group.queries:>8}{f'{group.persons}{mark}':>9}{_cell(100 * group.mAP):>8}{interval:>16}"
+        f"{_cell(100 * group.top1):>9}{_cell(100 * group.false_matches, '.2f'):>9}"
+        f"{_cell(100 * group.difference, '+.1f'):>11}{_cell(group.p_value, '.4f'):>8}"
+        f"{_cell(group.p_holm, '.4f'):>10}"
     )
 
 

@@ -17,11 +17,11 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.events import Change, chain_head
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.key import KEY
 from sameplayer.gallery.core.means import refresh_mean
 from sameplayer.gallery.core.records import Settings
-from sameplayer.gallery.core.settings import lasting_name, write_settings
+from sameplayer.gallery.core.settings import absolute_source, write_settings
 from sameplayer.gallery.store.base import Cursor
 from sameplayer.gallery.store.open import new_database
 from sameplayer.gallery.store.picture_files import PictureFiles
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 
 def re_embed(
-    gallery: Gallery,
+    gallery: GalleryCore,
     out: str | Path,
     encoder: Encoder | str | Path,
     *,
@@ -52,7 +52,7 @@ def re_embed(
     where one of them cannot be read.
     """
     own = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
-    named = "" if isinstance(encoder, Encoder) else lasting_name(encoder)
+    named = "" if isinstance(encoder, Encoder) else absolute_source(encoder)
     settings = replace(
         gallery.settings,
         id=secrets.token_hex(8),
@@ -83,7 +83,7 @@ class _Rows:
     """
 
     def __init__(
-        self, gallery: Gallery, encoder: Encoder, folder: Path, progress: Progress | None
+        self, gallery: GalleryCore, encoder: Encoder, folder: Path, progress: Progress | None
     ) -> None:
         self._gallery, self._encoder, self._progress = gallery, encoder, progress
         self._files = PictureFiles(folder / "pictures")
@@ -147,7 +147,7 @@ class _Rows:
         self._file.write(vectors.tobytes())
 
 
-def _with_files(gallery: Gallery, cursor: Cursor) -> list[str]:
+def _with_files(gallery: GalleryCore, cursor: Cursor) -> list[str]:
     rows = cursor.rows("SELECT id, file FROM picture ORDER BY id")
     bare = sum(file is None for _, file in rows)
     if bare:
@@ -175,7 +175,7 @@ def _insert(cursor: Cursor, table: str, rows: list[tuple[object, ...]]) -> None:
 
 
 def _settle(
-    gallery: Gallery,
+    gallery: GalleryCore,
     cursor: Cursor,
     settings: Settings,
     rows: _Rows,

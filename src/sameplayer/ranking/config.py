@@ -52,20 +52,20 @@ class RankConfig:
     method: Annotated[str, tyro.conf.arg(name="rerank")] = "none"
     """Re-ranking: none, k-reciprocal, hard, or a name that was put into RERANKERS."""
     k1: int = K1
-    """Neighbours in the reciprocal sets."""
+    """Neighbours in the reciprocal sets, 1 or more."""
     k2: int = K2
     """Neighbours over which a row is averaged."""
     lambda_: Annotated[float | None, tyro.conf.arg(name="lambda")] = None
-    """Weight, 0 to 1: of the direct distance in k-reciprocal, of the Jaccard distance in hard;
-    None: the method's own."""
+    """Weight from 0 to 1: of the direct distance in k-reciprocal (default 0.3), of the Jaccard
+    distance in hard (default 0.5)."""
     memory_gb: float = NeighbourSearch.memory_gb
-    """Memory for similarities at a time, in GB."""
+    """Memory for one block of similarities, in GB."""
     device: Annotated[str, tyro.conf.arg(name="search-device")] = NeighbourSearch.device
-    """Where re-ranking looks for neighbours: cpu, cuda, cuda:N, mps, or auto."""
+    """Device of the neighbour search of re-ranking: cpu, cuda, cuda:N, mps, or auto."""
     approximate: bool = NeighbourSearch.approximate
-    """Find neighbours with a graph index (faiss): for galleries past a million; misses some."""
+    """Search neighbours with an approximate graph index (faiss HNSW), for over a million rows."""
     effort: int = NeighbourSearch.effort
-    """How far the graph index searches: more finds more of the true neighbours."""
+    """Search depth (efSearch) of the graph index: higher is slower and misses fewer."""
 
     def __post_init__(self) -> None:
         """Raise SettingError for a value out of range."""
@@ -97,7 +97,7 @@ class TopConfig:
     """Settings of a re-ranking whose first answers are kept."""
 
     k1: int = K1
-    """Neighbours in the reciprocal sets."""
+    """Neighbours in the reciprocal sets, 1 or more."""
     k2: int = K2
     """Neighbours over which a row is averaged."""
     lambda_: Annotated[float, tyro.conf.arg(name="lambda")] = LAMBDAS["k-reciprocal"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking.config import NeighbourSearch
@@ -68,6 +72,16 @@ def squared_lengths(rows: np.ndarray) -> np.ndarray:
     """Return (n,) float32 squared lengths of rows (n, d), without a second array of their size."""
     lengths: np.ndarray = np.einsum("nd,nd->n", rows, rows)
     return lengths
+
+
+@contextmanager
+def one_thread_a_product() -> Iterator[None]:
+    """Let NumPy multiply on one thread, so that a product has equal bits on any machine of a kind.
+
+    It holds for the whole process until the end of the context.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def _matrix(features: np.ndarray, what: str) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking.config import TILE, TopConfig
-from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.distance import one_thread_a_product, unit_rows
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.rerank.blocks import (
     Block,
@@ -33,7 +33,6 @@ from sameplayer.ranking.rerank.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.rerank.threads import one_thread_a_product
 from sameplayer.ranking.rerank.top import checked_mask
 from sameplayer.scale.blocks import cut, keep_manifest
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from sameplayer._version import __version__
 from sameplayer.errors import SameplayerError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.api import correct as api_correct
 from sameplayer.serve.api import query as api_ask

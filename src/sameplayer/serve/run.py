@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from sameplayer.errors import ConfigError, DataError, MissingFile
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.http.connections import Places, patient
 from sameplayer.serve.http.hosts import is_loopback
 from sameplayer.serve.http.limits import Limits

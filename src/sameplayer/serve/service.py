@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.review import queue as review
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.http.bodies import rooms
@@ -158,7 +158,7 @@ class Service:
         """Drop what memory holds of a gallery from which somebody was forgotten."""
         self.asked.clear(lambda one: one.gallery == gallery)
         self.looked = looks()
-        review.let_go(self.galleries[gallery])
+        review.evict_deleted(self.galleries[gallery])
         gc.collect()
 
     def look(self) -> None:

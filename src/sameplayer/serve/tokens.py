@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 from sameplayer.errors import ConfigError, MissingFile, SettingError, did_you_mean
 from sameplayer.gallery.core.events import iso
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 
 SCOPES = ("read", "answer", "correct", "admin")
 COLUMNS = "id, label, scopes, created, expires, revoked"

@@ -72,10 +72,10 @@ def ask(
         json_file: Write the answers to this file.
     """
     from sameplayer.common.files import write_text
-    from sameplayer.gallery.core.records import Where
+    from sameplayer.gallery.core.records import PictureFilter
     from sameplayer.gallery.search.asking import ask as asking
 
-    where = Where(**asdict(counted))
+    where = PictureFilter(**asdict(counted))
     answers = []
     with who.open(gallery) as opened:
         for name, shown in _queries(pictures, track, reading):

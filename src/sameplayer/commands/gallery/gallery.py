@@ -17,8 +17,8 @@ from sameplayer.errors import SettingError
 
 if TYPE_CHECKING:
     from sameplayer.data.crops import Crops
-    from sameplayer.gallery.core.gallery import Gallery
     from sameplayer.gallery.core.records import Enrolled
+    from sameplayer.gallery.gallery import Gallery
 
 Club = tyro.conf.Positional[
     Annotated[Path, tyro.conf.arg(metavar="GALLERY", help="Folder of a gallery.")]
@@ -50,7 +50,7 @@ class Who(By):
 
     def open(self, gallery: Path) -> AbstractContextManager[Gallery]:
         """Open a gallery; the encoder is loaded when it is needed."""
-        from sameplayer.gallery.core.gallery import open_gallery
+        from sameplayer.gallery.gallery import open_gallery
 
         return open_gallery(gallery, self.encoder, device=self.device)
 
@@ -83,7 +83,7 @@ def create(
         known: Share of the players asked about who are enrolled; it can be set for each question.
         store: postgresql://... for a server with many users; left out: one file in the folder.
     """
-    from sameplayer.gallery.core.gallery import create_gallery
+    from sameplayer.gallery.gallery import create_gallery
 
     made = create_gallery(
         gallery,

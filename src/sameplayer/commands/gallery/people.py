@@ -90,7 +90,7 @@ def reject(gallery: Club, picture: Question, person: PersonId, who: Who = Who())
 
 def nobody(gallery: Club, question: Question, who: Who = Who()) -> None:
     """Say that a question shows nobody we know."""
-    from sameplayer.gallery.people.corrections import nobody as change
+    from sameplayer.gallery.people.corrections import mark_unknown as change
 
     with who.open(gallery) as opened:
         _told(change(opened, question, actor=who.actor))
@@ -181,13 +181,13 @@ def forget(
     return 0
 
 
-def readmit(gallery: Club, name: Name, basis: str, who: Who = Who()) -> None:
+def lift_suppression(gallery: Club, name: Name, basis: str, who: Who = Who()) -> None:
     """Let a name that was forgotten come again.
 
     Args:
         basis: Why the person may be kept now, in words.
     """
-    from sameplayer.gallery.privacy.forgetting import readmit as allow
+    from sameplayer.gallery.privacy.forgetting import lift_suppression as allow
 
     with who.open(gallery) as opened:
         _told(allow(opened, name, actor=who.actor, basis=basis))
@@ -280,7 +280,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "undo": undo,
     "history": history,
     "forget": forget,
-    "readmit": readmit,
+    "readmit": lift_suppression,
     "sweep": sweep,
     "policy": policy,
     "export": export,

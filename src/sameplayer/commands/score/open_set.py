@@ -28,7 +28,7 @@ def open_set(
     compute: Compute = Compute(),
     reading: ReadingSplit = ReadingSplit(),
 ) -> None:
-    """Score "who is this, or nobody we know": enrol some persons, ask about them and others."""
+    """Score open-set identification: enrol some persons, query them and strangers."""
     from sameplayer.common.files import write_text
     from sameplayer.evaluation.open_set.page import write_open_set
     from sameplayer.evaluation.open_set.scores import measure_open_set

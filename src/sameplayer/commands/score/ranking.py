@@ -56,12 +56,12 @@ class Refinement:
     """Query expansion and shirt numbers."""
 
     expand: int = 0
-    """Mix each query with this many of its nearest gallery pictures first; 0: do not."""
+    """Average each query with this many of its nearest gallery pictures first; 0: off."""
     alpha: float = 3.0
-    """A neighbour weighs its similarity to this power; 0: all alike."""
+    """Exponent of the similarity by which neighbours are weighted; 0: equal weights."""
     number_weight: float = 0.0
-    """Add this times the probability of different numbers, less that of equal ones, to the
-    distance; the data is then a table that "sameplayer jersey" wrote."""
+    """Weight of shirt numbers in the distance, 0 or more: times P(numbers differ) - P(numbers are
+    equal). The data must be a table that "sameplayer jersey" wrote. 0: off."""
 
     def rank(self, embeddings: Embeddings, config: RankConfig) -> Ranking:
         """Return the ranking of the queries, showing progress."""
@@ -83,12 +83,12 @@ class Output:
     report: Path | None = None
     """Write one self-contained HTML page here."""
     maps: bool = True
-    """Show in the report what the best and the wrong matches rest on."""
+    """Show heat maps of the best and the most confident wrong matches in the report."""
     numbers: bool = False
-    """Read the shirt numbers of the pictures that the report shows."""
+    """Read and show the shirt numbers of the pictures in the report."""
     by: Several[str] = ()
-    """Columns of the data: score the queries of each of their groups apart, and test whether a
-    group differs from the others."""
+    """Columns of the data: score each group of queries by itself, and test whether a group differs
+    from the others."""
 
 
 def evaluate(
@@ -223,8 +223,8 @@ def rerank(
 
     Args:
         embeddings: File that "sameplayer embed" wrote, with query and gallery rows.
-        one_by_one: Re-rank each query as if there were no other queries (k-reciprocal).
-        out: Write the distances here (.csv), by the column id or else by row number.
+        one_by_one: Re-rank each query on its own, not jointly with the others (k-reciprocal).
+        out: Write the distances here (.csv), labelled by the column id, else by row number.
     """
     from sameplayer.encoder.embeddings import load_embeddings
     from sameplayer.evaluation.scores import compare
@@ -257,11 +257,11 @@ def fuse(
     """Fuse submission files of several models into one.
 
     Args:
-        files: Two or more submission files (.csv) with the same ids.
+        files: Submission files (.csv), two or more, with the same ids.
         out: File to write (.csv).
         method: similarity, dissimilarity or combined.
-        weights: A number over 0 for each file; None: all alike.
-        normalise: Make distances of different scale comparable first: none, score or rank.
+        weights: Weight of each file, over 0; None: equal weights.
+        normalise: Normalise distances of different scales first: none, score or rank.
     """
     from sameplayer.evaluation.submission import fuse_submissions, write_submission
 
@@ -278,7 +278,7 @@ def submit(
     compute: Compute = Compute(),
     reading: ReadingSplit = HIDDEN,
 ) -> None:
-    """Write the challenge's distance matrix (csv) of one encoder or several fused.
+    """Write the distance matrix (csv) of the challenge, from one encoder or several fused ones.
 
     Args:
         out: File to write (.csv).

@@ -22,9 +22,9 @@ class CorruptionArgs:
     """Which: height, blur, loose, tight, shift, jpeg, dark, bright, gamma, tint, grey,
     hidden-below, hidden-side, hidden-patch; with levels of your own: blur=3,9. None: all."""
     corrupted: Literal["query", "both"] = "query"
-    """query: the queries alone, the gallery stays good; both: all pictures."""
+    """query: corrupt the queries only; both: corrupt queries and gallery."""
     seed: int = 0
-    """Decides what is random: directions, places, colours."""
+    """Seed of random directions, positions and colours."""
     json: Path | None = None
     """Write the scores here as JSON."""
 
@@ -37,7 +37,7 @@ def robustness(
     compute: Compute = Compute(),
     reading: ReadingSplit = ReadingSplit(),
 ) -> None:
-    """Score an encoder as the pictures get worse: small, blurred, badly boxed, dark, hidden.
+    """Score an encoder on corrupted pictures: small, blurred, badly boxed, dark, occluded.
 
     Args:
         out: Page to write (.html), with a curve and pictures for every corruption.

@@ -83,8 +83,8 @@ class Files:
     def __init__(self, top: Path) -> None:
         self.top = top
         self.names = sorted(file_names(top), key=lambda name: name.split("/"))
-        self._left: dict[str, list[str]] = {}
-        self._said: list[str] = []
+        self._left_out: dict[str, list[str]] = {}
+        self._notes: list[str] = []
 
     def pictures(self, folder: str = "") -> list[str]:
         """Return the names of the pictures in a folder and in those within it."""
@@ -93,10 +93,10 @@ class Files:
 
     def leave_out(self, name: str, why: str) -> None:
         """Leave a picture out; ``why`` ends the note "2 pictures are left out, since ..."."""
-        self._left.setdefault(why, []).append(name)
+        self._left_out.setdefault(why, []).append(name)
 
     def note(self, note: str) -> None:
-        self._said.append(note)
+        self._notes.append(note)
 
     def notes(self, read: Collection[str], parts: Sequence[str]) -> tuple[str, ...]:
         """Return the reader's notes, and one for each reason for which files are left out.
@@ -104,7 +104,7 @@ class Files:
         read     names of the files that were read, persons.csv too
         parts    folders of the layout
         """
-        known = set(read).union(*self._left.values())
+        known = set(read).union(*self._left_out.values())
         elsewhere: Counter[str] = Counter()
         endings: dict[str, list[str]] = {}
         loose: list[str] = []
@@ -118,14 +118,14 @@ class Files:
                 loose.append(name)
             else:
                 endings.setdefault(PurePosixPath(name).suffix.lower(), []).append(name)
-        left = dict(self._left)
+        left = dict(self._left_out)
         if loose:
             left["a picture has to lie in a folder of the layout"] = loose
         notes = [
             f"{counted(len(names), 'picture')} left out ({example(names)}), since {why}."
             for why, names in left.items()
         ]
-        return (*self._said, *notes, *_of_endings(endings), *_of_folders(elsewhere))
+        return (*self._notes, *notes, *_of_endings(endings), *_of_folders(elsewhere))
 
 
 def counted(count: int, noun: str, verb: str = "is are") -> str:

@@ -1,4 +1,4 @@
-"""OpenSetConfig: what is asked of a crop table, stated once."""
+"""OpenSetConfig: how galleries and queries are drawn from a crop table."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from sameplayer.errors import SettingError
 
 @dataclass(frozen=True)
 class OpenSetConfig:
-    """What is asked of a crop table."""
+    """How galleries and queries are drawn from a crop table, and scored."""
 
     enrolled: tuple[int, ...] | None = None
-    """Persons in a gallery, one or more sizes; None: half of the scored persons of each scope."""
+    """Enrolled persons per gallery, one size or more; None: half of the scored persons of each
+    identity scope."""
     pictures: int = 3
-    """Enrolled pictures of a person, at most."""
+    """Enrolled pictures per person, at most."""
     asked: tuple[int, ...] = (1, 5)
-    """Pictures that ask, at most: 1 is a crop, more are a track."""
+    """Pictures per query, at most: 1 is a crop, more are a track."""
     known: float = 0.5
-    """Share of the questions that are about an enrolled person."""
+    """Share of the queries that are of an enrolled person, over 0 and below 1."""
     fit: float = 0.5
-    """Share of the persons, drawn anew each time, to whom the likelihood ratio is fitted and who
+    """Share of the persons, drawn for each gallery, to whom the likelihood ratio is fitted and who
     are not scored; 0: no probabilities."""
     draws: int = 10
-    """Galleries of each kind."""
+    """Galleries per size and kind of query."""
     seed: int = 0
-    """Decides who is enrolled, with which pictures."""
+    """Seed of the draws."""
     resamples: int = 500
-    """Times that persons are drawn anew for an interval."""
+    """Bootstrap resamples of the persons for each 95 % interval."""
 
     def __post_init__(self) -> None:
-        """Raise SettingError for what is out of range."""
+        """Raise SettingError for a value out of range."""
         if not is_number(self.known) or not 0 < self.known < 1:
             raise SettingError("known", self.known, "a share over 0 and below 1")
         for name in ("pictures", "draws", "resamples"):

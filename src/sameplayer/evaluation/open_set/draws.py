@@ -44,7 +44,7 @@ class Answers:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class PooledSearches:
     """All m searches of galleries of one size with so many pictures.
 
     size      enrolled persons, the mean over searches
@@ -74,7 +74,7 @@ class OpenSetDraws:
         self.codes = embeddings.crops.persons()
         self.why_uncalibrated = ""
 
-    def all(self, progress: Callable[[int, int], None] | None = None) -> list[Asked]:
+    def all(self, progress: Callable[[int, int], None] | None = None) -> list[PooledSearches]:
         """Return the searches of every size of gallery and kind of question.
 
         Raises DataError where no scope has enough persons.
@@ -88,7 +88,9 @@ class OpenSetDraws:
             rng = np.random.default_rng((config.seed, number))
             fitted, persons = self._parts(rng, number)
             for kind in kinds:
-                drawn[kind] += [(one, fitted) for one in self._searched(*kind, persons, rng)]
+                drawn[kind] += [
+                    (searches, fitted) for searches in self._searched(*kind, persons, rng)
+                ]
             if progress is not None:
                 progress(number + 1, config.draws)
         return [self._pooled(asked, parts) for (_, asked), parts in drawn.items()]
@@ -139,10 +141,10 @@ class OpenSetDraws:
             if 0 < enrolled < len(inside):
                 pictures = self.config.pictures
                 counts: dict[str, Any] = {"enrolled": (pictures, pictures), "asked": (asked, asked)}
-                one = draw_searches(
+                searches = draw_searches(
                     self.embeddings.vectors, self.people, inside, enrolled, rng, **counts
                 )
-                found.append(one)
+                found.append(searches)
         if not found:
             most = max(map(len, scopes.values()), default=0)
             raise DataError(
@@ -152,26 +154,30 @@ class OpenSetDraws:
             )
         return found
 
-    def _pooled(self, asked: int, parts: list[tuple[Searches, Likelihood | None]]) -> Asked:
-        widest = max(one.similarities.shape[1] for one, _ in parts)
-        mate = np.concatenate([one.mate for one, _ in parts])
+    def _pooled(
+        self, asked: int, parts: list[tuple[Searches, Likelihood | None]]
+    ) -> PooledSearches:
+        widest = max(searches.similarities.shape[1] for searches, _ in parts)
+        mate = np.concatenate([searches.mate for searches, _ in parts])
         mated = mate >= 0
         if mated.all() or not mated.any():
             raise DataError(
                 f"{self.embeddings.crops.root}: nobody who is enrolled has further "
                 f"{'tracks' if self.people.across else 'pictures'} to ask with. Bring more."
             )
-        scores = np.concatenate([_filled(one.similarities, widest) for one, _ in parts])
+        scores = np.concatenate([_filled(searches.similarities, widest) for searches, _ in parts])
         known = self.config.known
         answer = None
         if all(fitted is not None for _, fitted in parts):
-            answer = _answers([(one, fitted) for one, fitted in parts if fitted], mate, known)
-        return Asked(
+            answer = _answers(
+                [(searches, fitted) for searches, fitted in parts if fitted], mate, known
+            )
+        return PooledSearches(
             asked,
             float(np.isfinite(scores).sum(axis=1).mean()),
             known,
             outcomes(scores, mate),
-            np.concatenate([one.person for one, _ in parts]),
+            np.concatenate([searches.person for searches, _ in parts]),
             np.where(mated, known / mated.sum(), (1 - known) / (~mated).sum()),
             answer,
         )
@@ -179,10 +185,10 @@ class OpenSetDraws:
 
 def _answers(parts: list[tuple[Searches, Likelihood]], mate: np.ndarray, known: float) -> Answers:
     """Return what the searches were answered, as a gallery answers: by ``posterior``."""
-    widest = max(one.similarities.shape[1] for one, _ in parts)
+    widest = max(searches.similarities.shape[1] for searches, _ in parts)
     ratios, chances, nobody = [], [], []
-    for one, fitted in parts:
-        search = one.similarities, one.query_pictures[:, None], one.person_pictures
+    for searches, fitted in parts:
+        search = searches.similarities, searches.query_pictures[:, None], searches.person_pictures
         answer = posterior(fitted, *search, known)
         ratios.append(_filled(fitted.log_ratios(*search), widest))
         chances.append(_filled(answer.persons, widest))

@@ -23,12 +23,12 @@ def write_open_set(
 
     Raises DataError where the page cannot be written.
     """
-    shown = [one.shown() for one in result.galleries]
+    shown = [gallery.shown() for gallery in result.galleries]
     said = {**(facts or {}), **result.facts}
     diagram = reliability_figure(result)
     page = render(
         "open_set.html.j2",
-        titles=[one.title for one in result.galleries],
+        titles=[gallery.title for gallery in result.galleries],
         rows=[(name, [cells.get(name, "") for cells in shown]) for name in shown[0]],
         names={name: NAMES[name] for name in shown[0] if name in NAMES},
         det=figure_address(det_figure(result)),
@@ -43,9 +43,9 @@ def det_figure(result: OpenSetScores) -> Figure:
     """Return the detection error trade-off of each gallery: FNIR over FPIR."""
     figure = Figure(figsize=(5.6, 4), layout="constrained")
     axes = figure.subplots()
-    for one in result.galleries:
-        named, missed = (one.det[:, column].clip(LOWEST) for column in (1, 2))
-        axes.step(100 * named, 100 * missed, where="post", label=one.title)
+    for gallery in result.galleries:
+        named, missed = (gallery.det[:, column].clip(LOWEST) for column in (1, 2))
+        axes.step(100 * named, 100 * missed, where="post", label=gallery.title)
     axes.set(
         xscale="log",
         yscale="log",
@@ -61,15 +61,15 @@ def det_figure(result: OpenSetScores) -> Figure:
 
 def reliability_figure(result: OpenSetScores) -> Figure | None:
     """Return the share that was right over the stated probability; None without probabilities."""
-    if all(one.reliability is None for one in result.galleries):
+    if all(gallery.reliability is None for gallery in result.galleries):
         return None
     figure = Figure(figsize=(4.4, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 100], [0, 100], color="#888", linewidth=1)
-    for one in result.galleries:
-        if one.reliability is not None:
-            stated, right, _ = one.reliability.T
-            axes.plot(100 * stated, 100 * right, marker="o", markersize=3, label=one.title)
+    for gallery in result.galleries:
+        if gallery.reliability is not None:
+            stated, right, _ = gallery.reliability.T
+            axes.plot(100 * stated, 100 * right, marker="o", markersize=3, label=gallery.title)
     axes.set(xlabel="stated probability of the first answer, %", ylabel="right, %")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7)

@@ -24,7 +24,7 @@ from sameplayer.evaluation.open_set.calibration_metrics import (
     min_cllr,
 )
 from sameplayer.evaluation.open_set.config import OpenSetConfig
-from sameplayer.evaluation.open_set.draws import Asked, OpenSetDraws
+from sameplayer.evaluation.open_set.draws import OpenSetDraws, PooledSearches
 from sameplayer.evaluation.open_set.rates import det, fnir, fpir, oscr, threshold_at, tpir_at
 from sameplayer.ranking.open_set.likelihood import Likelihood
 
@@ -99,14 +99,14 @@ class OpenSetScores(NotebookTable):
     facts: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"OpenSetScores({'; '.join(one.title for one in self.galleries)})"
+        return f"OpenSetScores({'; '.join(part.title for part in self.galleries)})"
 
     def table(self) -> str:
         """Return the scores as lines of text; shares in per cent, 95 % intervals over persons."""
         lines = []
-        for one in self.galleries:
-            lines.append(f"{one.title}:")
-            lines += [f"  {name:<36}{shown}" for name, shown in one.shown().items()]
+        for part in self.galleries:
+            lines.append(f"{part.title}:")
+            lines += [f"  {name:<36}{shown}" for name, shown in part.shown().items()]
         lines += [f"{name}: {value}" for name, value in self.facts.items()]
         return "\n".join(lines)
 
@@ -114,17 +114,17 @@ class OpenSetScores(NotebookTable):
         """Return all of it as what JSON can hold."""
         galleries = [
             {
-                "enrolled": one.size,
-                "asked": one.asked,
+                "enrolled": part.size,
+                "asked": part.asked,
                 "scores": {
                     name: {"value": found.value, "interval_95": [found.low, found.high]}
-                    for name, found in one.scores.items()
+                    for name, found in part.scores.items()
                 },
-                "fpir_at_first_threshold": one.carried,
-                "det": one.det.tolist(),
-                "reliability": None if one.reliability is None else one.reliability.tolist(),
+                "fpir_at_first_threshold": part.carried,
+                "det": part.det.tolist(),
+                "reliability": None if part.reliability is None else part.reliability.tolist(),
             }
-            for one in self.galleries
+            for part in self.galleries
         ]
         return {"galleries": galleries, "facts": self.facts}
 
@@ -156,59 +156,59 @@ def measure_open_set(
     pooled = drawer.all(progress)
     first: dict[int, float] = {}
     galleries = []
-    for one in pooled:
-        at = first.setdefault(one.asked, threshold_at(one.found, 0.1, one.weight))
-        galleries.append(_scored(one, config, fpir(one.found, at, one.weight)))
+    for part in pooled:
+        at = first.setdefault(part.asked, threshold_at(part.found, 0.1, part.weight))
+        galleries.append(_scored(part, config, fpir(part.found, at, part.weight)))
     return OpenSetScores(tuple(galleries), drawer.facts)
 
 
-def _scored(one: Asked, config: OpenSetConfig, carried: float) -> GalleryScores:
+def _scored(part: PooledSearches, config: OpenSetConfig, carried: float) -> GalleryScores:
     """Return the scores of galleries of one size, with intervals over persons."""
-    values = _values(one, one.weight)
+    values = _values(part, part.weight)
     rng = np.random.default_rng(config.seed)
-    codes, code = np.unique(one.person, return_inverse=True)
+    codes, code = np.unique(part.person, return_inverse=True)
     shares = np.full(len(codes), 1 / len(codes))
     drawn: dict[str, list[float]] = {name: [] for name in values}
     for times in rng.multinomial(len(codes), shares, config.resamples):
-        again = _values(one, one.weight * times[code])
+        again = _values(part, part.weight * times[code])
         for name, found in again.items():
             drawn[name].append(found)
     scores = {}
     for name, value in values.items():
         low, high = np.nanpercentile(drawn[name], [2.5, 97.5])
         scores[name] = Measured(value, float(low), float(high))
-    if one.answer is not None:
-        least = min_cllr(*one.answer.pairs(one.weight))
+    if part.answer is not None:
+        least = min_cllr(*part.answer.pairs(part.weight))
         scores["min Cllr"] = Measured(least, float("nan"), float("nan"))
     return GalleryScores(
-        size=one.size,
-        asked=one.asked,
-        searches=(int(one.found.mated.sum()), int((~one.found.mated).sum())),
+        size=part.size,
+        asked=part.asked,
+        searches=(int(part.found.mated.sum()), int((~part.found.mated).sum())),
         scores={name: scores[name] for name in NAMES if name in scores},
-        det=det(one.found),
+        det=det(part.found),
         reliability=None
-        if one.answer is None
-        else reliability_table(one.answer.top, one.answer.right, one.weight),
+        if part.answer is None
+        else reliability_table(part.answer.top, part.answer.right, part.weight),
         carried=carried,
     )
 
 
-def _values(one: Asked, weight: np.ndarray) -> dict[str, float]:
+def _values(part: PooledSearches, weight: np.ndarray) -> dict[str, float]:
     """Return the scores by name, with these weights of the searches."""
-    found = one.found
+    found = part.found
     values = {
         "rank-1": 1 - fnir(found, -np.inf, 1, weight),
         "TPIR at FPIR 1 %": tpir_at(found, 0.01, weight),
         "TPIR at FPIR 10 %": tpir_at(found, 0.1, weight),
         "OSCR": oscr(found, weight),
     }
-    if one.answer is None:
+    if part.answer is None:
         return values
     both = weight[found.mated].sum(), weight[~found.mated].sum()
     if min(both) > 0:  # the share of known persons stays, whoever is drawn
-        known = np.where(found.mated, one.known / both[0], (1 - one.known) / both[1])
+        known = np.where(found.mated, part.known / both[0], (1 - part.known) / both[1])
         weight = weight * known
-    answer = one.answer
+    answer = part.answer
     return values | {
         "TPIR at FPIR 10 %, by probability": tpir_at(answer.found, 0.1, weight),
         "Cllr": cllr(*answer.pairs(weight)),

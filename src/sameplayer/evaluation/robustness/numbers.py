@@ -100,15 +100,15 @@ class NumberRobustness(NotebookTable):
     @property
     def factors(self) -> list[str]:
         """The factors that were varied, in order."""
-        return list(dict.fromkeys(one.factor for one in self.levels))
+        return list(dict.fromkeys(entry.factor for entry in self.levels))
 
     def of(self, factor: str) -> list[ReadLevel]:
         """Return the levels of one factor, in order."""
-        return [one for one in self.levels if one.factor == factor]
+        return [entry for entry in self.levels if entry.factor == factor]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each factor and level."""
-        return pd.DataFrame([asdict(one) for one in self.levels])
+        return pd.DataFrame([asdict(entry) for entry in self.levels])
 
     def table(self) -> str:
         """Return the shares as lines of text, in per cent."""
@@ -117,7 +117,7 @@ class NumberRobustness(NotebookTable):
 
     def json(self) -> dict[str, Any]:
         """Return all of it as what JSON can hold; what is not known is null."""
-        levels = [asdict(one) for one in self.levels]
+        levels = [asdict(entry) for entry in self.levels]
         for row in levels:
             if np.isnan(row["precision"]):
                 row["precision"], row["precision_interval"] = None, None
@@ -155,10 +155,10 @@ def measure_number_robustness(
     levels, examples = [], {}
     for done, (name, level, seen, digits) in enumerate(tasks, start=1):
         truths = [_number(seed, place, digits) for place in range(pictures)]
-        drawn = [draw_shirt(one, seen, seed * 100_003 + i) for i, one in enumerate(truths)]
+        drawn = [draw_shirt(number, seen, seed * 100_003 + i) for i, number in enumerate(truths)]
         examples[name, level] = drawn[0]
         read = read_jersey_number(drawn, reader, threshold=threshold)
-        levels.append(_level(name, level, [one.number or "" for one in read], truths))
+        levels.append(_level(name, level, [entry.number or "" for entry in read], truths))
         if progress is not None:
             progress(done * pictures, len(tasks) * pictures)
     facts = {
@@ -193,7 +193,7 @@ def _number(seed: int, place: int, digits: int | None) -> str:
 
 def _level(factor: str, level: str, read: Sequence[str], truths: Sequence[str]) -> ReadLevel:
     right = np.array([a == b for a, b in zip(read, truths, strict=True)], float)
-    named = np.array([bool(one) for one in read])
+    named = np.array([bool(entry) for entry in read])
     precision, precise = float("nan"), (float("nan"), float("nan"))
     if named.any():
         precision = float(right[named].mean())
@@ -203,10 +203,10 @@ def _level(factor: str, level: str, read: Sequence[str], truths: Sequence[str]) 
     return ReadLevel(factor, level, len(read), share, interval, precision, precise, abstained)
 
 
-def _line(one: ReadLevel) -> str:
-    interval = f"{100 * one.right_interval[0]:.1f} to {100 * one.right_interval[1]:.1f}"
-    precision = "-" if one.precision != one.precision else f"{100 * one.precision:.1f}"
+def _line(entry: ReadLevel) -> str:
+    interval = f"{100 * entry.right_interval[0]:.1f} to {100 * entry.right_interval[1]:.1f}"
+    precision = "-" if entry.precision != entry.precision else f"{100 * entry.precision:.1f}"
     return (
-        f"{one.factor:<12}{one.level:<28}{100 * one.right:>8.1f}{interval:>16}{precision:>13}"
-        f"{100 * one.abstained:>13.1f}"
+        f"{entry.factor:<12}{entry.level:<28}{100 * entry.right:>8.1f}{interval:>16}{precision:>13}"
+        f"{100 * entry.abstained:>13.1f}"
     )

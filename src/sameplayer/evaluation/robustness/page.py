@@ -83,20 +83,20 @@ def _corruption(result: Robustness, name: str, queries: Crops | None) -> dict[st
     if queries is not None and len(queries):
         pictures = [("as it is", picture_address(queries.read(0)))]
         seed = int(result.facts.get("seed", 0))
-        for one in levels:
-            shown = corrupt_crops(queries, name, one.level, seed).read(0)
-            pictures.append((f"{one.level:g} {one.unit}", picture_address(shown)))
+        for score in levels:
+            shown = corrupt_crops(queries, name, score.level, seed).read(0)
+            pictures.append((f"{score.level:g} {score.unit}", picture_address(shown)))
     rows = [
         (
-            f"{one.level:g} {one.unit}",
+            f"{score.level:g} {score.unit}",
             (
-                f"{100 * one.mAP:.1f}",
-                _interval(one.interval),
-                f"{100 * one.top1:.1f}",
-                f"{100 * one.lost:.1f} ({_interval(one.lost_interval)})",
+                f"{100 * score.mAP:.1f}",
+                _interval(score.interval),
+                f"{100 * score.top1:.1f}",
+                f"{100 * score.lost:.1f} ({_interval(score.lost_interval)})",
             ),
         )
-        for one in levels
+        for score in levels
     ]
     about = CORRUPTIONS[name].about if name in CORRUPTIONS else ""
     title = f"{name}: {about}" if about else name
@@ -111,14 +111,14 @@ def _curve(clean: CorruptedScore, levels: Sequence[CorruptedScore]) -> str:
     every = [clean, *levels]
     axes.fill_between(
         places,
-        [100 * one.interval[0] for one in every],
-        [100 * one.interval[1] for one in every],
+        [100 * score.interval[0] for score in every],
+        [100 * score.interval[1] for score in every],
         alpha=0.2,
         linewidth=0,
     )
-    axes.plot(places, [100 * one.mAP for one in every], marker="o", markersize=4, label="mAP")
+    axes.plot(places, [100 * score.mAP for score in every], marker="o", markersize=4, label="mAP")
     axes.axhline(100 * clean.mAP - POINTS, linestyle=":", color="#b00020", linewidth=1)
-    axes.set_xticks(list(places), ["as is", *(f"{one.level:g}" for one in levels)])
+    axes.set_xticks(list(places), ["as is", *(f"{score.level:g}" for score in levels)])
     axes.set(xlabel=levels[0].unit, ylabel="mAP %", ylim=(0, 102))
     return figure_address(figure)
 
@@ -127,18 +127,20 @@ def _factor(result: NumberRobustness, name: str) -> dict[str, Any]:
     levels = result.of(name)
     rows = [
         (
-            one.level,
+            score.level,
             (
-                f"{100 * one.right:.1f}",
-                _interval(one.right_interval),
-                _share(one.precision),
-                _interval(one.precision_interval),
-                f"{100 * one.abstained:.1f}",
+                f"{100 * score.right:.1f}",
+                _interval(score.right_interval),
+                _share(score.precision),
+                _interval(score.precision_interval),
+                f"{100 * score.abstained:.1f}",
             ),
         )
-        for one in levels
+        for score in levels
     ]
-    pictures = [(one.level, picture_address(result.examples[name, one.level])) for one in levels]
+    pictures = [
+        (score.level, picture_address(result.examples[name, score.level])) for score in levels
+    ]
     curve = _reading_curve(levels)
     return {"title": name, "words": "", "curve": curve, "rows": rows, "pictures": pictures}
 
@@ -149,16 +151,16 @@ def _reading_curve(levels: Sequence[ReadLevel]) -> str:
     for what in ("right", "precision", "abstained"):
         axes.plot(
             places,
-            [100 * getattr(one, what) for one in levels],
+            [100 * getattr(score, what) for score in levels],
             marker="o",
             markersize=4,
             label=what,
         )
-    low, high = zip(*(one.right_interval for one in levels), strict=True)
+    low, high = zip(*(score.right_interval for score in levels), strict=True)
     axes.fill_between(
         places, [100 * end for end in low], [100 * end for end in high], alpha=0.2, linewidth=0
     )
-    axes.set_xticks(list(places), [one.level for one in levels], rotation=30, ha="right")
+    axes.set_xticks(list(places), [score.level for score in levels], rotation=30, ha="right")
     axes.set(ylabel="%", ylim=(-2, 102))
     axes.legend(fontsize=7)
     return figure_address(figure)

@@ -101,11 +101,11 @@ class Robustness(NotebookTable):
     @property
     def corruptions(self) -> list[str]:
         """The corruptions that were tried, in order."""
-        return list(dict.fromkeys(one.corruption for one in self.levels))
+        return list(dict.fromkeys(score.corruption for score in self.levels))
 
     def of(self, corruption: str) -> list[CorruptedScore]:
         """Return the scores of one corruption, from mild to severe."""
-        return [one for one in self.levels if one.corruption == corruption]
+        return [score for score in self.levels if score.corruption == corruption]
 
     def gives_way(self, corruption: str, points: float = POINTS) -> CorruptedScore | None:
         """Return the mildest level tried from which on mAP is always lower by ``points`` or more.
@@ -113,10 +113,10 @@ class Robustness(NotebookTable):
         None where the most severe level loses less.
         """
         first = None
-        for one in reversed(self.of(corruption)):
-            if 100 * one.lost < points:
+        for score in reversed(self.of(corruption)):
+            if 100 * score.lost < points:
                 break
-            first = one
+            first = score
         return first
 
     def verdict(self, corruption: str, points: float = POINTS) -> str:
@@ -129,8 +129,8 @@ class Robustness(NotebookTable):
         return f"{points:g} points lost from {first.level:g} {first.unit}".rstrip() + sure
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for the clean pictures and one for each corruption and level."""
-        rows = [asdict(one) for one in (self.clean, *self.levels)]
+        """Return a row for the clean pictures and score for each corruption and level."""
+        rows = [asdict(score) for score in (self.clean, *self.levels)]
         for row in rows:
             row["low"], row["high"] = row.pop("interval")
             row["lost_low"], row["lost_high"] = row.pop("lost_interval")
@@ -149,9 +149,9 @@ class Robustness(NotebookTable):
 
     def json(self) -> dict[str, Any]:
         """Return all of it as what JSON can hold."""
-        levels = [asdict(one) for one in self.levels]
+        levels = [asdict(score) for score in self.levels]
         lost = {name: self.gives_way(name) for name in self.corruptions}
-        given = {name: None if one is None else one.level for name, one in lost.items()}
+        given = {name: None if score is None else score.level for name, score in lost.items()}
         record = {"clean": asdict(self.clean), "levels": levels, "5_points_lost_from": given}
         return record | {"facts": self.facts}
 
@@ -277,13 +277,12 @@ class _Meter:
         }
 
 
-def _line(one: CorruptedScore) -> str:
-    level = "" if one.corruption == "none" else f"{one.level:g} {one.unit}".rstrip()
-    interval = f"{100 * one.interval[0]:.1f} to {100 * one.interval[1]:.1f}"
-    text = (
-        f"{one.corruption:<14}{level:>16}{100 * one.mAP:>8.1f}{interval:>16}{100 * one.top1:>9.1f}"
-    )
-    if one.corruption == "none":
+def _line(score: CorruptedScore) -> str:
+    level = "" if score.corruption == "none" else f"{score.level:g} {score.unit}".rstrip()
+    interval = f"{100 * score.interval[0]:.1f} to {100 * score.interval[1]:.1f}"
+    name, shares = score.corruption, (100 * score.mAP, 100 * score.top1)
+    text = f"{name:<14}{level:>16}{shares[0]:>8.1f}{interval:>16}{shares[1]:>9.1f}"
+    if score.corruption == "none":
         return text
-    low, high = (100 * end for end in one.lost_interval)
-    return f"{text}  {100 * one.lost:.1f} ({low:.1f} to {high:.1f})"
+    low, high = (100 * end for end in score.lost_interval)
+    return f"{text}  {100 * score.lost:.1f} ({low:.1f} to {high:.1f})"

@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from sameplayer.common.files import whole_folder
-from sameplayer.errors import MissingFile, RankingError, refuse_other_types
-from sameplayer.gallery.core.events import Change, Event, iso, note
+from sameplayer.errors import MissingFile, RankingError
+from sameplayer.gallery.core.events import Change, Event, note
 from sameplayer.gallery.core.index import EVERYTHING, Index, Means, last_change
-from sameplayer.gallery.core.key import make_key, read_key, secret_of
+from sameplayer.gallery.core.key import read_key, secret_of
 from sameplayer.gallery.core.name_search import person_called
 from sameplayer.gallery.core.notices import warn_of_clock, warn_once
-from sameplayer.gallery.core.records import Kept, Person, Settings, Where
-from sameplayer.gallery.core.sealing import check_seals, seal_everything
+from sameplayer.gallery.core.records import Person, PictureFilter, Settings, StoredPicture
+from sameplayer.gallery.core.sealing import check_seals
 from sameplayer.gallery.core.seals import Seals
 from sameplayer.gallery.core.settings import (
     check_settings,
-    lasting_name,
     read_settings,
     write_settings,
 )
 from sameplayer.gallery.store.base import Cursor, Database
-from sameplayer.gallery.store.open import new_database, open_database
 from sameplayer.gallery.store.picture_files import PictureFiles
 
 if TYPE_CHECKING:
     from sameplayer.encoder.encoder import Encoder
 
 PERSON = ", ".join(one.name for one in fields(Person))
-KEPT = ", ".join(one.name for one in fields(Kept))
+STORED = ", ".join(one.name for one in fields(StoredPicture))
 
 
-class Gallery:
+class GalleryCore:
     """Known persons, their pictures, and everything that was ever done to them.
 
     Make one with ``create_gallery``, open one with ``open_gallery``. Threads may share it; other
@@ -63,10 +58,15 @@ class Gallery:
         self._key = read_key(self.folder)
         self._settings: tuple[int, Settings] | None = None  # as of which event, and what they were
         check_seals(database, self.folder, self.secret("seals"), self.files.content)
-        self.renewed()
+        self.refresh_settings()
         self._encoder = None if encoder is None else self._own(encoder)
 
-    def __enter__(self) -> Gallery:
+    def __repr__(self) -> str:
+        with self.database.read() as cursor:
+            (persons,) = cursor.one("SELECT COUNT(*) FROM person WHERE state = 'active'") or (0,)
+        return f"Gallery({str(self.folder)!r}, {persons} persons)"
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,19 +88,19 @@ class Gallery:
             self._encoder = self._own(load_encoder(self.settings.encoder, device=self._device))
         return self._encoder
 
-    def means(self, where: Where = EVERYTHING) -> Means:
+    def means(self, where: PictureFilter = EVERYTHING) -> Means:
         """Return the mean rows as the record has them now; the settings are as new as they."""
         means = self.index.means(where)
         if self._settings is None or means.changed != self._settings[0]:
-            self.renewed()
+            self.refresh_settings()
         return means
 
     @property
     def settings(self) -> Settings:
         """What holds for the whole gallery, as of the last answer or change made here."""
-        return self.renewed() if self._settings is None else self._settings[1]
+        return self.refresh_settings() if self._settings is None else self._settings[1]
 
-    def renewed(self) -> Settings:
+    def refresh_settings(self) -> Settings:
         """Return the settings, read again where anything changed: other programs may set some."""
         with self.database.read() as cursor:
             return self._renewed(cursor)
@@ -163,7 +163,7 @@ class Gallery:
             rows = cursor.rows(sql, *([] if state is None else [state]))
             return [Person(*row) for row in rows]
 
-    def pictures(self, person: str) -> list[Kept]:
+    def pictures(self, person: str) -> list[StoredPicture]:
         """Return a person's pictures by their date, then by when they came."""
         with self.database.read() as cursor:
             return pictures_of(cursor, "person", person)
@@ -206,88 +206,6 @@ class Gallery:
         return held[1]
 
 
-def create_gallery(
-    folder: str | Path,
-    encoder: Encoder | str | Path = "person",
-    *,
-    purpose: str,
-    retention: int | None = None,
-    basis: str | None = None,
-    require_basis: bool = False,
-    keep_pictures: bool = True,
-    audit_reads: bool = True,
-    known: float = 0.5,
-    store: str | None = None,
-    actor: str = "",
-) -> Gallery:
-    """Make an empty gallery in a new or empty folder, and return it open.
-
-    encoder      what ``load_encoder`` takes, or an Encoder, whose folder or name then has to be
-                 given when the gallery is opened
-    retention    days that a person is kept after the last picture came; None: for ever
-    store        connection string of a PostgreSQL database, in which a schema is made; None: a
-                 SQLite file in the folder
-    The other arguments are those of ``Settings``.
-
-    Raises SettingError, DataError for a folder that holds files or cannot be written.
-    """
-    from sameplayer.encoder.encoder import Encoder as Kind
-    from sameplayer.encoder.load import load_encoder
-
-    kinds = Kind, str, Path
-    refuse_other_types("create_gallery", folder=(folder, (str, Path)), encoder=(encoder, kinds))
-    own = encoder if isinstance(encoder, Kind) else load_encoder(encoder)
-    named = "" if isinstance(encoder, Kind) else lasting_name(encoder)
-    settings = check_settings(
-        Settings(
-            secrets.token_hex(8),
-            named,
-            own.fingerprint(),
-            own.row_width,
-            purpose,
-            retention,
-            basis,
-            require_basis,
-            keep_pictures,
-            audit_reads,
-            known,
-            None,
-            iso(datetime.now(UTC)),
-        )
-    )
-    with whole_folder(folder, private=True) as partial:
-        (partial / "pictures").mkdir(mode=0o700)
-        make_key(partial)
-        with new_database(partial, store, settings.id) as made, made.write() as cursor:
-            write_settings(cursor, settings)
-            seals = Seals(cursor, secret_of(read_key(partial), "seals"))
-            facts = {"purpose": purpose, "encoder": settings.fingerprint}
-            seal_everything(cursor, seals, lambda _: None, actor, "create", **facts)
-    return open_gallery(folder, own)
-
-
-def open_gallery(
-    folder: str | Path, encoder: Encoder | str | Path | None = None, *, device: str = "auto"
-) -> Gallery:
-    """Open a gallery.
-
-    encoder    None: the one it was made with, loaded when needed
-    device     where the encoder is loaded: auto, cpu, cuda, cuda:N or mps
-
-    Raises MissingFile, DataError for what is no gallery, RankingError for another encoder.
-    """
-    refuse_other_types("open_gallery", folder=(folder, (str, Path)))
-    if not Path(folder).is_dir():
-        raise MissingFile(
-            f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
-        )
-    if isinstance(encoder, (str, Path)):
-        from sameplayer.encoder.load import load_encoder
-
-        encoder = load_encoder(encoder, device=device)
-    return Gallery(folder, open_database(Path(folder)), encoder, device)
-
-
 def find_person(cursor: Cursor, who: str) -> Person:
     """Return a person by id or name, in whatever spelling, following merges.
 
@@ -301,10 +219,10 @@ def find_person(cursor: Cursor, who: str) -> Person:
     return Person(*row)
 
 
-def pictures_of(cursor: Cursor, column: str, key: str) -> list[Kept]:
+def pictures_of(cursor: Cursor, column: str, key: str) -> list[StoredPicture]:
     """Return the pictures that are kept of a person or a question, by date."""
     sql = (
-        f"SELECT {KEPT} FROM picture WHERE {column} = ? AND state = 'kept' "
+        f"SELECT {STORED} FROM picture WHERE {column} = ? AND state = 'kept' "
         "ORDER BY COALESCE(taken, ''), added, id"
     )
-    return [Kept(*row) for row in cursor.rows(sql, key)]
+    return [StoredPicture(*row) for row in cursor.rows(sql, key)]

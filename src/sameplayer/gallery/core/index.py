@@ -13,7 +13,7 @@ import numpy as np
 from sameplayer.common.cache import Latest
 from sameplayer.common.hashing import array_fingerprint
 from sameplayer.gallery.core.means import stored_mean
-from sameplayer.gallery.core.records import Where
+from sameplayer.gallery.core.records import PictureFilter
 from sameplayer.gallery.store.base import Cursor, Database
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ BLOCK = 1024  # persons that are held, and read, together
 PICTURES = 4096  # pictures that are read together
 FILTERS = 8  # filters whose means are kept
 PREPARED = 8  # sets of candidates' pictures that are kept prepared for re-ranking
-EVERYTHING = Where()
+EVERYTHING = PictureFilter()
 
 
 class Read(NamedTuple):
@@ -106,15 +106,15 @@ class Index:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._all = Held(EVERYTHING)
-        self._filtered: Latest[Held] = Latest(FILTERS)
+        self._all = CachedMeans(EVERYTHING)
+        self._filtered: Latest[CachedMeans] = Latest(FILTERS)
         self._prepared: Latest[PreparedGallery] = Latest(PREPARED)
 
-    def means(self, where: Where = EVERYTHING) -> Means:
+    def means(self, where: PictureFilter = EVERYTHING) -> Means:
         """Return what the record says now, of the pictures that count."""
         held = self._all
         if where != EVERYTHING:
-            held = self._filtered.get(where, lambda: Held(where))
+            held = self._filtered.get(where, lambda: CachedMeans(where))
         return held.means(self._database)
 
     def prepared(self, rows: np.ndarray) -> PreparedGallery:
@@ -123,7 +123,7 @@ class Index:
 
         return self._prepared.get(array_fingerprint(rows), lambda: PreparedGallery(rows))
 
-    def let_go(self) -> None:
+    def evict_deleted(self) -> None:
         """Hold nobody any more who is not in the record."""
         self._filtered = Latest(FILTERS)
         self._prepared = Latest(PREPARED)
@@ -131,10 +131,10 @@ class Index:
             self._all.means(self._database)
 
 
-class Held:
+class CachedMeans:
     """The means of one filter. What was given out never changes: a change makes new blocks."""
 
-    def __init__(self, where: Where) -> None:
+    def __init__(self, where: PictureFilter) -> None:
         self._where = where
         self._lock = Lock()
         self._forget()
@@ -219,7 +219,7 @@ def _block(persons: list[Read]) -> Block:
     )
 
 
-def _read_all(cursor: Cursor, since: int, _: Where) -> Iterator[list[Read]]:
+def _read_all(cursor: Cursor, since: int, _: PictureFilter) -> Iterator[list[Read]]:
     """Read the persons that changed after an event, in steps."""
     last = (since + 1, "")
     while True:
@@ -236,7 +236,7 @@ def _read_all(cursor: Cursor, since: int, _: Where) -> Iterator[list[Read]]:
         last = rows[-1][:2]
 
 
-def _read_some(cursor: Cursor, since: int, where: Where) -> Iterator[list[Read]]:
+def _read_some(cursor: Cursor, since: int, where: PictureFilter) -> Iterator[list[Read]]:
     """Like ``_read_all``, with the means of the pictures that count."""
     last = (since + 1, "")
     while True:
@@ -266,7 +266,7 @@ def _parts(rows: list[tuple]) -> Iterator[list[tuple]]:
 
 
 def _of_pictures(
-    cursor: Cursor, persons: list[str], where: Where
+    cursor: Cursor, persons: list[str], where: PictureFilter
 ) -> dict[str, tuple[int, np.ndarray]]:
     """Return how many pictures of each person count, and their unit mean."""
     conditions, values = conditions_of(where)
@@ -290,7 +290,7 @@ def _of_pictures(
     }
 
 
-def conditions_of(where: Where) -> tuple[str, list[str]]:
+def conditions_of(where: PictureFilter) -> tuple[str, list[str]]:
     """Return what a filter adds to a condition on pictures, and its values."""
     conditions, values = [], []
     for name in ("team", "game", "camera"):

@@ -70,7 +70,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredPicture:
     """A picture in the gallery, of a person or of a question (or of nobody any more)."""
 
     id: str
@@ -207,7 +207,7 @@ COUNTED = ("added", "there", "elsewhere", "rejected", "suppressed", "unnamed")
 
 
 @dataclass(frozen=True)
-class Where:
+class PictureFilter:
     """Which pictures of the gallery count; None: all.
 
     team, game, camera    as the picture says
@@ -229,7 +229,7 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Rest:
+class SupportingPicture:
     """A picture that an answer rests on: its id, when it was taken, its cosine to the query."""
 
     picture: str
@@ -252,7 +252,7 @@ class Candidate:
     similarity: float
     probability: float | None
     pictures: int
-    rests_on: tuple[Rest, ...]
+    rests_on: tuple[SupportingPicture, ...]
 
 
 @dataclass(frozen=True)

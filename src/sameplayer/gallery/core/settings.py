@@ -55,6 +55,6 @@ def check_settings(settings: Settings) -> Settings:
     return replace(settings, basis=check_line("basis", settings.basis))
 
 
-def lasting_name(encoder: str | Path) -> str:
+def absolute_source(encoder: str | Path) -> str:
     """Return what ``load_encoder`` takes in any folder: a file's whole path, or a name."""
     return str(Path(encoder).resolve()) if Path(encoder).exists() else str(encoder)

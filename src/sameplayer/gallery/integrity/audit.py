@@ -10,7 +10,7 @@ from pathlib import Path
 from sameplayer.common.files import whole_file
 from sameplayer.errors import SettingError
 from sameplayer.gallery.core.events import START, Event, chain_head
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.sealing import seal_everything
 from sameplayer.gallery.integrity.audit_chain import broken_links
 from sameplayer.gallery.integrity.audit_state import (
@@ -50,7 +50,7 @@ class Verified:
         return "\n".join([*lines, f"head of the chain: {self.head}"])
 
 
-def verify(gallery: Gallery, head: str | None = None) -> Verified:
+def verify(gallery: GalleryCore, head: str | None = None) -> Verified:
     """Check the whole gallery; it may be in use.
 
     head    one that was printed before: it must still be in the chain. Without it, nobody can
@@ -78,7 +78,7 @@ def verify(gallery: Gallery, head: str | None = None) -> Verified:
     return Verified(last.seq, f"{last.seq}:{last.hash}", tuple(wrong), tuple(stopped), tuple(notes))
 
 
-def accept(gallery: Gallery, *, actor: str) -> Event:
+def accept(gallery: GalleryCore, *, actor: str) -> Event:
     """Take what the gallery holds now as right, as an event: after damage that cannot be mended.
 
     ``verify`` still finds what is wrong with the chain of events, and means and files that do not
@@ -89,7 +89,7 @@ def accept(gallery: Gallery, *, actor: str) -> Event:
         return seal_everything(cursor, gallery.seals(cursor), gallery.files.content, actor)
 
 
-def write_events(gallery: Gallery, path: str | Path, *, actor: str) -> int:
+def write_events(gallery: GalleryCore, path: str | Path, *, actor: str) -> int:
     """Write all events as a table, without what they say in detail; return how many.
 
     path    .csv, or .json for a list of objects, with the columns seq, at, actor, kind, subjects
@@ -120,7 +120,7 @@ def write_events(gallery: Gallery, path: str | Path, *, actor: str) -> int:
     return len(rows)
 
 
-def _events(gallery: Gallery) -> Iterator[list[tuple]]:
+def _events(gallery: GalleryCore) -> Iterator[list[tuple]]:
     last = 0
     while True:
         with gallery.database.read() as cursor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sameplayer.gallery.core.events import chain_head
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.key import KEY
 from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.core.sealing import keys_of
@@ -31,7 +31,7 @@ WORDS = {  # what a row is, where the name of its table does not say it
 }
 
 
-def broken_seals(gallery: Gallery) -> Iterator[str]:
+def broken_seals(gallery: GalleryCore) -> Iterator[str]:
     """Give the rows and picture files that were changed, added or removed by other means."""
     with gallery.database.read() as cursor:
         yield from _wrong_head(cursor, gallery.seals(cursor))
@@ -60,7 +60,7 @@ def _wrong_head(cursor: Cursor, seals: Seals) -> Iterator[str]:
         yield f"seals were added, changed or removed {OTHER}"
 
 
-def _wrong_rows(gallery: Gallery, unit: str) -> Iterator[tuple[Key, str]]:
+def _wrong_rows(gallery: GalleryCore, unit: str) -> Iterator[tuple[Key, str]]:
     """Give the key of each row that does not fit its seal, and what happened to it."""
     for keys in _sealed(gallery, unit):
         with gallery.database.read() as cursor:
@@ -81,7 +81,7 @@ def _wrong_rows(gallery: Gallery, unit: str) -> Iterator[tuple[Key, str]]:
         yield from ((key, "added") for key in now if key not in kept)
 
 
-def _without_key(gallery: Gallery, unit: str) -> Iterator[str]:
+def _without_key(gallery: GalleryCore, unit: str) -> Iterator[str]:
     """Give rows that no seal can have, for they come before the first key, or have none."""
     one = UNITS[unit]
     with gallery.database.read() as cursor:
@@ -94,7 +94,7 @@ def _without_key(gallery: Gallery, unit: str) -> Iterator[str]:
         yield f"{found[0]} rows of the table {one.table} without a {one.key}: added {OTHER}"
 
 
-def _sealed(gallery: Gallery, unit: str) -> Iterator[list[Key]]:
+def _sealed(gallery: GalleryCore, unit: str) -> Iterator[list[Key]]:
     """Give the keys of a unit's seals, in parts."""
     last = ""
     while True:
@@ -115,7 +115,7 @@ def _sealed(gallery: Gallery, unit: str) -> Iterator[list[Key]]:
         last = rows[-1][0]
 
 
-def _changed_files(gallery: Gallery) -> Iterator[str]:
+def _changed_files(gallery: GalleryCore) -> Iterator[str]:
     """Give the pictures whose file is not the one that was written, nor gone."""
     for part in _rows(gallery, "picture", "id, file"):
         keys = [str(key) for key, file in part if file is not None]
@@ -128,7 +128,7 @@ def _changed_files(gallery: Gallery) -> Iterator[str]:
                     yield f"picture {key}: its file was changed {OTHER}"
 
 
-def wrong_files(gallery: Gallery) -> list[str]:
+def wrong_files(gallery: GalleryCore) -> list[str]:
     """Compare the folder's files with the rows; what changes meanwhile is looked at twice."""
     files = gallery.files
     there = {path for path in files.folder.rglob("*") if not path.is_dir()}
@@ -147,7 +147,7 @@ def wrong_files(gallery: Gallery) -> list[str]:
     ]
 
 
-def _of_no_picture(gallery: Gallery, paths: set[Path]) -> list[Path]:
+def _of_no_picture(gallery: GalleryCore, paths: set[Path]) -> list[Path]:
     """Return the files that belong to no picture, nor to a change that is on its way.
 
     A change keeps a journal, then writes files, then rows, and ends the journal last; one that
@@ -166,7 +166,7 @@ def _of_no_picture(gallery: Gallery, paths: set[Path]) -> list[Path]:
     return [path for path in found if path.exists()]
 
 
-def open_to_others(gallery: Gallery) -> list[str]:
+def open_to_others(gallery: GalleryCore) -> list[str]:
     """Return what every user of the machine may read, in words."""
     if os.name != "posix" or not _mode(gallery.folder) & stat.S_IXOTH:
         return []
@@ -187,14 +187,14 @@ def _mode(path: Path) -> int:
     return path.stat().st_mode
 
 
-def _lost(gallery: Gallery, picture: str) -> bool:
+def _lost(gallery: GalleryCore, picture: str) -> bool:
     if gallery.files.path(picture).exists():
         return False
     with gallery.database.read() as cursor:
         return cursor.one("SELECT 1 FROM picture WHERE id = ?", picture) is not None
 
 
-def wrong_means(gallery: Gallery) -> Iterator[str]:
+def wrong_means(gallery: GalleryCore) -> Iterator[str]:
     """Give the persons whose mean or count is not that of their pictures."""
     for part in _rows(gallery, "person", "id"):
         with gallery.database.read() as cursor:
@@ -228,7 +228,7 @@ def _wrong_mean(cursor: Cursor, person: str, width: int) -> Iterator[str]:
         yield f"person {person}: a mean, but no pictures"
 
 
-def _rows(gallery: Gallery, table: str, columns: str) -> Iterator[list[tuple]]:
+def _rows(gallery: GalleryCore, table: str, columns: str) -> Iterator[list[tuple]]:
     """Give the rows of a table by id, in parts: no long read holds up an erasure."""
     last = ""
     while True:

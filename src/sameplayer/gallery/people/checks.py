@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sameplayer.common.names import clean_name
 from sameplayer.errors import DataError, MissingFile, Stale
 from sameplayer.gallery.core.event_text import event_at, in_words, last_touch
-from sameplayer.gallery.core.gallery import PERSON, Gallery
+from sameplayer.gallery.core.gallery import PERSON, GalleryCore
 from sameplayer.gallery.core.name_search import Register, ids_called, refuse_several
 from sameplayer.gallery.core.records import Person
 from sameplayer.gallery.people.suppression import is_kept_out
@@ -93,7 +93,7 @@ def question_of(cursor: Cursor, what: str) -> str | None:
     return None if row is None else row[0]
 
 
-def free_name(gallery: Gallery, cursor: Cursor, name: str, own: str = "") -> str:
+def free_name(gallery: GalleryCore, cursor: Cursor, name: str, own: str = "") -> str:
     """Return a clean name; DataError where another than ``own`` has it, in whatever spelling."""
     cleaned = clean_name(name)
     if is_kept_out(gallery, cursor, cleaned):

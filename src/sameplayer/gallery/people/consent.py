@@ -6,13 +6,13 @@ from sameplayer.common.dates import check_day
 from sameplayer.common.names import check_line
 from sameplayer.errors import SettingError
 from sameplayer.gallery.core.events import Change, Event
-from sameplayer.gallery.core.gallery import Gallery, find_person
+from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.name_search import family
 from sameplayer.gallery.core.records import Consent, Person
 
 
 def set_policy(
-    gallery: Gallery,
+    gallery: GalleryCore,
     person: str,
     *,
     actor: str,
@@ -38,7 +38,7 @@ def set_policy(
         values["expires"] = check_day("expires", expires.strip() or None)
     if not values:
         raise SettingError("policy", "empty", "basis, consent or expires")
-    if gallery.renewed().require_basis and values.get("basis", "kept") is None:
+    if gallery.refresh_settings().require_basis and values.get("basis", "kept") is None:
         raise SettingError("basis", "empty", "a legal basis: this gallery keeps nobody without")
     with gallery.change(actor, "policy") as change:
         key = find_person(change.cursor, person).id

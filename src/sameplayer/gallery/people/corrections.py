@@ -19,7 +19,7 @@ from dataclasses import replace
 from sameplayer.common.names import clean_name
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.gallery.core.events import Change, Event
-from sameplayer.gallery.core.gallery import Gallery, find_person
+from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.means import refresh_mean
 from sameplayer.gallery.core.records import Consent, Person
 from sameplayer.gallery.people.checks import (
@@ -38,7 +38,7 @@ from sameplayer.gallery.people.enrolment import NO_CONSENT, add_person
 
 
 def confirm(
-    gallery: Gallery, question: str, person: str, *, actor: str, expected: Expected = None
+    gallery: GalleryCore, question: str, person: str, *, actor: str, expected: Expected = None
 ) -> Event:
     """Say who the pictures of a question show: the person gets them, and they stay there.
 
@@ -53,7 +53,7 @@ def confirm(
 
 
 def confirm_new(
-    gallery: Gallery,
+    gallery: GalleryCore,
     question: str,
     name: str,
     *,
@@ -73,18 +73,20 @@ def confirm_new(
         return find_person(change.cursor, key)
 
 
-def nobody(gallery: Gallery, question: str, *, actor: str, expected: Expected = None) -> Event:
+def mark_unknown(
+    gallery: GalleryCore, question: str, *, actor: str, expected: Expected = None
+) -> Event:
     """Say that the pictures of a question show nobody of the gallery."""
     return _answer(gallery, question, "nobody", "nobody", actor, expected)
 
 
-def skip(gallery: Gallery, question: str, *, actor: str, expected: Expected = None) -> Event:
+def skip(gallery: GalleryCore, question: str, *, actor: str, expected: Expected = None) -> Event:
     """Leave a question for later: it comes after all others."""
     return _answer(gallery, question, "skip", "skipped", actor, expected)
 
 
 def reject(
-    gallery: Gallery, what: str, person: str, *, actor: str, expected: Expected = None
+    gallery: GalleryCore, what: str, person: str, *, actor: str, expected: Expected = None
 ) -> Event:
     """Say that a question, or one picture, does not show a person; no machine says so again.
 
@@ -104,7 +106,7 @@ def reject(
 
 
 def merge(
-    gallery: Gallery,
+    gallery: GalleryCore,
     into: str,
     other: str,
     *,
@@ -141,7 +143,7 @@ def merge(
 
 
 def split(
-    gallery: Gallery,
+    gallery: GalleryCore,
     person: str,
     pictures: Sequence[str],
     name: str,
@@ -178,7 +180,7 @@ def split(
 
 
 def rename(
-    gallery: Gallery, person: str, name: str, *, actor: str, expected: Expected = None
+    gallery: GalleryCore, person: str, name: str, *, actor: str, expected: Expected = None
 ) -> Event:
     """Give a person another name, which nobody has."""
     with gallery.change(actor, "rename") as change:
@@ -190,7 +192,7 @@ def rename(
 
 
 def restrict(
-    gallery: Gallery, person: str, on: bool, *, actor: str, expected: Expected = None
+    gallery: GalleryCore, person: str, on: bool, *, actor: str, expected: Expected = None
 ) -> Event:
     """Keep a person, but never answer with one (``on``), or answer again."""
     with gallery.change(actor, "restrict") as change:
@@ -203,7 +205,7 @@ def restrict(
 
 
 def remove_pictures(
-    gallery: Gallery, pictures: Sequence[str], *, actor: str, expected: Expected = None
+    gallery: GalleryCore, pictures: Sequence[str], *, actor: str, expected: Expected = None
 ) -> Event:
     """Take pictures out of their persons and questions: they count no more, and do not come back.
 
@@ -234,7 +236,7 @@ def remove_pictures(
 
 
 def _answer(
-    gallery: Gallery, question: str, kind: str, state: str, actor: str, expected: Expected
+    gallery: GalleryCore, question: str, kind: str, state: str, actor: str, expected: Expected
 ) -> Event:
     with gallery.change(actor, kind) as change:
         waiting(change.cursor, question, expected)

@@ -10,7 +10,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import Picture, encode_picture, quality
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.events import Change
-from sameplayer.gallery.core.gallery import Gallery, find_person
+from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.means import add_picture, refresh_mean
 from sameplayer.gallery.core.name_search import Register
 from sameplayer.gallery.core.records import Consent, Enrolled, NewPicture
@@ -28,7 +28,7 @@ NO_CONSENT = Consent()
 
 
 def enrol(
-    gallery: Gallery,
+    gallery: GalleryCore,
     crops: Crops,
     *,
     actor: str,
@@ -76,7 +76,7 @@ def enrol(
 
 
 def new_pictures(
-    gallery: Gallery,
+    gallery: GalleryCore,
     pictures: Sequence[Picture],
     facts: Sequence[Mapping[str, str | None]] | None = None,
     *,
@@ -89,7 +89,7 @@ def new_pictures(
     """
     if not pictures:
         return []
-    kept = gallery.renewed().keep_pictures if keep is None else keep
+    kept = gallery.refresh_settings().keep_pictures if keep is None else keep
     vectors = gallery.check_vectors(gallery.encoder.embed(list(pictures)))
     return [
         NewPicture(
@@ -105,13 +105,13 @@ def new_pictures(
     ]
 
 
-def pixel_digest(gallery: Gallery, picture: Picture) -> str:
+def pixel_digest(gallery: GalleryCore, picture: Picture) -> str:
     """Return the keyed digest by which a gallery knows a picture again, in whatever file."""
     return gallery.digest("pixels", f"{picture.shape}".encode() + picture.tobytes())
 
 
 def enrol_pictures(
-    gallery: Gallery,
+    gallery: GalleryCore,
     pictures: Mapping[str, Sequence[NewPicture]],
     *,
     actor: str,
@@ -130,7 +130,7 @@ def enrol_pictures(
         return Enrolled()
     with gallery.change(actor, "enrol") as change:
         result, to_add = _sorted_out(gallery, change.cursor, ready)
-        renewed = _renew_policies(change, result, consent)
+        refresh_settings = _renew_policies(change, result, consent)
         contents = {key: one.content for _, key, one in to_add if one.content is not None}
         change.journals += gallery.files.add(contents)
         for name, key, one in to_add:
@@ -140,7 +140,7 @@ def enrol_pictures(
             add_picture(change, key, one, person=result.persons[name])
         for key in sorted({result.persons[name] for name, _, _ in to_add}):
             refresh_mean(change, key)
-        if to_add or renewed:
+        if to_add or refresh_settings:
             change.done()
     return result.frozen()
 
@@ -164,7 +164,7 @@ def _by_spelling(pictures: Mapping[str, Sequence[NewPicture]]) -> dict[str, list
 
 
 def _sorted_out(
-    gallery: Gallery, cursor: Cursor, pictures: Mapping[str, Sequence[NewPicture]]
+    gallery: GalleryCore, cursor: Cursor, pictures: Mapping[str, Sequence[NewPicture]]
 ) -> tuple[Sorting, list[tuple[str, str, NewPicture]]]:
     """Return the counts, and the pictures to add as (name, new id, picture)."""
     result, to_add, seen = Sorting(), [], set()
@@ -199,7 +199,7 @@ def _renew_policies(change: Change, result: Sorting, consent: Consent) -> bool:
 
 
 def _known_already(
-    gallery: Gallery, digests: Mapping[int, str], names: Mapping[int, str]
+    gallery: GalleryCore, digests: Mapping[int, str], names: Mapping[int, str]
 ) -> tuple[Enrolled, list[int]]:
     """Return the counts of pictures that need no embedding, and the rows of all others."""
     result, fresh = Sorting(), []
@@ -233,7 +233,9 @@ def _refuse_claimed_twice(
             )
 
 
-def add_person(gallery: Gallery, change: Change, name: str, consent: Consent = NO_CONSENT) -> str:
+def add_person(
+    gallery: GalleryCore, change: Change, name: str, consent: Consent = NO_CONSENT
+) -> str:
     """Add a person, and return the id; DataError where a legal basis is needed and not given."""
     basis = consent.basis or gallery.settings.basis
     if gallery.settings.require_basis and basis is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 
 from sameplayer.common.names import clean_name, name_key
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.store.base import Cursor
 
 
-def name_hashes(gallery: Gallery, name: str) -> tuple[str, ...]:
+def name_hashes(gallery: GalleryCore, name: str) -> tuple[str, ...]:
     """Return the keyed hash under which a forgotten name is kept out, then those it had before.
 
     Galleries made when spellings were told apart hold hashes of the folded spelling itself; those
@@ -21,7 +21,7 @@ def name_hashes(gallery: Gallery, name: str) -> tuple[str, ...]:
     return tuple(gallery.digest("name", text.encode()) for text in texts)
 
 
-def is_kept_out(gallery: Gallery, cursor: Cursor, name: str) -> bool:
+def is_kept_out(gallery: GalleryCore, cursor: Cursor, name: str) -> bool:
     """Tell whether a name was forgotten, in whatever spelling, and must not come back."""
     hashes = name_hashes(gallery, name)
     marks = ", ".join("?" * len(hashes))

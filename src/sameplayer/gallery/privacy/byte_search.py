@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.key import KEY
 from sameplayer.gallery.privacy.byte_patterns import AROUND, Place, Traces, search
 from sameplayer.gallery.store.base import FILE, Cursor
@@ -68,7 +68,7 @@ class Residue:
         return sum(len(one.content) for one in self.places)
 
 
-def look_for(gallery: Gallery, traces: Traces) -> Residue:
+def look_for(gallery: GalleryCore, traces: Traces) -> Residue:
     """Search every file of the gallery for what must be gone.
 
     What rows say that are kept is no residue: another person's name may contain the one that is
@@ -93,7 +93,7 @@ def look_for(gallery: Gallery, traces: Traces) -> Residue:
     return Residue(len(files), tuple(left), tuple(notes))
 
 
-def _files(gallery: Gallery) -> Iterator[Path]:
+def _files(gallery: GalleryCore) -> Iterator[Path]:
     """Give the files of the folder; links are followed where the gallery's pictures lie."""
     yield from (
         path
@@ -117,7 +117,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (path for name in names if (path := Path(here, name)).is_file())
 
 
-def _kept_picture(gallery: Gallery, place: Place) -> str | None:
+def _kept_picture(gallery: GalleryCore, place: Place) -> str | None:
     """Return why a place in a picture's file is no residue; "": by chance; None: it may be one."""
     if place.file.suffix != KIND or not place.file.is_relative_to(gallery.files.folder):
         return None
@@ -129,7 +129,7 @@ def _kept_picture(gallery: Gallery, place: Place) -> str | None:
     return "" if place.what == "name" and len(place.content) <= CHANCE else None
 
 
-def _within_page(gallery: Gallery, place: Place, own: list[Path]) -> Place:
+def _within_page(gallery: GalleryCore, place: Place, own: list[Path]) -> Place:
     """Return a place without what stands around it in another page of the record's file."""
     if place.file not in own:
         return place

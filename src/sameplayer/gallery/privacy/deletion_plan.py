@@ -17,7 +17,7 @@ STAY = "'forget', 'receipt'"  # kinds of events that hold ids and counts only
 
 
 @dataclass(frozen=True)
-class DoomedPicture:
+class PlannedDeletion:
     """A picture that is to be deleted: its id, digest, whether it has a file, its row's bytes."""
 
     id: str
@@ -28,7 +28,7 @@ class DoomedPicture:
 
 
 @dataclass(frozen=True)
-class Doomed:
+class DeletionPlan:
     """All that is to be deleted.
 
     persons      ids of the person and of everyone merged into that person
@@ -41,7 +41,7 @@ class Doomed:
     """
 
     persons: tuple[str, ...]
-    pictures: tuple[DoomedPicture, ...]
+    pictures: tuple[PlannedDeletion, ...]
     questions: tuple[str, ...]
     names: tuple[tuple[str, str], ...] = ()
     means: dict[str, bytes] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Doomed:
     copies: tuple[tuple[int, str, str], ...] = ()
 
 
-def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> Doomed:
+def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> DeletionPlan:
     """Return all that is kept about a person, and about everyone merged into that person.
 
     hashes    further subjects of events about the person: keyed hashes of the name
@@ -66,7 +66,7 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
     about |= _about(cursor, questions)
     rows = list(_in(cursor, "SELECT id, name, mean FROM person WHERE id IN", persons))
     names = {(str(row[0]), str(row[1])) for row in rows} | _former_names(about, set(persons))
-    return Doomed(
+    return DeletionPlan(
         tuple(persons),
         pictures,
         questions,
@@ -77,7 +77,7 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
     )
 
 
-def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> Doomed:
+def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> DeletionPlan:
     """Return all that is kept about pictures, and about questions that have no others."""
     pictures = tuple(_pictures(cursor, "picture.id", list(keys)))
     questions = _left_alone(cursor, {one.question for one in pictures if one.question}, pictures)
@@ -93,10 +93,10 @@ def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> Doomed:
         seq: detail for seq, detail in _about(cursor, holders).items() if _mentions(detail, ids)
     }
     about = _about(cursor, questions) | near
-    return Doomed((), pictures, questions, events=_all_about(cursor, about, ids))
+    return DeletionPlan((), pictures, questions, events=_all_about(cursor, about, ids))
 
 
-def delete(change: Change, doomed: Doomed) -> int:
+def delete(change: Change, doomed: DeletionPlan) -> int:
     """Delete all rows, and what events say in detail: their hashes hold without it.
 
     Returns how many rows were deleted.
@@ -119,7 +119,7 @@ def delete(change: Change, doomed: Doomed) -> int:
     )
 
 
-def _touch(change: Change, doomed: Doomed) -> None:
+def _touch(change: Change, doomed: DeletionPlan) -> None:
     """Say which rows and files go: their seals go with them."""
     pictures = [one.id for one in doomed.pictures]
     sql = "SELECT picture FROM apart WHERE person IN"
@@ -140,17 +140,17 @@ def _answered(cursor: Cursor, about: Details) -> list[str]:
     return sorted(key for key, revision in _in(cursor, sql, keys) if revision in about)
 
 
-def _pictures(cursor: Cursor, column: str, keys: Iterable[str]) -> Iterator[DoomedPicture]:
+def _pictures(cursor: Cursor, column: str, keys: Iterable[str]) -> Iterator[PlannedDeletion]:
     sql = (
         "SELECT picture.id, digest, file, question, data FROM picture "
         f"LEFT JOIN vector ON vector.picture = picture.id WHERE {column} IN"
     )
     for key, digest, file, question, data in _in(cursor, sql, keys):
-        yield DoomedPicture(key, digest, file is not None, question, data or b"")
+        yield PlannedDeletion(key, digest, file is not None, question, data or b"")
 
 
 def _left_alone(
-    cursor: Cursor, questions: set[str], pictures: Iterable[DoomedPicture]
+    cursor: Cursor, questions: set[str], pictures: Iterable[PlannedDeletion]
 ) -> tuple[str, ...]:
     """Return the questions of which all pictures are among these."""
     ids = {one.id for one in pictures}
@@ -231,7 +231,7 @@ def _copies(cursor: Cursor, about: Details) -> tuple[tuple[int, str, str], ...]:
     )
 
 
-def _delete_once(cursor: Cursor, doomed: Doomed) -> int:
+def _delete_once(cursor: Cursor, doomed: DeletionPlan) -> int:
     """Delete the kept answers to requests in which a person or a name stands."""
     words = {*doomed.persons, *(one.id for one in doomed.pictures)}
     for _, name in doomed.names:

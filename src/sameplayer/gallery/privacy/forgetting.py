@@ -16,7 +16,7 @@ from pathlib import Path
 from sameplayer.common.names import clean_name, name_key
 from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.core.events import Change, Event, chain_head
-from sameplayer.gallery.core.gallery import Gallery, find_person
+from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.name_search import person_called
 from sameplayer.gallery.people.suppression import name_hashes
 from sameplayer.gallery.privacy.byte_patterns import (
@@ -28,7 +28,7 @@ from sameplayer.gallery.privacy.byte_patterns import (
     vector_pieces,
 )
 from sameplayer.gallery.privacy.byte_search import Residue, look_for
-from sameplayer.gallery.privacy.deletion_plan import Doomed, delete, doomed_persons
+from sameplayer.gallery.privacy.deletion_plan import DeletionPlan, delete, doomed_persons
 from sameplayer.gallery.privacy.pending_deletions import (
     Marker,
     has_receipt,
@@ -85,14 +85,14 @@ class Receipt:
         return "\n".join(lines)
 
 
-def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Receipt:
+def forget(gallery: GalleryCore, person: str, *, actor: str, reason: str = "") -> Receipt:
     """Delete every byte of a person, and of everyone merged into that person; there is no undo.
 
     person    name or id; where nobody has it now, a deletion of that person that was stopped is
               finished
     reason    why, in words that name nobody: they stay
 
-    The pictures and the names do not come back by enrolling, see ``readmit``.
+    The pictures and the names do not come back by enrolling, see ``lift_suppression``.
 
     Raises MissingFile for nobody, DataError where several persons have the name in different
     spellings (give an id), Unfinished where bytes are left: while another program reads the
@@ -110,7 +110,7 @@ def forget(gallery: Gallery, person: str, *, actor: str, reason: str = "") -> Re
     )
 
 
-def readmit(gallery: Gallery, name: str, *, actor: str, basis: str) -> Event:
+def lift_suppression(gallery: GalleryCore, name: str, *, actor: str, basis: str) -> Event:
     """Let a forgotten name come again; pictures that were forgotten stay away.
 
     basis    why the person may be kept now, such as a new consent, in words
@@ -130,8 +130,8 @@ def readmit(gallery: Gallery, name: str, *, actor: str, basis: str) -> Event:
 
 
 def erase(
-    gallery: Gallery,
-    collect: Callable[[Cursor], tuple[str, Doomed]],
+    gallery: GalleryCore,
+    collect: Callable[[Cursor], tuple[str, DeletionPlan]],
     *,
     actor: str,
     facts: dict[str, str],
@@ -171,7 +171,9 @@ def erase(
     return finish(gallery, marker, actor, started)
 
 
-def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None = None) -> Receipt:
+def finish(
+    gallery: GalleryCore, marker: Marker, actor: str, started: float | None = None
+) -> Receipt:
     """Overwrite the bytes of a deletion, look for what is left, and write the receipt.
 
     Raises Unfinished where another program reads the gallery, or bytes are left.
@@ -183,7 +185,7 @@ def finish(gallery: Gallery, marker: Marker, actor: str, started: float | None =
                 gallery.files.settle(cursor)
         gallery.database.erase()
         erased = time.perf_counter()
-        gallery.index.let_go()
+        gallery.index.evict_deleted()
         residue = look_for(gallery, marker.traces)
         if residue.places:  # a page may hold stale copies where its rows once were
             gallery.database.rewrite()
@@ -220,7 +222,7 @@ def _not_finished(marker: Marker) -> Iterator[None]:
         ) from error
 
 
-def _write_receipt(gallery: Gallery, marker: Marker, actor: str, residue: Residue) -> str:
+def _write_receipt(gallery: GalleryCore, marker: Marker, actor: str, residue: Residue) -> str:
     with gallery.change(actor, "receipt") as change:
         if not has_receipt(change.cursor, marker.key):
             change.about(marker.key)
@@ -235,12 +237,12 @@ def _write_receipt(gallery: Gallery, marker: Marker, actor: str, residue: Residu
     return f"{head.seq}:{head.hash}"
 
 
-def _whole_person(gallery: Gallery, cursor: Cursor, who: str) -> tuple[str, Doomed]:
+def _whole_person(gallery: GalleryCore, cursor: Cursor, who: str) -> tuple[str, DeletionPlan]:
     person = find_person(cursor, person_called(cursor, who, alone=True) or who)
     return person.id, doomed_persons(cursor, person.id, name_hashes(gallery, person.name))
 
 
-def _traces(gallery: Gallery, doomed: Doomed) -> tuple[Traces, list[str]]:
+def _traces(gallery: GalleryCore, doomed: DeletionPlan) -> tuple[Traces, list[str]]:
     """Return what to look for afterwards, and what cannot be told from chance."""
     pieces: list[tuple[str, bytes]] = []
     notes = []
@@ -257,7 +259,7 @@ def _traces(gallery: Gallery, doomed: Doomed) -> tuple[Traces, list[str]]:
     return traces_of(gallery.secret("traces"), pieces), notes
 
 
-def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
+def _keep_out(gallery: GalleryCore, change: Change, doomed: DeletionPlan) -> list[str]:
     """Keep the pictures and the names from coming back, but no name that somebody else has."""
     notes = []
     rows = {one.digest: "picture" for one in doomed.pictures}
@@ -278,7 +280,7 @@ def _keep_out(gallery: Gallery, change: Change, doomed: Doomed) -> list[str]:
     return notes
 
 
-def _left(gallery: Gallery, marker: Marker, residue: Residue) -> str:
+def _left(gallery: GalleryCore, marker: Marker, residue: Residue) -> str:
     """Say where bytes are left, and what to do."""
     shown = ", ".join(
         f"{one.what} in {_named(gallery, one.file)} at byte {one.offset}"
@@ -293,6 +295,6 @@ def _left(gallery: Gallery, marker: Marker, residue: Residue) -> str:
     )
 
 
-def _named(gallery: Gallery, path: Path) -> Path:
+def _named(gallery: GalleryCore, path: Path) -> Path:
     """Return a path as seen from the gallery's folder, if it lies there."""
     return path.relative_to(gallery.folder) if path.is_relative_to(gallery.folder) else path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sameplayer.common.files import write_text
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.gallery.core.gallery import Gallery, find_person
+from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.people.suppression import name_hashes
 from sameplayer.gallery.privacy.byte_patterns import Traces, read_traces
 from sameplayer.gallery.privacy.byte_search import MARKER
@@ -37,12 +37,12 @@ class Marker:
     copies: tuple[str, ...]
     traces: Traces
 
-    def path(self, gallery: Gallery) -> Path:
+    def path(self, gallery: GalleryCore) -> Path:
         """Return the file of the marker."""
         return gallery.folder / f"forget-{self.key}.json"
 
 
-def keep_marker(gallery: Gallery, marker: Marker) -> None:
+def keep_marker(gallery: GalleryCore, marker: Marker) -> None:
     """Write the file of a deletion: before its transaction ends."""
     facts = {
         "key": marker.key,
@@ -56,13 +56,13 @@ def keep_marker(gallery: Gallery, marker: Marker) -> None:
     write_text(marker.path(gallery), json.dumps(facts))
 
 
-def unfinished(gallery: Gallery, cursor: Cursor) -> list[Marker]:
+def unfinished(gallery: GalleryCore, cursor: Cursor) -> list[Marker]:
     """Return the deletions that were done and have no receipt."""
     found = [_read(gallery, path) for path in _files(gallery) if path.suffix == ".json"]
     return [one for one in found if one is not None and _stands(cursor, one)]
 
 
-def pending_marker(gallery: Gallery, who: str) -> Marker | None:
+def pending_marker(gallery: GalleryCore, who: str) -> Marker | None:
     """Return the latest unfinished deletion of a person, by id or by a name that was the person's.
 
     None where a person who is there has that id or name: it is that person who is meant.
@@ -80,10 +80,10 @@ def pending_marker(gallery: Gallery, who: str) -> Marker | None:
     return max(found, key=lambda one: one.event, default=None)
 
 
-def settle_markers(gallery: Gallery, cursor: Cursor) -> None:
+def settle_markers(gallery: GalleryCore, cursor: Cursor) -> None:
     """Remove markers of deletions that never came to be or are finished, and half-written ones.
 
-    Call it within ``Gallery.change``: another deletion may be on its way otherwise.
+    Call it within ``GalleryCore.change``: another deletion may be on its way otherwise.
     """
     standing = {one.path(gallery) for one in unfinished(gallery, cursor)}
     for path in _files(gallery):
@@ -96,7 +96,7 @@ def has_receipt(cursor: Cursor, key: str) -> bool:
     return _event(cursor, key, "receipt") is not None
 
 
-def _files(gallery: Gallery) -> list[Path]:
+def _files(gallery: GalleryCore) -> list[Path]:
     """Return the markers, whole or not; what else has such a name is none."""
     found = gallery.folder.glob("forget-*")
     return sorted(path for path in found if MARKER.fullmatch(path.name))
@@ -117,7 +117,7 @@ def _event(cursor: Cursor, key: str, kind: str) -> int | None:
     return None if found is None else int(found[0])
 
 
-def _read(gallery: Gallery, path: Path) -> Marker | None:
+def _read(gallery: GalleryCore, path: Path) -> Marker | None:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         traces = read_traces(gallery.secret("traces"), facts, path)

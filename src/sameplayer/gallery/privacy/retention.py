@@ -15,11 +15,11 @@ from sameplayer.common.dates import check_day
 from sameplayer.errors import DataError, Unavailable
 from sameplayer.gallery.core.events import COLUMNS as EVENT
 from sameplayer.gallery.core.events import event_of
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.name_search import merged_into
 from sameplayer.gallery.core.records import Person
 from sameplayer.gallery.people.consent import earliest
-from sameplayer.gallery.privacy.deletion_plan import Doomed, doomed_persons, doomed_pictures
+from sameplayer.gallery.privacy.deletion_plan import DeletionPlan, doomed_persons, doomed_pictures
 from sameplayer.gallery.privacy.forgetting import Receipt, erase, finish
 from sameplayer.gallery.privacy.pending_deletions import unfinished
 from sameplayer.gallery.store.base import Cursor
@@ -29,7 +29,7 @@ WITHOUT = "removed"  # the state of persons and pictures that were taken out
 
 
 @dataclass(frozen=True)
-class Loose:
+class ExpiredPictures:
     """Pictures to delete that are nobody's any more, and why."""
 
     pictures: tuple[str, ...]
@@ -48,33 +48,33 @@ class Incomplete(Unavailable):
         )
 
 
-def due(gallery: Gallery, now: datetime | None = None) -> list[tuple[Person, str]]:
+def due(gallery: GalleryCore, now: datetime | None = None) -> list[tuple[Person, str]]:
     """Return the persons whose time is over, each with the reason in words.
 
     now    the moment that counts; None: the clock's. A clock that is behind forgets nobody too
            early; what was written while it was ahead counts as written then
     """
-    days = gallery.renewed().retention
+    days = gallery.refresh_settings().retention
     with gallery.database.read() as cursor:
         return list(_persons(cursor, days, _moment(now)))
 
 
-def loose(gallery: Gallery, now: datetime | None = None) -> list[Loose]:
+def loose(gallery: GalleryCore, now: datetime | None = None) -> list[ExpiredPictures]:
     """Return the pictures whose time is over though no person's is: removed ones, old questions."""
-    days = gallery.renewed().retention
+    days = gallery.refresh_settings().retention
     with gallery.database.read() as cursor:
         return list(_loose(cursor, days, _moment(now)))
 
 
 def sweep(
-    gallery: Gallery, *, actor: str, dry_run: bool = False, now: datetime | None = None
+    gallery: GalleryCore, *, actor: str, dry_run: bool = False, now: datetime | None = None
 ) -> list[Receipt]:
     """Forget everyone and everything whose time is over; finish what was stopped.
 
     dry_run    delete nothing: the receipts say what would be deleted
 
     Persons who were removed, and pictures, may come back by enrolling; others may not, see
-    ``readmit``. Raises Incomplete, at the end, where some of it failed: the rest is done.
+    ``lift_suppression``. Raises Incomplete, at the end, where some of it failed: the rest is done.
     """
     persons, pictures = due(gallery, now), loose(gallery, now)
     if dry_run:
@@ -100,8 +100,8 @@ def sweep(
     return receipts
 
 
-def _forget_person(gallery: Gallery, person: Person, why: str, actor: str) -> Receipt:
-    def collect(cursor: Cursor) -> tuple[str, Doomed]:
+def _forget_person(gallery: GalleryCore, person: Person, why: str, actor: str) -> Receipt:
+    def collect(cursor: Cursor) -> tuple[str, DeletionPlan]:
         return person.id, doomed_persons(cursor, person.id)
 
     return erase(
@@ -109,14 +109,14 @@ def _forget_person(gallery: Gallery, person: Person, why: str, actor: str) -> Re
     )
 
 
-def _forget_pictures(gallery: Gallery, found: Loose, actor: str) -> Receipt:
-    def collect(cursor: Cursor) -> tuple[str, Doomed]:
+def _forget_pictures(gallery: GalleryCore, found: ExpiredPictures, actor: str) -> Receipt:
+    def collect(cursor: Cursor) -> tuple[str, DeletionPlan]:
         return secrets.token_hex(8), doomed_pictures(cursor, found.pictures)
 
     return erase(gallery, collect, actor=actor, facts={"reason": found.why}, keep_out=False)
 
 
-def _planned(doomed: Doomed, key: str) -> Receipt:
+def _planned(doomed: DeletionPlan, key: str) -> Receipt:
     return Receipt(
         key,
         len(doomed.persons),
@@ -184,7 +184,7 @@ def _why(
     return None
 
 
-def _loose(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[Loose]:
+def _loose(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[ExpiredPictures]:
     gone = [
         row[0]
         for row in cursor.rows(
@@ -195,7 +195,7 @@ def _loose(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[Loo
         if _over(_removed(cursor, *row), REMOVED, now)
     ]
     if gone:
-        yield Loose(tuple(gone), f"pictures removed over {REMOVED} days ago")
+        yield ExpiredPictures(tuple(gone), f"pictures removed over {REMOVED} days ago")
     if retention is None:
         return
     old = [
@@ -208,7 +208,7 @@ def _loose(cursor: Cursor, retention: int | None, now: datetime) -> Iterator[Loo
         if _over(asked, retention, now)
     ]
     if old:
-        yield Loose(tuple(old), f"questions asked over {retention} days ago")
+        yield ExpiredPictures(tuple(old), f"questions asked over {retention} days ago")
 
 
 def _removed(

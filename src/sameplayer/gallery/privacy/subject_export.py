@@ -16,10 +16,10 @@ from sameplayer.common.files import whole_file
 from sameplayer.common.names import name_key
 from sameplayer.errors import DataError, SettingError
 from sameplayer.gallery.core.events import Event, events
-from sameplayer.gallery.core.gallery import KEPT, PERSON, Gallery, find_person
-from sameplayer.gallery.core.records import Kept, Person
+from sameplayer.gallery.core.gallery import PERSON, STORED, GalleryCore, find_person
+from sameplayer.gallery.core.records import Person, StoredPicture
 from sameplayer.gallery.people.suppression import name_hashes
-from sameplayer.gallery.privacy.deletion_plan import Doomed, doomed_persons
+from sameplayer.gallery.privacy.deletion_plan import DeletionPlan, doomed_persons
 from sameplayer.gallery.store.base import Cursor, Row
 from sameplayer.gallery.store.picture_files import KIND
 
@@ -38,7 +38,7 @@ ALL = 2**31 - 1  # events
 SPOOLED = 32_000_000  # bytes of a zip that are held in memory
 
 
-def export_person(gallery: Gallery, person: str, path: str | Path, *, actor: str) -> Event:
+def export_person(gallery: GalleryCore, person: str, path: str | Path, *, actor: str) -> Event:
     """Write a zip of all that is kept of a person, by name or id; the record says so.
 
     path    a file that ends with .zip, whole or not written; its name stands in the record and in
@@ -76,9 +76,9 @@ class Zipped:
               nothing of it stays when the program is killed
     """
 
-    gallery: Gallery
+    gallery: GalleryCore
     person: str
-    kept: Doomed
+    kept: DeletionPlan
     file: IO[bytes]
 
     def __enter__(self) -> Zipped:
@@ -94,7 +94,7 @@ class Zipped:
             return change.done(copies=[place], pictures=len(self.kept.pictures))
 
 
-def zipped_person(gallery: Gallery, person: str) -> Zipped:
+def zipped_person(gallery: GalleryCore, person: str) -> Zipped:
     """Return all that is kept of a person, by name or id, as a zip; close its ``file``.
 
     Raises MissingFile for nobody and for a picture whose file is gone, DataError where the disk
@@ -117,7 +117,7 @@ def zipped_person(gallery: Gallery, person: str) -> Zipped:
     return Zipped(gallery, found.id, kept, file)
 
 
-def _write(gallery: Gallery, out: IO[bytes], facts: dict[str, Any], kept: Doomed) -> None:
+def _write(gallery: GalleryCore, out: IO[bytes], facts: dict[str, Any], kept: DeletionPlan) -> None:
     from safetensors.numpy import save
 
     settings = gallery.settings
@@ -133,7 +133,9 @@ def _write(gallery: Gallery, out: IO[bytes], facts: dict[str, Any], kept: Doomed
                 file.writestr(f"pictures/{one.id}{KIND}", content, zipfile.ZIP_STORED)
 
 
-def _facts(gallery: Gallery, cursor: Cursor, person: Person, kept: Doomed) -> dict[str, Any]:
+def _facts(
+    gallery: GalleryCore, cursor: Cursor, person: Person, kept: DeletionPlan
+) -> dict[str, Any]:
     pictures = [one for key in kept.persons for one in _pictures_of(cursor, "person", key)]
     pictures += [
         one
@@ -165,10 +167,10 @@ def _facts(gallery: Gallery, cursor: Cursor, person: Person, kept: Doomed) -> di
     }
 
 
-def _pictures_of(cursor: Cursor, column: str, key: str) -> list[Kept]:
+def _pictures_of(cursor: Cursor, column: str, key: str) -> list[StoredPicture]:
     """Return the pictures of a person or a question, also removed ones: their ``state`` says so."""
-    sql = f"SELECT {KEPT} FROM picture WHERE {column} = ? ORDER BY COALESCE(taken, ''), added, id"
-    return [Kept(*row) for row in cursor.rows(sql, key)]
+    sql = f"SELECT {STORED} FROM picture WHERE {column} = ? ORDER BY COALESCE(taken, ''), added, id"
+    return [StoredPicture(*row) for row in cursor.rows(sql, key)]
 
 
 def _questions(cursor: Cursor, asked: set[str], persons: tuple[str, ...]) -> list[Row]:
@@ -186,7 +188,7 @@ def _question(row: Row, own: set[str]) -> dict[str, Any]:
 
 
 def _events(
-    cursor: Cursor, kept: Doomed, subjects: tuple[str, ...], own: set[str]
+    cursor: Cursor, kept: DeletionPlan, subjects: tuple[str, ...], own: set[str]
 ) -> list[dict[str, Any]]:
     found = {one.seq: one for subject in subjects for one in events(cursor, subject, ALL)}
     for seq in kept.events:  # of those who had a picture before

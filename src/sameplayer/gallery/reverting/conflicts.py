@@ -8,7 +8,7 @@ from typing import Any
 from sameplayer.common.names import name_key
 from sameplayer.gallery.core.event_text import Cell, cells_of, in_words, last_touch
 from sameplayer.gallery.core.events import Event
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.name_search import Register
 from sameplayer.gallery.people.checks import WAITING
 from sameplayer.gallery.people.suppression import name_hashes
@@ -65,7 +65,7 @@ def plan_of(event: Event) -> Plan:
     return plan
 
 
-def obstacle(gallery: Gallery, cursor: Cursor, event: Event) -> str | None:
+def obstacle(gallery: GalleryCore, cursor: Cursor, event: Event) -> str | None:
     """Return why an event's cells cannot be put back now, naming what to undo first; None: fine."""
     plan = plan_of(event)
     later = last_touch(cursor, event.subjects, event.seq, lambda cell: _is_of(plan, cell))
@@ -101,7 +101,7 @@ def _as_left(cursor: Cursor, plan: Plan, row: Key) -> bool:
 class _Then:
     """The rows as they would be after the undo."""
 
-    def __init__(self, gallery: Gallery, cursor: Cursor, plan: Plan) -> None:
+    def __init__(self, gallery: GalleryCore, cursor: Cursor, plan: Plan) -> None:
         self.gallery, self.cursor, self.plan = gallery, cursor, plan
         self._rows: dict[Key, dict[str, Any]] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sameplayer.errors import DataError, MissingFile, Stale
 from sameplayer.gallery.core.event_text import BACK, event_at, in_words
 from sameplayer.gallery.core.events import COLUMNS, Change, Event, event_of, events
-from sameplayer.gallery.core.gallery import Gallery, find_person
+from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.means import refresh_mean
 from sameplayer.gallery.reverting.conflicts import Plan, obstacle, plan_of
 from sameplayer.gallery.store.base import Cursor
@@ -19,7 +19,7 @@ FINAL = {
 }
 
 
-def undo(gallery: Gallery, seq: int | None = None, *, actor: str) -> Event:
+def undo(gallery: GalleryCore, seq: int | None = None, *, actor: str) -> Event:
     """Take a change back, or an undo, which does the change again; return the new event.
 
     seq    number of the event; None: the last change that has effect, so that a second undo takes
@@ -50,14 +50,14 @@ def undo(gallery: Gallery, seq: int | None = None, *, actor: str) -> Event:
         return change.done(of=_origin(event))
 
 
-def undoable(gallery: Gallery, event: Event) -> str | None:
+def undoable(gallery: GalleryCore, event: Event) -> str | None:
     """Return why an event cannot be undone now; None: it can."""
     with gallery.database.read() as cursor:
         return _why_not(gallery, cursor, event)
 
 
 def history(
-    gallery: Gallery, person: str | None = None, most: int = 100, before: int | None = None
+    gallery: GalleryCore, person: str | None = None, most: int = 100, before: int | None = None
 ) -> list[Event]:
     """Return what was done, the newest first.
 
@@ -81,7 +81,7 @@ def _last(cursor: Cursor) -> Event | None:
     return None if row is None else event_of(row)
 
 
-def _why_not(gallery: Gallery, cursor: Cursor, event: Event) -> str | None:
+def _why_not(gallery: GalleryCore, cursor: Cursor, event: Event) -> str | None:
     if event.kind in FINAL:
         return FINAL[event.kind]
     if event.undone_by is not None:

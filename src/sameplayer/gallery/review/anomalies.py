@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sameplayer.gallery.core.gallery import KEPT, PERSON, Gallery
+from sameplayer.gallery.core.gallery import PERSON, STORED, GalleryCore
 from sameplayer.gallery.core.index import Means
 from sameplayer.gallery.core.name_search import Register
-from sameplayer.gallery.core.records import Kept, Person
+from sameplayer.gallery.core.records import Person, StoredPicture
 from sameplayer.gallery.store.base import Cursor
 
 ROWS = 1024  # of a product that are held: with the columns of a block of persons, 16 MB
@@ -26,21 +26,21 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Odd:
+class MislabelCandidate:
     """A picture that is more like another person than like the rest of its own.
 
     own      cosine of its row and the mean of its person's other pictures
     other    cosine of its row and the mean of the person ``like``
     """
 
-    picture: Kept
+    picture: StoredPicture
     person: Person
     like: Person
     own: float
     other: float
 
 
-def duplicates(gallery: Gallery, most: int = 20) -> list[Pair]:
+def duplicates(gallery: GalleryCore, most: int = 20) -> list[Pair]:
     """Return the persons most alike, the most alike first: exact, over all pairs.
 
     Before all others come persons who have one name in different spellings. Left out are pairs of
@@ -89,7 +89,7 @@ def duplicates(gallery: Gallery, most: int = 20) -> list[Pair]:
 
 
 def _namesakes(
-    gallery: Gallery, means: Means, place: dict[str, int]
+    gallery: GalleryCore, means: Means, place: dict[str, int]
 ) -> Iterator[tuple[tuple[int, int], float]]:
     """Give rows (later, earlier) and cosine of persons who have one name in several spellings."""
     with gallery.database.read() as cursor:
@@ -101,7 +101,7 @@ def _namesakes(
             yield (row, rows[0]), float(one @ other)
 
 
-def odd_pictures(gallery: Gallery, most: int = 50) -> list[Odd]:
+def odd_pictures(gallery: GalleryCore, most: int = 50) -> list[MislabelCandidate]:
     """Return the pictures that are more like another person than like their own, by how much.
 
     Left out are pictures that people pinned, the only pictures of persons, and other persons of
@@ -137,7 +137,7 @@ def odd_pictures(gallery: Gallery, most: int = 50) -> list[Odd]:
     persons = _persons(gallery, {ids[row] for one in found for row in one[2:4]})
     kept = _kept(gallery, [one[1] for one in found])
     return [
-        Odd(kept[key], persons[ids[owner]], persons[ids[like]], own_value, other)
+        MislabelCandidate(kept[key], persons[ids[owner]], persons[ids[like]], own_value, other)
         for _, key, owner, like, own_value, other in found
         if key in kept and ids[owner] in persons and ids[like] in persons
     ]
@@ -164,7 +164,7 @@ def _products(means: Means) -> Iterator[tuple[int, int, np.ndarray]]:
 Rows = tuple[list[str], np.ndarray, np.ndarray, np.ndarray]
 
 
-def _rows(gallery: Gallery, place: dict[str, int]) -> Iterator[Rows]:
+def _rows(gallery: GalleryCore, place: dict[str, int]) -> Iterator[Rows]:
     """Give ids, their persons' rows, whether they are pinned, and vectors of pictures, in parts."""
     last = ""
     while True:
@@ -191,7 +191,7 @@ def _rows(gallery: Gallery, place: dict[str, int]) -> Iterator[Rows]:
         last = rows[-1][0]
 
 
-def _lengths(gallery: Gallery, means: Means, place: dict[str, int]) -> np.ndarray:
+def _lengths(gallery: GalleryCore, means: Means, place: dict[str, int]) -> np.ndarray:
     """Return (n,) lengths of the sums of each person's rows: the sums of cosines to the mean."""
     lengths = np.zeros(len(means))
     for _, owners, _, vectors in _rows(gallery, place):
@@ -238,15 +238,15 @@ def _nearest_other(
     return likes, others
 
 
-def _persons(gallery: Gallery, ids: set[str]) -> dict[str, Person]:
+def _persons(gallery: GalleryCore, ids: set[str]) -> dict[str, Person]:
     with gallery.database.read() as cursor:
         found = [Person(*row) for row in _some(cursor, "person", PERSON, sorted(ids))]
     return {one.id: one for one in found}
 
 
-def _kept(gallery: Gallery, ids: list[str]) -> dict[str, Kept]:
+def _kept(gallery: GalleryCore, ids: list[str]) -> dict[str, StoredPicture]:
     with gallery.database.read() as cursor:
-        found = [Kept(*row) for row in _some(cursor, "picture", KEPT, ids)]
+        found = [StoredPicture(*row) for row in _some(cursor, "picture", STORED, ids)]
     return {one.id: one for one in found}
 
 

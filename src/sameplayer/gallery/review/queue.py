@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 
 from sameplayer.common.cache import Latest
 from sameplayer.errors import SettingError
-from sameplayer.gallery.core.gallery import Gallery, pictures_of
-from sameplayer.gallery.core.records import Answer, Kept
-from sameplayer.gallery.review.anomalies import Odd as Odd
+from sameplayer.gallery.core.gallery import GalleryCore, pictures_of
+from sameplayer.gallery.core.records import Answer, StoredPicture
+from sameplayer.gallery.review.anomalies import MislabelCandidate as MislabelCandidate
 from sameplayer.gallery.review.anomalies import Pair as Pair
 from sameplayer.gallery.review.anomalies import duplicates as duplicates
 from sameplayer.gallery.review.anomalies import odd_pictures as odd_pictures
@@ -39,7 +39,7 @@ class Item:
     revision: int
     band: str
     answer: Answer
-    pictures: tuple[Kept, ...]
+    pictures: tuple[StoredPicture, ...]
     information: float
     skipped: bool
 
@@ -50,7 +50,7 @@ class Item:
 
 
 def queue(
-    gallery: Gallery,
+    gallery: GalleryCore,
     band: str | None = None,
     most: int = 50,
     after: Sequence[Any] | None = None,
@@ -85,21 +85,21 @@ def queue(
     return items
 
 
-def counts(gallery: Gallery) -> dict[str, int]:
+def counts(gallery: GalleryCore) -> dict[str, int]:
     """Return how many questions wait in each band."""
     found = [one.band for one in _judged(gallery)]
     return {band: found.count(band) for band in BANDS}
 
 
-_JUDGED: WeakKeyDictionary[Gallery, Latest[list[Judged]]] = WeakKeyDictionary()
+_JUDGED: WeakKeyDictionary[GalleryCore, Latest[list[Judged]]] = WeakKeyDictionary()
 
 
-def let_go(gallery: Gallery) -> None:
+def evict_deleted(gallery: GalleryCore) -> None:
     """Hold no answers about the questions any more: they name persons."""
     _JUDGED.pop(gallery, None)
 
 
-def _judged(gallery: Gallery) -> list[Judged]:
+def _judged(gallery: GalleryCore) -> list[Judged]:
     """Return all questions that wait, in order; made anew once something changed."""
     latest = _JUDGED.setdefault(gallery, Latest(1))
     now = (gallery.means().changed, str(gallery.settings))

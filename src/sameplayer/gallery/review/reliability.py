@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sameplayer.common.statistics import cluster_bootstrap_interval, wilson_interval
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.store.base import Cursor
 
 EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -66,7 +66,7 @@ class Reliability:
     warnings: tuple[str, ...]
 
 
-def reliability(gallery: Gallery, seed: int = 0) -> Reliability:
+def reliability(gallery: GalleryCore, seed: int = 0) -> Reliability:
     """Compare what was stated of each kept question, when it was asked, with people's word of it.
 
     Counted are confirmed questions, those of nobody, and those whose likeliest person was rejected.
@@ -87,7 +87,7 @@ def reliability(gallery: Gallery, seed: int = 0) -> Reliability:
     if told:
         values = np.array([bool(one.known) for one in told], float)
         known = (float(values.mean()), _share_interval(values, [one.who for one in told]))
-    assumed, waiting = gallery.renewed().known, int(row[0]) if row else 0
+    assumed, waiting = gallery.refresh_settings().known, int(row[0]) if row else 0
     warnings = (
         *_warn_off("the likeliest person", best_off, len(said)),
         *_warn_off("nobody", nobody_off, len(told)),

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.common.vectors import unit_mean
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.index import Means
 from sameplayer.gallery.core.records import Answer
 from sameplayer.gallery.people.checks import WAITING
@@ -69,7 +69,7 @@ class Judged:
         return self.left, -self.information, self.key
 
 
-def judge(gallery: Gallery) -> list[Judged]:
+def judge(gallery: GalleryCore) -> list[Judged]:
     """Return all questions that wait, in the order of the queue."""
     with gallery.database.read() as cursor:
         keys = [
@@ -87,7 +87,7 @@ def judge(gallery: Gallery) -> list[Judged]:
     return sorted(found, key=lambda one: one.place)
 
 
-def read_waiting(gallery: Gallery, keys: Sequence[str]) -> list[Waiting]:
+def read_waiting(gallery: GalleryCore, keys: Sequence[str]) -> list[Waiting]:
     """Read those of some questions that wait."""
     chosen = f"({', '.join('?' * len(keys))})"
     with gallery.database.read() as cursor:
@@ -121,7 +121,9 @@ def read_waiting(gallery: Gallery, keys: Sequence[str]) -> list[Waiting]:
     ]
 
 
-def _verdicts(gallery: Gallery, means: Means) -> Callable[[Sequence[Waiting]], Iterator[Verdict]]:
+def _verdicts(
+    gallery: GalleryCore, means: Means
+) -> Callable[[Sequence[Waiting]], Iterator[Verdict]]:
     """Return what judges questions: together, but for those of whom people ruled somebody out."""
     strangers = None if gallery.settings.likelihood else _strangers(means)
 
@@ -139,7 +141,7 @@ def _verdicts(gallery: Gallery, means: Means) -> Callable[[Sequence[Waiting]], I
 
 
 def _together(
-    gallery: Gallery, means: Means, asked: Sequence[Waiting], strangers: float | None
+    gallery: GalleryCore, means: Means, asked: Sequence[Waiting], strangers: float | None
 ) -> Iterator[Verdict]:
     """Judge questions as ``answer_vectors`` answers them, many at a time."""
     if not asked or not len(means):

@@ -10,9 +10,15 @@ import numpy as np
 from sameplayer.common.vectors import unit_mean
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.index import EVERYTHING, Means, conditions_of
-from sameplayer.gallery.core.records import Answer, Candidate, NewPicture, Rest, Where
+from sameplayer.gallery.core.records import (
+    Answer,
+    Candidate,
+    NewPicture,
+    PictureFilter,
+    SupportingPicture,
+)
 from sameplayer.gallery.people.enrolment import new_pictures
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.gallery.store.base import Cursor
@@ -23,11 +29,11 @@ LOOKED_AT = 200  # a candidate's newest pictures, among which those are chosen
 
 
 def ask(
-    gallery: Gallery,
+    gallery: GalleryCore,
     pictures: Sequence[Picture],
     *,
     actor: str,
-    where: Where = EVERYTHING,
+    where: PictureFilter = EVERYTHING,
     top: int = TOP,
     known: float | None = None,
     keep: bool = False,
@@ -47,7 +53,7 @@ def ask(
     """
     if not pictures:
         raise DataError("No picture to ask about; expected one or more of one person.")
-    made = new_pictures(gallery, pictures, keep=keep and gallery.renewed().keep_pictures)
+    made = new_pictures(gallery, pictures, keep=keep and gallery.refresh_settings().keep_pictures)
     answer = ask_ready(gallery, made, actor=actor, where=where, top=top, known=known, keep=keep)
     if not rerank:
         return answer
@@ -55,11 +61,11 @@ def ask(
 
 
 def ask_ready(
-    gallery: Gallery,
+    gallery: GalleryCore,
     pictures: Sequence[NewPicture],
     *,
     actor: str,
-    where: Where = EVERYTHING,
+    where: PictureFilter = EVERYTHING,
     top: int = TOP,
     known: float | None = None,
     keep: bool = False,
@@ -73,11 +79,11 @@ def ask_ready(
 
 
 def ask_vectors(
-    gallery: Gallery,
+    gallery: GalleryCore,
     vectors: np.ndarray,
     *,
     actor: str,
-    where: Where = EVERYTHING,
+    where: PictureFilter = EVERYTHING,
     top: int = TOP,
     known: float | None = None,
     without: Collection[str] = (),
@@ -99,9 +105,9 @@ def ask_vectors(
 
 
 def answer_vectors(
-    gallery: Gallery,
+    gallery: GalleryCore,
     rows: np.ndarray,
-    where: Where = EVERYTHING,
+    where: PictureFilter = EVERYTHING,
     top: int = TOP,
     known: float | None = None,
     without: Collection[str] = (),
@@ -139,7 +145,7 @@ def answer_vectors(
 
 
 def _chances(
-    gallery: Gallery,
+    gallery: GalleryCore,
     similarities: np.ndarray,
     pictures: np.ndarray,
     allowed: np.ndarray,
@@ -183,7 +189,11 @@ def _first(values: np.ndarray, count: int) -> np.ndarray:
 
 
 def reordered(
-    gallery: Gallery, answer: Answer, rows: np.ndarray, where: Where = EVERYTHING, most: int = SHOWN
+    gallery: GalleryCore,
+    answer: Answer,
+    rows: np.ndarray,
+    where: PictureFilter = EVERYTHING,
+    most: int = SHOWN,
 ) -> Answer:
     """Return an answer whose pictures are chosen and ordered by k-reciprocal re-ranking.
 
@@ -209,8 +219,8 @@ def reordered(
 
 
 def _rests_on(
-    cursor: Cursor, person: str, query: np.ndarray, where: Where, most: int
-) -> tuple[Rest, ...]:
+    cursor: Cursor, person: str, query: np.ndarray, where: PictureFilter, most: int
+) -> tuple[SupportingPicture, ...]:
     if most == 0:
         return ()
     facts, vectors = _looked_at(cursor, person, where, len(query))
@@ -220,16 +230,16 @@ def _rests_on(
 
 def _chosen(
     facts: Sequence[tuple[str, str | None]], similarities: np.ndarray, order: np.ndarray, most: int
-) -> tuple[Rest, ...]:
+) -> tuple[SupportingPicture, ...]:
     """Return the pictures (id, date) whose ``order`` is largest."""
     return tuple(
-        Rest(facts[row][0], facts[row][1], float(similarities[row]))
+        SupportingPicture(facts[row][0], facts[row][1], float(similarities[row]))
         for row in _first(order, min(most, len(facts)))
     )
 
 
 def _looked_at(
-    cursor: Cursor, person: str, where: Where, width: int
+    cursor: Cursor, person: str, where: PictureFilter, width: int
 ) -> tuple[list[tuple[str, str | None]], np.ndarray]:
     """Return (id, date) and row of a person's newest pictures that count."""
     conditions, values = conditions_of(where)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.ranking.open_set.fit import fit_likelihood
 from sameplayer.ranking.open_set.likelihood import Likelihood
 
 
-def calibrate(gallery: Gallery, embeddings: Embeddings, actor: str) -> Likelihood:
+def calibrate(gallery: GalleryCore, embeddings: Embeddings, actor: str) -> Likelihood:
     """Fit the likelihood ratio that answers rest on, and keep it with the gallery, as an event.
 
     embeddings    of labelled pictures, made by the gallery's encoder, of persons whom it was not

@@ -15,13 +15,13 @@ import json
 from collections.abc import Sequence
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 
 MARK = 16  # bytes by which a word is known to be the gallery's own
 Place = Sequence[str | int | float]
 
 
-def seal(gallery: Gallery, listing: str, place: Place) -> str:
+def seal(gallery: GalleryCore, listing: str, place: Place) -> str:
     """Return the word of a place in a listing, which is named so that no other takes it."""
     text = json.dumps([listing, *place]).encode()
     mark = _mark(gallery, text)
@@ -29,7 +29,7 @@ def seal(gallery: Gallery, listing: str, place: Place) -> str:
     return base64.urlsafe_b64encode(word).decode().rstrip("=")
 
 
-def unseal(gallery: Gallery, listing: str, word: str) -> list[str | int | float]:
+def unseal(gallery: GalleryCore, listing: str, word: str) -> list[str | int | float]:
     """Return the place of a word; DataError for one that this gallery did not give."""
     try:
         found = base64.b64decode(word.encode() + b"=" * (-len(word) % 4), b"-_", validate=True)
@@ -45,11 +45,11 @@ def unseal(gallery: Gallery, listing: str, word: str) -> list[str | int | float]
     return list(place)
 
 
-def _mark(gallery: Gallery, text: bytes) -> bytes:
+def _mark(gallery: GalleryCore, text: bytes) -> bytes:
     return hmac.digest(gallery.secret("place"), text, hashlib.sha256)[:MARK]
 
 
-def _mixed(gallery: Gallery, mark: bytes, text: bytes) -> bytes:
+def _mixed(gallery: GalleryCore, mark: bytes, text: bytes) -> bytes:
     """Return a text sealed, or a sealed one opened: both are the same exclusive or."""
     stream = hashlib.shake_256(gallery.secret("seal") + mark).digest(len(text))
     return bytes(a ^ b for a, b in zip(text, stream, strict=True))

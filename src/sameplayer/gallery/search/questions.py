@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from sameplayer.gallery.core.events import canonical
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.means import add_picture
 from sameplayer.gallery.core.records import Answer, NewPicture
 from sameplayer.gallery.store.base import Cursor
@@ -21,7 +21,7 @@ def stated(answer: Answer) -> str | None:
 
 
 def keep_question(
-    gallery: Gallery, pictures: Sequence[NewPicture], actor: str, said: str | None = None
+    gallery: GalleryCore, pictures: Sequence[NewPicture], actor: str, said: str | None = None
 ) -> str | None:
     """Keep pictures of one unknown person; return the question's id.
 

@@ -50,11 +50,13 @@ def fit_likelihood(embeddings: Embeddings, *, seed: int = 0) -> Likelihood:
         lowest=-float(np.log(mated + 1)),
         highest=float(np.log(mated * (mated - 1) / 2 + 1)),
         persons=len(people.persons),
-        same=sum(int((one.mate >= 0).sum()) for one in drawn),
-        others=sum(one.similarities.size - int((one.mate >= 0).sum()) for one in drawn),
+        same=sum(int((searches.mate >= 0).sum()) for searches in drawn),
+        others=sum(
+            searches.similarities.size - int((searches.mate >= 0).sum()) for searches in drawn
+        ),
         encoder=embeddings.fingerprint,
     )
-    rows = join_rows([(_features(blank, one), one.mate) for one in drawn])
+    rows = join_rows([(_features(blank, searches), searches.mate) for searches in drawn])
     return replace(blank, weights=tuple(map(float, fit_weights(rows, PULL * 100 / mated))))
 
 
@@ -79,10 +81,15 @@ def refuse_few(crops: Crops) -> People:
 
 def _refuse_blind(drawn: list[Searches]) -> None:
     """Raise DataError unless persons are more like themselves than chance could make them."""
-    gains = [one.similarities - one.similarities.mean(axis=1, keepdims=True) for one in drawn]
-    rows = [np.flatnonzero(one.mate >= 0) for one in drawn]
+    gains = [
+        searches.similarities - searches.similarities.mean(axis=1, keepdims=True)
+        for searches in drawn
+    ]
+    rows = [np.flatnonzero(searches.mate >= 0) for searches in drawn]
     gain = np.concatenate([g[r, o.mate[r]] for g, r, o in zip(gains, rows, drawn, strict=True)])
-    person = np.concatenate([one.person[row] for one, row in zip(drawn, rows, strict=True)])
+    person = np.concatenate(
+        [searches.person[row] for searches, row in zip(drawn, rows, strict=True)]
+    )
     code = np.unique(person, return_inverse=True)[1]
     means = np.bincount(code, gain) / np.bincount(code)
     if not means.mean() > 3 * means.std() / np.sqrt(len(means)):
@@ -92,23 +99,23 @@ def _refuse_blind(drawn: list[Searches]) -> None:
         )
 
 
-def _features(blank: Likelihood, one: Searches) -> np.ndarray:
+def _features(blank: Likelihood, searches: Searches) -> np.ndarray:
     """Return (m, N, 14): what the weights are for, of every question and enrolled person."""
-    asked, held = one.query_pictures[:, None], one.person_pictures[None]
-    level = blank.query_level(one.similarities, asked, held)[:, None]
-    scaled = one_scale(one.similarities, asked, held, blank.cohesion)[..., None]
-    offset, slope, bend = terms(asked, held, level)
+    n_query, n_person = searches.query_pictures[:, None], searches.person_pictures[None]
+    level = blank.query_level(searches.similarities, n_query, n_person)[:, None]
+    scaled = one_scale(searches.similarities, n_query, n_person, blank.cohesion)[..., None]
+    offset, slope, bend = terms(n_query, n_person, level)
     return np.concatenate([offset, slope * scaled, bend * scaled**2], axis=-1)
 
 
 def usual_level(drawn: Sequence[Searches], cohesion: float) -> tuple[np.ndarray, np.ndarray]:
     """Return lines (FORM,) of mean and variance of the scaled similarity of two persons."""
     scaled, lines = [], []
-    for one in drawn:
-        asked, held = one.query_pictures[:, None], one.person_pictures[None]
-        wrong = one.mate[:, None] != np.arange(len(one.person_pictures))
-        scaled.append(one_scale(one.similarities, asked, held, cohesion)[wrong])
-        lines.append(line_over(asked, held)[wrong])
+    for searches in drawn:
+        n_query, n_person = searches.query_pictures[:, None], searches.person_pictures[None]
+        wrong = searches.mate[:, None] != np.arange(len(searches.person_pictures))
+        scaled.append(one_scale(searches.similarities, n_query, n_person, cohesion)[wrong])
+        lines.append(line_over(n_query, n_person)[wrong])
     value, line = np.concatenate(scaled), np.concatenate(lines)
     level = np.linalg.lstsq(line, value)[0]
     return level, np.linalg.lstsq(line, (value - line @ level) ** 2)[0]

@@ -186,9 +186,9 @@ def draw_galleries(vectors: np.ndarray, people: People, rng: np.random.Generator
         persons = scopes[int(rng.choice(len(scopes), p=shares / shares.sum()))]
         most = min(max(len(persons) * 2 // 3, 1), LARGEST_GALLERY)
         size = int(np.exp(rng.uniform(0, np.log(most + 1))))
-        one = draw_searches(vectors, people, persons, size, rng, **counts)
-        if (one.mate >= 0).any():
-            drawn.append(one)
+        searches = draw_searches(vectors, people, persons, size, rng, **counts)
+        if (searches.mate >= 0).any():
+            drawn.append(searches)
     return drawn
 
 

@@ -64,9 +64,9 @@ class Likelihood:
 
         Raises RankingError for similarities that are no numbers and for counts below 1.
         """
-        alike, asked, held = _checked(similarity, query_pictures, person_pictures)
-        scaled = one_scale(alike, asked, held, self.cohesion)
-        offset, slope, bend = self._curve(asked, held, query_level)
+        alike, n_query, n_person = _checked(similarity, query_pictures, person_pictures)
+        scaled = one_scale(alike, n_query, n_person, self.cohesion)
+        offset, slope, bend = self._curve(n_query, n_person, query_level)
         turn = np.divide(-slope, 2 * bend, out=np.zeros(np.shape(bend)), where=bend != 0)
         # Beyond its turn the curve would fall again: there it stays as high, or as low.
         scaled = np.where(bend < 0, np.minimum(scaled, turn), np.maximum(scaled, turn))
@@ -85,10 +85,10 @@ class Likelihood:
         The mean of the standardised similarities to all but the most alike, drawn towards 0 where
         there are few.
         """
-        alike, asked, held = _checked(similarities, query_pictures, person_pictures)
-        line = line_over(asked, held)
+        alike, n_query, n_person = _checked(similarities, query_pictures, person_pictures)
+        line = line_over(n_query, n_person)
         deviation = np.sqrt(np.maximum(line @ np.asarray(self.spread), 1e-6))
-        scaled = one_scale(alike, asked, held, self.cohesion)
+        scaled = one_scale(alike, n_query, n_person, self.cohesion)
         standard = (scaled - line @ np.asarray(self.level)) / deviation
         count = standard.shape[-1]
         return np.asarray((standard.sum(axis=-1) - standard.max(axis=-1)) / (count + 1))
@@ -109,11 +109,11 @@ class Likelihood:
         return self.log_ratio(similarities, query_pictures, person_pictures, level[..., None])
 
     def _curve(
-        self, asked: np.ndarray, held: np.ndarray, level: float | np.ndarray
+        self, n_query: np.ndarray, n_person: np.ndarray, level: float | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return offset, slope and bend of the parabola over the scaled similarity."""
         weights = np.split(np.asarray(self.weights), np.cumsum(PARTS)[:-1])
-        parts = terms(asked, held, np.asarray(level, np.float64))
+        parts = terms(n_query, n_person, np.asarray(level, np.float64))
         offset, slope, bend = (part @ own for part, own in zip(parts, weights, strict=True))
         return offset, slope, bend
 
@@ -207,28 +207,28 @@ def bayes(log_ratio: np.ndarray, known: float) -> tuple[np.ndarray, Any]:
 
 
 def one_scale(
-    alike: np.ndarray, asked: np.ndarray, held: np.ndarray, cohesion: float
+    alike: np.ndarray, n_query: np.ndarray, n_person: np.ndarray, cohesion: float
 ) -> np.ndarray:
     """Bring the cosine of two means to that of two single pictures.
 
     The mean of n unit rows whose mean cosine is c has the squared length c + (1 - c) / n.
     """
-    lengths = (cohesion + (1 - cohesion) / asked) * (cohesion + (1 - cohesion) / held)
+    lengths = (cohesion + (1 - cohesion) / n_query) * (cohesion + (1 - cohesion) / n_person)
     return np.asarray(alike * np.sqrt(lengths))
 
 
 def terms(
-    asked: np.ndarray, held: np.ndarray, level: np.ndarray
+    n_query: np.ndarray, n_person: np.ndarray, level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what offset, slope and bend are made of: (..., 6), (..., 5) and (..., 3)."""
-    one, a, b, level = np.broadcast_arrays(1.0, 1 / asked, 1 / held, level)
+    one, a, b, level = np.broadcast_arrays(1.0, 1 / n_query, 1 / n_person, level)
     offset = np.stack([one, a, b, a * b, level, level * a], axis=-1)
     slope = np.stack([one, a, b, a * b, level], axis=-1)
     return offset, slope, np.stack([one, a, b], axis=-1)
 
 
-def line_over(asked: np.ndarray, held: np.ndarray) -> np.ndarray:
-    one, a, b = np.broadcast_arrays(1.0, 1 / asked, 1 / held)
+def line_over(n_query: np.ndarray, n_person: np.ndarray) -> np.ndarray:
+    one, a, b = np.broadcast_arrays(1.0, 1 / n_query, 1 / n_person)
     return np.stack([one, a, b, a * b], axis=-1)
 
 
@@ -239,15 +239,15 @@ def _checked(
     alike = np.asarray(similarity, np.float64)
     if not np.isfinite(alike).all():
         raise RankingError("Similarities hold NaN or infinite values; expected cosines.")
-    asked, held = (np.asarray(count, np.float64) for count in counts)
-    for count in (asked, held):
+    n_query, n_person = (np.asarray(count, np.float64) for count in counts)
+    for count in (n_query, n_person):
         if count.size and not (np.isfinite(count) & (count >= 1)).all():
             raise RankingError(f"{count.min()} pictures; expected 1 or more on each side.")
     try:
-        np.broadcast_shapes(alike.shape, asked.shape, held.shape)
+        np.broadcast_shapes(alike.shape, n_query.shape, n_person.shape)
     except ValueError as error:
         raise RankingError(f"Similarities and counts of pictures do not fit: {error}.") from error
-    return alike, asked, held
+    return alike, n_query, n_person
 
 
 def _damaged(why: str) -> DataError:

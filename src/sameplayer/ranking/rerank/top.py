@@ -10,7 +10,7 @@ import numpy as np
 
 from sameplayer.errors import RankingError
 from sameplayer.ranking.config import TILE, Progress, TopConfig
-from sameplayer.ranking.distance import unit_rows
+from sameplayer.ranking.distance import one_thread_a_product, unit_rows
 from sameplayer.ranking.rerank.blocks import (
     Block,
     Nearest,
@@ -21,7 +21,6 @@ from sameplayer.ranking.rerank.blocks import (
     joined,
     pair_neighbours,
 )
-from sameplayer.ranking.rerank.threads import one_thread_a_product
 
 
 def k_reciprocal_top(

@@ -212,7 +212,7 @@ def reject(
 @needs("correct")
 def nobody(caller: Called, gallery: GalleryId, question: QuestionId, seen: Seen = None) -> EventOut:
     """It is nobody of the gallery."""
-    return _said(changes.nobody, caller, question, seen=seen)
+    return _said(changes.mark_unknown, caller, question, seen=seen)
 
 
 @router.post("/galleries/{gallery}/questions/{question}/skip", tags=["review"])

@@ -9,8 +9,8 @@ import numpy as np
 from fastapi import File, Form, Header, UploadFile
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.gallery.core.gallery import Gallery
-from sameplayer.gallery.core.records import Answer, Consent, NewPicture, Where
+from sameplayer.gallery.core.records import Answer, Consent, NewPicture, PictureFilter
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve.api.read import GalleryId, api_router
@@ -146,7 +146,7 @@ def answer(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answer
         caller.gallery,
         pictures,
         actor=caller.actor,
-        where=Where(**how.where.model_dump()),
+        where=PictureFilter(**how.where.model_dump()),
         top=how.top,
         known=how.known,
         keep=how.keep,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.errors import MissingFile
-from sameplayer.gallery.core.gallery import Gallery, pictures_of
-from sameplayer.gallery.core.records import Answer, Kept
+from sameplayer.gallery.core.gallery import pictures_of
+from sameplayer.gallery.core.records import Answer, StoredPicture
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.checks import WAITING
 from sameplayer.gallery.search.asking import answer_vectors
 
@@ -22,7 +23,7 @@ class Waiting:
     question: str
     state: str
     revision: int
-    pictures: tuple[Kept, ...]
+    pictures: tuple[StoredPicture, ...]
     answer: Answer | None
 
     @property

@@ -8,8 +8,9 @@ from fastapi.responses import StreamingResponse
 
 from sameplayer.errors import MissingFile, Unfinished
 from sameplayer.gallery.core.events import Event
-from sameplayer.gallery.core.gallery import KEPT, PERSON, Gallery, find_person
-from sameplayer.gallery.core.records import Answer, Kept, Person
+from sameplayer.gallery.core.gallery import PERSON, STORED, find_person
+from sameplayer.gallery.core.records import Answer, Person, StoredPicture
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.privacy.subject_export import zipped_person
 from sameplayer.gallery.search.paging import seal, unseal
 from sameplayer.serve.api.schemas import (
@@ -42,7 +43,7 @@ def gallery_told(gallery: Gallery, label: str) -> GalleryOut:
             )
         ]
     persons, pictures, questions = (0 if one is None else int(one[0]) for one in counts)
-    settings = gallery.renewed()
+    settings = gallery.refresh_settings()
     return told(
         GalleryOut,
         settings,
@@ -85,7 +86,7 @@ def pictures_told(gallery: Gallery, person: str, after: str | None, most: int) -
     return PicturesOut(pictures=pictures, all=len(found), next=following)
 
 
-def _place(kept: Kept) -> list[str | int | float]:
+def _place(kept: StoredPicture) -> list[str | int | float]:
     return [kept.taken or "", kept.added, kept.id]
 
 
@@ -111,13 +112,13 @@ def refuse_stale(caller: Caller, person: str, seen: int | None) -> None:
         )
 
 
-def kept_picture(gallery: Gallery, key: str) -> Kept:
+def kept_picture(gallery: Gallery, key: str) -> StoredPicture:
     """Return a picture that is kept; MissingFile where there is none."""
     with gallery.database.read() as cursor:
-        row = cursor.one(f"SELECT {KEPT} FROM picture WHERE id = ? AND state = 'kept'", key)
+        row = cursor.one(f"SELECT {STORED} FROM picture WHERE id = ? AND state = 'kept'", key)
     if row is None:
         raise MissingFile(f"No picture {key!r} in this gallery; expected an id of one.")
-    return Kept(*row)
+    return StoredPicture(*row)
 
 
 def picture_bytes(caller: Caller, key: str) -> bytes:
@@ -135,7 +136,7 @@ def picture_bytes(caller: Caller, key: str) -> bytes:
     return gallery.files.read(key)
 
 
-def picture_told(kept: Kept) -> PictureOut:
+def picture_told(kept: StoredPicture) -> PictureOut:
     """Return a picture's facts."""
     return told(PictureOut, kept, shown=kept.file is not None)
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sameplayer.gallery.core.events import iso
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.http.http_errors import Refused
 
-KEPT = timedelta(hours=24)
+STORED = timedelta(hours=24)
 GIVEN_UP = timedelta(minutes=10)  # a server that stopped in the middle answers no more
 
 
@@ -48,7 +48,7 @@ def _claim(gallery: Gallery, named: str, asked: str) -> dict[str, Any] | None:
     """Return the answer of before; None: the work is ours now."""
     now = datetime.now(UTC)
     with gallery.database.write() as cursor:
-        cursor.run("DELETE FROM once WHERE at < ?", iso(now - KEPT))
+        cursor.run("DELETE FROM once WHERE at < ?", iso(now - STORED))
         cursor.run("DELETE FROM once WHERE response = '' AND at < ?", iso(now - GIVEN_UP))
         found = cursor.one("SELECT request, response FROM once WHERE key = ?", named)
         if found is None:

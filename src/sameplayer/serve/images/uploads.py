@@ -10,7 +10,7 @@ import numpy as np
 
 from sameplayer.data.images.picture import Picture, header_size
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import Gallery
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.images.decoders import Decoders

@@ -89,7 +89,7 @@ class Page:
         gallery = self.caller.own
         common = {
             **frame_of(self.request),
-            "settings": None if gallery is None else gallery.renewed(),
+            "settings": None if gallery is None else gallery.refresh_settings(),
             "limits": self.caller.service.limits,
             "done": done_of(self.request),
         }

@@ -9,8 +9,8 @@ import numpy as np
 from fastapi.responses import Response
 
 from sameplayer.errors import MissingFile, SameplayerError, Stale
-from sameplayer.gallery.core.gallery import Gallery
 from sameplayer.gallery.core.records import Candidate, Person
+from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people import corrections as changes
 from sameplayer.gallery.search.asking import answer_vectors
 from sameplayer.serve.api.serializers import person_by_id, persons_told, picture_bytes

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi.responses import Response
 
 from sameplayer.errors import SameplayerError
-from sameplayer.gallery.core.records import Answer, NewPicture, Where
+from sameplayer.gallery.core.records import Answer, NewPicture, PictureFilter
 from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.query import decoded, embedded
@@ -43,7 +43,7 @@ def ask(caller: By, page: Shown) -> Response:
         if refused.status_code >= 500:
             raise
         return page.show("ask.html.j2", refused.status_code, notice=notice_of(refused), given=page)
-    where = Where(**{name: page.one(name).strip() or None for name in FILTERS})
+    where = PictureFilter(**{name: page.one(name).strip() or None for name in FILTERS})
     tracks = [pictures] if page.one("track") == "yes" else [[one] for one in pictures]
     groups = []
     for track in tracks:
@@ -88,7 +88,7 @@ def keep(caller: By, page: Shown, key: str, group: int) -> Response:
     if not 0 <= group < len(tracks):
         raise gone()
     kept, answer = tracks[group]
-    if not caller.gallery.renewed().keep_pictures:
+    if not caller.gallery.refresh_settings().keep_pictures:
         kept = tuple(replace(one, content=None) for one in kept)
     question = keep_question(caller.gallery, kept, caller.actor, stated(answer))
     if question is None:
