@@ -51,7 +51,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed, embed_timed
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.onnx.export import export_encoder
 from sameplayer.encoder.onnx.int8 import export_int8
 from sameplayer.evaluation.scores import compare, evaluate

@@ -30,7 +30,8 @@ from torch.nn import functional
 from sameplayer.common.statistics import cluster_bootstrap_interval
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.maps.deletion import BLANKS, faithfulness, middle_map, random_map, shares
 from sameplayer.maps.explanation import explain
 from sameplayer.maps.gradients import grad_cam, legrad

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.encoder.onnx.export import drawn_pictures, export_encoder
 from sameplayer.numbers.network.onnx_export import export_reader

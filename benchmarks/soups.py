@@ -22,7 +22,8 @@ import torch
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank

@@ -29,7 +29,8 @@ from sameplayer.data.batches.pairs import draw_batches
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import letterbox_to
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.synthetic.league import draw_league
 from sameplayer.training.losses.info_nce import backward, info_nce
 

@@ -21,7 +21,7 @@ from sameplayer.encoder import (
     load_published,
 )
 from sameplayer.encoder import given as given_module
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError
 from sameplayer.numbers.clip import ClipReader
 from sameplayer.numbers.network.onnx_reader import OnnxReader

@@ -13,7 +13,7 @@ from PIL import Image
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.gallery.core.events import events
 from sameplayer.gallery.core.records import Consent, NewPicture
 from sameplayer.gallery.gallery import open_gallery

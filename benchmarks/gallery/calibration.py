@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.ranking.open_set import fit as module
 from sameplayer.ranking.open_set.fit import fit_likelihood, fit_weights, join_rows
 from sameplayer.ranking.open_set.gallery_draws import (

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.integrity.audit import verify

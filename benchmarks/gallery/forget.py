@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures

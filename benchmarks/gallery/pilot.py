@@ -22,7 +22,7 @@ from real.crops import cut, soccer_labels
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.pilot.acquisition import simulate_answers
 from sameplayer.pilot.config import PilotConfig
 from sameplayer.pilot.create import draw_pilot

@@ -15,7 +15,7 @@ from pathlib import Path
 from sameplayer.data.crops import read_crops
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.scores import OpenSetScores, measure_open_set
 from sameplayer.ranking.open_set.fit import fit_likelihood

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.gallery.core.records import NewPicture, PictureFilter
 from sameplayer.gallery.gallery import create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures

@@ -38,7 +38,7 @@ from gta import gta_link, settings_at
 from pair import pair_labels, pair_scores
 
 from sameplayer.data.video.frames import open_video
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.evaluation.logs.naming_scores import score_log
 from sameplayer.evaluation.logs.tracking_scores import find_overlaps, match_boxes, score_tracking
 from sameplayer.identity.log.player_log import PlayerLog

@@ -29,7 +29,7 @@ import numpy as np
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.ranking.distance import unit_rows
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import start_threads

@@ -16,7 +16,7 @@ from tests.serve.club import TOKEN, draw_club, rows_by_person, running  # noqa: 
 
 from sameplayer.data.layouts.sources import read_source  # noqa: E402
 from sameplayer.encoder.embed import embed  # noqa: E402
-from sameplayer.encoder.encoder import load_encoder  # noqa: E402
+from sameplayer.encoder.load import load_encoder  # noqa: E402
 from sameplayer.gallery.gallery import Gallery, open_gallery  # noqa: E402
 from sameplayer.gallery.people import corrections as changes  # noqa: E402
 from sameplayer.gallery.search.calibration import calibrate  # noqa: E402

@@ -8,7 +8,7 @@ from .encoder.embed import embed as embed
 from .encoder.embeddings import Embeddings as Embeddings
 from .encoder.embeddings import load_embeddings as load_embeddings
 from .encoder.encoder import Encoder as Encoder
-from .encoder.encoder import load_encoder as load_encoder
+from .encoder.load import load_encoder as load_encoder
 from .encoder.matching import Match as Match
 from .encoder.matching import same as same
 from .evaluation.scores import Scores as Scores

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import LSTM, BatchNorm2d
 
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.build import (
     EncoderSpec,
     build_model,

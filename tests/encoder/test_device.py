@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError
 

@@ -10,7 +10,7 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embed import embed, embed_timed
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import DataError, SettingError
 
 

@@ -14,10 +14,11 @@ import pytest
 import torch
 from torch import nn
 
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, list_encoders, load_encoder
 from sameplayer.encoder.networks.build import EncoderSpec
 from sameplayer.encoder.storage import saved as saved_module
-from sameplayer.errors import ConfigError, MissingFile, SettingError, WeightsError
+from sameplayer.errors import ConfigError, DataError, MissingFile, SettingError, WeightsError
 
 HALF = (0.5, 0.5, 0.5)
 PICTURE = np.random.default_rng(0).integers(0, 255, (90, 40, 3), dtype=np.uint8)
@@ -213,3 +214,24 @@ def test_the_fingerprint_is_computed_once_and_again_after_every_change_of_the_we
         assert encoder.fingerprint() not in {known, first}
     assert len(computed) == 5
     assert copy.deepcopy(encoder).fingerprint() == computed[-1]
+
+
+def test_players_in_the_boxes_of_a_frame_are_embedded_as_their_crops_are() -> None:
+    encoder = load_encoder("colour")
+    frame = np.random.default_rng(3).integers(0, 256, (90, 120, 3)).astype(np.uint8)
+    boxes = np.array([[10, 5, 40, 80], [-7, 20, 30, 200]], np.float32)
+    rows = encoder.embed_boxes(frame, boxes)
+    np.testing.assert_array_equal(rows, encoder([frame[5:80, 10:40], frame[20:90, :30]]))
+    swapped = encoder.embed_boxes(frame[:, :, ::-1], boxes, order="bgr")
+    np.testing.assert_array_equal(swapped, rows)
+    assert encoder.embed_boxes(frame, np.zeros((0, 4))).shape == (0, encoder.row_width)
+    with pytest.raises(DataError, match=r"shape \(4,\); expected finite numbers \(n, 4\)"):
+        encoder.embed_boxes(frame, boxes[0])
+    with pytest.raises(DataError, match=r"Box 1 .* holds no pixel of the frame of 120 x 90"):
+        encoder.embed_boxes(frame, np.array([[0, 0, 9, 9], [500, 0, 510, 9]]))
+
+
+def test_encoders_are_listed_by_name_and_timms_by_a_pattern() -> None:
+    assert list_encoders()[:2] == ["person", "person-large"]
+    assert "vit_base_patch16_dinov3.lvd1689m" in list_encoders("*dinov3*")
+    assert list_encoders("person*") == ["person", "person-large"]

@@ -12,7 +12,7 @@ import pytest
 from sameplayer.cli import main
 from sameplayer.commands.shared import Compute
 from sameplayer.encoder.embeddings import load_embeddings
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures
 from sameplayer.encoder.runtime.engines import ENGINES, FORMATS, computed_in
 from sameplayer.encoder.runtime.inference import CPU_PASS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from huggingface_hub import close_session, constants
 
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.networks.hub import hub_if_reached
 from sameplayer.errors import WeightsError
 

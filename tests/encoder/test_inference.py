@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.runtime.inference import inference, own_layers, settle, unsettle
 from sameplayer.errors import ConfigError, SettingError
 

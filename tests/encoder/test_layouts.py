@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sameplayer.encoder.checkpoints import load_published, recognise
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.networks.osnet import OsNet
 from sameplayer.errors import SettingError, WeightsError
 

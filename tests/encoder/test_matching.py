@@ -12,7 +12,8 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.matching import Match, calibrate, same
 from sameplayer.errors import DataError, RankingError
 

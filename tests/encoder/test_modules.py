@@ -9,7 +9,8 @@ import pytest
 import timm
 from torch import nn
 
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import ConfigError, SettingError
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (90, 40, 3), dtype=np.uint8)

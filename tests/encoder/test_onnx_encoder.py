@@ -13,7 +13,8 @@ from onnx import helper, numpy_helper
 
 from sameplayer.cli import main
 from sameplayer.encoder.embeddings import load_embeddings
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.matching import same
 from sameplayer.encoder.networks.colour import COLOURS
 from sameplayer.encoder.onnx.encoder import OnnxEncoder

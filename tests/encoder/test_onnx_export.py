@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.cli import main
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.onnx import export as onnx_export
 from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures, export_encoder
 from sameplayer.errors import MissingExtra, SettingError, WeightsError

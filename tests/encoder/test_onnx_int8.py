@@ -13,7 +13,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder import encoder
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import load_embeddings
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.onnx import int8 as onnx_int8
 from sameplayer.encoder.onnx.int8 import Int8File, export_int8
 from sameplayer.encoder.runtime.engines import ENGINES

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.networks.osnet import OsNet
 from sameplayer.encoder.networks.presets import OSNETS
 from sameplayer.errors import WeightsError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.padding import unpadded_features
 from sameplayer.errors import SettingError
 

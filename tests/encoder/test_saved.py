@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.storage.saved import is_saved
 from sameplayer.errors import WeightsError
 from tests.encoder.test_encoder import HALF, Own, build_own

@@ -10,7 +10,8 @@ import torch
 
 from sameplayer.cli import main
 from sameplayer.encoder.calibration import Calibration
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.errors import WeightsError
 

@@ -8,7 +8,8 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.maps.explanation import explain
 
 OFFLINE = ["person", "person-large", "colour", "small", "test_resnet", "levit_128s"]

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError, DataError, MissingExtra, SettingError
 from sameplayer.evaluation import write_log_page
 from sameplayer.evaluation.logs import page_links as log_page_links

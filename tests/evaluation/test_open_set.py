@@ -14,7 +14,7 @@ import pytest
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import DataError, RankingError, SettingError
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.page import write_open_set

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.networks.colour import colour_features
 from sameplayer.errors import ConfigError, MissingExtra
 from sameplayer.evaluation import Scores, evaluate, report, write_report

@@ -10,7 +10,8 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.commands import shared
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.numbers import readers
 from sameplayer.numbers.readers import ReaderSettings
 from tests.evaluation.test_robustness_numbers import Always

@@ -16,7 +16,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import DataError, RankingError
 from sameplayer.evaluation import Comparison, compare, evaluate, mean_average_precision
 from sameplayer.ranking import RankConfig, expand_queries, rank, with_numbers

@@ -23,7 +23,7 @@ from PIL import Image
 from sameplayer.data.crops import Crops, write_crops
 from sameplayer.data.images.picture import FORMATS
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.identity.log.log_files import save_log
 from sameplayer.ranking.config import RankConfig
 from sameplayer.ranking.prepared.gallery import PreparedGallery

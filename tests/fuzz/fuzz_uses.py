@@ -23,7 +23,7 @@ from sameplayer.data.layouts.sources import read_source
 from sameplayer.data.reading import read_crop
 from sameplayer.encoder.checkpoints import load_published
 from sameplayer.encoder.embeddings import load_embeddings
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError, SameplayerError
 from sameplayer.evaluation.comparison import compare_runs, write_comparison
 from sameplayer.evaluation.logs.page import write_log_page

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError, MissingFile, RankingError, SettingError
 from sameplayer.gallery.core.records import PictureFilter
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery

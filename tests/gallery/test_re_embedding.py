@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
 from sameplayer.gallery import re_embedding
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery

@@ -11,7 +11,8 @@ import pytest
 
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.video.frames import Video
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.samples import look, unread
 from sameplayer.numbers.reader import NUMBERS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.synthetic.league import draw_crop
 
 A, B = draw_crop(3, 0), draw_crop(3, 4)

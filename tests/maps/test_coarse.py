@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.maps.coarse import coarse_features
 from sameplayer.maps.explanation import explain
 from tests.maps.map_helpers import A, B, alike, images_and_target

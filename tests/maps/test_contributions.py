@@ -10,7 +10,8 @@ import torch
 
 import sameplayer
 from sameplayer.data.images.picture import Picture, decode
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.maps.contributions import contributions
 from sameplayer.maps.explanation import explain, usual_method
 from sameplayer.maps.method import blurred

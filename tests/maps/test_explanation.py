@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sameplayer.cli import main
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError
 from sameplayer.maps.deletion import shares
 from sameplayer.maps.explanation import MAPS, Explanation, explain

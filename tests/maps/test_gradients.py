@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError
 from sameplayer.maps.explanation import explain
 from sameplayer.maps.gradients import legrad as legrad_map

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.networks.padding import patches_to_keep
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.maps.explanation import explain

@@ -11,7 +11,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 
 
 def test_the_command_writes_a_column_and_scores_it(

@@ -11,7 +11,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.images.picture import Picture
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import (
     ConfigError,
     DataError,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sameplayer.data.crops import Crops
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.pilot import Pilot, PilotConfig, load_pilot, make_pilot
 from tests.evaluation.conftest import browser as browser
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.pilot import PilotConfig
 from sameplayer.pilot.acquisition import simulate_answers, true_labels
 from sameplayer.pilot.create import draw_pilot

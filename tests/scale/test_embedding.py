@@ -13,7 +13,7 @@ from sameplayer.cli import main
 from sameplayer.data.crops import Crops, read_crops, write_crops
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import load_embeddings
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.numbers.readers import make_reader
 from sameplayer.numbers.tables import add_readings, read_numbers

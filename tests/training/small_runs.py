@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from sameplayer.encoder.encoder import load_encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.run.loop import Step
 

@@ -38,7 +38,7 @@ def test_no_weights_are_fetched(league: Crops, tmp_path: Path) -> None:
 
 
 def test_weights_decide_the_size(league: Crops, tmp_path: Path) -> None:
-    from sameplayer.encoder.encoder import create_encoder
+    from sameplayer.encoder.load import create_encoder
 
     create_encoder("small", pretrained=False, height=48, width=24).save(tmp_path / "start")
     config = TrainConfig(weights=str(tmp_path / "start"), pairs=3)

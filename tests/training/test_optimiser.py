@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from sameplayer.encoder.encoder import Encoder, create_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.run.optimiser import make_optimiser, merged_model, prepared

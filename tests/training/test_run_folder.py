@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sameplayer.data.crops import Crops
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.errors import TrainingError
 from sameplayer.training.config import TrainConfig, read_config
 from sameplayer.training.run import init_encoder as start

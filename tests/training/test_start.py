@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.calibration import Calibration
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.config import TrainConfig, read_config

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sameplayer.data.batches.augment import find_augment
 from sameplayer.data.batches.loading import PairBatch
-from sameplayer.encoder.encoder import create_encoder
+from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import TrainingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.losses.info_nce import Outcome

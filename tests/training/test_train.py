@@ -16,7 +16,7 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
-from sameplayer.encoder.encoder import create_encoder, load_encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.errors import DataError, TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank

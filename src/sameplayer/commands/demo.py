@@ -14,7 +14,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.evaluation.report import write_report
 from sameplayer.evaluation.scores import Scores, evaluate
 from sameplayer.evaluation.submission import write_submission_of

@@ -193,7 +193,7 @@ class Compute(EmbedConfig):
 
     def load(self, run: str | Path) -> Encoder:
         """Return the encoder of a run, on the device."""
-        from sameplayer.encoder.encoder import load_encoder
+        from sameplayer.encoder.load import load_encoder
 
         encoder = load_encoder(run, device=self.device, engine=self.engine)
         if self.mirror is None and self.colour is None:

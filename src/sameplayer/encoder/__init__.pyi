@@ -4,8 +4,9 @@ from .embed import EmbedTime as EmbedTime
 from .embed import embed_timed as embed_timed
 from .embeddings import load_embeddings as load_embeddings
 from .encoder import Encoder as Encoder
-from .encoder import create_encoder as create_encoder
-from .encoder import load_encoder as load_encoder
+from .load import create_encoder as create_encoder
+from .load import list_encoders as list_encoders
+from .load import load_encoder as load_encoder
 from .matching import Match as Match
 from .matching import calibrate as calibrate
 from .matching import same as same

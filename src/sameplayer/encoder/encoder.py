@@ -16,26 +16,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sameplayer.data.images.picture import FITS, Picture
-from sameplayer.data.reading import PictureLike, as_picture, check_order, refuse_single_picture
+from sameplayer.data.reading import (
+    PictureLike,
+    as_picture,
+    check_order,
+    pixels_of,
+    refuse_single_picture,
+)
 from sameplayer.encoder.networks.build import (
-    Build,
     EncoderSpec,
-    check_architecture,
     feature_columns,
-    spec_of,
 )
 from sameplayer.encoder.networks.colour import COLOURS
-from sameplayer.encoder.networks.locations import refuse_path
 from sameplayer.encoder.networks.padding import refuse_other_towers, unpadded_features
-from sameplayer.encoder.networks.presets import DEFAULT, find_preset_or_timm
 from sameplayer.encoder.networks.registry import ColourNetwork
 from sameplayer.encoder.runtime.device import pick_device
-from sameplayer.encoder.runtime.engines import FP32, TORCH, computed_in, pick_engine
+from sameplayer.encoder.runtime.engines import FP32, TORCH, computed_in
 from sameplayer.encoder.runtime.inference import check_batch_size, inference, passes, settle
 from sameplayer.encoder.storage.modules import Triple, spec_of_module
-from sameplayer.encoder.storage.saved import KnownFingerprint, Saved, load_saved, write_saved
-from sameplayer.encoder.storage.state_dicts import INITIAL_LOG_SCALE, weighted_model
-from sameplayer.errors import ConfigError, refuse_other_types
+from sameplayer.encoder.storage.saved import KnownFingerprint, Saved, write_saved
+from sameplayer.encoder.storage.state_dicts import INITIAL_LOG_SCALE
+from sameplayer.errors import DataError, refuse_other_types
 
 
 class Encoder:
@@ -220,6 +221,48 @@ class Encoder:
             rows.append(self.unit_rows([self.prepare(one) for one in part], precision))
         return np.concatenate(rows)
 
+    __call__ = embed
+
+    def embed_boxes(
+        self,
+        frame: PictureLike,
+        boxes: np.ndarray,
+        batch_size: int = 64,
+        precision: str = FP32,
+        *,
+        order: str = "rgb",
+    ) -> np.ndarray:
+        """Return unit rows (n, d) float32 of the players in the boxes of one frame.
+
+        frame    the whole picture, as ``embed`` takes each
+        boxes    (n, 4) left, top, right, bottom in pixels, such as supervision's ``xyxy``; clipped
+                 to the frame
+
+        Raises what ``embed`` raises, and DataError for boxes of another shape and for one that
+        holds no pixel of the frame.
+        """
+        corners = np.asarray(boxes, float).reshape(-1, 4) if np.size(boxes) == 0 else boxes
+        corners = np.asarray(corners, float)
+        if corners.ndim != 2 or corners.shape[1] != 4 or not np.isfinite(corners).all():
+            raise DataError(
+                f"Boxes are of shape {corners.shape}; expected finite numbers (n, 4): left, top, "
+                "right, bottom in pixels."
+            )
+        check_order(order)
+        picture = as_picture(frame, order)
+        crops = []
+        for row, (left, top, right, bottom) in enumerate(corners.tolist()):
+            inside = pixels_of(
+                (left, top, right - left, bottom - top), picture.shape[1], picture.shape[0]
+            )
+            if inside is None:
+                raise DataError(
+                    f"Box {row} ({left:g}, {top:g}, {right:g}, {bottom:g}) holds no pixel of the "
+                    f"frame of {picture.shape[1]} x {picture.shape[0]} pixels."
+                )
+            crops.append(picture[inside[1] : inside[3], inside[0] : inside[2]])
+        return self.embed(crops, batch_size, precision)
+
     def fingerprint(self) -> str:
         """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing.
 
@@ -235,66 +278,3 @@ class Encoder:
         """
         spec = replace(self.spec, facts={**self.spec.facts, **facts})
         write_saved(Path(folder), Saved(spec, self.model.state_dict(), self.log_scale.item()))
-
-
-def load_encoder(
-    source: str | Path = DEFAULT,
-    *,
-    device: str = "auto",
-    build: Build | None = None,
-    engine: str | None = None,
-) -> Encoder:
-    """Load an encoder from a preset's or timm's name, a run folder, or a saved encoder.
-
-    source    name, folder, .safetensors file, or .onnx file of ``export_encoder``. A run folder
-              gives its best epoch. The weights of "person", "person-large" and "colour" are in
-              this package. Other names fetch their pre-trained weights from timm's hub, unless
-              ``SAMEPLAYER_WEIGHTS`` names a folder that holds ``<architecture>.safetensors``
-    device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
-    build     for a saved network of your own, see ``Encoder.of``: the function from its
-              EncoderSpec to the module, whose weights are then filled in; a .onnx file needs none
-    engine    a name of ``ENGINES``; None: torch, and onnxruntime for a .onnx file
-
-    Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
-    for a device or engine that does not fit, WeightsError for a damaged encoder and, saying how to
-    bring weights, without a network.
-    """
-    refuse_other_types("load_encoder", source=(source, (str, Path)))
-    where, path = pick_device(device), Path(source)
-    runner = pick_engine(engine, str(source), is_file := path.suffix == ".onnx" and path.is_file())
-    if is_file:
-        from sameplayer.encoder.onnx.encoder import OnnxEncoder  # here, since it is an Encoder
-
-        return OnnxEncoder(path, device, runner)
-    if path.exists():
-        return Encoder(*load_saved(path, build)).to(where)
-    refuse_path(source)
-    if build is not None:
-        raise ConfigError(f"{source}: build is for a saved encoder; expected its folder or file.")
-    return create_encoder(str(source), pretrained=True).to(where)
-
-
-def create_encoder(
-    name: str,
-    *,
-    pretrained: bool,
-    height: int | None = None,
-    width: int | None = None,
-    seed: int = 1,
-) -> Encoder:
-    """Build an encoder by preset or timm name; random weights are decided by the seed.
-
-    A height and width other than the architecture's own interpolate a ViT's positions.
-
-    Raises ConfigError for an unknown name, for an input that the network does not take and for one
-    that gives no feature row; WeightsError when weights cannot be fetched.
-    """
-    preset = find_preset_or_timm(name)
-    spec = spec_of(
-        preset.architecture,
-        preset.height if height is None else height,
-        preset.width if width is None else width,
-    )
-    spec = replace(spec, colour=preset.colour, mirror=preset.mirror)
-    check_architecture(spec)
-    return Encoder(*weighted_model(spec, preset.shipped, pretrained, seed))

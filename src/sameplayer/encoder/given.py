@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sameplayer.common.cache import Latest
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.networks.presets import PRESETS
 
 _kept: Latest[Encoder] = Latest(1)

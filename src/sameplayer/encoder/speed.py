@@ -22,7 +22,7 @@ def crops_per_second(name: str, *, device: str = "auto", seconds: float = 2.0) -
 
     Raises ConfigError for an unknown name, SettingError for a device that is not there.
     """
-    from sameplayer.encoder.encoder import create_encoder
+    from sameplayer.encoder.load import create_encoder
 
     encoder = create_encoder(name, pretrained=False).to(device)
     pictures = list(np.random.default_rng(1).integers(0, 256, (16, *CROP), dtype=np.uint8))

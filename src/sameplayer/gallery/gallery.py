@@ -102,7 +102,7 @@ def create_gallery(
     Raises SettingError, DataError for a folder that holds files or cannot be written.
     """
     from sameplayer.encoder.encoder import Encoder as Kind
-    from sameplayer.encoder.encoder import load_encoder
+    from sameplayer.encoder.load import load_encoder
 
     kinds = Kind, str, Path
     refuse_other_types("create_gallery", folder=(folder, (str, Path)), encoder=(encoder, kinds))
@@ -152,7 +152,7 @@ def open_gallery(
             f"{folder}: no such folder. Make a gallery with: sameplayer gallery create {folder}"
         )
     if isinstance(encoder, (str, Path)):
-        from sameplayer.encoder.encoder import load_encoder
+        from sameplayer.encoder.load import load_encoder
 
         encoder = load_encoder(encoder, device=device)
     return Gallery(folder, open_database(Path(folder)), encoder, device)

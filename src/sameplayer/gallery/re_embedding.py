@@ -13,7 +13,8 @@ import numpy as np
 
 from sameplayer.common.files import whole_folder
 from sameplayer.data.images.picture import decode_content
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.events import Change, chain_head
 from sameplayer.gallery.core.gallery import GalleryCore

@@ -19,7 +19,8 @@ import pandas as pd
 
 from sameplayer._version import __version__
 from sameplayer.common.hashing import part_fingerprint
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError
 from sameplayer.identity.evidence.collect import Gathered, gather

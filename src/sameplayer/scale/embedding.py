@@ -82,7 +82,7 @@ class EmbedJob(CropsJob):
 
     def open(self) -> Callable[[Task], None]:
         from sameplayer.encoder.embed import embed
-        from sameplayer.encoder.encoder import load_encoder
+        from sameplayer.encoder.load import load_encoder
 
         encoder = load_encoder(self.encoder, device=self.config.device, engine=self.config.engine)
         if encoder.fingerprint() != self.facts["encoder"]:
@@ -127,7 +127,7 @@ def embed_blocks(
     Raises DataError for pictures that cannot be read and for a folder of another run, WeightsError
     where a worker has no weights, SettingError for a setting out of range.
     """
-    from sameplayer.encoder.encoder import load_encoder
+    from sameplayer.encoder.load import load_encoder
     from sameplayer.encoder.runtime.inference import check_batch_size
 
     check_batch_size(config.batch_size)

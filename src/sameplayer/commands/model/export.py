@@ -42,7 +42,7 @@ def export(
 
         print(export_reader(ShirtReader(device="cpu"), out))
         return
-    from sameplayer.encoder.encoder import load_encoder
+    from sameplayer.encoder.load import load_encoder
 
     if int8 is not None:
         from sameplayer.encoder.onnx.int8 import export_int8

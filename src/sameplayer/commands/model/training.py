@@ -182,7 +182,7 @@ def soup(encoders: tyro.conf.Positional[Several[Path]], out: Path) -> None:
         encoders: Two or more run folders or saved encoders.
         out: New folder for the encoder.
     """
-    from sameplayer.encoder.encoder import load_encoder
+    from sameplayer.encoder.load import load_encoder
     from sameplayer.encoder.soup import average_encoders
 
     at_least(2, "encoders", encoders)

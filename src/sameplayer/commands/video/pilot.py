@@ -148,7 +148,7 @@ def _crops(
 
 
 def _made(crops: Crops, out: Path, settings: PilotConfig) -> Pilot:
-    from sameplayer.encoder.encoder import load_encoder
+    from sameplayer.encoder.load import load_encoder
     from sameplayer.pilot.create import make_pilot
     from sameplayer.pilot.folder import is_pilot, load_pilot
 

@@ -83,7 +83,7 @@ class GalleryCore:
         Raises RankingError where what has its name now is another one.
         """
         if self._encoder is None:
-            from sameplayer.encoder.encoder import load_encoder
+            from sameplayer.encoder.load import load_encoder
 
             self._encoder = self._own(load_encoder(self.settings.encoder, device=self._device))
         return self._encoder

@@ -9,7 +9,8 @@ from typing import Any
 
 from sameplayer.data.batches.augment import Augment, PairTransform, find_augment
 from sameplayer.encoder.checkpoints import load_published, recognise
-from sameplayer.encoder.encoder import Encoder, create_encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.presets import DEFAULT, PRESETS
 from sameplayer.encoder.storage.saved import is_saved
 from sameplayer.errors import SettingError

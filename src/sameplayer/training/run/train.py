@@ -10,7 +10,8 @@ from types import NoneType
 from sameplayer.data.batches.augment import Augment, PairTransform
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import as_crops
-from sameplayer.encoder.encoder import Encoder, load_encoder
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import refuse_other_types
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.losses.types import Loss

@@ -1,0 +1,96 @@
+"""Encoders by name or file: loading them, building them, listing them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.networks.build import Build, check_architecture, spec_of
+from sameplayer.encoder.networks.locations import refuse_path
+from sameplayer.encoder.networks.presets import DEFAULT, OSNETS, PRESETS, find_preset_or_timm
+from sameplayer.encoder.onnx.encoder import OnnxEncoder
+from sameplayer.encoder.runtime.device import pick_device
+from sameplayer.encoder.runtime.engines import pick_engine
+from sameplayer.encoder.storage.saved import load_saved
+from sameplayer.encoder.storage.state_dicts import weighted_model
+from sameplayer.errors import ConfigError, refuse_other_types
+
+
+def list_encoders(pattern: str = "") -> list[str]:
+    """Return names that ``load_encoder`` takes: presets and OSNets; with a pattern, timm's too.
+
+    pattern    a name with wildcards, as ``timm.list_models`` takes, such as "*dinov3*"
+
+    >>> list_encoders()[:3]
+    ['person', 'person-large', 'colour']
+    """
+    names = [*PRESETS, *OSNETS]
+    if not pattern:
+        return names
+    import timm  # here, since the presets alone must not wait for it
+
+    ours = [name for name in names if fnmatch(name, pattern)]
+    return ours + [name for name in timm.list_models(pattern, pretrained=True) if name not in ours]
+
+
+def load_encoder(
+    source: str | Path = DEFAULT,
+    *,
+    device: str = "auto",
+    build: Build | None = None,
+    engine: str | None = None,
+) -> Encoder:
+    """Load an encoder from a preset's or timm's name, a run folder, or a saved encoder.
+
+    source    name, folder, .safetensors file, or .onnx file of ``export_encoder``. A run folder
+              gives its best epoch. The weights of "person", "person-large" and "colour" are in
+              this package. Other names fetch their pre-trained weights from timm's hub, unless
+              ``SAMEPLAYER_WEIGHTS`` names a folder that holds ``<architecture>.safetensors``
+    device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
+    build     for a saved network of your own, see ``Encoder.of``: the function from its
+              EncoderSpec to the module, whose weights are then filled in; a .onnx file needs none
+    engine    a name of ``ENGINES``; None: torch, and onnxruntime for a .onnx file
+
+    Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
+    for a device or engine that does not fit, WeightsError for a damaged encoder and, saying how to
+    bring weights, without a network.
+    """
+    refuse_other_types("load_encoder", source=(source, (str, Path)))
+    where, path = pick_device(device), Path(source)
+    runner = pick_engine(engine, str(source), is_file := path.suffix == ".onnx" and path.is_file())
+    if is_file:
+        return OnnxEncoder(path, device, runner)
+    if path.exists():
+        return Encoder(*load_saved(path, build)).to(where)
+    refuse_path(source)
+    if build is not None:
+        raise ConfigError(f"{source}: build is for a saved encoder; expected its folder or file.")
+    return create_encoder(str(source), pretrained=True).to(where)
+
+
+def create_encoder(
+    name: str,
+    *,
+    pretrained: bool,
+    height: int | None = None,
+    width: int | None = None,
+    seed: int = 1,
+) -> Encoder:
+    """Build an encoder by preset or timm name; random weights are decided by the seed.
+
+    A height and width other than the architecture's own interpolate a ViT's positions.
+
+    Raises ConfigError for an unknown name, for an input that the network does not take and for one
+    that gives no feature row; WeightsError when weights cannot be fetched.
+    """
+    preset = find_preset_or_timm(name)
+    spec = spec_of(
+        preset.architecture,
+        preset.height if height is None else height,
+        preset.width if width is None else width,
+    )
+    spec = replace(spec, colour=preset.colour, mirror=preset.mirror)
+    check_architecture(spec)
+    return Encoder(*weighted_model(spec, preset.shipped, pretrained, seed))
