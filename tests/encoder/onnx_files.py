@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.networks.build import EncoderSpec
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.onnx.export import export_encoder
 from sameplayer.encoder.runtime.onnx_file import FORMAT, RECORD
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import create_encoder, list_encoders, load_encoder
-from sameplayer.encoder.networks.build import EncoderSpec
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.storage import saved as saved_module
 from sameplayer.errors import ConfigError, DataError, MissingFile, SettingError, WeightsError
 

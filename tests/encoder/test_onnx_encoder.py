@@ -17,8 +17,8 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.matching import same
 from sameplayer.encoder.networks.colour import COLOURS
-from sameplayer.encoder.onnx.encoder import OnnxEncoder
 from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures, export_encoder
+from sameplayer.encoder.onnx_encoder import OnnxEncoder
 from sameplayer.encoder.soup import average_encoders
 from sameplayer.errors import SettingError, WeightsError
 from tests.encoder.onnx_files import (

@@ -10,15 +10,15 @@ from .load import load_encoder as load_encoder
 from .matching import Match as Match
 from .matching import calibrate as calibrate
 from .matching import same as same
-from .networks.build import EncoderSpec as EncoderSpec
 from .networks.presets import PRESETS as PRESETS
 from .networks.presets import Preset as Preset
 from .networks.presets import find_preset_or_timm as find_preset_or_timm
-from .onnx.encoder import OnnxEncoder as OnnxEncoder
+from .networks.spec import EncoderSpec as EncoderSpec
 from .onnx.export import ExportedFile as ExportedFile
 from .onnx.export import export_encoder as export_encoder
 from .onnx.int8 import Int8File as Int8File
 from .onnx.int8 import export_int8 as export_int8
+from .onnx_encoder import OnnxEncoder as OnnxEncoder
 from .runtime.device import pick_device as pick_device
 from .runtime.engines import ENGINES as ENGINES
 from .runtime.engines import Engine as Engine

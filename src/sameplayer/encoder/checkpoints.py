@@ -20,8 +20,9 @@ from typing import Any
 from torch import Tensor
 
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.networks.build import EncoderSpec, spec_of
+from sameplayer.encoder.networks.build import spec_of
 from sameplayer.encoder.networks.presets import CLIP_MEAN, CLIP_STD, find_preset_or_timm
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.storage.key_layouts import recognised
 from sameplayer.encoder.storage.state_dicts import fill_model, read_state

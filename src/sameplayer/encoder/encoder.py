@@ -23,13 +23,11 @@ from sameplayer.data.reading import (
     pixels_of,
     refuse_single_picture,
 )
-from sameplayer.encoder.networks.build import (
-    EncoderSpec,
-    feature_columns,
-)
+from sameplayer.encoder.networks.build import feature_columns
 from sameplayer.encoder.networks.colour import COLOURS
 from sameplayer.encoder.networks.padding import refuse_other_towers, unpadded_features
 from sameplayer.encoder.networks.registry import ColourNetwork
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import FP32, TORCH, computed_in
 from sameplayer.encoder.runtime.inference import check_batch_size, inference, passes, settle

@@ -7,10 +7,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.networks.build import Build, check_architecture, spec_of
+from sameplayer.encoder.networks.build import check_architecture, spec_of
 from sameplayer.encoder.networks.locations import refuse_path
 from sameplayer.encoder.networks.presets import DEFAULT, OSNETS, PRESETS, find_preset_or_timm
-from sameplayer.encoder.onnx.encoder import OnnxEncoder
+from sameplayer.encoder.networks.spec import Build
+from sameplayer.encoder.onnx_encoder import OnnxEncoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import pick_engine
 from sameplayer.encoder.storage.saved import load_saved

@@ -18,7 +18,7 @@ from sameplayer.training.schedule import SCHEDULES
 from sameplayer.training.type_check import expected_kind
 
 if TYPE_CHECKING:
-    from sameplayer.encoder.networks.build import EncoderSpec
+    from sameplayer.encoder.networks.spec import EncoderSpec
 
     AugmentName: TypeAlias = str
     LossName: TypeAlias = str

@@ -15,7 +15,7 @@ from sameplayer.encoder.networks.presets import COLOUR, OSNETS, PERSON, PERSON_L
 from sameplayer.encoder.networks.small_cnn import SmallEncoder
 
 if TYPE_CHECKING:
-    from sameplayer.encoder.networks.build import EncoderSpec
+    from sameplayer.encoder.networks.spec import EncoderSpec
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -19,8 +19,9 @@ import torch
 from timm.models import vision_transformer
 from torch import Tensor, nn
 
-from sameplayer.encoder.networks.build import EncoderSpec, build_model, check_weights, spec_of
+from sameplayer.encoder.networks.build import build_model, check_weights, spec_of
 from sameplayer.encoder.networks.presets import OSNETS
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.errors import WeightsError
 
 # First parts of names of what stands behind the features, as the usual trainers call it.

@@ -9,7 +9,8 @@ import timm
 import torch
 from torch import nn
 
-from sameplayer.encoder.networks.build import EncoderSpec, build_model, spec_of
+from sameplayer.encoder.networks.build import build_model, spec_of
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.storage.saved import LOG_SCALE
 from sameplayer.errors import ConfigError, SettingError
 

@@ -19,8 +19,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from sameplayer.common.files import whole_file, write_text
-from sameplayer.encoder.networks.build import Build, EncoderSpec, build_model, load_weights
+from sameplayer.encoder.networks.build import build_model, load_weights
 from sameplayer.encoder.networks.locations import WEIGHTS_FOLDER
+from sameplayer.encoder.networks.spec import Build, EncoderSpec
 from sameplayer.encoder.storage.state_dicts import checkpoint_in, read_log_scale
 from sameplayer.errors import WeightsError
 

@@ -12,13 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sameplayer.encoder.networks import locations as places
-from sameplayer.encoder.networks.build import (
-    EncoderSpec,
-    build_model,
-    fetch_model,
-    load_weights,
-)
+from sameplayer.encoder.networks.build import build_model, fetch_model, load_weights
 from sameplayer.encoder.networks.presets import COLOUR, OSNETS, SMALL
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.storage.key_layouts import fitted, with_clip_tower
 from sameplayer.encoder.storage.torch_files import Found, read_torch
 from sameplayer.errors import MissingFile, WeightsError

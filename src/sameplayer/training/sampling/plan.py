@@ -18,7 +18,7 @@ from sameplayer.data.splits import draw_query_gallery, split_by_person
 from sameplayer.data.tracks import CannotLinks, one_track_each
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.networks.build import EncoderSpec
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.errors import DataError, SettingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.negatives import NEGATIVES

@@ -14,8 +14,8 @@ from torch import nn
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.calibration import is_number
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.networks.build import EncoderSpec
 from sameplayer.encoder.networks.colour import COLOURS
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.runtime.engines import FILE_ENGINE, FP32, computed_in, pick_engine
 from sameplayer.encoder.runtime.inference import passes
 from sameplayer.encoder.runtime.onnx_file import read_content
