@@ -108,7 +108,11 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/v1"):
         return response_of(refused)
     frame = frame_of(request)
-    back = frame.get("base_url") and request.url.path == f"{frame['base_url']}/ask" and request.url.path
+    back = (
+        frame.get("base_url")
+        and request.url.path == f"{frame['base_url']}/ask"
+        and request.url.path
+    )
     text = templates.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
     )
