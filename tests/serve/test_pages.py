@@ -151,7 +151,7 @@ def test_a_restricted_person_is_never_answered(page: Page, club, league, tmp_pat
     page.click("nav >> text=Persons")
     page.click(".person >> text=Ada")
     page.click("button:text('Restrict')")
-    assert "never answered" in page.inner_text(".headline")
+    assert "never suggested in answers" in page.inner_text(".headline")
     page.click("nav >> text=Ask")
     page.set_input_files("input[type=file]", files_of(league, 2))
     page.click("button:text('Ask')")
@@ -167,7 +167,7 @@ def test_nobody_logged_in_sees_a_picture(browser: Browser, address: str, club: G
         assert other.url == f"{address}/login"
     other.fill("#token", "wrong")
     other.click("button:text('Log in')")
-    assert "No such token" in other.inner_text(".notice")
+    assert "unknown, expired or revoked" in other.inner_text(".notice")
     other.context.close()
 
 
@@ -312,7 +312,7 @@ def test_why_is_shown_on_demand(page: Page, club: Gallery, league: Crops) -> Non
 def test_history_undoes_what_can_be_undone(page: Page, club: Gallery) -> None:
     changes.rename(club, "Flo", "Florence", actor="coach")
     page.click("nav >> text=History")
-    assert "coach renamed a person" in page.inner_text(".events li >> nth=0")
+    assert "coach renamed a player" in page.inner_text(".events li >> nth=0")
     page.click(".events li >> nth=0 >> text=Undo")
     assert club.person("Flo").pictures == 3
     assert "took back" in page.inner_text(".events li >> nth=0")
