@@ -38,14 +38,11 @@ SHOWN = 3
 USUAL: dict[str, tuple[str, ...]] = {
     "conv2.0.gate.fc1.weight": OSNETS,
     "layer1.0.conv2.weight": ("resnet18", "resnet34", "resnet50", "resnet101"),
-    "visual.class_embedding": (
-        "vit_base_patch16_clip_quickgelu_224.openai",
-        "vit_large_patch14_clip_quickgelu_224.openai",
+    "visual.class_embedding": tuple(
+        f"vit_{size}_clip_quickgelu_224.openai" for size in ("base_patch16", "large_patch14")
     ),
-    "blocks.0.attn.qkv.weight": (
-        "vit_small_patch16_224",
-        "vit_base_patch16_224",
-        "vit_large_patch16_224",
+    "blocks.0.attn.qkv.weight": tuple(
+        f"vit_{size}_patch16_224" for size in ("small", "base", "large")
     ),
 }
 # Names of CLIP's image tower in Hugging Face's transformers, and in OpenAI's layout.

@@ -12,7 +12,7 @@ import numpy as np
 
 from sameplayer.common.cache import Latest
 from sameplayer.common.hashing import array_fingerprint
-from sameplayer.gallery.core.means import stored_mean
+from sameplayer.gallery.core.means import conditions_of, stored_mean
 from sameplayer.gallery.core.records import PictureFilter
 from sameplayer.gallery.store.base import Cursor, Database
 
@@ -281,31 +281,4 @@ def _of_pictures(
     found: dict[str, list[bytes]] = {}
     for person, data in rows:
         found.setdefault(person, []).append(data)
-    return {
-        person: (
-            len(data),
-            stored_mean(data),
-        )
-        for person, data in found.items()
-    }
-
-
-def conditions_of(where: PictureFilter) -> tuple[str, list[str]]:
-    """Return what a filter adds to a condition on pictures, and its values."""
-    conditions, values = [], []
-    for name in ("team", "game", "camera"):
-        if getattr(where, name) is not None:
-            conditions.append(f"picture.{name} = ?")
-            values.append(getattr(where, name))
-    if where.since is not None:
-        conditions.append("(picture.taken >= ? OR picture.taken = ?)")
-        values += [where.since, where.since[:10]]  # a picture known by the day alone counts
-    if where.until is not None:
-        # A day that is counted ends with its last moment.
-        whole_day = len(where.until) == 10
-        conditions.append("picture.taken <= ?")
-        values.append(where.until + ("~" if whole_day else ""))
-    if where.since is not None or where.until is not None:
-        conditions.append("picture.taken LIKE ?")  # galleries may hold older texts, not ISO
-        values.append("____-__-__%")
-    return "".join(f" AND {one}" for one in conditions), values
+    return {person: (len(data), stored_mean(data)) for person, data in found.items()}

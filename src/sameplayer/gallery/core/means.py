@@ -1,4 +1,4 @@
-"""The rows of pictures, and what is computed from them: a person's mean."""
+"""Rows of pictures: adding them, a person's mean, and the SQL of a filter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from sameplayer.common.vectors import unit_mean
 from sameplayer.gallery.core.events import Change
-from sameplayer.gallery.core.records import NewPicture
+from sameplayer.gallery.core.records import NewPicture, PictureFilter
 from sameplayer.gallery.store.picture_files import KIND
 
 FACTS = ("track", "team", "game", "camera", "taken")
@@ -68,3 +68,24 @@ def refresh_mean(change: Change, person: str) -> None:
 def stored_mean(rows: Sequence[bytes]) -> np.ndarray:
     """Return the unit mean (d,) float32 of vectors as the database holds them."""
     return unit_mean(np.frombuffer(b"".join(rows), np.float32).reshape(len(rows), -1))
+
+
+def conditions_of(where: PictureFilter) -> tuple[str, list[str]]:
+    """Return what a filter adds to a condition on pictures, and its values."""
+    conditions, values = [], []
+    for name in ("team", "game", "camera"):
+        if getattr(where, name) is not None:
+            conditions.append(f"picture.{name} = ?")
+            values.append(getattr(where, name))
+    if where.since is not None:
+        conditions.append("(picture.taken >= ? OR picture.taken = ?)")
+        values += [where.since, where.since[:10]]  # a picture known by the day alone counts
+    if where.until is not None:
+        # A day that is counted ends with its last moment.
+        whole_day = len(where.until) == 10
+        conditions.append("picture.taken <= ?")
+        values.append(where.until + ("~" if whole_day else ""))
+    if where.since is not None or where.until is not None:
+        conditions.append("picture.taken LIKE ?")  # galleries may hold older texts, not ISO
+        values.append("____-__-__%")
+    return "".join(f" AND {one}" for one in conditions), values

@@ -11,7 +11,8 @@ from sameplayer.common.vectors import unit_mean
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.gallery import GalleryCore
-from sameplayer.gallery.core.index import EVERYTHING, Means, conditions_of
+from sameplayer.gallery.core.index import EVERYTHING, Means
+from sameplayer.gallery.core.means import conditions_of
 from sameplayer.gallery.core.records import (
     Answer,
     Candidate,

@@ -262,11 +262,7 @@ def _settled(
 
 
 def _named(
-    traits: Traits,
-    found: np.ndarray,
-    kept: np.ndarray,
-    players: tuple[Player, ...],
-    naming: Naming,
+    traits: Traits, found: np.ndarray, kept: np.ndarray, players: tuple[Player, ...], naming: Naming
 ) -> tuple[Name, ...]:
     shares, counted = traits.shares(NAMED), Counter[str]()
     names = []

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Header, Response
 from fastapi import Path as InPath
-from pydantic import BaseModel
 
 from sameplayer.errors import Unfinished
 from sameplayer.gallery.core.events import Event
@@ -23,13 +22,17 @@ from sameplayer.gallery.review.queue import counts, queue
 from sameplayer.gallery.search.paging import seal, unseal
 from sameplayer.serve.api.questions import question_detail
 from sameplayer.serve.api.read import After, GalleryId, Most, PersonId, api_router
+from sameplayer.serve.api.requests import (
+    ForgetIn,
+    MergeIn,
+    NameIn,
+    ReceiptOut,
+    RestrictIn,
+    SplitIn,
+    ToPersonIn,
+)
 from sameplayer.serve.api.schemas import (
     EventOut,
-    Few,
-    Given,
-    Hex16,
-    Hex32,
-    Name,
     PersonOut,
     QuestionOut,
     QueueOut,
@@ -61,56 +64,6 @@ Seen = Annotated[
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 }
-
-
-class ToPersonIn(Given):
-    """A person by id."""
-
-    person: Hex16
-
-
-class NameIn(Given):
-    """A name that nobody has."""
-
-    name: Name
-
-
-class MergeIn(Given):
-    """Who is the same person too, and the revision of that one that was seen."""
-
-    other: Hex16
-    expected_other: int
-
-
-class SplitIn(Given):
-    """Pictures that show somebody else, and the name of that one."""
-
-    pictures: Few[Hex32]
-    name: Name
-
-
-class RestrictIn(Given):
-    """Keep, and never answer with (true), or answer with again."""
-
-    on: bool
-
-
-class ForgetIn(Given):
-    """Why, in words that name nobody: they stay."""
-
-    reason: str = ""
-
-
-class ReceiptOut(BaseModel):
-    """What was forgotten, in counts; ``copies`` are exports that somebody may still have."""
-
-    person: str
-    pictures: int
-    rows: int
-    events: int
-    bytes_found: int
-    copies: list[str]
-    notes: list[str]
 
 
 def expected(seen: str | None) -> int | None:
