@@ -37,11 +37,7 @@ TASKS: dict[str, dict[str, Callable[..., Any]]] = {
         "pilot": pilot.pilot,
         "synth-match": data.synth_match,
     },
-    "Known players": {
-        "same": encoder.same,
-        "explain": maps.explain,
-        "serve": serve.serve,
-    },
+    "Known players": {"same": encoder.same, "explain": maps.explain, "serve": serve.serve},
     "Data sets": {
         "check": data.check,
         "split": data.split,

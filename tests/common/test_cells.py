@@ -7,12 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sameplayer.common.cells import (
-    guarded,
-    unguarded,
-    unguarded_table,
-    write_csv,
-)
+from sameplayer.common.cells import guarded, unguarded, unguarded_table, write_csv
 from sameplayer.data.crops import Crops, read_crops, write_crops
 from sameplayer.data.tabular.read_table import read_table
 

@@ -90,10 +90,7 @@ def people(tmp_path: Path, picture: Callable[..., Path], **columns: object) -> C
     ],
 )
 def test_a_match_in_the_querys_own_camera_is_none_in_check_and_in_scores(
-    tmp_path: Path,
-    picture: Callable[..., Path],
-    cameras: list[str | None],
-    unmatched: list[int],
+    tmp_path: Path, picture: Callable[..., Path], cameras: list[str | None], unmatched: list[int]
 ) -> None:
     crops = people(tmp_path, picture, camera=cameras)
     problems = check_crops(crops)

@@ -90,8 +90,7 @@ def test_a_tower_that_gives_no_feature_row_says_so(name: str, shape: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [("test_vit", (130, 67)), ("test_coatnet", (100, 60)), ("test_vit", (8, 8))],
+    ("name", "size"), [("test_vit", (130, 67)), ("test_coatnet", (100, 60)), ("test_vit", (8, 8))]
 )
 def test_an_input_that_a_tower_does_not_take_is_refused_in_a_line(
     name: str, size: tuple[int, int]

@@ -216,10 +216,7 @@ def test_what_is_beside_the_tower_of_clip_is_said(
 def test_a_checkpoint_of_osnet_loads(tmp_path: Path, wrapped: str, name: str) -> None:
     torch.manual_seed(3)
     prefix, network = "module." if wrapped else "", OsNet(name).state_dict()
-    state = {
-        **_put(prefix, network),
-        f"{prefix}classifier.weight": torch.ones(9),
-    }
+    state = {**_put(prefix, network), f"{prefix}classifier.weight": torch.ones(9)}
     path = tmp_path / "osnet.pth.tar"
     torch.save({"state_dict": state, "rank1": np.float64(0.5)} if wrapped else state, path)
     encoder = load_published(path, name)

@@ -13,12 +13,7 @@ import timm
 import torch
 
 from sameplayer.encoder.networks.build import build_model, spec_of
-from sameplayer.encoder.networks.presets import (
-    PRESETS,
-    SMALL,
-    Preset,
-    find_preset_or_timm,
-)
+from sameplayer.encoder.networks.presets import PRESETS, SMALL, Preset, find_preset_or_timm
 from sameplayer.encoder.networks.registry import OWN
 from sameplayer.encoder.speed import crops_per_second, describe_presets
 from sameplayer.errors import ConfigError

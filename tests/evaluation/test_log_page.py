@@ -487,13 +487,7 @@ def test_moments_are_told_as_clocks(seconds: float, words: str) -> None:
 def test_marks_of_the_axis_are_round_and_few(tmp_path: Path) -> None:
     log = large_log(tmp_path, appearances=600)
     marks = axis(log)
-    assert [words for _, words in marks] == [
-        "0:00",
-        "2:00",
-        "4:00",
-        "6:00",
-        "8:00",
-    ]
+    assert [words for _, words in marks] == ["0:00", "2:00", "4:00", "6:00", "8:00"]
     assert marks[1][0] == pytest.approx(100 * 120 / (599 * 0.9 + 4), abs=0.01)
     rows = player_rows(log, in_order(log), Album(log, 0))
     assert {row["share"] for row in rows} == {"90 %"}

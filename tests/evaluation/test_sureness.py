@@ -11,13 +11,7 @@ from hypothesis import strategies as st
 
 from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.errors import RankingError
-from sameplayer.evaluation.open_set.calibration_metrics import (
-    bias,
-    brier,
-    cllr,
-    log_loss,
-    min_cllr,
-)
+from sameplayer.evaluation.open_set.calibration_metrics import bias, brier, cllr, log_loss, min_cllr
 
 RATIOS = st.lists(st.integers(-40, 40).map(lambda tenths: tenths / 10), min_size=1, max_size=12)
 

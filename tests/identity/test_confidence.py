@@ -12,12 +12,7 @@ from match.simulate import Drawn, draw, majority
 
 from sameplayer.common.statistics import expected_calibration_error
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.linking.confidence import (
-    DEFAULT,
-    Confidence,
-    confidence,
-    fit_confidence,
-)
+from sameplayer.identity.linking.confidence import DEFAULT, Confidence, confidence, fit_confidence
 from sameplayer.identity.linking.link import link
 from tests.identity.drawn import evidence, looks
 

@@ -154,9 +154,7 @@ def test_the_second_best_name_stands_beside_an_unsure_one() -> None:
 
 
 @pytest.mark.parametrize("with_roster", [True, False])
-def test_names_in_drawn_matches_are_mostly_right_and_never_in_two_places(
-    with_roster: bool,
-) -> None:
+def test_names_in_drawn_matches_are_mostly_right_and_never_in_two_places(with_roster: bool) -> None:
     match = draw(Drawn(300, noise=0.7), 4)
     roster = Roster(
         tuple(

@@ -16,10 +16,7 @@ from sameplayer.numbers.clip import ClipReader
 from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import VIEWS, view
 from sameplayer.numbers.readers import READERS, BothReaders, OcrReader, ReaderSettings, make_reader
-from sameplayer.numbers.reading import (
-    read_jersey_number,
-    read_track_number,
-)
+from sameplayer.numbers.reading import read_jersey_number, read_track_number
 from sameplayer.synthetic.league import draw_crop, make_person
 from tests.numbers.told import Told, evidence
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sameplayer.errors import RankingError
-from sameplayer.numbers.reading import (
-    reading,
-)
+from sameplayer.numbers.reading import reading
 from sameplayer.numbers.scores import score_numbers
 from tests.numbers.told import evidence
 

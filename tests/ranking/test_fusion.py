@@ -49,8 +49,7 @@ def test_weights_and_normalisation() -> None:
     ranks = fuse([first], normalise="rank")
     np.testing.assert_array_equal(np.sort(ranks, axis=1)[0], np.arange(30) / 29)
     np.testing.assert_array_equal(
-        fuse([first, second], normalise="rank"),
-        fuse([first, second / 100 - 7], normalise="rank"),
+        fuse([first, second], normalise="rank"), fuse([first, second / 100 - 7], normalise="rank")
     )
     np.testing.assert_array_equal(fuse([first]), first)
 

@@ -80,10 +80,7 @@ def test_a_question_that_is_like_everybody_proves_less(fitted: Likelihood) -> No
     assert clear.persons[0] > dim.persons[0]
 
 
-@given(
-    counts=st.tuples(st.integers(1, 50), st.integers(1, 50)),
-    level=st.floats(-3, 3),
-)
+@given(counts=st.tuples(st.integers(1, 50), st.integers(1, 50)), level=st.floats(-3, 3))
 def test_a_ratio_never_falls_with_similarity_and_stays_within_its_bounds(
     fitted: Likelihood, counts: tuple[int, int], level: float
 ) -> None:
@@ -101,10 +98,7 @@ def test_the_sharpest_ratio_is_as_large_as_so_many_persons_can_show(fitted: Like
     assert fitted.others > 10 * fitted.same
 
 
-@given(
-    ratios=st.lists(st.floats(-50, 50), min_size=1, max_size=30),
-    known=st.floats(0.001, 0.999),
-)
+@given(ratios=st.lists(st.floats(-50, 50), min_size=1, max_size=30), known=st.floats(0.001, 0.999))
 def test_bayes_rule_is_its_definition(ratios: list[float], known: float) -> None:
     persons, nobody = bayes(np.array(ratios), known)
     plain = [known / len(ratios) * math.exp(ratio) for ratio in ratios]

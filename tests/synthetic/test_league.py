@@ -16,13 +16,7 @@ from sameplayer.errors import DataError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
 from sameplayer.synthetic import league as synthetic
-from sameplayer.synthetic.league import (
-    BUILDS,
-    attributes_of,
-    draw_clip,
-    draw_league,
-    make_person,
-)
+from sameplayer.synthetic.league import BUILDS, attributes_of, draw_clip, draw_league, make_person
 
 
 def test_a_league_is_decided_by_its_seed_to_the_byte(tmp_path: Path) -> None:

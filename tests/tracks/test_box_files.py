@@ -178,9 +178,7 @@ def test_detections_a_frame_become_boxes() -> None:
 def test_detections_of_supervision_are_read() -> None:
     supervision = pytest.importorskip("supervision")
     found = supervision.Detections(
-        xyxy=np.array([[1, 2, 11, 22]], float),
-        confidence=np.array([0.5]),
-        tracker_id=np.array([8]),
+        xyxy=np.array([[1, 2, 11, 22]], float), confidence=np.array([0.5]), tracker_id=np.array([8])
     )
     boxes = boxes_of([found, supervision.Detections.empty()])
     assert (boxes.frame.tolist(), boxes.track.tolist()) == ([1], [8])

@@ -101,8 +101,7 @@ def test_a_start_without_a_true_preset_gets_careful_rates(start: EncoderSpec) ->
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"preset": "vit-b16-openai"}, {"pretrained": False}, {"height": 128}, {"width": 50}],
+    "change", [{"preset": "vit-b16-openai"}, {"pretrained": False}, {"height": 128}, {"width": 50}]
 )
 def test_settings_that_a_start_decides_are_refused(change: dict[str, Any]) -> None:
     start = spec("sameplayer_small", preset="small")

@@ -90,11 +90,7 @@ def check(data: Data, reading: Reading = Reading()) -> int:
 
 
 def split(
-    data: Data,
-    out: Path,
-    share: float = 0.3,
-    seed: int = 1,
-    reading: Reading = Reading(),
+    data: Data, out: Path, share: float = 0.3, seed: int = 1, reading: Reading = Reading()
 ) -> None:
     """Split a data set by person into training, query and gallery; write it as a crop table.
 

@@ -169,11 +169,7 @@ def sign_flip_p_value(difference: np.ndarray, draws: int, rng: np.random.Generat
 
 
 def permutation_p_value(
-    summed: np.ndarray,
-    counts: np.ndarray,
-    inside: np.ndarray,
-    draws: int,
-    rng: np.random.Generator,
+    summed: np.ndarray, counts: np.ndarray, inside: np.ndarray, draws: int, rng: np.random.Generator
 ) -> float:
     """Return the two-sided p-value of the difference of two groups' means under permutation.
 

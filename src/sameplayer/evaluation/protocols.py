@@ -193,11 +193,7 @@ def _cumulated(
     return np.cumsum(hits) / (ranks.total > 0).sum()
 
 
-PROTOCOLS: dict[str, Protocol] = {
-    "allshots": allshots,
-    "market1501": market1501,
-    "cuhk03": cuhk03,
-}
+PROTOCOLS: dict[str, Protocol] = {"allshots": allshots, "market1501": market1501, "cuhk03": cuhk03}
 """Name -> f(ranks, top, draws, seed) -> (top,) cumulative shares; ``evaluate`` scores by all."""
 
 

@@ -50,9 +50,7 @@ def draw_pair(a: Picture, b: Picture, why: Explanation) -> Figure:
 
 
 def draw_strip(
-    query: Picture,
-    items: Sequence[tuple[Picture, Explanation, str]],
-    title: str,
+    query: Picture, items: Sequence[tuple[Picture, Explanation, str]], title: str
 ) -> Figure:
     """Return a figure: a query and its ranked gallery; maps of both below the pictures.
 

@@ -19,12 +19,7 @@ from scipy.special import log_softmax
 
 from sameplayer.common.hashing import part_fingerprint
 from sameplayer.data.images.picture import Picture
-from sameplayer.errors import (
-    ConfigError,
-    SettingError,
-    did_you_mean,
-    import_extra,
-)
+from sameplayer.errors import ConfigError, SettingError, did_you_mean, import_extra
 from sameplayer.numbers.clip import CLIP_MODEL, ClipReader
 from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS, NumberReader, check_views, view

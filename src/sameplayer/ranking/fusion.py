@@ -189,11 +189,7 @@ def _by_rank(matrix: np.ndarray) -> np.ndarray:
     return ranks / max(matrix.shape[1] - 1, 1)
 
 
-NORMALISATIONS: dict[str, Normalisation] = {
-    "none": _as_it_is,
-    "score": _by_score,
-    "rank": _by_rank,
-}
+NORMALISATIONS: dict[str, Normalisation] = {"none": _as_it_is, "score": _by_score, "rank": _by_rank}
 """Name -> f(matrix (m, n)) -> (m, n), which makes distances of different scale comparable."""
 
 

@@ -159,10 +159,7 @@ class NumbersJob(CropsJob):
 
         def work(task: Task) -> None:
             readings, _ = read_numbers(
-                self.part(*task.key),
-                reader,
-                threshold=self.threshold,
-                temperature=self.temperature,
+                self.part(*task.key), reader, threshold=self.threshold, temperature=self.temperature
             )
             columns = (
                 np.array([one.number or "" for one in readings], "U8"),

@@ -28,9 +28,8 @@ from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
 
 GivenBoxes = str | Path | Boxes
 GivenCuts = str | Path | Sequence[float] | np.ndarray
-LONGEST_CUT = 250  # frames between which the first one of a shot is looked for
+LONGEST_CUT, PROBED = 250, 3  # frames searched for a cut; frames by which a tile is chosen
 EARLY_S, EARLY_SHARE = 2.0, 0.02  # that a video lacks: sound may last a little longer
-PROBED = 3  # frames of a video by which a detector chooses its tile
 
 
 def find_tracklets(
@@ -273,8 +272,7 @@ def _followed(
     """Return a camera's table of tracklets, and its pairs as in ``Tracklets.follow``."""
     ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
     ids, pairs = cut_at_gaps(seen.boxes(), ids, video.times)
-    kept = np.flatnonzero(ids >= 0)
-    kept = kept[np.lexsort((seen.box_frame[kept], ids[kept]))]
+    kept = np.lexsort((seen.box_frame, ids))[np.count_nonzero(ids < 0) :]
     frame = seen.box_frame[kept]
     columns: list[Any] = [
         ids[kept],

@@ -170,12 +170,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def calibrate(
-    gallery: Club,
-    data: Data,
-    reading: Reading = Reading(),
-    who: Who = Who(),
-) -> None:
+def calibrate(gallery: Club, data: Data, reading: Reading = Reading(), who: Who = Who()) -> None:
     """Fit the probabilities of a gallery's answers, on persons whom its encoder never saw.
 
     The pictures are not kept; they need names, and tracks and teams where they are known.

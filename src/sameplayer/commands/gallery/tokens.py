@@ -16,11 +16,7 @@ Token = tyro.conf.Positional[
 
 
 def token(
-    gallery: Club,
-    label: str,
-    scopes: tuple[str, ...],
-    expires: str | None = None,
-    who: Who = Who(),
+    gallery: Club, label: str, scopes: tuple[str, ...], expires: str | None = None, who: Who = Who()
 ) -> None:
     """Make a token for serve; its text is printed once, and kept nowhere.
 

@@ -20,9 +20,7 @@ from sameplayer.encoder.networks.presets import DEFAULT
 
 
 def presets(
-    names: tyro.conf.Positional[Several[str]] = (),
-    measure: bool = False,
-    device: str = "auto",
+    names: tyro.conf.Positional[Several[str]] = (), measure: bool = False, device: str = "auto"
 ) -> None:
     """List encoders: input, weights, licence, where the weights are, speed when asked.
 

@@ -17,11 +17,7 @@ Source = tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[RUN]", help
 
 
 def export(
-    run: Source = DEFAULT,
-    *,
-    out: Path,
-    int8: Path | None = None,
-    reading: ReadingSplit = EVERY_ROW,
+    run: Source = DEFAULT, *, out: Path, int8: Path | None = None, reading: ReadingSplit = EVERY_ROW
 ) -> None:
     """Write an encoder, or the shirt-number reader, as one ONNX file.
 

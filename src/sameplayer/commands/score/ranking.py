@@ -34,10 +34,7 @@ if TYPE_CHECKING:
 
 
 def embed(
-    inputs: RunThenData,
-    out: Path,
-    compute: Compute = Compute(),
-    reading: ReadingSplit = EVERY_ROW,
+    inputs: RunThenData, out: Path, compute: Compute = Compute(), reading: ReadingSplit = EVERY_ROW
 ) -> None:
     """Turn crops into unit feature rows, saved with the encoder's fingerprint.
 

@@ -1,8 +1,6 @@
-"""Whose names weights have: those of a network, behind what wrappers put before them, or CLIP's.
+"""Key layouts of checkpoints: a network's own, behind prefixes of wrappers, or CLIP's.
 
-What is taken and what is left out is said; what would leave a part of the network random is
-refused.
-"""
+Keys that are dropped are reported; a checkpoint that leaves a layer random is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from sameplayer.encoder.networks.presets import OSNETS
 from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.errors import WeightsError
 
-# First parts of names of what stands behind the features, as the usual trainers call it.
+# Heads behind the features, as the usual trainers name them.
 HEADS = re.compile(
     r"^(heads?|head_dist|fc|last_linear|classifiers?|cls_head|bottleneck\w*|bnneck|bn_neck|logits|"
     r"arcface|margin|logit_\w+|loss\w*|criterion\w*|centers?|projector|predictor|dino_head|ibot_head)(\.|$)"

@@ -113,10 +113,7 @@ def _ask(
 
 
 def _drawn(
-    album: Album,
-    rows: list[dict[str, Any]],
-    groups: list[LinkGroup],
-    unsure: list[dict[str, Any]],
+    album: Album, rows: list[dict[str, Any]], groups: list[LinkGroup], unsure: list[dict[str, Any]]
 ) -> set[int]:
     """Return the crops that the template itself shows."""
     found = {crop for row in rows if not row["brief"] for crop in row["crops"]}

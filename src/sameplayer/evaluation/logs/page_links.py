@@ -93,9 +93,7 @@ def add_maps(groups: list[LinkGroup], album: Album, encoder: Encoder | None) -> 
 
 
 def add_numbers(
-    groups: list[LinkGroup],
-    album: Album,
-    reader: NumberReader | Callable[[], NumberReader] | None,
+    groups: list[LinkGroup], album: Album, reader: NumberReader | Callable[[], NumberReader] | None
 ) -> str | None:
     """Read the numbers of the links' pictures; return why not, where that fails."""
     if reader is None:

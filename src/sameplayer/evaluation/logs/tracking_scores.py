@@ -230,11 +230,7 @@ def _hota(
 
 
 def _idf1(
-    overlaps: Overlaps,
-    person: np.ndarray,
-    identity: np.ndarray,
-    size: tuple[int, int],
-    iou: float,
+    overlaps: Overlaps, person: np.ndarray, identity: np.ndarray, size: tuple[int, int], iou: float
 ) -> dict[str, float]:
     kept = overlaps.iou >= iou
     counts = _count(person[overlaps.truth[kept]], identity[overlaps.predicted[kept]], size)

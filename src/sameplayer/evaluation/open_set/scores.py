@@ -16,13 +16,7 @@ from sameplayer.common.notebook import NotebookTable
 from sameplayer.common.statistics import expected_calibration_error, reliability_table
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError
-from sameplayer.evaluation.open_set.calibration_metrics import (
-    bias,
-    brier,
-    cllr,
-    log_loss,
-    min_cllr,
-)
+from sameplayer.evaluation.open_set.calibration_metrics import bias, brier, cllr, log_loss, min_cllr
 from sameplayer.evaluation.open_set.config import OpenSetConfig
 from sameplayer.evaluation.open_set.draws import OpenSetDraws, PooledSearches
 from sameplayer.evaluation.open_set.rates import det, fnir, fpir, oscr, threshold_at, tpir_at

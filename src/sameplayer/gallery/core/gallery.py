@@ -21,11 +21,7 @@ from sameplayer.gallery.core.notices import warn_of_clock, warn_once
 from sameplayer.gallery.core.records import Person, PictureFilter, Settings, StoredPicture
 from sameplayer.gallery.core.sealing import check_seals
 from sameplayer.gallery.core.seals import Seals
-from sameplayer.gallery.core.settings import (
-    check_settings,
-    read_settings,
-    write_settings,
-)
+from sameplayer.gallery.core.settings import check_settings, read_settings, write_settings
 from sameplayer.gallery.store.base import Cursor, Database
 from sameplayer.gallery.store.picture_files import PictureFiles
 

@@ -49,9 +49,7 @@ class Unit:
 UNITS = {
     "setting": Unit("setting", "name", "value"),
     "person": Unit(
-        "person",
-        "id",
-        "name, state, merged_into, team, basis, consent, expires, created, revision",
+        "person", "id", "name, state, merged_into, team, basis, consent, expires, created, revision"
     ),
     "question": Unit("question", "id", "state, asked, revision, answer"),
     "picture": Unit(

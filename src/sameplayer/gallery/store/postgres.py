@@ -4,10 +4,8 @@ The gallery's folder keeps the pictures, the key, and ``postgres.txt``: the conn
 the schema. Vectors are bytes and are searched in memory, as with SQLite. One change at a time is
 made, from whatever machine, because each first takes a lock: so the chain of events is one chain.
 
-What ``erase`` does not reach: PostgreSQL writes every change to a write-ahead log first, and what
-was written there goes when the server writes over it or removes it, at a checkpoint at the
-earliest; replicas, archived log and backups keep it for as long as they are kept. ``remains`` says
-which of these a server has.
+``erase`` does not reach the write-ahead log, which the server overwrites or removes at a checkpoint
+at the earliest, nor replicas, archived log and backups. ``remains`` says which of these there are.
 """
 
 from __future__ import annotations

@@ -156,11 +156,7 @@ def _kits(
 
 
 def _looks(
-    tracklets: Tracklets,
-    samples: Samples,
-    team: np.ndarray | None,
-    apart: np.ndarray,
-    seed: int,
+    tracklets: Tracklets, samples: Samples, team: np.ndarray | None, apart: np.ndarray, seed: int
 ) -> LookCurve:
     """Return the curve, learnt from those who were seen apart (n, n)."""
     pairs = np.argwhere(np.triu(apart, 1))

@@ -48,11 +48,7 @@ def export_reader(reader: ShirtReader, out: str | Path) -> ExportedFile:
     check_name(out)
     network = copy.deepcopy(reader.network).cpu()
     graph = ReaderGraph(network, reader.calibration, reader.candidates)
-    record = {
-        "kind": KIND,
-        "candidates": list(reader.candidates),
-        **asdict(reader.calibration),
-    }
+    record = {"kind": KIND, "candidates": list(reader.candidates), **asdict(reader.calibration)}
     example = torch.zeros((2, 31, 17, 3), dtype=torch.uint8)
     content = graph_bytes(graph, example, record, reader.name)
     pictures = checked_pictures()

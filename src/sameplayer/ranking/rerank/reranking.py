@@ -129,10 +129,7 @@ def _configured(method: Reranker, usual: float) -> Reranker:
     """Return a published method as RERANKERS holds it; ``usual``: its own lambda."""
 
     def configured(
-        query: np.ndarray,
-        gallery: np.ndarray,
-        config: RankConfig,
-        progress: Progress | None = None,
+        query: np.ndarray, gallery: np.ndarray, config: RankConfig, progress: Progress | None = None
     ) -> np.ndarray:
         lambda_ = usual if config.lambda_ is None else config.lambda_
         settings = config.k1, config.k2, lambda_

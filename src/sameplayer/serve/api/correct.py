@@ -31,13 +31,7 @@ from sameplayer.serve.api.requests import (
     SplitIn,
     ToPersonIn,
 )
-from sameplayer.serve.api.schemas import (
-    EventOut,
-    PersonOut,
-    QuestionOut,
-    QueueOut,
-    to_schema,
-)
+from sameplayer.serve.api.schemas import EventOut, PersonOut, QuestionOut, QueueOut, to_schema
 from sameplayer.serve.api.serializers import (
     answer_out,
     event_out,

@@ -118,11 +118,7 @@ def one_person(
 @router.get("/galleries/{gallery}/persons/{person}/pictures", tags=["persons"])
 @needs("read")
 def person_pictures(
-    caller: CallerDep,
-    gallery: GalleryId,
-    person: PersonId,
-    after: After = None,
-    most: Most = 100,
+    caller: CallerDep, gallery: GalleryId, person: PersonId, after: After = None, most: Most = 100
 ) -> PicturesOut:
     """A person's pictures by date, a page at a time."""
     key = person_by_id(caller.gallery, person).id

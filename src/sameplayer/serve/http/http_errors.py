@@ -105,9 +105,7 @@ def as_refused(error: Exception, hide: dict[str, str] | None = None) -> Refused:
     trace = "".join(traceback.format_tb(error.__traceback__))
     logger.error("%s\n%s", type(error).__name__, trace)
     return Refused(
-        500,
-        "internal server error",
-        hint="tell the operator of the server when it happened",
+        500, "internal server error", hint="tell the operator of the server when it happened"
     )
 
 

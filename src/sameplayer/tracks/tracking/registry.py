@@ -50,11 +50,7 @@ class UpdatedTracker:
         self._detections = import_extra("supervision", "trackers", "A tracker of another package")
 
     def __call__(
-        self,
-        boxes: Boxes,
-        times: np.ndarray,
-        shots: np.ndarray,
-        cues: np.ndarray | None = None,
+        self, boxes: Boxes, times: np.ndarray, shots: np.ndarray, cues: np.ndarray | None = None
     ) -> np.ndarray:
         """Return (n,) int64: the tracklet of each box as ``track`` does; -1 for those left out."""
         ids, free = keep_given(boxes, shots)

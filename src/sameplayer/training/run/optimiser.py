@@ -58,10 +58,7 @@ def make_optimiser(
         learning = [p for p in model.parameters() if p.requires_grad]
         groups = [{"params": [*learning, *loss.parameters()]}]
     return torch.optim.AdamW(
-        groups,
-        lr=config.lr or 0.0,
-        weight_decay=config.weight_decay,
-        fused=device.type == "cuda",
+        groups, lr=config.lr or 0.0, weight_decay=config.weight_decay, fused=device.type == "cuda"
     )
 
 

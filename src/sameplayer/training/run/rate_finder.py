@@ -83,10 +83,7 @@ def find_rate(
 
 
 def _smoothed_losses(
-    learner: Learner,
-    feed: Feed,
-    rates: np.ndarray,
-    progress: Callable[[int, int], None] | None,
+    learner: Learner, feed: Feed, rates: np.ndarray, progress: Callable[[int, int], None] | None
 ) -> np.ndarray:
     """Learn at each rate in turn, until the smoothed loss rises; return it after each step."""
     epochs = (fed for epoch in count() for fed in feed.epoch(epoch))
