@@ -22,7 +22,6 @@ from sameplayer.encoder.networks.presets import OSNETS
 from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.errors import WeightsError
 
-# Heads behind the features, as the usual trainers name them.
 HEADS = re.compile(
     r"^(heads?|head_dist|fc|last_linear|classifiers?|cls_head|bottleneck\w*|bnneck|bn_neck|logits|"
     r"arcface|margin|logit_\w+|loss\w*|criterion\w*|centers?|projector|predictor|dino_head|ibot_head)(\.|$)"
