@@ -210,7 +210,7 @@ def test_a_token_is_made_listed_and_revoked(club: Path, capsys: pytest.CaptureFi
     assert found.scopes == ("read", "query")
     assert main(["gallery", "revoke", str(club), text]) == 0
     assert main(["gallery", "tokens", str(club)]) == 0
-    assert "phone  read answer  revoked" in capsys.readouterr().out
+    assert "phone  read query  revoked" in capsys.readouterr().out
     assert main([*made[:-1], "all"]) == 2
 
 

@@ -80,6 +80,7 @@ def test_a_track_that_is_given_is_answered_with_pictures_and_is_kept_for_a_word(
     assert page.locator(".query .crop").count() == 3
     assert page.inner_text(".candidate >> nth=0 >> .who a") == "Ada"
     assert "uncalibrated" in page.inner_text(".candidate >> nth=0")
+    page.wait_for_load_state("networkidle")  # the crops are loaded lazily
     sizes = page.eval_on_selector_all(".crop", "all => all.map(i => [i.complete, i.naturalWidth])")
     assert all(wide > 10 for _, wide in sizes)
     assert "Ada" not in page.url
@@ -315,8 +316,8 @@ def test_history_undoes_what_can_be_undone(page: Page, club: Gallery) -> None:
     assert "coach renamed a player" in page.inner_text(".events li >> nth=0")
     page.click(".events li >> nth=0 >> text=Undo")
     assert club.person("Flo").pictures == 3
-    assert "took back" in page.inner_text(".events li >> nth=0")
-    assert "undone by" in page.inner_text(".events li:has-text('renamed a person')")
+    assert "undid a change" in page.inner_text(".events li >> nth=0")
+    assert "undone by" in page.inner_text(".events li:has-text('renamed a player')")
 
 
 def test_a_person_is_exported_and_is_forgotten_once_the_name_is_typed(

@@ -49,7 +49,7 @@ def test_a_stop_answers_who_waits_for_work_that_does_not_end(
         begun.set()
         end.wait(60)
 
-    monkeypatch.setattr(service.Service, "look", look)
+    monkeypatch.setattr(service.Service, "check_ready", look)
     answers: list[http.client.HTTPResponse] = []
 
     def ask(address: str) -> None:
