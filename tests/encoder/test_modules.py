@@ -30,7 +30,7 @@ def test_a_network_of_timms_says_its_input_and_is_loaded_by_its_name(
     network = timm.create_model(name, **settings)
     encoder = Encoder.of(network)
     height, width = settings.get("img_size", network.pretrained_cfg["input_size"][1:])
-    assert (encoder.spec.height, encoder.spec.width) == (height, width)
+    assert (encoder.spec.height, encoder.spec.width) == (height, width)  # type: ignore[has-type]
     assert encoder.spec.mean == network.pretrained_cfg["mean"]
     assert encoder.spec.std == network.pretrained_cfg["std"]
     encoder.save(tmp_path / "saved")

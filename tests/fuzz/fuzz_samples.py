@@ -146,7 +146,7 @@ def boxes(suffix: str) -> Files:
     return read_files(folder)
 
 
-def annotations(kind: str) -> Files:
+def annotations(kind: str) -> Files:  # type: ignore[no-redef]
     """Boxes of two people in two frames, as other tools write them."""
     return {name: content.encode() for name, content in ANNOTATIONS[kind].items()}
 
@@ -586,7 +586,7 @@ def pictures(suffix: str) -> Files:
         if suffix == ".heic":
             pillow_heif.from_pillow(picture).save(target, exif=TURNED.tobytes())
         else:
-            settings |= {"exif": TURNED.tobytes()} if suffix in (".jpg", ".png", ".avif") else {}
+            settings |= {"exif": TURNED.tobytes()} if suffix in (".jpg", ".png", ".avif") else {}  # type: ignore[dict-item]
             kind = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:])
             picture.save(target, kind, **settings)
         files[f"{mode.replace(';', '')}{suffix}"] = target.getvalue()

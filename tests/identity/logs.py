@@ -115,7 +115,7 @@ def empty_log(folder: Path) -> PlayerLog:
     folder.mkdir(parents=True, exist_ok=True)
     camera = Camera("left", draw_video(folder / "left.mp4", 10))
     tables = [pd.DataFrame(columns=list(names)) for names in (APPEARANCES, BOXES, LINKS)]
-    return PlayerLog(*tables, (camera,), {})
+    return PlayerLog(*tables, (camera,), {})  # type: ignore[call-arg]
 
 
 STRANGE = 'Ana "Nan", O\'Neil & <S\u00f8nn>\nJr. \u26bd'

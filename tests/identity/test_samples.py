@@ -86,6 +86,6 @@ def test_a_damaged_frame_costs_its_pictures_and_is_told(
         assert len(seen.row) == len(seen.clear) == 2
     (note,) = unread(tracklets, seen)
     assert "left.mp4: 1 frame is damaged, at 0.3 s; " in note
-    monkeypatch.setattr(Video, "read", lambda *_: damaged(*_[:1], 3))
+    monkeypatch.setattr(Video, "read", lambda *_: damaged(*_[:1], 3))  # type: ignore[call-arg]
     with pytest.raises(DataError, match="no frame in which somebody is can be decoded"):
         look(tracklets, encoder, Reads("7", "a"))

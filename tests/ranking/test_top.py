@@ -31,7 +31,7 @@ def dense(rows: np.ndarray, m: int, **settings: float) -> np.ndarray:
     direct = np.maximum(2 - 2 * query @ gallery.T, 0) ** 2
     number = np.broadcast_to(np.arange(len(gallery)), distance.shape)
     order = np.lexsort((number, direct, distance), axis=1)
-    return order + m, np.take_along_axis(distance, order, 1)
+    return order + m, np.take_along_axis(distance, order, 1)  # type: ignore[return-value]
 
 
 @settings(max_examples=40)

@@ -103,9 +103,10 @@ def main(rows: str, out: str, start: str) -> None:
 def _slowly(log: Path) -> None:
     """Let each task note that it begins, and take a little longer: in each worker."""
     from sameplayer.scale import reranking
+    from sameplayer.scale.task import Task
 
     def slow(step: Callable[..., None]) -> Callable[..., None]:
-        def work(job: reranking.RerankJob, task: reranking.Task) -> None:
+        def work(job: reranking.RerankJob, task: Task) -> None:
             with open(log, "a") as file:
                 file.write(f"{task.name}\n")
             time.sleep(PAUSE)

@@ -42,7 +42,7 @@ def test_a_login_that_breaks_off_is_no_error(app, caplog: pytest.LogCaptureFixtu
     }
 
     async def receive() -> dict:
-        return messages.pop(0)
+        return messages.pop(0)  # type: ignore[return-value]
 
     async def send(message: dict) -> None:
         pytest.fail(f"sent {message}")
