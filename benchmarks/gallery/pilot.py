@@ -29,7 +29,7 @@ from sameplayer.pilot.create import draw_pilot
 from sameplayer.pilot.labels import labels_from
 from sameplayer.pilot.measure import Pictures, measure
 from sameplayer.pilot.population import third_of
-from sameplayer.pilot.report import GROUPS, report_of
+from sameplayer.pilot.results import GROUPS, report_of
 from sameplayer.synthetic.league import draw_league
 
 TRACK_S = 2  # the soccer persons are cut into tracks of so many seconds

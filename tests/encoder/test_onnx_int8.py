@@ -10,7 +10,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
-from sameplayer.encoder import encoder
+from sameplayer.encoder import load
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.load import load_encoder
@@ -106,7 +106,7 @@ def test_the_verb_writes_it_and_the_reader_has_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "tiny.onnx"
-    monkeypatch.setattr(encoder, "load_encoder", lambda *_, **__: tiny_encoder())
+    monkeypatch.setattr(load, "load_encoder", lambda *_, **__: tiny_encoder())
     assert main(["export", "tiny", "--out", str(out), "--int8", str(league_folder)]) == 0
     assert "ranges of 64 crops; cosine to float32" in capsys.readouterr().out
     assert load_encoder(out).computed_in() == "int8"

@@ -16,7 +16,7 @@ from sameplayer.pilot.acquisition import simulate_answers, true_labels
 from sameplayer.pilot.create import draw_pilot
 from sameplayer.pilot.labels import labels_from
 from sameplayer.pilot.measure import measure
-from sameplayer.pilot.report import report_of
+from sameplayer.pilot.results import report_of
 
 SEEDS = 3
 

@@ -8,4 +8,4 @@ from .folder import is_pilot as is_pilot
 from .folder import load_pilot as load_pilot
 from .labels import import_answers as import_answers
 from .labels import record_answer as record_answer
-from .report import report as report
+from .results import report as report

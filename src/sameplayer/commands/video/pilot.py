@@ -88,7 +88,7 @@ def show(made: Pilot) -> None:
     """Write the report of a pilot and print its first lines."""
     from sameplayer.common.files import write_text
     from sameplayer.pilot.page import render_report
-    from sameplayer.pilot.report import report, write_json
+    from sameplayer.pilot.results import report, write_json
 
     found = report(made)
     write_json(made.folder / "report.json", found)

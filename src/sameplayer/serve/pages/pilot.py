@@ -10,7 +10,7 @@ from sameplayer.pilot.acquisition import next_question
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels import record_answer
 from sameplayer.pilot.page import Links, render_question, render_report
-from sameplayer.pilot.report import report
+from sameplayer.pilot.results import report
 from sameplayer.serve.auth import HEADERS, needs
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.pages.base import Page, PageCallerDep, PageDep, page_router, redirect
