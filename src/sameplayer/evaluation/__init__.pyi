@@ -20,8 +20,8 @@ from .open_set.page import write_open_set as write_open_set
 from .open_set.scores import OpenSetScores as OpenSetScores
 from .open_set.scores import measure_open_set as measure_open_set
 from .protocols import PROTOCOLS as PROTOCOLS
-from .results import cmc_figure as cmc_figure
-from .results import write_report as write_report
+from .report import cmc_figure as cmc_figure
+from .report import write_report as write_report
 from .robustness.numbers import FACTORS as FACTORS
 from .robustness.numbers import Factor as Factor
 from .robustness.numbers import NumberRobustness as NumberRobustness

@@ -50,9 +50,7 @@ def read_game_state(data: Any, path: Path) -> Annotations:
             rows.made_for(entry.get("width"), entry.get("height"))
     what = "predictions" if "predictions" in data else "annotations"
     given = objects(rows, data.get("categories") or [], "category")
-    categories = {
-        key_of(category.get("id")): text_of(category.get("name")) for _, category in given
-    }
+    categories = {key_of(one.get("id")): text_of(one.get("name")) for _, one in given}
     entries = list(objects(rows, data.get(what), what[:-1]))
     several = len({key_of(entry.get("video_id")) for _, entry in entries}) > 1
     no_boxes = 0
