@@ -17,7 +17,7 @@ class Columns(griffe.Extension):
     def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
         """Change the docstring of one object."""
         if obj.docstring is not None:
-            obj.docstring.value = as_list(obj.docstring.value)
+            obj.docstring.value = fenced(as_list(obj.docstring.value))
 
 
 def as_list(text: str) -> str:
@@ -37,3 +37,8 @@ def as_list(text: str) -> str:
             width = 0
             lines.append(line)
     return "\n".join(lines)
+
+
+def fenced(text: str) -> str:
+    """Return the text with each example (``>>>`` and its output) as a block of code."""
+    return re.sub(r"^>>> .*(\n.+)*", r"```pycon\n\g<0>\n```", text, flags=re.MULTILINE)
