@@ -48,6 +48,11 @@ PUBLIC = {
     "__version__",
     "check_crops",
     "cmc",
+    "compare",
+    "create_encoder",
+    "export_encoder",
+    "find_tracklets",
+    "list_encoders",
     "create_gallery",
     "embed",
     "evaluate",
@@ -77,6 +82,8 @@ def test_the_public_names_are_these_and_exist() -> None:
         assert getattr(sameplayer, name) is not None
     with pytest.raises(AttributeError, match="no_such_name"):
         sameplayer.no_such_name  # noqa: B018
+    with pytest.raises(AttributeError, match=r"Did you mean sameplayer\.ranking\.k_reciprocal"):
+        sameplayer.k_reciprocal  # noqa: B018
 
 
 @pytest.mark.parametrize("stage", STAGES)

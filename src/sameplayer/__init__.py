@@ -20,4 +20,20 @@ if "torch" not in sys.modules and not any(
 ):
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name; AttributeError with a guess where a stage has that name."""
+    try:
+        return _public(name)
+    except AttributeError as error:
+        from pathlib import Path
+
+        for stub in sorted(Path(__file__).parent.glob("*/__init__.pyi")):
+            if f" as {name}\n" in stub.read_text():
+                where = f"sameplayer.{stub.parent.name}.{name}"
+                raise AttributeError(
+                    f"No sameplayer attribute {name}. Did you mean {where}?"
+                ) from error
+        raise

@@ -8,11 +8,15 @@ from .encoder.embed import embed as embed
 from .encoder.embeddings import Embeddings as Embeddings
 from .encoder.embeddings import load_embeddings as load_embeddings
 from .encoder.encoder import Encoder as Encoder
+from .encoder.load import create_encoder as create_encoder
+from .encoder.load import list_encoders as list_encoders
 from .encoder.load import load_encoder as load_encoder
 from .encoder.matching import Match as Match
 from .encoder.matching import same as same
+from .encoder.onnx.export import export_encoder as export_encoder
 from .evaluation.scores import Scores as Scores
 from .evaluation.scores import cmc as cmc
+from .evaluation.scores import compare as compare
 from .evaluation.scores import evaluate as evaluate
 from .evaluation.scores import mean_average_precision as mean_average_precision
 from .gallery.gallery import Gallery as Gallery
@@ -30,5 +34,6 @@ from .ranking.ranking import Ranking as Ranking
 from .ranking.ranking import rank as rank
 from .ranking.rerank.reranking import rerank as rerank
 from .ranking.retrieval import search as search
+from .tracks.stream import find_tracklets as find_tracklets
 from .training.config import TrainConfig as TrainConfig
 from .training.run.train import train as train

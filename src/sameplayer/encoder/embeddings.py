@@ -38,6 +38,10 @@ class Embeddings:
     fingerprint: str
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        rows, columns = self.vectors.shape
+        return f"Embeddings({rows} rows of {columns}, encoder {self.fingerprint})"
+
     def __post_init__(self) -> None:
         if self.vectors.dtype.kind != "f":
             raise RankingError(f"Embeddings of {self.vectors.dtype}; expected float32.")

@@ -53,6 +53,10 @@ class Encoder:
         self._columns: int | None = None
         self._known = KnownFingerprint()
 
+    def __repr__(self) -> str:
+        size = f"{self.spec.height} x {self.spec.width}"
+        return f"Encoder({self.spec.architecture}, {size}, {self.fingerprint()}, {self.device})"
+
     @classmethod
     def of(
         cls,

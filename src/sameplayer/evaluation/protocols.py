@@ -140,7 +140,7 @@ def allshots(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.
 
 
 def market1501(ranks: MatchRanks, top: int, draws: int = 10, seed: int = 0) -> np.ndarray:
-    """The first match counts."""
+    """Score the first match of each query."""
     first = ranks.earlier == 0
     return _cumulated(ranks, ranks.before[first], np.ones(first.sum()), top)
 

@@ -53,6 +53,9 @@ class Explanation:
     check_a: MapCheck | None = None
     check_b: MapCheck | None = None
 
+    def __repr__(self) -> str:
+        return f"Explanation(similarity {self.similarity:.3f})"
+
     @property
     def refusals(self) -> tuple[str | None, str | None]:
         """Why the map of A, and that of B, is not to be shown; None for one that may be."""

@@ -122,7 +122,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> PlainTextResponse:
-        """The process answers."""
+        """Say that the process is alive."""
         return PlainTextResponse("ok\n")
 
     @app.get("/readyz", include_in_schema=False)
@@ -137,7 +137,7 @@ def _add_health(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> PlainTextResponse:
-        """What is counted, for Prometheus: no names, no ids."""
+        """Return counters for Prometheus, without names or ids."""
         gauges = {
             "requests_inside": (
                 "Requests that are worked on.",

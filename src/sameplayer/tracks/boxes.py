@@ -32,6 +32,10 @@ class Boxes:
     teams: Mapping[int, str] = field(default_factory=dict)
     numbers: Mapping[int, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        frames = len(np.unique(self.frame))
+        return f"Boxes({len(self.frame)} boxes in {frames} frames)"
+
     def __post_init__(self) -> None:
         count = len(self.frame)
         shapes = [self.frame.shape, self.xywh.shape, self.score.shape, self.track.shape]

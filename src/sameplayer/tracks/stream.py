@@ -291,7 +291,7 @@ def _followed(
 
 
 def _joined(tables: Sequence[pd.DataFrame], pairs: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Number the tracklets of all cameras on from 0, those of the pairs too."""
+    """Concatenate the cameras' tables; tracklets and pairs are numbered through from 0."""
     begin = 0
     for table, own in zip(tables, pairs, strict=True):
         table["tracklet"] += begin

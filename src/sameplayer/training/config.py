@@ -272,7 +272,7 @@ def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
 
 
 def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
-    """The preset that an encoder was trained with, where it says so and it is true."""
+    """Return the preset that an encoder was trained with, if its record names one that fits."""
     shipped = (
         name
         for name, one in PRESETS.items()

@@ -34,7 +34,7 @@ def letterbox(
 def stretch(
     high: Tensor, wide: Tensor, height: Tensor, width: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The whole input."""
+    """Return the window of the whole input."""
     return torch.zeros_like(height), torch.zeros_like(width), height, width
 
 

@@ -125,7 +125,7 @@ class _Then:
 
 
 def _owners(then: _Then, event: Event) -> Obstacle | None:
-    """A picture goes back to a person or a question that is still there."""
+    """Refuse to return a picture to a person or question that is gone."""
     for _, row in then.kept():
         table = "person" if row["person"] is not None else "question"
         owner, states = row[table], OWNING if table == "person" else (*WAITING, "nobody")
@@ -136,7 +136,7 @@ def _owners(then: _Then, event: Event) -> Obstacle | None:
 
 
 def _left_behind(then: _Then, event: Event) -> Obstacle | None:
-    """A person or a question that goes leaves no picture, nor anyone merged into it."""
+    """Refuse to remove a person or question that has pictures or merged persons."""
     for table, states in (("person", OWNING), ("question", (*WAITING, "nobody"))):
         for key in then.keys(table):
             if then.row(table, key)["state"] in states:
@@ -164,7 +164,7 @@ def _left_behind(then: _Then, event: Event) -> Obstacle | None:
 
 
 def _names(then: _Then, event: Event) -> Obstacle | None:
-    """A name that comes back is nobody else's, in whatever spelling."""
+    """Refuse to restore a name that somebody has now, in whatever spelling."""
     for key in then.keys("person"):
         row = then.row("person", key)
         if row["state"] == "removed" or not _name_returns(then, key):
@@ -188,7 +188,7 @@ def _name_returns(then: _Then, key: str) -> bool:
 
 
 def _twice(then: _Then, event: Event) -> Obstacle | None:
-    """A picture that comes back is not there a second time."""
+    """Refuse to restore a picture that was enrolled again since."""
     for key, row in then.kept():
         if then.plan.before["picture", key].get("state") is None:
             continue
@@ -207,7 +207,7 @@ def _twice(then: _Then, event: Event) -> Obstacle | None:
 
 
 def _forgotten(then: _Then, event: Event) -> Obstacle | None:
-    """What was forgotten does not come back: no picture, and no name."""
+    """Refuse to restore a picture or name that was forgotten."""
     rows = [then.row("person", key) for key in then.keys("person")]
     names = {
         hashed
@@ -225,7 +225,7 @@ def _forgotten(then: _Then, event: Event) -> Obstacle | None:
 
 
 def _said_apart(then: _Then, event: Event) -> Obstacle | None:
-    """A picture does not go back to a person of whom somebody said that it shows another."""
+    """Refuse to return a picture to a person it was ruled out for."""
     for key, row in then.kept():
         person = row["person"]
         if person is None or not then.plan.apart.get((key, person), True):
@@ -239,7 +239,7 @@ def _said_apart(then: _Then, event: Event) -> Obstacle | None:
 
 
 def _restricted(then: _Then, event: Event) -> Obstacle | None:
-    """A person who was restricted since is not taken apart, so that no part is answered again."""
+    """Refuse to separate a person who was restricted since: a part would be suggested again."""
     changed = [key for key in then.keys("person") if "state" in then.plan.before["person", key]]
     for key in event.subjects if changed else ():
         if key not in changed and then.row("person", key)["state"] == "restricted":

@@ -78,6 +78,12 @@ class PlayerLog:
     cameras: tuple[Camera, ...]
     facts: dict[str, Any]
 
+    def __repr__(self) -> str:
+        table, cameras = self.appearances, len(self.cameras)
+        players, sure = table["identity"].nunique(), int(table["sure"].sum())
+        counts = f"{players} identities, {len(table)} appearances, {sure} of them sure"
+        return f"PlayerLog({counts}, {cameras} cameras)"
+
     def __post_init__(self) -> None:
         for name, columns in (("appearances", APPEARANCES), ("boxes", BOXES), ("links", LINKS)):
             missing = [one for one in columns if one not in getattr(self, name).columns]

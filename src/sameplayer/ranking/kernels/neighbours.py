@@ -60,7 +60,7 @@ def _any_new(row, others, length, limit, top):
 
 @njit(cache=True)
 def _any_new_of_columns(row, others, length, limits, tops):
-    """The same, with a limit and a top for each column."""
+    """Do the same with a limit and a top for each column."""
     found = False
     for a in range(len(row)):
         value = (length + others[a]) - np.float32(2) * row[a]

@@ -82,7 +82,7 @@ def list_questions(
     after: After = None,
     most: Most = 20,
 ) -> QueueOut:
-    """What waits for a word, the most informative first."""
+    """List open review items, the most informative first."""
     place = None if after is None else unseal(caller.gallery, "questions", after)
     items = queue(caller.gallery, band, most + 1, after=place)
     shown = items[:most]
@@ -128,7 +128,7 @@ def one_question(
 def confirm(
     caller: CallerDep, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
 ) -> EventOut:
-    """It is this person, who gets the pictures."""
+    """Assign the question's pictures to this person."""
     return _said(changes.confirm, caller, question, body.person, seen=seen)
 
 
@@ -137,7 +137,7 @@ def confirm(
 def confirm_new(
     caller: CallerDep, gallery: GalleryId, question: QuestionId, body: NameIn, seen: Seen = None
 ) -> PersonOut:
-    """It is somebody new, of this name."""
+    """Assign the question's pictures to a new person of this name."""
     return to_schema(
         PersonOut,
         changes.confirm_new(
@@ -151,7 +151,7 @@ def confirm_new(
 def reject(
     caller: CallerDep, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
 ) -> EventOut:
-    """It is not this person, and no machine says so again."""
+    """Rule this person out for the question; the person is not suggested again."""
     return _said(changes.reject, caller, question, body.person, seen=seen)
 
 
@@ -160,7 +160,7 @@ def reject(
 def nobody(
     caller: CallerDep, gallery: GalleryId, question: QuestionId, seen: Seen = None
 ) -> EventOut:
-    """It is nobody of the gallery."""
+    """Mark the question's player as unknown."""
     return _said(changes.mark_unknown, caller, question, seen=seen)
 
 
@@ -209,7 +209,7 @@ def merge(
 def split(
     caller: CallerDep, gallery: GalleryId, person: PersonId, body: SplitIn, seen: Seen = None
 ) -> PersonOut:
-    """Some pictures show somebody else, who is new."""
+    """Split some pictures off into a new person."""
     return to_schema(
         PersonOut,
         changes.split(

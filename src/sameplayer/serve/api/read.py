@@ -61,7 +61,7 @@ router = api_router()
 @router.get("/galleries", tags=["galleries"])
 @needs("read")
 def list_galleries(caller: CallerDep) -> list[GalleryOut]:
-    """The galleries that this token is good for."""
+    """List the galleries that this token gives access to."""
     labels = caller.service.labels
     return [gallery_out(one, labels[one.settings.id]) for one in caller.galleries]
 
@@ -69,7 +69,7 @@ def list_galleries(caller: CallerDep) -> list[GalleryOut]:
 @router.get("/galleries/{gallery}", tags=["galleries"])
 @needs("read")
 def one_gallery(caller: CallerDep, gallery: GalleryId) -> GalleryOut:
-    """What there is in a gallery."""
+    """Return a gallery's settings and counts."""
     return gallery_out(caller.gallery, caller.service.labels[gallery])
 
 
@@ -97,7 +97,7 @@ class FindIn(Given):
 @router.post("/galleries/{gallery}/persons/find", tags=["persons"])
 @needs("read")
 def find_by_name(caller: CallerDep, gallery: GalleryId, body: FindIn) -> PersonOut:
-    """The person of a name; whoever was merged away is who it was merged into."""
+    """Find a person by name; a merged person redirects to the one it was merged into."""
     found = caller.gallery.person(body.name)
     caller.record_view(found.id)
     return to_schema(PersonOut, found)
@@ -108,7 +108,7 @@ def find_by_name(caller: CallerDep, gallery: GalleryId, body: FindIn) -> PersonO
 def one_person(
     caller: CallerDep, gallery: GalleryId, person: PersonId, response: Response
 ) -> PersonOut:
-    """A person; the header ETag is what If-Match takes."""
+    """Return a person; send its ETag as If-Match when you change it."""
     found = person_by_id(caller.gallery, person)
     caller.record_view(found.id)
     response.headers["ETag"] = f'"{found.revision}"'
@@ -120,7 +120,7 @@ def one_person(
 def person_pictures(
     caller: CallerDep, gallery: GalleryId, person: PersonId, after: After = None, most: Most = 100
 ) -> PicturesOut:
-    """A person's pictures by date, a page at a time."""
+    """List a person's pictures by date, page by page."""
     key = person_by_id(caller.gallery, person).id
     caller.record_view(key)
     return pictures_out(caller.gallery, key, after, most)
@@ -135,7 +135,7 @@ def person_events(
     before: Annotated[int | None, Query(ge=1, le=2**62)] = None,
     most: Most = 100,
 ) -> EventsOut:
-    """What was done about a person, the newest first."""
+    """List the events of a person, newest first."""
     found = person_by_id(caller.gallery, person)
     return _events(caller, found.id, before, most)
 
@@ -160,7 +160,7 @@ def list_events(
 )
 @needs("read")
 def one_picture(caller: CallerDep, gallery: GalleryId, picture: PictureId) -> Response:
-    """A picture as JPEG; it must not be stored on the way."""
+    """Return a picture as JPEG; caches must not store it."""
     return Response(picture_bytes(caller, picture), media_type="image/jpeg")
 
 

@@ -60,7 +60,7 @@ WORDS = {
 @router.get("/history")
 @needs("read")
 def history(caller: PageCallerDep, page: PageDep) -> Response:
-    """What was done, the newest first."""
+    """Show the history, newest first."""
     return _history(page)
 
 
@@ -89,7 +89,7 @@ def export(caller: PageCallerDep, page: PageDep, person: str) -> Response:
 @router.get("/forget/{person}")
 @needs("admin")
 def forget_page(caller: PageCallerDep, page: PageDep, person: str) -> Response:
-    """What would redirect, and the question whether it shall; or what is left to finish."""
+    """Show what forgetting would delete and ask for confirmation, or what is left to finish."""
     if pending_marker(caller.gallery, person) is not None:
         return page.show("forget.html.j2", person=None, key=person)
     found = person_by_id(caller.gallery, person)

@@ -30,7 +30,7 @@ public_router = APIRouter(include_in_schema=False)
 
 @public_router.get("/login")
 async def login_page(request: Request) -> Response:
-    """The page that asks for a token."""
+    """Show the login page."""
     return HTMLResponse(templates.get_template("login.html.j2").render(wrong=False, base_url=""))
 
 
@@ -75,7 +75,7 @@ def logout(caller: PageCallerDep, page: PageDep) -> Response:
 @router.get("/")
 @needs()
 def home(caller: PageCallerDep, page: PageDep) -> Response:
-    """The galleries that one may see; the only one at once."""
+    """List the galleries a user may see; open the only one at once."""
     own = caller.galleries
     if not own and caller.service.pilot is not None:
         return redirect("/pilot")

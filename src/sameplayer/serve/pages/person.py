@@ -89,7 +89,7 @@ def merge_page(caller: PageCallerDep, page: PageDep, person: str, other: str) ->
 @router.get("/pictures/{picture}.jpg")
 @needs("read")
 def picture(caller: PageCallerDep, page: PageDep, picture: str) -> Response:
-    """A picture of the gallery, for whoever is logged in."""
+    """Return a picture of the gallery to a logged-in user."""
     return Response(picture_bytes(caller, picture), media_type="image/jpeg")
 
 

@@ -21,7 +21,7 @@ router = page_router("/pilot")
 @router.get("")
 @needs()
 def ask(caller: PageCallerDep, page: PageDep) -> Response:
-    """The pair whose answer tells most now."""
+    """Show the pair whose label is most informative now."""
     pilot = _pilot(caller)
     with caller.service.pilot_turn:
         pair = next_question(pilot)
@@ -41,7 +41,7 @@ def take(caller: PageCallerDep, page: PageDep) -> Response:
 @router.get("/report")
 @needs(heavy=True)
 def told(caller: PageCallerDep, page: PageDep) -> Response:
-    """What to expect on this footage."""
+    """Show the pilot's report."""
     pilot, links = _pilot(caller), _links(page)
     return _shown(render_report(pilot, report(pilot), links), links)
 
@@ -49,7 +49,7 @@ def told(caller: PageCallerDep, page: PageDep) -> Response:
 @router.get("/pictures/{name}.jpg")
 @needs()
 def picture(caller: PageCallerDep, page: PageDep, name: str) -> Response:
-    """A picture of the pilot."""
+    """Return a picture of the pilot."""
     return Response(_pilot(caller).picture(name), media_type="image/jpeg")
 
 

@@ -56,7 +56,7 @@ def ask(caller: PageCallerDep, page: PageDep) -> Response:
 @router.get("/asked/{key}")
 @needs("query")
 def answer_page(caller: PageCallerDep, page: PageDep, key: str) -> Response:
-    """The answer: who, how sure, and the pictures it rests on."""
+    """Show the answer: candidates, probabilities, and the most similar pictures."""
     asked = held(page, key)
     groups = [(track, named(page, answer)) for track, answer in asked.groups]
     caller.record_view(*(key for _, answer in asked.groups for key in persons_in(answer)))
@@ -67,14 +67,14 @@ def answer_page(caller: PageCallerDep, page: PageDep, key: str) -> Response:
 @router.get("/asked/{key}/{group}/{at}.jpg")
 @needs("query")
 def asked_picture(caller: PageCallerDep, page: PageDep, key: str, group: int, at: int) -> Response:
-    """A picture that was asked about."""
+    """Return an uploaded picture."""
     return Response(_picture(page, key, group, at).content, media_type="image/jpeg")
 
 
 @router.get("/asked/{key}/{group}/why/{picture}")
 @needs("query", "read", heavy=True)
 def why_page(caller: PageCallerDep, page: PageDep, key: str, group: int, picture: str) -> Response:
-    """What in both pictures matches, and which numbers are read in them."""
+    """Show what matches in both pictures, and the shirt numbers read in them."""
     mine = _picture(page, key, group, 0).content or b""
     why = explain_pair(caller, mine, picture_bytes(caller, picture))
     return page.show("why.html.j2", why=why, back=f"{page.base_url}/asked/{key}")

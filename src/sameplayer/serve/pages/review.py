@@ -32,7 +32,7 @@ PAIRS = 20
 @router.get("/review")
 @needs("correct", "read")
 def review(caller: PageCallerDep, page: PageDep) -> Response:
-    """The question that tells most, and what comes after it."""
+    """Show the most informative question, and the next ones."""
     return _queue(page, page.request.query_params.get("band"))
 
 
@@ -66,7 +66,7 @@ def say(caller: PageCallerDep, page: PageDep, question: str) -> Response:
 @router.get("/review/{question}/why/{picture}")
 @needs("correct", "read", heavy=True)
 def why(caller: PageCallerDep, page: PageDep, question: str, picture: str) -> Response:
-    """What in both pictures matches, and which numbers are read in them."""
+    """Show what matches in both pictures, and the shirt numbers read in them."""
     found = question_detail(caller.gallery, question)
     shown = next((one.id for one in found.pictures if one.file), "")
     told = explain_pair(caller, picture_bytes(caller, shown), picture_bytes(caller, picture))

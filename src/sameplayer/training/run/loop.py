@@ -217,7 +217,7 @@ class Trainer:
             folder.save(encoder, "best", **facts)
 
     def _facts(self, epoch: int, mean_ap: float) -> dict[str, Any]:
-        """What travels with the weights; all settings are in the run's config.json."""
+        """Return the facts saved with the weights; all settings are in the run's config.json."""
         names = ("epochs", "preset", "seed", "pairs", "lr", "schedule", "augment", "validate")
         facts: dict[str, Any] = {"epoch": epoch}
         if not math.isnan(mean_ap):

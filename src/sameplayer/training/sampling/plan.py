@@ -209,7 +209,7 @@ def _labelled(crops: Crops, split: str) -> Crops:
 
 
 def _hashes(crops: Crops, columns: list[str]) -> dict[str, str]:
-    """A short hash of each column, which says what differs, and the number of rows."""
+    """Return a short hash of each column, to name what differs, and the number of rows."""
     hashes = {"count": str(len(crops))}
     for name in columns:
         cells = crops.table[name].astype("string").fillna("\x00")
