@@ -81,8 +81,11 @@ def compared(pictures: Pictures, crops: Crops, config: PilotConfig, seeds: int) 
         for figure in truth.compare(replace(config, seed=seed)):
             found.setdefault(figure[0], []).append(figure)
     seconds = (time.perf_counter() - begun) / seeds
-    lines = [f"{truth}, {seconds:.1f} s a pilot", f"{'figure':<28}{'full %':>8}{'held %':>8}"
-             f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}"]  # fmt: skip
+    lines = [
+        f"{truth}, {seconds:.1f} s a pilot",
+        f"{'figure':<28}{'full %':>8}{'held %':>8}"
+        f"{'of':>6}{'half width':>12}{'off by':>9}{'bias':>8}",
+    ]
     for kind, figures_ in found.items():
         full = np.array([one[1] for one in figures_])
         low, middle, high = np.array([one[2] for one in figures_]).T
@@ -141,8 +144,13 @@ class Truth:
     def _labels(self, table: Any) -> np.ndarray:
         rows = {int(row): place for place, row in enumerate(self.pictures.row)}
         size = len(self.pictures.row)
-        known = dict(zip((self.pairs.first * size + self.pairs.second).tolist(), self.same.tolist(),
-                         strict=True))  # fmt: skip
+        known = dict(
+            zip(
+                (self.pairs.first * size + self.pairs.second).tolist(),
+                self.same.tolist(),
+                strict=True,
+            )
+        )
         return np.array(
             [
                 known[rows[int(one)] * size + rows[int(other)]]

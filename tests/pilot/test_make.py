@@ -163,8 +163,15 @@ def test_without_kits_the_report_says_so(named: Crops, colour: Encoder, tmp_path
 
 
 def test_settings_out_of_range_are_named() -> None:
-    for name, value in (("pairs", 0), ("false_matches", 1.0), ("within", 0.0), ("pictures", 1),
-                        ("each_track", 0), ("fps", 0.0), ("seed", -1)):  # fmt: skip
+    for name, value in (
+        ("pairs", 0),
+        ("false_matches", 1.0),
+        ("within", 0.0),
+        ("pictures", 1),
+        ("each_track", 0),
+        ("fps", 0.0),
+        ("seed", -1),
+    ):
         with pytest.raises(SettingError, match=name):
             PilotConfig(**{name: value})  # type: ignore[arg-type]
 

@@ -130,10 +130,14 @@ def _groups(
             strata = pilot.population.strata(counts, **{name: place})
             same, every = int(strata.matches.sum()), int(strata.answered.sum())
             entry = {
-                "by": name, "group": group, "range": _range(pilot, name, place),
-                "pairs": int(strata.asked.sum() + strata.known.sum()), "answers": every,
-                "missed": None, "false": None,
-            }  # fmt: skip
+                "by": name,
+                "group": group,
+                "range": _range(pilot, name, place),
+                "pairs": int(strata.asked.sum() + strata.known.sum()),
+                "answers": every,
+                "missed": None,
+                "false": None,
+            }
             if not entry["pairs"]:
                 continue
             enough = {"missed": same >= LEAST, "false": every - same >= LEAST}
@@ -165,13 +169,16 @@ def _strata(pilot: Pilot, counts: np.ndarray) -> list[dict[str, Any]]:
     strata = pilot.population.strata(counts)
     return [
         {
-            "from": float(strata.edges[start]), "pairs": int(size), "answers": int(answered),
-            "same": int(same), "weight": float(size / answered) if answered else None,
+            "from": float(strata.edges[start]),
+            "pairs": int(size),
+            "answers": int(answered),
+            "same": int(same),
+            "weight": float(size / answered) if answered else None,
         }
         for start, size, answered, same in zip(
             strata.starts, strata.sizes, strata.answered, strata.matches, strict=True
         )
-    ]  # fmt: skip
+    ]
 
 
 def _advice(pilot: Pilot, draws: Draws) -> list[str]:

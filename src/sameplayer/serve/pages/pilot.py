@@ -56,10 +56,14 @@ def picture(caller: PageCallerDep, page: PageDep, name: str) -> Response:
 def _pilot(caller: PageCallerDep) -> Pilot:
     """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
     if not caller.is_admin:
-        raise Refused(403, "only the token of the server itself opens a pilot", where="token",
-                      expected="the server's token", found="a token of a gallery",
-                      hint="log in with the token of the token file, or the one that the server "
-                      "printed")  # fmt: skip
+        raise Refused(
+            403,
+            "only the token of the server itself opens a pilot",
+            where="token",
+            expected="the server's token",
+            found="a token of a gallery",
+            hint="log in with the token of the token file, or the one that the server printed",
+        )
     found = caller.service.pilot
     if found is None:
         raise Refused(404, "no pilot is served here")
@@ -68,10 +72,13 @@ def _pilot(caller: PageCallerDep) -> Pilot:
 
 def _links(page: Page) -> Links:
     return Links(
-        answer="/pilot/answer", report="/pilot/report", question="/pilot",
+        answer="/pilot/answer",
+        report="/pilot/report",
+        question="/pilot",
         picture=lambda name: f"/pilot/pictures/{name}.jpg",
-        hidden=(("csrf_token", page.session.csrf_token),), nonce=secrets.token_urlsafe(16),
-    )  # fmt: skip
+        hidden=(("csrf_token", page.session.csrf_token),),
+        nonce=secrets.token_urlsafe(16),
+    )
 
 
 def _shown(text: str, links: Links) -> Response:
