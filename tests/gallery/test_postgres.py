@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingExtra, SettingError
-from sameplayer.gallery.core import gallery as module
+from sameplayer.gallery import gallery as module
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget

@@ -221,7 +221,7 @@ class _Meter:
             if progress is not None:
                 progress(began + done, self.total)
 
-        if callable(self.encoder):
+        if not isinstance(self.encoder, Encoder):
             made = self.encoder(crops)
         else:
             made = embed(
