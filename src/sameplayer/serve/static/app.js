@@ -66,8 +66,9 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest(".why summary a");
   if (link) {
     const box = link.closest("details");
-    box.open = true;
     box.querySelector(".here").textContent = "Looking …";
+    box.open = true;
+    setTimeout(() => { box.open = true; });  // also where the click itself toggles the summary
   }
 });
 
