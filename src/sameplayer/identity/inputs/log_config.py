@@ -17,8 +17,8 @@ class LogConfig:
     """Frames looked at a second."""
     first_frame: int | None = None
     """Number that files of boxes give to a video's first frame, 0 or 1. None: found out."""
-    detector: str = "yolox"
-    """What finds people where no boxes are given: yolox (in the package) or rf-detr."""
+    detector: str = "rtmdet"
+    """What finds people where no boxes are given: rtmdet (in the package) or rf-detr."""
     tile: str = "auto"
     """Pixels of the squares into which a frame is cut for the detector; auto: by the size of the
     people; none: the whole frame at once."""
