@@ -213,7 +213,6 @@ def test_a_detector_that_is_not_installed_says_how(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "rfdetr", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[detect\]"):
         detector_of("rf-detr", None)
-    rtmdet._session.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[video\]"):
         detector_of("rtmdet", None)

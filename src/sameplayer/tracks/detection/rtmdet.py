@@ -53,7 +53,8 @@ class RtmDet:
         if not 0 < threshold < 1:
             raise SettingError("threshold", threshold, "more than 0 and less than 1")
         self.threshold = threshold
-        self._session = _session(threads or os.cpu_count() or 1)
+        runtime = import_extra("onnxruntime", "video", "Finding people")
+        self._session = _session(runtime, threads or os.cpu_count() or 1)
 
     @property
     def fingerprint(self) -> str:
@@ -157,9 +158,8 @@ def _digest(path: Path) -> str:
 
 
 @cache
-def _session(threads: int) -> Any:
-    """Open the shipped network; callers on several threads share it."""
-    runtime = import_extra("onnxruntime", "video", "Finding people")
+def _session(runtime: Any, threads: int) -> Any:
+    """Open the shipped network; detectors on several threads share it."""
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
