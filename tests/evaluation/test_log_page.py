@@ -20,7 +20,7 @@ from sameplayer.evaluation import write_log_page
 from sameplayer.evaluation.logs import page_links as log_page_links
 from sameplayer.evaluation.logs.page_crops import Album
 from sameplayer.evaluation.logs.page_rows import axis, clock, in_order, percent, player_rows
-from sameplayer.identity.inputs.corrections import Place, located, read_corrections
+from sameplayer.identity.inputs.corrections import FramePoint, locate_corrections, read_corrections
 from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
@@ -54,7 +54,7 @@ def page(browser: Browser, written: Path) -> Iterator[Page]:
     opened.close()
 
 
-def rows_of(page: Page, folder: Path) -> list[tuple[str, Place, Place | None, str]]:
+def rows_of(page: Page, folder: Path) -> list[tuple[str, FramePoint, FramePoint | None, str]]:
     path = folder / "corrections.csv"
     path.write_text(page.input_value("#rows"), encoding="utf-8")
     return [(one.kind, one.first, one.second, one.player) for one in read_corrections(path)]
@@ -157,7 +157,7 @@ def test_corrections_made_by_clicking_are_read_back(
         ("same", ""),
     ]
     tables = log.boxes.rename(columns={"appearance": "tracklet"})
-    found = located(read_corrections(tmp_path / "corrections.csv"), tables)
+    found = locate_corrections(read_corrections(tmp_path / "corrections.csv"), tables)
     assert found.tolist() == [[3, 4], [7, -1], [7, 6]]
 
 

@@ -33,7 +33,7 @@ Videos = tyro.conf.Positional[
 LogFolder = tyro.conf.Positional[
     Annotated[Path, tyro.conf.arg(metavar="LOG", help="Folder of a log.")]
 ]
-USUAL = LogConfig()
+DEFAULTS = LogConfig()
 LISTED = 40  # players in the summary
 
 
@@ -76,7 +76,7 @@ def log(
     videos: Videos,
     out: Path,
     given: Given = Given(),
-    settings: Annotated[LogConfig, tyro.conf.arg(name="")] = USUAL,
+    settings: Annotated[LogConfig, tyro.conf.arg(name="")] = DEFAULTS,
     shown: Shown = Shown(),
 ) -> None:
     """Make a log of each player from the videos of a match: who was on screen when.
@@ -92,7 +92,7 @@ def log(
     from sameplayer.identity.export.registry import check_exports
     from sameplayer.identity.inputs.corrections import add_corrections
     from sameplayer.identity.log.log_files import save_log
-    from sameplayer.identity.pipeline import identify_players, look_with
+    from sameplayer.identity.pipeline import identify_players, load_networks
     from sameplayer.tracks.detection.detectors import refuse_unknown
 
     check_exports(shown.export, "export")
@@ -101,7 +101,7 @@ def log(
     _refuse_out(out)
     refuse_unknown(settings.detector)
     rows = _corrections(out, given.corrections)
-    encoder, reader = look_with(settings)
+    encoder, reader = load_networks(settings)
     with stages() as tell:
         try:
             made = identify_players(

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.evidence.collect import Gathered
+from sameplayer.identity.evidence.collect import CollectedEvidence
 from sameplayer.identity.evidence.evidence import Evidence
-from sameplayer.identity.linking.confidence import Sureness
+from sameplayer.identity.linking.confidence import IdentityConfidence
 from sameplayer.identity.linking.link import pair_odds
 from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
-from sameplayer.identity.naming.naming import Name, Names
+from sameplayer.identity.naming.naming import IdentityName, NamingResult
 
 SHOWN = 60  # pairs of each kind that the log keeps: surest, least sure, likeliest not joined
 BLOCK = 256  # rows of all pairs that are looked through at once
@@ -21,26 +21,26 @@ DOUBT = -2.0  # log-odds of a joined pair that are told as a contradiction
 
 
 def assemble(
-    gathered: Gathered,
+    collected: CollectedEvidence,
     labels: np.ndarray,
-    names: Names,
-    sure: Sureness,
+    names: NamingResult,
+    sure: IdentityConfidence,
     facts: dict[str, Any],
     threshold: float,
-    said: np.ndarray | None = None,
+    confirmed: np.ndarray | None = None,
 ) -> PlayerLog:
     """Return the log of tracklets with these identities.
 
     labels    (n,) from 0: the identity of each tracklet
     sure      how sure each tracklet's identity is
-    said      (n,) bool: tracklets whose identity corrections give; None: no corrections
+    confirmed    (n,) bool: tracklets whose identity corrections give; None: no corrections
 
     An appearance is as probable as its identity and, where it has a name, as that. The second best
     answers the same question, so that the two sum to 1 at most. Which player an identity without a
     name could be is another question, and has columns of its own. Of two boxes of one person in
     one frame the surer one stays.
     """
-    tracklets = gathered.tracklets
+    tracklets = collected.tracklets
     appearances = tracklets.spans().reset_index(names="appearance")
     appearances = appearances.rename(columns={"boxes": "frames"})
     appearances["end_s"] = _ends(appearances, tracklets.table)
@@ -58,9 +58,11 @@ def assemble(
         appearances[column] = pd.array([name for name, _ in found], dtype="string")
         shares = np.array([share for _, share in found], float)
         appearances[f"{column}_probability"] = np.floor(shares * 1e4) / 1e4  # never over the rest
-    links = _links(gathered.evidence, labels)
+    links = _links(collected.evidence, labels)
     appearances["rests_on"] = [
-        SAID if said is not None and said[row] else _rests_on(gathered.evidence, labels, row, one)
+        SAID
+        if confirmed is not None and confirmed[row]
+        else _rests_on(collected.evidence, labels, row, one)
         for row, one in enumerate(named)
     ]
     boxes = _one_place(tracklets.table.rename(columns={"tracklet": "appearance"}), labels)
@@ -70,7 +72,9 @@ def assemble(
     )
 
 
-def _second(names: Names, name: Name, sure: Sureness, row: int) -> tuple[str | None, float]:
+def _second(
+    names: NamingResult, name: IdentityName, sure: IdentityConfidence, row: int
+) -> tuple[str | None, float]:
     """Return the next best: another identity, or for one with a name another name."""
     other = int(sure.second[row])
     elsewhere = float(sure.second_probability[row])
@@ -93,11 +97,11 @@ def _ends(appearances: pd.DataFrame, boxes: pd.DataFrame) -> np.ndarray:
     return ends
 
 
-def _has_name(name: Name) -> bool:
+def _has_name(name: IdentityName) -> bool:
     return name.name is not None or name.number is not None
 
 
-def _likeliest(name: Name) -> tuple[str | None, float | None]:
+def _likeliest(name: IdentityName) -> tuple[str | None, float | None]:
     return name.second, None if name.second is None else name.second_probability
 
 
@@ -110,7 +114,7 @@ def _one_place(boxes: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     return boxes[~twice.to_numpy(bool)].reset_index(drop=True)
 
 
-def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: Name) -> str:
+def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: IdentityName) -> str:
     """Say what joins a tracklet to the others of its identity, and what the name rests on."""
     others = np.flatnonzero(labels == labels[row])
     others = others[others != row]
@@ -178,7 +182,7 @@ def _lowest(kept: np.ndarray, cost: np.ndarray, start: int) -> np.ndarray:
     return np.column_stack([costs, rows + start, columns])
 
 
-def _contradictions(links: pd.DataFrame, named: list[Name]) -> list[str]:
+def _contradictions(links: pd.DataFrame, named: list[IdentityName]) -> list[str]:
     """Say where two appearances of one identity speak against each other."""
     found = []
     for row in links[links["joined"]].to_dict("records"):
