@@ -11,13 +11,19 @@ from sameplayer.identity.evidence.collect import CollectedEvidence
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.linking.confidence import IdentityConfidence
 from sameplayer.identity.linking.link import pair_odds
-from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog, clock
 from sameplayer.identity.naming.naming import IdentityName, NamingResult
 
 SHOWN = 60  # pairs of each kind that the log keeps: surest, least sure, likeliest not joined
 BLOCK = 256  # rows of all pairs that are looked through at once
 STEP_S = 0.04  # that a frame lasts where a camera has no other frame with boxes
-DOUBT = -2.0  # log-odds of a joined pair that are told as a contradiction
+DOUBT = -2.0  # log-odds from which a joined pair counts as a contradiction
+AGAINST = {
+    "appearance": "they look different",
+    "number": "different numbers were read",
+    "team": "they wear different kits",
+    "place": "they stand in different places at the same time",
+}
 
 
 def assemble(
@@ -66,7 +72,10 @@ def assemble(
         for row, one in enumerate(named)
     ]
     boxes = _one_place(tracklets.table.rename(columns={"tracklet": "appearance"}), labels)
-    facts = {**facts, "contradictions": _contradictions(links, named)}
+    facts = {
+        **facts,
+        "contradictions": _contradictions(links, named, appearances["start_s"].tolist()),
+    }
     return PlayerLog(
         appearances[list(APPEARANCES)], boxes[list(BOXES)], links, tracklets.cameras, facts
     )
@@ -182,14 +191,17 @@ def _lowest(kept: np.ndarray, cost: np.ndarray, start: int) -> np.ndarray:
     return np.column_stack([costs, rows + start, columns])
 
 
-def _contradictions(links: pd.DataFrame, named: list[IdentityName]) -> list[str]:
-    """Say where two appearances of one identity speak against each other."""
+def _contradictions(
+    links: pd.DataFrame, named: list[IdentityName], start_s: list[float]
+) -> list[str]:
+    """Return a sentence for each joined pair with evidence against it."""
     found = []
     for row in links[links["joined"]].to_dict("records"):
-        kinds = [kind for kind in ("appearance", "number", "team", "place") if row[kind] <= DOUBT]
-        if kinds:
+        against = [words for kind, words in AGAINST.items() if row[kind] <= DOUBT]
+        if against:
+            first, second = row["first"], row["second"]
             found.append(
-                f"{named[row['first']].identity}: appearances {row['first']} and {row['second']} "
-                f"were joined although their {' and '.join(kinds)} would rather be of two people."
+                f"{named[first].identity}, {clock(start_s[first])} and {clock(start_s[second])} "
+                f"(appearances {first} and {second}): {' and '.join(against)}. Is this one player?"
             )
     return found
