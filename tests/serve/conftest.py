@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from sameplayer.data.images.picture import encode_picture
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.tokens import make_token
 from sameplayer.serve.app import create_app
-from sameplayer.serve.tokens import make_token
 from tests.evaluation.conftest import browser  # noqa: F401
 from tests.gallery.conftest import encoder, gallery, pictures  # noqa: F401
 

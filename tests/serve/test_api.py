@@ -13,9 +13,9 @@ from sameplayer.gallery.people.corrections import mark_unknown, remove_pictures,
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.search.asking import ask_ready, ask_vectors
+from sameplayer.gallery.tokens import make_token, revoke_token
 from sameplayer.serve.app import create_app
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.tokens import make_token, revoke_token
 from tests.serve.conftest import picture
 
 

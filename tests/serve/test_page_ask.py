@@ -8,11 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.gallery.review.queue import reliability
+from sameplayer.gallery.tokens import make_token
 from sameplayer.ranking.open_set.likelihood import PARTS, Likelihood
 from sameplayer.serve.images.uploads import is_video
 from sameplayer.serve.pages import query as page_ask
 from sameplayer.serve.pages.explain import Why
-from sameplayer.serve.tokens import make_token
 from tests.serve.conftest import picture
 from tests.serve.test_pilot import word
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from sameplayer.gallery.tokens import make_token
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.app import create_app
-from sameplayer.serve.tokens import make_token
 from tests.pilot.conftest import colour, made, named, pilot  # noqa: F401
 from tests.serve.club import TOKEN
 

@@ -28,13 +28,13 @@ from starlette.testclient import TestClient
 
 from sameplayer.errors import ConfigError, DataError, InternalError, MissingFile, Unavailable
 from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.tokens import make_token
 from sameplayer.serve.app import create_app
 from sameplayer.serve.http.http_errors import as_refused
 from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.http.rate_limit import TokenBuckets
 from sameplayer.serve.http.sessions import Recent
 from sameplayer.serve.run import admin_tokens, read_token
-from sameplayer.serve.tokens import make_token
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
 from tests.serve.test_api import error

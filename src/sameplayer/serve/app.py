@@ -18,11 +18,17 @@ from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.api import correct as api_correct
 from sameplayer.serve.api import query as api_ask
 from sameplayer.serve.api import read as api_read
-from sameplayer.serve.api.openapi import describe_problems
-from sameplayer.serve.auth import LimitsMiddleware
 from sameplayer.serve.http.hosts import Hosts
-from sameplayer.serve.http.http_errors import KINDS, as_refused, invalid, logger, response_of
+from sameplayer.serve.http.http_errors import (
+    KINDS,
+    as_refused,
+    describe_problems,
+    invalid,
+    logger,
+    response_of,
+)
 from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.middleware import LimitsMiddleware
 from sameplayer.serve.pages import history as page_record
 from sameplayer.serve.pages import home as page_home
 from sameplayer.serve.pages import person as page_person

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy as np
 from fastapi import File, Form, Header, UploadFile
 
 from sameplayer.data.images.picture import Picture
+from sameplayer.gallery.core.idempotency import claim_key, keep_answer, release_key
 from sameplayer.gallery.core.records import Answer, Consent, NewPicture, PictureFilter
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.serve.api.read import GalleryId, api_router
-from sameplayer.serve.api.schemas import (
-    AnswersOut,
+from sameplayer.serve.api.requests import (
     AskBase64In,
     AskIn,
     AskVectorsIn,
@@ -23,16 +23,16 @@ from sameplayer.serve.api.schemas import (
     Day,
     EnrolBase64In,
     EnrolIn,
-    EnrolledOut,
     EnrolVectorsIn,
     FactsIn,
     Name,
     WhereIn,
     Word,
 )
+from sameplayer.serve.api.responses import AnswersOut, EnrolledOut, to_schema
 from sameplayer.serve.api.serializers import answer_out
 from sameplayer.serve.auth import CallerDep, needs
-from sameplayer.serve.http.idempotency import run_once
+from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.images.uploads import decode_all, from_base64, vectors_of
 from sameplayer.serve.service import Caller
 
@@ -185,27 +185,67 @@ def _enrol_contents(
     return _enrol(caller, who, contents, lambda: embedded(caller, found, who.facts), key)
 
 
-def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> EnrolledOut:  # type: ignore[no-untyped-def]
-    def work() -> dict:
+def _enrol(
+    caller: Caller,
+    who: EnrolIn,
+    contents: list[bytes],
+    make: Callable[[], list[NewPicture]],
+    key: str | None,
+) -> EnrolledOut:
+    """Enrol what ``make`` returns; a repeat with the same key is answered alike."""
+
+    def work() -> EnrolledOut:
         consent = Consent(who.basis, who.consent, who.expires)
         found = enrol_pictures(
             caller.gallery, {who.name: make()}, actor=caller.actor, consent=consent
         )
-        counts = {name: getattr(found, name) for name in COUNTS}
-        person = next(iter(found.persons.values()), None)
-        holders = dict.fromkeys(one.person or one.question for one in found.held)
-        return {
-            **counts,
-            "person": person,
-            "created": bool(found.created),
-            "held_by": list(holders),
-            "policy_changed": bool(found.policies),
-            "earlier_day_kept": bool(found.earlier),
-        }
+        holders = dict.fromkeys(one.person or one.question or "" for one in found.held)
+        return to_schema(
+            EnrolledOut,
+            found,
+            person=next(iter(found.persons.values()), None),
+            created=bool(found.created),
+            held_by=list(holders),
+            policy_changed=bool(found.policies),
+            earlier_day_kept=bool(found.earlier),
+        )
 
+    if key is None:
+        return work()
     said = who.model_dump_json(include=set(EnrolIn.model_fields)).encode()
     asked = b"\0".join([said, *(bytes(str(len(one)), "ascii") + b":" + one for one in contents)])
-    return EnrolledOut(**run_once(caller.gallery, caller.actor, key, asked, work))
+    return _once(caller, f"{caller.actor}\0{key}", asked, work)
 
 
-COUNTS = ("added", "there", "elsewhere", "rejected", "suppressed")
+def _once(caller: Caller, key: str, asked: bytes, work: Callable[[], EnrolledOut]) -> EnrolledOut:
+    """Do the work, or return what it gave when this caller sent the same key before.
+
+    Refuses another request with the same key (422), and a repeat while the first is still worked on
+    (409).
+    """
+    earlier = claim_key(caller.gallery, key, asked)
+    if earlier is None:
+        try:
+            result = work()
+        except BaseException:
+            release_key(caller.gallery, key)
+            raise
+        keep_answer(caller.gallery, key, result.model_dump())
+        return result
+    if not earlier.same:
+        raise Refused(
+            422,
+            "this key came with another request before",
+            where="header Idempotency-Key",
+            expected="the same request, or a new key",
+            hint="make a random key for each request",
+        )
+    if earlier.answer is None:
+        raise Refused(
+            409,
+            "the first request with this key is still worked on",
+            where="header Idempotency-Key",
+            hint="send it again in a few seconds",
+            headers={"Retry-After": "5"},
+        )
+    return EnrolledOut(**earlier.answer)

@@ -14,12 +14,13 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import UploadFile
 
 from sameplayer.gallery.core.records import percent
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.tokens import SCOPES
 from sameplayer.serve.auth import Needs, authorize
-from sameplayer.serve.http.bodies import read_in_turn
 from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.rate_limit import read_in_turn
 from sameplayer.serve.http.sessions import Session
 from sameplayer.serve.service import Caller, Service
-from sameplayer.serve.tokens import SCOPES
 
 FIELDS = 1000  # of a form: pictures that are ticked, among them
 BANDS = ("likely", "unsure", "unknown")
@@ -76,9 +77,14 @@ class Page:
     files: list[bytes] = field(default_factory=list)
 
     @property
+    def gallery(self) -> Gallery:
+        """The gallery of the page's address."""
+        return self.caller.gallery
+
+    @property
     def base_url(self) -> str:
         """The address of the gallery's pages."""
-        return f"/g/{self.caller.gallery.settings.id}"
+        return f"/g/{self.gallery.settings.id}"
 
     def one(self, name: str, default: str = "") -> str:
         """Return a field of the form."""
@@ -185,14 +191,6 @@ async def _page(request: Request) -> Page:
 
 
 PageDep = Annotated[Page, Depends(_page)]
-
-
-async def called(page: PageDep) -> Caller:
-    """Return who asked, once the form was checked."""
-    return page.caller
-
-
-PageCallerDep = Annotated[Caller, Depends(called)]
 
 
 def page_router(prefix: str = "/g/{gallery}") -> APIRouter:
