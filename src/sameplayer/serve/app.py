@@ -35,7 +35,7 @@ from sameplayer.serve.pages import person as page_person
 from sameplayer.serve.pages import pilot as page_pilot
 from sameplayer.serve.pages import query as page_ask
 from sameplayer.serve.pages import review as page_review
-from sameplayer.serve.pages.base import frame_of, templates
+from sameplayer.serve.pages.base import frame_of, pages
 from sameplayer.serve.service import Service
 
 USUAL, ANY = Limits(), Hosts()
@@ -119,7 +119,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         and request.url.path == f"{frame['base_url']}/ask"
         and request.url.path
     )
-    text = templates.get_template("error.html.j2").render(
+    text = pages.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
     )
     return HTMLResponse(text, refused.status_code, refused.headers)

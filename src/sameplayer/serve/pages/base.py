@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import UploadFile
 
+from sameplayer.common.pages import templates
 from sameplayer.gallery.core.records import percent
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.tokens import SCOPES
@@ -24,16 +24,10 @@ from sameplayer.serve.service import Caller, Service
 
 FIELDS = 1000  # of a form: pictures that are ticked, among them
 BANDS = ("likely", "unsure", "unknown")
-templates = Environment(
-    loader=PackageLoader("sameplayer.serve", "templates"),
-    autoescape=select_autoescape(["j2"]),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    extensions=["jinja2.ext.loopcontrols"],
-)
-templates.filters["percent"] = percent
-templates.filters["day"] = lambda moment: (moment or "")[:10]
-templates.filters["minute"] = lambda moment: (moment or "")[:16].replace("T", " ")
+pages = templates("sameplayer.serve", "templates", trim=True)
+pages.filters["percent"] = percent
+pages.filters["day"] = lambda moment: (moment or "")[:10]
+pages.filters["minute"] = lambda moment: (moment or "")[:16].replace("T", " ")
 
 
 class PageRoute(APIRoute):
@@ -99,7 +93,7 @@ class Page:
             "limits": self.caller.service.limits,
             "done": done_of(self.request),
         }
-        text = templates.get_template(template).render(**{**common, **values})
+        text = pages.get_template(template).render(**{**common, **values})
         return HTMLResponse(text, status)
 
 

@@ -16,9 +16,9 @@ from sameplayer.serve.pages.base import (
     PageDep,
     cookie_of,
     page_router,
+    pages,
     redirect,
     refuse_other_sites,
-    templates,
 )
 from sameplayer.serve.service import Service
 
@@ -30,7 +30,7 @@ public_router = APIRouter(include_in_schema=False)
 @public_router.get("/login")
 async def login_page(request: Request) -> Response:
     """Show the login page."""
-    return HTMLResponse(templates.get_template("login.html.j2").render(wrong=False, base_url=""))
+    return HTMLResponse(pages.get_template("login.html.j2").render(wrong=False, base_url=""))
 
 
 @public_router.post("/login")
@@ -46,7 +46,7 @@ async def login(request: Request) -> Response:
     except Refused as error:
         if error.status_code != 401:
             raise
-        shown = templates.get_template("login.html.j2").render(wrong=True, base_url="")
+        shown = pages.get_template("login.html.j2").render(wrong=True, base_url="")
         return HTMLResponse(shown, 401)
     answer = redirect("/")
     answer.set_cookie(
