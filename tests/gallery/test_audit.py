@@ -24,7 +24,7 @@ from sameplayer.gallery.reverting.undo import history, undo
 from sameplayer.gallery.search.asking import ask_vectors
 from sameplayer.gallery.search.questions import keep_question
 from sameplayer.gallery.tokens import make_token, revoke_token
-from tests.gallery.conftest import NAMES
+from tests.fixtures import NAMES
 
 
 def _run(gallery, sql: str, *values) -> None:

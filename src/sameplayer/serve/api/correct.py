@@ -22,8 +22,11 @@ from sameplayer.gallery.search.paging import seal, unseal
 from sameplayer.serve.api.changes import PERSON_CHANGES, QUESTION_CHANGES, Change
 from sameplayer.serve.api.read import After, GalleryId, Most, PersonId, api_router
 from sameplayer.serve.api.requests import ForgetIn, Given
-from sameplayer.serve.api.responses import EventOut, QuestionOut, QueueOut, ReceiptOut, to_schema
-from sameplayer.serve.api.serializers import (
+from sameplayer.serve.api.responses import (
+    EventOut,
+    QuestionOut,
+    QueueOut,
+    ReceiptOut,
     answer_out,
     event_out,
     exported,
@@ -31,6 +34,7 @@ from sameplayer.serve.api.serializers import (
     persons_in,
     picture_out,
     refuse_stale,
+    to_schema,
 )
 from sameplayer.serve.auth import CallerDep, needs
 from sameplayer.serve.http.http_errors import Refused

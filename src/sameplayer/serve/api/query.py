@@ -29,8 +29,7 @@ from sameplayer.serve.api.requests import (
     WhereIn,
     Word,
 )
-from sameplayer.serve.api.responses import AnswersOut, EnrolledOut, to_schema
-from sameplayer.serve.api.serializers import answer_out
+from sameplayer.serve.api.responses import AnswersOut, EnrolledOut, answer_out, to_schema
 from sameplayer.serve.auth import CallerDep, needs
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.images.uploads import decode_all, from_base64, vectors_of

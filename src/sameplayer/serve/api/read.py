@@ -12,8 +12,17 @@ from sameplayer.gallery.core.records import Person
 from sameplayer.gallery.reverting.undo import history
 from sameplayer.gallery.search.paging import persons_page, pictures_page
 from sameplayer.serve.api.requests import NameIn
-from sameplayer.serve.api.responses import EventsOut, GalleryOut, PersonsOut, PicturesOut, Problem
-from sameplayer.serve.api.serializers import event_out, gallery_out, picture_bytes, picture_out
+from sameplayer.serve.api.responses import (
+    EventsOut,
+    GalleryOut,
+    PersonsOut,
+    PicturesOut,
+    Problem,
+    event_out,
+    gallery_out,
+    picture_bytes,
+    picture_out,
+)
 from sameplayer.serve.auth import CallerDep, GuardedRoute, needs
 
 GalleryId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="id of a gallery")]

@@ -11,7 +11,7 @@ from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.privacy.pending_deletions import pending_marker
 from sameplayer.gallery.reverting import undo as undoing
 from sameplayer.gallery.tokens import list_tokens
-from sameplayer.serve.api.serializers import exported, not_finished
+from sameplayer.serve.api.responses import exported, not_finished
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import as_refused
 from sameplayer.serve.pages.base import (

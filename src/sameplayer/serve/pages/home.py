@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sameplayer.serve.api.serializers import gallery_out
+from sameplayer.serve.api.responses import gallery_out
 from sameplayer.serve.auth import authenticate, authorize, needs
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.http.rate_limit import bound_body

@@ -14,7 +14,7 @@ from sameplayer.gallery.people.corrections import remove_pictures
 from sameplayer.gallery.search.asking import most_alike
 from sameplayer.gallery.search.paging import persons_page
 from sameplayer.serve.api.changes import PERSON_CHANGES, number_of
-from sameplayer.serve.api.serializers import picture_bytes
+from sameplayer.serve.api.responses import picture_bytes
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import Refused, as_refused
 from sameplayer.serve.pages.base import Page, PageDep, page_router, redirect, revision_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from fastapi.responses import Response
 
@@ -14,7 +13,7 @@ from sameplayer.gallery.core.records import Answer, NewPicture, PictureFilter
 from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.query import decoded, embedded
-from sameplayer.serve.api.serializers import persons_in, picture_bytes
+from sameplayer.serve.api.responses import persons_in, picture_bytes
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import Refused, as_refused
 from sameplayer.serve.http.sessions import Asked
@@ -134,18 +133,11 @@ def gone() -> Refused:
     )
 
 
-def named(page: Page, answer: Answer) -> dict[str, Any]:
-    """Return an answer as the page shows it, with the names that people have now."""
-    gallery = page.gallery
-    names = names_of(gallery, [one.person for one in answer.candidates])
-    shown = [one for one in answer.candidates if one.person in names]
-    return {
-        "candidates": [(one, names[one.person]) for one in shown],
-        "nobody": answer.nobody,
-        "persons": answer.persons,
-        "pictures": answer.pictures,
-        "known": answer.known,
-    }
+def named(page: Page, answer: Answer) -> Answer:
+    """Return an answer with the names that people have now, without those who are gone."""
+    names = names_of(page.gallery, persons_in(answer))
+    shown = (one for one in answer.candidates if one.person in names)
+    return replace(answer, candidates=tuple(replace(one, name=names[one.person]) for one in shown))
 
 
 def _frames(pictures: Sequence[NewPicture]) -> str:

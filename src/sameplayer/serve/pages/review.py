@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from sameplayer.errors import SameplayerError, Stale
 from sameplayer.gallery.review.queue import counts, duplicates, question_by_id, queue
 from sameplayer.serve.api.changes import QUESTION_CHANGES, number_of
-from sameplayer.serve.api.serializers import persons_in, picture_bytes
+from sameplayer.serve.api.responses import persons_in, picture_bytes
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import as_refused
 from sameplayer.serve.pages.base import BANDS, Page, PageDep, page_router, redirect, revision_of
