@@ -83,7 +83,7 @@ def test_an_error_of_any_page_keeps_the_menu(pages: TestClient) -> None:
     large = ask(pages, bytes(8_000_001))
     assert large.status_code == 413
     assert 'aria-label="Pages"' in large.text
-    assert re.search('href="/g/[0-9a-f]+/ask">Go on', large.text)
+    assert re.search('href="/g/[0-9a-f]+/ask">Go back', large.text)
 
 
 def test_a_whole_frame_is_answered_with_a_word(pages: TestClient) -> None:

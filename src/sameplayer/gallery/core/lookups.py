@@ -42,7 +42,7 @@ def person_by_id(gallery: GalleryCore, key: str) -> Person:
     """Return a person by id, not by name, following merges; MissingFile where there is none."""
     with gallery.database.read() as cursor:
         if cursor.one("SELECT 1 FROM person WHERE id = ?", key) is None:
-            raise MissingFile(f"No person {key!r} in this gallery; expected an id of one.")
+            raise MissingFile(f"No person {key!r} in this gallery; expected the id of a person.")
         return find_person(cursor, key)
 
 
@@ -51,7 +51,7 @@ def picture_by_id(gallery: GalleryCore, key: str) -> StoredPicture:
     with gallery.database.read() as cursor:
         row = cursor.one(f"SELECT {STORED} FROM picture WHERE id = ? AND state = 'kept'", key)
     if row is None:
-        raise MissingFile(f"No picture {key!r} in this gallery; expected an id of one.")
+        raise MissingFile(f"No picture {key!r} in this gallery; expected the id of a picture.")
     return StoredPicture(*row)
 
 

@@ -76,7 +76,9 @@ def question_by_id(gallery: GalleryCore, key: str) -> Question:
     with gallery.database.read() as cursor:
         row = cursor.one("SELECT state, revision FROM question WHERE id = ?", key)
         if row is None or row[0] == "removed":
-            raise MissingFile(f"No question {key!r} in this gallery; expected an id of one.")
+            raise MissingFile(
+                f"No question {key!r} in this gallery; expected the id of a question."
+            )
         pictures = tuple(pictures_of(cursor, "question", key))
     answer = None
     for one in read_waiting(gallery, [key]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -10,10 +11,10 @@ from fastapi import File, Form, Header, UploadFile
 
 from sameplayer.data.images.picture import Picture
 from sameplayer.gallery.core.idempotency import claim_key, keep_answer, release_key
-from sameplayer.gallery.core.records import Answer, Consent, NewPicture, PictureFilter
+from sameplayer.gallery.core.records import Consent, NewPicture, PictureFilter
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
-from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.read import GalleryId, api_router
 from sameplayer.serve.api.requests import (
     AskBase64In,
@@ -68,17 +69,15 @@ def ask_files(
     """Whose pictures are these? Of files."""
     where = WhereIn(team=team, game=game, camera=camera, since=since, until=until)
     how = AskIn(track=track, where=where, top=top, known=known, keep=keep)
-    found = decoded(caller, [one.file.read() for one in pictures])
-    return answers(caller, how, embedded(caller, found, keep=keep))
+    return _answers_to_files(caller, how, [one.file.read() for one in pictures])
 
 
 @router.post("/galleries/{gallery}/ask/base64", tags=["ask"])
 @needs("query", heavy=True)
 def ask_base64(caller: CallerDep, gallery: GalleryId, body: AskBase64In) -> AnswersOut:
     """Whose pictures are these? Of files in base64."""
-    limits = caller.service.limits
-    found = decoded(caller, from_base64(body.pictures, limits))
-    return answers(caller, body, embedded(caller, found, keep=body.keep))
+    contents = from_base64(body.pictures, caller.service.limits)
+    return _answers_to_files(caller, body, contents)
 
 
 @router.post("/galleries/{gallery}/ask/vectors", tags=["ask"])
@@ -86,7 +85,9 @@ def ask_base64(caller: CallerDep, gallery: GalleryId, body: AskBase64In) -> Answ
 def ask_vectors(caller: CallerDep, gallery: GalleryId, body: AskVectorsIn) -> AnswersOut:
     """Whose pictures are these? Of unit vectors that the gallery's encoder made elsewhere."""
     rows = vectors_of(caller.gallery, body.vectors, caller.service.limits)
-    return answers(caller, body, prepared(caller.gallery, rows, FactsIn()))
+    return _answers(
+        caller, body, rows, prepared(caller.gallery, rows, FactsIn()) if body.keep else None
+    )
 
 
 @router.post("/galleries/{gallery}/enrol", tags=["enrol"])
@@ -133,23 +134,37 @@ def enrol_vectors(
     )
 
 
-def answers(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> AnswersOut:
-    """Answer for a track at once, else for each picture."""
-    tracks = [list(pictures)] if how.track else [[one] for one in pictures]
-    return AnswersOut(answers=[answer_out(answer(caller, how, one)) for one in tracks])
+def _answers_to_files(caller: Caller, how: AskIn, contents: Sequence[bytes]) -> AnswersOut:
+    """Answer for picture files; what is only looked at is embedded and no more."""
+    found = decoded(caller, contents)
+    if how.keep:
+        ready = embedded(caller, found)
+        return _answers(caller, how, np.stack([one.vector for one in ready]), ready)
+    with caller.service.encoder_turn:
+        rows = caller.gallery.encoder.embed(found)
+    return _answers(caller, how, rows)
 
 
-def answer(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answer:
-    """Answer for pictures of one person."""
-    return ask_ready(
-        caller.gallery,
-        pictures,
-        actor=caller.actor,
-        where=PictureFilter(**how.where.model_dump()),
-        top=how.top,
-        known=how.known,
-        keep=how.keep,
-    )
+def _answers(
+    caller: Caller, how: AskIn, rows: np.ndarray, keep: Sequence[NewPicture] | None = None
+) -> AnswersOut:
+    """Answer for a track at once, else for each row.
+
+    rows    (n, d) unit rows
+    keep    their pictures, to be kept as questions
+    """
+    where, found = PictureFilter(**how.where.model_dump()), []
+    step = len(rows) if how.track else 1
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        answer = caller.gallery.ask_vectors(
+            rows[part], actor=caller.actor, where=where, top=how.top, known=how.known
+        )
+        if keep is not None:
+            key = keep_question(caller.gallery, keep[part], caller.actor, stated(answer))
+            answer = replace(answer, question=key)
+        found.append(answer_out(answer))
+    return AnswersOut(answers=found)
 
 
 def decoded(caller: Caller, contents: Sequence[bytes]) -> list[Picture]:

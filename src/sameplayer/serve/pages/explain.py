@@ -75,7 +75,7 @@ def _numbers(a: Picture, b: Picture) -> dict[str, Any]:
         return {"no_numbers": f"reading failed ({type(error).__name__})"}
     return {
         "numbers": tuple(
-            "no number seen" if one.number is None else f"{one.number} ({one.probability:.2f})"
+            "none seen" if one.number is None else f"{one.number} ({one.probability:.2f})"
             for one in read
         )
     }
