@@ -295,7 +295,7 @@ def test_the_review_works_without_scripts_and_a_stale_word_is_refused(
     assert page.get_attribute(".question", "data-question") != question
     assert page.inner_text(".bands b >> nth=0") == "5"
     page.click("button:has-text('Later')")
-    page.click("button:has-text('Not') >> nth=0")
+    page.click("button:has-text('No') >> nth=0")
     assert page.inner_text(".bands b >> nth=0") == "5"
 
 
