@@ -22,6 +22,7 @@ from tests.postgres_server import Server, running
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+pytest_plugins = ("tests.fixtures",)
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 

@@ -20,7 +20,7 @@ from sameplayer.gallery.gallery import open_gallery
 from sameplayer.gallery.people.consent import set_policy
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.asking import ask
-from sameplayer.serve.tokens import find_token
+from sameplayer.gallery.tokens import find_token
 
 
 @pytest.fixture(scope="module")

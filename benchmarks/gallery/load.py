@@ -22,7 +22,7 @@ from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.tokens import make_token
+from sameplayer.gallery.tokens import make_token
 
 ENCODER = "colour"
 LIMITS = Limits(rate=100_000, burst=100_000)

@@ -23,8 +23,8 @@ from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.reverting.undo import history, undo
 from sameplayer.gallery.search.asking import ask_vectors
 from sameplayer.gallery.search.questions import keep_question
-from sameplayer.serve.tokens import make_token, revoke_token
-from tests.gallery.conftest import NAMES
+from sameplayer.gallery.tokens import make_token, revoke_token
+from tests.fixtures import NAMES
 
 
 def _run(gallery, sql: str, *values) -> None:

@@ -14,7 +14,7 @@ from sameplayer.gallery.people.corrections import rename
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.privacy.retention import sweep
 from sameplayer.gallery.search.asking import ask_vectors
-from sameplayer.serve.tokens import make_token, revoke_token
+from sameplayer.gallery.tokens import make_token, revoke_token
 
 ONLY_SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.search.asking import ask_ready
-from tests.gallery.conftest import Pictures
+from tests.fixtures import Pictures
 
 
 def test_a_question_keeps_its_pictures_once(gallery: Gallery, pictures: Pictures) -> None:

@@ -26,7 +26,7 @@ from sameplayer.pilot import (
     report,
 )
 from sameplayer.pilot.measure import measure, tracks_of
-from tests.pilot.conftest import CONFIG
+from tests.fixtures import CONFIG
 
 
 def test_what_is_loaded_is_what_was_made(made: Pilot) -> None:

@@ -11,10 +11,8 @@ from starlette.testclient import TestClient
 
 from sameplayer.data.images.picture import encode_picture
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.tokens import make_token
 from sameplayer.serve.app import create_app
-from sameplayer.serve.tokens import make_token
-from tests.evaluation.conftest import browser  # noqa: F401
-from tests.gallery.conftest import encoder, gallery, pictures  # noqa: F401
 
 Client = Callable[..., TestClient]
 
@@ -25,18 +23,18 @@ def store() -> None:
 
 
 @pytest.fixture
-def address(gallery: Gallery) -> str:  # noqa: F811
+def address(gallery: Gallery) -> str:
     """Where the API has the gallery."""
     return f"/v1/galleries/{gallery.settings.id}"
 
 
 @pytest.fixture
-def app(gallery: Gallery) -> FastAPI:  # noqa: F811
+def app(gallery: Gallery) -> FastAPI:
     return create_app({"club": gallery}, admin_tokens=["owner-of-the-tests"])
 
 
 @pytest.fixture
-def client(app: FastAPI, gallery: Gallery) -> Iterator[Client]:  # noqa: F811
+def client(app: FastAPI, gallery: Gallery) -> Iterator[Client]:
     """A function that returns a client whose token has these scopes; none: without a token."""
     with TestClient(app, raise_server_exceptions=False) as one:
 

@@ -13,9 +13,9 @@ from sameplayer.gallery.people.corrections import mark_unknown, remove_pictures,
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.search.asking import ask_ready, ask_vectors
+from sameplayer.gallery.tokens import make_token, revoke_token
 from sameplayer.serve.app import create_app
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.tokens import make_token, revoke_token
 from tests.serve.conftest import picture
 
 
@@ -111,6 +111,18 @@ def test_enrolled_pictures_are_asked_for_and_shown_unstored(client, address, gal
     assert shown.headers["cache-control"] == "no-store"
     assert shown.content.startswith(b"\xff\xd8")
     error(client("query").get(f"{address}/pictures/{key}"), 403)
+
+
+def test_a_kept_question_has_pixels_only_where_the_gallery_keeps_pictures(
+    client, address, gallery
+) -> None:
+    one = client("query", "read")
+    for keeps in (True, False):
+        gallery.set("me", keep_pictures=keeps)
+        files = [("pictures", ("a.jpg", picture(20 + keeps)))]
+        said = one.post(f"{address}/ask", files=files, data={"keep": "true"}).json()["answers"][0]
+        (kept,) = one.get(f"{address}/questions/{said['question']}").json()["pictures"]
+        assert kept["shown"] is keeps
 
 
 def test_a_repeat_with_the_same_key_changes_nothing_and_another_request_is_refused(

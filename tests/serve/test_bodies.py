@@ -7,8 +7,8 @@ import http.client
 import socket
 from urllib.parse import urlsplit
 
-from sameplayer.serve.http.bodies import BodyLimit, body_limits
 from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.http.rate_limit import BodyLimit, body_limits
 from tests.serve.club import TOKEN, running
 from tests.serve.conftest import picture
 

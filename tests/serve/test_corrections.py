@@ -209,7 +209,7 @@ def test_what_is_enrolled_after_forgetting_stays_beside_other_programs(
 @pytest.fixture
 def reader(gallery) -> Iterator[sqlite3.Connection]:
     """Another program that reads the record until it is closed."""
-    gallery.database.queue_seconds = 0.05
+    gallery.database.patience = 0.05
     found = sqlite3.connect(gallery.folder / "gallery.sqlite")
     found.execute("BEGIN")
     found.execute("SELECT count(*) FROM person").fetchone()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
+from sameplayer.gallery.tokens import make_token, revoke_token
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.tokens import make_token, revoke_token
 from tests.serve.test_api import error
 
 MANY = Limits().failures + 3

@@ -8,11 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from sameplayer.gallery.review.queue import reliability
+from sameplayer.gallery.tokens import make_token
 from sameplayer.ranking.open_set.likelihood import PARTS, Likelihood
 from sameplayer.serve.images.uploads import is_video
 from sameplayer.serve.pages import query as page_ask
 from sameplayer.serve.pages.explain import Why
-from sameplayer.serve.tokens import make_token
 from tests.serve.conftest import picture
 from tests.serve.test_pilot import word
 
@@ -83,7 +83,7 @@ def test_an_error_of_any_page_keeps_the_menu(pages: TestClient) -> None:
     large = ask(pages, bytes(8_000_001))
     assert large.status_code == 413
     assert 'aria-label="Pages"' in large.text
-    assert re.search('href="/g/[0-9a-f]+/ask">Go on', large.text)
+    assert re.search('href="/g/[0-9a-f]+/ask">Go back', large.text)
 
 
 def test_a_whole_frame_is_answered_with_a_word(pages: TestClient) -> None:

@@ -79,7 +79,8 @@ def test_a_track_that_is_given_is_answered_with_pictures_and_is_kept_for_a_word(
     assert page.locator(".answer").count() == 1
     assert page.locator(".query .crop").count() == 3
     assert page.inner_text(".candidate >> nth=0 >> .who a") == "Ada"
-    assert "uncalibrated" in page.inner_text(".candidate >> nth=0")
+    assert "similarity" in page.inner_text(".candidate >> nth=0")
+    assert "uncalibrated" in page.inner_text(".uncalibrated")
     page.wait_for_load_state("networkidle")  # the crops are loaded lazily
     sizes = page.eval_on_selector_all(".crop", "all => all.map(i => [i.complete, i.naturalWidth])")
     assert all(wide > 10 for _, wide in sizes)
@@ -294,7 +295,7 @@ def test_the_review_works_without_scripts_and_a_stale_word_is_refused(
     assert page.get_attribute(".question", "data-question") != question
     assert page.inner_text(".bands b >> nth=0") == "5"
     page.click("button:has-text('Later')")
-    page.click("button:has-text('Not') >> nth=0")
+    page.click("button:has-text('No') >> nth=0")
     assert page.inner_text(".bands b >> nth=0") == "5"
 
 
@@ -341,7 +342,7 @@ def test_a_person_is_exported_and_is_forgotten_once_the_name_is_typed(
 
 def test_persons_who_are_alike_are_shown_in_pairs(page: Page, club: Gallery) -> None:
     page.click("nav >> text=Review")
-    page.click("text=Alike")
+    page.click("text=Possible duplicates")
     assert page.locator(".pairs li").count() == 15
     page.click(".pairs li >> nth=0 >> text=Compare")
     assert page.locator(".both h2").count() == 2

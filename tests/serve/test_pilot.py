@@ -7,21 +7,20 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from sameplayer.gallery.tokens import make_token
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.app import create_app
-from sameplayer.serve.tokens import make_token
-from tests.pilot.conftest import colour, made, named, pilot  # noqa: F401
 from tests.serve.club import TOKEN
 
 
 @pytest.fixture
-def client(pilot: Pilot) -> Iterator[TestClient]:  # noqa: F811
+def client(pilot: Pilot) -> Iterator[TestClient]:
     app = create_app({}, admin_tokens=[TOKEN], pilot=pilot)
     with TestClient(app, follow_redirects=True) as found:
         yield found
 
 
-def test_a_token_of_a_gallery_opens_no_pilot(pilot, gallery) -> None:  # noqa: F811
+def test_a_token_of_a_gallery_opens_no_pilot(pilot, gallery) -> None:
     app = create_app({"club": gallery}, admin_tokens=[TOKEN], pilot=pilot)
     browser = TestClient(app)
     browser.post("/login", data={"token": make_token(gallery, "x", ["correct", "read", "admin"])})
@@ -34,7 +33,7 @@ def word(text: str, name: str) -> str:
     return text.split(f'name="{name}" value="')[1].split('"')[0]
 
 
-def test_questions_are_asked_and_answers_kept_behind_the_login(client, pilot) -> None:  # noqa: F811
+def test_questions_are_asked_and_answers_kept_behind_the_login(client, pilot) -> None:
     assert "Log in" in client.get("/pilot").text
     asked = client.post("/login", data={"token": TOKEN})
     assert asked.url.path == "/pilot"

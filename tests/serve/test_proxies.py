@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from sameplayer.serve.app import create_app
 from sameplayer.serve.http.hosts import Hosts
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.http.proxies import refuse_host, seen
+from sameplayer.serve.middleware import refuse_host, seen
 from tests.serve.club import TOKEN
 
 NEAR = {"server": ("127.0.0.1", 8437)}

@@ -10,13 +10,13 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from sameplayer.errors import SettingError
-from sameplayer.serve.api.correct import SplitIn
-from sameplayer.serve.api.schemas import (
+from sameplayer.serve.api.requests import (
     AskBase64In,
     AskVectorsIn,
     EnrolBase64In,
     EnrolVectorsIn,
     Given,
+    SplitIn,
 )
 from sameplayer.serve.http.limits import MOST_ITEMS, Limits
 from tests.serve.test_api import error

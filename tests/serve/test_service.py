@@ -7,11 +7,11 @@ from starlette.testclient import TestClient
 
 from sameplayer.gallery.core.events import events
 from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.tokens import find_token, make_token, revoke_token
 from sameplayer.serve import service
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.service import ADMIN, Service
-from sameplayer.serve.tokens import find_token, make_token, revoke_token
 
 
 def test_a_token_that_is_revoked_between_two_looks_never_becomes_the_owner(

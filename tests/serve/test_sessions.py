@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.testclient import TestClient
 
+from sameplayer.gallery.tokens import make_token
 from sameplayer.serve.http.sessions import EACH, IDLE_SECONDS, SESSION_SECONDS, Session, Sessions
-from sameplayer.serve.tokens import make_token
 from tests.serve.test_pilot import word
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sameplayer.serve import run, service
-from sameplayer.serve.http.shutdown import ANSWERING, ENDING, STOPPING, Stop
+from sameplayer.serve.http.connections import ANSWERING, ENDING, STOPPING, Stop
 from tests.serve.club import running
 
 

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "club"
 
 
-def test_the_server_prints_its_page_and_a_token_and_ends_on_a_signal(folder: Path) -> None:
+def test_the_server_prints_its_page_and_a_token_and_ends_on_a_signal(folder: Path, capsys) -> None:
     started = subprocess.Popen(
         [sys.executable, "-m", "sameplayer", "serve", str(folder), "--port", "0"],
         stdout=subprocess.PIPE,
@@ -42,18 +42,8 @@ def test_the_server_prints_its_page_and_a_token_and_ends_on_a_signal(folder: Pat
         (found,) = json.loads(answer.read())
         assert (found["label"], found["persons"]) == ("club", 0)
         assert "server" not in {name.lower() for name, _ in answer.getheaders()}
-        again = [
-            sys.executable,
-            "-m",
-            "sameplayer",
-            "serve",
-            str(folder),
-            "--port",
-            str(address.port),
-        ]
-        taken = subprocess.run(again, capture_output=True, text=True, timeout=60, check=False)
-        assert taken.returncode == 2
-        assert "cannot be listened on" in taken.stderr
+        assert main(["serve", str(folder), "--port", str(address.port)]) == 2
+        assert "cannot be listened on" in capsys.readouterr().err
     finally:
         started.send_signal(signal.SIGINT)
         _, said = started.communicate(timeout=30)

@@ -44,3 +44,6 @@ from .review.reliability import reliability as reliability
 from .search.asking import ask as ask
 from .search.asking import ask_vectors as ask_vectors
 from .search.calibration import calibrate as calibrate
+from .tokens import list_tokens as list_tokens
+from .tokens import make_token as make_token
+from .tokens import revoke_token as revoke_token

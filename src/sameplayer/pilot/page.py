@@ -8,13 +8,11 @@ answer)``, serves ``pilot.picture(name)`` at ``links.picture(name)``, and shows
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
+from sameplayer.common.pages import data_address, templates
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels import read_labels
 
@@ -112,13 +110,11 @@ def _url(pilot: Pilot, name: str, links: Links) -> str:
     content = pilot.picture(name)
     if links.picture is not None:
         return links.picture(name)
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+    return data_address("image/jpeg", content)
 
 
 def _render(template: str, **values: Any) -> str:
-    pages = Environment(
-        loader=PackageLoader("sameplayer.pilot", "."), autoescape=select_autoescape(["j2"])
-    )
+    pages = templates("sameplayer.pilot")
     pages.filters["share"] = _share
     pages.filters["between"] = lambda found: f"{_share(found[0])} to {_share(found[2])} %"
     return pages.get_template(template).render(**values)

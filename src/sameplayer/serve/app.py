@@ -18,18 +18,24 @@ from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.api import correct as api_correct
 from sameplayer.serve.api import query as api_ask
 from sameplayer.serve.api import read as api_read
-from sameplayer.serve.api.openapi import describe_problems
-from sameplayer.serve.auth import LimitsMiddleware
 from sameplayer.serve.http.hosts import Hosts
-from sameplayer.serve.http.http_errors import KINDS, as_refused, invalid, logger, response_of
+from sameplayer.serve.http.http_errors import (
+    KINDS,
+    as_refused,
+    describe_problems,
+    invalid,
+    logger,
+    response_of,
+)
 from sameplayer.serve.http.limits import Limits
+from sameplayer.serve.middleware import LimitsMiddleware
 from sameplayer.serve.pages import history as page_record
 from sameplayer.serve.pages import home as page_home
 from sameplayer.serve.pages import person as page_person
 from sameplayer.serve.pages import pilot as page_pilot
 from sameplayer.serve.pages import query as page_ask
 from sameplayer.serve.pages import review as page_review
-from sameplayer.serve.pages.base import frame_of, templates
+from sameplayer.serve.pages.base import frame_of, pages
 from sameplayer.serve.service import Service
 
 USUAL, ANY = Limits(), Hosts()
@@ -113,7 +119,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         and request.url.path == f"{frame['base_url']}/ask"
         and request.url.path
     )
-    text = templates.get_template("error.html.j2").render(
+    text = pages.get_template("error.html.j2").render(
         said=refused.said, kind=KINDS.get(refused.status_code, "failed"), back=back or "/", **frame
     )
     return HTMLResponse(text, refused.status_code, refused.headers)

@@ -15,11 +15,10 @@ from fastapi import FastAPI
 
 from sameplayer.errors import ConfigError, DataError, MissingFile
 from sameplayer.gallery.gallery import Gallery
-from sameplayer.serve.http.connections import Places, patient
+from sameplayer.gallery.tokens import any_token
+from sameplayer.serve.http.connections import ANSWERING, ENDING, STOPPING, Places, patient
 from sameplayer.serve.http.hosts import is_loopback
 from sameplayer.serve.http.limits import Limits
-from sameplayer.serve.http.shutdown import ANSWERING, ENDING, STOPPING
-from sameplayer.serve.tokens import any_token
 
 SHORTEST = 20  # letters of a token in a file
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
+from sameplayer.gallery.core.lookups import check_readable
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.review import queue as review
+from sameplayer.gallery.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.pilot.folder import Pilot
-from sameplayer.serve.http.bodies import body_limits
+from sameplayer.serve.http.connections import ENDING, Stop
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.http.limits import Limits
 from sameplayer.serve.http.metrics import Metrics
-from sameplayer.serve.http.rate_limit import ConcurrencyLimit, TokenBuckets
+from sameplayer.serve.http.rate_limit import ConcurrencyLimit, TokenBuckets, body_limits
 from sameplayer.serve.http.sessions import Sessions, recent_queries
-from sameplayer.serve.http.shutdown import ENDING, Stop
 from sameplayer.serve.images.decoders import Decoders
-from sameplayer.serve.tokens import SCOPES, Token, find_token, hash_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -164,9 +164,7 @@ class Service:
     def check_ready(self) -> None:
         """Read a row of every gallery, and look for its pictures; raise what prevents it."""
         for one in self.galleries.values():
-            one.files.refuse_moved()
-            with one.database.read() as cursor:
-                cursor.one("SELECT changed FROM latest")
+            check_readable(one)
 
     def close(self) -> None:
         """End decoders and threads, and close the galleries.

@@ -25,7 +25,7 @@ def token(
         scopes: What it may do: read, answer, correct, admin.
         expires: Day from which it counts no more (2026-12-31).
     """
-    from sameplayer.serve.tokens import make_token
+    from sameplayer.gallery.tokens import make_token
 
     with who.open(gallery) as opened:
         print(make_token(opened, label, scopes, expires, actor=who.actor))
@@ -33,7 +33,7 @@ def token(
 
 def tokens(gallery: Club, who: Who = Who()) -> None:
     """List the tokens of a gallery."""
-    from sameplayer.serve.tokens import list_tokens
+    from sameplayer.gallery.tokens import list_tokens
 
     with who.open(gallery) as opened:
         found = list_tokens(opened)
@@ -46,7 +46,7 @@ def tokens(gallery: Club, who: Who = Who()) -> None:
 
 def revoke(gallery: Club, token: Token, who: Who = Who()) -> None:
     """Refuse a token from now on."""
-    from sameplayer.serve.tokens import revoke_token
+    from sameplayer.gallery.tokens import revoke_token
 
     with who.open(gallery) as opened:
         print(f"{revoke_token(opened, token, actor=who.actor).id} is refused from now on")

@@ -8,9 +8,10 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sameplayer.common.cache import Latest
-from sameplayer.errors import SettingError
+from sameplayer.errors import MissingFile, SettingError
 from sameplayer.gallery.core.gallery import GalleryCore, pictures_of
 from sameplayer.gallery.core.records import Answer, StoredPicture
+from sameplayer.gallery.people.checks import WAITING
 from sameplayer.gallery.review.anomalies import MislabelCandidate as MislabelCandidate
 from sameplayer.gallery.review.anomalies import Pair as Pair
 from sameplayer.gallery.review.anomalies import duplicates as duplicates
@@ -47,6 +48,42 @@ class Item:
     def place(self) -> tuple[int, float, str]:
         """What the queue is sorted by: a later question has a larger one."""
         return self.revision if self.skipped else 0, -self.information, self.question
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as it is now, also one that was answered.
+
+    answer      what the gallery says now, without those whom people ruled out; None once somebody
+                has answered
+    revision    to be given as ``expected`` with the word of it
+    """
+
+    question: str
+    state: str
+    revision: int
+    pictures: tuple[StoredPicture, ...]
+    answer: Answer | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has answered it."""
+        return self.state in WAITING
+
+
+def question_by_id(gallery: GalleryCore, key: str) -> Question:
+    """Return a question by its id; MissingFile where there is none."""
+    with gallery.database.read() as cursor:
+        row = cursor.one("SELECT state, revision FROM question WHERE id = ?", key)
+        if row is None or row[0] == "removed":
+            raise MissingFile(
+                f"No question {key!r} in this gallery; expected the id of a question."
+            )
+        pictures = tuple(pictures_of(cursor, "question", key))
+    answer = None
+    for one in read_waiting(gallery, [key]):
+        answer = answer_vectors(gallery, one.rows, without=one.without)
+    return Question(key, str(row[0]), int(row[1]), pictures, answer)
 
 
 def queue(

@@ -145,6 +145,17 @@ def answer_vectors(
     return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
 
 
+def most_alike(gallery: GalleryCore, person: str, top: int = TOP) -> list[Candidate]:
+    """Return the persons whose pictures are most like a person's, the most alike first."""
+    with gallery.database.read() as cursor:
+        row = cursor.one("SELECT mean FROM person WHERE id = ?", person)
+    if row is None or row[0] is None:
+        return []
+    mean = np.frombuffer(row[0], np.float32)[None]
+    found = answer_vectors(gallery, mean, top=top, without={person})
+    return [one for one in found.candidates if one.rests_on]
+
+
 def _chances(
     gallery: GalleryCore,
     similarities: np.ndarray,

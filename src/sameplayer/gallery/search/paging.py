@@ -1,4 +1,4 @@
-"""Places in a listing, as words that a caller sends back for the next page.
+"""Listings a page at a time, and places in them as words that a caller sends back for the next.
 
 A place is what the listing is sorted by, of the last row shown, and not a row's id or number: rows
 that are renamed, answered or forgotten meanwhile move no other. Names may be part of it, and the
@@ -15,10 +15,51 @@ import json
 from collections.abc import Sequence
 
 from sameplayer.errors import DataError
-from sameplayer.gallery.core.gallery import GalleryCore
+from sameplayer.gallery.core.gallery import PERSON, GalleryCore
+from sameplayer.gallery.core.records import Person, StoredPicture
 
 MARK = 16  # bytes by which a word is known to be the gallery's own
 Place = Sequence[str | int | float]
+
+
+def persons_page(
+    gallery: GalleryCore, state: str | None, after: str | None, most: int
+) -> tuple[list[Person], str | None]:
+    """Return persons by name, and the word for the page after these; None: these are the last.
+
+    state    active or restricted; None: both
+    after    the word of the page before; None: from the first
+    """
+    last = ("", "") if after is None else unseal(gallery, "persons", after)
+    states = ("active", "restricted") if state is None else (state, state)
+    with gallery.database.read() as cursor:
+        rows = cursor.rows(
+            f"SELECT {PERSON} FROM person WHERE (name, id) > (?, ?) AND state IN (?, ?) "
+            "ORDER BY name, id LIMIT ?",
+            *last,
+            *states,
+            most + 1,
+        )
+    shown = [Person(*row) for row in rows[:most]]
+    if len(rows) <= most:
+        return shown, None
+    return shown, seal(gallery, "persons", (shown[-1].name, shown[-1].id))
+
+
+def pictures_page(
+    gallery: GalleryCore, person: str, after: str | None, most: int
+) -> tuple[list[StoredPicture], int, str | None]:
+    """Return a person's pictures by date, how many there are, and the word for the next page."""
+    last = None if after is None else unseal(gallery, "pictures", after)
+    found = gallery.pictures(person)
+    left = [one for one in found if last is None or _place(one) > last]
+    shown = left[:most]
+    following = seal(gallery, "pictures", _place(shown[-1])) if len(left) > most else None
+    return shown, len(found), following
+
+
+def _place(kept: StoredPicture) -> list[str | int | float]:
+    return [kept.taken or "", kept.added, kept.id]
 
 
 def seal(gallery: GalleryCore, listing: str, place: Place) -> str:

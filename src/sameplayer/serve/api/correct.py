@@ -6,33 +6,27 @@ meanwhile is refused with 409, and nothing is applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Response
 from fastapi import Path as InPath
 
 from sameplayer.errors import Unfinished
-from sameplayer.gallery.core.events import Event
-from sameplayer.gallery.people import corrections as changes
+from sameplayer.gallery.core.records import Person
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.privacy.pending_deletions import pending_marker
 from sameplayer.gallery.reverting import undo
-from sameplayer.gallery.review.queue import counts, queue
+from sameplayer.gallery.review.queue import counts, question_by_id, queue
 from sameplayer.gallery.search.paging import seal, unseal
-from sameplayer.serve.api.questions import question_detail
+from sameplayer.serve.api.changes import PERSON_CHANGES, QUESTION_CHANGES, Change
 from sameplayer.serve.api.read import After, GalleryId, Most, PersonId, api_router
-from sameplayer.serve.api.requests import (
-    ForgetIn,
-    MergeIn,
-    NameIn,
+from sameplayer.serve.api.requests import ForgetIn, Given
+from sameplayer.serve.api.responses import (
+    EventOut,
+    QuestionOut,
+    QueueOut,
     ReceiptOut,
-    RestrictIn,
-    SplitIn,
-    ToPersonIn,
-)
-from sameplayer.serve.api.schemas import EventOut, PersonOut, QuestionOut, QueueOut, to_schema
-from sameplayer.serve.api.serializers import (
     answer_out,
     event_out,
     exported,
@@ -40,6 +34,7 @@ from sameplayer.serve.api.serializers import (
     persons_in,
     picture_out,
     refuse_stale,
+    to_schema,
 )
 from sameplayer.serve.auth import CallerDep, needs
 from sameplayer.serve.http.http_errors import Refused
@@ -88,12 +83,10 @@ def list_questions(
     shown = items[:most]
     caller.record_view(*(key for one in shown for key in (one.question, *persons_in(one.answer))))
     found = [
-        QuestionOut(
-            question=one.question,
-            revision=one.revision,
+        to_schema(
+            QuestionOut,
+            one,
             state="skipped" if one.skipped else "open",
-            band=one.band,
-            information=one.information,
             pictures=[picture_out(kept) for kept in one.pictures],
             answer=answer_out(one.answer),
         )
@@ -109,13 +102,12 @@ def one_question(
     caller: CallerDep, gallery: GalleryId, question: QuestionId, response: Response
 ) -> QuestionOut:
     """One question, also an answered one."""
-    found = question_detail(caller.gallery, question)
+    found = question_by_id(caller.gallery, question)
     caller.record_view(question, *persons_in(found.answer))
     response.headers["ETag"] = f'"{found.revision}"'
-    return QuestionOut(
-        question=question,
-        revision=found.revision,
-        state=found.state,
+    return to_schema(
+        QuestionOut,
+        found,
         band=None,
         information=None,
         pictures=[picture_out(one) for one in found.pictures],
@@ -123,104 +115,50 @@ def one_question(
     )
 
 
-@router.post("/galleries/{gallery}/questions/{question}/confirm", tags=["review"])
-@needs("correct")
-def confirm(
-    caller: CallerDep, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
-) -> EventOut:
-    """Assign the question's pictures to this person."""
-    return _said(changes.confirm, caller, question, body.person, seen=seen)
+def _add_change(kind: str, key: Any, tag: str, word: str, change: Change) -> None:
+    """Add the route of a change: POST to the word behind the address of what it changes."""
 
+    def route(
+        caller: Caller, seen: str | None, body: Given | None = None, **ids: str
+    ) -> Person | EventOut:
+        values = {} if body is None else dict(body)
+        done = change.apply(caller, ids[kind], values, expected(seen))
+        return done if isinstance(done, Person) else event_out(done)
 
-@router.post("/galleries/{gallery}/questions/{question}/confirm-new", tags=["review"])
-@needs("correct")
-def confirm_new(
-    caller: CallerDep, gallery: GalleryId, question: QuestionId, body: NameIn, seen: Seen = None
-) -> PersonOut:
-    """Assign the question's pictures to a new person of this name."""
-    return to_schema(
-        PersonOut,
-        changes.confirm_new(
-            caller.gallery, question, body.name, actor=caller.actor, expected=expected(seen)
-        ),
+    takes = {
+        "caller": CallerDep,
+        "gallery": GalleryId,
+        kind: key,
+        "body": change.body,
+        "seen": Seen,
+    }
+    route.__signature__ = Signature(  # type: ignore[attr-defined]
+        [
+            Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                annotation=annotation,
+                default=None if name == "seen" else Parameter.empty,
+            )
+            for name, annotation in takes.items()
+            if annotation is not None
+        ]
+    )
+    router.add_api_route(
+        f"/galleries/{{gallery}}/{kind}s/{{{kind}}}/{word}",
+        needs("correct")(route),
+        methods=["POST"],
+        name=word,
+        description=change.does,
+        tags=[tag],
+        response_model=Person if change.gives_person else EventOut,
     )
 
 
-@router.post("/galleries/{gallery}/questions/{question}/reject", tags=["review"])
-@needs("correct")
-def reject(
-    caller: CallerDep, gallery: GalleryId, question: QuestionId, body: ToPersonIn, seen: Seen = None
-) -> EventOut:
-    """Rule this person out for the question; the person is not suggested again."""
-    return _said(changes.reject, caller, question, body.person, seen=seen)
-
-
-@router.post("/galleries/{gallery}/questions/{question}/nobody", tags=["review"])
-@needs("correct")
-def nobody(
-    caller: CallerDep, gallery: GalleryId, question: QuestionId, seen: Seen = None
-) -> EventOut:
-    """Mark the question's player as unknown."""
-    return _said(changes.mark_unknown, caller, question, seen=seen)
-
-
-@router.post("/galleries/{gallery}/questions/{question}/skip", tags=["review"])
-@needs("correct")
-def skip_question(
-    caller: CallerDep, gallery: GalleryId, question: QuestionId, seen: Seen = None
-) -> EventOut:
-    """Leave it for later."""
-    return _said(changes.skip, caller, question, seen=seen)
-
-
-@router.post("/galleries/{gallery}/persons/{person}/rename", tags=["persons"])
-@needs("correct")
-def rename(
-    caller: CallerDep, gallery: GalleryId, person: PersonId, body: NameIn, seen: Seen = None
-) -> EventOut:
-    """Give a person another name, which nobody has."""
-    return _said(changes.rename, caller, person, body.name, seen=seen)
-
-
-@router.post("/galleries/{gallery}/persons/{person}/restrict", tags=["persons"])
-@needs("correct")
-def restrict(
-    caller: CallerDep, gallery: GalleryId, person: PersonId, body: RestrictIn, seen: Seen = None
-) -> EventOut:
-    """Keep a person, but never answer with one; or answer again."""
-    return _said(changes.restrict, caller, person, body.on, seen=seen)
-
-
-@router.post("/galleries/{gallery}/persons/{person}/merge", tags=["persons"])
-@needs("correct")
-def merge(
-    caller: CallerDep, gallery: GalleryId, person: PersonId, body: MergeIn, seen: Seen = None
-) -> EventOut:
-    """Both are one person: this one stays, the other's pictures come to it."""
-    own = expected(seen)
-    both = {body.other: body.expected_other, **({} if own is None else {person: own})}
-    return event_out(
-        changes.merge(caller.gallery, person, body.other, actor=caller.actor, expected=both)
-    )
-
-
-@router.post("/galleries/{gallery}/persons/{person}/split", tags=["persons"])
-@needs("correct")
-def split(
-    caller: CallerDep, gallery: GalleryId, person: PersonId, body: SplitIn, seen: Seen = None
-) -> PersonOut:
-    """Split some pictures off into a new person."""
-    return to_schema(
-        PersonOut,
-        changes.split(
-            caller.gallery,
-            person,
-            body.pictures,
-            body.name,
-            actor=caller.actor,
-            expected=expected(seen),
-        ),
-    )
+for _word, _change in QUESTION_CHANGES.items():
+    _add_change("question", QuestionId, "review", _word, _change)
+for _word, _change in PERSON_CHANGES.items():
+    _add_change("person", PersonId, "persons", _word, _change)
 
 
 @router.post("/galleries/{gallery}/events/{seq}/undo", tags=["events"])
@@ -247,7 +185,7 @@ def forget_person(
         raise not_finished(caller, error) from error
     finally:
         caller.service.evict(gallery)
-    return to_schema(ReceiptOut, receipt, copies=list(receipt.copies), notes=list(receipt.notes))
+    return to_schema(ReceiptOut, receipt)
 
 
 @router.post(
@@ -260,7 +198,3 @@ def forget_person(
 def export(caller: CallerDep, gallery: GalleryId, person: PersonId) -> Response:
     """Everything of one person, as a zip; it is an event, for it is a copy."""
     return exported(caller, person)
-
-
-def _said(change: Callable[..., Event], caller: Caller, *what: Any, seen: str | None) -> EventOut:
-    return event_out(change(caller.gallery, *what, actor=caller.actor, expected=expected(seen)))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
 from fastapi import File, Form, Header, UploadFile
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.gallery.core.records import Answer, Consent, NewPicture, PictureFilter
+from sameplayer.gallery.core.idempotency import claim_key, keep_answer, release_key
+from sameplayer.gallery.core.records import Consent, NewPicture, PictureFilter
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
-from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.read import GalleryId, api_router
-from sameplayer.serve.api.schemas import (
-    AnswersOut,
+from sameplayer.serve.api.requests import (
     AskBase64In,
     AskIn,
     AskVectorsIn,
@@ -23,16 +24,15 @@ from sameplayer.serve.api.schemas import (
     Day,
     EnrolBase64In,
     EnrolIn,
-    EnrolledOut,
     EnrolVectorsIn,
     FactsIn,
     Name,
     WhereIn,
     Word,
 )
-from sameplayer.serve.api.serializers import answer_out
+from sameplayer.serve.api.responses import AnswersOut, EnrolledOut, answer_out, to_schema
 from sameplayer.serve.auth import CallerDep, needs
-from sameplayer.serve.http.idempotency import run_once
+from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.images.uploads import decode_all, from_base64, vectors_of
 from sameplayer.serve.service import Caller
 
@@ -69,17 +69,15 @@ def ask_files(
     """Whose pictures are these? Of files."""
     where = WhereIn(team=team, game=game, camera=camera, since=since, until=until)
     how = AskIn(track=track, where=where, top=top, known=known, keep=keep)
-    found = decoded(caller, [one.file.read() for one in pictures])
-    return answers(caller, how, embedded(caller, found, keep=keep))
+    return _answers_to_files(caller, how, [one.file.read() for one in pictures])
 
 
 @router.post("/galleries/{gallery}/ask/base64", tags=["ask"])
 @needs("query", heavy=True)
 def ask_base64(caller: CallerDep, gallery: GalleryId, body: AskBase64In) -> AnswersOut:
     """Whose pictures are these? Of files in base64."""
-    limits = caller.service.limits
-    found = decoded(caller, from_base64(body.pictures, limits))
-    return answers(caller, body, embedded(caller, found, keep=body.keep))
+    contents = from_base64(body.pictures, caller.service.limits)
+    return _answers_to_files(caller, body, contents)
 
 
 @router.post("/galleries/{gallery}/ask/vectors", tags=["ask"])
@@ -87,7 +85,9 @@ def ask_base64(caller: CallerDep, gallery: GalleryId, body: AskBase64In) -> Answ
 def ask_vectors(caller: CallerDep, gallery: GalleryId, body: AskVectorsIn) -> AnswersOut:
     """Whose pictures are these? Of unit vectors that the gallery's encoder made elsewhere."""
     rows = vectors_of(caller.gallery, body.vectors, caller.service.limits)
-    return answers(caller, body, prepared(caller.gallery, rows, FactsIn()))
+    return _answers(
+        caller, body, rows, prepared(caller.gallery, rows, FactsIn()) if body.keep else None
+    )
 
 
 @router.post("/galleries/{gallery}/enrol", tags=["enrol"])
@@ -134,23 +134,37 @@ def enrol_vectors(
     )
 
 
-def answers(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> AnswersOut:
-    """Answer for a track at once, else for each picture."""
-    tracks = [list(pictures)] if how.track else [[one] for one in pictures]
-    return AnswersOut(answers=[answer_out(answer(caller, how, one)) for one in tracks])
+def _answers_to_files(caller: Caller, how: AskIn, contents: Sequence[bytes]) -> AnswersOut:
+    """Answer for picture files; what is only looked at is embedded and no more."""
+    found = decoded(caller, contents)
+    if how.keep:
+        ready = embedded(caller, found)
+        return _answers(caller, how, np.stack([one.vector for one in ready]), ready)
+    with caller.service.encoder_turn:
+        rows = caller.gallery.encoder.embed(found)
+    return _answers(caller, how, rows)
 
 
-def answer(caller: Caller, how: AskIn, pictures: Sequence[NewPicture]) -> Answer:
-    """Answer for pictures of one person."""
-    return ask_ready(
-        caller.gallery,
-        pictures,
-        actor=caller.actor,
-        where=PictureFilter(**how.where.model_dump()),
-        top=how.top,
-        known=how.known,
-        keep=how.keep,
-    )
+def _answers(
+    caller: Caller, how: AskIn, rows: np.ndarray, keep: Sequence[NewPicture] | None = None
+) -> AnswersOut:
+    """Answer for a track at once, else for each row.
+
+    rows    (n, d) unit rows
+    keep    their pictures, to be kept as questions
+    """
+    where, found = PictureFilter(**how.where.model_dump()), []
+    step = len(rows) if how.track else 1
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        answer = caller.gallery.ask_vectors(
+            rows[part], actor=caller.actor, where=where, top=how.top, known=how.known
+        )
+        if keep is not None:
+            key = keep_question(caller.gallery, keep[part], caller.actor, stated(answer))
+            answer = replace(answer, question=key)
+        found.append(answer_out(answer))
+    return AnswersOut(answers=found)
 
 
 def decoded(caller: Caller, contents: Sequence[bytes]) -> list[Picture]:
@@ -185,27 +199,67 @@ def _enrol_contents(
     return _enrol(caller, who, contents, lambda: embedded(caller, found, who.facts), key)
 
 
-def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> EnrolledOut:  # type: ignore[no-untyped-def]
-    def work() -> dict:
+def _enrol(
+    caller: Caller,
+    who: EnrolIn,
+    contents: list[bytes],
+    make: Callable[[], list[NewPicture]],
+    key: str | None,
+) -> EnrolledOut:
+    """Enrol what ``make`` returns; a repeat with the same key is answered alike."""
+
+    def work() -> EnrolledOut:
         consent = Consent(who.basis, who.consent, who.expires)
         found = enrol_pictures(
             caller.gallery, {who.name: make()}, actor=caller.actor, consent=consent
         )
-        counts = {name: getattr(found, name) for name in COUNTS}
-        person = next(iter(found.persons.values()), None)
-        holders = dict.fromkeys(one.person or one.question for one in found.held)
-        return {
-            **counts,
-            "person": person,
-            "created": bool(found.created),
-            "held_by": list(holders),
-            "policy_changed": bool(found.policies),
-            "earlier_day_kept": bool(found.earlier),
-        }
+        holders = dict.fromkeys(one.person or one.question or "" for one in found.held)
+        return to_schema(
+            EnrolledOut,
+            found,
+            person=next(iter(found.persons.values()), None),
+            created=bool(found.created),
+            held_by=list(holders),
+            policy_changed=bool(found.policies),
+            earlier_day_kept=bool(found.earlier),
+        )
 
+    if key is None:
+        return work()
     said = who.model_dump_json(include=set(EnrolIn.model_fields)).encode()
     asked = b"\0".join([said, *(bytes(str(len(one)), "ascii") + b":" + one for one in contents)])
-    return EnrolledOut(**run_once(caller.gallery, caller.actor, key, asked, work))
+    return _once(caller, f"{caller.actor}\0{key}", asked, work)
 
 
-COUNTS = ("added", "there", "elsewhere", "rejected", "suppressed")
+def _once(caller: Caller, key: str, asked: bytes, work: Callable[[], EnrolledOut]) -> EnrolledOut:
+    """Do the work, or return what it gave when this caller sent the same key before.
+
+    Refuses another request with the same key (422), and a repeat while the first is still worked on
+    (409).
+    """
+    earlier = claim_key(caller.gallery, key, asked)
+    if earlier is None:
+        try:
+            result = work()
+        except BaseException:
+            release_key(caller.gallery, key)
+            raise
+        keep_answer(caller.gallery, key, result.model_dump())
+        return result
+    if not earlier.same:
+        raise Refused(
+            422,
+            "this key came with another request before",
+            where="header Idempotency-Key",
+            expected="the same request, or a new key",
+            hint="make a random key for each request",
+        )
+    if earlier.answer is None:
+        raise Refused(
+            409,
+            "the first request with this key is still worked on",
+            where="header Idempotency-Key",
+            hint="send it again in a few seconds",
+            headers={"Retry-After": "5"},
+        )
+    return EnrolledOut(**earlier.answer)

@@ -7,26 +7,21 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response, Security
 from fastapi.security import HTTPBearer
 
-from sameplayer.gallery.core.events import events
-from sameplayer.serve.api.schemas import (
+from sameplayer.gallery.core.lookups import names_of, person_by_id
+from sameplayer.gallery.core.records import Person
+from sameplayer.gallery.reverting.undo import history
+from sameplayer.gallery.search.paging import persons_page, pictures_page
+from sameplayer.serve.api.requests import NameIn
+from sameplayer.serve.api.responses import (
     EventsOut,
     GalleryOut,
-    Given,
-    Name,
-    PersonOut,
     PersonsOut,
     PicturesOut,
     Problem,
-    to_schema,
-)
-from sameplayer.serve.api.serializers import (
     event_out,
     gallery_out,
-    names_of,
-    person_by_id,
-    persons_out,
     picture_bytes,
-    pictures_out,
+    picture_out,
 )
 from sameplayer.serve.auth import CallerDep, GuardedRoute, needs
 
@@ -83,36 +78,30 @@ def list_persons(
     most: Most = 100,
 ) -> PersonsOut:
     """Persons by name, a page at a time."""
-    found = persons_out(caller.gallery, state, after, most)
-    caller.record_view(*(one.id for one in found.persons))
-    return found
-
-
-class FindIn(Given):
-    """A name, which stands in no address."""
-
-    name: Name
+    found, following = persons_page(caller.gallery, state, after, most)
+    caller.record_view(*(one.id for one in found))
+    return PersonsOut(persons=found, next=following)
 
 
 @router.post("/galleries/{gallery}/persons/find", tags=["persons"])
 @needs("read")
-def find_by_name(caller: CallerDep, gallery: GalleryId, body: FindIn) -> PersonOut:
+def find_by_name(caller: CallerDep, gallery: GalleryId, body: NameIn) -> Person:
     """Find a person by name; a merged person redirects to the one it was merged into."""
     found = caller.gallery.person(body.name)
     caller.record_view(found.id)
-    return to_schema(PersonOut, found)
+    return found
 
 
 @router.get("/galleries/{gallery}/persons/{person}", tags=["persons"])
 @needs("read")
 def one_person(
     caller: CallerDep, gallery: GalleryId, person: PersonId, response: Response
-) -> PersonOut:
+) -> Person:
     """Return a person; send its ETag as If-Match when you change it."""
     found = person_by_id(caller.gallery, person)
     caller.record_view(found.id)
     response.headers["ETag"] = f'"{found.revision}"'
-    return to_schema(PersonOut, found)
+    return found
 
 
 @router.get("/galleries/{gallery}/persons/{person}/pictures", tags=["persons"])
@@ -123,7 +112,9 @@ def person_pictures(
     """List a person's pictures by date, page by page."""
     key = person_by_id(caller.gallery, person).id
     caller.record_view(key)
-    return pictures_out(caller.gallery, key, after, most)
+    found, whole, following = pictures_page(caller.gallery, key, after, most)
+    pictures = [picture_out(one) for one in found]
+    return PicturesOut(pictures=pictures, all=whole, next=following)
 
 
 @router.get("/galleries/{gallery}/persons/{person}/events", tags=["events"])
@@ -165,8 +156,7 @@ def one_picture(caller: CallerDep, gallery: GalleryId, picture: PictureId) -> Re
 
 
 def _events(caller: CallerDep, person: str | None, before: int | None, most: int) -> EventsOut:
-    with caller.gallery.database.read() as cursor:
-        found = events(cursor, person, most + 1, before)
+    found = history(caller.gallery, person, most + 1, before)
     about = {one for event in found[:most] for one in event.subjects}
     caller.record_view(*(names_of(caller.gallery, sorted(about)) if person is None else (person,)))
     following = found[most - 1].seq if len(found) > most else None

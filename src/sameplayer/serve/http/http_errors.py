@@ -7,6 +7,7 @@ import traceback
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -156,3 +157,20 @@ def invalid(errors: Any) -> Refused:
         else type(found).__name__,
         hint="see /openapi.json",
     )
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Have the application's schema declare the media type of errors (RFC 9457)."""
+    usual = app.openapi
+
+    def described() -> dict[str, Any]:
+        schema = usual()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for status, response in operation["responses"].items():
+                    content = response.get("content", {})
+                    if int(status) >= 400 and "application/json" in content:
+                        content[PROBLEM] = content.pop("application/json")
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -10,29 +10,24 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, select_autoescape
 from starlette.datastructures import UploadFile
 
+from sameplayer.common.pages import templates
 from sameplayer.gallery.core.records import percent
+from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.tokens import SCOPES
 from sameplayer.serve.auth import Needs, authorize
-from sameplayer.serve.http.bodies import read_in_turn
 from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.rate_limit import read_in_turn
 from sameplayer.serve.http.sessions import Session
 from sameplayer.serve.service import Caller, Service
-from sameplayer.serve.tokens import SCOPES
 
 FIELDS = 1000  # of a form: pictures that are ticked, among them
 BANDS = ("likely", "unsure", "unknown")
-templates = Environment(
-    loader=PackageLoader("sameplayer.serve", "templates"),
-    autoescape=select_autoescape(["j2"]),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    extensions=["jinja2.ext.loopcontrols"],
-)
-templates.filters["percent"] = percent
-templates.filters["day"] = lambda moment: (moment or "")[:10]
-templates.filters["minute"] = lambda moment: (moment or "")[:16].replace("T", " ")
+pages = templates("sameplayer.serve", "templates", trim=True)
+pages.filters["percent"] = percent
+pages.filters["day"] = lambda moment: (moment or "")[:10]
+pages.filters["minute"] = lambda moment: (moment or "")[:16].replace("T", " ")
 
 
 class PageRoute(APIRoute):
@@ -76,9 +71,14 @@ class Page:
     files: list[bytes] = field(default_factory=list)
 
     @property
+    def gallery(self) -> Gallery:
+        """The gallery of the page's address."""
+        return self.caller.gallery
+
+    @property
     def base_url(self) -> str:
         """The address of the gallery's pages."""
-        return f"/g/{self.caller.gallery.settings.id}"
+        return f"/g/{self.gallery.settings.id}"
 
     def one(self, name: str, default: str = "") -> str:
         """Return a field of the form."""
@@ -93,7 +93,7 @@ class Page:
             "limits": self.caller.service.limits,
             "done": done_of(self.request),
         }
-        text = templates.get_template(template).render(**{**common, **values})
+        text = pages.get_template(template).render(**{**common, **values})
         return HTMLResponse(text, status)
 
 
@@ -185,14 +185,6 @@ async def _page(request: Request) -> Page:
 
 
 PageDep = Annotated[Page, Depends(_page)]
-
-
-async def called(page: PageDep) -> Caller:
-    """Return who asked, once the form was checked."""
-    return page.caller
-
-
-PageCallerDep = Annotated[Caller, Depends(called)]
 
 
 def page_router(prefix: str = "/g/{gallery}") -> APIRouter:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
+from sameplayer.common.pages import data_address
 from sameplayer.data.images.picture import Picture, decode_content, encode_picture
 from sameplayer.errors import SameplayerError
 from sameplayer.serve.service import Caller
@@ -75,7 +75,7 @@ def _numbers(a: Picture, b: Picture) -> dict[str, Any]:
         return {"no_numbers": f"reading failed ({type(error).__name__})"}
     return {
         "numbers": tuple(
-            "no number seen" if one.number is None else f"{one.number} ({one.probability:.2f})"
+            "none seen" if one.number is None else f"{one.number} ({one.probability:.2f})"
             for one in read
         )
     }
@@ -89,4 +89,4 @@ def _address(picture: Picture) -> str:
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     shown = np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
-    return f"data:image/jpeg;base64,{base64.b64encode(encode_picture(shown, '.jpg', 88)).decode()}"
+    return data_address("image/jpeg", encode_picture(shown, ".jpg", 88))

@@ -6,15 +6,16 @@ from fastapi.responses import Response
 
 from sameplayer.common.names import name_key
 from sameplayer.errors import SameplayerError, Unfinished
+from sameplayer.gallery.core.lookups import names_of, person_by_id
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.privacy.pending_deletions import pending_marker
 from sameplayer.gallery.reverting import undo as undoing
-from sameplayer.serve.api.serializers import exported, names_of, not_finished, person_by_id
+from sameplayer.gallery.tokens import list_tokens
+from sameplayer.serve.api.responses import exported, not_finished
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import as_refused
 from sameplayer.serve.pages.base import (
     Page,
-    PageCallerDep,
     PageDep,
     page_router,
     redirect,
@@ -22,7 +23,6 @@ from sameplayer.serve.pages.base import (
     whole_number,
 )
 from sameplayer.serve.service import ADMIN
-from sameplayer.serve.tokens import list_tokens
 
 router = page_router()
 LISTED = 50  # events of a page
@@ -59,50 +59,50 @@ WORDS = {
 
 @router.get("/history")
 @needs("read")
-def history(caller: PageCallerDep, page: PageDep) -> Response:
+def history(page: PageDep) -> Response:
     """Show the history, newest first."""
     return _history(page)
 
 
 @router.post("/undo")
 @needs("correct", "read")
-def undo(caller: PageCallerDep, page: PageDep) -> Response:
+def undo(page: PageDep) -> Response:
     """Take an event back."""
     try:
-        done = undoing.undo(caller.gallery, revision_of(page, "seq"), actor=caller.actor)
+        done = undoing.undo(page.gallery, revision_of(page, "seq"), actor=page.caller.actor)
     except SameplayerError as error:
-        refused = as_refused(error, caller.service.hidden)
+        refused = as_refused(error, page.caller.service.hidden)
         return _history(page, refused.said["what"], refused.status_code)
     return redirect(f"{page.base_url}/{_back(page)}?done={done.seq}")
 
 
 @router.post("/export/{person}")
 @needs("admin")
-def export(caller: PageCallerDep, page: PageDep, person: str) -> Response:
+def export(page: PageDep, person: str) -> Response:
     """Everything of one person, as a zip."""
-    named = f'attachment; filename="person-{person_by_id(caller.gallery, person).id}.zip"'
-    answer = exported(caller, person)
+    named = f'attachment; filename="person-{person_by_id(page.gallery, person).id}.zip"'
+    answer = exported(page.caller, person)
     answer.headers["Content-Disposition"] = named
     return answer
 
 
 @router.get("/forget/{person}")
 @needs("admin")
-def forget_page(caller: PageCallerDep, page: PageDep, person: str) -> Response:
+def forget_page(page: PageDep, person: str) -> Response:
     """Show what forgetting would delete and ask for confirmation, or what is left to finish."""
-    if pending_marker(caller.gallery, person) is not None:
+    if pending_marker(page.gallery, person) is not None:
         return page.show("forget.html.j2", person=None, key=person)
-    found = person_by_id(caller.gallery, person)
-    caller.record_view(found.id)
+    found = person_by_id(page.gallery, person)
+    page.caller.record_view(found.id)
     return page.show("forget.html.j2", person=found)
 
 
 @router.post("/forget/{person}")
 @needs("admin")
-def forget_now(caller: PageCallerDep, page: PageDep, person: str) -> Response:
+def forget_now(page: PageDep, person: str) -> Response:
     """Forget, once the name was typed; finish what was stopped."""
-    if pending_marker(caller.gallery, person) is None:
-        found = person_by_id(caller.gallery, person)
+    if pending_marker(page.gallery, person) is None:
+        found = person_by_id(page.gallery, person)
         if name_key(page.one("name")) != name_key(found.name) or found.id != person:
             words = "That is not the name."
             return page.show("forget.html.j2", 422, person=found, notice=words)
@@ -110,16 +110,16 @@ def forget_now(caller: PageCallerDep, page: PageDep, person: str) -> Response:
             words = "Somebody changed this person meanwhile. Look again, then decide."
             return page.show("forget.html.j2", 409, person=found, notice=words)
     try:
-        receipt = forget(caller.gallery, person, actor=caller.actor, reason=page.one("reason"))
+        receipt = forget(page.gallery, person, actor=page.caller.actor, reason=page.one("reason"))
     except Unfinished as error:
-        refused = not_finished(caller, error)
+        refused = not_finished(page.caller, error)
         shown = page.show(
             "forget.html.j2", 503, person=None, key=person, notice=refused.said["what"]
         )
         shown.headers.update(refused.headers or {})
         return shown
     finally:
-        caller.service.evict(caller.gallery.settings.id)
+        page.caller.service.evict(page.gallery.settings.id)
     return page.show("receipt.html.j2", receipt=receipt)
 
 
@@ -133,7 +133,7 @@ def _back(page: Page) -> str:
 
 
 def _history(page: Page, notice: str = "", status: int = 200) -> Response:
-    gallery, asked = page.caller.gallery, page.request.query_params
+    gallery, asked = page.gallery, page.request.query_params
     person, before = asked.get("person"), asked.get("before", "")
     if person is not None:
         person = person_by_id(gallery, person).id

@@ -7,19 +7,18 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from sameplayer.serve.api.serializers import gallery_out
+from sameplayer.serve.api.responses import gallery_out
 from sameplayer.serve.auth import authenticate, authorize, needs
-from sameplayer.serve.http.bodies import bound_body
 from sameplayer.serve.http.http_errors import Refused
+from sameplayer.serve.http.rate_limit import bound_body
 from sameplayer.serve.http.sessions import SESSION_SECONDS, Session
 from sameplayer.serve.pages.base import (
-    PageCallerDep,
     PageDep,
     cookie_of,
     page_router,
+    pages,
     redirect,
     refuse_other_sites,
-    templates,
 )
 from sameplayer.serve.service import Service
 
@@ -31,7 +30,7 @@ public_router = APIRouter(include_in_schema=False)
 @public_router.get("/login")
 async def login_page(request: Request) -> Response:
     """Show the login page."""
-    return HTMLResponse(templates.get_template("login.html.j2").render(wrong=False, base_url=""))
+    return HTMLResponse(pages.get_template("login.html.j2").render(wrong=False, base_url=""))
 
 
 @public_router.post("/login")
@@ -47,7 +46,7 @@ async def login(request: Request) -> Response:
     except Refused as error:
         if error.status_code != 401:
             raise
-        shown = templates.get_template("login.html.j2").render(wrong=True, base_url="")
+        shown = pages.get_template("login.html.j2").render(wrong=True, base_url="")
         return HTMLResponse(shown, 401)
     answer = redirect("/")
     answer.set_cookie(
@@ -61,12 +60,12 @@ async def login(request: Request) -> Response:
 
 @router.post("/logout")
 @needs()
-def logout(caller: PageCallerDep, page: PageDep) -> Response:
+def logout(page: PageDep) -> Response:
     """Forget the login, or all logins with its token."""
     name = cookie_of(page.request)
-    caller.service.sessions.remove(page.request.cookies.get(name, ""))
+    page.caller.service.sessions.remove(page.request.cookies.get(name, ""))
     if page.one("everywhere") == "yes":
-        caller.service.sessions.clear(lambda one: one.token == page.session.token)
+        page.caller.service.sessions.clear(lambda one: one.token == page.session.token)
     answer = redirect("/login")
     answer.delete_cookie(name, **_cookie(page.request))
     return answer
@@ -74,21 +73,21 @@ def logout(caller: PageCallerDep, page: PageDep) -> Response:
 
 @router.get("/")
 @needs()
-def home(caller: PageCallerDep, page: PageDep) -> Response:
+def home(page: PageDep) -> Response:
     """List the galleries a user may see; open the only one at once."""
-    own = caller.galleries
-    if not own and caller.service.pilot is not None:
+    own = page.caller.galleries
+    if not own and page.caller.service.pilot is not None:
         return redirect("/pilot")
     if len(own) == 1:
-        return redirect(f"/g/{own[0].settings.id}/{_first(caller)}")
-    labels = caller.service.labels
+        return redirect(f"/g/{own[0].settings.id}/{_first(page)}")
+    labels = page.caller.service.labels
     shown = [gallery_out(one, labels[one.settings.id]) for one in own]
-    return page.show("home.html.j2", galleries=shown, first=_first(caller))
+    return page.show("home.html.j2", galleries=shown, first=_first(page))
 
 
 def _cookie(request: Request) -> dict[str, Any]:
     return {"httponly": True, "samesite": "strict", "secure": request.url.scheme == "https"}
 
 
-def _first(caller: PageCallerDep) -> str:
-    return "ask" if caller.token.allows("query") else "persons"
+def _first(page: PageDep) -> str:
+    return "ask" if page.caller.token.allows("query") else "persons"

@@ -11,19 +11,20 @@ from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels import record_answer
 from sameplayer.pilot.page import Links, render_question, render_report
 from sameplayer.pilot.results import report
-from sameplayer.serve.auth import HEADERS, needs
+from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import Refused
-from sameplayer.serve.pages.base import Page, PageCallerDep, PageDep, page_router, redirect
+from sameplayer.serve.middleware import HEADERS
+from sameplayer.serve.pages.base import Page, PageDep, page_router, redirect
 
 router = page_router("/pilot")
 
 
 @router.get("")
 @needs()
-def ask(caller: PageCallerDep, page: PageDep) -> Response:
+def ask(page: PageDep) -> Response:
     """Show the pair whose label is most informative now."""
-    pilot = _pilot(caller)
-    with caller.service.pilot_turn:
+    pilot = _pilot(page)
+    with page.caller.service.pilot_turn:
         pair = next_question(pilot)
     links = _links(page)
     return _shown(render_question(pilot, pair, links), links)
@@ -31,31 +32,31 @@ def ask(caller: PageCallerDep, page: PageDep) -> Response:
 
 @router.post("/answer")
 @needs()
-def take(caller: PageCallerDep, page: PageDep) -> Response:
+def take(page: PageDep) -> Response:
     """Keep an answer, and ask the next."""
-    with caller.service.pilot_turn:
-        record_answer(_pilot(caller), page.one("pair"), page.one("answer"))
+    with page.caller.service.pilot_turn:
+        record_answer(_pilot(page), page.one("pair"), page.one("answer"))
     return redirect("/pilot")
 
 
 @router.get("/report")
 @needs(heavy=True)
-def told(caller: PageCallerDep, page: PageDep) -> Response:
+def told(page: PageDep) -> Response:
     """Show the pilot's report."""
-    pilot, links = _pilot(caller), _links(page)
+    pilot, links = _pilot(page), _links(page)
     return _shown(render_report(pilot, report(pilot), links), links)
 
 
 @router.get("/pictures/{name}.jpg")
 @needs()
-def picture(caller: PageCallerDep, page: PageDep, name: str) -> Response:
+def picture(page: PageDep, name: str) -> Response:
     """Return a picture of the pilot."""
-    return Response(_pilot(caller).picture(name), media_type="image/jpeg")
+    return Response(_pilot(page).picture(name), media_type="image/jpeg")
 
 
-def _pilot(caller: PageCallerDep) -> Pilot:
+def _pilot(page: Page) -> Pilot:
     """Return the pilot; Refused (403) for a token that is good for a gallery alone."""
-    if not caller.is_admin:
+    if not page.caller.is_admin:
         raise Refused(
             403,
             "only the token of the server itself opens a pilot",
@@ -64,7 +65,7 @@ def _pilot(caller: PageCallerDep) -> Pilot:
             found="a token of a gallery",
             hint="log in with the token of the token file, or the one that the server printed",
         )
-    found = caller.service.pilot
+    found = page.caller.service.pilot
     if found is None:
         raise Refused(404, "no pilot is served here")
     return found

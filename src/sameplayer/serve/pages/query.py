@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from fastapi.responses import Response
 
 from sameplayer.errors import SameplayerError
+from sameplayer.gallery.core.lookups import names_of
 from sameplayer.gallery.core.records import Answer, NewPicture, PictureFilter
 from sameplayer.gallery.search.asking import ask_ready
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.query import decoded, embedded
-from sameplayer.serve.api.serializers import names_of, persons_in, picture_bytes
+from sameplayer.serve.api.responses import persons_in, picture_bytes
 from sameplayer.serve.auth import needs
 from sameplayer.serve.http.http_errors import Refused, as_refused
 from sameplayer.serve.http.sessions import Asked
-from sameplayer.serve.pages.base import Page, PageCallerDep, PageDep, page_router, redirect
+from sameplayer.serve.pages.base import Page, PageDep, page_router, redirect
 from sameplayer.serve.pages.explain import explain_pair
 
 router = page_router()
@@ -27,19 +27,19 @@ FILTERS = ("team", "game", "camera", "since", "until")
 
 @router.get("/ask")
 @needs("query")
-def ask_page(caller: PageCallerDep, page: PageDep) -> Response:
+def ask_page(page: PageDep) -> Response:
     """Where pictures are dropped."""
     return page.show("ask.html.j2")
 
 
 @router.post("/ask")
 @needs("query", heavy=True)
-def ask(caller: PageCallerDep, page: PageDep) -> Response:
+def ask(page: PageDep) -> Response:
     """Answer, and hold the pictures for a while, so that they can be looked at beside it."""
     try:
-        pictures = embedded(caller, decoded(caller, page.files), keep=True)
+        pictures = embedded(page.caller, decoded(page.caller, page.files), keep=True)
     except (Refused, SameplayerError) as error:
-        refused = as_refused(error, caller.service.hidden)
+        refused = as_refused(error, page.caller.service.hidden)
         if refused.status_code >= 500:
             raise
         return page.show("ask.html.j2", refused.status_code, notice=notice_of(refused), given=page)
@@ -47,57 +47,57 @@ def ask(caller: PageCallerDep, page: PageDep) -> Response:
     tracks = [pictures] if page.one("track") == "yes" else [[one] for one in pictures]
     groups = []
     for track in tracks:
-        answer = ask_ready(caller.gallery, track, actor=caller.actor, where=where, top=3)
+        answer = ask_ready(page.gallery, track, actor=page.caller.actor, where=where, top=3)
         groups.append((tuple(track), _nameless(answer)))
-    asked = Asked(caller.gallery.settings.id, caller.token.id, tuple(groups))
-    return redirect(f"{page.base_url}/asked/{caller.service.asked.add(asked)}")
+    asked = Asked(page.gallery.settings.id, page.caller.token.id, tuple(groups))
+    return redirect(f"{page.base_url}/asked/{page.caller.service.asked.add(asked)}")
 
 
 @router.get("/asked/{key}")
 @needs("query")
-def answer_page(caller: PageCallerDep, page: PageDep, key: str) -> Response:
+def answer_page(page: PageDep, key: str) -> Response:
     """Show the answer: candidates, probabilities, and the most similar pictures."""
     asked = held(page, key)
     groups = [(track, named(page, answer)) for track, answer in asked.groups]
-    caller.record_view(*(key for _, answer in asked.groups for key in persons_in(answer)))
+    page.caller.record_view(*(key for _, answer in asked.groups for key in persons_in(answer)))
     notice = _frames([one for track, _ in asked.groups for one in track])
     return page.show("answer.html.j2", key=key, groups=groups, keep=len(groups), notice=notice)
 
 
 @router.get("/asked/{key}/{group}/{at}.jpg")
 @needs("query")
-def asked_picture(caller: PageCallerDep, page: PageDep, key: str, group: int, at: int) -> Response:
+def asked_picture(page: PageDep, key: str, group: int, at: int) -> Response:
     """Return an uploaded picture."""
     return Response(_picture(page, key, group, at).content, media_type="image/jpeg")
 
 
 @router.get("/asked/{key}/{group}/why/{picture}")
 @needs("query", "read", heavy=True)
-def why_page(caller: PageCallerDep, page: PageDep, key: str, group: int, picture: str) -> Response:
+def why_page(page: PageDep, key: str, group: int, picture: str) -> Response:
     """Show what matches in both pictures, and the shirt numbers read in them."""
     mine = _picture(page, key, group, 0).content or b""
-    why = explain_pair(caller, mine, picture_bytes(caller, picture))
+    why = explain_pair(page.caller, mine, picture_bytes(page.caller, picture))
     return page.show("why.html.j2", why=why, back=f"{page.base_url}/asked/{key}")
 
 
 @router.post("/asked/{key}/{group}/keep")
 @needs("query")
-def keep(caller: PageCallerDep, page: PageDep, key: str, group: int) -> Response:
+def keep(page: PageDep, key: str, group: int) -> Response:
     """Keep pictures as a question for a person's word."""
     tracks = held(page, key).groups
     if not 0 <= group < len(tracks):
         raise gone()
     kept, answer = tracks[group]
-    if not caller.gallery.refresh_settings().keep_pictures:
+    if not page.gallery.refresh_settings().keep_pictures:
         kept = tuple(replace(one, content=None) for one in kept)
-    question = keep_question(caller.gallery, kept, caller.actor, stated(answer))
+    question = keep_question(page.gallery, kept, page.caller.actor, stated(answer))
     if question is None:
         raise Refused(
             422,
             "these pictures are in the gallery already, or were forgotten",
             expected="new pictures",
         )
-    sees = caller.token.allows("correct") and caller.token.allows("read")
+    sees = page.caller.token.allows("correct") and page.caller.token.allows("read")
     return redirect(f"{page.base_url}/review/{question}" if sees else f"{page.base_url}/ask")
 
 
@@ -118,7 +118,7 @@ def held(page: Page, key: str) -> Asked:
     """Return what this caller asked a while ago; Refused (404) once it is gone."""
     found = page.caller.service.asked.get(key)
     mine = found is not None and found.owner == page.caller.token.id
-    if found is None or not mine or found.gallery != page.caller.gallery.settings.id:
+    if found is None or not mine or found.gallery != page.gallery.settings.id:
         raise gone()
     return found
 
@@ -133,18 +133,11 @@ def gone() -> Refused:
     )
 
 
-def named(page: Page, answer: Answer) -> dict[str, Any]:
-    """Return an answer as the page shows it, with the names that people have now."""
-    gallery = page.caller.gallery
-    names = names_of(gallery, [one.person for one in answer.candidates])
-    shown = [one for one in answer.candidates if one.person in names]
-    return {
-        "candidates": [(one, names[one.person]) for one in shown],
-        "nobody": answer.nobody,
-        "persons": answer.persons,
-        "pictures": answer.pictures,
-        "known": answer.known,
-    }
+def named(page: Page, answer: Answer) -> Answer:
+    """Return an answer with the names that people have now, without those who are gone."""
+    names = names_of(page.gallery, persons_in(answer))
+    shown = (one for one in answer.candidates if one.person in names)
+    return replace(answer, candidates=tuple(replace(one, name=names[one.person]) for one in shown))
 
 
 def _frames(pictures: Sequence[NewPicture]) -> str:

@@ -1,4 +1,4 @@
-"""Who may use the API: tokens with scopes, of which the gallery keeps only hashes.
+"""Who may use a gallery over the network: tokens, of which the gallery keeps only hashes.
 
 A token is ``id.secret``. Whoever has it may do what its scopes say, in its gallery:
 
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 from sameplayer.errors import ConfigError, MissingFile, SettingError, did_you_mean
 from sameplayer.gallery.core.events import iso
-from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.core.gallery import GalleryCore
 
 SCOPES = ("read", "query", "correct", "admin")
 COLUMNS = "id, label, scopes, created, expires, revoked"
@@ -51,7 +51,7 @@ class Token:
 
 
 def make_token(
-    gallery: Gallery,
+    gallery: GalleryCore,
     label: str,
     scopes: Iterable[str],
     expires: str | None = None,
@@ -101,14 +101,14 @@ def check_scopes(scopes: Iterable[str]) -> list[str]:
     return [one for one in SCOPES if one in given]
 
 
-def list_tokens(gallery: Gallery) -> list[Token]:
+def list_tokens(gallery: GalleryCore) -> list[Token]:
     """Return all tokens by age, also those that count no more."""
     with gallery.database.read() as cursor:
         rows = cursor.rows(f"SELECT {COLUMNS} FROM token ORDER BY created, id")
     return [_token(row) for row in rows]
 
 
-def revoke_token(gallery: Gallery, key: str, *, actor: str = "") -> Token:
+def revoke_token(gallery: GalleryCore, key: str, *, actor: str = "") -> Token:
     """Refuse a token from now on, by its id or its whole text; MissingFile where there is none."""
     wanted = key.split(".")[0]
     with gallery.change(actor, "token") as change:
@@ -123,7 +123,7 @@ def revoke_token(gallery: Gallery, key: str, *, actor: str = "") -> Token:
     return _token(row)
 
 
-def find_token(gallery: Gallery, text: str) -> Token | None:
+def find_token(gallery: GalleryCore, text: str) -> Token | None:
     """Return the token of this text that counts now, or None."""
     key, _, secret = text.partition(".")
     if not re.fullmatch("[0-9a-f]{12}", key):  # no id: the database is not asked
@@ -138,7 +138,7 @@ def find_token(gallery: Gallery, text: str) -> Token | None:
     return token if token.over(datetime.now(UTC)) is None else None
 
 
-def any_token(gallery: Gallery) -> bool:
+def any_token(gallery: GalleryCore) -> bool:
     """Tell whether a token of the gallery counts now."""
     now = datetime.now(UTC)
     return any(one.over(now) is None for one in list_tokens(gallery))

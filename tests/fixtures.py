@@ -1,14 +1,17 @@
-"""A small gallery, in SQLite and in PostgreSQL: three persons with four rows each."""
+"""Fixtures that several folders of tests share: a browser, a small gallery, a pilot."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
@@ -16,17 +19,28 @@ from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.store.postgres import PostgresDatabase
+from sameplayer.pilot import Pilot, PilotConfig, load_pilot, make_pilot
 
 NAMES = ("Ann", "Bea", "Cleo")
+CONFIG = PilotConfig(encoder="colour", pairs=120)
+Pictures = Callable[..., list[NewPicture]]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as browsers:
+        opened = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
     """The encoder without a network: it is loaded in no time."""
     return load_encoder("colour")
-
-
-Pictures = Callable[..., list[NewPicture]]
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +87,26 @@ def gallery(
         with suppress(DataError):  # a test may have removed it
             made.database.drop()
     made.close()
+
+
+@pytest.fixture(scope="session")
+def colour() -> Encoder:
+    return load_encoder("colour", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def named(league: Crops) -> Crops:
+    """The pictures of which the table says whom they show."""
+    return league.where(league.persons() >= 0)
+
+
+@pytest.fixture(scope="session")
+def made(named: Crops, colour: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    return make_pilot(named, colour, tmp_path_factory.mktemp("pilot") / "PILOT", CONFIG)
+
+
+@pytest.fixture
+def pilot(made: Pilot, tmp_path: Path) -> Pilot:
+    """An own copy, with no answers."""
+    shutil.copytree(made.folder, tmp_path / "PILOT")
+    return load_pilot(tmp_path / "PILOT")
