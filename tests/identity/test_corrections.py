@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.identity import Correction, Place, read_corrections
 from sameplayer.identity.inputs.corrections import (
     COLUMNS,
+    Correction,
+    Place,
     add_corrections,
     check_players,
     located,
+    read_corrections,
     write_corrections,
 )
 

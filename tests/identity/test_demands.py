@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.identity import Correction, Place, Player, Roster
+from sameplayer.identity.inputs.corrections import Correction, Place
+from sameplayer.identity.inputs.roster import Player, Roster
 from sameplayer.identity.linking.constraints import Demands, affected, demands
 from sameplayer.identity.linking.link import link, relink
 from tests.identity.drawn import evidence, looks

@@ -7,8 +7,9 @@ import pytest
 from match.simulate import Drawn, draw
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity import Naming, Player, Roster, name_identities
 from sameplayer.identity.evidence.evidence import Evidence
+from sameplayer.identity.inputs.roster import Player, Roster
+from sameplayer.identity.naming.naming import Naming, name_identities
 from tests.identity.drawn import evidence, looks, numbers, spans
 
 ROSTER = Roster(

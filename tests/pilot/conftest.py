@@ -10,7 +10,9 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
-from sameplayer.pilot import Pilot, PilotConfig, load_pilot, make_pilot
+from sameplayer.pilot import load_pilot, make_pilot
+from sameplayer.pilot.config import PilotConfig
+from sameplayer.pilot.folder import Pilot
 from tests.evaluation.conftest import browser as browser
 
 CONFIG = PilotConfig(encoder="colour", pairs=120)

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 class Gallery(GalleryCore):
     """Known persons, their pictures, and everything that was ever done to them.
 
-    Make one with ``create_gallery``, open one with ``open_gallery``. Each verb is a method and also
-    a function of ``sameplayer.gallery`` that takes the gallery first. Threads may share a gallery;
-    other processes may open the same folder.
+    Make one with ``create_gallery``, open one with ``open_gallery``. Threads may
+    share a gallery; other processes may open the same folder. The reference lists the methods under
+    their modules, as functions that take the gallery first.
     """
 
     ask = ask
