@@ -51,6 +51,7 @@ SMALLER = {
         "sameplayer open-set colour LEAGUE --split all --enrolled 5 20 --report open-set.html"
     ),
     "sameplayer synth-match MATCH": "sameplayer synth-match MATCH --seconds 3 --players 4",
+    "sameplayer compare person RUN crops.csv": "sameplayer compare colour RUN crops.csv",
     "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1 "
     "--preset small",
     "sameplayer train DRAWN/clips --pairs-from tracks --track-gap 10 --pairs 8 --epochs 1 "
