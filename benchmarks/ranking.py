@@ -30,13 +30,8 @@ import one_machine
 import plain
 
 from sameplayer.evaluation.protocols import PROTOCOLS, MatchRanks
-from sameplayer.ranking import (
-    NeighbourSearch,
-    PreparedGallery,
-    dissimilarity,
-    hard_weights,
-    k_reciprocal,
-)
+from sameplayer.ranking import PreparedGallery, dissimilarity, hard_weights, k_reciprocal
+from sameplayer.ranking.config import NeighbourSearch
 from sameplayer.ranking.neighbours.search import find_neighbours
 
 Rows = tuple[np.ndarray, np.ndarray]

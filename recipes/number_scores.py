@@ -21,7 +21,8 @@ import torch
 from sameplayer import read_jersey_number
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
-from sameplayer.numbers import NumberReader, make_reader
+from sameplayer.numbers import make_reader
+from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.reading import reading
 
 DRAWS = 2000

@@ -50,7 +50,13 @@ SMALLER = {
     "sameplayer open-set LEAGUE --split all --enrolled 5 20 --draws 4 --report open-set.html": (
         "sameplayer open-set colour LEAGUE --split all --enrolled 5 20 --report open-set.html"
     ),
+    "sameplayer log MATCH/camera1.mp4 MATCH/camera2.mp4 --boxes MATCH/boxes.csv "
+    "--roster MATCH/roster.csv --fps 2 --no-maps --out LOG": (
+        "sameplayer log MATCH/camera1.mp4 --boxes MATCH/boxes.csv --roster MATCH/roster.csv "
+        "--fps 2 --no-maps --encoder colour --out LOG"
+    ),
     "sameplayer synth-match MATCH": "sameplayer synth-match MATCH --seconds 3 --players 4",
+    "sameplayer compare person RUN crops.csv": "sameplayer compare colour RUN crops.csv",
     "sameplayer train crops.csv --out RUN": "sameplayer train crops.csv --out RUN --epochs 1 "
     "--preset small",
     "sameplayer train DRAWN/clips --pairs-from tracks --track-gap 10 --pairs 8 --epochs 1 "

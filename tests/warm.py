@@ -13,7 +13,8 @@ import pandas as pd
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.ranking import PreparedGallery, hard_weights, k_reciprocal, k_reciprocal_top
-from sameplayer.scale import Run, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
+from sameplayer.scale.rows import write_blocks
 
 
 def main() -> None:

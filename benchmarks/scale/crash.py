@@ -17,7 +17,8 @@ from tests.scale.conftest import clustered
 from tests.scale.crashing import crash
 
 from sameplayer.ranking.rerank.blocks import TopConfig
-from sameplayer.scale import Run, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
+from sameplayer.scale.rows import write_blocks
 
 
 def main() -> None:

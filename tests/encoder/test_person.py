@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from sameplayer.encoder import Encoder, EncoderSpec, create_encoder, load_encoder
+from sameplayer.encoder import Encoder, create_encoder, load_encoder
 from sameplayer.encoder.networks import locations as places
 from sameplayer.encoder.networks.colour import colour_features
+from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.errors import ConfigError, SettingError, WeightsError
 from sameplayer.maps import explain
 

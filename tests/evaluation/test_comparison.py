@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sameplayer.errors import RankingError
-from sameplayer.evaluation import compare_runs, comparison_table, evaluate, write_comparison
+from sameplayer.evaluation import evaluate
+from sameplayer.evaluation.comparison import compare_runs, comparison_table, write_comparison
 from sameplayer.ranking import rank
 from tests.ranking.drawn import persons
 

@@ -12,8 +12,8 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import SettingError
-from sameplayer.evaluation import GroupScores, evaluate, scores_by_group
-from sameplayer.evaluation.groups import GroupScore
+from sameplayer.evaluation import evaluate, scores_by_group
+from sameplayer.evaluation.groups import GroupScore, GroupScores
 from sameplayer.ranking import Ranking, rank
 from tests.ranking.drawn import persons, unit
 

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError, DataError, MissingExtra, SettingError
-from sameplayer.evaluation import write_log_page
 from sameplayer.evaluation.logs import page_links as log_page_links
+from sameplayer.evaluation.logs.page import write_log_page
 from sameplayer.evaluation.logs.page_crops import Album
 from sameplayer.evaluation.logs.page_rows import axis, in_order, percent, player_rows
 from sameplayer.identity.inputs.corrections import FramePoint, locate_corrections, read_corrections

@@ -13,14 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.evaluation import (
-    PROTOCOLS,
-    average_precision,
-    cmc,
-    evaluate,
-    mean_average_precision,
-)
+from sameplayer.evaluation import PROTOCOLS, cmc, evaluate, mean_average_precision
 from sameplayer.evaluation.protocols import MatchRanks
+from sameplayer.evaluation.scores import average_precision
 from sameplayer.ranking import rank
 from tests.ranking.drawn import persons
 

@@ -20,9 +20,9 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import RankingError, SettingError
-from sameplayer.evaluation import Robustness, RobustnessConfig, measure_robustness, scores
+from sameplayer.evaluation import RobustnessConfig, measure_robustness, scores
 from sameplayer.evaluation.robustness.page import write_robustness
-from sameplayer.evaluation.robustness.scores import CorruptedScore
+from sameplayer.evaluation.robustness.scores import CorruptedScore, Robustness
 from sameplayer.ranking import RERANKERS, rank
 from sameplayer.ranking.config import RankConfig
 from tests.ranking.drawn import unit

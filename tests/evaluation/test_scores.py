@@ -18,8 +18,10 @@ from sameplayer.encoder.embed import embed
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import DataError, RankingError
-from sameplayer.evaluation import Comparison, compare, evaluate, mean_average_precision
-from sameplayer.ranking import RankConfig, expand_queries, rank, with_numbers
+from sameplayer.evaluation import compare, evaluate, mean_average_precision
+from sameplayer.evaluation.scores import Comparison
+from sameplayer.ranking import RankConfig, expand_queries, rank
+from sameplayer.ranking.jersey_term import with_numbers
 from tests.ranking.drawn import persons
 
 

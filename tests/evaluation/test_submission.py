@@ -10,12 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import DataError, MissingFile, RankingError, SameplayerError
-from sameplayer.evaluation import (
-    fuse_submissions,
-    read_submission,
-    write_distances,
-    write_submission,
-)
+from sameplayer.evaluation import read_submission, write_submission
+from sameplayer.evaluation.submission import fuse_submissions, write_distances
 from sameplayer.ranking import rank
 from tests.ranking.drawn import persons
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.identity import Correction, FramePoint, Player, Roster
+from sameplayer.identity.inputs.corrections import Correction, FramePoint
+from sameplayer.identity.inputs.roster import Player, Roster
 from sameplayer.identity.linking.constraints import (
     Constraints,
     affected_tracklets,

@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.identity import Correction, FramePoint, read_corrections
 from sameplayer.identity.inputs.corrections import (
     COLUMNS,
+    Correction,
+    FramePoint,
     add_corrections,
     check_players,
     locate_corrections,
+    read_corrections,
     write_corrections,
 )
 

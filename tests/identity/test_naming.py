@@ -7,8 +7,9 @@ import pytest
 from match.simulate import Drawn, draw
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity import NamingConfig, Player, Roster, name_identities
 from sameplayer.identity.evidence.evidence import Evidence
+from sameplayer.identity.inputs.roster import Player, Roster
+from sameplayer.identity.naming.naming import NamingConfig, name_identities
 from tests.identity.drawn import evidence, looks, numbers, spans
 
 ROSTER = Roster(

@@ -11,8 +11,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
-from sameplayer.pilot import PilotConfig
 from sameplayer.pilot.acquisition import simulate_answers, true_labels
+from sameplayer.pilot.config import PilotConfig
 from sameplayer.pilot.create import draw_pilot
 from sameplayer.pilot.labels import labels_from
 from sameplayer.pilot.measure import measure

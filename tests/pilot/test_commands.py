@@ -9,7 +9,8 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops, write_crops
-from sameplayer.pilot import Pilot, load_pilot, next_question
+from sameplayer.pilot import load_pilot, next_question
+from sameplayer.pilot.folder import Pilot
 from sameplayer.synthetic.match import draw_match
 
 SMALL = ["--pairs", "150", "--encoder", "colour", "--device", "cpu"]

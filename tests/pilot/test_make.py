@@ -16,15 +16,9 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import encode_picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, MissingFile, SameplayerError, SettingError
-from sameplayer.pilot import (
-    Pilot,
-    PilotConfig,
-    load_pilot,
-    make_pilot,
-    next_question,
-    record_answer,
-    report,
-)
+from sameplayer.pilot import load_pilot, make_pilot, next_question, record_answer, report
+from sameplayer.pilot.config import PilotConfig
+from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.measure import measure, tracks_of
 from tests.fixtures import CONFIG
 

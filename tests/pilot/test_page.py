@@ -10,7 +10,9 @@ import pytest
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError
-from sameplayer.pilot import Pilot, answer_from_table, next_question, record_answer, report
+from sameplayer.pilot import next_question, record_answer, report
+from sameplayer.pilot.acquisition import answer_from_table
+from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.page import Links, render_question, render_report
 
 

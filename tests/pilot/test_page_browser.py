@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from sameplayer.data.crops import Crops
-from sameplayer.pilot import Pilot, answer_from_table, next_question, record_answer, report
+from sameplayer.pilot import next_question, record_answer, report
+from sameplayer.pilot.acquisition import answer_from_table
+from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels import read_answers
 from sameplayer.pilot.page import render_question, render_report
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking import NeighbourSearch, RankConfig, hard_weights, k_reciprocal
+from sameplayer.ranking import RankConfig, hard_weights, k_reciprocal
+from sameplayer.ranking.config import NeighbourSearch
 
 OUT_OF_RANGE: list[dict[str, Any]] = [
     {"k1": 0},

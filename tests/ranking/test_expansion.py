@@ -12,7 +12,8 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import RankingError, SettingError
 from sameplayer.evaluation import compare, evaluate
-from sameplayer.ranking import augment_gallery, expand_queries, multi_query, pool_tracks, rank
+from sameplayer.ranking import augment_gallery, expand_queries, pool_tracks, rank
+from sameplayer.ranking.expansion import multi_query
 from tests.ranking.drawn import persons
 
 

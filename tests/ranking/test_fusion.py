@@ -12,16 +12,8 @@ import pytest
 
 from sameplayer.errors import RankingError, SameplayerError, SettingError
 from sameplayer.evaluation import evaluate
-from sameplayer.ranking import (
-    FUSIONS,
-    NORMALISATIONS,
-    combined,
-    dissimilarity,
-    fuse,
-    fuse_rankings,
-    rank,
-    similarity,
-)
+from sameplayer.ranking import FUSIONS, combined, dissimilarity, fuse, rank, similarity
+from sameplayer.ranking.fusion import NORMALISATIONS, fuse_rankings
 from tests.ranking.drawn import persons
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 import sameplayer.ranking.rerank.sparse_gpu as sparse_on_device
-from sameplayer.ranking import NeighbourSearch, hard_weights, k_reciprocal
+from sameplayer.ranking import hard_weights, k_reciprocal
+from sameplayer.ranking.config import NeighbourSearch
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import smallest_columns
 from sameplayer.ranking.kernels.sparse import LANES, mean_rows, squared_distance, transpose

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sameplayer.errors import SettingError
-from sameplayer.ranking import NeighbourSearch, hard_weights, k_reciprocal
+from sameplayer.ranking import hard_weights, k_reciprocal
+from sameplayer.ranking.config import NeighbourSearch
 from sameplayer.ranking.neighbours.search import (
     find_gallery_neighbours,
     find_neighbours,

@@ -9,8 +9,8 @@ import pytest
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import DataError, SettingError
-from sameplayer.ranking import Ranking, rank, with_numbers
-from sameplayer.ranking.jersey_term import contradiction
+from sameplayer.ranking import Ranking, rank
+from sameplayer.ranking.jersey_term import contradiction, with_numbers
 from tests.ranking.drawn import persons
 
 

@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import DataError, MissingFile, RankingError, SameplayerError, SettingError
-from sameplayer.ranking import PreparedGallery, RankConfig, rank, rank_one_by_one, search
+from sameplayer.ranking import PreparedGallery, RankConfig, rank, search
+from sameplayer.ranking.retrieval import rank_one_by_one
 from tests.ranking.drawn import Case, cases, embedded, persons, shaken
 
 

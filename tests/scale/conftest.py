@@ -10,7 +10,8 @@ import pytest
 
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.ranking.config import TopConfig
-from sameplayer.scale import Run, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
+from sameplayer.scale.rows import write_blocks
 from tests.ranking.drawn import embedded
 from tests.scale.faulty import FaultyFileSystem, FaultyObjects
 

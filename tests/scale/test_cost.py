@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from sameplayer.ranking.config import TILE, TopConfig
-from sameplayer.scale import Run, Store, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
 from sameplayer.scale.results import sparse_of
+from sameplayer.scale.rows import write_blocks
+from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import Ragged
 from tests.ranking.drawn import embedded
 

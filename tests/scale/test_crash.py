@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sameplayer.scale import Run, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
+from sameplayer.scale.rows import write_blocks
 from tests.scale.conftest import TOP, clustered
 from tests.scale.crashing import crash
 

@@ -18,7 +18,9 @@ from sameplayer.errors import DataError, MissingFile, SettingError
 from sameplayer.numbers.readers import make_reader
 from sameplayer.numbers.tables import add_readings, read_numbers
 from sameplayer.ranking.ranking import rank
-from sameplayer.scale import EmbedConfig, Run, embed_blocks, number_blocks, read_ranked
+from sameplayer.scale import Run, embed_blocks, read_ranked
+from sameplayer.scale.config import EmbedConfig
+from sameplayer.scale.embedding import number_blocks
 
 HERE = Run(workers=1)
 CONFIG = EmbedConfig(batch_size=8)

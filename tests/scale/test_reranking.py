@@ -9,7 +9,8 @@ import pytest
 
 from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.rerank.top import k_reciprocal_top
-from sameplayer.scale import Rows, Run, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
+from sameplayer.scale.rows import Rows, write_blocks
 from tests.ranking.drawn import embedded
 
 ROWS = 3700  # of 512 a tile: up to eight blocks

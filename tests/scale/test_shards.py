@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.scale import Rows, Run, Shards, jobs, rerank_blocks
+from sameplayer.scale import Run, jobs, rerank_blocks
+from sameplayer.scale.config import Shards
 from sameplayer.scale.jobs import run_job
+from sameplayer.scale.rows import Rows
 from sameplayer.scale.storage.store import HOST, Store, partial_name
 from tests.scale.conftest import TOP
 from tests.scale.toy import Toy

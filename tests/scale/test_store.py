@@ -13,8 +13,9 @@ import pytest
 
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.errors import ConfigError, DataError, MissingFile
-from sameplayer.scale import Rows, Run, rerank_blocks, write_blocks
+from sameplayer.scale import Run, rerank_blocks
 from sameplayer.scale.results import read_ranked
+from sameplayer.scale.rows import Rows, write_blocks
 from sameplayer.scale.storage import backend
 from sameplayer.scale.storage.backend import Patience
 from sameplayer.scale.storage.store import HOST, Store

@@ -147,7 +147,7 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 def test_settings_and_choices_load_without_torch() -> None:
     code = (
         "import sys; import sameplayer.training.config, sameplayer.training.run.run_metadata;"
-        "from sameplayer.training import LOSSES, SCHEDULES, NEGATIVES, read_run;"
+        "from sameplayer.training import LOSSES, SCHEDULES, NEGATIVES;"
         "sameplayer.training.config.TrainConfig().resolved();"
         "print({'torch', 'timm', 'torchvision', 'pandas'} & set(sys.modules))"
     )

@@ -1,7 +1,5 @@
-from .calibration import Calibration as Calibration
 from .checkpoints import load_published as load_published
-from .embed import EmbedTime as EmbedTime
-from .embed import embed_timed as embed_timed
+from .embeddings import Embeddings as Embeddings
 from .embeddings import load_embeddings as load_embeddings
 from .encoder import Encoder as Encoder
 from .load import create_encoder as create_encoder
@@ -10,18 +8,5 @@ from .load import load_encoder as load_encoder
 from .matching import Match as Match
 from .matching import calibrate as calibrate
 from .matching import same as same
-from .networks.presets import PRESETS as PRESETS
-from .networks.presets import Preset as Preset
-from .networks.presets import find_preset_or_timm as find_preset_or_timm
-from .networks.spec import EncoderSpec as EncoderSpec
-from .onnx.export import ExportedFile as ExportedFile
 from .onnx.export import export_encoder as export_encoder
-from .onnx.int8 import Int8File as Int8File
-from .onnx.int8 import export_int8 as export_int8
-from .onnx_encoder import OnnxEncoder as OnnxEncoder
-from .runtime.device import pick_device as pick_device
-from .runtime.engines import ENGINES as ENGINES
-from .runtime.engines import Engine as Engine
 from .soup import average_encoders as average_encoders
-from .speed import crops_per_second as crops_per_second
-from .speed import describe_presets as describe_presets

@@ -213,6 +213,11 @@ class Encoder:
         that of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads. Raises DataError
         for a picture that cannot be read, ConfigError for what is no list of pictures, SettingError
         for another precision, batch size or order.
+
+        >>> from sameplayer.synthetic import draw_crop
+        >>> from sameplayer.encoder import load_encoder
+        >>> load_encoder("colour").embed([draw_crop(7, 0).picture, draw_crop(8, 0).picture]).shape
+        (2, 864)
         """
         check_batch_size(batch_size)
         check_order(order)

@@ -57,6 +57,11 @@ def same(
 
     Raises DataError for a picture that cannot be read or an empty list, and what ``load_encoder``
     raises.
+
+    >>> from sameplayer.synthetic import draw_crop
+    >>> a, b = draw_crop(7, 0).picture, draw_crop(7, 1).picture
+    >>> round(same(a, b, "colour").similarity, 2)
+    0.61
     """
     refuse_other_types("same", encoder=(encoder, (Encoder, str, Path)))
     own = as_encoder(encoder)

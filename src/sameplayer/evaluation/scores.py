@@ -101,6 +101,15 @@ def evaluate(ranking: Ranking) -> Scores:
     """Score a ranking by all PROTOCOLS; an unknown camera is no query's own.
 
     Raises RankingError where no query has a match that counts.
+
+    >>> from sameplayer.ranking import rank
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.encoder import Embeddings
+    >>> facts = {"image": list("abcd"), "person": list("1122"), "role": ["query", "gallery"] * 2}
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], np.float32)
+    >>> embeddings = Embeddings(rows, Crops(pd.DataFrame(facts), "pictures"), "an encoder")
+    >>> evaluate(rank(embeddings)).mAP
+    1.0
     """
     refuse_other_types(
         "evaluate", "Rank embeddings first: evaluate(rank(embeddings)).", ranking=(ranking, Ranking)
@@ -222,6 +231,10 @@ def mean_average_precision(
     """Return mAP over the queries with a match, in [0, 1]; arguments of ``MatchRanks``.
 
     Raises RankingError where no query has a match.
+
+    >>> persons, cameras = (np.array([7]), np.array([8, 7])), (np.array([0]), np.array([1, 1]))
+    >>> mean_average_precision(np.array([[0.1, 0.2]]), *persons, *cameras)
+    0.5
     """
     values = average_precision(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
     if np.isnan(values).all():
@@ -245,6 +258,10 @@ def cmc(
 
     protocol       a name of PROTOCOLS, or an own function like those of PROTOCOLS
     draws, seed    of "cuhk03", which draws one picture a person
+
+    >>> persons, cameras = (np.array([7]), np.array([8, 7])), (np.array([0]), np.array([1, 1]))
+    >>> cmc(np.array([[0.1, 0.2]]), *persons, *cameras, "market1501", top=2).tolist()
+    [0.0, 1.0]
     """
     ranks = MatchRanks(distance, query_ids, gallery_ids, query_cameras, gallery_cameras)
     return ranks.cmc(protocol, top, draws, seed)

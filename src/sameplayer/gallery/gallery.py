@@ -39,9 +39,25 @@ if TYPE_CHECKING:
 class Gallery(GalleryCore):
     """Known persons, their pictures, and everything that was ever done to them.
 
-    Make one with ``create_gallery``, open one with ``open_gallery``. Each verb is a method and also
-    a function of ``sameplayer.gallery`` that takes the gallery first. Threads may share a gallery;
-    other processes may open the same folder.
+    Make one with ``create_gallery``, open one with ``open_gallery``. Threads may
+    share a gallery; other processes may open the same folder. The reference lists the methods under
+    their modules, as functions that take the gallery first.
+
+    >>> import pandas as pd
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.synthetic import draw_crop
+    >>> temporary = TemporaryDirectory()
+    >>> folder = Path(temporary.name)
+    >>> Image.fromarray(draw_crop(7, 0).picture).save(folder / "ann.png")
+    >>> table = pd.DataFrame({"image": ["ann.png"], "person": ["Ann"]})
+    >>> with create_gallery(folder / "CLUB", "colour", purpose="an example") as club:
+    ...     enrolled = club.enrol(Crops(table, folder), actor="me")
+    ...     answer = club.ask([draw_crop(7, 1).picture], actor="me")
+    >>> answer.candidates[0].name
+    'Ann'
+    >>> temporary.cleanup()
     """
 
     ask = ask

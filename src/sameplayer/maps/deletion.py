@@ -121,6 +121,9 @@ def shares(values: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, tup
     """Return for each part (h, w) bool: the share of the map's sum on it, and of the area.
 
     The share of the area is what a map that knows nothing gives. A map of zeros gives NaN.
+
+    >>> shares(np.array([[1.0, 3.0]]), {"player": np.array([[False, True]])})
+    {'player': (0.75, 0.5)}
     """
     total = float(values.sum())
     return {

@@ -107,6 +107,10 @@ def explain(
     layers of their own, so other threads may use the encoder meanwhile. Raises ConfigError for an
     unknown method, a setting out of range, a block that is not there, an encoder in training mode,
     and one without a grid of features.
+
+    >>> from sameplayer.synthetic import draw_crop
+    >>> explain("colour", draw_crop(7, 0).picture, draw_crop(7, 1).picture).map_a.shape
+    (209, 89)
     """
     refuse_other_types("explain", encoder=(encoder, (Encoder, str, Path)))
     encoder = as_encoder(encoder)

@@ -57,6 +57,10 @@ def read_jersey_number(
     reader         None: the package's own, ``ShirtReader``
     temperature    over 1: less sure, see ``fit_temperature``
     order          of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
+
+    >>> from sameplayer.synthetic import draw_crop
+    >>> read_jersey_number([draw_crop(7, 0).picture])[0].number
+    '95'
     """
     shown = as_pictures(pictures, order)
     reader = reader or make_reader()
@@ -77,6 +81,10 @@ def read_track_number(
     reader         None: the package's own, ``ShirtReader``
     temperature    over 1: less sure, since frames of a track err together
     order          of the channels of arrays and tensors: "rgb"; "bgr", as OpenCV reads
+
+    >>> from sameplayer.synthetic import draw_crop
+    >>> read_track_number([draw_crop(7, frame).picture for frame in range(2)]).number
+    '95'
     """
     shown = as_pictures(pictures, order)
     reader = reader or make_reader()

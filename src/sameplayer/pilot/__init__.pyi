@@ -1,11 +1,5 @@
-from .acquisition import answer_from_table as answer_from_table
 from .acquisition import next_question as next_question
-from .config import PilotConfig as PilotConfig
-from .create import crops_of_videos as crops_of_videos
 from .create import make_pilot as make_pilot
-from .folder import Pilot as Pilot
-from .folder import is_pilot as is_pilot
 from .folder import load_pilot as load_pilot
-from .labels import import_answers as import_answers
 from .labels import record_answer as record_answer
 from .results import report as report

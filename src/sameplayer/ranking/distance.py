@@ -19,6 +19,9 @@ def squared_euclidean(
 
     query, gallery    (m, d) and (n, d) features; rows of zeros stay zero
     memory_gb         bound of what is held beside the result
+
+    >>> squared_euclidean(np.array([[1, 0]]), np.array([[2, 0], [0, 1]])).tolist()
+    [[0.0, 2.0]]
     """
     query, gallery = unit_pair(query, gallery)
     distance = np.empty((len(query), len(gallery)), np.float32)

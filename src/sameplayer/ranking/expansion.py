@@ -30,6 +30,14 @@ def expand_queries(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> Em
              similarity to the power alpha (Radenovic et al., 2018), the query itself 1
 
     Raises SettingError for k below 1 or alpha below 0.
+
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.encoder import Embeddings
+    >>> facts = {"image": list("abcd"), "person": list("1122"), "role": ["query", "gallery"] * 2}
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], np.float32)
+    >>> embeddings = Embeddings(rows, Crops(pd.DataFrame(facts), "pictures"), "an encoder")
+    >>> expand_queries(embeddings, k=1).vectors[0].astype(float).round(2).tolist()
+    [0.95, 0.32]
     """
     changed, sources = query_rows(embeddings), gallery_rows(embeddings)
     vectors = _mixed(embeddings, changed, sources, k, alpha)
@@ -41,6 +49,14 @@ def augment_gallery(embeddings: Embeddings, k: int = 5, alpha: float = 0.0) -> E
     """Return embeddings whose gallery rows are means of themselves and their ``k`` nearest others.
 
     Database-side augmentation; ``alpha`` and errors as in ``expand_queries``.
+
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.encoder import Embeddings
+    >>> facts = {"image": list("abcd"), "person": list("1122"), "role": ["query", "gallery"] * 2}
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], np.float32)
+    >>> embeddings = Embeddings(rows, Crops(pd.DataFrame(facts), "pictures"), "an encoder")
+    >>> augment_gallery(embeddings, k=1).vectors[1].astype(float).round(2).tolist()
+    [0.71, 0.71]
     """
     gallery = gallery_rows(embeddings)
     vectors = _mixed(embeddings, gallery, gallery, k, alpha)
@@ -62,6 +78,14 @@ def pool_tracks(
     The row in the table is the track's first, or its heaviest picture where there are weights.
 
     Raises SettingError for an unknown column, RankingError for weights that do not fit.
+
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.encoder import Embeddings
+    >>> facts = {"image": list("abcd"), "person": list("1122"), "role": ["query", "gallery"] * 2}
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], np.float32)
+    >>> embeddings = Embeddings(rows, Crops(pd.DataFrame(facts), "pictures"), "an encoder")
+    >>> len(pool_tracks(embeddings, by=["person"]))
+    2
     """
     table = embeddings.crops.table
     shares = np.ones(len(table)) if weights is None else np.asarray(weights, float)

@@ -26,7 +26,11 @@ Choice = TypeVar("Choice", bound=Callable)
 
 
 def similarity(distances: Matrices) -> np.ndarray:
-    """Return the mean (m, n) of the models' distance matrices."""
+    """Return the mean (m, n) of the models' distance matrices.
+
+    >>> similarity([np.array([[0.2, 0.8]]), np.array([[0.4, 0.4]])]).tolist()
+    [[0.3, 0.6]]
+    """
     matrices = _matrices(distances)
     return _mean(matrices, np.ones(len(matrices)), TOP)
 
@@ -35,6 +39,9 @@ def dissimilarity(distances: Matrices, top: int = TOP) -> np.ndarray:
     """Return the (m, n) mean weighted by disagreement, for each query.
 
     A model whose ``top`` nearest agree less with the majority's weighs more, as published.
+
+    >>> dissimilarity([np.array([[0.2, 0.8]]), np.array([[0.4, 0.4]])], top=1).tolist()
+    [[0.3, 0.6]]
     """
     _check_top(top)
     matrices = _matrices(distances)
@@ -42,7 +49,11 @@ def dissimilarity(distances: Matrices, top: int = TOP) -> np.ndarray:
 
 
 def combined(distances: Matrices, top: int = TOP) -> np.ndarray:
-    """Return the mean of ``similarity`` and ``dissimilarity``."""
+    """Return the mean of ``similarity`` and ``dissimilarity``.
+
+    >>> combined([np.array([[0.2, 0.8]]), np.array([[0.4, 0.4]])], top=1).tolist()
+    [[0.3, 0.6]]
+    """
     _check_top(top)
     matrices = _matrices(distances)
     return _combined(matrices, np.ones(len(matrices)), top)
@@ -65,6 +76,9 @@ def fuse(
 
     Raises RankingError for matrices that do not fit each other, are not finite, or run the other
     way round (similarities by mistake), SettingError for an unknown name or a value out of range.
+
+    >>> fuse([np.array([[0.2, 0.8]]), np.array([[0.4, 0.4]])], weights=[3, 1]).tolist()
+    [[0.25, 0.7]]
     """
     advice = "For rankings there is fuse_rankings."
     refuse_other_types("fuse", advice, distances=(distances, (list, tuple, np.ndarray)))

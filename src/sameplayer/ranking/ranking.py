@@ -92,6 +92,14 @@ def rank(
 
     Raises RankingError where there is nothing to rank, or the gallery is another encoder's or of
     another scope; SettingError for an unknown re-ranking.
+
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.encoder import Embeddings
+    >>> facts = {"image": list("abcd"), "person": list("1122"), "role": ["query", "gallery"] * 2}
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], np.float32)
+    >>> embeddings = Embeddings(rows, Crops(pd.DataFrame(facts), "pictures"), "an encoder")
+    >>> rank(embeddings).distance.astype(float).round(2).tolist()
+    [[0.4, 0.8], [0.8, 0.4]]
     """
     kinds = (Embeddings, NoneType)
     refuse_other_types("rank", embeddings=(embeddings, Embeddings), gallery=(gallery, kinds))

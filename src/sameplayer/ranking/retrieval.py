@@ -29,6 +29,14 @@ def search(
     Columns: query (row number from 0), rank (from 1), row (in the gallery), image, person,
     distance, then what else the gallery's table holds. Pictures of another identity scope are
     left out. Raises RankingError for embeddings of different encoders, SettingError for k below 1.
+
+    >>> from sameplayer.data import Crops
+    >>> from sameplayer.encoder import Embeddings
+    >>> facts = {"image": list("abcd"), "person": list("1122"), "role": ["query", "gallery"] * 2}
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1], [0.6, 0.8]], np.float32)
+    >>> embeddings = Embeddings(rows, Crops(pd.DataFrame(facts), "pictures"), "an encoder")
+    >>> search(embeddings, embeddings, k=2)["image"].tolist()[:2]
+    ['a', 'b']
     """
     kinds = (Embeddings, PreparedGallery)
     refuse_other_types("search", query=(query, Embeddings), gallery=(gallery, kinds))

@@ -1,13 +1,5 @@
-from .config import EmbedConfig as EmbedConfig
 from .config import Run as Run
-from .config import Shards as Shards
 from .embedding import embed_blocks as embed_blocks
-from .embedding import number_blocks as number_blocks
 from .reranking import rerank_blocks as rerank_blocks
-from .results import Ranked as Ranked
 from .results import read_ranked as read_ranked
-from .rows import Rows as Rows
-from .rows import read_embeddings as read_embeddings
-from .rows import write_blocks as write_blocks
 from .runners.local import RUNNERS as RUNNERS
-from .storage.store import Store as Store

@@ -26,6 +26,9 @@ def learning_rates(
     "polynomial" has power 2 and ends at ``lr_end``; "cosine" and "linear" end at 0 and
     "constant" stays at ``lr``, as the published code has it: they leave ``lr_end`` aside.
     Raises SettingError for a name that SCHEDULES has not.
+
+    >>> learning_rates("linear", 1.0, 0.0, 1, 2, 0)
+    [1.0, 0.5]
     """
     if name not in SCHEDULES:
         raise SettingError("schedule", name, f"one of {', '.join(SCHEDULES)}")

@@ -333,7 +333,8 @@ def test_a_rate_that_is_none_is_a_wrong_setting(videos: Path, fps: float) -> Non
 
 
 def test_a_script_that_read_a_video_ends_without_a_word(videos: Path) -> None:
-    code = f"from sameplayer.data import read_crop; read_crop({str(videos / 'stream.ts')!r} + '#3')"
+    crop = f"{videos / 'stream.ts'}#3"
+    code = f"from sameplayer.data.reading import read_crop; read_crop({crop!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == done.stdout == ""
 

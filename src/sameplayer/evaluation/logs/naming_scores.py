@@ -127,6 +127,18 @@ def score_log(log: PlayerLog, truth: pd.DataFrame, iou: float = 0.5) -> LogScore
     A name is right when team and number are. Where the log calls the teams otherwise than the
     truth does, its teams are put to those with which they share most boxes, one to one.
     Raises DataError for tables that do not fit, SettingError for ``iou`` outside 0 to 1.
+
+    >>> from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+    >>> who = {"identity": ["white 7"], "team": ["white"], "number": ["7"]}
+    >>> facts = pd.DataFrame({"appearance": [0], **who, "probability": [0.9], "sure": [True]})
+    >>> box = {"frame": [1], "left": [9], "top": [9], "width": [40], "height": [90]}
+    >>> boxes = pd.DataFrame({"appearance": [0], "camera": ["left"], **box})
+    >>> empty = pd.DataFrame(columns=LINKS)
+    >>> appearances, boxes = facts.reindex(columns=APPEARANCES), boxes.reindex(columns=BOXES)
+    >>> log = PlayerLog(appearances, boxes, empty, (), {})
+    >>> truth = pd.DataFrame({"camera": ["left"], **box, "person": ["a"], **who})
+    >>> score_log(log, truth).tracking.idf1
+    1.0
     """
     facts = log.appearances.set_index("appearance")
     boxes = log.boxes.reset_index(drop=True)

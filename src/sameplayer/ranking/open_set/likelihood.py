@@ -196,6 +196,10 @@ def bayes(log_ratio: np.ndarray, known: float) -> tuple[np.ndarray, Any]:
 
     A ratio of -inf stands for no person, as where rows of galleries of several sizes are in one
     array: N is the number of the others.
+
+    >>> persons, nobody = bayes(np.log([3.0, 2.0]), known=0.5)
+    >>> persons.round(2).tolist(), round(float(nobody), 2)
+    ([0.43, 0.29], 0.29)
     """
     size = np.isfinite(log_ratio).sum(axis=-1, keepdims=True)
     odds = np.log(known) - np.log(np.maximum(size, 1)) + log_ratio

@@ -52,6 +52,10 @@ def k_reciprocal(
 
     Raises SettingError for a setting out of range, RankingError for features that are not finite
     or do not fit each other.
+
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1]])
+    >>> k_reciprocal(rows[:1], rows[1:], k1=1, k2=1).astype(float).round(2).tolist()
+    [[0.71, 0.75, 1.0]]
     """
     from numba import get_num_threads
 
@@ -99,6 +103,10 @@ def hard_weights(
                 same time over their first k2 neighbours, themselves included
 
     Everything else as in ``k_reciprocal``.
+
+    >>> rows = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1]])
+    >>> hard_weights(rows[:1], rows[1:], k1=2, k2=1).astype(float).round(2).tolist()
+    [[0.59, 0.68, 0.96]]
     """
     from sameplayer.ranking.kernels import sets, sparse
     from sameplayer.ranking.neighbours.search import find_neighbours_of_both
