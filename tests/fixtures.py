@@ -19,7 +19,9 @@ from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.store.postgres import PostgresDatabase
-from sameplayer.pilot import Pilot, PilotConfig, load_pilot, make_pilot
+from sameplayer.pilot import load_pilot, make_pilot
+from sameplayer.pilot.config import PilotConfig
+from sameplayer.pilot.folder import Pilot
 
 NAMES = ("Ann", "Bea", "Cleo")
 CONFIG = PilotConfig(encoder="colour", pairs=120)
