@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.store.postgres import PostgresDatabase
+from sameplayer.gallery.store.sqlite import SqliteDatabase
 
 NAMES = ("Ann", "Bea", "Cleo")
 
@@ -34,7 +35,7 @@ def pictures(encoder: Encoder) -> Pictures:
     """A function that makes pictures of a person, alike among themselves."""
 
     def make(
-        person: int, count: int = 4, seed: int = 0, content: bytes | None = b"picture"
+        person: int, count: int = 4, seed: int = 0, content: bytes | None = b"pixels"
     ) -> list[NewPicture]:
         centre = np.random.default_rng(person).normal(size=encoder.row_width)
         rng = np.random.default_rng((person, seed))
@@ -73,3 +74,17 @@ def gallery(
         with suppress(DataError):  # a test may have removed it
             made.database.drop()
     made.close()
+
+
+@contextmanager
+def statements(gallery: Gallery) -> Iterator[list[str]]:
+    """Collect the SQL statements that this thread runs in a gallery in SQLite."""
+    ran: list[str] = []
+    database = gallery.database
+    assert isinstance(database, SqliteDatabase)
+    connection = database._connection()
+    connection.set_trace_callback(ran.append)
+    try:
+        yield ran
+    finally:
+        connection.set_trace_callback(None)

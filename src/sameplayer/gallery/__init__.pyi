@@ -35,7 +35,6 @@ from .privacy.subject_export import export_person as export_person
 from .re_embedding import re_embed as re_embed
 from .reverting.undo import history as history
 from .reverting.undo import undo as undo
-from .reverting.undo import undoable as undoable
 from .review.anomalies import duplicates as duplicates
 from .review.anomalies import odd_pictures as odd_pictures
 from .review.queue import Item as Item

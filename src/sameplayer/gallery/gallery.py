@@ -24,7 +24,7 @@ from sameplayer.gallery.privacy.forgetting import forget, lift_suppression
 from sameplayer.gallery.privacy.retention import due, sweep
 from sameplayer.gallery.privacy.subject_export import export_person
 from sameplayer.gallery.re_embedding import re_embed
-from sameplayer.gallery.reverting.undo import history, undo, undoable
+from sameplayer.gallery.reverting.undo import history, undo, why_not_undone
 from sameplayer.gallery.review.anomalies import duplicates, odd_pictures
 from sameplayer.gallery.review.queue import queue
 from sameplayer.gallery.review.reliability import reliability
@@ -65,7 +65,7 @@ class Gallery(GalleryCore):
     reliability = reliability
     history = history
     undo = undo
-    undoable = undoable
+    why_not_undone = why_not_undone
     set_policy = set_policy
     due = due
     sweep = sweep

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sameplayer.common.names import clean_name
 from sameplayer.errors import DataError, MissingFile, Stale
-from sameplayer.gallery.core.event_text import event_at, in_words, last_touch
+from sameplayer.gallery.core.event_text import Sought, event_at, in_words, last_touches
 from sameplayer.gallery.core.gallery import PERSON, GalleryCore
 from sameplayer.gallery.core.name_search import Register, ids_called, refuse_several
 from sameplayer.gallery.core.records import Person
@@ -126,10 +126,11 @@ def refuse_apart(cursor: Cursor, stays: str, goes: str) -> None:
     row = cursor.one(sql, stays, goes) or cursor.one(sql, goes, stays)
     if row is None:
         return
-    said = last_touch(
-        cursor, (stays, goes), 0, lambda cell: list(cell[:3]) == ["apart", *row] and cell[4]
+    said = Sought(
+        frozenset((stays, goes)), 0, lambda cell: list(cell[:3]) == ["apart", *row] and cell[4]
     )
-    words = "" if said is None else f" in {in_words(said)}"
+    (by,) = last_touches(cursor, [said])
+    words = "" if by is None else f" in {in_words(by)}"
     raise DataError(
         f"Somebody said that picture {row[0]} of one does not show the other{words}; nothing was "
         "changed. Undo that, or take the picture out first."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,11 +23,12 @@ from sameplayer.gallery.core.records import (
 )
 from sameplayer.gallery.people.enrolment import new_pictures
 from sameplayer.gallery.search.questions import keep_question, stated
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import Cursor, parts_of
 
 TOP = 5  # candidates of an answer
 SHOWN = 3  # pictures of a candidate that an answer rests on
 LOOKED_AT = 200  # a candidate's newest pictures, among which those are chosen
+TOGETHER = 25  # candidates whose pictures are read together
 
 
 def ask(
@@ -105,6 +107,13 @@ def ask_vectors(
     return answer
 
 
+class Query(NamedTuple):
+    """Unit rows (n, d) of one person's pictures, and persons who are no candidates."""
+
+    rows: np.ndarray
+    without: Collection[str] = ()
+
+
 def answer_vectors(
     gallery: GalleryCore,
     rows: np.ndarray,
@@ -118,31 +127,44 @@ def answer_vectors(
 
     shown    pictures of a candidate to name, at most
     """
-    query = unit_mean(rows)
+    return answer_queries(gallery, [Query(rows, without)], where, top, known, shown)[0]
+
+
+def answer_queries(
+    gallery: GalleryCore,
+    queries: Sequence[Query],
+    where: PictureFilter = EVERYTHING,
+    top: int = TOP,
+    known: float | None = None,
+    shown: int = SHOWN,
+) -> list[Answer]:
+    """Answer several queries; the pictures of all their candidates are read together."""
     means = gallery.means(where)
     share = gallery.settings.known if known is None else known
-    similarities, counts = means.similarities(query), means.pictures
-    allowed = _allowed(means, without)
-    chances, nobody = _chances(gallery, similarities, counts, allowed, len(rows), share)
+    answers = [_answer(gallery, means, query, top, share) for query in queries]
+    return _supported(gallery, answers, [unit_mean(one.rows) for one in queries], where, shown)
+
+
+def _answer(gallery: GalleryCore, means: Means, asked: Query, top: int, share: float) -> Answer:
+    """Answer one query, without the pictures that the answer rests on."""
+    similarities, counts = means.similarities(unit_mean(asked.rows)), means.pictures
+    allowed = _allowed(means, asked.without)
+    chances, nobody = _chances(gallery, similarities, counts, allowed, len(asked.rows), share)
     order = similarities.astype(np.float64)
     if chances is not None:  # of equal chances the more alike comes first
         order = chances + 1e-12 * order
     best = _first(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
-    candidates = []
-    with gallery.database.read() as cursor:
-        for row in best:
-            person, name = means.person(int(row))
-            candidates.append(
-                Candidate(
-                    person,
-                    name,
-                    float(similarities[row]),
-                    None if chances is None else float(chances[row]),
-                    int(counts[row]),
-                    _rests_on(cursor, person, query, where, shown),
-                )
-            )
-    return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
+    candidates = tuple(
+        Candidate(
+            *means.person(int(row)),
+            float(similarities[row]),
+            None if chances is None else float(chances[row]),
+            int(counts[row]),
+            (),
+        )
+        for row in best
+    )
+    return Answer(candidates, nobody, len(asked.rows), int(allowed.sum()), share)
 
 
 def _chances(
@@ -203,54 +225,90 @@ def reordered(
     The candidates' pictures that count, their newest ``LOOKED_AT``, are the gallery that is
     re-ranked; a person whose pictures are each other's neighbours shows those before lone ones.
     """
-
     query = unit_mean(rows)
+    persons = [one.person for one in answer.candidates]
     with gallery.database.read() as cursor:
-        looked = [_looked_at(cursor, one.person, where, len(query)) for one in answer.candidates]
-    owner = np.repeat(np.arange(len(looked)), [len(facts) for facts, _ in looked])
+        looked = _looked_at(cursor, persons, where, len(query))
+    owner = np.repeat(np.arange(len(persons)), [len(looked[key].facts) for key in persons])
     if not len(owner):
         return answer
-    vectors = np.concatenate([found for _, found in looked])
+    vectors = np.concatenate([looked[key].vectors for key in persons])
     distance = gallery.index.prepared(vectors).distances(query[None])[0]
     candidates = [
-        replace(one, rests_on=_chosen(facts, found @ query, -distance[owner == at], most))
-        for at, (one, (facts, found)) in enumerate(zip(answer.candidates, looked, strict=True))
+        replace(one, rests_on=_chosen(looked[one.person], query, most, -distance[owner == at]))
+        for at, one in enumerate(answer.candidates)
     ]
     return replace(answer, candidates=tuple(candidates))
 
 
-def _rests_on(
-    cursor: Cursor, person: str, query: np.ndarray, where: PictureFilter, most: int
-) -> tuple[SupportingPicture, ...]:
+class _LookedAt(NamedTuple):
+    """A person's newest pictures that count: (id, date) and vectors (n, d)."""
+
+    facts: list[tuple[str, str | None]]
+    vectors: np.ndarray
+
+
+def _supported(
+    gallery: GalleryCore,
+    answers: Sequence[Answer],
+    queries: Sequence[np.ndarray],
+    where: PictureFilter,
+    most: int,
+) -> list[Answer]:
+    """Return answers with the pictures that are most like the query of each, (d,)."""
     if most == 0:
-        return ()
-    facts, vectors = _looked_at(cursor, person, where, len(query))
-    similarities = vectors @ query
-    return _chosen(facts, similarities, similarities, most)
+        return list(answers)
+    found: dict[tuple[int, str], tuple[SupportingPicture, ...]] = {}
+    persons = dict.fromkeys(one.person for answer in answers for one in answer.candidates)
+    with gallery.database.read() as cursor:
+        for part in parts_of(persons, TOGETHER):
+            looked = _looked_at(cursor, part, where, gallery.settings.width)
+            for at, (answer, query) in enumerate(zip(answers, queries, strict=True)):
+                for one in answer.candidates:
+                    if one.person in looked:
+                        found[at, one.person] = _chosen(looked[one.person], query, most)
+    return [
+        replace(
+            answer,
+            candidates=tuple(
+                replace(one, rests_on=found[at, one.person]) for one in answer.candidates
+            ),
+        )
+        for at, answer in enumerate(answers)
+    ]
 
 
 def _chosen(
-    facts: Sequence[tuple[str, str | None]], similarities: np.ndarray, order: np.ndarray, most: int
+    looked: _LookedAt, query: np.ndarray, most: int, order: np.ndarray | None = None
 ) -> tuple[SupportingPicture, ...]:
-    """Return the pictures (id, date) whose ``order`` is largest."""
-    return tuple(
-        SupportingPicture(facts[row][0], facts[row][1], float(similarities[row]))
-        for row in _first(order, min(most, len(facts)))
-    )
+    """Return the pictures whose ``order`` is largest; None: the most like the query (d,)."""
+    similarities = looked.vectors @ query
+    best = _first(similarities if order is None else order, min(most, len(looked.facts)))
+    return tuple(SupportingPicture(*looked.facts[row], float(similarities[row])) for row in best)
 
 
 def _looked_at(
-    cursor: Cursor, person: str, where: PictureFilter, width: int
-) -> tuple[list[tuple[str, str | None]], np.ndarray]:
-    """Return (id, date) and row of a person's newest pictures that count."""
+    cursor: Cursor, persons: Sequence[str], where: PictureFilter, width: int
+) -> dict[str, _LookedAt]:
+    """Return each person's newest pictures that count, ``LOOKED_AT`` at most."""
     conditions, values = conditions_of(where)
-    rows = cursor.rows(
-        "SELECT picture.id, picture.taken, vector.data FROM picture "
-        "JOIN vector ON vector.picture = picture.id WHERE picture.person = ? "
-        f"AND picture.state = 'kept' {conditions} ORDER BY picture.added DESC, picture.id LIMIT ?",
-        person,
+    held: dict[str, list[tuple]] = {person: [] for person in persons}
+    for person, *row in cursor.rows(
+        "SELECT person, id, taken, data FROM (SELECT picture.person, picture.id, picture.taken, "
+        "vector.data, ROW_NUMBER() OVER (PARTITION BY picture.person "
+        "ORDER BY picture.added DESC, picture.id) AS place FROM picture "
+        "JOIN vector ON vector.picture = picture.id WHERE picture.state = 'kept' "
+        f"AND picture.person IN ({', '.join('?' * len(persons))}) {conditions}) AS looked "
+        "WHERE place <= ? ORDER BY person, place",
+        *persons,
         *values,
         LOOKED_AT,
-    )
-    vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
-    return [row[:2] for row in rows], vectors.reshape(len(rows), width)
+    ):
+        held[person].append(tuple(row))
+    return {
+        person: _LookedAt(
+            [row[:2] for row in rows],
+            np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(len(rows), width),
+        )
+        for person, rows in held.items()
+    }

@@ -20,13 +20,12 @@ from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.store.address import Address
-from sameplayer.gallery.store.base import PATIENCE, Cursor
+from sameplayer.gallery.store.base import PATIENCE
 from sameplayer.gallery.store.pool import Connections, PostgresCursor
 from sameplayer.gallery.store.postgres_errors import meaning, rows_kept, words_of
 from sameplayer.gallery.store.schema_check import POSTGRES, wrong_schema
 from sameplayer.gallery.store.tables import ERASED, FORMAT, UPGRADES, statements
 
-PAGE = 8192  # bytes, unless the server was built otherwise
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
 MARK = "sameplayer gallery, format "  # the comment of the schema, before the number
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -132,13 +131,6 @@ class PostgresDatabase:
 
     def own(self) -> list[Path]:
         return []
-
-    def own_texts(self, cursor: Cursor) -> list[bytes]:
-        return []  # they lie in tables of the server's
-
-    def page(self, file: Path, offset: int) -> tuple[int, int]:
-        start = offset - offset % PAGE
-        return start, start + PAGE
 
     def remains(self) -> list[str]:
         with self._told(), self._pool.lent() as connection:

@@ -14,18 +14,15 @@ from typing import Any
 
 from sameplayer.common.files import may_write
 from sameplayer.errors import DataError, MissingFile, Unavailable
-from sameplayer.gallery.store.base import PATIENCE, Cursor, Row
+from sameplayer.gallery.store.base import PATIENCE, Row
 from sameplayer.gallery.store.file_identity import Identity, identity, refuse_moved
 from sameplayer.gallery.store.schema_check import SQLITE, own_schema, wrong_schema
 from sameplayer.gallery.store.sqlite_errors import meaning
 from sameplayer.gallery.store.tables import FORMAT, UPGRADES, statements
 
 APPLICATION = 0x53504C47  # "SPLG", in the file's header
-HEADER = b"SQLite format 3\0"  # what the file begins with
 PAGE = 16384  # bytes
-NEXT = 4  # bytes at the beginning of a page that say where a long value goes on
-LOG = "-wal"  # ends the name of the write-ahead log: a head, then pages, each with a head
-LOG_HEAD, FRAME_HEAD = 32, 24  # bytes
+LOG = "-wal"  # ends the name of the write-ahead log
 INHERITED: list[sqlite3.Connection] = []  # kept for ever, see ``_Held``
 
 
@@ -124,15 +121,6 @@ class SqliteDatabase:
         ends = ("", LOG, "-journal", "-shm")
         return [self.path.with_name(self.path.name + end) for end in ends]
 
-    def own_texts(self, cursor: Cursor) -> list[bytes]:
-        rows = cursor.rows("SELECT type || name || tbl_name, sql FROM sqlite_schema")
-        return [HEADER, *(text.encode() for row in rows for text in row if text)]
-
-    def page(self, file: Path, offset: int) -> tuple[int, int]:
-        start, head = (LOG_HEAD, FRAME_HEAD) if file.name.endswith(LOG) else (0, 0)
-        page = start + (offset - start) // (head + PAGE) * (head + PAGE) + head
-        return page + NEXT, page + PAGE
-
     def remains(self) -> list[str]:
         return []
 
@@ -194,7 +182,7 @@ class SqliteDatabase:
 
     def _address(self) -> str:
         """Return the file as a URI: one that cannot be written to is read as it lies there."""
-        log = self.path.with_name(self.path.name + "-wal")
+        log = self.path.with_name(self.path.name + LOG)
         settled = not log.exists() or not log.stat().st_size  # all rows are in the file itself
         how = ("?mode=ro&immutable=1" if settled else "?mode=ro") if self.read_only else "?mode=rw"
         return self.path.absolute().as_uri() + how
