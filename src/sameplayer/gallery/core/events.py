@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.seals import Key, Seals
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import EVENT, Cursor, Note, write_event
 from sameplayer.gallery.store.tables import CHANGED
 
 START = "0" * 64
 BACKWARDS = timedelta(minutes=5)  # a clock that is behind the last event by less is not recorded
-COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
+COLUMNS = f"{EVENT}, undone_by"
 
 
 @dataclass(frozen=True)
@@ -141,18 +141,11 @@ class Change:
         self.cursor.run("UPDATE latest SET changed = ?", self.seq)
         if self._changed:
             facts["changed"] = self._changed
-        event = append(
-            self.cursor,
-            self._head.hash,
-            self.seq,
-            self.at,
-            self.actor,
-            self.kind,
-            tuple(self._subjects),
-            {**facts, **self.clock},
-        )
+        subjects, detail = tuple(self._subjects), {**facts, **self.clock}
+        row = _row(self._head.hash, self.seq, self.at, self.actor, self.kind, subjects, detail)
+        write_event(self.cursor, row, subjects)
         self._seals.close(self._head, chain_head(self.cursor), self.seq)
-        return event
+        return event_of((*row, None))
 
     def _touch(self, table: str, key: str) -> None:
         if table != "picture":
@@ -160,8 +153,7 @@ class Change:
             self.about(key)
 
 
-def append(
-    cursor: Cursor,
+def _row(
     previous: str,
     seq: int,
     at: str,
@@ -169,39 +161,24 @@ def append(
     kind: str,
     subjects: tuple[str, ...],
     detail: dict[str, Any],
-) -> Event:
-    """Write one event at the end of the chain."""
-    salt, text = secrets.token_hex(16), canonical(detail)
-    named = canonical(list(subjects))
+) -> tuple[Any, ...]:
+    """Return the row of an event that comes after the one with the hash ``previous``."""
+    salt, text, named = secrets.token_hex(16), canonical(detail), canonical(list(subjects))
     digest = detail_hash(salt, text)
     chained = event_hash(seq, at, actor, kind, named, digest, previous)
-    cursor.run(
-        f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        seq,
-        at,
-        actor,
-        kind,
-        named,
-        text,
-        salt,
-        digest,
-        previous,
-        chained,
-    )
-    cursor.many("INSERT INTO about (subject, seq) VALUES (?, ?)", [(one, seq) for one in subjects])
-    return Event(seq, at, actor, kind, subjects, detail)
+    return seq, at, actor, kind, named, text, salt, digest, previous, chained
 
 
 def note(
     cursor: Cursor, seals: Seals, actor: str, kind: str, subjects: Iterable[str], **facts: Any
-) -> Event:
-    """Write an event that changes nothing: somebody read what it is about."""
+) -> Note:
+    """Return an event for ``Database.note``: somebody read what it is about, nothing changes."""
+    kept = seals.head_text()  # first: whoever writes an event after this changes it
     head = chain_head(cursor)
     at, clock = now_after(cursor)
-    named, detail = tuple(dict.fromkeys(subjects)), {**facts, **clock}
-    event = append(cursor, head.hash, head.seq + 1, at, actor, kind, named, detail)
-    seals.close(head, chain_head(cursor), None)
-    return event
+    named = tuple(dict.fromkeys(subjects))
+    row = _row(head.hash, head.seq + 1, at, actor, kind, named, {**facts, **clock})
+    return Note(kept, seals.following(kept, head, (head.seq + 1, row[-1])), row, named)
 
 
 def chain_head(cursor: Cursor) -> Head:

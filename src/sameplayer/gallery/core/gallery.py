@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from sameplayer.errors import MissingFile, RankingError
-from sameplayer.gallery.core.events import Change, Event, note
+from sameplayer.gallery.core.events import Change, Event, event_of, note
 from sameplayer.gallery.core.index import EVERYTHING, Index, Means, last_change
 from sameplayer.gallery.core.key import read_key, secret_of
 from sameplayer.gallery.core.name_search import person_called
@@ -123,8 +123,10 @@ class GalleryCore:
         if self.database.read_only:
             warn_once(self.folder, "it can only be read here: no event says who asks and looks")
             return None
-        with self.database.note() as cursor:
-            event = note(cursor, self.seals(cursor), actor, kind, subjects, **facts)
+        written = self.database.note(
+            lambda cursor: note(cursor, self.seals(cursor), actor, kind, subjects, **facts)
+        )
+        event = event_of((*written.event, None))
         warn_of_clock(self.folder, event.detail)
         return event
 

@@ -117,11 +117,25 @@ class Seals:
         previous, last    number and hash of the last event before, and now
         changed           number of the last event that changed something; None: the same as before
         """
-        head = self.head()
-        whole = head.sum + self._sealed_rows() + self._sealed_files()
+        added = self._sealed_rows() + self._sealed_files()
+        self._keep_head(self.following(self.head_text(), previous, last, added, changed))
+
+    def following(
+        self,
+        kept: str | None,
+        previous: tuple[int, str],
+        last: tuple[int, str],
+        added: int = 0,
+        changed: int | None = None,
+    ) -> str:
+        """Return the head's text that comes after ``kept``; a head that is wrong stays wrong.
+
+        added    what the sum over all seals grew by, see ``close`` for the others
+        """
+        head = _head_of(kept)
         fits = self.is_head(head) and (head.seq, head.hash) == previous
         changed = head.changed if changed is None else changed
-        self._write_head(SealHead(whole % WHOLE, *last, changed, ""), fits)
+        return self._head_text(SealHead((head.sum + added) % WHOLE, *last, changed, ""), fits)
 
     def start(self, after: tuple[int, str]) -> None:
         """Make the head of a gallery without seals, after an event; those of before are dropped."""
@@ -129,7 +143,7 @@ class Seals:
         self._cursor.run("INSERT INTO seal (unit, id, mac) VALUES ('head', '', '')")
         check = self._mac("key")
         self._cursor.run("INSERT INTO seal (unit, id, mac) VALUES ('key', '', ?)", check)
-        self._write_head(SealHead(NOTHING, *after, 0, ""), True)
+        self._keep_head(self._head_text(SealHead(NOTHING, *after, 0, ""), True))
 
     def adopt(self, last: tuple[int, str], changed: int) -> None:
         """Make the head of seals that were copied, with the old head, from another database.
@@ -138,16 +152,16 @@ class Seals:
         """
         head = self.head()
         fits = self.is_head(head) and (head.seq, head.hash) == last
-        self._write_head(SealHead(self.whole(), *last, changed, ""), fits)
+        self._keep_head(self._head_text(SealHead(self.whole(), *last, changed, ""), fits))
 
     def head(self) -> SealHead:
         """Return the head as it is kept."""
+        return _head_of(self.head_text())
+
+    def head_text(self) -> str | None:
+        """Return the text of the head's row; None where there is no such row."""
         found = self._cursor.one("SELECT mac FROM seal WHERE unit = 'head'")
-        parts = ("" if found is None else str(found[0])).split(":")
-        try:
-            return SealHead(int(parts[0], 16), int(parts[1]), parts[2], int(parts[3]), parts[4])
-        except (IndexError, ValueError):
-            return SealHead(NOTHING, 0, "", 0, BROKEN)
+        return None if found is None else str(found[0])
 
     def is_key(self) -> bool | None:
         """Tell whether the seals were made with this key; None where they are gone or none yet."""
@@ -223,10 +237,11 @@ class Seals:
             self._share(unit, str(key), mac) for key in changed if (mac := before[key]) is not None
         )
 
-    def _write_head(self, head: SealHead, fits: bool) -> None:
-        digest = self._mac("head", head.text()) if fits else BROKEN
-        sql = "UPDATE seal SET mac = ? WHERE unit = 'head'"
-        self._cursor.run(sql, f"{head.text()}:{digest}")
+    def _head_text(self, head: SealHead, fits: bool) -> str:
+        return f"{head.text()}:{self._mac('head', head.text()) if fits else BROKEN}"
+
+    def _keep_head(self, text: str) -> None:
+        self._cursor.run("UPDATE seal SET mac = ? WHERE unit = 'head'", text)
 
     def _share(self, unit: str, key: str, mac: str) -> int:
         """Return what a seal adds to the sum: nobody without the key can know it."""
@@ -240,6 +255,14 @@ class Seals:
         for start in range(0, len(keys), STEP):
             part = keys[start : start + STEP]
             yield from self._cursor.rows(f"{sql} ({', '.join('?' * len(part))})", *before, *part)
+
+
+def _head_of(text: str | None) -> SealHead:
+    parts = (text or "").split(":")
+    try:
+        return SealHead(int(parts[0], 16), int(parts[1]), parts[2], int(parts[3]), parts[4])
+    except (IndexError, ValueError):
+        return SealHead(NOTHING, 0, "", 0, BROKEN)
 
 
 def _hashed(value: Any) -> str:

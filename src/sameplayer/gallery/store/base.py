@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 FILE = "gallery.sqlite"
 PATIENCE = 10.0  # seconds to wait for another writer, or for readers when bytes are erased
 STEP = 500  # values that one statement names, rows that are read together
 Row = tuple[Any, ...]
+
+
+EVENT = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash"  # columns
+
+
+class Note(NamedTuple):
+    """An event that changes nothing, to be written at the end of the chain.
+
+    before, after    the head of the seals as it is, and with the event; before: None where it is
+                     gone
+    event            values of EVENT
+    subjects         what the event is about
+    """
+
+    before: str | None
+    after: str
+    event: tuple[Any, ...]
+    subjects: tuple[str, ...]
 
 
 class Cursor(Protocol):
@@ -47,8 +65,12 @@ class Database(Protocol):
     def write(self) -> AbstractContextManager[Cursor]:
         """Give the only writing cursor. All is kept, on the disk, at the end; nothing on errors."""
 
-    def note(self) -> AbstractContextManager[Cursor]:
-        """Like ``write``, but a power cut may lose the last ones; a killed program loses none."""
+    def note(self, compose: Callable[[Cursor], Note]) -> Note:
+        """Write an event that changes nothing, as ``compose`` makes it from what is there.
+
+        A power cut may lose the last ones; a killed program loses none. ``compose`` is called
+        again where another event was written meanwhile.
+        """
 
     def erase(self) -> None:
         """Make what was deleted unreadable in the files; DataError while a reader prevents it."""
@@ -70,6 +92,13 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close every connection."""
+
+
+def write_event(cursor: Cursor, event: Sequence[Any], subjects: Iterable[str]) -> None:
+    """Add the row of an event, values of EVENT, and what it is about."""
+    cursor.run(f"INSERT INTO event ({EVENT}) VALUES ({', '.join('?' * len(event))})", *event)
+    rows = [(one, event[0]) for one in subjects]
+    cursor.many("INSERT INTO about (subject, seq) VALUES (?, ?)", rows)
 
 
 def parts_of(values: Iterable[Any], size: int = STEP) -> Iterator[list[Any]]:

@@ -102,7 +102,8 @@ class Connections:
         connection.adapters.register_dumper(bytes, psycopg.types.string.BytesBinaryDumper)
         connection.execute(
             f"SET search_path TO {self._address.schema}, pg_temp; "
-            f"SET lock_timeout TO {max(1, round(self._patience * 1000))}"
+            f"SET lock_timeout TO {max(1, round(self._patience * 1000))}; "
+            "SET synchronous_commit TO off"  # of notes; writers switch it on
         )
         return connection
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.store.address import Address
-from sameplayer.gallery.store.base import PATIENCE
+from sameplayer.gallery.store.base import EVENT, PATIENCE, Cursor, Note
 from sameplayer.gallery.store.pool import Connections, PostgresCursor
 from sameplayer.gallery.store.postgres_errors import meaning, rows_kept, words_of
 from sameplayer.gallery.store.schema_check import POSTGRES, wrong_schema
@@ -31,9 +31,19 @@ MARK = "sameplayer gallery, format "  # the comment of the schema, before the nu
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The lock comes before the first look at the rows: what is seen is what the writer before left.
 WRITE = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL synchronous_commit = {}; "
+    "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL synchronous_commit = on; "
     "LOCK TABLE setting IN EXCLUSIVE MODE"
 )
+# One statement, in which nothing waits for this program: it writes an event where the head of the
+# seals is still the one after which the event was made, and gives its number; else it writes
+# nothing. Its look at a setting waits for the writer who has the lock, and for no other note.
+NOTE = f"""WITH free AS (SELECT name FROM setting LIMIT 1 FOR KEY SHARE),
+moved AS (UPDATE seal SET mac = ? WHERE unit = 'head' AND mac = ? RETURNING unit),
+written AS (INSERT INTO event ({EVENT})
+  SELECT {", ".join("?" * 10)} WHERE EXISTS (SELECT 1 FROM moved) OR ?::text IS NULL RETURNING seq),
+named AS (INSERT INTO about (subject, seq)
+  SELECT subject, seq FROM written, unnest(?::text[]) AS subject RETURNING seq)
+SELECT seq FROM written"""
 
 
 class PostgresDatabase:
@@ -70,13 +80,23 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[PostgresCursor]:
-        with self._transaction(WRITE.format("on")) as cursor:
+        with self._transaction(WRITE) as cursor:
             yield cursor
 
-    @contextmanager
-    def note(self) -> Iterator[PostgresCursor]:
-        with self._transaction(WRITE.format("off")) as cursor:
-            yield cursor
+    def note(self, compose: Callable[[Cursor], Note]) -> Note:
+        until = time.monotonic() + self.patience
+        with self._told(), self._pool.lent() as connection:
+            cursor = PostgresCursor(connection)
+            while True:
+                made = compose(cursor)
+                values = *made.event, made.before, list(made.subjects)
+                if cursor.rows(NOTE, made.after, made.before, *values):
+                    return made
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        f"{self.name}: other programs write events all the time, for "
+                        f"{self.patience:.0f} s; nothing was changed. Try again."
+                    )
 
     def erase(self) -> None:
         """Write the tables anew without what was deleted; the old files are emptied at once.
@@ -206,7 +226,7 @@ class PostgresDatabase:
 
     def _create(self) -> None:
         schema = self.address.schema
-        with self._pool.lent("BEGIN") as connection:
+        with self._pool.lent("BEGIN; SET LOCAL synchronous_commit = on") as connection:
             encoding = connection.execute("SHOW server_encoding").fetchone()[0]
             if encoding != "UTF8":
                 raise DataError(f"{self.name}: a database in {encoding}; expected UTF8.")
@@ -244,7 +264,7 @@ class PostgresDatabase:
 
     def _upgraded(self) -> str:
         """Make tables of a format before those of this one; return the mark that they have."""
-        with self._pool.lent(WRITE.format("on")) as connection:
+        with self._pool.lent(WRITE) as connection:
             mark = str(self._mark(connection))  # another program may have been first
             number = int(mark.removeprefix(MARK))
             while number in UPGRADES:

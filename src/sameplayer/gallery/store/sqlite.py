@@ -7,14 +7,14 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sameplayer.common.files import may_write
 from sameplayer.errors import DataError, MissingFile, Unavailable
-from sameplayer.gallery.store.base import PATIENCE, Row
+from sameplayer.gallery.store.base import PATIENCE, Cursor, Note, Row, write_event
 from sameplayer.gallery.store.file_identity import Identity, identity, refuse_moved
 from sameplayer.gallery.store.schema_check import SQLITE, own_schema, wrong_schema
 from sameplayer.gallery.store.sqlite_errors import meaning
@@ -86,10 +86,12 @@ class SqliteDatabase:
         with self._transaction("BEGIN IMMEDIATE", "FULL") as cursor:
             yield cursor
 
-    @contextmanager
-    def note(self) -> Iterator[SqliteCursor]:
+    def note(self, compose: Callable[[Cursor], Note]) -> Note:
         with self._transaction("BEGIN IMMEDIATE", "NORMAL") as cursor:
-            yield cursor
+            made = compose(cursor)
+            cursor.run("UPDATE seal SET mac = ? WHERE unit = 'head'", made.after)
+            write_event(cursor, made.event, made.subjects)
+        return made
 
     def erase(self) -> None:
         with self._told():
