@@ -13,8 +13,7 @@ from sameplayer.errors import DataError, MissingFile, SettingError, Unfinished
 from sameplayer.gallery.core.events import events
 from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.integrity.audit import verify
-from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.integrity.audit import broken_links, verify
 from sameplayer.gallery.people.corrections import confirm, merge, rename, split
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget, lift_suppression
@@ -116,7 +115,7 @@ def test_a_name_comes_back_when_it_is_readmitted(gallery, told, pictures) -> Non
 def test_with_a_reader_it_fails_and_the_same_call_finishes_it(gallery, told) -> None:
     person, _, needles = told
     gallery.close()
-    gallery = Gallery(gallery.folder, SqliteDatabase(gallery.database.path, patience=0.1))
+    gallery = Gallery(gallery.folder, SqliteDatabase(gallery.database.path, lock_timeout_s=0.1))
     reader = sqlite3.connect(gallery.folder / "gallery.sqlite")
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM person").fetchone()

@@ -46,7 +46,7 @@ def _sql(server: Server) -> Iterator[psycopg.Connection]:
 
 
 def _hasty(database: PostgresDatabase) -> PostgresDatabase:
-    return PostgresDatabase(database.address, patience=0.3)
+    return PostgresDatabase(database.address, lock_timeout_s=0.3)
 
 
 @pytest.mark.parametrize(

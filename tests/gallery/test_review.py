@@ -68,7 +68,7 @@ def test_questions_wait_in_bands_without_those_whom_people_ruled_out(gallery, pi
     }
     assert items[sure].answer.candidates[0].name == "Bea"
     assert [one.question for one in items[sure].pictures] == [sure, sure]
-    assert items[sure].answer.candidates[0].rests_on
+    assert items[sure].answer.candidates[0].evidence
     assert items[between].information > items[sure].information
     assert [one.question for one in queue(gallery, "unsure")] == [between]
     reject(gallery, sure, "Bea", actor="eva", expected=items[sure].revision)
@@ -286,7 +286,7 @@ def test_persons_said_apart_or_restricted_are_no_duplicates(league, blocks) -> N
     own = league.pictures(pair.first.id)
     made = split(league, pair.first.id, [own[0].id], "Apart", actor="eva")
     with league.change("me", "reject") as change:
-        change.part(own[1].id, pair.second.id, True)
+        change.set_cannot_link(own[1].id, pair.second.id, True)
         change.done()
     found = [{one.first.id, one.second.id} for one in duplicates(league, 1000)]
     assert {pair.first.id, made.id} not in found

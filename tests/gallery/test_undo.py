@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.integrity.audit import broken_links
 from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,

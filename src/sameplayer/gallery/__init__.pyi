@@ -1,10 +1,8 @@
 from .core.events import Event as Event
-from .core.events import Head as Head
 from .core.records import Answer as Answer
 from .core.records import Candidate as Candidate
 from .core.records import Consent as Consent
 from .core.records import Enrolled as Enrolled
-from .core.records import NewPicture as NewPicture
 from .core.records import Person as Person
 from .core.records import PictureFilter as PictureFilter
 from .core.records import Settings as Settings
@@ -25,7 +23,6 @@ from .people.corrections import restrict as restrict
 from .people.corrections import skip as skip
 from .people.corrections import split as split
 from .people.enrolment import enrol as enrol
-from .people.enrolment import enrol_pictures as enrol_pictures
 from .privacy.forgetting import Receipt as Receipt
 from .privacy.forgetting import forget as forget
 from .privacy.forgetting import lift_suppression as lift_suppression

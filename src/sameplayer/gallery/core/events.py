@@ -65,10 +65,10 @@ class Change:
     """
 
     def __init__(self, cursor: Cursor, actor: str, kind: str, seals: Seals) -> None:
-        self._head = chain_head(cursor)
+        _, self._head, last = _end(cursor)
         self.cursor, self.actor, self.kind = cursor, actor, kind
         self.seq = self._head.seq + 1
-        self.at, self.clock = now_after(cursor)
+        self.at, self.clock = now_after(last)
         self._seals = seals
         self._changed: list[list[Any]] = []
         self._subjects: dict[str, None] = {}
@@ -119,21 +119,21 @@ class Change:
         if table != "picture":
             self.about(key)
 
-    def part(self, picture: str, person: str, apart: bool) -> bool:
+    def set_cannot_link(self, picture: str, person: str, on: bool) -> bool:
         """Say that a picture does not show a person, or take that back; tell whether it is new."""
         held = self.cursor.one(
             "SELECT 1 FROM apart WHERE picture = ? AND person = ?", picture, person
         )
-        if apart == (held is not None):
+        if on == (held is not None):
             return False
         self.touch("apart", picture)
         sql = (
             "INSERT INTO apart (picture, person) VALUES (?, ?)"
-            if apart
+            if on
             else "DELETE FROM apart WHERE picture = ? AND person = ?"
         )
         self.cursor.run(sql, picture, person)
-        self._changed.append(["apart", picture, person, not apart, apart])
+        self._changed.append(["apart", picture, person, not on, on])
         return True
 
     def done(self, **facts: Any) -> Event:
@@ -173,9 +173,8 @@ def note(
     cursor: Cursor, seals: Seals, actor: str, kind: str, subjects: Iterable[str], **facts: Any
 ) -> Note:
     """Return an event for ``Database.note``: somebody read what it is about, nothing changes."""
-    kept = seals.head_text()  # first: whoever writes an event after this changes it
-    head = chain_head(cursor)
-    at, clock = now_after(cursor)
+    kept, head, last = _end(cursor)
+    at, clock = now_after(last)
     named = tuple(dict.fromkeys(subjects))
     row = _row(head.hash, head.seq + 1, at, actor, kind, named, {**facts, **clock})
     return Note(kept, seals.following(kept, head, (head.seq + 1, row[-1])), row, named)
@@ -183,8 +182,18 @@ def note(
 
 def chain_head(cursor: Cursor) -> Head:
     """Return the end of the chain; number 0 where nothing was done."""
-    found = cursor.one("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
-    return Head(0, START) if found is None else Head(int(found[0]), str(found[1]))
+    return _end(cursor)[1]
+
+
+def _end(cursor: Cursor) -> tuple[str | None, Head, str | None]:
+    """Return the text of the seals' head, and the end of the chain with its time, at one moment."""
+    found = cursor.one(
+        "SELECT (SELECT mac FROM seal WHERE unit = 'head'), seq, hash, at FROM event "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    if found is None:
+        return None, Head(0, START), None
+    return found[0], Head(int(found[1]), str(found[2])), found[3]
 
 
 def events(
@@ -226,15 +235,16 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def now_after(cursor: Cursor) -> tuple[str, dict[str, str]]:
+def now_after(at: str | None) -> tuple[str, dict[str, str]]:
     """Return the time of the next event, never before the last one's, and what it says of it.
+
+    at    time of the last event; None: there is none
 
     A clock that was once ahead stops nothing: while the last event lies ahead of the clock by more
     than ``BACKWARDS``, events get its time, and say as ``clock`` what the clock says.
     """
     now = datetime.now(UTC)
-    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
-    last = now if found is None else datetime.fromisoformat(found[0])
+    last = now if at is None else datetime.fromisoformat(at)
     behind = now < last - BACKWARDS
     return iso(max(now, last)), {"clock": iso(now)} if behind else {}
 

@@ -15,13 +15,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import Cursor, rows_in
 
-STEP = 256  # rows that one statement names
 FILE = "file"  # the unit of picture files, which are no rows
 NOTHING = 0  # the sum over no seals
 WHOLE = 2**256
@@ -190,13 +189,13 @@ class Seals:
         """Return the seals that are kept of some rows or files, by their key."""
         by_text = {str(key): key for key in keys}
         sql = "SELECT id, mac FROM seal WHERE unit = ? AND id IN"
-        return {by_text[row[0]]: row[1] for row in self._in(sql, [*by_text], unit)}
+        return {by_text[row[0]]: row[1] for row in rows_in(self._cursor, sql, by_text, unit)}
 
     def computed(self, unit: str, keys: Iterable[Key]) -> dict[Key, str]:
         """Return the seals that some rows have to have, by their key."""
         one, rows = UNITS[unit], dict[Key, list[list[Any]]]()
         sql = f"SELECT {one.key}, {one.columns} FROM {one.table} WHERE {one.only} AND {one.key} IN"
-        for key, *values in self._in(sql, list(keys)):
+        for key, *values in rows_in(self._cursor, sql, keys):
             rows.setdefault(key, []).append(values)
         return {
             key: self._mac(unit, key, sorted(found) if len(found) > 1 else found)
@@ -250,11 +249,6 @@ class Seals:
     def _mac(self, *what: Any) -> str:
         text = json.dumps(what, separators=(",", ":"), default=_hashed)
         return hmac.digest(self._key, text.encode(), "sha256").hex()[:32]
-
-    def _in(self, sql: str, keys: list[Any], *before: Any) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(keys), STEP):
-            part = keys[start : start + STEP]
-            yield from self._cursor.rows(f"{sql} ({', '.join('?' * len(part))})", *before, *part)
 
 
 def _head_of(text: str | None) -> SealHead:

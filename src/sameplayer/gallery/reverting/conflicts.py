@@ -20,13 +20,13 @@ class Plan:
     """The cells of an event.
 
     before, after    values of each row's columns before the event and after it
-    apart            whether a (picture, person) was said to be apart before the event
+    cannot_link      whether a (picture, person) was said to be apart before the event
     """
 
     event: Event
     before: dict[Key, dict[str, Any]] = field(default_factory=dict)
     after: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    apart: dict[Key, bool] = field(default_factory=dict)
+    cannot_link: dict[Key, bool] = field(default_factory=dict)
 
     def keys(self, table: str) -> list[str]:
         """Return the ids of a table's rows that would be put back."""
@@ -36,7 +36,7 @@ class Plan:
         """Tell whether a later change of a cell stands in the way."""
         table, key, name = cell[:3]
         if table == "apart":
-            return (key, name) in self.apart
+            return (key, name) in self.cannot_link
         if self.before.get((table, key), {}).get("state") == "removed":
             return True  # the event added the row: whatever changed since changed what it added
         return name in self.after.get((table, key), ())
@@ -64,7 +64,7 @@ def plan_of(event: Event) -> Plan:
     plan = Plan(event)
     for table, key, name, before, after in cells_of(event):
         if table == "apart":
-            plan.apart.setdefault((key, name), bool(before))
+            plan.cannot_link.setdefault((key, name), bool(before))
         else:
             plan.before.setdefault((table, key), {}).setdefault(name, before)
             plan.after.setdefault((table, key), {})[name] = after
@@ -115,7 +115,7 @@ def _first(then: _Then, suppressed: set[str]) -> Obstacle | None:
     found = _owners(then) or _left_behind(then)
     if found is None and not suppressed.isdisjoint(then.hashes):
         return Obstacle("what it would bring back was forgotten since")
-    return found or _names(then) or _twice(then) or _said_apart(then) or _restricted(then)
+    return found or _names(then) or _twice(then) or _cannot_link(then) or _restricted(then)
 
 
 class _Then:
@@ -211,11 +211,13 @@ def _twice(then: _Then) -> Obstacle | None:
     return None
 
 
-def _said_apart(then: _Then) -> Obstacle | None:
+def _cannot_link(then: _Then) -> Obstacle | None:
     """Refuse to return a picture to a person it was ruled out for."""
     for key, row in then.kept:
         person = row["person"]
-        if (key, person) in then.rows.apart and then.plan.apart.get((key, person), True):
+        if (key, person) in then.rows.cannot_link and then.plan.cannot_link.get(
+            (key, person), True
+        ):
             where = ("apart", key, person)
             return Obstacle(
                 f"picture {key} was said not to show person {person}", (person,), (where,)

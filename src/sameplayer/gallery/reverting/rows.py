@@ -63,7 +63,7 @@ class Rows:
         for digest, key, owner in rows_in(cursor, sql, back, also="AND state = 'kept'"):
             self.same[digest].append((key, owner))
         sql = "SELECT picture, person FROM apart WHERE picture IN"
-        self.apart = set(rows_in(cursor, sql, [key for _, key in kept]))
+        self.cannot_link = set(rows_in(cursor, sql, [key for _, key in kept]))
 
     @cached_property
     def register(self) -> Register:

@@ -118,8 +118,8 @@ def _put_back(change: Change, plan: Plan) -> None:
         change.set(table, key, **values)
         if table == "picture":
             owners |= _owner(change.cursor, key)
-    for (picture, person), apart in plan.apart.items():
-        change.part(picture, person, apart)
+    for (picture, person), apart in plan.cannot_link.items():
+        change.set_cannot_link(picture, person, apart)
     for table, owner in sorted(owners):
         if table == "person":
             refresh_mean(change, owner)

@@ -73,11 +73,8 @@ class Judged:
 
 def judge(gallery: GalleryCore) -> list[Judged]:
     """Return all questions that wait, in the order of the queue."""
-    with gallery.database.read() as cursor:
-        keys = [
-            row[0]
-            for row in cursor.rows(f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id")
-        ]
+    sql = f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id"
+    keys = [row[0] for row in gallery.rows(sql)]
     means = gallery.means()
     verdicts = _verdicts(gallery, means)
     found = []

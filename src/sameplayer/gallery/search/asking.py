@@ -197,9 +197,7 @@ def _chances(
 
 def _allowed(means: Means, without: Collection[str]) -> np.ndarray:
     allowed = np.ones(len(means), bool)
-    if without:
-        ids = [key for block in means.blocks for key in block.ids]
-        allowed = np.array([key not in without for key in ids], bool)
+    allowed[[means.rows[key] for key in without if key in means.rows]] = False
     return allowed
 
 
@@ -235,7 +233,7 @@ def reordered(
     vectors = np.concatenate([looked[key].vectors for key in persons])
     distance = gallery.index.prepared(vectors).distances(query[None])[0]
     candidates = [
-        replace(one, rests_on=_chosen(looked[one.person], query, most, -distance[owner == at]))
+        replace(one, evidence=_chosen(looked[one.person], query, most, -distance[owner == at]))
         for at, one in enumerate(answer.candidates)
     ]
     return replace(answer, candidates=tuple(candidates))
@@ -271,7 +269,7 @@ def _supported(
         replace(
             answer,
             candidates=tuple(
-                replace(one, rests_on=found[at, one.person]) for one in answer.candidates
+                replace(one, evidence=found[at, one.person]) for one in answer.candidates
             ),
         )
         for at, answer in enumerate(answers)

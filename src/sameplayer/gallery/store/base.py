@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 FILE = "gallery.sqlite"
-PATIENCE = 10.0  # seconds to wait for another writer, or for readers when bytes are erased
+LOCK_TIMEOUT_S = 10.0  # seconds to wait for another writer, or for readers when bytes are erased
 STEP = 500  # values that one statement names, rows that are read together
 Row = tuple[Any, ...]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.store.address import Address
-from sameplayer.gallery.store.base import EVENT, PATIENCE, Cursor, Note
+from sameplayer.gallery.store.base import EVENT, LOCK_TIMEOUT_S, Cursor, Note
 from sameplayer.gallery.store.pool import Connections, PostgresCursor
 from sameplayer.gallery.store.postgres_errors import meaning, rows_kept, words_of
 from sameplayer.gallery.store.schema_check import POSTGRES, wrong_schema
@@ -51,21 +51,21 @@ class PostgresDatabase:
 
     address     where it is; a password comes from PGPASSWORD or ~/.pgpass
     create      make the schema, which must be new
-    patience    seconds to wait for another writer, or for readers when bytes are erased
+    lock_timeout_s    seconds to wait for another writer, or for readers when bytes are erased
 
     Raises DataError where there is no such server, database or gallery, MissingExtra without
     psycopg.
     """
 
     def __init__(
-        self, address: Address, *, create: bool = False, patience: float = PATIENCE
+        self, address: Address, *, create: bool = False, lock_timeout_s: float = LOCK_TIMEOUT_S
     ) -> None:
         self._psycopg = import_extra("psycopg", "postgres", "A gallery in PostgreSQL")
         self.address = address
         self.name = f"PostgreSQL, schema {address.schema}"
-        self.patience = patience
+        self.lock_timeout_s = lock_timeout_s
         self.read_only = False
-        self._pool = Connections(address, patience)
+        self._pool = Connections(address, lock_timeout_s)
         self._unsure = False  # whether the server left unsaid what it had to keep
         with self._told():
             if create:
@@ -84,7 +84,7 @@ class PostgresDatabase:
             yield cursor
 
     def note(self, compose: Callable[[Cursor], Note]) -> Note:
-        until = time.monotonic() + self.patience
+        until = time.monotonic() + self.lock_timeout_s
         with self._told(), self._pool.lent() as connection:
             cursor = PostgresCursor(connection)
             while True:
@@ -95,7 +95,7 @@ class PostgresDatabase:
                 if time.monotonic() > until:
                     raise Unavailable(
                         f"{self.name}: other programs write events all the time, for "
-                        f"{self.patience:.0f} s; nothing was changed. Try again."
+                        f"{self.lock_timeout_s:.0f} s; nothing was changed. Try again."
                     )
 
     def erase(self) -> None:
@@ -105,15 +105,15 @@ class PostgresDatabase:
         open anywhere in the database may still look at deleted rows: then they are kept, and this
         waits for its end.
         """
-        until = time.monotonic() + self.patience
+        until = time.monotonic() + self.lock_timeout_s
         with self._told(), self._pool.lent() as connection:
             for table in ERASED:
                 while self._rewrite(connection, table):
                     if time.monotonic() > until:
                         raise Unavailable(
-                            f"{self.name}: another transaction is open since {self.patience:.0f} "
-                            "s; deleted bytes stay in the tables until it ends. End it and run "
-                            "the same command again."
+                            f"{self.name}: another transaction is open since "
+                            f"{self.lock_timeout_s:.0f} s; deleted bytes stay in the tables until "
+                            "it ends. End it and run the same command again."
                         )
                     time.sleep(0.05)
             # Log segments before a checkpoint are not needed any more; only some may ask for one.
@@ -185,7 +185,7 @@ class PostgresDatabase:
                 try:  # reads every byte of every row
                     connection.execute(f"SELECT count(md5(one::text)) FROM {table} one")
                 except self._psycopg.DatabaseError as error:
-                    found.append(f"{table}: {words_of(error, self.patience)}")
+                    found.append(f"{table}: {words_of(error, self.lock_timeout_s)}")
         return found
 
     def drop(self) -> None:
@@ -281,7 +281,7 @@ class PostgresDatabase:
         try:
             yield
         except self._psycopg.Error as error:
-            raise meaning(error, self.name, self.patience) from error
+            raise meaning(error, self.name, self.lock_timeout_s) from error
 
 
 def _is_server(folder: Path, number: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sameplayer.common.files import may_write
 from sameplayer.errors import DataError, MissingFile, Unavailable
-from sameplayer.gallery.store.base import PATIENCE, Cursor, Note, Row, write_event
+from sameplayer.gallery.store.base import LOCK_TIMEOUT_S, Cursor, Note, Row, write_event
 from sameplayer.gallery.store.file_identity import Identity, identity, refuse_moved
 from sameplayer.gallery.store.schema_check import SQLITE, own_schema, wrong_schema
 from sameplayer.gallery.store.sqlite_errors import meaning
@@ -50,14 +50,14 @@ class SqliteDatabase:
     """One file: write-ahead log, every commit on the disk, deleted bytes overwritten.
 
     create      make the file, which must be new
-    patience    seconds to wait for another writer, or for readers when bytes are erased
+    lock_timeout_s    seconds to wait for another writer, or for readers when bytes are erased
     """
 
     def __init__(
-        self, path: str | Path, *, create: bool = False, patience: float = PATIENCE
+        self, path: str | Path, *, create: bool = False, lock_timeout_s: float = LOCK_TIMEOUT_S
     ) -> None:
         self.path = Path(path)
-        self.patience = patience
+        self.lock_timeout_s = lock_timeout_s
         self.name = str(self.path)
         self._local = threading.local()
         self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
@@ -96,7 +96,7 @@ class SqliteDatabase:
     def erase(self) -> None:
         with self._told():
             connection = self._connection()
-            until = time.monotonic() + self.patience
+            until = time.monotonic() + self.lock_timeout_s
             while not self.read_only:
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
@@ -104,8 +104,8 @@ class SqliteDatabase:
                 if time.monotonic() > until:
                     raise Unavailable(
                         f"{self.path}: another program reads the gallery since "
-                        f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. "
-                        "End it and run the same command again."
+                        f"{self.lock_timeout_s:.0f} s; deleted bytes stay in the file until it "
+                        "ends. End it and run the same command again."
                     )
                 time.sleep(0.02)
 
@@ -171,7 +171,7 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._address(),
             uri=True,
-            timeout=self.patience,
+            timeout=self.lock_timeout_s,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -238,7 +238,7 @@ class SqliteDatabase:
         try:
             yield
         except sqlite3.Error as error:
-            raise meaning(error, self.path, self.patience) from error
+            raise meaning(error, self.path, self.lock_timeout_s) from error
 
 
 class _Held:

@@ -208,4 +208,4 @@ def _enrol(caller: Caller, who: EnrolIn, contents: list[bytes], make, key) -> En
     return EnrolledOut(**run_once(caller.gallery, caller.actor, key, asked, work))
 
 
-COUNTS = ("added", "there", "elsewhere", "rejected", "suppressed")
+COUNTS = ("added", "already_present", "assigned_to_other", "rejected", "suppressed")

@@ -147,7 +147,7 @@ class CandidateOut(BaseModel):
     similarity: float
     probability: float | None
     pictures: int
-    rests_on: list[RestOut]
+    evidence: list[RestOut]
 
 
 class AnswerOut(BaseModel):
@@ -259,13 +259,15 @@ class EnrolledOut(BaseModel):
     """What came of an enrolment; ``person`` is None where nothing was added or known."""
 
     added: int
-    there: int
-    elsewhere: int
+    already_present: int
+    assigned_to_other: int
     rejected: int
     suppressed: int
     person: str | None
     created: bool
-    held_by: list[str] = Field(description="persons and questions that have the ones elsewhere")
+    held_by: list[str] = Field(
+        description="persons and questions that have the ones assigned to another"
+    )
     policy_changed: bool = Field(description="basis, consent or day of a person who was there")
     earlier_day_kept: bool = Field(description="the person must go before the day that was given")
 

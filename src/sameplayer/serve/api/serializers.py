@@ -176,7 +176,7 @@ def persons_in(answer: Answer | None) -> list[str]:
 def answer_out(answer: Answer) -> AnswerOut:
     """Return an answer."""
     found = [
-        to_schema(CandidateOut, one, rests_on=[to_schema(RestOut, rest) for rest in one.rests_on])
+        to_schema(CandidateOut, one, evidence=[to_schema(RestOut, rest) for rest in one.evidence])
         for one in answer.candidates
     ]
     return to_schema(AnswerOut, answer, candidates=found, calibrated=answer.nobody is not None)

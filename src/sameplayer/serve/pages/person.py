@@ -151,7 +151,7 @@ def _alike(gallery: Gallery, person: Person) -> list[Candidate]:
         return []
     mean = np.frombuffer(row[0], np.float32)[None]
     found = answer_vectors(gallery, mean, top=ALIKE, without={person.id})
-    return [one for one in found.candidates if one.rests_on]
+    return [one for one in found.candidates if one.evidence]
 
 
 def _thumbs(gallery: Gallery, keys: list[str]) -> dict[str, str]:
