@@ -61,6 +61,8 @@ def read_traces(key: bytes, pieces: Iterable[Iterable[object]], path: Path) -> T
     """Return the fingerprints that a file kept; DataError where they are damaged."""
     try:
         rows = [(str(a), int(str(b)), int(str(c)), str(d)) for a, b, c, d in pieces]
+        if not all(length > 0 and 0 <= mark < 1 << BITS for _, length, mark, _ in rows):
+            raise ValueError("a piece that no search can have")
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: damaged ({error}); restore it from a copy.") from error
     return Traces(key, tuple(Piece(*row) for row in rows))

@@ -13,22 +13,12 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.index import EVERYTHING, Means
-from sameplayer.gallery.core.means import conditions_of
-from sameplayer.gallery.core.records import (
-    Answer,
-    Candidate,
-    NewPicture,
-    PictureFilter,
-    SupportingPicture,
-)
+from sameplayer.gallery.core.records import Answer, Candidate, NewPicture, PictureFilter
 from sameplayer.gallery.people.enrolment import new_pictures
+from sameplayer.gallery.search.evidence import SHOWN, largest, reordered, supported
 from sameplayer.gallery.search.questions import keep_question, stated
-from sameplayer.gallery.store.base import Cursor, parts_of
 
 TOP = 5  # candidates of an answer
-SHOWN = 3  # pictures of a candidate that an answer rests on
-LOOKED_AT = 200  # a candidate's newest pictures, among which those are chosen
-TOGETHER = 25  # candidates whose pictures are read together
 
 
 def ask(
@@ -142,7 +132,7 @@ def answer_queries(
     means = gallery.means(where)
     share = gallery.settings.known if known is None else known
     answers = [_answer(gallery, means, query, top, share) for query in queries]
-    return _supported(gallery, answers, [unit_mean(one.rows) for one in queries], where, shown)
+    return supported(gallery, answers, [unit_mean(one.rows) for one in queries], where, shown)
 
 
 def _answer(gallery: GalleryCore, means: Means, asked: Query, top: int, share: float) -> Answer:
@@ -153,7 +143,7 @@ def _answer(gallery: GalleryCore, means: Means, asked: Query, top: int, share: f
     order = similarities.astype(np.float64)
     if chances is not None:  # of equal chances the more alike comes first
         order = chances + 1e-12 * order
-    best = _first(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
+    best = largest(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
     candidates = tuple(
         Candidate(
             *means.person(int(row)),
@@ -199,114 +189,3 @@ def _allowed(means: Means, without: Collection[str]) -> np.ndarray:
     allowed = np.ones(len(means), bool)
     allowed[[means.rows[key] for key in without if key in means.rows]] = False
     return allowed
-
-
-def _first(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the positions of the largest values, falling; equal ones by position."""
-    if count == 0:
-        return np.zeros(0, np.int64)
-    largest = np.argpartition(-values, count - 1)[:count]
-    return largest[np.lexsort((largest, -values[largest]))]
-
-
-def reordered(
-    gallery: GalleryCore,
-    answer: Answer,
-    rows: np.ndarray,
-    where: PictureFilter = EVERYTHING,
-    most: int = SHOWN,
-) -> Answer:
-    """Return an answer whose pictures are chosen and ordered by k-reciprocal re-ranking.
-
-    rows    (n, d) unit rows that were asked about
-
-    The candidates' pictures that count, their newest ``LOOKED_AT``, are the gallery that is
-    re-ranked; a person whose pictures are each other's neighbours shows those before lone ones.
-    """
-    query = unit_mean(rows)
-    persons = [one.person for one in answer.candidates]
-    with gallery.database.read() as cursor:
-        looked = _looked_at(cursor, persons, where, len(query))
-    owner = np.repeat(np.arange(len(persons)), [len(looked[key].facts) for key in persons])
-    if not len(owner):
-        return answer
-    vectors = np.concatenate([looked[key].vectors for key in persons])
-    distance = gallery.index.prepared(vectors).distances(query[None])[0]
-    candidates = [
-        replace(one, evidence=_chosen(looked[one.person], query, most, -distance[owner == at]))
-        for at, one in enumerate(answer.candidates)
-    ]
-    return replace(answer, candidates=tuple(candidates))
-
-
-class _LookedAt(NamedTuple):
-    """A person's newest pictures that count: (id, date) and vectors (n, d)."""
-
-    facts: list[tuple[str, str | None]]
-    vectors: np.ndarray
-
-
-def _supported(
-    gallery: GalleryCore,
-    answers: Sequence[Answer],
-    queries: Sequence[np.ndarray],
-    where: PictureFilter,
-    most: int,
-) -> list[Answer]:
-    """Return answers with the pictures that are most like the query of each, (d,)."""
-    if most == 0:
-        return list(answers)
-    found: dict[tuple[int, str], tuple[SupportingPicture, ...]] = {}
-    persons = dict.fromkeys(one.person for answer in answers for one in answer.candidates)
-    with gallery.database.read() as cursor:
-        for part in parts_of(persons, TOGETHER):
-            looked = _looked_at(cursor, part, where, gallery.settings.width)
-            for at, (answer, query) in enumerate(zip(answers, queries, strict=True)):
-                for one in answer.candidates:
-                    if one.person in looked:
-                        found[at, one.person] = _chosen(looked[one.person], query, most)
-    return [
-        replace(
-            answer,
-            candidates=tuple(
-                replace(one, evidence=found[at, one.person]) for one in answer.candidates
-            ),
-        )
-        for at, answer in enumerate(answers)
-    ]
-
-
-def _chosen(
-    looked: _LookedAt, query: np.ndarray, most: int, order: np.ndarray | None = None
-) -> tuple[SupportingPicture, ...]:
-    """Return the pictures whose ``order`` is largest; None: the most like the query (d,)."""
-    similarities = looked.vectors @ query
-    best = _first(similarities if order is None else order, min(most, len(looked.facts)))
-    return tuple(SupportingPicture(*looked.facts[row], float(similarities[row])) for row in best)
-
-
-def _looked_at(
-    cursor: Cursor, persons: Sequence[str], where: PictureFilter, width: int
-) -> dict[str, _LookedAt]:
-    """Return each person's newest pictures that count, ``LOOKED_AT`` at most."""
-    conditions, values = conditions_of(where)
-    held: dict[str, list[tuple]] = {person: [] for person in persons}
-    for person, *row in cursor.rows(
-        "SELECT person, id, taken, data FROM (SELECT picture.person, picture.id, picture.taken, "
-        "vector.data, ROW_NUMBER() OVER (PARTITION BY picture.person "
-        "ORDER BY picture.added DESC, picture.id) AS place FROM picture "
-        "JOIN vector ON vector.picture = picture.id WHERE picture.state = 'kept' "
-        f"AND picture.person IN ({', '.join('?' * len(persons))}) {conditions}) AS looked "
-        "WHERE place <= ? ORDER BY person, place",
-        *persons,
-        *values,
-        LOOKED_AT,
-    ):
-        held[person].append(tuple(row))
-    return {
-        person: _LookedAt(
-            [row[:2] for row in rows],
-            np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(len(rows), width),
-        )
-        for person, rows in held.items()
-    }

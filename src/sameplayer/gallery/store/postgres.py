@@ -20,30 +20,23 @@ from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.store.address import Address
-from sameplayer.gallery.store.base import EVENT, LOCK_TIMEOUT_S, Cursor, Note
+from sameplayer.gallery.store.base import LOCK_TIMEOUT_S, Cursor, Note
 from sameplayer.gallery.store.pool import Connections, PostgresCursor
 from sameplayer.gallery.store.postgres_errors import meaning, rows_kept, words_of
-from sameplayer.gallery.store.schema_check import POSTGRES, wrong_schema
-from sameplayer.gallery.store.tables import ERASED, FORMAT, UPGRADES, statements
+from sameplayer.gallery.store.postgres_statements import (
+    CONTENT,
+    FILES,
+    INDEXES,
+    NOTE,
+    READ,
+    REMAINS,
+    SCHEMA,
+    WRITE,
+)
+from sameplayer.gallery.store.tables import ERASED, FORMAT, UPGRADES, statements, wrong_schema
 
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
 MARK = "sameplayer gallery, format "  # the comment of the schema, before the number
-READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# The lock comes before the first look at the rows: what is seen is what the writer before left.
-WRITE = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL synchronous_commit = on; "
-    "LOCK TABLE setting IN EXCLUSIVE MODE"
-)
-# One statement, in which nothing waits for this program: it writes an event where the head of the
-# seals is still the one after which the event was made, and gives its number; else it writes
-# nothing. Its look at a setting waits for the writer who has the lock, and for no other note.
-NOTE = f"""WITH free AS (SELECT name FROM setting LIMIT 1 FOR KEY SHARE),
-moved AS (UPDATE seal SET mac = ? WHERE unit = 'head' AND mac = ? RETURNING unit),
-written AS (INSERT INTO event ({EVENT})
-  SELECT {", ".join("?" * 10)} WHERE EXISTS (SELECT 1 FROM moved) OR ?::text IS NULL RETURNING seq),
-named AS (INSERT INTO about (subject, seq)
-  SELECT subject, seq FROM written, unnest(?::text[]) AS subject RETURNING seq)
-SELECT seq FROM written"""
 
 
 class PostgresDatabase:
@@ -180,7 +173,7 @@ class PostgresDatabase:
             for name, valid in connection.execute(INDEXES, [self.address.schema]):
                 if not valid:
                     found.append(f"index {name} is not valid")
-            found += wrong_schema(connection.execute(POSTGRES, [self.address.schema]))
+            found += wrong_schema(connection.execute(SCHEMA, [self.address.schema]))
             for table in ERASED:
                 try:  # reads every byte of every row
                     connection.execute(f"SELECT count(md5(one::text)) FROM {table} one")
@@ -291,21 +284,3 @@ def _is_server(folder: Path, number: int) -> bool:
             return int.from_bytes(file.read(8), "little") == number & (2**64 - 1)
     except OSError:
         return False
-
-
-CONTENT = """SELECT table_name, column_name FROM information_schema.columns
-WHERE table_schema = $1 AND data_type IN ('text', 'bytea')"""
-INDEXES = """SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)"""
-FILES = """WITH own AS (SELECT oid, reltoastrelid FROM pg_class
-WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)),
-all_of AS (SELECT oid FROM own UNION SELECT reltoastrelid FROM own WHERE reltoastrelid <> 0
-UNION SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT reltoastrelid FROM own))
-SELECT pg_relation_filepath(oid) FROM all_of WHERE pg_relation_filepath(oid) IS NOT NULL"""
-# What a role or a session sets of it does not count: the server itself clears the log.
-REMAINS = """SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'wal_recycle' AND setting = 'off'
-AND source IN ('configuration file', 'command line'))
-AND has_function_privilege('pg_switch_wal()', 'EXECUTE') AND EXISTS (SELECT 1 FROM pg_roles
-WHERE rolname IN ('pg_checkpoint', current_user) AND (pg_has_role(oid, 'USAGE') AND
-rolname = 'pg_checkpoint' OR rolsuper)), current_setting('archive_mode'),
-(SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_stat_replication)"""

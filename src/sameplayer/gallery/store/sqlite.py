@@ -16,12 +16,12 @@ from sameplayer.common.files import may_write
 from sameplayer.errors import DataError, MissingFile, Unavailable
 from sameplayer.gallery.store.base import LOCK_TIMEOUT_S, Cursor, Note, Row, write_event
 from sameplayer.gallery.store.file_identity import Identity, identity, refuse_moved
-from sameplayer.gallery.store.schema_check import SQLITE, own_schema, wrong_schema
 from sameplayer.gallery.store.sqlite_errors import meaning
-from sameplayer.gallery.store.tables import FORMAT, UPGRADES, statements
+from sameplayer.gallery.store.tables import FORMAT, UPGRADES, own_schema, statements, wrong_schema
 
 APPLICATION = 0x53504C47  # "SPLG", in the file's header
 PAGE = 16384  # bytes
+SCHEMA = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
 LOG = "-wal"  # ends the name of the write-ahead log
 INHERITED: list[sqlite3.Connection] = []  # kept for ever, see ``_Held``
 
@@ -133,7 +133,7 @@ class SqliteDatabase:
                 f"{row[0]}: a row points to no {row[2]}"
                 for row in cursor.rows("PRAGMA foreign_key_check")
             ]
-            broken += wrong_schema((row[0], row[1]) for row in cursor.rows(SQLITE))
+            broken += wrong_schema((row[0], row[1]) for row in cursor.rows(SCHEMA))
         return [one for one in found if one != "ok"] + broken
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class SqliteDatabase:
                 f"{self.path}: a gallery of format {number}; this version reads "
                 f"format {FORMAT}.{older}"
             )
-        there = {name for _, name in connection.execute(SQLITE)}
+        there = {name for _, name in connection.execute(SCHEMA)}
         gone = sorted(name for kind, name in own_schema() if kind == "table" and name not in there)
         if gone:
             raise DataError(
