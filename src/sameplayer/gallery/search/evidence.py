@@ -93,7 +93,8 @@ def _chosen(
     """Return the pictures whose ``order`` is largest; None: the most like the query (d,)."""
     similarities = looked.vectors @ query
     best = largest(similarities if order is None else order, min(most, len(looked.facts)))
-    return tuple(SupportingPicture(*looked.facts[row], float(similarities[row])) for row in best)
+    chosen = ((*looked.facts[row], float(similarities[row])) for row in best.tolist())
+    return tuple(SupportingPicture(key, taken, alike) for key, taken, alike in chosen)
 
 
 def _looked_at(
