@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import Gallery, create_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.store.postgres import PostgresDatabase
+from sameplayer.gallery.store.sqlite import SqliteDatabase
 from sameplayer.pilot import load_pilot, make_pilot
 from sameplayer.pilot.config import PilotConfig
 from sameplayer.pilot.folder import Pilot
@@ -50,7 +51,7 @@ def pictures(encoder: Encoder) -> Pictures:
     """A function that makes pictures of a person, alike among themselves."""
 
     def make(
-        person: int, count: int = 4, seed: int = 0, content: bytes | None = b"picture"
+        person: int, count: int = 4, seed: int = 0, content: bytes | None = b"pixels"
     ) -> list[NewPicture]:
         centre = np.random.default_rng(person).normal(size=encoder.row_width)
         rng = np.random.default_rng((person, seed))
@@ -112,3 +113,17 @@ def pilot(made: Pilot, tmp_path: Path) -> Pilot:
     """An own copy, with no answers."""
     shutil.copytree(made.folder, tmp_path / "PILOT")
     return load_pilot(tmp_path / "PILOT")
+
+
+@contextmanager
+def statements(gallery: Gallery) -> Iterator[list[str]]:
+    """Collect the SQL statements that this thread runs in a gallery in SQLite."""
+    ran: list[str] = []
+    database = gallery.database
+    assert isinstance(database, SqliteDatabase)
+    connection = database._connection()
+    connection.set_trace_callback(ran.append)
+    try:
+        yield ran
+    finally:
+        connection.set_trace_callback(None)

@@ -122,7 +122,7 @@ def test_a_rejected_picture_leaves_the_person_and_is_asked_about(gallery, pictur
         assert row == (None, question)
         assert cursor.rows("SELECT * FROM apart") == [(key, ann.id)]
     again = enrol_pictures(gallery, {"Ann": pictures(0)}, actor="me")
-    assert (again.added, again.there, again.rejected) == (0, 3, 1)
+    assert (again.added, again.already_present, again.rejected) == (0, 3, 1)
     with pytest.raises(MissingFile, match="No question and no picture"):
         reject(gallery, _ids(gallery, "Bea")[0], "Ann", actor="eva")
 
@@ -214,7 +214,7 @@ def test_pictures_that_people_took_out_do_not_come_back(gallery, pictures) -> No
     gone = _ids(gallery, "Ann")[:2]
     remove_pictures(gallery, gone, actor="eva")
     again = enrol_pictures(gallery, {"Ann": pictures(0)}, actor="me")
-    assert (again.added, again.there, again.rejected) == (0, 2, 2)
+    assert (again.added, again.already_present, again.rejected) == (0, 2, 2)
     assert gallery.person("Ann").pictures == 2
     question = _question(gallery, pictures(1, 1, seed=3))
     with gallery.database.read() as cursor:
@@ -257,7 +257,12 @@ def test_what_people_pinned_is_never_moved_by_enrolling(gallery, pictures) -> No
         for one in gallery.pictures(gallery.person(name).id)
     }
     found = enrol_pictures(gallery, {"Cleo": asked, "Ann": pictures(0)}, actor="machine")
-    assert (found.added, found.elsewhere, found.rejected, found.there) == (0, 2, 2, 2)
+    assert (found.added, found.assigned_to_other, found.rejected, found.already_present) == (
+        0,
+        2,
+        2,
+        2,
+    )
     assert moved.pictures == 2
     assert pinned == {
         (one.id, one.person)

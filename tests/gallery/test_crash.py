@@ -99,7 +99,7 @@ def test_two_writers_and_four_readers_at_once(gallery: Gallery, pictures) -> Non
 @sqlite_alone
 def test_a_locked_gallery_is_said_to_be_locked(gallery: Gallery, pictures) -> None:
     gallery.close()
-    record = SqliteDatabase(gallery.folder / "gallery.sqlite", patience=0.1)
+    record = SqliteDatabase(gallery.folder / "gallery.sqlite", lock_timeout_s=0.1)
     with Gallery(gallery.folder, record) as again:
         other = sqlite3.connect(gallery.folder / "gallery.sqlite", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -18,8 +18,7 @@ import pytest
 from sameplayer.errors import DataError, InternalError, Unavailable
 from sameplayer.gallery.core.events import chain_head
 from sameplayer.gallery.gallery import Gallery, open_gallery
-from sameplayer.gallery.integrity.audit import verify
-from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.integrity.audit import broken_links, verify
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.search.asking import ask_vectors
@@ -189,7 +188,7 @@ def test_the_database_finds_nothing_wrong_with_a_sound_gallery(gallery: Gallery)
 
 @ONLY_SQLITE
 def test_a_locked_file_is_waited_for_and_then_told(gallery: Gallery) -> None:
-    database = SqliteDatabase(gallery.database.name, patience=0.2)
+    database = SqliteDatabase(gallery.database.name, lock_timeout_s=0.2)
     with closing(sqlite3.connect(gallery.database.name, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
@@ -203,7 +202,7 @@ def test_a_locked_file_is_waited_for_and_then_told(gallery: Gallery) -> None:
 
 @ONLY_SQLITE
 def test_bytes_that_a_reader_holds_are_not_said_to_be_gone(gallery: Gallery) -> None:
-    database = SqliteDatabase(gallery.database.name, patience=0.2)
+    database = SqliteDatabase(gallery.database.name, lock_timeout_s=0.2)
     with closing(sqlite3.connect(gallery.database.name, isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT * FROM person").fetchone()

@@ -38,7 +38,7 @@ def test_a_picture_of_two_persons_names_both_rows(gallery, table) -> None:
         enrol(gallery, crops, actor="me")
     assert [one.name for one in gallery.persons()] == ["Ann", "Bea", "Cleo"]
     same = enrol(gallery, table([1, 2, 1], person=["Dora", "Eve", "DORA"]), actor="me")
-    assert (same.added, same.there, same.created) == (2, 1, ("Dora", "Eve"))
+    assert (same.added, same.already_present, same.created) == (2, 1, ("Dora", "Eve"))
 
 
 def test_two_names_do_not_claim_one_picture(gallery, pictures) -> None:
@@ -50,7 +50,7 @@ def test_who_has_a_picture_already_is_said(gallery, table, pictures) -> None:
     enrol(gallery, table([1], person=["Dora"]), actor="me")
     made = enrol(gallery, table([1, 2], person=["Eve", "Eve"]), actor="me")
     (held,) = made.held
-    assert (made.elsewhere, made.added) == (1, 1)
+    assert (made.assigned_to_other, made.added) == (1, 1)
     assert (held.wanted, held.row, held.name, held.question) == ("Eve", 0, "Dora", None)
     assert held.person == gallery.person("Dora").id
     question = ask_ready(gallery, pictures(8, 1), actor="me", keep=True).question

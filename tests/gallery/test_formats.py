@@ -10,9 +10,10 @@ import pytest
 
 from sameplayer import Gallery, open_gallery
 from sameplayer.gallery.store.tables import FORMAT, UPGRADES
+from sameplayer.gallery.tokens import list_tokens
 
 GOLDEN = Path(__file__).with_name("golden")
-HEADS = {2: "16:fc723ac3212a8f6c59e00c939d153abb59654b0e9b81190e8d7cb78048c9cd6a"}
+HEADS = {2: "20:304bf5112cd2b3882c8f98bc539491a8612cee802f13c8166007307f1db45b0f"}
 PERSONS = {"2": "active", "3": "merged", "Kim Ólafsson": "active", "Split Off": "removed"}
 
 
@@ -36,6 +37,15 @@ def test_a_gallery_of_each_earlier_format_is_opened_and_holds_what_it_held(
         assert club.person("3").name == "2"  # merged
         assert len(club.pictures(kim.id)) == 4
         assert all(club.files.content(one.id) for one in club.pictures(kim.id))
+        assert club.rows("SELECT person FROM apart") == [(club.person("2").id,)]
+        assert club.rows("SELECT kind, COUNT(*) FROM suppressed GROUP BY kind ORDER BY kind") == [
+            ("name", 1),
+            ("picture", 3),
+        ]
+        assert club.rows("SELECT key, response FROM once") == [("key-1", '{"added": 1}')]
+        tokens = list_tokens(club)
+        assert [one.label for one in tokens] == ["phone at the field", "lost phone"]
+        assert [one.revoked is None for one in tokens] == [True, False]
         found = club.verify(HEADS[number])
         assert not found.wrong
         assert _goes_on(club)

@@ -30,15 +30,15 @@ def test_an_answer_names_the_person_and_the_pictures_it_rests_on(gallery, pictur
     assert answer.nobody is None
     assert answer.persons == 3
     own = {one.id for one in gallery.pictures(gallery.person("Bea").id)}
-    assert {one.picture for one in answer.candidates[0].rests_on} <= own
-    assert len(answer.candidates[0].rests_on) == 3
+    assert {one.picture for one in answer.candidates[0].evidence} <= own
+    assert len(answer.candidates[0].evidence) == 3
 
 
 def test_enrolling_again_adds_nothing_and_a_picture_of_another_stays_there(
     gallery, pictures
 ) -> None:
     again = enrol_pictures(gallery, {"Ann": pictures(0), "Dora": pictures(1)}, actor="me")
-    assert (again.added, again.there, again.elsewhere) == (0, 4, 4)
+    assert (again.added, again.already_present, again.assigned_to_other) == (0, 4, 4)
     assert [one.name for one in gallery.persons()] == ["Ann", "Bea", "Cleo"]
 
 
@@ -55,7 +55,7 @@ def test_a_filter_counts_only_some_pictures(gallery, pictures) -> None:
         gallery, _rows(pictures(1)), actor="me", where=PictureFilter(until="2026-01-02")
     )
     assert answer.candidates[0].pictures == 2
-    assert {one.taken for one in answer.candidates[0].rests_on} == {"2026-01-01", "2026-01-02"}
+    assert {one.taken for one in answer.candidates[0].evidence} == {"2026-01-01", "2026-01-02"}
     nobody = ask_vectors(gallery, _rows(pictures(1)), actor="me", where=PictureFilter(game="none"))
     assert (nobody.candidates, nobody.persons) == ((), 0)
 
@@ -120,11 +120,11 @@ def test_reranking_orders_the_pictures_and_leaves_the_candidates(gallery, pictur
         zip([one.id for one in kept], k_reciprocal(query[None], vectors)[0], strict=True)
     )
     for old, new in zip(answer.candidates, again.candidates, strict=True):
-        assert replace(new, rests_on=()) == replace(old, rests_on=())
-        shown = [distance[one.picture] for one in new.rests_on]
+        assert replace(new, evidence=()) == replace(old, evidence=())
+        shown = [distance[one.picture] for one in new.evidence]
         assert len(shown) == 4
         assert all(np.diff(shown) > -1e-5)
-        assert {one.picture for one in old.rests_on} <= {one.picture for one in new.rests_on}
+        assert {one.picture for one in old.evidence} <= {one.picture for one in new.evidence}
     prepared = gallery.index.prepared(vectors)
     assert gallery.index.prepared(vectors.copy()) is prepared
     gallery.index.evict_deleted()

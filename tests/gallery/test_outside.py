@@ -18,14 +18,15 @@ from sameplayer.gallery.integrity.audit import verify, write_events
 from sameplayer.gallery.people.consent import set_policy
 from sameplayer.gallery.people.corrections import confirm, merge, remove_pictures
 from sameplayer.gallery.people.enrolment import enrol_pictures
-from sameplayer.gallery.privacy.byte_patterns import search, traces_of
-from sameplayer.gallery.privacy.file_reading import CHUNK, read_outside
+from sameplayer.gallery.privacy.byte_patterns import CHUNK, traces_of
+from sameplayer.gallery.privacy.byte_search import search
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.privacy.retention import sweep
 from sameplayer.gallery.privacy.subject_export import export_person
 from sameplayer.gallery.re_embedding import re_embed
 from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.store.file_identity import identity
 
 sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 LOCKS = Path("/proc/locks")
@@ -115,34 +116,30 @@ def test_no_verb_opens_a_file_of_the_record(gallery, pictures, encoder, tmp_path
     assert not [path for path in opened if path.startswith(own) and ".sqlite" in path]
 
 
-def test_files_are_read_whole_and_in_order(tmp_path: Path) -> None:
-    contents = [b"", b"one", os.urandom(2 * CHUNK), os.urandom(2 * CHUNK + 1)]
+@pytest.mark.parametrize("outside", [False, True])
+def test_files_are_searched_whole_and_in_order(tmp_path: Path, outside: bool) -> None:
+    """Here, or by a child process, whatever their names; one that is not there is empty."""
+    contents = [b"", b"name", os.urandom(2 * CHUNK) + b"name", os.urandom(2 * CHUNK + 1)]
     paths = [tmp_path / f"{at} \u00e9" for at in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
-    found = []
-    for row, read in read_outside([*paths, tmp_path / "none"]):
-        parts, last = [], False
-        while not last:
-            part, last = read()
-            parts.append(part)
-        found.append((row, b"".join(parts)))
-    assert found == list(enumerate([*contents, b""]))
-    assert list(read_outside([])) == []
+    own = frozenset(map(identity, paths)) if outside else frozenset()
+    found = search(traces_of(b"key", [("name", b"name")]), [*paths, tmp_path / "none"], own)
+    assert [(one.file, one.offset) for one in found] == [(paths[1], 0), (paths[2], 2 * CHUNK)]
+    assert list(search(traces_of(b"key", []), [])) == []
 
 
 def test_pieces_are_found_across_the_parts_that_a_file_is_read_in(tmp_path: Path) -> None:
-    """Each place is given once, with what stands around it, wherever the parts end."""
+    """Each place is given once, wherever the parts end, beside pieces that are longer."""
     piece = b"a piece of twenty-four b"
+    traces = traces_of(b"key", [("name", piece), ("picture", os.urandom(64)), ("name", b"four")])
     path = tmp_path / "file"
     for at in (0, 10, CHUNK - 30, CHUNK - 24, CHUNK - 10, CHUNK, CHUNK + 5, 2 * CHUNK - 12):
         content = bytearray(os.urandom(2 * CHUNK + 12))
         content[at : at + len(piece)] = piece
         path.write_bytes(content)
-        (found,) = search(traces_of(b"key", [("name", piece)]), [path])
-        assert (found.offset, found.content) == (at, piece)
-        assert found.before == content[max(at - 24, 0) : at]
-        assert found.after == content[at + 24 : at + 48]
+        found = sorted((one.offset, one.piece.length) for one in search(traces, [path]))
+        assert found == [(at, 24), (at + 18, 4)]
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -153,5 +150,6 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_reader_that_dies_is_no_search(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "file").write_bytes(b"name")
     monkeypatch.setattr(sys, "executable", "/bin/false")
+    own = frozenset({identity(tmp_path / "file")})
     with pytest.raises(DataError, match="cannot be read"):
-        list(search(traces_of(b"key", [("name", b"name")]), [tmp_path / "file"]))
+        list(search(traces_of(b"key", [("name", b"name")]), [tmp_path / "file"], own))

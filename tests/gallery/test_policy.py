@@ -67,7 +67,7 @@ def test_who_is_split_off_keeps_the_day_under_which_the_pictures_came(gallery) -
 def test_consent_that_comes_later_is_kept_and_of_two_days_the_earlier(gallery, pictures) -> None:
     first = Consent("consent", "form 3", "2027-01-01")
     made = enrol_pictures(gallery, {"ANN": pictures(0)}, actor="me", consent=first)
-    assert (made.there, made.policies, made.earlier) == (4, ("ANN",), ())
+    assert (made.already_present, made.policies, made.earlier) == (4, ("ANN",), ())
     assert _policy(gallery, "Ann") == ("consent", "form 3", "2027-01-01")
     refresh_settings = Consent(None, "form 9", "2029-01-01")
     more = {"Ann": pictures(0, seed=1), "Dora": pictures(7)}

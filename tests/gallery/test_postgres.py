@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
+import numpy as np
 import psycopg
 import pytest
 
 from sameplayer.errors import DataError, InternalError, MissingExtra, SettingError
 from sameplayer.gallery import gallery as module
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
+from sameplayer.gallery.integrity.audit import verify
+from sameplayer.gallery.people.corrections import rename
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.search.asking import ask_vectors
 from sameplayer.gallery.store.address import ADDRESS, Address
 from sameplayer.gallery.store.open import open_database
@@ -40,7 +46,7 @@ def _sql(server: Server) -> Iterator[psycopg.Connection]:
 
 
 def _hasty(database: PostgresDatabase) -> PostgresDatabase:
-    return PostgresDatabase(database.address, patience=0.3)
+    return PostgresDatabase(database.address, lock_timeout_s=0.3)
 
 
 @pytest.mark.parametrize(
@@ -458,3 +464,37 @@ def test_a_server_that_does_not_say_what_it_kept_is_named_in_the_receipt(
     assert not [one for one in forget(gallery, "Ann", actor="me").notes if "does not say" in one]
     monkeypatch.setattr("sameplayer.gallery.store.postgres_errors.REWRITER", "another")
     assert [one for one in forget(gallery, "Bea", actor="me").notes if "does not say" in one]
+
+
+def test_what_one_asker_writes_does_not_wait_for_another(
+    gallery: Gallery, database: PostgresDatabase, server: Server, pictures
+) -> None:
+    """It holds a shared lock for one statement; only who changes something holds others up."""
+    vectors = np.stack([one.vector for one in pictures(0)])
+    hasty = Gallery(gallery.folder, _hasty(database), gallery.encoder)
+    with _sql(server) as sql:
+        sql.execute(f"SET search_path TO {database.address.schema}")
+        with sql.transaction():
+            sql.execute("SELECT 1 FROM setting FOR KEY SHARE")  # as another asker has it
+            ask_vectors(hasty, vectors, actor="me")
+    with database.write(), pytest.raises(DataError, match="locked by another program for 0 s"):
+        ask_vectors(hasty, vectors, actor="me")
+    hasty.close()
+
+
+def test_many_askers_write_one_chain(gallery: Gallery, pictures) -> None:
+    vectors = np.stack([one.vector for one in pictures(0)])
+    before = verify(gallery).events
+
+    def ask(row: int) -> None:
+        ask_vectors(gallery, vectors, actor=f"asker {row}")
+        if row % 25 == 0:
+            with turn:
+                rename(gallery, "Ann", f"Ann {row}", actor="me")
+                undo(gallery, actor="me")
+
+    turn = Lock()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(1, 101)))
+    found = verify(gallery)
+    assert (found.wrong, found.events) == ((), before + 100 + 2 * 4)

@@ -31,9 +31,10 @@ from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.review import anomalies as doubts
 from sameplayer.gallery.review.queue import counts, duplicates, odd_pictures, queue, reliability
-from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.search.asking import answer_vectors, ask_ready
 from sameplayer.ranking.open_set.fit import fit_likelihood
 from sameplayer.ranking.open_set.likelihood import Likelihood
+from tests.fixtures import statements
 
 WIDTH = 24  # of the space in which the persons differ
 PLAYERS = 30
@@ -67,7 +68,7 @@ def test_questions_wait_in_bands_without_those_whom_people_ruled_out(gallery, pi
     }
     assert items[sure].answer.candidates[0].name == "Bea"
     assert [one.question for one in items[sure].pictures] == [sure, sure]
-    assert items[sure].answer.candidates[0].rests_on
+    assert items[sure].answer.candidates[0].evidence
     assert items[between].information > items[sure].information
     assert [one.question for one in queue(gallery, "unsure")] == [between]
     reject(gallery, sure, "Bea", actor="eva", expected=items[sure].revision)
@@ -285,7 +286,7 @@ def test_persons_said_apart_or_restricted_are_no_duplicates(league, blocks) -> N
     own = league.pictures(pair.first.id)
     made = split(league, pair.first.id, [own[0].id], "Apart", actor="eva")
     with league.change("me", "reject") as change:
-        change.part(own[1].id, pair.second.id, True)
+        change.set_cannot_link(own[1].id, pair.second.id, True)
         change.done()
     found = [{one.first.id, one.second.id} for one in duplicates(league, 1000)]
     assert {pair.first.id, made.id} not in found
@@ -327,3 +328,18 @@ def test_a_picture_under_a_wrong_name_is_odd_until_people_say_so(league, blocks)
     assert queue(league)[0].answer.candidates[0].person == other.id
     confirm(league, question, other.id, actor="eva")
     assert odd.picture.id not in [one.picture.id for one in odd_pictures(league)]
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_a_page_of_the_queue_takes_a_few_statements(gallery, pictures) -> None:
+    asked = [_question(gallery, pictures(60 + at, 2)) for at in range(10)]
+    reject(gallery, asked[0], "Ann", actor="me")
+    counts(gallery)  # all questions are judged once
+    with statements(gallery) as ran:
+        page = queue(gallery, most=10)
+    assert len(ran) <= 20
+    assert {one.question for one in page} == set(asked)
+    for one in page:
+        rows = np.stack([made.vector for made in pictures(60 + asked.index(one.question), 2)])
+        without = [gallery.person("Ann").id] if one.question == asked[0] else []
+        assert one.answer == answer_vectors(gallery, rows, without=without)

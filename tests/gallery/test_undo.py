@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sameplayer.errors import DataError, MissingFile
 from sameplayer.gallery.core.means import stored_mean
 from sameplayer.gallery.gallery import Gallery, create_gallery, open_gallery
-from sameplayer.gallery.integrity.audit_chain import broken_links
+from sameplayer.gallery.integrity.audit import broken_links
 from sameplayer.gallery.people.corrections import (
     confirm,
     confirm_new,
@@ -29,8 +29,10 @@ from sameplayer.gallery.people.corrections import (
     split,
 )
 from sameplayer.gallery.people.enrolment import enrol_pictures
-from sameplayer.gallery.reverting.undo import history, undo, undoable
+from sameplayer.gallery.privacy.forgetting import forget
+from sameplayer.gallery.reverting.undo import history, undo, why_not_undone
 from sameplayer.gallery.search.asking import ask_ready
+from tests.fixtures import statements
 
 TABLES = {
     "person": "id, name, state, merged_into, team, basis, created, pictures, mean",
@@ -145,7 +147,7 @@ def test_every_change_is_taken_back_and_done_again_also_after_reopening(
     change()
     event, after = history(gallery, most=1)[0], state(gallery)
     assert after != before
-    assert undoable(gallery, event) is None
+    assert why_not_undone(gallery, [event])[0] is None
     gallery.close()
     with open_gallery(gallery.folder, encoder) as again:
         back = undo(again, event.seq, actor="me")
@@ -153,12 +155,15 @@ def test_every_change_is_taken_back_and_done_again_also_after_reopening(
         check(again)
         assert back.kind == "undo"
         assert set(event.subjects) <= set(back.subjects)
-        assert undoable(again, history(again, most=2)[1]) == f"event {back.seq} undid it already"
+        assert (
+            why_not_undone(again, [history(again, most=2)[1]])[0]
+            == f"event {back.seq} undid it already"
+        )
         redo = undo(again, back.seq, actor="me")
         assert redo.kind == "redo"
         assert state(again) == after
         check(again)
-        assert "undo that one" in str(undoable(again, redo))
+        assert "undo that one" in str(why_not_undone(again, [redo])[0])
         undo(again, actor="me")
         assert state(again) == before
         assert [one.undone_by for one in history(again, most=4)] == [
@@ -194,7 +199,7 @@ def test_what_is_no_change_or_is_final_cannot_be_undone(gallery) -> None:
     for kind in ("forget", "calibrate"):
         with gallery.change("me", kind) as change:
             done = change.done()
-        assert undoable(gallery, done) is not None
+        assert why_not_undone(gallery, [done])[0] is not None
     rename(gallery, "Ann", "Anna", actor="eva")
     event = history(gallery, most=1)[0]
     with gallery.change("me", "forget") as change:
@@ -439,3 +444,21 @@ def _try(doing, gallery: Gallery) -> None:
         assert "does not fit" not in said
         assert state(gallery) == before
     check(gallery)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_a_page_of_the_history_takes_a_few_statements(gallery, pictures) -> None:
+    """Whatever the events are, and the same words come out as for each event alone."""
+    for at in range(20):
+        enrol_pictures(gallery, {f"New {at}": pictures(50 + at, 30, content=None)}, actor="me")
+    rename(gallery, "New 3", "Other", actor="me")
+    merge(gallery, "New 4", "New 5", actor="me")
+    remove_pictures(gallery, [gallery.pictures(gallery.person("New 6").id)[0].id], actor="me")
+    undo(gallery, actor="me")
+    forget(gallery, "New 7", actor="me")
+    page = history(gallery, most=26)
+    with statements(gallery) as ran:
+        found = why_not_undone(gallery, page)
+    assert len(ran) <= 25
+    assert found == [why_not_undone(gallery, [event])[0] for event in page]
+    assert found.count(None) == 19

@@ -167,9 +167,10 @@ def test_a_stopped_run_goes_on_with_whole_parts(
             raise KeyboardInterrupt
         finish(own, part)  # type: ignore[operator]
 
-    with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as stopped:
         stopped.setattr(SampleCamera, "finish", stopping)
-        seen(video, encoder, Reads("7", "a"), tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            seen(video, encoder, Reads("7", "a"), tmp_path)
     assert len(list(tmp_path.rglob("look-*"))) == 3
     reader = Reads("7", "a")
     _, again, _ = seen(video, encoder, reader, tmp_path)

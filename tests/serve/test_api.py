@@ -61,7 +61,7 @@ def test_an_answer_over_the_api_is_the_gallerys_own(client, address, gallery, pi
     assert answer["candidates"][0]["similarity"] == pytest.approx(own.candidates[0].similarity)
     assert answer["candidates"][0]["name"] == "Bea"
     assert (answer["nobody"], answer["calibrated"], answer["question"]) == (None, False, None)
-    assert answer["candidates"][0]["rests_on"][0]["picture"]
+    assert answer["candidates"][0]["evidence"][0]["picture"]
 
 
 def test_without_track_each_picture_has_its_own_answer(client, address, pictures) -> None:
@@ -91,8 +91,8 @@ def test_enrolled_pictures_are_asked_for_and_shown_unstored(client, address, gal
     made = admin.post(f"{address}/enrol", files=files, data={"name": "Dora", "taken": "2026-05-01"})
     assert made.json() == {
         "added": 3,
-        "there": 0,
-        "elsewhere": 0,
+        "already_present": 0,
+        "assigned_to_other": 0,
         "rejected": 0,
         "suppressed": 0,
         "person": gallery.person("Dora").id,
@@ -102,10 +102,10 @@ def test_enrolled_pictures_are_asked_for_and_shown_unstored(client, address, gal
         "earlier_day_kept": False,
     }
     other = admin.post(f"{address}/enrol", files=files, data={"name": "Eve"}).json()
-    assert (other["elsewhere"], other["held_by"]) == (3, [gallery.person("Dora").id])
+    assert (other["assigned_to_other"], other["held_by"]) == (3, [gallery.person("Dora").id])
     answer = admin.post(f"{address}/ask", files=files[:1]).json()["answers"][0]
     assert answer["candidates"][0]["name"] == "Dora"
-    key = answer["candidates"][0]["rests_on"][0]["picture"]
+    key = answer["candidates"][0]["evidence"][0]["picture"]
     shown = admin.get(f"{address}/pictures/{key}")
     assert shown.headers["content-type"] == "image/jpeg"
     assert shown.headers["cache-control"] == "no-store"
@@ -147,9 +147,9 @@ def test_a_repeat_with_the_same_key_changes_nothing_and_another_request_is_refus
         "header Idempotency-Key"
     )
     mine = client("correct").post(f"{address}/enrol/vectors", json=other, headers=key)
-    assert mine.json()["elsewhere"] == 3  # another caller's keys are others
+    assert mine.json()["assigned_to_other"] == 3  # another caller's keys are others
     plain = admin.post(f"{address}/enrol/vectors", json=body).json()
-    assert (plain["added"], plain["there"]) == (0, 3)
+    assert (plain["added"], plain["already_present"]) == (0, 3)
 
 
 def test_a_request_that_failed_may_be_sent_again_with_its_key(client, address, gallery) -> None:

@@ -19,12 +19,12 @@ from sameplayer.gallery.core.settings import absolute_source, check_settings, wr
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people import corrections
 from sameplayer.gallery.people.consent import set_policy
-from sameplayer.gallery.people.enrolment import enrol, enrol_pictures
+from sameplayer.gallery.people.enrolment import enrol
 from sameplayer.gallery.privacy.forgetting import forget, lift_suppression
 from sameplayer.gallery.privacy.retention import due, sweep
 from sameplayer.gallery.privacy.subject_export import export_person
 from sameplayer.gallery.re_embedding import re_embed
-from sameplayer.gallery.reverting.undo import history, undo, undoable
+from sameplayer.gallery.reverting.undo import history, undo
 from sameplayer.gallery.review.anomalies import duplicates, odd_pictures
 from sameplayer.gallery.review.queue import queue
 from sameplayer.gallery.review.reliability import reliability
@@ -64,7 +64,6 @@ class Gallery(GalleryCore):
     ask_vectors = ask_vectors
     calibrate = calibrate
     enrol = enrol
-    enrol_pictures = enrol_pictures
     queue = queue
     confirm = corrections.confirm
     confirm_new = corrections.confirm_new
@@ -81,7 +80,6 @@ class Gallery(GalleryCore):
     reliability = reliability
     history = history
     undo = undo
-    undoable = undoable
     set_policy = set_policy
     due = due
     sweep = sweep

@@ -73,21 +73,13 @@ def ask(
     """
     from sameplayer.common.files import write_text
     from sameplayer.gallery.core.records import PictureFilter
-    from sameplayer.gallery.search.asking import ask as asking
 
     where = PictureFilter(**asdict(counted))
     answers = []
     with who.open(gallery) as opened:
         for name, shown in _queries(pictures, track, reading):
-            answer = asking(
-                opened,
-                shown,
-                actor=who.actor,
-                where=where,
-                top=top,
-                known=known,
-                keep=keep,
-                rerank=rerank,
+            answer = opened.ask(
+                shown, actor=who.actor, where=where, top=top, known=known, keep=keep, rerank=rerank
             )
             answers.append({"asked": name, **asdict(answer)})
             for line in lines_of(name, answer):

@@ -23,13 +23,13 @@ def audit(
         accept: First take the rows and picture files as they are now as right, as an event.
     """
     from sameplayer.gallery.integrity.audit import accept as accepting
-    from sameplayer.gallery.integrity.audit import verify, write_events
+    from sameplayer.gallery.integrity.audit import write_events
 
     with who.open(gallery) as opened:
         if events is not None:
             write_events(opened, events, actor=who.actor)
         if accept:
             accepting(opened, actor=who.actor)
-        found = verify(opened, head)
+        found = opened.verify(head)
     print(lines_shown(str(found)))
     return 1 if found.wrong else 0

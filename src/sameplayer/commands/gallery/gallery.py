@@ -119,23 +119,18 @@ def enrol(
         expires: Day after which they must go (2026-12-31); whoever has an earlier one keeps it.
     """
     from sameplayer.gallery.core.records import Consent
-    from sameplayer.gallery.people.enrolment import enrol as add
 
     with who.open(gallery) as opened, bar("enrolling") as advance:
         crops = reading.read(data)
-        made = add(
-            opened,
-            crops,
-            actor=who.actor,
-            consent=Consent(basis, consent, expires),
-            progress=advance,
+        made = opened.enrol(
+            crops, actor=who.actor, consent=Consent(basis, consent, expires), progress=advance
         )
     for line in _elsewhere(crops, made):
         say(line)
     counts = {
         "added": made.added,
-        "there already": made.there,
-        "with somebody else": made.elsewhere,
+        "there already": made.already_present,
+        "with somebody else": made.assigned_to_other,
         "rejected by a person": made.rejected,
         "forgotten for good": made.suppressed,
         "without a name left out": made.unnamed,
@@ -175,13 +170,13 @@ def calibrate(gallery: Club, data: Data, reading: Reading = Reading(), who: Who 
 
     The pictures are not kept; they need names, and tracks and teams where they are known.
     """
-    from sameplayer.gallery.search.calibration import calibrate as fit
     from sameplayer.ranking.open_set.fit import refuse_few
 
     with who.open(gallery) as opened:
         crops = reading.read(data)
         refuse_few(crops)
-        fitted = fit(opened, Compute(device=who.device).embed(opened.encoder, crops), who.actor)
+        embeddings = Compute(device=who.device).embed(opened.encoder, crops)
+        fitted = opened.calibrate(embeddings, who.actor)
     print(
         f"{gallery}: calibrated on {fitted.persons} persons: {fitted.same} pairs of one, "
         f"{fitted.others} of two"
@@ -201,10 +196,8 @@ def re_embed(
         out: New folder. The old gallery stays; delete it when the new one is right.
         store: postgresql://... for a server with many users; left out: one file in the folder.
     """
-    from sameplayer.gallery.re_embedding import re_embed as again
-
     with Who(who.by).open(gallery) as opened, bar("embedding") as advance:
-        count = again(opened, out, encoder, actor=who.actor, store=store, progress=advance)
+        count = opened.re_embed(out, encoder, actor=who.actor, store=store, progress=advance)
     print(f"{out}: {count} pictures, embedded anew; calibrate it before you trust its numbers")
 
 

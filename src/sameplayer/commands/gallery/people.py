@@ -50,10 +50,8 @@ def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Wh
         band: likely, unsure or unknown; left out: all.
         most: Questions to list, at most.
     """
-    from sameplayer.gallery.review.queue import queue
-
     with who.open(gallery) as opened:
-        items = queue(opened, band=band, most=most)
+        items = opened.queue(band=band, most=most)
         shown = [one.question for one in items]
         shown += [named.person for one in items for named in one.answer.candidates]
         opened.note(who.actor, "look", *shown)
@@ -65,60 +63,46 @@ def review(gallery: Club, band: str | None = None, most: int = 20, who: Who = Wh
 
 def confirm(gallery: Club, question: Question, person: PersonId, who: Who = Who()) -> None:
     """Say that a question shows a person: the pictures are the person's from now on."""
-    from sameplayer.gallery.people.corrections import confirm as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, question, person, actor=who.actor))
+        _told(opened.confirm(question, person, actor=who.actor))
 
 
 def confirm_new(gallery: Club, question: Question, name: Name, who: Who = Who()) -> None:
     """Say that a question shows somebody new."""
-    from sameplayer.gallery.people.corrections import confirm_new as change
-
     with who.open(gallery) as opened:
-        made = change(opened, question, name, actor=who.actor)
+        made = opened.confirm_new(question, name, actor=who.actor)
     say(f"{made.id}  {made.name}")
 
 
 def reject(gallery: Club, picture: Question, person: PersonId, who: Who = Who()) -> None:
     """Say that a question, or a picture by its id, does not show a person."""
-    from sameplayer.gallery.people.corrections import reject as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, picture, person, actor=who.actor))
+        _told(opened.reject(picture, person, actor=who.actor))
 
 
 def nobody(gallery: Club, question: Question, who: Who = Who()) -> None:
     """Say that a question shows nobody we know."""
-    from sameplayer.gallery.people.corrections import mark_unknown as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, question, actor=who.actor))
+        _told(opened.mark_unknown(question, actor=who.actor))
 
 
 def merge(gallery: Club, into: PersonId, other: PersonId, who: Who = Who()) -> None:
     """Say that two persons are one: the first keeps name and id; undo takes it back exactly."""
-    from sameplayer.gallery.people.corrections import merge as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, into, other, actor=who.actor))
+        _told(opened.merge(into, other, actor=who.actor))
 
 
 def split(gallery: Club, person: PersonId, name: Name, pictures: Ids, who: Who = Who()) -> None:
     """Say that some of a person's pictures show somebody new."""
-    from sameplayer.gallery.people.corrections import split as change
-
     with who.open(gallery) as opened:
-        made = change(opened, person, pictures, name, actor=who.actor)
+        made = opened.split(person, pictures, name, actor=who.actor)
     say(f"{made.id}  {made.name}")
 
 
 def rename(gallery: Club, person: PersonId, name: Name, who: Who = Who()) -> None:
     """Give a person another name."""
-    from sameplayer.gallery.people.corrections import rename as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, person, name, actor=who.actor))
+        _told(opened.rename(person, name, actor=who.actor))
 
 
 def restrict(gallery: Club, person: PersonId, off: bool = False, who: Who = Who()) -> None:
@@ -127,10 +111,8 @@ def restrict(gallery: Club, person: PersonId, off: bool = False, who: Who = Who(
     Args:
         off: Take that back.
     """
-    from sameplayer.gallery.people.corrections import restrict as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, person, not off, actor=who.actor))
+        _told(opened.restrict(person, not off, actor=who.actor))
 
 
 def undo(gallery: Club, event: int | None = None, who: Who = Who()) -> None:
@@ -139,10 +121,8 @@ def undo(gallery: Club, event: int | None = None, who: Who = Who()) -> None:
     Args:
         event: Number of the event, see history.
     """
-    from sameplayer.gallery.reverting.undo import undo as change
-
     with who.open(gallery) as opened:
-        _told(change(opened, event, actor=who.actor))
+        _told(opened.undo(event, actor=who.actor))
 
 
 def history(gallery: Club, person: str | None = None, most: int = 50, who: Who = Who()) -> None:
@@ -152,11 +132,9 @@ def history(gallery: Club, person: str | None = None, most: int = 50, who: Who =
         person: Name or id; left out: everything.
         most: Events to list, at most.
     """
-    from sameplayer.gallery.reverting.undo import history as listed
-
     with who.open(gallery) as opened:
         subject = None if person is None else opened.person(person).id
-        events = listed(opened, subject, most=most)
+        events = opened.history(subject, most=most)
         opened.note(who.actor, "look", *(key for event in events for key in event.subjects))
         for event in events:
             _told(event)
@@ -171,13 +149,11 @@ def forget(
         reason: Why, in words that name nobody.
         yes: Do not ask again.
     """
-    from sameplayer.gallery.privacy.forgetting import forget as remove
-
     with who.open(gallery) as opened:
         if not yes and not _asked_again(f"Forget {person!r} for good? There is no undo. [y/N] "):
             print("nothing was changed")
             return 0
-        print(lines_shown(str(remove(opened, person, actor=who.actor, reason=reason))))
+        print(lines_shown(str(opened.forget(person, actor=who.actor, reason=reason))))
     return 0
 
 
@@ -187,10 +163,8 @@ def lift_suppression(gallery: Club, name: Name, basis: str, who: Who = Who()) ->
     Args:
         basis: Why the person may be kept now, in words.
     """
-    from sameplayer.gallery.privacy.forgetting import lift_suppression as allow
-
     with who.open(gallery) as opened:
-        _told(allow(opened, name, actor=who.actor, basis=basis))
+        _told(opened.lift_suppression(name, actor=who.actor, basis=basis))
 
 
 def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
@@ -199,18 +173,17 @@ def sweep(gallery: Club, dry_run: bool = False, who: Who = Who()) -> None:
     Args:
         dry_run: List them only.
     """
-    from sameplayer.gallery.privacy.retention import Incomplete, due
-    from sameplayer.gallery.privacy.retention import sweep as clean
+    from sameplayer.gallery.privacy.retention import Incomplete
 
     failed: Incomplete | None = None
     with who.open(gallery) as opened:
-        found = list(due(opened)) if dry_run else []
+        found = opened.due() if dry_run else []
         if found:
             opened.note(who.actor, "look", *(person.id for person, _ in found))
         for person, why in found:
             say(f"{person.id}  {person.name}: {why}")
         try:
-            receipts = clean(opened, actor=who.actor, dry_run=dry_run)
+            receipts = opened.sweep(actor=who.actor, dry_run=dry_run)
         except Incomplete as error:
             failed, receipts = error, error.receipts
         for receipt in () if dry_run else receipts:
@@ -236,11 +209,9 @@ def policy(
         consent: Where the consent is recorded, and of which date.
         expires: Day after which the person must go (2026-12-31).
     """
-    from sameplayer.gallery.people.consent import set_policy
-
     facts = {"basis": basis, "consent": consent, "expires": expires}
     with who.open(gallery) as opened:
-        _told(set_policy(opened, person, actor=who.actor, **facts))
+        _told(opened.set_policy(person, actor=who.actor, **facts))
 
 
 def export(gallery: Club, person: PersonId, out: Path, who: Who = Who()) -> None:
@@ -249,10 +220,8 @@ def export(gallery: Club, person: PersonId, out: Path, who: Who = Who()) -> None
     Args:
         out: File to write (.zip).
     """
-    from sameplayer.gallery.privacy.subject_export import export_person
-
     with who.open(gallery) as opened:
-        export_person(opened, person, out, actor=who.actor)
+        opened.export_person(person, out, actor=who.actor)
     print(out)
 
 

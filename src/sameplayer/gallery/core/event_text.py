@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from sameplayer.gallery.core.events import COLUMNS, Event, event_of
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import Cursor, parts_of
 
 BACK = ("undo", "redo")  # kinds of events that put back what another did
-STEP = 500  # subjects asked about in one query
-PART = 50  # events read at a time: one may hold thousands of cells
+READ = 50  # events read at a time: one may hold thousands of cells
 
 Cell = Sequence[Any]  # table, key, column, before, after; "apart", picture, person, before, after
+
+
+class Sought(NamedTuple):
+    """A change that is looked for.
+
+    subjects    persons and questions that its event is about
+    since       number of an event before it
+    touches     tells whether a cell is meant
+    """
+
+    subjects: frozenset[str]
+    since: int
+    touches: Callable[[Cell], bool]
 
 
 def event_at(cursor: Cursor, seq: int) -> Event | None:
@@ -26,27 +38,31 @@ def cells_of(event: Event) -> list[Cell]:
     return list((event.detail or {}).get("changed", []))
 
 
-def last_touch(
-    cursor: Cursor, subjects: Iterable[str], since: int, touches: Callable[[Cell], bool]
-) -> Event | None:
-    """Return the last event in effect, after ``since``, that changed a cell of those meant.
-
-    subjects    persons and questions that such an event is about
-    touches     tells whether a cell is meant
+def last_touches(cursor: Cursor, sought: Sequence[Sought]) -> list[Event | None]:
+    """Return for each change that is sought the last event in effect that made it.
 
     An event that was undone has no effect, nor has its undo.
     """
-    ids = sorted(set(subjects))
-    found = [
-        _last_of(cursor, ids[start : start + STEP], since, touches)
-        for start in range(0, len(ids), STEP)
-    ]
-    return max((one for one in found if one is not None), key=lambda one: one.seq, default=None)
+    found: list[Event | None] = [None] * len(sought)
+    for part in parts_of(sorted({key for one in sought for key in one.subjects})):
+        waiting = [at for at, one in enumerate(sought) if not one.subjects.isdisjoint(part)]
+        for event in _changes(cursor, part, min(sought[at].since for at in waiting)):
+            for at in tuple(waiting):
+                one, before = sought[at], found[at]
+                if event.seq <= max(one.since, before.seq if before else 0):
+                    waiting.remove(at)
+                elif not one.subjects.isdisjoint(event.subjects) and any(
+                    map(one.touches, cells_of(event))
+                ):
+                    found[at] = event
+                    waiting.remove(at)
+            if not waiting:
+                break
+    return found
 
 
-def _last_of(
-    cursor: Cursor, subjects: Sequence[str], since: int, touches: Callable[[Cell], bool]
-) -> Event | None:
+def _changes(cursor: Cursor, subjects: Sequence[str], since: int) -> Iterator[Event]:
+    """Give the events in effect after ``since`` that changed something of these, newest first."""
     marks, before = ", ".join("?" * len(subjects)), 2**62
     sql = (
         f"SELECT {COLUMNS} FROM event WHERE seq IN "
@@ -54,13 +70,10 @@ def _last_of(
         f"AND undone_by IS NULL AND kind NOT IN {BACK} AND detail LIKE ? ORDER BY seq DESC LIMIT ?"
     )
     while True:
-        rows = cursor.rows(sql, *subjects, since, before, '%"changed":[[%', PART)
-        for row in rows:
-            event = event_of(row)
-            if any(touches(cell) for cell in cells_of(event)):
-                return event
-        if len(rows) < PART:
-            return None
+        rows = cursor.rows(sql, *subjects, since, before, '%"changed":[[%', READ)
+        yield from map(event_of, rows)
+        if len(rows) < READ:
+            return
         before = rows[-1][0]
 
 

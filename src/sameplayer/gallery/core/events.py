@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.seals import Key, Seals
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import EVENT, Cursor, Note, write_event
 from sameplayer.gallery.store.tables import CHANGED
 
 START = "0" * 64
 BACKWARDS = timedelta(minutes=5)  # a clock that is behind the last event by less is not recorded
-COLUMNS = "seq, at, actor, kind, subjects, detail, salt, digest, previous, hash, undone_by"
+COLUMNS = f"{EVENT}, undone_by"
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Change:
     """
 
     def __init__(self, cursor: Cursor, actor: str, kind: str, seals: Seals) -> None:
-        self._head = chain_head(cursor)
+        _, self._head, last = _end(cursor)
         self.cursor, self.actor, self.kind = cursor, actor, kind
         self.seq = self._head.seq + 1
-        self.at, self.clock = now_after(cursor)
+        self.at, self.clock = now_after(last)
         self._seals = seals
         self._changed: list[list[Any]] = []
         self._subjects: dict[str, None] = {}
@@ -119,21 +119,21 @@ class Change:
         if table != "picture":
             self.about(key)
 
-    def part(self, picture: str, person: str, apart: bool) -> bool:
+    def set_cannot_link(self, picture: str, person: str, on: bool) -> bool:
         """Say that a picture does not show a person, or take that back; tell whether it is new."""
         held = self.cursor.one(
             "SELECT 1 FROM apart WHERE picture = ? AND person = ?", picture, person
         )
-        if apart == (held is not None):
+        if on == (held is not None):
             return False
         self.touch("apart", picture)
         sql = (
             "INSERT INTO apart (picture, person) VALUES (?, ?)"
-            if apart
+            if on
             else "DELETE FROM apart WHERE picture = ? AND person = ?"
         )
         self.cursor.run(sql, picture, person)
-        self._changed.append(["apart", picture, person, not apart, apart])
+        self._changed.append(["apart", picture, person, not on, on])
         return True
 
     def done(self, **facts: Any) -> Event:
@@ -141,18 +141,11 @@ class Change:
         self.cursor.run("UPDATE latest SET changed = ?", self.seq)
         if self._changed:
             facts["changed"] = self._changed
-        event = append(
-            self.cursor,
-            self._head.hash,
-            self.seq,
-            self.at,
-            self.actor,
-            self.kind,
-            tuple(self._subjects),
-            {**facts, **self.clock},
-        )
+        subjects, detail = tuple(self._subjects), {**facts, **self.clock}
+        row = _row(self._head.hash, self.seq, self.at, self.actor, self.kind, subjects, detail)
+        write_event(self.cursor, row, subjects)
         self._seals.close(self._head, chain_head(self.cursor), self.seq)
-        return event
+        return event_of((*row, None))
 
     def _touch(self, table: str, key: str) -> None:
         if table != "picture":
@@ -160,8 +153,7 @@ class Change:
             self.about(key)
 
 
-def append(
-    cursor: Cursor,
+def _row(
     previous: str,
     seq: int,
     at: str,
@@ -169,45 +161,39 @@ def append(
     kind: str,
     subjects: tuple[str, ...],
     detail: dict[str, Any],
-) -> Event:
-    """Write one event at the end of the chain."""
-    salt, text = secrets.token_hex(16), canonical(detail)
-    named = canonical(list(subjects))
+) -> tuple[Any, ...]:
+    """Return the row of an event that comes after the one with the hash ``previous``."""
+    salt, text, named = secrets.token_hex(16), canonical(detail), canonical(list(subjects))
     digest = detail_hash(salt, text)
     chained = event_hash(seq, at, actor, kind, named, digest, previous)
-    cursor.run(
-        f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-        seq,
-        at,
-        actor,
-        kind,
-        named,
-        text,
-        salt,
-        digest,
-        previous,
-        chained,
-    )
-    cursor.many("INSERT INTO about (subject, seq) VALUES (?, ?)", [(one, seq) for one in subjects])
-    return Event(seq, at, actor, kind, subjects, detail)
+    return seq, at, actor, kind, named, text, salt, digest, previous, chained
 
 
 def note(
     cursor: Cursor, seals: Seals, actor: str, kind: str, subjects: Iterable[str], **facts: Any
-) -> Event:
-    """Write an event that changes nothing: somebody read what it is about."""
-    head = chain_head(cursor)
-    at, clock = now_after(cursor)
-    named, detail = tuple(dict.fromkeys(subjects)), {**facts, **clock}
-    event = append(cursor, head.hash, head.seq + 1, at, actor, kind, named, detail)
-    seals.close(head, chain_head(cursor), None)
-    return event
+) -> Note:
+    """Return an event for ``Database.note``: somebody read what it is about, nothing changes."""
+    kept, head, last = _end(cursor)
+    at, clock = now_after(last)
+    named = tuple(dict.fromkeys(subjects))
+    row = _row(head.hash, head.seq + 1, at, actor, kind, named, {**facts, **clock})
+    return Note(kept, seals.following(kept, head, (head.seq + 1, row[-1])), row, named)
 
 
 def chain_head(cursor: Cursor) -> Head:
     """Return the end of the chain; number 0 where nothing was done."""
-    found = cursor.one("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
-    return Head(0, START) if found is None else Head(int(found[0]), str(found[1]))
+    return _end(cursor)[1]
+
+
+def _end(cursor: Cursor) -> tuple[str | None, Head, str | None]:
+    """Return the text of the seals' head, and the end of the chain with its time, at one moment."""
+    found = cursor.one(
+        "SELECT (SELECT mac FROM seal WHERE unit = 'head'), seq, hash, at FROM event "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    if found is None:
+        return None, Head(0, START), None
+    return found[0], Head(int(found[1]), str(found[2])), found[3]
 
 
 def events(
@@ -249,15 +235,16 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def now_after(cursor: Cursor) -> tuple[str, dict[str, str]]:
+def now_after(at: str | None) -> tuple[str, dict[str, str]]:
     """Return the time of the next event, never before the last one's, and what it says of it.
+
+    at    time of the last event; None: there is none
 
     A clock that was once ahead stops nothing: while the last event lies ahead of the clock by more
     than ``BACKWARDS``, events get its time, and say as ``clock`` what the clock says.
     """
     now = datetime.now(UTC)
-    found = cursor.one("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
-    last = now if found is None else datetime.fromisoformat(found[0])
+    last = now if at is None else datetime.fromisoformat(at)
     behind = now < last - BACKWARDS
     return iso(max(now, last)), {"clock": iso(now)} if behind else {}
 

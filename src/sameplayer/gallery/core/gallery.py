@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from sameplayer.errors import MissingFile, RankingError
-from sameplayer.gallery.core.events import Change, Event, note
+from sameplayer.gallery.core.events import Change, Event, event_of, note
 from sameplayer.gallery.core.index import EVERYTHING, Index, Means, last_change
 from sameplayer.gallery.core.key import read_key, secret_of
 from sameplayer.gallery.core.name_search import person_called
@@ -22,7 +22,7 @@ from sameplayer.gallery.core.records import Person, PictureFilter, Settings, Sto
 from sameplayer.gallery.core.sealing import check_seals
 from sameplayer.gallery.core.seals import Seals
 from sameplayer.gallery.core.settings import check_settings, read_settings, write_settings
-from sameplayer.gallery.store.base import Cursor, Database
+from sameplayer.gallery.store.base import Cursor, Database, Row
 from sameplayer.gallery.store.picture_files import PictureFiles
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class GalleryCore:
         self._encoder = None if encoder is None else self._own(encoder)
 
     def __repr__(self) -> str:
-        with self.database.read() as cursor:
-            (persons,) = cursor.one("SELECT COUNT(*) FROM person WHERE state = 'active'") or (0,)
+        ((persons,),) = self.rows("SELECT COUNT(*) FROM person WHERE state = 'active'")
         return f"Gallery({str(self.folder)!r}, {persons} persons)"
 
     def __enter__(self) -> Self:
@@ -123,8 +122,10 @@ class GalleryCore:
         if self.database.read_only:
             warn_once(self.folder, "it can only be read here: no event says who asks and looks")
             return None
-        with self.database.note() as cursor:
-            event = note(cursor, self.seals(cursor), actor, kind, subjects, **facts)
+        written = self.database.note(
+            lambda cursor: note(cursor, self.seals(cursor), actor, kind, subjects, **facts)
+        )
+        event = event_of((*written.event, None))
         warn_of_clock(self.folder, event.detail)
         return event
 
@@ -151,13 +152,16 @@ class GalleryCore:
         with self.database.read() as cursor:
             return find_person(cursor, who)
 
+    def rows(self, sql: str, *values: Any) -> list[Row]:
+        """Return the rows of one query, in a transaction of its own."""
+        with self.database.read() as cursor:
+            return cursor.rows(sql, *values)
+
     def persons(self, state: str | None = None) -> list[Person]:
         """Return persons by name: all, or those of a state."""
-        with self.database.read() as cursor:
-            chosen = "" if state is None else "WHERE state = ? "
-            sql = f"SELECT {PERSON} FROM person {chosen}ORDER BY name, id"
-            rows = cursor.rows(sql, *([] if state is None else [state]))
-            return [Person(*row) for row in rows]
+        chosen = "" if state is None else "WHERE state = ? "
+        sql = f"SELECT {PERSON} FROM person {chosen}ORDER BY name, id"
+        return [Person(*row) for row in self.rows(sql, *([] if state is None else [state]))]
 
     def pictures(self, person: str) -> list[StoredPicture]:
         """Return a person's pictures by their date, then by when they came."""

@@ -26,7 +26,7 @@ PREPARED = 8  # sets of candidates' pictures that are kept prepared for re-ranki
 EVERYTHING = PictureFilter()
 
 
-class Read(NamedTuple):
+class PersonRow(NamedTuple):
     """A person as the record has it now; no mean: not one to answer with."""
 
     id: str
@@ -45,7 +45,7 @@ class Block:
     pictures: np.ndarray
     means: np.ndarray
 
-    def edited(self, changed: dict[str, Read]) -> Block:
+    def edited(self, changed: dict[str, PersonRow]) -> Block:
         """Return the block with some of its persons as they are now, or gone."""
         ids, names = list(self.ids), list(self.names)
         pictures, means = self.pictures.copy(), self.means.copy()
@@ -81,6 +81,16 @@ class Means:
 
     def __len__(self) -> int:
         return sum(len(block.ids) for block in self.blocks)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The id of each person."""
+        return [key for block in self.blocks for key in block.ids]
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each person, by id."""
+        return {key: row for row, key in enumerate(self.ids)}
 
     @cached_property
     def pictures(self) -> np.ndarray:
@@ -162,19 +172,18 @@ class CachedMeans:
 
     def _renew(self, cursor: Cursor, changed: int) -> None:
         blocks = list(self._means.blocks)
-        read = _read_all if self._where == EVERYTHING else _read_some
-        for persons in read(cursor, self._means.changed, self._where):
+        for persons in _read(cursor, self._means.changed, self._where):
             self._put(blocks, persons)
         count = cursor.one(f"SELECT COUNT(*) FROM person WHERE {LIVE}")
         if count is None or count[0] != len(self._place):  # a row was deleted: its person forgotten
-            live = {row[0] for row in cursor.rows(f"SELECT id FROM person WHERE {LIVE}")}
+            live = {key for (key,) in cursor.rows(f"SELECT id FROM person WHERE {LIVE}")}
             gone = [key for key in self._place if key not in live]
-            self._put(blocks, [Read(key, "", False, 0, None) for key in gone])
+            self._put(blocks, [PersonRow(key, "", False, 0, None) for key in gone])
         self._means = Means(tuple(blocks), changed)
 
-    def _put(self, blocks: list[Block], persons: Iterable[Read]) -> None:
+    def _put(self, blocks: list[Block], persons: Iterable[PersonRow]) -> None:
         """Put persons where they were; new ones at the end."""
-        edits: dict[int, dict[str, Read]] = {}
+        edits: dict[int, dict[str, PersonRow]] = {}
         fresh = []
         for one in persons:
             at = self._place.get(one.id, NOWHERE)
@@ -201,7 +210,6 @@ class CachedMeans:
 
 NOWHERE = -1
 LIVE = "state = 'active' AND pictures > 0"
-AFTER = "FROM person WHERE (revision, id) > (?, ?) ORDER BY revision, id LIMIT ?"
 
 
 def last_change(cursor: Cursor) -> int:
@@ -210,7 +218,7 @@ def last_change(cursor: Cursor) -> int:
     return 0 if found is None else int(found[0])
 
 
-def _block(persons: list[Read]) -> Block:
+def _block(persons: list[PersonRow]) -> Block:
     return Block(
         tuple(one.id for one in persons),
         tuple(one.name for one in persons),
@@ -219,50 +227,44 @@ def _block(persons: list[Read]) -> Block:
     )
 
 
-def _read_all(cursor: Cursor, since: int, _: PictureFilter) -> Iterator[list[Read]]:
-    """Read the persons that changed after an event, in steps."""
-    last = (since + 1, "")
+def _read(cursor: Cursor, since: int, where: PictureFilter) -> Iterator[list[PersonRow]]:
+    """Read the persons that changed after an event, with the means of the pictures that count."""
+    mean = ", mean" if where == EVERYTHING else ""
+    sql = (
+        f"SELECT revision, id, name, state, pictures{mean} FROM person "
+        "WHERE (revision, id) > (?, ?) ORDER BY revision, id LIMIT ?"
+    )
+    last: tuple[int, str] = (since + 1, "")
     while True:
-        sql = f"SELECT revision, id, name, state, pictures, mean {AFTER}"
         rows = cursor.rows(sql, *last, BLOCK)
+        live = [row for row in rows if row[3] == "active" and row[4]]
         yield [
-            Read(key, name, True, pictures, np.frombuffer(mean, np.float32))
-            if state == "active" and pictures
-            else Read(key, name, False, 0, None)
-            for _, key, name, state, pictures, mean in rows
+            PersonRow(row[1], row[2], False, 0, None)
+            for row in rows
+            if row[3] != "active" or not row[4]
         ]
+        if mean:
+            yield [PersonRow(row[1], row[2], True, row[4], _vector(row[5])) for row in live]
+        else:
+            for part in _parts(live):
+                found = _of_pictures(cursor, [row[1] for row in part], where)
+                yield [
+                    PersonRow(row[1], row[2], True, *found.get(row[1], (0, None))) for row in part
+                ]
         if len(rows) < BLOCK:
             return
         last = rows[-1][:2]
 
 
-def _read_some(cursor: Cursor, since: int, where: PictureFilter) -> Iterator[list[Read]]:
-    """Like ``_read_all``, with the means of the pictures that count."""
-    last = (since + 1, "")
-    while True:
-        rows = cursor.rows(f"SELECT revision, id, name, state, pictures {AFTER}", *last, BLOCK)
-        dead = [row for row in rows if row[3] != "active" or not row[4]]
-        yield [Read(row[1], row[2], False, 0, None) for row in dead]
-        for part in _parts([row for row in rows if row[3] == "active" and row[4]]):
-            found = _of_pictures(cursor, [row[1] for row in part], where)
-            yield [Read(row[1], row[2], True, *found.get(row[1], (0, None))) for row in part]
-        if len(rows) < BLOCK:
-            return
-        last = rows[-1][:2]
+def _vector(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.float32)
 
 
 def _parts(rows: list[tuple]) -> Iterator[list[tuple]]:
     """Give persons in parts of few pictures, as the last column counts them."""
-    part: list[tuple] = []
-    pictures = 0
-    for row in rows:
-        part.append(row)
-        pictures += row[4]
-        if pictures >= PICTURES:
-            yield part
-            part, pictures = [], 0
-    if part:
-        yield part
+    ends = np.cumsum([row[-1] for row in rows]) // PICTURES
+    for part in np.unique(ends):
+        yield [row for row, end in zip(rows, ends, strict=True) if end == part]
 
 
 def _of_pictures(

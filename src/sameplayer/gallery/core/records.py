@@ -140,7 +140,7 @@ class Consent:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class AssignedToOther:
     """A picture that was not enrolled, since another person or a question has it.
 
     wanted     name of the person for whom it came
@@ -161,28 +161,29 @@ class Elsewhere:
 class Enrolled:
     """What came of an enrolment.
 
-    added        pictures that are new
-    there        pictures that the person had already
-    elsewhere    pictures that another person or question has; they stay there
-    rejected     pictures of which somebody said that they do not show the person, or took out
-    suppressed   pictures or names that were forgotten, and must not come back
-    unnamed      rows without a person, which are left out
-    persons      ids of the persons that got pictures, by name
-    created      names of persons that are new
-    held         who has the pictures that are elsewhere
-    policies     names of persons who were there, and whose basis, consent or day this changed
-    earlier      names of persons who keep a day that is earlier than the one given
+    added               pictures that are new
+    already_present     pictures that the person had already
+    assigned_to_other   pictures that another person or question has; they stay there
+    rejected            pictures of which somebody said that they do not show the person, or took
+                        out
+    suppressed          pictures or names on the suppression list: they were forgotten
+    unnamed             rows without a person, which are left out
+    persons             ids of the persons that got pictures, by name
+    created             names of persons that are new
+    held                who has the pictures that are assigned to another
+    policies            names of persons whose basis, consent or day this changed
+    earlier             names of persons who keep a day that is earlier than the one given
     """
 
     added: int = 0
-    there: int = 0
-    elsewhere: int = 0
+    already_present: int = 0
+    assigned_to_other: int = 0
     rejected: int = 0
     suppressed: int = 0
     unnamed: int = 0
     persons: dict[str, str] = field(default_factory=dict)
     created: tuple[str, ...] = ()
-    held: tuple[Elsewhere, ...] = ()
+    held: tuple[AssignedToOther, ...] = ()
     policies: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
 
@@ -190,8 +191,8 @@ class Enrolled:
         """Return both as one."""
         return Enrolled(
             self.added + other.added,
-            self.there + other.there,
-            self.elsewhere + other.elsewhere,
+            self.already_present + other.already_present,
+            self.assigned_to_other + other.assigned_to_other,
             self.rejected + other.rejected,
             self.suppressed + other.suppressed,
             self.unnamed + other.unnamed,
@@ -203,7 +204,7 @@ class Enrolled:
         )
 
 
-COUNTED = ("added", "there", "elsewhere", "rejected", "suppressed", "unnamed")
+COUNTED = ("added", "already_present", "assigned_to_other", "rejected", "suppressed", "unnamed")
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ class Candidate:
     similarity     cosine of the query's mean row and the person's
     probability    None in a gallery that is not calibrated
     pictures       how many of the person's pictures count
-    rests_on       the person's pictures that are most like the query, the most alike first
+    evidence       the person's pictures that are most like the query, the most alike first
     """
 
     person: str
@@ -252,7 +253,7 @@ class Candidate:
     similarity: float
     probability: float | None
     pictures: int
-    rests_on: tuple[SupportingPicture, ...]
+    evidence: tuple[SupportingPicture, ...]
 
 
 @dataclass(frozen=True)

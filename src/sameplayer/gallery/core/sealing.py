@@ -9,8 +9,8 @@ from typing import Any
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.events import Change, Event, chain_head
 from sameplayer.gallery.core.key import KEY
-from sameplayer.gallery.core.seals import STEP, UNITS, Key, Seals
-from sameplayer.gallery.store.base import Cursor, Database
+from sameplayer.gallery.core.seals import UNITS, Key, Seals
+from sameplayer.gallery.store.base import Cursor, Database, rows_after
 
 SEALED = "sealed"  # what the first event of a gallery says that had seals from the beginning
 Read = Callable[[str], "bytes | None"]  # the content of a picture's file; None where it is gone
@@ -66,15 +66,9 @@ def keys_of(rows: Callable[..., list[tuple[Any, ...]]], unit: str) -> Iterator[l
     rows    runs a query: each in a transaction of its own, or not
     """
     one = UNITS[unit]
-    last = one.first
-    while True:
-        found = rows(
-            f"SELECT DISTINCT {one.key} FROM {one.table} WHERE {one.only} AND {one.key} > ? "
-            f"ORDER BY {one.key} LIMIT ?",
-            last,
-            STEP,
-        )
-        if not found:
-            return
-        yield [row[0] for row in found]
-        last = found[-1][0]
+    sql = (
+        f"SELECT DISTINCT {one.key} FROM {one.table} WHERE {one.only} AND {one.key} > ? "
+        f"ORDER BY {one.key} LIMIT ?"
+    )
+    for part in rows_after(rows, sql, one.first):
+        yield [row[0] for row in part]

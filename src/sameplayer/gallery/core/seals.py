@@ -15,13 +15,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import Cursor, rows_in
 
-STEP = 256  # rows that one statement names
 FILE = "file"  # the unit of picture files, which are no rows
 NOTHING = 0  # the sum over no seals
 WHOLE = 2**256
@@ -117,11 +116,25 @@ class Seals:
         previous, last    number and hash of the last event before, and now
         changed           number of the last event that changed something; None: the same as before
         """
-        head = self.head()
-        whole = head.sum + self._sealed_rows() + self._sealed_files()
+        added = self._sealed_rows() + self._sealed_files()
+        self._keep_head(self.following(self.head_text(), previous, last, added, changed))
+
+    def following(
+        self,
+        kept: str | None,
+        previous: tuple[int, str],
+        last: tuple[int, str],
+        added: int = 0,
+        changed: int | None = None,
+    ) -> str:
+        """Return the head's text that comes after ``kept``; a head that is wrong stays wrong.
+
+        added    what the sum over all seals grew by, see ``close`` for the others
+        """
+        head = _head_of(kept)
         fits = self.is_head(head) and (head.seq, head.hash) == previous
         changed = head.changed if changed is None else changed
-        self._write_head(SealHead(whole % WHOLE, *last, changed, ""), fits)
+        return self._head_text(SealHead((head.sum + added) % WHOLE, *last, changed, ""), fits)
 
     def start(self, after: tuple[int, str]) -> None:
         """Make the head of a gallery without seals, after an event; those of before are dropped."""
@@ -129,7 +142,7 @@ class Seals:
         self._cursor.run("INSERT INTO seal (unit, id, mac) VALUES ('head', '', '')")
         check = self._mac("key")
         self._cursor.run("INSERT INTO seal (unit, id, mac) VALUES ('key', '', ?)", check)
-        self._write_head(SealHead(NOTHING, *after, 0, ""), True)
+        self._keep_head(self._head_text(SealHead(NOTHING, *after, 0, ""), True))
 
     def adopt(self, last: tuple[int, str], changed: int) -> None:
         """Make the head of seals that were copied, with the old head, from another database.
@@ -138,16 +151,16 @@ class Seals:
         """
         head = self.head()
         fits = self.is_head(head) and (head.seq, head.hash) == last
-        self._write_head(SealHead(self.whole(), *last, changed, ""), fits)
+        self._keep_head(self._head_text(SealHead(self.whole(), *last, changed, ""), fits))
 
     def head(self) -> SealHead:
         """Return the head as it is kept."""
+        return _head_of(self.head_text())
+
+    def head_text(self) -> str | None:
+        """Return the text of the head's row; None where there is no such row."""
         found = self._cursor.one("SELECT mac FROM seal WHERE unit = 'head'")
-        parts = ("" if found is None else str(found[0])).split(":")
-        try:
-            return SealHead(int(parts[0], 16), int(parts[1]), parts[2], int(parts[3]), parts[4])
-        except (IndexError, ValueError):
-            return SealHead(NOTHING, 0, "", 0, BROKEN)
+        return None if found is None else str(found[0])
 
     def is_key(self) -> bool | None:
         """Tell whether the seals were made with this key; None where they are gone or none yet."""
@@ -176,13 +189,13 @@ class Seals:
         """Return the seals that are kept of some rows or files, by their key."""
         by_text = {str(key): key for key in keys}
         sql = "SELECT id, mac FROM seal WHERE unit = ? AND id IN"
-        return {by_text[row[0]]: row[1] for row in self._in(sql, [*by_text], unit)}
+        return {by_text[row[0]]: row[1] for row in rows_in(self._cursor, sql, by_text, unit)}
 
     def computed(self, unit: str, keys: Iterable[Key]) -> dict[Key, str]:
         """Return the seals that some rows have to have, by their key."""
         one, rows = UNITS[unit], dict[Key, list[list[Any]]]()
         sql = f"SELECT {one.key}, {one.columns} FROM {one.table} WHERE {one.only} AND {one.key} IN"
-        for key, *values in self._in(sql, list(keys)):
+        for key, *values in rows_in(self._cursor, sql, keys):
             rows.setdefault(key, []).append(values)
         return {
             key: self._mac(unit, key, sorted(found) if len(found) > 1 else found)
@@ -223,10 +236,11 @@ class Seals:
             self._share(unit, str(key), mac) for key in changed if (mac := before[key]) is not None
         )
 
-    def _write_head(self, head: SealHead, fits: bool) -> None:
-        digest = self._mac("head", head.text()) if fits else BROKEN
-        sql = "UPDATE seal SET mac = ? WHERE unit = 'head'"
-        self._cursor.run(sql, f"{head.text()}:{digest}")
+    def _head_text(self, head: SealHead, fits: bool) -> str:
+        return f"{head.text()}:{self._mac('head', head.text()) if fits else BROKEN}"
+
+    def _keep_head(self, text: str) -> None:
+        self._cursor.run("UPDATE seal SET mac = ? WHERE unit = 'head'", text)
 
     def _share(self, unit: str, key: str, mac: str) -> int:
         """Return what a seal adds to the sum: nobody without the key can know it."""
@@ -236,10 +250,13 @@ class Seals:
         text = json.dumps(what, separators=(",", ":"), default=_hashed)
         return hmac.digest(self._key, text.encode(), "sha256").hex()[:32]
 
-    def _in(self, sql: str, keys: list[Any], *before: Any) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(keys), STEP):
-            part = keys[start : start + STEP]
-            yield from self._cursor.rows(f"{sql} ({', '.join('?' * len(part))})", *before, *part)
+
+def _head_of(text: str | None) -> SealHead:
+    parts = (text or "").split(":")
+    try:
+        return SealHead(int(parts[0], 16), int(parts[1]), parts[2], int(parts[3]), parts[4])
+    except (IndexError, ValueError):
+        return SealHead(NOTHING, 0, "", 0, BROKEN)
 
 
 def _hashed(value: Any) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sameplayer.common.files import whole_file
 from sameplayer.errors import SettingError
-from sameplayer.gallery.core.events import START, Event, chain_head
+from sameplayer.gallery.core.events import START, Event, chain_head, detail_hash, event_hash
 from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.sealing import seal_everything
-from sameplayer.gallery.integrity.audit_chain import broken_links
 from sameplayer.gallery.integrity.audit_state import (
     broken_seals,
     open_to_others,
@@ -20,7 +19,7 @@ from sameplayer.gallery.integrity.audit_state import (
     wrong_means,
 )
 from sameplayer.gallery.privacy.pending_deletions import unfinished
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import EVENT, Cursor, rows_after
 
 COLUMNS = "seq, at, actor, kind, subjects, digest, previous, hash, undone_by"
 
@@ -99,7 +98,8 @@ def write_events(gallery: GalleryCore, path: str | Path, *, actor: str) -> int:
     if path.suffix not in (".csv", ".json"):
         raise SettingError("path", repr(path.name), "a file that ends with .csv or .json")
     gallery.note(actor, "audit")
-    rows = [row for part in _events(gallery) for row in part]
+    sql = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+    rows = [row for part in rows_after(gallery.rows, sql, 0, 10_000) for row in part]
     names = COLUMNS.split(", ")
     with whole_file(path) as partial:
         if path.suffix == ".json":
@@ -118,19 +118,6 @@ def write_events(gallery: GalleryCore, path: str | Path, *, actor: str) -> int:
             table["undone_by"] = table["undone_by"].astype("Int64")
             guarded_table(table).to_csv(partial, index=False)
     return len(rows)
-
-
-def _events(gallery: GalleryCore) -> Iterator[list[tuple]]:
-    last = 0
-    while True:
-        with gallery.database.read() as cursor:
-            rows = cursor.rows(
-                f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?", last, 10_000
-            )
-        if not rows:
-            return
-        yield rows
-        last = rows[-1][0]
 
 
 def _parse(head: str) -> tuple[int, str]:
@@ -187,3 +174,55 @@ def _clock(cursor: Cursor) -> list[str]:
         f"{found[0]} of the events {found[1]} to {found[2]} were written while the clock was "
         "before the last event; each says as clock what it said"
     ]
+
+
+def broken_links(cursor: Cursor, size: int = 10_000) -> list[str]:
+    """Return what is wrong with the chain, in words; nothing: every event is as it was written."""
+    wrong: list[str] = []
+    before = cursor.one("SELECT COUNT(*) FROM event WHERE seq < 1")
+    if before is not None and before[0]:
+        wrong.append(f"{before[0]} events with numbers before 1: added since")
+    previous, last = START, 0
+    while True:
+        sql = f"SELECT {EVENT} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+        found = cursor.rows(sql, last, size)
+        about = _subjects(cursor, last, found[-1][0] if found else last)
+        for row in found:
+            seq, at, actor, kind, subjects, detail, salt, digest, said, chained = row
+            if seq != last + 1:
+                wrong.append(f"event {last + 1} to {seq - 1}: missing")
+            if said != previous:
+                wrong.append(f"event {seq}: does not follow the one before it")
+            if not _is_hash(chained, seq, at, actor, kind, subjects, digest, said):
+                wrong.append(f"event {seq}: changed since it was written")
+            if detail is not None and detail_hash(salt, detail) != digest:
+                wrong.append(f"event {seq}: its detail was changed")
+            if _named(subjects) != about.get(seq, []):
+                wrong.append(f"event {seq}: whom it is about was changed")
+            previous, last = chained, seq
+        if len(found) < size:
+            return wrong
+
+
+def _is_hash(chained: str, *row: Any) -> bool:
+    try:
+        return event_hash(*row) == chained
+    except TypeError:  # somebody wrote bytes there
+        return False
+
+
+def _named(subjects: Any) -> list[str] | None:
+    """Return the subjects of an event in order; None for what is no list of them."""
+    try:
+        return sorted(set(json.loads(subjects)))
+    except (TypeError, ValueError):
+        return None
+
+
+def _subjects(cursor: Cursor, after: int, last: int) -> dict[int, list[str]]:
+    """Return the subjects, in order, by which events are found."""
+    found: dict[int, list[str]] = {}
+    sql = "SELECT seq, subject FROM about WHERE seq > ? AND seq <= ? ORDER BY subject"
+    for seq, subject in cursor.rows(sql, after, last):
+        found.setdefault(seq, []).append(subject)
+    return found

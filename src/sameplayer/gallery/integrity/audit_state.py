@@ -17,9 +17,8 @@ from sameplayer.gallery.core.sealing import keys_of
 from sameplayer.gallery.core.seals import FILE, UNITS, Key, Seals
 from sameplayer.gallery.privacy.byte_search import MARKER
 from sameplayer.gallery.store.address import ADDRESS
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import Cursor, Row, rows_after
 
-STEP = 256  # persons or pictures that are looked at within one read
 FLOAT = 4  # bytes of a float32
 SAME = 1e-6  # a mean is computed anew, by another order of sums at most
 OTHER = "by other means than the gallery"
@@ -70,11 +69,7 @@ def _wrong_rows(gallery: GalleryCore, unit: str) -> Iterator[tuple[Key, str]]:
             if now.get(key) != mac:
                 yield key, "changed" if key in now else "removed"
 
-    def rows(sql: str, *values: object) -> list[tuple]:
-        with gallery.database.read() as cursor:
-            return cursor.rows(sql, *values)
-
-    for keys in keys_of(rows, unit):
+    for keys in keys_of(gallery.rows, unit):
         with gallery.database.read() as cursor:
             seals = gallery.seals(cursor)
             kept, now = seals.kept(unit, keys), seals.computed(unit, keys)
@@ -96,23 +91,11 @@ def _without_key(gallery: GalleryCore, unit: str) -> Iterator[str]:
 
 def _sealed(gallery: GalleryCore, unit: str) -> Iterator[list[Key]]:
     """Give the keys of a unit's seals, in parts."""
-    last = ""
-    while True:
-        with gallery.database.read() as cursor:
-            rows = cursor.rows(
-                "SELECT id FROM seal WHERE unit = ? AND id > ? ORDER BY id LIMIT ?",
-                unit,
-                last,
-                STEP,
-            )
-        if not rows:
-            return
-        number = unit in UNITS and isinstance(UNITS[unit].first, int)
+    number = unit in UNITS and isinstance(UNITS[unit].first, int)
+    sql = f"SELECT id FROM seal WHERE unit = '{unit}' AND id > ? ORDER BY id LIMIT ?"
+    for part in rows_after(gallery.rows, sql):
         # A seal of no number is foreign: the sum over all seals tells of it.
-        yield [
-            int(row[0]) if number else row[0] for row in rows if not number or row[0].isdecimal()
-        ]
-        last = rows[-1][0]
+        yield [int(key) if number else key for (key,) in part if not number or key.isdecimal()]
 
 
 def _changed_files(gallery: GalleryCore) -> Iterator[str]:
@@ -228,15 +211,7 @@ def _wrong_mean(cursor: Cursor, person: str, width: int) -> Iterator[str]:
         yield f"person {person}: a mean, but no pictures"
 
 
-def _rows(gallery: GalleryCore, table: str, columns: str) -> Iterator[list[tuple]]:
+def _rows(gallery: GalleryCore, table: str, columns: str) -> Iterator[list[Row]]:
     """Give the rows of a table by id, in parts: no long read holds up an erasure."""
-    last = ""
-    while True:
-        with gallery.database.read() as cursor:
-            rows = cursor.rows(
-                f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT ?", last, STEP
-            )
-        if not rows:
-            return
-        yield rows
-        last = rows[-1][0]
+    sql = f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT ?"
+    return rows_after(gallery.rows, sql)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from sameplayer.common.names import clean_name
 from sameplayer.errors import DataError, MissingFile, Stale
-from sameplayer.gallery.core.event_text import event_at, in_words, last_touch
+from sameplayer.gallery.core.event_text import Sought, event_at, in_words, last_touches
 from sameplayer.gallery.core.gallery import PERSON, GalleryCore
 from sameplayer.gallery.core.name_search import Register, ids_called, refuse_several
 from sameplayer.gallery.core.records import Person
-from sameplayer.gallery.people.suppression import is_kept_out
+from sameplayer.gallery.people.suppression import is_suppressed
 from sameplayer.gallery.store.base import Cursor
 
 WAITING = ("open", "skipped")  # states of a question that nobody has answered
@@ -96,7 +96,7 @@ def question_of(cursor: Cursor, what: str) -> str | None:
 def free_name(gallery: GalleryCore, cursor: Cursor, name: str, own: str = "") -> str:
     """Return a clean name; DataError where another than ``own`` has it, in whatever spelling."""
     cleaned = clean_name(name)
-    if is_kept_out(gallery, cursor, cleaned):
+    if is_suppressed(gallery, cursor, cleaned):
         raise DataError("This name was forgotten and must not come back; nothing was changed.")
     for key in Register(cursor).ids(cleaned):
         if key != own:
@@ -117,7 +117,7 @@ def refuse_restricted(person: Person) -> None:
         )
 
 
-def refuse_apart(cursor: Cursor, stays: str, goes: str) -> None:
+def refuse_cannot_link(cursor: Cursor, stays: str, goes: str) -> None:
     """Raise DataError where a picture of one of two persons was said not to show the other."""
     sql = (
         "SELECT apart.picture, apart.person FROM apart JOIN picture ON picture.id = apart.picture "
@@ -126,10 +126,11 @@ def refuse_apart(cursor: Cursor, stays: str, goes: str) -> None:
     row = cursor.one(sql, stays, goes) or cursor.one(sql, goes, stays)
     if row is None:
         return
-    said = last_touch(
-        cursor, (stays, goes), 0, lambda cell: list(cell[:3]) == ["apart", *row] and cell[4]
+    said = Sought(
+        frozenset((stays, goes)), 0, lambda cell: list(cell[:3]) == ["apart", *row] and cell[4]
     )
-    words = "" if said is None else f" in {in_words(said)}"
+    (by,) = last_touches(cursor, [said])
+    words = "" if by is None else f" in {in_words(by)}"
     raise DataError(
         f"Somebody said that picture {row[0]} of one does not show the other{words}; nothing was "
         "changed. Undo that, or take the picture out first."

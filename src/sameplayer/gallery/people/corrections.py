@@ -28,7 +28,7 @@ from sameplayer.gallery.people.checks import (
     free_name,
     kept_of,
     question_of,
-    refuse_apart,
+    refuse_cannot_link,
     refuse_restricted,
     unmerged,
     waiting,
@@ -130,11 +130,11 @@ def merge(
             raise DataError(f"{into!r} and {other!r} are one person already; expected two.")
         for one in (stays, goes):
             refuse_restricted(one)
-        refuse_apart(change.cursor, stays.id, goes.id)
+        refuse_cannot_link(change.cursor, stays.id, goes.id)
         for key in kept_of(cursor, "person", goes.id):
             change.set("picture", key, person=stays.id)
         for (key,) in cursor.rows("SELECT picture FROM apart WHERE person = ?", goes.id):
-            change.part(key, stays.id, True)
+            change.set_cannot_link(key, stays.id, True)
         join_policies(change, stays, goes)
         change.set("person", goes.id, state="merged", merged_into=stays.id)
         for one in (stays, goes):
@@ -171,8 +171,8 @@ def split(
         key = add_person(gallery, change, free_name(gallery, change.cursor, name), within)
         for one in sorted(chosen):
             change.set("picture", one, person=key, pinned_by=actor)
-            change.part(one, found.id, True)
-            change.part(one, key, False)
+            change.set_cannot_link(one, found.id, True)
+            change.set_cannot_link(one, key, False)
         for owner in (found.id, key):
             refresh_mean(change, owner)
         change.done()
@@ -248,7 +248,7 @@ def _give(change: Change, question: str, person: str) -> None:
     """Make the pictures of a question a person's."""
     for key in kept_of(change.cursor, "question", question):
         change.set("picture", key, person=person, question=None, pinned_by=change.actor)
-        change.part(key, person, False)
+        change.set_cannot_link(key, person, False)
     change.set("question", question, state="answered")
     refresh_mean(change, person)
 
@@ -256,7 +256,8 @@ def _give(change: Change, question: str, person: str) -> None:
 def _reject_question(change: Change, question: str, person: Person, expected: Expected) -> None:
     waiting(change.cursor, question, expected)
     said = [
-        change.part(key, person.id, True) for key in kept_of(change.cursor, "question", question)
+        change.set_cannot_link(key, person.id, True)
+        for key in kept_of(change.cursor, "question", question)
     ]
     if not any(said):
         raise DataError(f"Somebody said already that question {question} is not {person.id!r}.")
@@ -276,7 +277,7 @@ def _take_out(change: Change, picture: str, person: Person, expected: Expected) 
     key = secrets.token_hex(8)
     change.add("question", key, state="open", asked=change.at)
     change.set("picture", picture, person=None, question=key, pinned_by=None)
-    change.part(picture, person.id, True)
+    change.set_cannot_link(picture, person.id, True)
     refresh_mean(change, person.id)
 
 

@@ -17,7 +17,7 @@ from sameplayer.gallery.core.records import Consent, Enrolled, NewPicture
 from sameplayer.gallery.people.consent import renew_policy
 from sameplayer.gallery.people.labelled import facts_of, person_names
 from sameplayer.gallery.people.sorting import Found, Sorting, verdict_of
-from sameplayer.gallery.people.suppression import is_kept_out
+from sameplayer.gallery.people.suppression import is_suppressed
 from sameplayer.gallery.store.base import Cursor
 from sameplayer.gallery.store.picture_files import KIND
 
@@ -170,7 +170,7 @@ def _sorted_out(
     result, to_add, seen = Sorting(), [], set()
     register = Register(cursor)
     for name, rows in pictures.items():
-        if is_kept_out(gallery, cursor, name):
+        if is_suppressed(gallery, cursor, name):
             result.counts["suppressed"] += len(rows)
             continue
         person = register.person(name)
@@ -179,7 +179,7 @@ def _sorted_out(
         for one in rows:
             found = verdict_of(cursor, one.digest, person)
             if found.verdict == "added" and one.digest in seen:
-                found = Found("there")
+                found = Found("already_present")
             result.count(found, name)
             if found.verdict == "added":
                 seen.add(one.digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sameplayer.gallery.core.records import COUNTED, Elsewhere, Enrolled
+from sameplayer.gallery.core.records import COUNTED, AssignedToOther, Enrolled
 from sameplayer.gallery.store.base import Cursor
 
 
@@ -25,15 +25,15 @@ class Sorting:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     persons: dict[str, str] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
-    held: list[Elsewhere] = field(default_factory=list)
+    held: list[AssignedToOther] = field(default_factory=list)
     policies: list[str] = field(default_factory=list)
     earlier: list[str] = field(default_factory=list)
 
     def count(self, found: Found, wanted: str, row: int | None = None) -> None:
         """Count a picture, and keep who has it where that is another."""
         self.counts[found.verdict] += 1
-        if found.verdict == "elsewhere":
-            self.held.append(Elsewhere(wanted, row, found.person, found.name, found.question))
+        if found.verdict == "assigned_to_other":
+            self.held.append(AssignedToOther(wanted, row, found.person, found.name, found.question))
 
     def frozen(self) -> Enrolled:
         return Enrolled(
@@ -59,11 +59,11 @@ def verdict_of(cursor: Cursor, digest: str, person: str | None) -> Found:
         digest,
     ):
         if person is not None and owner == person:
-            return Found("there" if state == "kept" else "rejected")
+            return Found("already_present" if state == "kept" else "rejected")
         if state == "removed":
             continue
         apart = "SELECT 1 FROM apart WHERE picture = ? AND person = ?"
         if person is not None and cursor.one(apart, key, person):
             return Found("rejected")
-        return Found("elsewhere", owner, name, None if owner else question)
+        return Found("assigned_to_other", owner, name, None if owner else question)
     return Found("added")

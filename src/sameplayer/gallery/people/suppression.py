@@ -21,7 +21,7 @@ def name_hashes(gallery: GalleryCore, name: str) -> tuple[str, ...]:
     return tuple(gallery.digest("name", text.encode()) for text in texts)
 
 
-def is_kept_out(gallery: GalleryCore, cursor: Cursor, name: str) -> bool:
+def is_suppressed(gallery: GalleryCore, cursor: Cursor, name: str) -> bool:
     """Tell whether a name was forgotten, in whatever spelling, and must not come back."""
     hashes = name_hashes(gallery, name)
     marks = ", ".join("?" * len(hashes))

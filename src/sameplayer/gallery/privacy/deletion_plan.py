@@ -9,9 +9,8 @@ from typing import Any
 
 from sameplayer.gallery.core.events import Change
 from sameplayer.gallery.core.name_search import family
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import Cursor, rows_in, run_in
 
-STEP = 500  # values that one statement names
 Details = dict[int, "str | None"]  # of events, by their number
 STAY = "'forget', 'receipt'"  # kinds of events that hold ids and counts only
 
@@ -64,7 +63,7 @@ def doomed_persons(cursor: Cursor, person: str, hashes: Iterable[str] = ()) -> D
     asked = {*answered, *(one.question for one in pictures if one.question is not None)}
     questions = _left_alone(cursor, asked, pictures)
     about |= _about(cursor, questions)
-    rows = list(_in(cursor, "SELECT id, name, mean FROM person WHERE id IN", persons))
+    rows = list(rows_in(cursor, "SELECT id, name, mean FROM person WHERE id IN", persons))
     names = {(str(row[0]), str(row[1])) for row in rows} | _former_names(about, set(persons))
     return DeletionPlan(
         tuple(persons),
@@ -81,14 +80,9 @@ def doomed_pictures(cursor: Cursor, keys: Iterable[str]) -> DeletionPlan:
     """Return all that is kept about pictures, and about questions that have no others."""
     pictures = tuple(_pictures(cursor, "picture.id", list(keys)))
     questions = _left_alone(cursor, {one.question for one in pictures if one.question}, pictures)
-    holders = {
-        row[0]
-        for row in _in(
-            cursor, "SELECT person FROM picture WHERE id IN", [one.id for one in pictures]
-        )
-        if row[0] is not None
-    }
     ids = {one.id for one in pictures}
+    sql = "SELECT person FROM picture WHERE person IS NOT NULL AND id IN"
+    holders = {row[0] for row in rows_in(cursor, sql, ids)}
     near = {
         seq: detail for seq, detail in _about(cursor, holders).items() if _mentions(detail, ids)
     }
@@ -103,11 +97,11 @@ def delete(change: Change, doomed: DeletionPlan) -> int:
     """
     cursor, pictures = change.cursor, [one.id for one in doomed.pictures]
     _touch(change, doomed)
-    _run_in(cursor, "UPDATE person SET merged_into = NULL WHERE id IN", doomed.persons)
-    _run_in(cursor, "UPDATE event SET detail = NULL, salt = NULL WHERE seq IN", doomed.events)
+    run_in(cursor, "UPDATE person SET merged_into = NULL WHERE id IN", doomed.persons)
+    run_in(cursor, "UPDATE event SET detail = NULL, salt = NULL WHERE seq IN", doomed.events)
     change.about(*doomed.persons, *doomed.questions)
     return _delete_once(cursor, doomed) + sum(
-        _run_in(cursor, f"DELETE FROM {table} WHERE {column} IN", values)
+        run_in(cursor, f"DELETE FROM {table} WHERE {column} IN", values)
         for table, column, values in (
             ("apart", "picture", pictures),
             ("apart", "person", doomed.persons),
@@ -123,7 +117,7 @@ def _touch(change: Change, doomed: DeletionPlan) -> None:
     """Say which rows and files go: their seals go with them."""
     pictures = [one.id for one in doomed.pictures]
     sql = "SELECT picture FROM apart WHERE person IN"
-    parted = {str(row[0]) for row in _in(change.cursor, sql, doomed.persons)}
+    parted = {str(row[0]) for row in rows_in(change.cursor, sql, doomed.persons)}
     change.touch("picture", *pictures)
     change.touch("vector", *pictures)
     change.touch("apart", *sorted(parted.union(pictures)))
@@ -137,7 +131,7 @@ def _answered(cursor: Cursor, about: Details) -> list[str]:
     """Return the questions whose last word is one of these events: that it is the person."""
     keys = {str(key) for table, key, *_ in _changes(about) if table == "question"}
     sql = "SELECT id, revision FROM question WHERE state = 'answered' AND id IN"
-    return sorted(key for key, revision in _in(cursor, sql, keys) if revision in about)
+    return sorted(key for key, revision in rows_in(cursor, sql, keys) if revision in about)
 
 
 def _pictures(cursor: Cursor, column: str, keys: Iterable[str]) -> Iterator[PlannedDeletion]:
@@ -145,7 +139,7 @@ def _pictures(cursor: Cursor, column: str, keys: Iterable[str]) -> Iterator[Plan
         "SELECT picture.id, digest, file, question, data FROM picture "
         f"LEFT JOIN vector ON vector.picture = picture.id WHERE {column} IN"
     )
-    for key, digest, file, question, data in _in(cursor, sql, keys):
+    for key, digest, file, question, data in rows_in(cursor, sql, keys):
         yield PlannedDeletion(key, digest, file is not None, question, data or b"")
 
 
@@ -156,7 +150,7 @@ def _left_alone(
     ids = {one.id for one in pictures}
     others = {
         row[1]
-        for row in _in(cursor, "SELECT id, question FROM picture WHERE question IN", questions)
+        for row in rows_in(cursor, "SELECT id, question FROM picture WHERE question IN", questions)
         if row[0] not in ids
     }
     return tuple(sorted(questions - others))
@@ -168,7 +162,7 @@ def _about(cursor: Cursor, subjects: Iterable[str]) -> Details:
         "SELECT event.seq, detail FROM event JOIN about ON about.seq = event.seq "
         f"WHERE kind NOT IN ({STAY}) AND about.subject IN"
     )
-    return dict(_in(cursor, sql, subjects))
+    return dict(rows_in(cursor, sql, subjects))
 
 
 def _all_about(cursor: Cursor, about: Details, pictures: set[str]) -> tuple[int, ...]:
@@ -241,23 +235,4 @@ def _delete_once(cursor: Cursor, doomed: DeletionPlan) -> int:
         for key, request, response in cursor.rows("SELECT key, request, response FROM once")
         if any(word in request or word in response for word in words)
     ]
-    return _run_in(cursor, "DELETE FROM once WHERE key IN", keys)
-
-
-def _in(cursor: Cursor, sql: str, values: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Give the rows of a query that ends with ``IN``, for however many values."""
-    for part in _parts(values):
-        yield from cursor.rows(f"{sql} ({', '.join('?' * len(part))})", *part)
-
-
-def _run_in(cursor: Cursor, sql: str, values: Iterable[Any]) -> int:
-    """Run a statement that ends with ``IN``, for however many values; return the rows touched."""
-    return sum(
-        cursor.run(f"{sql} ({', '.join('?' * len(part))})", *part) for part in _parts(values)
-    )
-
-
-def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
-    wanted = list(values)
-    for start in range(0, len(wanted), STEP):
-        yield wanted[start : start + STEP]
+    return run_in(cursor, "DELETE FROM once WHERE key IN", keys)

@@ -187,9 +187,6 @@ def finish(
         erased = time.perf_counter()
         gallery.index.evict_deleted()
         residue = look_for(gallery, marker.traces)
-        if residue.places:  # a page may hold stale copies where its rows once were
-            gallery.database.rewrite()
-            residue = look_for(gallery, marker.traces)
     if residue.places:
         raise Unfinished(_left(gallery, marker, residue))
     seconds, searched = erased - began, time.perf_counter() - erased
@@ -283,7 +280,7 @@ def _keep_out(gallery: GalleryCore, change: Change, doomed: DeletionPlan) -> lis
 def _left(gallery: GalleryCore, marker: Marker, residue: Residue) -> str:
     """Say where bytes are left, and what to do."""
     shown = ", ".join(
-        f"{one.what} in {_named(gallery, one.file)} at byte {one.offset}"
+        f"{one.piece.what} in {_named(gallery, one.file)} at byte {one.offset}"
         for one in residue.places[:SHOWN]
     )
     more = len(residue.places) - SHOWN

@@ -51,7 +51,7 @@ def keep_marker(gallery: GalleryCore, marker: Marker) -> None:
         "counts": marker.counts,
         "notes": marker.notes,
         "copies": marker.copies,
-        **marker.traces.record(),
+        "pieces": marker.traces.pieces,
     }
     write_text(marker.path(gallery), json.dumps(facts))
 
@@ -120,7 +120,7 @@ def _event(cursor: Cursor, key: str, kind: str) -> int | None:
 def _read(gallery: GalleryCore, path: Path) -> Marker | None:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        traces = read_traces(gallery.secret("traces"), facts, path)
+        traces = read_traces(gallery.secret("traces"), facts["pieces"], path)
         return Marker(
             facts["key"],
             facts["event"],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sameplayer.errors import DataError, MissingFile, Stale
 from sameplayer.gallery.core.event_text import BACK, event_at, in_words
 from sameplayer.gallery.core.events import COLUMNS, Change, Event, event_of, events
 from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.means import refresh_mean
-from sameplayer.gallery.reverting.conflicts import Plan, obstacle, plan_of
+from sameplayer.gallery.reverting.conflicts import Plan, obstacles, plan_of
 from sameplayer.gallery.store.base import Cursor
 
 FINAL = {
@@ -40,7 +42,7 @@ def undo(gallery: GalleryCore, seq: int | None = None, *, actor: str) -> Event:
                 f"{_first_up(in_words(event))} was undone already, by event {event.undone_by}; "
                 "nothing was changed. Look again."
             )
-        reason = _why_not(gallery, change.cursor, event)
+        (reason,) = _why_not(gallery, change.cursor, [event])
         if reason is not None:
             raise DataError(f"{_first_up(in_words(event))} cannot be undone: {reason}.")
         change.kind = "redo" if event.kind == "undo" else "undo"
@@ -50,10 +52,13 @@ def undo(gallery: GalleryCore, seq: int | None = None, *, actor: str) -> Event:
         return change.done(of=_origin(event))
 
 
-def undoable(gallery: GalleryCore, event: Event) -> str | None:
-    """Return why an event cannot be undone now; None: it can."""
+def why_not_undone(gallery: GalleryCore, events: Sequence[Event]) -> list[str | None]:
+    """Return why each of some events cannot be undone now, in words; None: it can.
+
+    The rows of all of them are read together: a page of a history takes few statements.
+    """
     with gallery.database.read() as cursor:
-        return _why_not(gallery, cursor, event)
+        return _why_not(gallery, cursor, events)
 
 
 def history(
@@ -81,7 +86,16 @@ def _last(cursor: Cursor) -> Event | None:
     return None if row is None else event_of(row)
 
 
-def _why_not(gallery: GalleryCore, cursor: Cursor, event: Event) -> str | None:
+def _why_not(gallery: GalleryCore, cursor: Cursor, events: Sequence[Event]) -> list[str | None]:
+    """Return why each event cannot be undone now; None: it can."""
+    found = [_final(event) for event in events]
+    rest = [event for event, reason in zip(events, found, strict=True) if reason is None]
+    others = iter(obstacles(gallery, cursor, rest))
+    return [next(others) if reason is None else reason for reason in found]
+
+
+def _final(event: Event) -> str | None:
+    """Return why an event cannot be undone, as far as it says so itself."""
     if event.kind in FINAL:
         return FINAL[event.kind]
     if event.undone_by is not None:
@@ -90,9 +104,7 @@ def _why_not(gallery: GalleryCore, cursor: Cursor, event: Event) -> str | None:
         return "what it did was forgotten with a person"
     if event.kind == "redo":
         return f"it did event {event.detail['of']} again; undo that one"
-    if not event.detail.get("changed"):
-        return "it changed nothing"
-    return obstacle(gallery, cursor, event)
+    return None if event.detail.get("changed") else "it changed nothing"
 
 
 def _put_back(change: Change, plan: Plan) -> None:
@@ -106,8 +118,8 @@ def _put_back(change: Change, plan: Plan) -> None:
         change.set(table, key, **values)
         if table == "picture":
             owners |= _owner(change.cursor, key)
-    for (picture, person), apart in plan.apart.items():
-        change.part(picture, person, apart)
+    for (picture, person), apart in plan.cannot_link.items():
+        change.set_cannot_link(picture, person, apart)
     for table, owner in sorted(owners):
         if table == "person":
             refresh_mean(change, owner)

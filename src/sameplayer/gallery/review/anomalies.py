@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from sameplayer.gallery.core.gallery import PERSON, STORED, GalleryCore
 from sameplayer.gallery.core.index import Means
 from sameplayer.gallery.core.name_search import Register
 from sameplayer.gallery.core.records import Person, StoredPicture
-from sameplayer.gallery.store.base import Cursor
+from sameplayer.gallery.store.base import rows_after, rows_in
 
 ROWS = 1024  # of a product that are held: with the columns of a block of persons, 16 MB
 
@@ -48,13 +48,12 @@ def duplicates(gallery: GalleryCore, most: int = 20) -> list[Pair]:
     restricted. Takes n^2 d products; memory does not grow with n^2.
     """
     means = gallery.means()
-    place = _places(means)
-    with gallery.database.read() as cursor:
-        apart = cursor.rows(
-            "SELECT DISTINCT picture.person, apart.person FROM apart "
-            "JOIN picture ON picture.id = apart.picture "
-            "WHERE picture.state = 'kept' AND picture.person IS NOT NULL"
-        )
+    place = means.rows
+    apart = gallery.rows(
+        "SELECT DISTINCT picture.person, apart.person FROM apart "
+        "JOIN picture ON picture.id = apart.picture "
+        "WHERE picture.state = 'kept' AND picture.person IS NOT NULL"
+    )
     known = [(place[a], place[b]) for a, b in apart if a in place and b in place]
     ruled_out = np.array([(max(pair), min(pair)) for pair in known], np.int64).reshape(-1, 2)
     values, pairs = np.zeros(0, np.float32), np.zeros((0, 2), np.int64)
@@ -75,7 +74,7 @@ def duplicates(gallery: GalleryCore, most: int = 20) -> list[Pair]:
         values, pairs = np.append(values, alike), np.concatenate([pairs, new])
         best = np.lexsort((*pairs.T, -values))[:most]
         values, pairs = values[best], pairs[best]
-    ids = [key for block in means.blocks for key in block.ids]
+    ids = means.ids
     out = set(map(tuple, ruled_out.tolist()))
     chosen = {pair: one for pair, one in _namesakes(gallery, means, place) if pair not in out}
     chosen |= {(int(a), int(b)): float(one) for (a, b), one in zip(pairs, values, strict=True)}
@@ -108,10 +107,9 @@ def odd_pictures(gallery: GalleryCore, most: int = 50) -> list[MislabelCandidate
     whom somebody said that the picture does not show them. Takes rows x persons x d products.
     """
     means = gallery.means()
-    place = _places(means)
-    ids = [key for block in means.blocks for key in block.ids]
-    with gallery.database.read() as cursor:
-        apart = set(cursor.rows("SELECT picture, person FROM apart"))
+    place = means.rows
+    ids = means.ids
+    apart = set(gallery.rows("SELECT picture, person FROM apart"))
     lengths = _lengths(gallery, means, place)
     held = means.pictures
     found: list[tuple[float, str, int, int, float, float]] = []
@@ -143,12 +141,6 @@ def odd_pictures(gallery: GalleryCore, most: int = 50) -> list[MislabelCandidate
     ]
 
 
-def _places(means: Means) -> dict[str, int]:
-    """Return each person's row, all blocks counted through."""
-    ids = (key for block in means.blocks for key in block.ids)
-    return {key: row for row, key in enumerate(ids)}
-
-
 def _products(means: Means) -> Iterator[tuple[int, int, np.ndarray]]:
     """Give (first row, first column, cosines) of the lower triangle of all pairs, in parts."""
     top = 0
@@ -166,17 +158,12 @@ Rows = tuple[list[str], np.ndarray, np.ndarray, np.ndarray]
 
 def _rows(gallery: GalleryCore, place: dict[str, int]) -> Iterator[Rows]:
     """Give ids, their persons' rows, whether they are pinned, and vectors of pictures, in parts."""
-    last = ""
-    while True:
-        with gallery.database.read() as cursor:
-            rows = cursor.rows(
-                "SELECT picture.id, picture.person, picture.pinned_by, vector.data FROM picture "
-                "JOIN vector ON vector.picture = picture.id WHERE picture.id > ? "
-                "AND picture.state = 'kept' AND picture.person IS NOT NULL "
-                "ORDER BY picture.id LIMIT ?",
-                last,
-                ROWS,
-            )
+    sql = (
+        "SELECT picture.id, picture.person, picture.pinned_by, vector.data FROM picture "
+        "JOIN vector ON vector.picture = picture.id WHERE picture.id > ? "
+        "AND picture.state = 'kept' AND picture.person IS NOT NULL ORDER BY picture.id LIMIT ?"
+    )
+    for rows in rows_after(gallery.rows, sql, size=ROWS):
         known = [row for row in rows if row[1] in place]
         if known:
             keys, owners, pinned, data = zip(*known, strict=True)
@@ -186,9 +173,6 @@ def _rows(gallery: GalleryCore, place: dict[str, int]) -> Iterator[Rows]:
                 np.array([one is not None for one in pinned]),
                 np.frombuffer(b"".join(data), np.float32).reshape(len(known), -1),
             )
-        if len(rows) < ROWS:
-            return
-        last = rows[-1][0]
 
 
 def _lengths(gallery: GalleryCore, means: Means, place: dict[str, int]) -> np.ndarray:
@@ -238,20 +222,13 @@ def _nearest_other(
     return likes, others
 
 
-def _persons(gallery: GalleryCore, ids: set[str]) -> dict[str, Person]:
+def _persons(gallery: GalleryCore, ids: Iterable[str]) -> dict[str, Person]:
     with gallery.database.read() as cursor:
-        found = [Person(*row) for row in _some(cursor, "person", PERSON, sorted(ids))]
-    return {one.id: one for one in found}
+        sql = f"SELECT {PERSON} FROM person WHERE id IN"
+        return {row[0]: Person(*row) for row in rows_in(cursor, sql, ids)}
 
 
-def _kept(gallery: GalleryCore, ids: list[str]) -> dict[str, StoredPicture]:
+def _kept(gallery: GalleryCore, ids: Iterable[str]) -> dict[str, StoredPicture]:
     with gallery.database.read() as cursor:
-        found = [StoredPicture(*row) for row in _some(cursor, "picture", STORED, ids)]
-    return {one.id: one for one in found}
-
-
-def _some(cursor: Cursor, table: str, columns: str, ids: list[str]) -> Iterator[tuple]:
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        marks = ", ".join("?" * len(part))
-        yield from cursor.rows(f"SELECT {columns} FROM {table} WHERE id IN ({marks})", *part)
+        sql = f"SELECT {STORED} FROM picture WHERE id IN"
+        return {row[0]: StoredPicture(*row) for row in rows_in(cursor, sql, ids)}

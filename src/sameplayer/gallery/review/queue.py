@@ -20,7 +20,7 @@ from sameplayer.gallery.review.reliability import Reliability as Reliability
 from sameplayer.gallery.review.reliability import Stated as Stated
 from sameplayer.gallery.review.reliability import reliability as reliability
 from sameplayer.gallery.review.triage import BANDS, Judged, judge, read_waiting
-from sameplayer.gallery.search.asking import answer_vectors
+from sameplayer.gallery.search.asking import Query, answer_queries, answer_vectors
 
 
 @dataclass(frozen=True)
@@ -100,26 +100,24 @@ def queue(
     if band is not None and band not in BANDS:
         raise SettingError("band", repr(band), ", ".join(BANDS))
     found = [one for one in _judged(gallery) if band in (None, one.band)]
-    items = []
     if after is not None:
         found = [one for one in found if one.place > tuple(after)]
-    for one in found[:most]:
-        for asked in read_waiting(gallery, [one.key]):  # none where it was answered since
-            with gallery.database.read() as cursor:
-                pictures = tuple(pictures_of(cursor, "question", asked.key))
-            answer = answer_vectors(gallery, asked.rows, without=asked.without)
-            items.append(
-                Item(
-                    one.key,
-                    asked.revision,
-                    one.band,
-                    answer,
-                    pictures,
-                    one.information,
-                    asked.skipped,
-                )
-            )
-    return items
+    shown = {one.key: one for one in found[:most]}
+    asked = read_waiting(gallery, list(shown))  # without those that were answered since
+    asked.sort(key=lambda one: shown[one.key].place)
+    answers = answer_queries(gallery, [Query(one.rows, one.without) for one in asked])
+    return [
+        Item(
+            one.key,
+            one.revision,
+            shown[one.key].band,
+            answer,
+            one.pictures,
+            shown[one.key].information,
+            one.skipped,
+        )
+        for one, answer in zip(asked, answers, strict=True)
+    ]
 
 
 def counts(gallery: GalleryCore) -> dict[str, int]:

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.common.vectors import unit_mean
-from sameplayer.gallery.core.gallery import GalleryCore
+from sameplayer.gallery.core.gallery import STORED, GalleryCore
 from sameplayer.gallery.core.index import Means
-from sameplayer.gallery.core.records import Answer
+from sameplayer.gallery.core.records import Answer, StoredPicture
 from sameplayer.gallery.people.checks import WAITING
 from sameplayer.gallery.search.asking import TOP, answer_vectors
+from sameplayer.gallery.store.base import rows_in
 
 BANDS = ("likely", "unsure", "unknown")
 SURE = 0.9
@@ -42,11 +43,12 @@ Verdict = tuple[str, float]  # band and information
 
 @dataclass(frozen=True, eq=False)
 class Waiting:
-    """A question: its rows (n, d), and the persons whom people ruled out."""
+    """A question: its pictures and their rows (n, d), and the persons whom people ruled out."""
 
     key: str
     revision: int
     skipped: bool
+    pictures: tuple[StoredPicture, ...]
     rows: np.ndarray
     without: frozenset[str]
 
@@ -71,11 +73,8 @@ class Judged:
 
 def judge(gallery: GalleryCore) -> list[Judged]:
     """Return all questions that wait, in the order of the queue."""
-    with gallery.database.read() as cursor:
-        keys = [
-            row[0]
-            for row in cursor.rows(f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id")
-        ]
+    sql = f"SELECT id FROM question WHERE state IN {WAITING} ORDER BY id"
+    keys = [row[0] for row in gallery.rows(sql)]
     means = gallery.means()
     verdicts = _verdicts(gallery, means)
     found = []
@@ -88,24 +87,28 @@ def judge(gallery: GalleryCore) -> list[Judged]:
 
 
 def read_waiting(gallery: GalleryCore, keys: Sequence[str]) -> list[Waiting]:
-    """Read those of some questions that wait."""
-    chosen = f"({', '.join('?' * len(keys))})"
+    """Read those of some questions that wait, by id; their pictures by date."""
+    columns = ", ".join(f"picture.{name}" for name in STORED.split(", "))
+    of_questions = "AND picture.state = 'kept' AND picture.question IN"
     with gallery.database.read() as cursor:
-        asked = cursor.rows(f"SELECT id, state, revision FROM question WHERE id IN {chosen}", *keys)
-        rows: dict[str, list[bytes]] = {key: [] for key in keys}
-        for key, data in cursor.rows(
-            "SELECT picture.question, vector.data FROM picture "
-            "JOIN vector ON vector.picture = picture.id "
-            f"WHERE picture.question IN {chosen} AND picture.state = 'kept' ORDER BY picture.id",
-            *keys,
+        sql = f"SELECT id, revision, state FROM question WHERE state IN {WAITING} AND id IN"
+        asked = sorted(rows_in(cursor, sql, keys))
+        kept: dict[str, list[tuple[StoredPicture, bytes]]] = {key: [] for key in keys}
+        for *row, data in rows_in(
+            cursor,
+            f"SELECT {columns}, vector.data FROM picture "
+            f"JOIN vector ON vector.picture = picture.id {of_questions}",
+            keys,
+            also="ORDER BY COALESCE(picture.taken, ''), picture.added, picture.id",
         ):
-            rows[key].append(data)
+            picture = StoredPicture(*row)
+            kept[str(picture.question)].append((picture, data))
         without: dict[str, set[str]] = {key: set() for key in keys}
-        for key, person in cursor.rows(
+        for key, person in rows_in(
+            cursor,
             "SELECT picture.question, apart.person FROM apart "
-            "JOIN picture ON picture.id = apart.picture "
-            f"WHERE picture.question IN {chosen} AND picture.state = 'kept'",
-            *keys,
+            f"JOIN picture ON picture.id = apart.picture {of_questions}",
+            keys,
         ):
             without[key].add(person)
     return [
@@ -113,11 +116,14 @@ def read_waiting(gallery: GalleryCore, keys: Sequence[str]) -> list[Waiting]:
             key,
             int(revision),
             state == "skipped",
-            np.frombuffer(b"".join(rows[key]), np.float32).reshape(len(rows[key]), -1),
+            tuple(picture for picture, _ in kept[key]),
+            np.frombuffer(b"".join(data for _, data in kept[key]), np.float32).reshape(
+                len(kept[key]), -1
+            ),
             frozenset(without[key]),
         )
-        for key, state, revision in sorted(asked)
-        if state in WAITING and rows[key]
+        for key, revision, state in asked
+        if kept[key]
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,21 +13,12 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.errors import DataError
 from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.index import EVERYTHING, Means
-from sameplayer.gallery.core.means import conditions_of
-from sameplayer.gallery.core.records import (
-    Answer,
-    Candidate,
-    NewPicture,
-    PictureFilter,
-    SupportingPicture,
-)
+from sameplayer.gallery.core.records import Answer, Candidate, NewPicture, PictureFilter
 from sameplayer.gallery.people.enrolment import new_pictures
+from sameplayer.gallery.search.evidence import SHOWN, largest, reordered, supported
 from sameplayer.gallery.search.questions import keep_question, stated
-from sameplayer.gallery.store.base import Cursor
 
 TOP = 5  # candidates of an answer
-SHOWN = 3  # pictures of a candidate that an answer rests on
-LOOKED_AT = 200  # a candidate's newest pictures, among which those are chosen
 
 
 def ask(
@@ -105,6 +97,13 @@ def ask_vectors(
     return answer
 
 
+class Query(NamedTuple):
+    """Unit rows (n, d) of one person's pictures, and persons who are no candidates."""
+
+    rows: np.ndarray
+    without: Collection[str] = ()
+
+
 def answer_vectors(
     gallery: GalleryCore,
     rows: np.ndarray,
@@ -118,31 +117,44 @@ def answer_vectors(
 
     shown    pictures of a candidate to name, at most
     """
-    query = unit_mean(rows)
+    return answer_queries(gallery, [Query(rows, without)], where, top, known, shown)[0]
+
+
+def answer_queries(
+    gallery: GalleryCore,
+    queries: Sequence[Query],
+    where: PictureFilter = EVERYTHING,
+    top: int = TOP,
+    known: float | None = None,
+    shown: int = SHOWN,
+) -> list[Answer]:
+    """Answer several queries; the pictures of all their candidates are read together."""
     means = gallery.means(where)
     share = gallery.settings.known if known is None else known
-    similarities, counts = means.similarities(query), means.pictures
-    allowed = _allowed(means, without)
-    chances, nobody = _chances(gallery, similarities, counts, allowed, len(rows), share)
+    answers = [_answer(gallery, means, query, top, share) for query in queries]
+    return supported(gallery, answers, [unit_mean(one.rows) for one in queries], where, shown)
+
+
+def _answer(gallery: GalleryCore, means: Means, asked: Query, top: int, share: float) -> Answer:
+    """Answer one query, without the pictures that the answer rests on."""
+    similarities, counts = means.similarities(unit_mean(asked.rows)), means.pictures
+    allowed = _allowed(means, asked.without)
+    chances, nobody = _chances(gallery, similarities, counts, allowed, len(asked.rows), share)
     order = similarities.astype(np.float64)
     if chances is not None:  # of equal chances the more alike comes first
         order = chances + 1e-12 * order
-    best = _first(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
-    candidates = []
-    with gallery.database.read() as cursor:
-        for row in best:
-            person, name = means.person(int(row))
-            candidates.append(
-                Candidate(
-                    person,
-                    name,
-                    float(similarities[row]),
-                    None if chances is None else float(chances[row]),
-                    int(counts[row]),
-                    _rests_on(cursor, person, query, where, shown),
-                )
-            )
-    return Answer(tuple(candidates), nobody, len(rows), int(allowed.sum()), share)
+    best = largest(np.where(allowed, order, -np.inf), min(top, int(allowed.sum())))
+    candidates = tuple(
+        Candidate(
+            *means.person(int(row)),
+            float(similarities[row]),
+            None if chances is None else float(chances[row]),
+            int(counts[row]),
+            (),
+        )
+        for row in best
+    )
+    return Answer(candidates, nobody, len(asked.rows), int(allowed.sum()), share)
 
 
 def most_alike(gallery: GalleryCore, person: str, top: int = TOP) -> list[Candidate]:
@@ -153,7 +165,7 @@ def most_alike(gallery: GalleryCore, person: str, top: int = TOP) -> list[Candid
         return []
     mean = np.frombuffer(row[0], np.float32)[None]
     found = answer_vectors(gallery, mean, top=top, without={person})
-    return [one for one in found.candidates if one.rests_on]
+    return [one for one in found.candidates if one.evidence]
 
 
 def _chances(
@@ -186,82 +198,5 @@ def _chances(
 
 def _allowed(means: Means, without: Collection[str]) -> np.ndarray:
     allowed = np.ones(len(means), bool)
-    if without:
-        ids = [key for block in means.blocks for key in block.ids]
-        allowed = np.array([key not in without for key in ids], bool)
+    allowed[[means.rows[key] for key in without if key in means.rows]] = False
     return allowed
-
-
-def _first(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the positions of the largest values, falling; equal ones by position."""
-    if count == 0:
-        return np.zeros(0, np.int64)
-    largest = np.argpartition(-values, count - 1)[:count]
-    return largest[np.lexsort((largest, -values[largest]))]
-
-
-def reordered(
-    gallery: GalleryCore,
-    answer: Answer,
-    rows: np.ndarray,
-    where: PictureFilter = EVERYTHING,
-    most: int = SHOWN,
-) -> Answer:
-    """Return an answer whose pictures are chosen and ordered by k-reciprocal re-ranking.
-
-    rows    (n, d) unit rows that were asked about
-
-    The candidates' pictures that count, their newest ``LOOKED_AT``, are the gallery that is
-    re-ranked; a person whose pictures are each other's neighbours shows those before lone ones.
-    """
-
-    query = unit_mean(rows)
-    with gallery.database.read() as cursor:
-        looked = [_looked_at(cursor, one.person, where, len(query)) for one in answer.candidates]
-    owner = np.repeat(np.arange(len(looked)), [len(facts) for facts, _ in looked])
-    if not len(owner):
-        return answer
-    vectors = np.concatenate([found for _, found in looked])
-    distance = gallery.index.prepared(vectors).distances(query[None])[0]
-    candidates = [
-        replace(one, rests_on=_chosen(facts, found @ query, -distance[owner == at], most))
-        for at, (one, (facts, found)) in enumerate(zip(answer.candidates, looked, strict=True))
-    ]
-    return replace(answer, candidates=tuple(candidates))
-
-
-def _rests_on(
-    cursor: Cursor, person: str, query: np.ndarray, where: PictureFilter, most: int
-) -> tuple[SupportingPicture, ...]:
-    if most == 0:
-        return ()
-    facts, vectors = _looked_at(cursor, person, where, len(query))
-    similarities = vectors @ query
-    return _chosen(facts, similarities, similarities, most)
-
-
-def _chosen(
-    facts: Sequence[tuple[str, str | None]], similarities: np.ndarray, order: np.ndarray, most: int
-) -> tuple[SupportingPicture, ...]:
-    """Return the pictures (id, date) whose ``order`` is largest."""
-    return tuple(
-        SupportingPicture(facts[row][0], facts[row][1], float(similarities[row]))
-        for row in _first(order, min(most, len(facts)))
-    )
-
-
-def _looked_at(
-    cursor: Cursor, person: str, where: PictureFilter, width: int
-) -> tuple[list[tuple[str, str | None]], np.ndarray]:
-    """Return (id, date) and row of a person's newest pictures that count."""
-    conditions, values = conditions_of(where)
-    rows = cursor.rows(
-        "SELECT picture.id, picture.taken, vector.data FROM picture "
-        "JOIN vector ON vector.picture = picture.id WHERE picture.person = ? "
-        f"AND picture.state = 'kept' {conditions} ORDER BY picture.added DESC, picture.id LIMIT ?",
-        person,
-        *values,
-        LOOKED_AT,
-    )
-    vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32)
-    return [row[:2] for row in rows], vectors.reshape(len(rows), width)

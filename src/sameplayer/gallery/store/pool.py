@@ -43,9 +43,9 @@ class PostgresCursor:
 class Connections:
     """Opens connections, and keeps some for the next transaction; threads may share it."""
 
-    def __init__(self, address: Address, patience: float) -> None:
+    def __init__(self, address: Address, lock_timeout_s: float) -> None:
         self._psycopg = import_extra("psycopg", "postgres", "A gallery in PostgreSQL")
-        self._address, self._patience = address, patience
+        self._address, self._lock_timeout_s = address, lock_timeout_s
         self._idle: dict[int, list[Any]] = {}  # by process: a forked one must not use them
 
     def close(self) -> None:
@@ -102,7 +102,8 @@ class Connections:
         connection.adapters.register_dumper(bytes, psycopg.types.string.BytesBinaryDumper)
         connection.execute(
             f"SET search_path TO {self._address.schema}, pg_temp; "
-            f"SET lock_timeout TO {max(1, round(self._patience * 1000))}"
+            f"SET lock_timeout TO {max(1, round(self._lock_timeout_s * 1000))}; "
+            "SET synchronous_commit TO off"  # of notes; writers switch it on
         )
         return connection
 

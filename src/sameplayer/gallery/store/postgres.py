@@ -13,28 +13,30 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sameplayer.errors import DataError, InternalError, Unavailable, import_extra
 from sameplayer.gallery.store.address import Address
-from sameplayer.gallery.store.base import PATIENCE, Cursor
+from sameplayer.gallery.store.base import LOCK_TIMEOUT_S, Cursor, Note
 from sameplayer.gallery.store.pool import Connections, PostgresCursor
 from sameplayer.gallery.store.postgres_errors import meaning, rows_kept, words_of
-from sameplayer.gallery.store.schema_check import POSTGRES, wrong_schema
-from sameplayer.gallery.store.tables import ERASED, FORMAT, UPGRADES, statements
+from sameplayer.gallery.store.postgres_statements import (
+    CONTENT,
+    FILES,
+    INDEXES,
+    NOTE,
+    READ,
+    REMAINS,
+    SCHEMA,
+    WRITE,
+)
+from sameplayer.gallery.store.tables import ERASED, FORMAT, UPGRADES, statements, wrong_schema
 
-PAGE = 8192  # bytes, unless the server was built otherwise
 TYPES = {"integer": "BIGINT", "bytes": "BYTEA", "real": "DOUBLE PRECISION"}
 MARK = "sameplayer gallery, format "  # the comment of the schema, before the number
-READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# The lock comes before the first look at the rows: what is seen is what the writer before left.
-WRITE = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL synchronous_commit = {}; "
-    "LOCK TABLE setting IN EXCLUSIVE MODE"
-)
 
 
 class PostgresDatabase:
@@ -42,21 +44,21 @@ class PostgresDatabase:
 
     address     where it is; a password comes from PGPASSWORD or ~/.pgpass
     create      make the schema, which must be new
-    patience    seconds to wait for another writer, or for readers when bytes are erased
+    lock_timeout_s    seconds to wait for another writer, or for readers when bytes are erased
 
     Raises DataError where there is no such server, database or gallery, MissingExtra without
     psycopg.
     """
 
     def __init__(
-        self, address: Address, *, create: bool = False, patience: float = PATIENCE
+        self, address: Address, *, create: bool = False, lock_timeout_s: float = LOCK_TIMEOUT_S
     ) -> None:
         self._psycopg = import_extra("psycopg", "postgres", "A gallery in PostgreSQL")
         self.address = address
         self.name = f"PostgreSQL, schema {address.schema}"
-        self.patience = patience
+        self.lock_timeout_s = lock_timeout_s
         self.read_only = False
-        self._pool = Connections(address, patience)
+        self._pool = Connections(address, lock_timeout_s)
         self._unsure = False  # whether the server left unsaid what it had to keep
         with self._told():
             if create:
@@ -71,13 +73,23 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[PostgresCursor]:
-        with self._transaction(WRITE.format("on")) as cursor:
+        with self._transaction(WRITE) as cursor:
             yield cursor
 
-    @contextmanager
-    def note(self) -> Iterator[PostgresCursor]:
-        with self._transaction(WRITE.format("off")) as cursor:
-            yield cursor
+    def note(self, compose: Callable[[Cursor], Note]) -> Note:
+        until = time.monotonic() + self.lock_timeout_s
+        with self._told(), self._pool.lent() as connection:
+            cursor = PostgresCursor(connection)
+            while True:
+                made = compose(cursor)
+                values = *made.event, made.before, list(made.subjects)
+                if cursor.rows(NOTE, made.after, made.before, *values):
+                    return made
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        f"{self.name}: other programs write events all the time, for "
+                        f"{self.lock_timeout_s:.0f} s; nothing was changed. Try again."
+                    )
 
     def erase(self) -> None:
         """Write the tables anew without what was deleted; the old files are emptied at once.
@@ -86,15 +98,15 @@ class PostgresDatabase:
         open anywhere in the database may still look at deleted rows: then they are kept, and this
         waits for its end.
         """
-        until = time.monotonic() + self.patience
+        until = time.monotonic() + self.lock_timeout_s
         with self._told(), self._pool.lent() as connection:
             for table in ERASED:
                 while self._rewrite(connection, table):
                     if time.monotonic() > until:
                         raise Unavailable(
-                            f"{self.name}: another transaction is open since {self.patience:.0f} "
-                            "s; deleted bytes stay in the tables until it ends. End it and run "
-                            "the same command again."
+                            f"{self.name}: another transaction is open since "
+                            f"{self.lock_timeout_s:.0f} s; deleted bytes stay in the tables until "
+                            "it ends. End it and run the same command again."
                         )
                     time.sleep(0.05)
             # Log segments before a checkpoint are not needed any more; only some may ask for one.
@@ -133,13 +145,6 @@ class PostgresDatabase:
     def own(self) -> list[Path]:
         return []
 
-    def own_texts(self, cursor: Cursor) -> list[bytes]:
-        return []  # they lie in tables of the server's
-
-    def page(self, file: Path, offset: int) -> tuple[int, int]:
-        start = offset - offset % PAGE
-        return start, start + PAGE
-
     def remains(self) -> list[str]:
         with self._told(), self._pool.lent() as connection:
             log_goes, archive, others = connection.execute(REMAINS).fetchone()
@@ -168,12 +173,12 @@ class PostgresDatabase:
             for name, valid in connection.execute(INDEXES, [self.address.schema]):
                 if not valid:
                     found.append(f"index {name} is not valid")
-            found += wrong_schema(connection.execute(POSTGRES, [self.address.schema]))
+            found += wrong_schema(connection.execute(SCHEMA, [self.address.schema]))
             for table in ERASED:
                 try:  # reads every byte of every row
                     connection.execute(f"SELECT count(md5(one::text)) FROM {table} one")
                 except self._psycopg.DatabaseError as error:
-                    found.append(f"{table}: {words_of(error, self.patience)}")
+                    found.append(f"{table}: {words_of(error, self.lock_timeout_s)}")
         return found
 
     def drop(self) -> None:
@@ -214,7 +219,7 @@ class PostgresDatabase:
 
     def _create(self) -> None:
         schema = self.address.schema
-        with self._pool.lent("BEGIN") as connection:
+        with self._pool.lent("BEGIN; SET LOCAL synchronous_commit = on") as connection:
             encoding = connection.execute("SHOW server_encoding").fetchone()[0]
             if encoding != "UTF8":
                 raise DataError(f"{self.name}: a database in {encoding}; expected UTF8.")
@@ -252,7 +257,7 @@ class PostgresDatabase:
 
     def _upgraded(self) -> str:
         """Make tables of a format before those of this one; return the mark that they have."""
-        with self._pool.lent(WRITE.format("on")) as connection:
+        with self._pool.lent(WRITE) as connection:
             mark = str(self._mark(connection))  # another program may have been first
             number = int(mark.removeprefix(MARK))
             while number in UPGRADES:
@@ -269,7 +274,7 @@ class PostgresDatabase:
         try:
             yield
         except self._psycopg.Error as error:
-            raise meaning(error, self.name, self.patience) from error
+            raise meaning(error, self.name, self.lock_timeout_s) from error
 
 
 def _is_server(folder: Path, number: int) -> bool:
@@ -279,21 +284,3 @@ def _is_server(folder: Path, number: int) -> bool:
             return int.from_bytes(file.read(8), "little") == number & (2**64 - 1)
     except OSError:
         return False
-
-
-CONTENT = """SELECT table_name, column_name FROM information_schema.columns
-WHERE table_schema = $1 AND data_type IN ('text', 'bytea')"""
-INDEXES = """SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)"""
-FILES = """WITH own AS (SELECT oid, reltoastrelid FROM pg_class
-WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)),
-all_of AS (SELECT oid FROM own UNION SELECT reltoastrelid FROM own WHERE reltoastrelid <> 0
-UNION SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT reltoastrelid FROM own))
-SELECT pg_relation_filepath(oid) FROM all_of WHERE pg_relation_filepath(oid) IS NOT NULL"""
-# What a role or a session sets of it does not count: the server itself clears the log.
-REMAINS = """SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'wal_recycle' AND setting = 'off'
-AND source IN ('configuration file', 'command line'))
-AND has_function_privilege('pg_switch_wal()', 'EXECUTE') AND EXISTS (SELECT 1 FROM pg_roles
-WHERE rolname IN ('pg_checkpoint', current_user) AND (pg_has_role(oid, 'USAGE') AND
-rolname = 'pg_checkpoint' OR rolsuper)), current_setting('archive_mode'),
-(SELECT count(*) FROM pg_replication_slots) + (SELECT count(*) FROM pg_stat_replication)"""

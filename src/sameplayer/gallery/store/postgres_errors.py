@@ -12,8 +12,7 @@ REWRITER = "copy_table_data"  # the function of the server that says what VACUUM
 UNCHANGED = "nothing was changed"
 # By the start of the SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html
 STATES = {
-    "55P03": "locked by another program for {patience:.0f} s; nothing was changed. End it or try "
-    "again",
+    "55P03": "locked by another program for {wait:.0f} s; nothing was changed. End it or try again",
     "57014": f"the server stopped the statement; {UNCHANGED}",
     "57P03": "the server is starting or stopping; try again",
     "57P": f"the server was stopped; {UNCHANGED}. Start it and try again",
@@ -52,13 +51,13 @@ OURS = ("0A", "23", "25", "26", "34", "42")  # a statement that is wrong, or cam
 THEIRS = ("25006", "42501", "42P01", "42P06")  # of these, what is no mistake of the package
 
 
-def meaning(error: Any, name: str, patience: float) -> Exception:
+def meaning(error: Any, name: str, lock_timeout_s: float) -> Exception:
     """Return what a ``psycopg.Error`` of the database ``name`` means, to be raised in its place.
 
     Unavailable for what may work later, InternalError for a mistake of the package, else
     DataError.
     """
-    return kind_of(error)(f"{name}: {words_of(error, patience)}.")
+    return kind_of(error)(f"{name}: {words_of(error, lock_timeout_s)}.")
 
 
 def kind_of(error: Any) -> type[Exception]:
@@ -74,7 +73,7 @@ def kind_of(error: Any) -> type[Exception]:
     return DataError
 
 
-def words_of(error: Any, patience: float) -> str:
+def words_of(error: Any, lock_timeout_s: float) -> str:
     """Return what a ``psycopg.Error`` means and says, in words.
 
     The server's detail is left out: it quotes the row, and so a name.
@@ -84,7 +83,7 @@ def words_of(error: Any, patience: float) -> str:
     state = error.sqlstate or ("22" if type(error).__name__ == "DataError" else "")
     for start, meant in STATES.items():
         if state.startswith(start):
-            return f"{meant.format(patience=patience)} ({said})"
+            return f"{meant.format(wait=lock_timeout_s)} ({said})"
     for word, meant in WORDS.items():
         if not state and word in said:
             return f"{meant} ({said})"

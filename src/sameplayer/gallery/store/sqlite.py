@@ -7,25 +7,22 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sameplayer.common.files import may_write
 from sameplayer.errors import DataError, MissingFile, Unavailable
-from sameplayer.gallery.store.base import PATIENCE, Cursor, Row
+from sameplayer.gallery.store.base import LOCK_TIMEOUT_S, Cursor, Note, Row, write_event
 from sameplayer.gallery.store.file_identity import Identity, identity, refuse_moved
-from sameplayer.gallery.store.schema_check import SQLITE, own_schema, wrong_schema
 from sameplayer.gallery.store.sqlite_errors import meaning
-from sameplayer.gallery.store.tables import FORMAT, UPGRADES, statements
+from sameplayer.gallery.store.tables import FORMAT, UPGRADES, own_schema, statements, wrong_schema
 
 APPLICATION = 0x53504C47  # "SPLG", in the file's header
-HEADER = b"SQLite format 3\0"  # what the file begins with
 PAGE = 16384  # bytes
-NEXT = 4  # bytes at the beginning of a page that say where a long value goes on
-LOG = "-wal"  # ends the name of the write-ahead log: a head, then pages, each with a head
-LOG_HEAD, FRAME_HEAD = 32, 24  # bytes
+SCHEMA = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+LOG = "-wal"  # ends the name of the write-ahead log
 INHERITED: list[sqlite3.Connection] = []  # kept for ever, see ``_Held``
 
 
@@ -53,14 +50,14 @@ class SqliteDatabase:
     """One file: write-ahead log, every commit on the disk, deleted bytes overwritten.
 
     create      make the file, which must be new
-    patience    seconds to wait for another writer, or for readers when bytes are erased
+    lock_timeout_s    seconds to wait for another writer, or for readers when bytes are erased
     """
 
     def __init__(
-        self, path: str | Path, *, create: bool = False, patience: float = PATIENCE
+        self, path: str | Path, *, create: bool = False, lock_timeout_s: float = LOCK_TIMEOUT_S
     ) -> None:
         self.path = Path(path)
-        self.patience = patience
+        self.lock_timeout_s = lock_timeout_s
         self.name = str(self.path)
         self._local = threading.local()
         self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
@@ -89,15 +86,17 @@ class SqliteDatabase:
         with self._transaction("BEGIN IMMEDIATE", "FULL") as cursor:
             yield cursor
 
-    @contextmanager
-    def note(self) -> Iterator[SqliteCursor]:
+    def note(self, compose: Callable[[Cursor], Note]) -> Note:
         with self._transaction("BEGIN IMMEDIATE", "NORMAL") as cursor:
-            yield cursor
+            made = compose(cursor)
+            cursor.run("UPDATE seal SET mac = ? WHERE unit = 'head'", made.after)
+            write_event(cursor, made.event, made.subjects)
+        return made
 
     def erase(self) -> None:
         with self._told():
             connection = self._connection()
-            until = time.monotonic() + self.patience
+            until = time.monotonic() + self.lock_timeout_s
             while not self.read_only:
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 if not busy:
@@ -105,8 +104,8 @@ class SqliteDatabase:
                 if time.monotonic() > until:
                     raise Unavailable(
                         f"{self.path}: another program reads the gallery since "
-                        f"{self.patience:.0f} s; deleted bytes stay in the file until it ends. "
-                        "End it and run the same command again."
+                        f"{self.lock_timeout_s:.0f} s; deleted bytes stay in the file until it "
+                        "ends. End it and run the same command again."
                     )
                 time.sleep(0.02)
 
@@ -124,15 +123,6 @@ class SqliteDatabase:
         ends = ("", LOG, "-journal", "-shm")
         return [self.path.with_name(self.path.name + end) for end in ends]
 
-    def own_texts(self, cursor: Cursor) -> list[bytes]:
-        rows = cursor.rows("SELECT type || name || tbl_name, sql FROM sqlite_schema")
-        return [HEADER, *(text.encode() for row in rows for text in row if text)]
-
-    def page(self, file: Path, offset: int) -> tuple[int, int]:
-        start, head = (LOG_HEAD, FRAME_HEAD) if file.name.endswith(LOG) else (0, 0)
-        page = start + (offset - start) // (head + PAGE) * (head + PAGE) + head
-        return page + NEXT, page + PAGE
-
     def remains(self) -> list[str]:
         return []
 
@@ -143,7 +133,7 @@ class SqliteDatabase:
                 f"{row[0]}: a row points to no {row[2]}"
                 for row in cursor.rows("PRAGMA foreign_key_check")
             ]
-            broken += wrong_schema((row[0], row[1]) for row in cursor.rows(SQLITE))
+            broken += wrong_schema((row[0], row[1]) for row in cursor.rows(SCHEMA))
         return [one for one in found if one != "ok"] + broken
 
     def close(self) -> None:
@@ -181,7 +171,7 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._address(),
             uri=True,
-            timeout=self.patience,
+            timeout=self.lock_timeout_s,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -194,7 +184,7 @@ class SqliteDatabase:
 
     def _address(self) -> str:
         """Return the file as a URI: one that cannot be written to is read as it lies there."""
-        log = self.path.with_name(self.path.name + "-wal")
+        log = self.path.with_name(self.path.name + LOG)
         settled = not log.exists() or not log.stat().st_size  # all rows are in the file itself
         how = ("?mode=ro&immutable=1" if settled else "?mode=ro") if self.read_only else "?mode=rw"
         return self.path.absolute().as_uri() + how
@@ -224,7 +214,7 @@ class SqliteDatabase:
                 f"{self.path}: a gallery of format {number}; this version reads "
                 f"format {FORMAT}.{older}"
             )
-        there = {name for _, name in connection.execute(SQLITE)}
+        there = {name for _, name in connection.execute(SCHEMA)}
         gone = sorted(name for kind, name in own_schema() if kind == "table" and name not in there)
         if gone:
             raise DataError(
@@ -248,7 +238,7 @@ class SqliteDatabase:
         try:
             yield
         except sqlite3.Error as error:
-            raise meaning(error, self.path, self.patience) from error
+            raise meaning(error, self.path, self.lock_timeout_s) from error
 
 
 class _Held:

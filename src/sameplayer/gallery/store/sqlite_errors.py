@@ -11,7 +11,7 @@ from sameplayer.errors import DataError, InternalError, Unavailable
 MEANINGS: dict[str, tuple[type[DataError], str]] = {
     "SQLITE_BUSY": (
         Unavailable,
-        "locked by another program for {patience:.0f} s; nothing was changed. End it or try again",
+        "locked by another program for {wait:.0f} s; nothing was changed. End it or try again",
     ),
     "SQLITE_LOCKED": (Unavailable, "locked by another program; nothing was changed. Try again"),
     "SQLITE_READONLY": (
@@ -31,12 +31,12 @@ MEANINGS: dict[str, tuple[type[DataError], str]] = {
 }
 
 
-def meaning(error: sqlite3.Error, path: Path, patience: float) -> Exception:
+def meaning(error: sqlite3.Error, path: Path, lock_timeout_s: float) -> Exception:
     """Return what an error of the database at ``path`` means, to be raised in its place."""
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
     for start, (kind, words) in MEANINGS.items():
         if name.startswith(start):
-            return kind(f"{path}: {words.format(patience=patience)} ({error}).")
+            return kind(f"{path}: {words.format(wait=lock_timeout_s)} ({error}).")
     if "decode to UTF-8" in str(error):  # which has no code: Python's own words
         return DataError(f"{path}: damaged; restore it from a copy (a text is not UTF-8).")
     return InternalError(f"{path}: a statement failed ({error}).")

@@ -18,6 +18,9 @@ Ids are random. A text in {braces} is a type that the two databases call differe
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 FORMAT = 2
 
 TABLES = """
@@ -119,7 +122,34 @@ CHANGED = ("person", "question", "picture")  # tables whose rows an event change
 # Tables that hold something of a person, all of whose old bytes go when one is forgotten.
 ERASED = ("person", "question", "picture", "vector", "apart", "event", "about", "once", "seal")
 
+MADE = re.compile(r"CREATE (?:UNIQUE )?(TABLE|INDEX) (\w+)")
+
 
 def statements(types: dict[str, str]) -> list[str]:
     """Return the statements that make the tables, with a database's names of types."""
     return [one.strip() for one in (TABLES + SEAL).format(**types).split(";") if one.strip()]
+
+
+def wrong_schema(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Compare what a database holds, kinds and names, with what the gallery made; say it in words.
+
+    A trigger or a rule would change rows whenever the gallery does, and have them sealed as right.
+    """
+    there, own = set(found), own_schema()
+    return [
+        *(
+            f"{kind} {name!r}: added by other means than the gallery"
+            for kind, name in sorted(there - own)
+        ),
+        *(
+            f"{kind} {name!r}: removed by other means than the gallery"
+            for kind, name in sorted(own - there)
+        ),
+    ]
+
+
+def own_schema() -> set[tuple[str, str]]:
+    """Return the tables and indexes of a gallery, kinds and names."""
+    types = {"integer": "", "bytes": "", "real": ""}
+    made = (MADE.match(one) for one in statements(types))
+    return {(one[1].lower(), one[2]) for one in made if one is not None}

@@ -139,7 +139,8 @@ def _history(page: Page, notice: str = "", status: int = 200) -> Response:
         person = person_by_id(gallery, person).id
     found = undoing.history(gallery, person, LISTED + 1, whole_number(before))
     shown = found[:LISTED]
-    rows = [(one, WORDS.get(one.kind, one.kind), undoing.undoable(gallery, one)) for one in shown]
+    words = [WORDS.get(one.kind, one.kind) for one in shown]
+    rows = list(zip(shown, words, undoing.why_not_undone(gallery, shown), strict=True))
     subjects = sorted({key for one in shown for key in one.subjects})
     names = names_of(gallery, subjects)
     page.caller.record_view(*names)
