@@ -1,7 +1,6 @@
 from .config import TrainConfig as TrainConfig
-from .config import read_config as read_config
+from .losses.pair_losses import LossSetting as LossSetting
 from .losses.registry import LOSSES as LOSSES
-from .losses.types import LossSetting as LossSetting
 from .negatives import NEGATIVES as NEGATIVES
 from .negatives import Negatives as Negatives
 from .run.batch_picture import show_batch as show_batch
@@ -9,6 +8,7 @@ from .run.loop import Step as Step
 from .run.rate_finder import RateTest as RateTest
 from .run.rate_finder import find_rate as find_rate
 from .run.run_metadata import RunRecord as RunRecord
+from .run.run_metadata import read_config as read_config
 from .run.run_metadata import read_run as read_run
 from .run.run_metadata import run_data as run_data
 from .schedule import SCHEDULES as SCHEDULES

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from sameplayer.data.batches.augment import AUGMENTS
 from sameplayer.encoder.networks.presets import DEFAULT, PRESETS, Preset, find_preset_or_timm
-from sameplayer.errors import ConfigError, SettingError, did_you_mean
+from sameplayer.errors import ConfigError, SettingError
 from sameplayer.training.losses.registry import LOSSES, loss_sums
 from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.schedule import SCHEDULES
-from sameplayer.training.type_check import expected_kind
 
 if TYPE_CHECKING:
     from sameplayer.encoder.networks.spec import EncoderSpec
@@ -32,6 +39,7 @@ else:  # the command line's choices are the keys; own entries may follow in Pyth
 
 FIXED = ("pairs_from", "train_on", "validate", "precision")
 """Settings whose words are these in their annotations."""
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 OWN = "own:"
 """Begins what a run records of a loss, an augmentation or an encoder that was passed to it."""
 
@@ -157,7 +165,7 @@ class TrainConfig:
         """Raise SettingError for the first setting that is not of its type."""
         for name, hint in get_type_hints(TrainConfig).items():
             value = getattr(self, name)
-            expected = expected_kind(value, hint)
+            expected = _expected_kind(value, hint)
             if expected is not None:
                 raise SettingError(name, repr(value), expected)
 
@@ -236,41 +244,6 @@ class TrainConfig:
         )
 
 
-def read_config(path: str | Path) -> TrainConfig:
-    """Read a run's config.json.
-
-    Raises ConfigError naming the file and the key: one that is unknown, a value of another type.
-    """
-    return config_of(read_record(path), path)
-
-
-def read_record(path: str | Path) -> dict[str, Any]:
-    """Return the JSON object of a configuration file; ConfigError where it holds none."""
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: cannot be read as a configuration ({error}).") from error
-    if not isinstance(record, dict):
-        raise ConfigError(f"{path}: expected a JSON object of settings.")
-    return record
-
-
-def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
-    """Return the settings of a record that was read from ``path``; ConfigError as read_config."""
-    names = [item.name for item in fields(TrainConfig)]
-    settings = {key: value for key, value in record.items() if key != "data"}
-    for key in settings:
-        if key not in names:
-            hint = did_you_mean(key, names)
-            raise ConfigError(f"{path}: unknown setting {key!r}.{hint}")
-    config = TrainConfig(**settings)
-    try:
-        config.refuse_wrong_types()
-    except SettingError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return config
-
-
 def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     """Return the preset that an encoder was trained with, if its record names one that fits."""
     shipped = (
@@ -283,3 +256,27 @@ def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     if recorded is not None and recorded.architecture == start.architecture:
         return replace(recorded, height=start.height, width=start.width), name
     return Preset(start.architecture, start.height, start.width), start.architecture
+
+
+def _expected_kind(value: object, hint: Any) -> str | None:
+    """Return in words what a value of another type should be; None where it fits ``hint``."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if any(_fits(value, kind) for kind in kinds):
+        return None
+    return " or ".join(KINDS[_kind(kind)] for kind in kinds if kind is not type(None))
+
+
+def _kind(hint: Any) -> type:
+    return str if get_origin(hint) is Literal else hint
+
+
+def _fits(value: object, hint: Any) -> bool:
+    kind = _kind(hint)
+    if kind is not float:
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return not math.isnan(float(value))
+    except OverflowError:
+        return False

@@ -1,10 +1,11 @@
-"""The losses of LOSSES as modules, and their sum."""
+"""What a loss is and is built from; the losses of LOSSES as modules, and their sum."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,29 @@ from sameplayer.data.batches.augment import seeded
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.losses.info_nce import info_nce
 
-if TYPE_CHECKING:
-    from sameplayer.training.losses.types import Loss
-
 MARGIN = 0.3
+
+Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Features of anchors (b, d), of positives (b, d), persons (b,) -> scalar."""
+
+
+@dataclass(frozen=True, eq=False)
+class LossSetting:
+    """What a loss may be built from.
+
+    log_scale          the encoder's, for InfoNCE
+    width              feature columns
+    persons            classes of the identity loss: a (scope, person) each, so that a person who
+                       has several ids counts as several
+    label_smoothing    share of the target spread over all classes
+    seed               decides the first weights of the classes
+    """
+
+    log_scale: nn.Parameter
+    width: int
+    persons: int
+    label_smoothing: float = 0.0
+    seed: int = 1
 
 
 class LossSum(nn.Module):

@@ -27,12 +27,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from sameplayer.errors import SettingError
-from sameplayer.training.losses.types import Loss, LossSetting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sameplayer.training.losses.pair_losses import LossSum
+    from sameplayer.training.losses.pair_losses import Loss, LossSetting, LossSum
 
 
 def _info_nce(setting: LossSetting) -> Loss:

@@ -15,7 +15,7 @@ from sameplayer.encoder.networks.presets import DEFAULT, PRESETS
 from sameplayer.encoder.storage.saved import is_saved
 from sameplayer.errors import SettingError
 from sameplayer.training.config import OWN, TrainConfig
-from sameplayer.training.losses.types import Loss
+from sameplayer.training.losses.pair_losses import Loss
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from sameplayer.encoder.runtime.inference import unsettle
 from sameplayer.errors import TrainingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.losses.info_nce import Outcome, backward
+from sameplayer.training.losses.pair_losses import Loss, LossSetting
 from sameplayer.training.losses.registry import make_loss
-from sameplayer.training.losses.types import Loss, LossSetting
 from sameplayer.training.processes import Process, sum_gradients
 from sameplayer.training.run.optimiser import make_optimiser, merged_model, prepared
 
