@@ -37,7 +37,7 @@ class LossSetting:
     width: int
     persons: int
     label_smoothing: float = 0.0
-    seed: int = 1
+    seed: int = 0
 
 
 class LossSum(nn.Module):
@@ -97,7 +97,7 @@ class Identity(nn.Module):
     """Cross-entropy of a linear layer over all training persons, for anchors and positives."""
 
     def __init__(
-        self, width: int, persons: int, label_smoothing: float = 0.0, seed: int = 1
+        self, width: int, persons: int, label_smoothing: float = 0.0, seed: int = 0
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing
