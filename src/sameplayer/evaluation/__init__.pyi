@@ -27,7 +27,6 @@ from .robustness.numbers import Factor as Factor
 from .robustness.numbers import NumberRobustness as NumberRobustness
 from .robustness.numbers import ReadLevel as ReadLevel
 from .robustness.numbers import measure_number_robustness as measure_number_robustness
-from .robustness.page import write_number_robustness as write_number_robustness
 from .robustness.page import write_robustness as write_robustness
 from .robustness.scores import CorruptedScore as CorruptedScore
 from .robustness.scores import Robustness as Robustness

@@ -8,13 +8,11 @@ answer)``, serves ``pilot.picture(name)`` at ``links.picture(name)``, and shows
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
+from sameplayer.evaluation.pages import data_address, render
 from sameplayer.pilot.folder import Pilot
 from sameplayer.pilot.labels import read_labels
 
@@ -48,8 +46,9 @@ def render_question(pilot: Pilot, pair: str | None, links: Links | None = None) 
     """
     links = links or Links()
     pictures = [] if pair is None else [pilot.row(pair)[side] for side in ("first", "second")]
-    return _render(
+    return render(
         "question.html.j2",
+        "pilot",
         pair=pair,
         urls=[_url(pilot, str(name), links) for name in pictures],
         done=read_labels(pilot).answered,
@@ -60,8 +59,10 @@ def render_question(pilot: Pilot, pair: str | None, links: Links | None = None) 
 
 def render_report(pilot: Pilot, found: dict[str, Any], links: Links | None = None) -> str:
     """Return the HTML of ``report(pilot)``, self-contained."""
-    return _render(
+    return render(
         "report.html.j2",
+        "pilot",
+        {"share": _share, "between": _between},
         found=found,
         title=pilot.facts["source"],
         facts={**pilot.facts, **{f"setting {k}": v for k, v in _settings(pilot).items()}},
@@ -112,19 +113,14 @@ def _url(pilot: Pilot, name: str, links: Links) -> str:
     content = pilot.picture(name)
     if links.picture is not None:
         return links.picture(name)
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-
-
-def _render(template: str, **values: Any) -> str:
-    pages = Environment(
-        loader=PackageLoader("sameplayer.pilot", "."), autoescape=select_autoescape(["j2"])
-    )
-    pages.filters["share"] = _share
-    pages.filters["between"] = lambda found: f"{_share(found[0])} to {_share(found[2])} %"
-    return pages.get_template(template).render(**values)
+    return data_address("image/jpeg", content)
 
 
 def _share(value: float) -> str:
     """Return a fraction as a percentage with as many decimals as it needs."""
     percent = 100 * value
     return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"
+
+
+def _between(interval: tuple[float, float, float]) -> str:
+    return f"{_share(interval[0])} to {_share(interval[2])} %"

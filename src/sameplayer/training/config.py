@@ -51,8 +51,9 @@ class TrainConfig:
     preset: str | None = None
     """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: person."""
     weights: str | None = None
-    """Start from this saved encoder, run or "person", with its preset's rates; its size stays. Or
-    from a checkpoint of others (.pth, .safetensors) of the architecture that preset names."""
+    """Start from these weights: a run, a saved encoder or "person", with its input size and its
+    preset's rates; or a checkpoint of another program (.pth, .safetensors) with the architecture
+    that preset names."""
     pretrained: bool = True
     """Start from the preset's pre-trained weights; off: random weights."""
     height: int | None = None
@@ -65,24 +66,24 @@ class TrainConfig:
     track_gap: int = 1
     """With tracks: frames between two pictures of a track, at least; neighbours look alike."""
     pairs: int | None = None
-    """Pairs a batch; every other pair is a negative, so this changes the loss."""
+    """Pairs per batch; every other pair is a negative, so this changes the loss."""
     epochs: int | None = None
-    """Epochs; in each, a picture is an anchor at most once."""
+    """Passes over the training pictures; in each, a picture is an anchor at most once."""
     lr: float | None = None
     """Highest learning rate of AdamW."""
     lr_end: float | None = None
-    """Learning rate at the end of the polynomial schedule; the others take no notice of it."""
+    """Learning rate at the end of the polynomial schedule; ignored by other schedules."""
     schedule: ScheduleName = "polynomial"
-    """How the rate falls after warm-up."""
+    """How the learning rate falls after warm-up."""
     warmup_epochs: float | None = None
-    """Epochs over which the rate rises from 0."""
+    """Epochs over which the learning rate rises from 0."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     loss: LossName = "info-nce"
     """Loss of a batch; a plus adds losses."""
     negatives: NegativesName = "random"
-    """Who shares a batch: random persons; team mates (columns game, team); the persons whose
-    embeddings were nearest after the last epoch."""
+    """Which persons share a batch: random: any; team: team mates (needs the columns game and team);
+    nearest: those whose embeddings were nearest after the last epoch."""
     label_smoothing: float = 0.1
     """Share of the target spread over all pairs of the batch."""
     augment: AugmentName | None = None
@@ -94,22 +95,22 @@ class TrainConfig:
     validate: Literal["fold", "valid", "test", "none"] = "fold"
     """Score each epoch on held-out training persons (fold), on the valid or test split, or not."""
     fold: int = 0
-    """Which of the person-disjoint folds is held out."""
+    """Number of the person-disjoint fold that is held out, from 0."""
     folds: int = 10
-    """How many folds."""
+    """Number of folds."""
     patience: int | None = None
     """Stop when the validation mAP has not risen for this many epochs."""
     seed: int = 0
-    """Decides weights, order, pairs and augmentation."""
+    """Random seed of weights, order, pairs and augmentation."""
     cache_gb: float = 2.0
     """Memory for prepared pictures; pictures that do not fit are decoded each time."""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:N or mps."""
     chunk: int | None = None
-    """Pairs a forward pass: a large batch in little memory (gradient caching), the same result but
-    for batch normalisation."""
+    """Pairs per forward pass: a large batch in little memory (gradient caching), with the same
+    result except for batch normalisation."""
     accumulate: int = 1
-    """Batches an optimiser step. Not the same as a larger batch, which has more negatives."""
+    """Batches per optimiser step. Not the same as a larger batch, which has more negatives."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of the forward pass; fp16 scales the loss, and is slow on a CPU."""
     grad_checkpointing: bool = False
@@ -117,13 +118,13 @@ class TrainConfig:
     compile: bool = False
     """Compile the network with torch.compile."""
     freeze: int = 0
-    """Keep the patch embedding and this many lower blocks as they are."""
+    """Freeze the patch embedding and this many lower blocks."""
     lora: int | None = None
     """Train low-rank adapters of this rank in the blocks instead of the weights themselves."""
     drop_padding: bool = False
     """Leave out patches that hold nothing but padding (a timm ViT with a class token)."""
     ema: float | None = None
-    """Score and keep an exponential moving average of the weights, with this decay a step."""
+    """Score and keep an exponential moving average of the weights, with this decay per step."""
     keep_epochs: bool = False
     """Keep every epoch's encoder as epoch-N, for a soup."""
     tensorboard: bool = False
@@ -131,7 +132,7 @@ class TrainConfig:
     layer_decay: float = 1.0
     """Factor on the learning rate from each block to the one below it."""
     save_minutes: float = 10.0
-    """Save the state for resuming this often, besides after each epoch."""
+    """Minutes between saves of the state for resuming; it is also saved after each epoch."""
 
     def resolved(self, start: EncoderSpec | None = None) -> TrainConfig:
         """Return the settings with the preset's values filled in, checked.

@@ -7,17 +7,13 @@ never held.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from sameplayer.ranking.config import NeighbourSearch, Progress
 from sameplayer.ranking.distance import unit_rows, unit_stack
 from sameplayer.ranking.kernels.neighbours import start_threads
-from sameplayer.ranking.neighbours.lists import Neighbours, empty_neighbours
-from sameplayer.ranking.neighbours.tiles import fill_by_tiles
-
-Filler = Callable[[int, int], None]  # fills the rows from the first number up to the second
+from sameplayer.ranking.neighbours.gpu_hnsw import approximate_filler, device_filler
+from sameplayer.ranking.neighbours.lists import Neighbours, empty_neighbours, fill_by_tiles
 
 
 def find_neighbours(
@@ -85,22 +81,13 @@ def _fill(found: Neighbours, search: NeighbourSearch, progress: Progress | None)
         return found
     total = len(found.all.rows)
     size = max(1, min(total, int(search.memory_gb * 1e9 / (4 * total))))
-    fill = (_by_graph if search.approximate else _on_gpu)(found, search)
+    if search.approximate:
+        fill = approximate_filler(found, search.effort)
+    else:
+        fill = device_filler(found, search.device)
     for start in range(0, total, size):
         stop = min(start + size, total)
         fill(start, stop)
         if progress is not None:
             progress(stop, total)
     return found
-
-
-def _on_gpu(found: Neighbours, search: NeighbourSearch) -> Filler:
-    from sameplayer.ranking.neighbours.gpu import device_filler
-
-    return device_filler(found, search.device)
-
-
-def _by_graph(found: Neighbours, search: NeighbourSearch) -> Filler:
-    from sameplayer.ranking.neighbours.hnsw import approximate_filler
-
-    return approximate_filler(found, search.effort)

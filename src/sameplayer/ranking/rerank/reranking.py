@@ -125,13 +125,13 @@ def _none(query: np.ndarray, gallery: np.ndarray, config: RankConfig) -> np.ndar
     return squared_euclidean(query, gallery, config.memory_gb)
 
 
-def _configured(method: Reranker, usual: float) -> Reranker:
-    """Return a published method as RERANKERS holds it; ``usual``: its own lambda."""
+def _configured(method: Reranker, default: float) -> Reranker:
+    """Return a published method as RERANKERS holds it; ``default``: its own lambda."""
 
     def configured(
         query: np.ndarray, gallery: np.ndarray, config: RankConfig, progress: Progress | None = None
     ) -> np.ndarray:
-        lambda_ = usual if config.lambda_ is None else config.lambda_
+        lambda_ = default if config.lambda_ is None else config.lambda_
         settings = config.k1, config.k2, lambda_
         return method(query, gallery, *settings, search=config.search, progress=progress)
 

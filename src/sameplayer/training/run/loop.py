@@ -23,7 +23,7 @@ from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.run.batch_picture import Board, draw_pairs
 from sameplayer.training.run.run_folder import RunFolder, log
 from sameplayer.training.run.step import Learner
-from sameplayer.training.sampling.dataloader import Fed, Feed
+from sameplayer.training.sampling.dataloader import Batch, Feed
 from sameplayer.training.sampling.plan import Plan, person_means
 from sameplayer.training.schedule import learning_rates
 
@@ -120,19 +120,19 @@ class Trainer:
 
     def _epoch(self, epoch: int) -> None:
         first = self.done - epoch * self.per_epoch
-        for fed in self.feed.epoch(epoch, self.means, first):
-            images = self.learner.images(fed.batch)
+        for batch in self.feed.epoch(epoch, self.means, first):
+            images = self.learner.images(batch.pictures)
             if self.board is not None and self.done % self.per_epoch == 0:
                 self.board.show(self.done, draw_pairs(self.learner.encoder, images))
-            self._step(epoch, images, fed)
+            self._step(epoch, images, batch)
             within = self.done % self.per_epoch and self._sum_is_complete(self.done)
             if self.clock.minutes_unsaved() > self.config.save_minutes and within:
                 self._save_state()  # an epoch's end is saved after its scores and its encoder
         self._finish(epoch)
 
-    def _step(self, epoch: int, images: Tensor, fed: Fed) -> None:
+    def _step(self, epoch: int, images: Tensor, batch: Batch) -> None:
         rate, update = self.rates[self.done], self._sum_is_complete(self.done + 1)
-        persons, differ = fed.persons, fed.differ
+        persons, differ = batch.persons, batch.differ
         outcome = self.learner.learn(images, persons, rate, update=update, differ=differ)
         self._refuse_nan(outcome.loss, epoch)
         self.outcomes.append(tuple(outcome))

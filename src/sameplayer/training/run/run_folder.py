@@ -47,7 +47,7 @@ def refuse_used_folder(path: str | Path) -> None:
     try:
         new_folder(path, TrainingError)
     except TrainingError as error:
-        raise TrainingError(f"{error} Or go on with the run in it: resume.") from None
+        raise TrainingError(f"{error} Or continue the run in it with resume.") from None
 
 
 class RunFolder:

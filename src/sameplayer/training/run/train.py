@@ -17,12 +17,11 @@ from sameplayer.training.config import TrainConfig
 from sameplayer.training.losses.pair_losses import Loss
 from sameplayer.training.processes import Process, join_processes
 from sameplayer.training.run.batch_picture import Board
-from sameplayer.training.run.init_encoder import OwnParts, finished_encoder, first_encoder
+from sameplayer.training.run.init_encoder import OwnParts, begin, finished_encoder
 from sameplayer.training.run.loop import EpochCallback, Step, Trainer
 from sameplayer.training.run.run_folder import RunFolder, load_state, refuse_used_folder
 from sameplayer.training.run.step import Learner
 from sameplayer.training.sampling.dataloader import Feed
-from sameplayer.training.sampling.plan import make_plan, refuse_uneven_shares
 
 
 def train(
@@ -90,15 +89,10 @@ def _train(
     progress: Callable[[Step], None] | None,
     callbacks: Sequence[EpochCallback],
 ) -> None:
-    start = own.start(asked)
-    plan = make_plan(crops, asked, None if start is None else start.spec)
-    refuse_uneven_shares(plan, process.world)
-    encoder = first_encoder(plan.config, start)
-    plan = plan.of_size(encoder.spec.height, encoder.spec.width)
-    augment = own.chosen_augment(plan.config)
-    persons = int(plan.learn.persons().max()) + 1
+    run = begin(crops, asked, own, process.world)
+    plan, encoder, augment = run
     loss = own.chosen_loss(plan.config)
-    learner = Learner(encoder, loss, augment, persons, plan.config, process)
+    learner = Learner(encoder, loss, augment, run.persons, plan.config, process)
     board = Board(out) if plan.config.tensorboard and process.first else None
     opened: AbstractContextManager[RunFolder | None] = nullcontext()
     if process.first:
