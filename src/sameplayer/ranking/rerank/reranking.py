@@ -101,18 +101,18 @@ def hard_weights(
     Everything else as in ``k_reciprocal``.
     """
     from sameplayer.ranking.kernels import sets, sparse
-    from sameplayer.ranking.neighbours.search import find_neighbours_of_both
+    from sameplayer.ranking.neighbours.search import find_neighbours
 
     check_settings(k1, k2, lambda_)
-    counts = max(k1, k2), max(k1, k2 + 1)
-    found = find_neighbours_of_both(query, gallery, counts, search, progress=progress)
-    (m, n), lists, own = found.direct.shape, found.all.lists, found.own
-    half = sets.reciprocal(own, k1 // 2)
+    count, own = max(k1, k2), max(k1, k2 + 1)
+    found = find_neighbours(query, gallery, count, search, own=own, progress=progress)
+    (m, n), lists, of_gallery = found.direct.shape, found.all.lists, found.own
+    half = sets.reciprocal(of_gallery, k1 // 2)
     of_query = sparse.binary_rows(sets.query_members(lists, m, k1), half, 0, faithful)
-    of_item = sparse.binary_rows(sets.reciprocal(own, k1), half, int(faithful), False)
+    of_item = sparse.binary_rows(sets.reciprocal(of_gallery, k1), half, int(faithful), False)
     if k2 > 1:
         average = _averaged_in_place if faithful else _averaged
-        of_query, of_item = average(of_query, of_item, lists, own, k2)
+        of_query, of_item = average(of_query, of_item, lists, of_gallery, k2)
     by_column = sparse.transpose(of_item, 0, n)
     lengths = np.linalg.norm(found.direct, axis=1, keepdims=True)
     direct = found.direct / np.maximum(lengths, 1e-12)

@@ -131,6 +131,13 @@ def hardest_triplets(
     return functional.relu(margin + positive.sqrt() - negative.sqrt()).mean()
 
 
+def triplet(
+    query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
+) -> Tensor:
+    """Return ``hardest_triplets`` with its own margin, called as a loss."""
+    return hardest_triplets(query, gallery, differ=differ)
+
+
 def _shown(value: object) -> str:
     if not isinstance(value, Tensor):
         return type(value).__name__
