@@ -72,7 +72,7 @@ def _of_reader(result: NumberRobustness) -> dict[str, Any]:
 def _corruption(result: Robustness, name: str, queries: Crops | None) -> dict[str, Any]:
     levels, every = result.of(name), [result.clean, *result.of(name)]
     titles = [f"{score.level:g} {score.unit}" for score in levels]
-    pictures = []
+    pictures: list[tuple[str, str]] = []
     if queries is not None and len(queries):
         seed = int(result.facts.get("seed", 0))
         shown = [corrupt_crops(queries, name, score.level, seed).read(0) for score in levels]

@@ -188,8 +188,9 @@ class Trainer:
             self.best_epoch = int(process.share(np.array([self.best_epoch]))[0])
         self.outcomes = []
         self._save_state()
-        for callback in self.callbacks if scored is not None else ():
-            callback(epoch + 1, *scored)
+        if scored is not None:
+            for callback in self.callbacks:
+                callback(epoch + 1, *scored)
 
     def _score_and_save(self, epoch: int, folder: RunFolder) -> tuple[dict[str, float], Encoder]:
         """Return the figures of an epoch, as metrics.csv holds them, and its encoder."""
