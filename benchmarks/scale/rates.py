@@ -35,7 +35,7 @@ from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import start_threads
 from sameplayer.ranking.kernels.sets import reciprocal
 from sameplayer.ranking.kernels.sparse import transpose
-from sameplayer.ranking.kernels.top import measure_missing, take_tile
+from sameplayer.ranking.kernels.top import measure_missing, take_rows
 from sameplayer.ranking.rerank.blocks import (
     TILE,
     Block,
@@ -44,7 +44,7 @@ from sameplayer.ranking.rerank.blocks import (
     block_answers,
     block_means,
     block_weights,
-    finished,
+    merge_top_k,
     pair_neighbours,
 )
 from sameplayer.scale.results import nearest_columns
@@ -126,7 +126,7 @@ def scan(block: Block, other: Block, similar: np.ndarray) -> None:
         )
         for t in range(0, len(other), TILE):
             for one in (similar, np.ascontiguousarray(similar.T)):
-                take_tile(
+                take_rows(
                     one,
                     lengths,
                     lengths,
@@ -147,7 +147,7 @@ class Measured:
         self.pair = self.blocks[0], self.blocks[1]
         found = pair_neighbours(self.whole, self.whole, CONFIG)[0]
         self.parts = [pair_neighbours(self.blocks[0], other, CONFIG)[0] for other in self.blocks]
-        self.near = finished(self.whole.asked, [found], rows)
+        self.near = merge_top_k(self.whole.asked, [found], rows)
         self.weights = self._weights()
         self.means = block_means(self.near.near, self.weights, CONFIG)
         self.folder = tempfile.TemporaryDirectory()
@@ -178,7 +178,7 @@ class Measured:
             "product": partial(tiles, first, second, lambda *_: None),
             "pair": lambda: pair_neighbours(first, second, CONFIG),
             "scanned": partial(scan, first, second, similar),
-            "merged": lambda: finished(first.asked, self.parts, total),
+            "merged": lambda: merge_top_k(first.asked, self.parts, total),
             "halves": lambda: reciprocal(self.near.near, round(CONFIG.k1 / 2) + 1),
             "weights": self._weights,
             "looked": self._missing,

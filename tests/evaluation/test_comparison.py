@@ -32,6 +32,9 @@ def test_runs_are_held_to_the_first_and_shown_as_table_and_page(tmp_path: Path) 
     page = (tmp_path / "page.html").read_text()
     assert runs[1].against_first.table() in page.replace("&lt;", "<")
     assert page.count("data:image/png") == 1
+    untrained = compare_runs([tmp_path, tmp_path], [noisy, clean])
+    write_comparison(tmp_path / "bare.html", untrained)
+    assert "<img" not in (tmp_path / "bare.html").read_text()
 
 
 def test_scores_of_other_queries_are_refused(tmp_path: Path) -> None:

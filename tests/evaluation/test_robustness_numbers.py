@@ -12,7 +12,7 @@ import pytest
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError
 from sameplayer.evaluation.robustness.numbers import FACTORS, Factor, measure_number_robustness
-from sameplayer.evaluation.robustness.page import write_number_robustness
+from sameplayer.evaluation.robustness.page import write_robustness
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.synthetic.shirts import ShirtView
 from tests.numbers.told import evidence
@@ -91,7 +91,7 @@ def test_results_become_a_table_a_frame_json_and_a_page(tmp_path: Path) -> None:
     assert "12 pixels" in result.table()
     record = json.loads(json.dumps(result.json()))
     assert record["levels"][-1]["precision"] is None
-    write_number_robustness(tmp_path / "page.html", result)
+    write_robustness(tmp_path / "page.html", result)
     page = (tmp_path / "page.html").read_text()
     assert page.count("data:image/png") == 2
     assert page.count("data:image/jpeg") == 11

@@ -48,7 +48,7 @@ from sameplayer.tracks.detection.box_files import read_boxes
 from sameplayer.tracks.tracking.tracker import track
 from sameplayer.tracks.video.checkpoint import NOTHING, PartFolder, joined
 from sameplayer.tracks.video.shots import read_cuts, shot_numbers
-from sameplayer.training.config import read_config
+from sameplayer.training.run.run_metadata import read_config
 from sameplayer.training.run.train import train
 from sameplayer.training.sampling.plan import make_plan
 from tests.fuzz import fuzz_samples as samples

@@ -31,7 +31,7 @@ from tests.maps.map_helpers import A, B, reddest
     ],
 )
 def test_maps_are_as_large_as_the_pictures(method: str, architecture: str) -> None:
-    encoder = create_encoder(architecture, pretrained=False, height=64, width=64)
+    encoder = create_encoder(architecture, pretrained=False, seed=1, height=64, width=64)
     why = explain(encoder, A.picture, B.picture, method=method, clusters=4)
     for found, one in ((why.map_a, A), (why.map_b, B)):
         assert found.shape == one.picture.shape[:2]
@@ -55,7 +55,7 @@ def test_what_cannot_be_explained_says_why(vit: Encoder) -> None:
     with pytest.raises(ConfigError, match="unknown"):
         explain(vit, *pictures, method="gradcam")
     with pytest.raises(ConfigError, match="LeGrad needs a ViT"):
-        explain(create_encoder("small", pretrained=False), *pictures, method="legrad")
+        explain(create_encoder("small", pretrained=False, seed=1), *pictures, method="legrad")
     with pytest.raises(ConfigError, match="block is 12"):
         explain(vit, *pictures, method="legrad", block=12)
     with pytest.raises(ConfigError, match="clusters is 0"):
@@ -92,7 +92,7 @@ def test_what_a_method_does_to_its_layers_does_not_reach_the_encoder(small: Enco
 
 
 def test_an_encoder_in_training_mode_is_not_explained() -> None:
-    encoder = create_encoder("small", pretrained=False)
+    encoder = create_encoder("small", pretrained=False, seed=1)
     encoder.model.train()
     with pytest.raises(ConfigError, match="training mode"):
         explain(encoder, A.picture, B.picture, method="random")
@@ -171,7 +171,7 @@ def test_explain_takes_paths(small: Encoder, tmp_path: Path) -> None:
 
 
 def test_the_command_draws_a_pair_and_a_strip(league_folder: Path, tmp_path: Path) -> None:
-    create_encoder("small", pretrained=False).save(tmp_path / "run")
+    create_encoder("small", pretrained=False, seed=1).save(tmp_path / "run")
     queries = sorted((league_folder / "reid_test" / "query").iterdir())
     run, out = str(tmp_path / "run"), tmp_path / "pair.png"
     pair = ["explain", run, str(queries[0]), str(queries[1]), "--out", str(out), "--clusters", "4"]

@@ -54,14 +54,14 @@ def test_legrad_is_what_finite_differences_of_the_attention_say() -> None:
 
 
 def test_gradients_are_not_left_behind_in_the_weights() -> None:
-    encoder = create_encoder("test_vit", pretrained=False)
+    encoder = create_encoder("test_vit", pretrained=False, seed=1)
     for method in ("grad-cam", "legrad"):
         explain(encoder, A.picture, B.picture, method=method)
     assert all(weights.grad is None for weights in encoder.model.parameters())
 
 
 def test_a_tower_that_caches_for_evaluation_is_explained_after_it_embedded() -> None:
-    encoder = create_encoder("levit_128s", pretrained=False)
+    encoder = create_encoder("levit_128s", pretrained=False, seed=1)
     encoder.embed([A.picture])
     assert explain(encoder, A.picture, B.picture, method="grad-cam").map_a.max() > 0
 
@@ -69,4 +69,9 @@ def test_a_tower_that_caches_for_evaluation_is_explained_after_it_embedded() -> 
 def test_legrad_of_a_tower_without_attention_is_refused() -> None:
     for name in ("small", "test_resnet", "gmlp_ti16_224"):
         with pytest.raises(ConfigError, match="LeGrad needs a ViT"):
-            explain(create_encoder(name, pretrained=False), A.picture, B.picture, method="legrad")
+            explain(
+                create_encoder(name, pretrained=False, seed=1),
+                A.picture,
+                B.picture,
+                method="legrad",
+            )

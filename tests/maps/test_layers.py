@@ -42,7 +42,7 @@ def grid_of(encoder: Encoder, block: int | None = None) -> tuple[torch.Tensor, s
     ],
 )
 def test_grids_are_those_that_timm_names_channels_first(name: str, size: dict[str, int]) -> None:
-    encoder = create_encoder(name, pretrained=False, **size)
+    encoder = create_encoder(name, pretrained=False, seed=1, **size)
     image, _ = images_and_target(encoder)
     with torch.no_grad():
         known = encoder.model.forward_intermediates(
@@ -58,7 +58,7 @@ def test_grids_are_those_that_timm_names_channels_first(name: str, size: dict[st
 
 @pytest.mark.parametrize("name", ["test_vit", "test_vit2", "vit_tiny_patch16_dinov3_qkvb"])
 def test_tokens_of_a_vit_are_its_patches_row_by_row(name: str) -> None:
-    encoder = create_encoder(name, pretrained=False, height=96, width=64)
+    encoder = create_encoder(name, pretrained=False, seed=1, height=96, width=64)
     image, _ = images_and_target(encoder)
     last = len(encoder.model.blocks) - 1
     with torch.no_grad():
@@ -73,7 +73,7 @@ def test_tokens_of_a_vit_are_its_patches_row_by_row(name: str) -> None:
 
 def test_tokens_of_an_unpadded_encoder_lie_where_their_patches_lay() -> None:
     name = "vit_tiny_patch16_224"
-    encoder = create_encoder(name, pretrained=False, height=96, width=96).without_padding()
+    encoder = create_encoder(name, pretrained=False, seed=1, height=96, width=96).without_padding()
     image, _ = images_and_target(encoder)
     kept = patches_to_keep(encoder.model, image[None], encoder.padding)[0].reshape(6, 6)
     assert 6 <= int(kept.sum()) < 36
@@ -134,7 +134,7 @@ def test_a_map_does_not_depend_on_where_the_channels_are(method: str) -> None:
 
 def test_swin_is_explained_where_the_gradient_says() -> None:
     """Grad-CAM by hand on the known layout (b, rows, columns, channels)."""
-    encoder = create_encoder("swin_tiny_patch4_window7_224", pretrained=False)
+    encoder = create_encoder("swin_tiny_patch4_window7_224", pretrained=False, seed=1)
     image, target = images_and_target(encoder)
     seen: list[torch.Tensor] = []
     hook = encoder.model.layers[-1].register_forward_hook(lambda m, i, o: seen.append(o))
@@ -154,14 +154,14 @@ def test_swin_is_explained_where_the_gradient_says() -> None:
     "name", ["hiera_tiny_224", "hrnet_w18_small", "pit_ti_224", "twins_svt_small", "coat_tiny"]
 )
 def test_a_tower_whose_layers_are_no_grid_is_refused(name: str) -> None:
-    encoder = create_encoder(name, pretrained=False)
+    encoder = create_encoder(name, pretrained=False, seed=1)
     for method in ("score-cam", "grad-cam"):
         with pytest.raises(ConfigError, match=name):
             explain(encoder, A.picture, B.picture, method=method, clusters=2)
 
 
 def test_a_block_that_does_not_exist_and_a_network_without_stages_are_refused() -> None:
-    encoder = create_encoder("test_vit", pretrained=False)
+    encoder = create_encoder("test_vit", pretrained=False, seed=1)
     for block in (6, -7):
         with pytest.raises(SettingError, match=f"block is {block}; expected 0 to 5"):
             explain(encoder, A.picture, B.picture, block=block)

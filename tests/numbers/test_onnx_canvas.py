@@ -49,7 +49,7 @@ def test_pictures_of_a_pixel_and_lines_are_laid_without_failing() -> None:
 
 def test_numbers_are_cut_out_as_opencv_cuts_them() -> None:
     zooms = (0.88, 1.14)
-    canvases = np.stack([lay(draw_crop(person, 0).picture) for person in (2, 7)])
+    canvases = np.stack([lay(draw_crop(person, 0, 1).picture) for person in (2, 7)])
     boxes = np.random.default_rng(2).uniform((-5, -5, 3, 3), (118, 165, 70, 90), (5, 4))
     rows = np.array([0, 1, 1, 0, 1])
     given = torch.from_numpy(canvases).permute(0, 3, 1, 2).float()

@@ -29,7 +29,7 @@ def test_clip_reads_as_its_two_towers_say(tiny: tuple[str, str]) -> None:
     reader = ClipReader(
         config, weights, ("7", "23"), templates=templates, nothing=nothing, views=("whole",)
     )
-    pictures = [draw_crop(1, frame).picture for frame in range(3)]
+    pictures = [draw_crop(1, frame, 1).picture for frame in range(3)]
     model, _, prepare = open_clip.create_model_and_transforms("tiny-clip", pretrained=weights)
     model.eval()
     from PIL import Image
@@ -65,7 +65,7 @@ def test_clip_without_weights_network_or_text_tower_says_so(
 
 
 def test_clip_averages_its_views(tiny: tuple[str, str]) -> None:
-    pictures = [draw_crop(1, 0).picture]
+    pictures = [draw_crop(1, 0, 1).picture]
     views = [ClipReader(*tiny, ("7", "23"), views=(name,)).read(pictures) for name in VIEWS]
     mean = np.mean(views, axis=0)
     expected = mean - np.log(np.exp(mean).sum(axis=1, keepdims=True))
@@ -80,7 +80,7 @@ def test_clip_averages_its_views(tiny: tuple[str, str]) -> None:
 def test_text_recognition_reads_drawn_numbers_and_nothing_on_plain_cloth() -> None:
     reader = OcrReader()
     for person, frame in VISIBLE:
-        found = read_track_number([draw_crop(person, frame).picture], reader)
+        found = read_track_number([draw_crop(person, frame, 1).picture], reader)
         assert found.number == make_person(person, 1).number
     plain = np.full((160, 60, 3), (40, 60, 190), np.uint8)
     black = np.zeros((160, 60, 3), np.uint8)

@@ -48,20 +48,20 @@ def test_real_shirts_are_read_and_none_is_made_up(reader: ShirtReader, volleybal
 
 
 def test_drawn_shirts_are_read(reader: ShirtReader) -> None:
-    pictures = [draw_crop(person, frame).picture for person, frame in DRAWN]
+    pictures = [draw_crop(person, frame, 1).picture for person, frame in DRAWN]
     found = [one.number for one in read_jersey_number(pictures, reader)]
     assert found == [make_person(person, 1).number for person, _ in DRAWN]
 
 
 def test_it_reads_where_none_is_named(reader: ShirtReader) -> None:
-    pictures = [draw_crop(2, frame).picture for frame in range(2)]
+    pictures = [draw_crop(2, frame, 1).picture for frame in range(2)]
     asked = read_jersey_number(pictures, reader)
     assert read_jersey_number(pictures) == asked
     assert read_track_number(pictures) == read_track_number(pictures, reader)
 
 
 def test_a_batch_reads_as_its_pictures_do_alone(reader: ShirtReader) -> None:
-    pictures = [draw_crop(person, 0).picture for person in range(5)]
+    pictures = [draw_crop(person, 0, 1).picture for person in range(5)]
     rows = reader.read(pictures)
     assert rows.shape == (5, len(NUMBERS) + 1)
     np.testing.assert_allclose(np.exp(rows).sum(axis=1), 1, atol=1e-6)
@@ -72,7 +72,7 @@ def test_a_batch_reads_as_its_pictures_do_alone(reader: ShirtReader) -> None:
 
 
 def test_a_roster_leaves_its_numbers_and_none_in_proportion(reader: ShirtReader) -> None:
-    pictures = [draw_crop(person, 0).picture for person in range(4)]
+    pictures = [draw_crop(person, 0, 1).picture for person in range(4)]
     names = ("7", "23", "00")
     few, all_shares = (np.exp(one.read(pictures)) for one in (ShirtReader(names), reader))
     kept = all_shares[:, [*map(NUMBERS.index, names), -1]]

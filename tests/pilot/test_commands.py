@@ -80,7 +80,7 @@ def test_videos_become_tracks_and_those_seen_together_are_not_asked_about(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("av")
-    match = draw_match(tmp_path / "MATCH", seconds=2, players=3, size=(640, 360))
+    match = draw_match(tmp_path / "MATCH", 1, seconds=2, players=3, size=(640, 360))
     videos = [str(match / f"camera{number}.mp4") for number in (1, 2)]
     boxes = ["--boxes", str(match / "boxes.csv")]
     out = tmp_path / "PILOT"

@@ -13,11 +13,7 @@ from hypothesis import strategies as st
 from sameplayer.errors import SettingError
 from sameplayer.ranking import hard_weights, k_reciprocal
 from sameplayer.ranking.config import NeighbourSearch
-from sameplayer.ranking.neighbours.search import (
-    find_gallery_neighbours,
-    find_neighbours,
-    find_neighbours_of_both,
-)
+from sameplayer.ranking.neighbours.search import find_neighbours
 from tests.ranking.drawn import persons, unit
 
 
@@ -26,7 +22,7 @@ def test_lists_are_those_of_all_distances_sorted() -> None:
     query, gallery = rng.normal(size=(5, 8)), rng.normal(size=(40, 8))
     rows = unit(np.concatenate([query, gallery]))
     squared = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
-    both = find_neighbours_of_both(query, gallery, (7, 6))
+    both = find_neighbours(query, gallery, 7, own=6)
     np.testing.assert_array_equal(both.all.lists, np.argsort(squared, 1, kind="stable")[:, :7])
     np.testing.assert_allclose(both.direct, squared[:5, 5:], atol=1e-5)
     within = np.argsort(squared[5:, 5:], 1, kind="stable")[:, :6]
@@ -37,7 +33,7 @@ def test_lists_are_those_of_all_distances_sorted() -> None:
     np.testing.assert_allclose(relative.all.farthest, twice.max(axis=1), rtol=1e-4)
     divided = twice / twice.max(axis=1, keepdims=True)
     np.testing.assert_allclose(relative.direct, divided[:5, 5:], atol=1e-5)
-    alone = find_gallery_neighbours(gallery, 7)
+    alone = find_neighbours(None, gallery, 7)
     np.testing.assert_allclose(alone.all.values, np.sort(twice[5:, 5:], 1)[:, :7], atol=1e-5)
 
 
@@ -55,7 +51,7 @@ def test_of_equal_distances_the_lower_number_is_first_in_tiles_of_any_size(
     try:
         numba.set_num_threads(min(threads, before))
         search = NeighbourSearch(memory_gb=4 * side**2 / 1e9)
-        both = find_neighbours_of_both(rows[:m], rows[m:], (7, 6), search)
+        both = find_neighbours(rows[:m], rows[m:], 7, search, own=6)
     finally:
         numba.set_num_threads(before)
     np.testing.assert_array_equal(both.all.lists, np.argsort(squared, 1, kind="stable")[:, :7])

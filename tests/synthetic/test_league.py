@@ -53,7 +53,7 @@ def test_a_colour_histogram_does_not_solve_the_league(tmp_path: Path) -> None:
 
 
 def test_a_drawn_clip_has_nothing_wrong_and_writes_into_a_new_folder_only(tmp_path: Path) -> None:
-    clip = draw_clip(tmp_path / "clip", frames=3, players=3)
+    clip = draw_clip(tmp_path / "clip", 1, frames=3, players=3)
     assert check_crops(read_source(clip)) == []
     with pytest.raises(DataError, match="already holds files"):
         draw_clip(clip)

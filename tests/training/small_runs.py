@@ -10,7 +10,7 @@ from sameplayer.encoder.load import load_encoder
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.run.loop import Step
 
-QUICK = TrainConfig("small", pairs=8, epochs=2, height=64, width=32, folds=4, device="cpu")
+QUICK = TrainConfig("small", pairs=8, epochs=2, height=64, width=32, folds=4, device="cpu", seed=1)
 
 
 def weights(run: Path) -> bytes:

@@ -14,7 +14,8 @@ import pytest
 from sameplayer.encoder.encoder import EncoderSpec
 from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.errors import ConfigError, SettingError
-from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.config import TrainConfig
+from sameplayer.training.run.run_metadata import read_config
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_all_rows_are_learnt_from_only_where_none_is_for_training(
 
 def test_a_batch_left_to_the_preset_shrinks_to_the_tracks(crops: Crops) -> None:
     plan = make_plan(crops, replace(TRACKS, pairs=None))
-    assert plan.remarks() == ["8 pairs a batch instead of 32: there are no more tracks"]
+    assert plan.remarks() == ["8 pairs per batch instead of 32: there are no more tracks"]
 
 
 def test_the_other_verbs_of_training_take_tracks_too(crops: Crops, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from sameplayer.data.batches.augment import erase
 from sameplayer.training.losses.info_nce import backward, info_nce
+from sameplayer.training.losses.pair_losses import LossSetting
 from sameplayer.training.losses.registry import make_loss
-from sameplayer.training.losses.types import LossSetting
 
 PAIRS = 8
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from sameplayer.errors import SettingError
+from sameplayer.training.losses.pair_losses import LossSetting
 from sameplayer.training.losses.registry import LOSSES, loss_sums, make_loss
-from sameplayer.training.losses.types import LossSetting
 
 QUERY, GALLERY = (
     torch.randn(5, 7, generator=torch.Generator().manual_seed(s), requires_grad=True)

@@ -14,7 +14,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import create_encoder
 from sameplayer.errors import ConfigError, SettingError
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.run.optimiser import make_optimiser, merged_model, prepared
+from sameplayer.training.run.step import make_optimiser, merged_model, prepared
 
 CONFIG = TrainConfig(preset="vit_tiny_patch16_224", height=32, width=32, lr=1e-3).resolved()
 CPU = torch.device("cpu")

@@ -56,7 +56,7 @@ def test_a_split_that_cannot_be_scored_is_refused(league: Crops) -> None:
 def test_a_batch_left_to_the_preset_shrinks_and_says_so(league: Crops) -> None:
     plan = make_plan(league, TrainConfig("small", validate="none"))
     assert plan.config.pairs == 16
-    assert plan.remarks() == ["16 pairs a batch instead of 32: there are no more persons"]
+    assert plan.remarks() == ["16 pairs per batch instead of 32: there are no more persons"]
     assert make_plan(league, CONFIG).remarks() == []
 
 

@@ -10,8 +10,7 @@ import pytest
 
 from sameplayer.data.crops import Crops
 from sameplayer.errors import ConfigError, MissingFile
-from sameplayer.training.config import read_config
-from sameplayer.training.run.run_metadata import read_run, run_data
+from sameplayer.training.run.run_metadata import read_config, read_run, run_data
 from sameplayer.training.run.train import train
 from tests.training.small_runs import QUICK
 

@@ -14,11 +14,11 @@ import torch
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.errors import TrainingError
-from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.config import TrainConfig
 from sameplayer.training.run import init_encoder as start
 from sameplayer.training.run.loop import Step, Trainer
-from sameplayer.training.run.run_metadata import read_run
-from sameplayer.training.run.state import save_state
+from sameplayer.training.run.run_folder import save_state
+from sameplayer.training.run.run_metadata import read_config, read_run
 from sameplayer.training.run.train import train
 from tests.training.forked import apart, kill_often
 from tests.training.small_runs import QUICK, digest, epochs_of, record, stop_at, weights

@@ -18,8 +18,9 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.errors import SettingError, TrainingError
-from sameplayer.training.config import TrainConfig, read_config
+from sameplayer.training.config import TrainConfig
 from sameplayer.training.run.init_encoder import OwnParts
+from sameplayer.training.run.run_metadata import read_config
 from sameplayer.training.run.train import train
 from tests.training.small_runs import QUICK, record, stop_at, weights
 

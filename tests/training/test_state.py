@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sameplayer.errors import TrainingError
-from sameplayer.training.run.state import load_state, save_state
+from sameplayer.training.run.run_folder import load_state, save_state
 
 STATE = {
     "model": {"weight": torch.arange(6.0).reshape(2, 3), "empty": torch.zeros(0)},

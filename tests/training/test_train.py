@@ -16,15 +16,16 @@ import pytest
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed
+from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.errors import DataError, TrainingError
 from sameplayer.evaluation.scores import evaluate
 from sameplayer.ranking.ranking import rank
-from sameplayer.training.config import read_config
 from sameplayer.training.losses.info_nce import Outcome
 from sameplayer.training.run import loop
 from sameplayer.training.run import step as step_module
 from sameplayer.training.run.loop import Step
+from sameplayer.training.run.run_metadata import read_config
 from sameplayer.training.run.train import train
 from sameplayer.training.sampling.plan import make_plan, person_means
 from tests.training.small_runs import QUICK, weights
@@ -84,6 +85,42 @@ def test_progress_tells_loss_rate_speed_and_time(league: Crops, tmp_path: Path) 
     assert [step.step for step in steps] == list(range(1, steps[0].steps + 1))
     assert steps[-1].seconds_left == 0 < steps[0].seconds_left
     assert all(step.pictures_per_second > 0 and step.loss > 0 for step in steps)
+
+
+def test_callbacks_get_each_epoch_as_it_was_scored_and_saved(league: Crops, tmp_path: Path) -> None:
+    told: list[tuple[int, dict[str, float], str]] = []
+
+    def note(epoch: int, figures: dict[str, float], encoder: Encoder) -> None:
+        saved = load_encoder(tmp_path / "run" / "last").fingerprint()
+        assert encoder.fingerprint() == saved
+        told.append((epoch, figures, saved))
+
+    train(league, tmp_path / "run", QUICK, callbacks=[note])
+    assert [epoch for epoch, _, _ in told] == [1, 2]
+    written = metrics(tmp_path / "run")
+    assert [{k: str(v) for k, v in figures.items()} for _, figures, _ in told] == written
+    assert told[0][2] != told[1][2]
+
+
+def test_a_callback_ends_a_run_that_is_then_resumed(
+    run: Path, league: Crops, tmp_path: Path
+) -> None:
+    def stop(epoch: int, figures: dict[str, float], encoder: Encoder) -> None:
+        raise InterruptedError(figures["mAP"])
+
+    with pytest.raises(InterruptedError):
+        train(league, tmp_path / "cut", QUICK, callbacks=[stop])
+    assert len(metrics(tmp_path / "cut")) == 1
+    train(league, tmp_path / "cut", QUICK, resume=True)
+    assert weights(tmp_path / "cut") == weights(run)
+
+
+def test_the_two_validation_maps_are_those_of_evaluate(run: Path, league: Crops) -> None:
+    plan = make_plan(league, QUICK)
+    embedded = embed(load_encoder(run / "last"), plan.validation)
+    last = metrics(run)[-1]
+    assert float(last["mAP"]) == evaluate(rank(embedded)).mAP
+    assert float(last["mAP_reranked"]) == evaluate(rank(embedded, rerank="k-reciprocal")).mAP
 
 
 def test_pictures_a_second_counts_those_that_were_drawn(

@@ -16,7 +16,7 @@ NewFolder = tyro.conf.Positional[
 
 
 def synth(
-    folder: NewFolder, persons: int = 120, seed: int = 1, clips: int = 0, attributes: bool = False
+    folder: NewFolder, persons: int = 120, seed: int = 0, clips: int = 0, attributes: bool = False
 ) -> None:
     """Draw a league of players in the Synergy layout.
 
@@ -37,7 +37,7 @@ def synth(
 
 
 def synth_match(
-    folder: NewFolder, seconds: float = 60.0, seed: int = 1, cameras: int = 2, players: int = 7
+    folder: NewFolder, seconds: float = 60.0, seed: int = 0, cameras: int = 2, players: int = 7
 ) -> None:
     """Draw a match: videos of several cameras with boxes, roster, cuts and ground truth.
 
@@ -90,7 +90,7 @@ def check(data: Data, reading: Reading = Reading()) -> int:
 
 
 def split(
-    data: Data, out: Path, share: float = 0.3, seed: int = 1, reading: Reading = Reading()
+    data: Data, out: Path, share: float = 0.3, seed: int = 0, reading: Reading = Reading()
 ) -> None:
     """Split a data set by person into training, query and gallery; write it as a crop table.
 

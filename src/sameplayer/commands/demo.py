@@ -59,7 +59,7 @@ def demo(
     *,
     persons: int = 48,
     epochs: int | None = None,
-    seed: int = 1,
+    seed: int = 0,
     device: str = "auto",
     tell: Callable[[str], None] = print,
     progress: Callable[[Step], None] | None = None,

@@ -61,7 +61,7 @@ def draw_query_gallery(crops: Crops) -> Crops:
     return replace(crops, table=table)
 
 
-def hold_out(crops: Crops, share: float = 0.3, seed: int = 1) -> Crops:
+def hold_out(crops: Crops, share: float = 0.3, seed: int = 0) -> Crops:
     """Give a share of the persons the roles query and gallery, all others the role train.
 
     Nobody has both. A person with one picture is trained on nowhere and matched by nothing, so

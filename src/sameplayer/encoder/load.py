@@ -77,7 +77,7 @@ def create_encoder(
     pretrained: bool,
     height: int | None = None,
     width: int | None = None,
-    seed: int = 1,
+    seed: int = 0,
 ) -> Encoder:
     """Build an encoder by preset or timm name; random weights are decided by the seed.
 

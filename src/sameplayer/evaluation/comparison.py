@@ -49,9 +49,10 @@ def comparison_table(runs: Sequence[ComparedRun]) -> str:
     lines = [f"{'':<{width}}{'mAP %':>7}{'95 % interval':>16}{'rank-1 %':>10}  against the first"]
     for run in runs:
         low, high = (100 * end for end in run.scores.interval)
-        interval = f"{low:.1f} to {high:.1f}"
-        rank1 = 100 * run.scores.cmc["market1501"][0]
-        text = f"{run.name:<{width}}{100 * run.scores.mAP:>7.2f}{interval:>16}{rank1:>10.1f}"
+        interval, scores = f"{low:.1f} to {high:.1f}", run.scores
+        text = (
+            f"{run.name:<{width}}{100 * scores.mAP:>7.2f}{interval:>16}{100 * scores.rank1:>10.1f}"
+        )
         if run.against_first is not None:
             change = run.against_first
             text += f"  {100 * change.difference:+.2f} points, {change.p_text}"
@@ -65,14 +66,20 @@ def write_comparison(path: str | Path, runs: Sequence[ComparedRun]) -> None:
 
 
 def _curves(runs: Sequence[ComparedRun]) -> str:
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    """Return the figure of those runs that have curves as a data address; "" where none has."""
+    trained = [run for run in runs if run.metrics]
+    if not trained:
+        return ""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, column in zip(figure.subplots(1, 2), ("loss", "mAP"), strict=True):
-        for run in runs:
+        for run in trained:
             epochs, values = run.curve(column)
             axes.plot(epochs, values, marker="o", markersize=3, label=run.name)
         axes.set(xlabel="epoch", ylabel="loss" if column == "loss" else "validation mAP")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=7)
+    lines = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=3, fontsize=8)
     return figure_address(figure)
 
 

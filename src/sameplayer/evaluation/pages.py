@@ -1,4 +1,4 @@
-"""HTML pages from the templates that lie beside this file."""
+"""Self-contained HTML pages from the templates of a stage."""
 
 from __future__ import annotations
 

@@ -136,6 +136,19 @@ def evaluate(ranking: Ranking) -> Scores:
     )
 
 
+def ranking_map(ranking: Ranking) -> float:
+    """Return the mAP that ``evaluate`` gives, alone: without curves and interval.
+
+    Raises RankingError where no query has a match that counts.
+    """
+    ids = match_ids(ranking)
+    precision = average_precision(ranking.distance, *ids, *match_cameras(ranking))
+    scored = precision[~np.isnan(precision)]
+    if len(scored) == 0:
+        raise RankingError(_why_nothing_matches(ranking, *ids))
+    return float(scored.mean())
+
+
 def match_ids(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
     """Ids of queries (m,) and gallery (n,), equal for one person of one scope.
 

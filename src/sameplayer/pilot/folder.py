@@ -33,32 +33,15 @@ REMAKE = "Make the pilot again in the same folder from the same data; the answer
 OWN = {RECORD, PAIRS, POPULATION, PICTURES, WORK, "answers.csv", "report.html", "report.json"}
 ARRAYS = "sameplayer pilot 1"
 FACTS: dict[str, type] = {
-    "fingerprint": str,
-    "data": str,
-    "source": str,
-    "pictures": int,
-    "of_pictures": int,
+    **dict.fromkeys(("fingerprint", "data", "source", "kits"), str),
+    **dict.fromkeys(("pictures", "of_pictures", "tracks", "pairs", "known"), int),
     "tracked": bool,
-    "tracks": int,
-    "kits": str,
-    "pairs": int,
-    "known": int,
 }
-COLUMNS = {
-    "pair": str,
-    "first": str,
-    "second": str,
+COLUMNS: dict[str, type] = {
+    **dict.fromkeys(("pair", "first", "second"), str),
     "similarity": float,
-    "stratum": int,
-    "rank": int,
-    "of": int,
-    "height": int,
-    "sharp": int,
-    "kit": int,
-    "first_row": int,
-    "second_row": int,
-    "first_track": int,
-    "second_track": int,
+    **dict.fromkeys(("stratum", "rank", "of", "height", "sharp", "kit"), int),
+    **dict.fromkeys(("first_row", "second_row", "first_track", "second_track"), int),
 }
 
 

@@ -116,7 +116,7 @@ def _url(pilot: Pilot, name: str, links: Links) -> str:
 def _render(template: str, **values: Any) -> str:
     pages = templates("sameplayer.pilot")
     pages.filters["share"] = _share
-    pages.filters["between"] = lambda found: f"{_share(found[0])} to {_share(found[2])} %"
+    pages.filters["between"] = _between
     return pages.get_template(template).render(**values)
 
 
@@ -124,3 +124,7 @@ def _share(value: float) -> str:
     """Return a fraction as a percentage with as many decimals as it needs."""
     percent = 100 * value
     return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"
+
+
+def _between(interval: tuple[float, float, float]) -> str:
+    return f"{_share(interval[0])} to {_share(interval[2])} %"

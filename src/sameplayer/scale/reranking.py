@@ -29,8 +29,8 @@ from sameplayer.ranking.rerank.blocks import (
     block_answers,
     block_means,
     block_weights,
-    finished,
     joined,
+    merge_top_k,
     pair_neighbours,
 )
 from sameplayer.ranking.rerank.top import checked_mask
@@ -172,7 +172,7 @@ def _near(job: RerankJob, task: Task) -> None:
             begin = 0 if number == low else job.edges[low + 1] - job.edges[low]
             yield nearest_of(part, slice(begin, begin + stop - first))
 
-    found = finished(job.asked_of(number), parts(), len(job.rows))
+    found = merge_top_k(job.asked_of(number), parts(), len(job.rows))
     columns = nearest_columns(found, job.asked_of(number))
     job.store.write_part(task.name, columns, task.made_from)
 

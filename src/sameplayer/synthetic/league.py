@@ -44,7 +44,7 @@ class DrawnCrop:
 def draw_league(
     out: str | Path,
     persons: int = 120,
-    seed: int = 1,
+    seed: int = 0,
     *,
     test_persons: int | None = None,
     challenge_persons: int | None = None,
@@ -77,7 +77,7 @@ def draw_league(
     return out / "data_reid"
 
 
-def draw_crop(number: int, frame: int, seed: int = 1) -> DrawnCrop:
+def draw_crop(number: int, frame: int, seed: int = 0) -> DrawnCrop:
     """Draw frame ``frame`` of person ``number`` with masks; all is decided by the arguments."""
     person = make_person(number, seed)
     rng = np.random.default_rng((seed, 2, number, frame))
@@ -99,7 +99,7 @@ def draw_crop(number: int, frame: int, seed: int = 1) -> DrawnCrop:
 
 def draw_clip(
     out: str | Path,
-    seed: int = 1,
+    seed: int = 0,
     *,
     players: int = 8,
     frames: int = 30,

@@ -50,7 +50,7 @@ MOST = (len(SURNAMES) - 2 * UNUSED) // 2 - 2  # players a team for whom there ar
 
 def draw_match(
     out: str | Path,
-    seed: int = 1,
+    seed: int = 0,
     *,
     seconds: float = 60.0,
     cameras: int = 2,

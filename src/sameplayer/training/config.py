@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_type_hints
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from sameplayer.data.batches.augment import AUGMENTS
 from sameplayer.encoder.networks.presets import DEFAULT, PRESETS, Preset, find_preset_or_timm
-from sameplayer.errors import ConfigError, SettingError, did_you_mean
+from sameplayer.errors import ConfigError, SettingError
 from sameplayer.training.losses.registry import LOSSES, loss_sums
 from sameplayer.training.negatives import NEGATIVES
 from sameplayer.training.schedule import SCHEDULES
-from sameplayer.training.type_check import expected_kind
 
 if TYPE_CHECKING:
     from sameplayer.encoder.networks.spec import EncoderSpec
@@ -32,6 +39,7 @@ else:  # the command line's choices are the keys; own entries may follow in Pyth
 
 FIXED = ("pairs_from", "train_on", "validate", "precision")
 """Settings whose words are these in their annotations."""
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 OWN = "own:"
 """Begins what a run records of a loss, an augmentation or an encoder that was passed to it."""
 
@@ -43,8 +51,9 @@ class TrainConfig:
     preset: str | None = None
     """Encoder: a preset (small, vit-b16-openai, ...) or any timm name; None: person."""
     weights: str | None = None
-    """Start from this saved encoder, run or "person", with its preset's rates; its size stays. Or
-    from a checkpoint of others (.pth, .safetensors) of the architecture that preset names."""
+    """Start from these weights: a run, a saved encoder or "person", with its input size and its
+    preset's rates; or a checkpoint of another program (.pth, .safetensors) with the architecture
+    that preset names."""
     pretrained: bool = True
     """Start from the preset's pre-trained weights; off: random weights."""
     height: int | None = None
@@ -57,24 +66,24 @@ class TrainConfig:
     track_gap: int = 1
     """With tracks: frames between two pictures of a track, at least; neighbours look alike."""
     pairs: int | None = None
-    """Pairs a batch; every other pair is a negative, so this changes the loss."""
+    """Pairs per batch; every other pair is a negative, so this changes the loss."""
     epochs: int | None = None
-    """Epochs; in each, a picture is an anchor at most once."""
+    """Passes over the training pictures; in each, a picture is an anchor at most once."""
     lr: float | None = None
     """Highest learning rate of AdamW."""
     lr_end: float | None = None
-    """Learning rate at the end of the polynomial schedule; the others take no notice of it."""
+    """Learning rate at the end of the polynomial schedule; ignored by other schedules."""
     schedule: ScheduleName = "polynomial"
-    """How the rate falls after warm-up."""
+    """How the learning rate falls after warm-up."""
     warmup_epochs: float | None = None
-    """Epochs over which the rate rises from 0."""
+    """Epochs over which the learning rate rises from 0."""
     weight_decay: float = 0.01
     """AdamW's weight decay."""
     loss: LossName = "info-nce"
     """Loss of a batch; a plus adds losses."""
     negatives: NegativesName = "random"
-    """Who shares a batch: random persons; team mates (columns game, team); the persons whose
-    embeddings were nearest after the last epoch."""
+    """Which persons share a batch: random: any; team: team mates (needs the columns game and team);
+    nearest: those whose embeddings were nearest after the last epoch."""
     label_smoothing: float = 0.1
     """Share of the target spread over all pairs of the batch."""
     augment: AugmentName | None = None
@@ -86,22 +95,22 @@ class TrainConfig:
     validate: Literal["fold", "valid", "test", "none"] = "fold"
     """Score each epoch on held-out training persons (fold), on the valid or test split, or not."""
     fold: int = 0
-    """Which of the person-disjoint folds is held out."""
+    """Number of the person-disjoint fold that is held out, from 0."""
     folds: int = 10
-    """How many folds."""
+    """Number of folds."""
     patience: int | None = None
     """Stop when the validation mAP has not risen for this many epochs."""
-    seed: int = 1
-    """Decides weights, order, pairs and augmentation."""
+    seed: int = 0
+    """Random seed of weights, order, pairs and augmentation."""
     cache_gb: float = 2.0
     """Memory for prepared pictures; pictures that do not fit are decoded each time."""
     device: str = "auto"
     """auto (the GPU where there is one), cpu, cuda, cuda:N or mps."""
     chunk: int | None = None
-    """Pairs a forward pass: a large batch in little memory (gradient caching), the same result but
-    for batch normalisation."""
+    """Pairs per forward pass: a large batch in little memory (gradient caching), with the same
+    result except for batch normalisation."""
     accumulate: int = 1
-    """Batches an optimiser step. Not the same as a larger batch, which has more negatives."""
+    """Batches per optimiser step. Not the same as a larger batch, which has more negatives."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of the forward pass; fp16 scales the loss, and is slow on a CPU."""
     grad_checkpointing: bool = False
@@ -109,13 +118,13 @@ class TrainConfig:
     compile: bool = False
     """Compile the network with torch.compile."""
     freeze: int = 0
-    """Keep the patch embedding and this many lower blocks as they are."""
+    """Freeze the patch embedding and this many lower blocks."""
     lora: int | None = None
     """Train low-rank adapters of this rank in the blocks instead of the weights themselves."""
     drop_padding: bool = False
     """Leave out patches that hold nothing but padding (a timm ViT with a class token)."""
     ema: float | None = None
-    """Score and keep an exponential moving average of the weights, with this decay a step."""
+    """Score and keep an exponential moving average of the weights, with this decay per step."""
     keep_epochs: bool = False
     """Keep every epoch's encoder as epoch-N, for a soup."""
     tensorboard: bool = False
@@ -123,7 +132,7 @@ class TrainConfig:
     layer_decay: float = 1.0
     """Factor on the learning rate from each block to the one below it."""
     save_minutes: float = 10.0
-    """Save the state for resuming this often, besides after each epoch."""
+    """Minutes between saves of the state for resuming; it is also saved after each epoch."""
 
     def resolved(self, start: EncoderSpec | None = None) -> TrainConfig:
         """Return the settings with the preset's values filled in, checked.
@@ -157,7 +166,7 @@ class TrainConfig:
         """Raise SettingError for the first setting that is not of its type."""
         for name, hint in get_type_hints(TrainConfig).items():
             value = getattr(self, name)
-            expected = expected_kind(value, hint)
+            expected = _expected_kind(value, hint)
             if expected is not None:
                 raise SettingError(name, repr(value), expected)
 
@@ -236,41 +245,6 @@ class TrainConfig:
         )
 
 
-def read_config(path: str | Path) -> TrainConfig:
-    """Read a run's config.json.
-
-    Raises ConfigError naming the file and the key: one that is unknown, a value of another type.
-    """
-    return config_of(read_record(path), path)
-
-
-def read_record(path: str | Path) -> dict[str, Any]:
-    """Return the JSON object of a configuration file; ConfigError where it holds none."""
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: cannot be read as a configuration ({error}).") from error
-    if not isinstance(record, dict):
-        raise ConfigError(f"{path}: expected a JSON object of settings.")
-    return record
-
-
-def config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
-    """Return the settings of a record that was read from ``path``; ConfigError as read_config."""
-    names = [item.name for item in fields(TrainConfig)]
-    settings = {key: value for key, value in record.items() if key != "data"}
-    for key in settings:
-        if key not in names:
-            hint = did_you_mean(key, names)
-            raise ConfigError(f"{path}: unknown setting {key!r}.{hint}")
-    config = TrainConfig(**settings)
-    try:
-        config.refuse_wrong_types()
-    except SettingError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return config
-
-
 def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     """Return the preset that an encoder was trained with, if its record names one that fits."""
     shipped = (
@@ -283,3 +257,27 @@ def _preset_of(start: EncoderSpec) -> tuple[Preset, str]:
     if recorded is not None and recorded.architecture == start.architecture:
         return replace(recorded, height=start.height, width=start.width), name
     return Preset(start.architecture, start.height, start.width), start.architecture
+
+
+def _expected_kind(value: object, hint: Any) -> str | None:
+    """Return in words what a value of another type should be; None where it fits ``hint``."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if any(_fits(value, kind) for kind in kinds):
+        return None
+    return " or ".join(KINDS[_kind(kind)] for kind in kinds if kind is not type(None))
+
+
+def _kind(hint: Any) -> type:
+    return str if get_origin(hint) is Literal else hint
+
+
+def _fits(value: object, hint: Any) -> bool:
+    kind = _kind(hint)
+    if kind is not float:
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return not math.isnan(float(value))
+    except OverflowError:
+        return False

@@ -173,7 +173,7 @@ def test_unreadable_pictures_say_why(tmp_path: Path, picture: Callable[..., Path
 
 def test_quality_prefers_large_sharp_pictures() -> None:
     for number in range(4):
-        picture = draw_crop(number, 0).picture
+        picture = draw_crop(number, 0, 1).picture
         size = (picture.shape[1] // 2, picture.shape[0] // 2)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         blurred = cv2.GaussianBlur(picture, (0, 0), 4)
@@ -184,7 +184,7 @@ def test_quality_prefers_large_sharp_pictures() -> None:
 
 
 def test_quality_of_a_table_is_that_of_its_pictures_in_order(tmp_path: Path) -> None:
-    pictures = [draw_crop(number, 0).picture for number in range(3)]
+    pictures = [draw_crop(number, 0, 1).picture for number in range(3)]
     for number, picture in enumerate(pictures):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture[:, :, ::-1])
     crops = Crops(pd.DataFrame({"image": ["2.png", "0.png", "1.png"]}), tmp_path)

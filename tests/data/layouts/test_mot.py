@@ -15,7 +15,7 @@ from sameplayer.synthetic.league import draw_clip
 
 
 def test_a_clip_is_cut_by_box_and_nothing_is_copied(tmp_path: Path) -> None:
-    clip = draw_clip(tmp_path / "clip", frames=3, players=3)
+    clip = draw_clip(tmp_path / "clip", 1, frames=3, players=3)
     before = sorted(path.name for path in tmp_path.rglob("*"))
     crops = read_source(clip)
     assert check_crops(crops) == []
@@ -98,7 +98,7 @@ def test_boxes_are_those_of_their_pictures_wherever_both_begin_to_count(
 
 
 def test_boxes_are_brought_into_their_pictures(tmp_path: Path) -> None:
-    clip = draw_clip(tmp_path / "clip", frames=2, players=2)
+    clip = draw_clip(tmp_path / "clip", 1, frames=2, players=2)
     high, wide = decode(next((clip / "img1").iterdir())).shape[:2]
     crops = boxes(clip, f"1,1,-5,-5,20,30\n2,1,{wide - 9},5,20,30\n2,2,{wide + 1},5,20,30\n")
     assert [crops.box(row) for row in range(2)] == [(0, 0, 15, 25), (wide - 9, 5, 9, 30)]

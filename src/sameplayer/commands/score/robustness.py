@@ -90,7 +90,7 @@ def robustness_numbers(
         json: Write the shares here as JSON.
     """
     from sameplayer.evaluation.robustness.numbers import measure_number_robustness
-    from sameplayer.evaluation.robustness.page import write_number_robustness
+    from sameplayer.evaluation.robustness.page import write_robustness
     from sameplayer.numbers.readers import make_reader
 
     made = make_reader() if reader is None else make_reader(reader)
@@ -98,7 +98,7 @@ def robustness_numbers(
         result = measure_number_robustness(
             made, vary, pictures=pictures, threshold=threshold, seed=seed, progress=advance
         )
-    write_number_robustness(out, result)
+    write_robustness(out, result)
     _write_json(json, result.json())
     print(result.table())
     console.print(f"page: {out}")

@@ -28,7 +28,7 @@ Footage = tyro.conf.Positional[
         ),
     ]
 ]
-USUAL = PilotConfig()
+DEFAULTS = PilotConfig()
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def pilot(
     out: Path | None = None,
     boxes: Path | None = None,
     answering: Annotated[Answering, tyro.conf.arg(name="")] = Answering(),
-    settings: Annotated[PilotConfig, tyro.conf.arg(name="")] = USUAL,
+    settings: Annotated[PilotConfig, tyro.conf.arg(name="")] = DEFAULTS,
     reading: Reading = Reading(),
 ) -> None:
     """Estimate error rates on your footage from a few hundred answers to "same player or not?".

@@ -39,7 +39,7 @@ def spec_of(architecture: str, height: int | None = None, width: int | None = No
     )
 
 
-def build_model(spec: EncoderSpec, seed: int = 1, build: Build | None = None) -> nn.Module:
+def build_model(spec: EncoderSpec, seed: int = 0, build: Build | None = None) -> nn.Module:
     """Build the network of a spec with random weights; the global random state is kept.
 
     build    makes the network in place of timm, from the spec; needed where ``own_module`` is set

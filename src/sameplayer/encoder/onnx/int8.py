@@ -69,7 +69,7 @@ class Int8File:
         )
 
 
-def export_int8(encoder: Encoder, crops: Crops, out: str | Path, *, seed: int = 1) -> Int8File:
+def export_int8(encoder: Encoder, crops: Crops, out: str | Path, *, seed: int = 0) -> Int8File:
     """Write an encoder as one ONNX file that computes in int8, which ``load_encoder`` reads.
 
     crops    pictures like those that will be embedded, not those on which it is scored: up to 64,

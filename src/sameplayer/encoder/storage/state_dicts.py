@@ -106,7 +106,7 @@ def _refuse_without_weights(found: Found, path: Path) -> None:
 
 
 def fill_model(
-    spec: EncoderSpec, weights: dict[str, Tensor], path: Path, seed: int = 1
+    spec: EncoderSpec, weights: dict[str, Tensor], path: Path, seed: int = 0
 ) -> tuple[nn.Module, float]:
     """Build a network and fill it with the weights of any known layout; say what is left out.
 

@@ -58,8 +58,8 @@ FACTORS: dict[str, Factor] = {
     "system font": Factor(_fonts(system=True), lambda view, font: replace(view, font=font)),
 }
 """Name -> ``Factor``; "system font" differs from machine to machine and is tried when asked for."""
-USUAL_VIEW = ShirtView()
-USUAL = tuple(name for name in FACTORS if name != "system font")
+DEFAULT_VIEW = ShirtView()
+DEFAULT_FACTORS = tuple(name for name in FACTORS if name != "system font")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def measure_number_robustness(
     *,
     pictures: int = 40,
     threshold: float = 0.5,
-    view: ShirtView = USUAL_VIEW,
+    view: ShirtView = DEFAULT_VIEW,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> NumberRobustness:
@@ -172,7 +172,7 @@ def measure_number_robustness(
 
 
 def _chosen(factors: Sequence[str] | None) -> dict[str, Factor]:
-    names = USUAL if factors is None else factors
+    names = DEFAULT_FACTORS if factors is None else factors
     for name in names:
         if name not in FACTORS:
             hint = did_you_mean(name, FACTORS)

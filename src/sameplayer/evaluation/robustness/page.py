@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sameplayer.common.files import write_text
@@ -14,8 +13,8 @@ from sameplayer.data.corruption.corrupted_crops import corrupt_crops
 from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
 from sameplayer.evaluation.pages import figure_address, picture_address, render
-from sameplayer.evaluation.robustness.numbers import NumberRobustness, ReadLevel
-from sameplayer.evaluation.robustness.scores import POINTS, CorruptedScore, Robustness
+from sameplayer.evaluation.robustness.numbers import NumberRobustness
+from sameplayer.evaluation.robustness.scores import POINTS, Robustness
 
 AROUND = {
     "the picture": "Boxes that are too large or beside the player show what is really around them.",
@@ -30,161 +29,141 @@ PARTS = {
 
 def write_robustness(
     path: str | Path,
-    result: Robustness,
+    result: Robustness | NumberRobustness,
     crops: Crops | None = None,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Write the page of an encoder; it refers to nothing outside itself.
+    """Write the page of an encoder or a number reader; it refers to nothing outside itself.
 
-    crops    those that were measured: their first query is shown at every level
+    crops    with an encoder, those that were measured: their first query is shown at every level
     facts    what else to list, such as the data's name
 
     Raises DataError where a picture or the page cannot be read or written.
     """
-    queries = None if crops is None else crops.select("query")
-    corruptions = [_corruption(result, name, queries) for name in result.corruptions]
-    said = {**(facts or {}), **result.facts}
-    page = render(
-        "robustness.html.j2",
-        title="How far an encoder holds",
-        words=[PARTS[said["corrupted"]], AROUND[said["around_the_box"]]],
-        clean=_words(result.clean),
-        parts=corruptions,
-        columns=("mAP %", "95 % interval", "top-1 %", "points lost"),
-        points=f"{POINTS:g}",
-        facts=said,
-    )
+    shown = _of_encoder(result, crops) if isinstance(result, Robustness) else _of_reader(result)
+    page = render("robustness.html.j2", **shown, facts={**(facts or {}), **result.facts})
     write_text(path, page)
 
 
-def write_number_robustness(
-    path: str | Path, result: NumberRobustness, facts: dict[str, Any] | None = None
-) -> None:
-    """Write the page of a number reader; it refers to nothing outside itself.
+def _of_encoder(result: Robustness, crops: Crops | None) -> dict[str, Any]:
+    queries, clean = None if crops is None else crops.select("query"), result.clean
+    return {
+        "title": "How far an encoder holds",
+        "words": [PARTS[result.facts["corrupted"]], AROUND[result.facts["around_the_box"]]],
+        "clean": f"As the pictures are: mAP {_percent(clean.mAP)} % (95 % interval "
+        f"{_interval(clean.interval)}), top-1 {_percent(clean.top1)} %.",
+        "parts": [_corruption(result, name, queries) for name in result.corruptions],
+        "columns": ("mAP %", "95 % interval", "top-1 %", "points lost"),
+        "points": f"{POINTS:g}",
+    }
 
-    Raises DataError where the page cannot be written.
-    """
-    page = render(
-        "robustness.html.j2",
-        title="How far a number reader holds",
-        words=["Numbers drawn on drawn shirts; nothing here is a real picture."],
-        clean="",
-        parts=[_factor(result, name) for name in result.factors],
-        columns=("right %", "95 % interval", "precision %", "95 % interval", "abstained %"),
-        points="",
-        facts={**(facts or {}), **result.facts},
-    )
-    write_text(path, page)
+
+def _of_reader(result: NumberRobustness) -> dict[str, Any]:
+    return {
+        "title": "How far a number reader holds",
+        "words": ["Numbers drawn on drawn shirts; nothing here is a real picture."],
+        "clean": "",
+        "parts": [_factor(result, name) for name in result.factors],
+        "columns": ("right %", "95 % interval", "precision %", "95 % interval", "abstained %"),
+        "points": "",
+    }
 
 
 def _corruption(result: Robustness, name: str, queries: Crops | None) -> dict[str, Any]:
-    levels = result.of(name)
-    pictures = []
+    levels, every = result.of(name), [result.clean, *result.of(name)]
+    titles = [f"{score.level:g} {score.unit}" for score in levels]
+    pictures: list[tuple[str, str]] = []
     if queries is not None and len(queries):
-        pictures = [("as it is", picture_address(queries.read(0)))]
         seed = int(result.facts.get("seed", 0))
-        for score in levels:
-            shown = corrupt_crops(queries, name, score.level, seed).read(0)
-            pictures.append((f"{score.level:g} {score.unit}", picture_address(shown)))
-    rows = [
+        shown = [corrupt_crops(queries, name, score.level, seed).read(0) for score in levels]
+        addresses = map(picture_address, [queries.read(0), *shown])
+        pictures = list(zip(["as it is", *titles], addresses, strict=True))
+    cells = [
         (
-            f"{score.level:g} {score.unit}",
-            (
-                f"{100 * score.mAP:.1f}",
-                _interval(score.interval),
-                f"{100 * score.top1:.1f}",
-                f"{100 * score.lost:.1f} ({_interval(score.lost_interval)})",
-            ),
+            _percent(score.mAP),
+            _interval(score.interval),
+            _percent(score.top1),
+            f"{_percent(score.lost)} ({_interval(score.lost_interval)})",
         )
         for score in levels
     ]
-    about = CORRUPTIONS[name].about if name in CORRUPTIONS else ""
-    title = f"{name}: {about}" if about else name
-    verdict = result.verdict(name)
-    curve = _curve(result.clean, levels)
-    return {"title": title, "words": verdict, "curve": curve, "rows": rows, "pictures": pictures}
-
-
-def _curve(clean: CorruptedScore, levels: Sequence[CorruptedScore]) -> str:
-    figure, axes = _axes()
-    places = range(len(levels) + 1)
-    every = [clean, *levels]
-    axes.fill_between(
-        places,
-        [100 * score.interval[0] for score in every],
-        [100 * score.interval[1] for score in every],
-        alpha=0.2,
-        linewidth=0,
+    curve = _curve(
+        ["as is", *(f"{score.level:g}" for score in levels)],
+        {"mAP": [score.mAP for score in every]},
+        [score.interval for score in every],
+        words=(levels[0].unit, "mAP %"),
+        limit=100 * result.clean.mAP - POINTS,
     )
-    axes.plot(places, [100 * score.mAP for score in every], marker="o", markersize=4, label="mAP")
-    axes.axhline(100 * clean.mAP - POINTS, linestyle=":", color="#b00020", linewidth=1)
-    axes.set_xticks(list(places), ["as is", *(f"{score.level:g}" for score in levels)])
-    axes.set(xlabel=levels[0].unit, ylabel="mAP %", ylim=(0, 102))
-    return figure_address(figure)
+    about = CORRUPTIONS[name].about if name in CORRUPTIONS else ""
+    return {
+        "title": f"{name}: {about}" if about else name,
+        "words": result.verdict(name),
+        "curve": curve,
+        "rows": list(zip(titles, cells, strict=True)),
+        "pictures": pictures,
+    }
 
 
 def _factor(result: NumberRobustness, name: str) -> dict[str, Any]:
     levels = result.of(name)
-    rows = [
+    titles = [score.level for score in levels]
+    cells = [
         (
-            score.level,
-            (
-                f"{100 * score.right:.1f}",
-                _interval(score.right_interval),
-                _share(score.precision),
-                _interval(score.precision_interval),
-                f"{100 * score.abstained:.1f}",
-            ),
+            _percent(score.right),
+            _interval(score.right_interval),
+            _percent(score.precision),
+            _interval(score.precision_interval),
+            _percent(score.abstained),
         )
         for score in levels
     ]
-    pictures = [
-        (score.level, picture_address(result.examples[name, score.level])) for score in levels
-    ]
-    curve = _reading_curve(levels)
+    shares = ("right", "precision", "abstained")
+    curve = _curve(
+        titles,
+        {share: [getattr(score, share) for score in levels] for share in shares},
+        [score.right_interval for score in levels],
+        words=("", "%"),
+    )
+    pictures = [(title, picture_address(result.examples[name, title])) for title in titles]
+    rows = list(zip(titles, cells, strict=True))
     return {"title": name, "words": "", "curve": curve, "rows": rows, "pictures": pictures}
 
 
-def _reading_curve(levels: Sequence[ReadLevel]) -> str:
-    figure, axes = _axes()
-    places = range(len(levels))
-    for what in ("right", "precision", "abstained"):
-        axes.plot(
-            places,
-            [100 * getattr(score, what) for score in levels],
-            marker="o",
-            markersize=4,
-            label=what,
-        )
-    low, high = zip(*(score.right_interval for score in levels), strict=True)
-    axes.fill_between(
-        places, [100 * end for end in low], [100 * end for end in high], alpha=0.2, linewidth=0
-    )
-    axes.set_xticks(list(places), [score.level for score in levels], rotation=30, ha="right")
-    axes.set(ylabel="%", ylim=(-2, 102))
-    axes.legend(fontsize=7)
+def _curve(
+    ticks: Sequence[str],
+    lines: dict[str, list[float]],
+    band: Sequence[tuple[float, float]],
+    *,
+    words: tuple[str, str],
+    limit: float | None = None,
+) -> str:
+    """Return a figure of shares as a data address.
+
+    lines    label -> a share at each tick; band: an interval at each
+    words    of both axes; without a unit the ticks are texts, which are turned
+    limit    per cent, at which a dotted line is drawn
+    """
+    figure = Figure(figsize=(5.2, 2.8), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(ticks))
+    for label, shares in lines.items():
+        axes.plot(places, [100 * share for share in shares], "o-", markersize=4, label=label)
+    low, high = ([100 * end for end in ends] for ends in zip(*band, strict=True))
+    axes.fill_between(places, low, high, alpha=0.2, linewidth=0)
+    if limit is not None:
+        axes.axhline(limit, linestyle=":", color="#b00020", linewidth=1)
+    turned: dict[str, Any] = {} if words[0] else {"rotation": 30, "ha": "right"}
+    axes.set_xticks(list(places), list(ticks), **turned)
+    axes.set(xlabel=words[0], ylabel=words[1], ylim=(-2, 102))
+    axes.grid(alpha=0.3)
+    if len(lines) > 1:
+        axes.legend(fontsize=7)
     return figure_address(figure)
 
 
-def _axes() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5.2, 2.8), layout="constrained")
-    axes = figure.subplots()
-    axes.grid(alpha=0.3)
-    return figure, axes
-
-
-def _words(clean: CorruptedScore) -> str:
-    return (
-        f"As the pictures are: mAP {100 * clean.mAP:.1f} % (95 % interval "
-        f"{_interval(clean.interval)}), top-1 {100 * clean.top1:.1f} %."
-    )
-
-
 def _interval(ends: tuple[float, float]) -> str:
-    if any(end != end for end in ends):  # NaN: nothing was named
-        return ""
-    return f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}"
+    return "" if any(end != end for end in ends) else f"{_percent(ends[0])} to {_percent(ends[1])}"
 
 
-def _share(value: float) -> str:
-    return "" if value != value else f"{100 * value:.1f}"
+def _percent(share: float) -> str:
+    return "" if share != share else f"{100 * share:.1f}"  # NaN: nothing was named

@@ -6,27 +6,10 @@ import numpy as np
 from numba import njit
 
 from sameplayer.ranking.kernels.neighbours import insert
-from sameplayer.ranking.kernels.sparse import LANES
+from sameplayer.ranking.kernels.sparse import LANES, product
 
 _MAX = {"nnan", "ninf", "nsz"}  # distances are finite: lets minima and maxima use SIMD
 _CHUNK = 32
-
-
-@njit(cache=True)
-def product(a, b, lanes):
-    """Return the product of two rows, summed in the order of ``_distance`` in sparse.py."""
-    width = len(a)
-    whole = width - width % LANES
-    lanes[:] = 0
-    for start in range(0, whole, LANES):
-        for lane in range(LANES):
-            lanes[lane] += a[start + lane] * b[start + lane]
-    total = np.float32(0)
-    for lane in range(LANES):
-        total += lanes[lane]
-    for c in range(whole, width):
-        total += a[c] * b[c]
-    return total
 
 
 @njit(cache=True)

@@ -13,9 +13,8 @@ import numpy as np
 from numba import njit
 
 from sameplayer.ranking.kernels import Sets
-from sameplayer.ranking.kernels.entering import product
 from sameplayer.ranking.kernels.sets import expand, widest
-from sameplayer.ranking.kernels.sparse import LANES
+from sameplayer.ranking.kernels.sparse import LANES, product
 
 
 class Fixed(NamedTuple):

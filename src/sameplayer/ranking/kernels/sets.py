@@ -9,21 +9,24 @@ from sameplayer.ranking.kernels import Sets
 
 
 @njit(cache=True, parallel=True)
-def reciprocal(lists, k):
-    """Return the Sets of those of lists[i, :k] that list i among their first k."""
-    k = min(k, lists.shape[1])
-    members = np.full((len(lists), k), -1, np.int32)
-    counts = np.zeros(len(lists), np.int32)
-    for i in prange(len(lists)):
-        count = 0
+def reciprocal(lists, k, first=0, stop=-1):
+    """Return the Sets of those of lists[i, :k] that list i among their first k.
+
+    first, stop    the rows i; a negative stop: to the last
+    """
+    k, rows = min(k, lists.shape[1]), (len(lists) if stop < 0 else stop) - first
+    members = np.full((rows, k), -1, np.int32)
+    counts = np.zeros(rows, np.int32)
+    for r in prange(rows):
+        i, count = first + r, 0
         for a in range(k):
             j = lists[i, a]
             for b in range(k):
                 if lists[j, b] == i:
-                    members[i, count] = j
+                    members[r, count] = j
                     count += 1
                     break
-        counts[i] = count
+        counts[r] = count
     return Sets(members, counts)
 
 

@@ -14,20 +14,27 @@ LANES = 32
 
 
 @njit(cache=True)
-def squared_distance(rows, lengths, i, others, other_lengths, j, lanes):
-    """Return the squared distance of rows[i] and others[j]; ``lanes`` (LANES,) is scratch."""
-    width = rows.shape[1]
+def product(a, b, lanes):
+    """Return the product of two rows; ``lanes`` (LANES,) is scratch."""
+    width = len(a)
     whole = width - width % LANES
     lanes[:] = 0
     for start in range(0, whole, LANES):
         for lane in range(LANES):
-            lanes[lane] += rows[i, start + lane] * others[j, start + lane]
+            lanes[lane] += a[start + lane] * b[start + lane]
     total = np.float32(0)
     for lane in range(LANES):
         total += lanes[lane]
     for c in range(whole, width):
-        total += rows[i, c] * others[j, c]
-    return max(lengths[i] + other_lengths[j] - np.float32(2) * total, np.float32(0))
+        total += a[c] * b[c]
+    return total
+
+
+@njit(cache=True)
+def squared_distance(rows, lengths, i, others, other_lengths, j, lanes):
+    """Return the squared distance of rows[i] and others[j]; ``lanes`` (LANES,) is scratch."""
+    alike = product(rows[i], others[j], lanes)
+    return max(lengths[i] + other_lengths[j] - np.float32(2) * alike, np.float32(0))
 
 
 @njit(cache=True)

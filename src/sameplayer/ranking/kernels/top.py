@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from sameplayer.ranking.kernels import Sets, Sparse
+from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.kernels.neighbours import insert
 from sameplayer.ranking.kernels.sets import expand, widest
 from sameplayer.ranking.kernels.sparse import LANES, squared_distance
@@ -110,24 +110,6 @@ def merge_into(near, values, more, more_values):
             if more_values[r, a] >= values[r, -1]:
                 break
             insert(near[r], values[r], more[r, a], more_values[r, a])
-
-
-@njit(cache=True, parallel=True)
-def reciprocal_of(lists, first, stop, k):
-    """Return the Sets of the rows first...stop, as ``sets.reciprocal`` gives them for all rows."""
-    k = min(k, lists.shape[1])
-    members = np.full((stop - first, k), -1, np.int32)
-    counts = np.zeros(stop - first, np.int32)
-    for r in prange(stop - first):
-        i = first + r
-        for a in range(k):
-            j = lists[i, a]
-            for b in range(k):
-                if lists[j, b] == i:
-                    members[r, counts[r]] = j
-                    counts[r] += 1
-                    break
-    return Sets(members, counts)
 
 
 @njit(cache=True, parallel=True)

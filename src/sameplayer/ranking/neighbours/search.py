@@ -7,75 +7,37 @@ never held.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from sameplayer.ranking.config import NeighbourSearch, Progress
 from sameplayer.ranking.distance import unit_rows, unit_stack
 from sameplayer.ranking.kernels.neighbours import start_threads
-from sameplayer.ranking.neighbours.lists import Neighbours, empty_neighbours
-from sameplayer.ranking.neighbours.tiles import fill_by_tiles
-
-Filler = Callable[[int, int], None]  # fills the rows from the first number up to the second
+from sameplayer.ranking.neighbours.gpu_hnsw import approximate_filler, device_filler
+from sameplayer.ranking.neighbours.lists import Neighbours, empty_neighbours, fill_by_tiles
 
 
 def find_neighbours(
-    query: np.ndarray,
+    query: np.ndarray | None,
     gallery: np.ndarray,
     count: int,
     search: NeighbourSearch | None = None,
     *,
+    own: int = 0,
     progress: Progress | None = None,
 ) -> Neighbours:
-    """Find the ``count`` nearest rows of every row, as the k-reciprocal re-ranking takes them.
+    """Find the ``count`` nearest rows of every row, as a re-ranking takes them.
 
-    query, gallery    (m, d) and (n, d) features
+    query, gallery    (m, d) and (n, d) features; None: no queries, as for a prepared gallery
+    own               for hard weights: how many neighbours within the gallery alone, too
     progress          called with (rows done, all rows)
 
-    Distances are squared Euclidean ones, squared again and divided by the largest of their row.
+    Distances are squared Euclidean ones. But where ``own`` is 0 they are squared again and, where
+    there are queries, divided by the largest of their row.
     """
-    rows = unit_stack(query, gallery)
-    return _fill(
-        empty_neighbours(rows, len(query), count, 0, 2, True), search or NeighbourSearch(), progress
-    )
-
-
-def find_neighbours_of_both(
-    query: np.ndarray,
-    gallery: np.ndarray,
-    counts: tuple[int, int],
-    search: NeighbourSearch | None = None,
-    *,
-    progress: Progress | None = None,
-) -> Neighbours:
-    """Find neighbours among all rows and, for gallery rows, among the gallery: for hard weights.
-
-    counts    how many among all rows, how many within the gallery alone
-
-    Distances are squared Euclidean ones. Otherwise as ``find_neighbours``.
-    """
-    rows = unit_stack(query, gallery)
-    return _fill(
-        empty_neighbours(rows, len(query), *counts, 1, False), search or NeighbourSearch(), progress
-    )
-
-
-def find_gallery_neighbours(
-    gallery: np.ndarray,
-    count: int,
-    search: NeighbourSearch | None = None,
-    *,
-    progress: Progress | None = None,
-) -> Neighbours:
-    """Find the ``count`` nearest gallery rows of every gallery row, for a prepared gallery.
-
-    Distances are squared twice, not divided. Otherwise as ``find_neighbours``.
-    """
-    rows = unit_rows(gallery, "gallery")
-    return _fill(
-        empty_neighbours(rows, 0, count, 0, 2, False), search or NeighbourSearch(), progress
-    )
+    m = 0 if query is None else len(query)
+    rows = unit_rows(gallery, "gallery") if query is None else unit_stack(query, gallery)
+    found = empty_neighbours(rows, m, count, own, 1 if own else 2, query is not None and not own)
+    return _fill(found, search or NeighbourSearch(), progress)
 
 
 def _fill(found: Neighbours, search: NeighbourSearch, progress: Progress | None) -> Neighbours:
@@ -85,22 +47,13 @@ def _fill(found: Neighbours, search: NeighbourSearch, progress: Progress | None)
         return found
     total = len(found.all.rows)
     size = max(1, min(total, int(search.memory_gb * 1e9 / (4 * total))))
-    fill = (_by_graph if search.approximate else _on_gpu)(found, search)
+    if search.approximate:
+        fill = approximate_filler(found, search.effort)
+    else:
+        fill = device_filler(found, search.device)
     for start in range(0, total, size):
         stop = min(start + size, total)
         fill(start, stop)
         if progress is not None:
             progress(stop, total)
     return found
-
-
-def _on_gpu(found: Neighbours, search: NeighbourSearch) -> Filler:
-    from sameplayer.ranking.neighbours.gpu import device_filler
-
-    return device_filler(found, search.device)
-
-
-def _by_graph(found: Neighbours, search: NeighbourSearch) -> Filler:
-    from sameplayer.ranking.neighbours.hnsw import approximate_filler
-
-    return approximate_filler(found, search.effort)

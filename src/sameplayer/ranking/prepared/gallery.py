@@ -18,7 +18,7 @@ from sameplayer.ranking.config import Progress, RankConfig
 from sameplayer.ranking.distance import squared_lengths, unit_rows
 from sameplayer.ranking.kernels import Sets, entering
 from sameplayer.ranking.kernels.one_query import Asked, Fixed, Room, one_query_jaccard
-from sameplayer.ranking.neighbours.search import find_gallery_neighbours
+from sameplayer.ranking.neighbours.search import find_neighbours
 from sameplayer.ranking.prepared.file import NeighbourLists, read_lists, save_lists
 
 ONE_THREAD = 1 << 24  # numbers that one thread reads before a second one has started
@@ -44,7 +44,7 @@ class PreparedGallery:
         _check_method(config)
         vectors = gallery.vectors if isinstance(gallery, Embeddings) else gallery
         count = max(config.k1 + 1, config.k2)
-        found = find_gallery_neighbours(vectors, count, config.search, progress=progress).all
+        found = find_neighbours(None, vectors, count, config.search, progress=progress).all
         self._set(gallery, vectors, config, (found.lists, found.values, found.farthest))
 
     def _set(

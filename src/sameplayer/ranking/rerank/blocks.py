@@ -54,7 +54,7 @@ class Nearest(NamedTuple):
     direct, direct_values    (q, M) the nearest that may be answers, of the q rows that are asked
     farthest                 (b,) float32 largest distance
 
-    Distances are squared Euclidean ones; ``finished`` squares and divides them.
+    Distances are squared Euclidean ones; ``merge_top_k`` squares and divides them.
     """
 
     near: np.ndarray
@@ -126,7 +126,7 @@ def _of_rows(found: Nearest, rows: slice) -> Nearest:
     return Nearest(near, values, found.direct, found.direct_values, found.farthest[rows])
 
 
-def finished(asked: np.ndarray, parts: Iterable[Nearest], total: int) -> Nearest:
+def merge_top_k(asked: np.ndarray, parts: Iterable[Nearest], total: int) -> Nearest:
     """Return a block's neighbours among all ``total`` rows, from parts in ascending order.
 
     asked    (b,) bool: which of its rows are queries
@@ -162,15 +162,9 @@ def block_weights(
     others    the blocks of all rows in any order, for distances that no list holds
     """
     from sameplayer.ranking.kernels.sets import reciprocal
-    from sameplayer.ranking.kernels.top import (
-        expanded,
-        listed_values,
-        measure_missing,
-        reciprocal_of,
-        softened,
-    )
+    from sameplayer.ranking.kernels.top import expanded, listed_values, measure_missing, softened
 
-    sets = reciprocal_of(lists, block.first, block.first + len(block), config.k1 + 1)
+    sets = reciprocal(lists, config.k1 + 1, block.first, block.first + len(block))
     half = reciprocal(lists, round(config.k1 / 2) + 1)
     starts, columns = expanded(sets, half)
     found = listed_values(starts, columns, near.near, near.near_values)

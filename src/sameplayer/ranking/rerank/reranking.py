@@ -109,18 +109,18 @@ def hard_weights(
     [[0.59, 0.68, 0.96]]
     """
     from sameplayer.ranking.kernels import sets, sparse
-    from sameplayer.ranking.neighbours.search import find_neighbours_of_both
+    from sameplayer.ranking.neighbours.search import find_neighbours
 
     check_settings(k1, k2, lambda_)
-    counts = max(k1, k2), max(k1, k2 + 1)
-    found = find_neighbours_of_both(query, gallery, counts, search, progress=progress)
-    (m, n), lists, own = found.direct.shape, found.all.lists, found.own
-    half = sets.reciprocal(own, k1 // 2)
+    count, own = max(k1, k2), max(k1, k2 + 1)
+    found = find_neighbours(query, gallery, count, search, own=own, progress=progress)
+    (m, n), lists, of_gallery = found.direct.shape, found.all.lists, found.own
+    half = sets.reciprocal(of_gallery, k1 // 2)
     of_query = sparse.binary_rows(sets.query_members(lists, m, k1), half, 0, faithful)
-    of_item = sparse.binary_rows(sets.reciprocal(own, k1), half, int(faithful), False)
+    of_item = sparse.binary_rows(sets.reciprocal(of_gallery, k1), half, int(faithful), False)
     if k2 > 1:
         average = _averaged_in_place if faithful else _averaged
-        of_query, of_item = average(of_query, of_item, lists, own, k2)
+        of_query, of_item = average(of_query, of_item, lists, of_gallery, k2)
     by_column = sparse.transpose(of_item, 0, n)
     lengths = np.linalg.norm(found.direct, axis=1, keepdims=True)
     direct = found.direct / np.maximum(lengths, 1e-12)
@@ -133,13 +133,13 @@ def _none(query: np.ndarray, gallery: np.ndarray, config: RankConfig) -> np.ndar
     return squared_euclidean(query, gallery, config.memory_gb)
 
 
-def _configured(method: Reranker, usual: float) -> Reranker:
-    """Return a published method as RERANKERS holds it; ``usual``: its own lambda."""
+def _configured(method: Reranker, default: float) -> Reranker:
+    """Return a published method as RERANKERS holds it; ``default``: its own lambda."""
 
     def configured(
         query: np.ndarray, gallery: np.ndarray, config: RankConfig, progress: Progress | None = None
     ) -> np.ndarray:
-        lambda_ = usual if config.lambda_ is None else config.lambda_
+        lambda_ = default if config.lambda_ is None else config.lambda_
         settings = config.k1, config.k2, lambda_
         return method(query, gallery, *settings, search=config.search, progress=progress)
 

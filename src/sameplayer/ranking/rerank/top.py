@@ -17,8 +17,8 @@ from sameplayer.ranking.rerank.blocks import (
     block_answers,
     block_means,
     block_weights,
-    finished,
     joined,
+    merge_top_k,
     pair_neighbours,
 )
 
@@ -113,6 +113,6 @@ def _all_neighbours(
                 progress(done, len(pairs))
     count, total = len(blocks), sum(map(len, blocks))
     return [
-        finished(block.asked, (parts[i, j] for j in range(count)), total)
+        merge_top_k(block.asked, (parts[i, j] for j in range(count)), total)
         for i, block in enumerate(blocks)
     ]

@@ -1,10 +1,11 @@
-"""The losses of LOSSES as modules, and their sum."""
+"""What a loss is and is built from; the losses of LOSSES as modules, and their sum."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,29 @@ from sameplayer.data.batches.augment import seeded
 from sameplayer.errors import SettingError, TrainingError
 from sameplayer.training.losses.info_nce import info_nce
 
-if TYPE_CHECKING:
-    from sameplayer.training.losses.types import Loss
-
 MARGIN = 0.3
+
+Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Features of anchors (b, d), of positives (b, d), persons (b,) -> scalar."""
+
+
+@dataclass(frozen=True, eq=False)
+class LossSetting:
+    """What a loss may be built from.
+
+    log_scale          the encoder's, for InfoNCE
+    width              feature columns
+    persons            classes of the identity loss: a (scope, person) each, so that a person who
+                       has several ids counts as several
+    label_smoothing    share of the target spread over all classes
+    seed               decides the first weights of the classes
+    """
+
+    log_scale: nn.Parameter
+    width: int
+    persons: int
+    label_smoothing: float = 0.0
+    seed: int = 0
 
 
 class LossSum(nn.Module):
@@ -77,7 +97,7 @@ class Identity(nn.Module):
     """Cross-entropy of a linear layer over all training persons, for anchors and positives."""
 
     def __init__(
-        self, width: int, persons: int, label_smoothing: float = 0.0, seed: int = 1
+        self, width: int, persons: int, label_smoothing: float = 0.0, seed: int = 0
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing
@@ -109,6 +129,13 @@ def hardest_triplets(
         perhaps = ~differ.tile(2, 2)
     negative = squared.masked_fill(perhaps, torch.inf).min(dim=1).values
     return functional.relu(margin + positive.sqrt() - negative.sqrt()).mean()
+
+
+def triplet(
+    query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
+) -> Tensor:
+    """Return ``hardest_triplets`` with its own margin, called as a loss."""
+    return hardest_triplets(query, gallery, differ=differ)
 
 
 def _shown(value: object) -> str:

@@ -24,44 +24,26 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from itertools import combinations
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from sameplayer.errors import SettingError
-from sameplayer.training.losses.types import Loss, LossSetting
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from sameplayer.training.losses.pair_losses import LossSum
+    from sameplayer.training.losses.pair_losses import Loss, LossSetting, LossSum
 
 
-def _info_nce(setting: LossSetting) -> Loss:
-    from sameplayer.training.losses.pair_losses import InfoNce
+def _modules() -> ModuleType:
+    """Return the losses' module, loaded only now, so that their names are known without torch."""
+    from sameplayer.training.losses import pair_losses
 
-    return InfoNce(setting.log_scale, setting.label_smoothing)
-
-
-def _identity(setting: LossSetting) -> Loss:
-    from sameplayer.training.losses.pair_losses import Identity
-
-    return Identity(setting.width, setting.persons, setting.label_smoothing, setting.seed)
-
-
-def _triplet(setting: LossSetting) -> Loss:
-    from sameplayer.training.losses.pair_losses import hardest_triplets
-
-    def triplet(
-        query: Tensor, gallery: Tensor, persons: Tensor, differ: Tensor | None = None
-    ) -> Tensor:
-        return hardest_triplets(query, gallery, differ=differ)
-
-    return triplet
+    return pair_losses
 
 
 LOSSES: dict[str, Callable[[LossSetting], Loss]] = {
-    "info-nce": _info_nce,
-    "identity": _identity,
-    "triplet": _triplet,
+    "info-nce": lambda of: _modules().InfoNce(of.log_scale, of.label_smoothing),
+    "identity": lambda of: _modules().Identity(of.width, of.persons, of.label_smoothing, of.seed),
+    "triplet": lambda of: _modules().triplet,
 }
 
 
@@ -78,13 +60,16 @@ def make_loss(choice: str | Loss, setting: LossSetting) -> LossSum:
     An own module is copied, so that the one given stays as it is. Raises SettingError for a name
     that LOSSES has not.
     """
-    from sameplayer.training.losses.pair_losses import LossSum
-
     if not isinstance(choice, str):
-        return LossSum([copy.deepcopy(choice)])
+        return _sum([copy.deepcopy(choice)])
     names = choice.split("+")
     for name in names:
         if name not in LOSSES:
             known = f"one of {', '.join(LOSSES)}, or a sum such as info-nce+triplet"
             raise SettingError("loss", choice, known)
-    return LossSum([LOSSES[name](setting) for name in names])
+    return _sum([LOSSES[name](setting) for name in names])
+
+
+def _sum(losses: list[Loss]) -> LossSum:
+    made: LossSum = _modules().LossSum(losses)
+    return made

@@ -1,9 +1,10 @@
-"""A picture of one training batch as the network sees it: anchors above their positives."""
+"""Training batches as the network sees them, as a picture and, with curves, in TensorBoard."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from sameplayer.data.batches.augment import Augment, PairTransform, erase
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import Picture, encode_picture
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.errors import import_extra
 from sameplayer.training.config import TrainConfig
+from sameplayer.training.losses.info_nce import Outcome
 from sameplayer.training.processes import Process
 from sameplayer.training.run.init_encoder import OwnParts, first_encoder
 from sameplayer.training.sampling.dataloader import Feed
@@ -64,3 +67,39 @@ def draw_pairs(encoder: Encoder, images: Tensor) -> Picture:
     columns += [np.zeros_like(columns[0])] * (-len(columns) % width)
     lines = [np.concatenate(columns[i : i + width], axis=1) for i in range(0, len(columns), width)]
     return np.concatenate(lines)
+
+
+class Board:
+    """Writes a run's curves into its folder tensorboard/; view: tensorboard --logdir RUN.
+
+    Raises MissingExtra where TensorBoard is not installed.
+    """
+
+    def __init__(self, run: Path) -> None:
+        import_extra("tensorboard", "tensorboard", "tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._folder, self._make = str(run / "tensorboard"), SummaryWriter
+        self._writer: Any = None
+
+    def add(self, step: int, outcome: Outcome, lr: float, scale: float) -> None:
+        """Add one step: loss, similarities, rate and the factor on the similarities."""
+        writer = self._open()
+        similar = {"pairs": outcome.positive, "others": outcome.negative}
+        writer.add_scalar("loss", outcome.loss, step)
+        writer.add_scalars("similarity", similar, step)
+        writer.add_scalar("rate", lr, step)
+        writer.add_scalar("scale", scale, step)
+
+    def show(self, step: int, picture: Picture) -> None:
+        """Add a picture of the pairs (h, w, 3)."""
+        self._open().add_image("pairs", picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _open(self) -> Any:
+        if self._writer is None:  # only once the folder is known to be this run's
+            self._writer = self._make(self._folder)
+        return self._writer

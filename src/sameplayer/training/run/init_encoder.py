@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sameplayer.data.batches.augment import Augment, PairTransform, find_augment
+from sameplayer.data.crops import Crops
 from sameplayer.encoder.checkpoints import load_published, recognise
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import create_encoder, load_encoder
@@ -15,7 +16,8 @@ from sameplayer.encoder.networks.presets import DEFAULT, PRESETS
 from sameplayer.encoder.storage.saved import is_saved
 from sameplayer.errors import SettingError
 from sameplayer.training.config import OWN, TrainConfig
-from sameplayer.training.losses.types import Loss
+from sameplayer.training.losses.pair_losses import Loss
+from sameplayer.training.sampling.plan import Plan, make_plan, refuse_uneven_shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,32 @@ class OwnParts:
 
     def chosen_augment(self, config: TrainConfig) -> Augment:
         return find_augment(self.augment or config.augment or "none")
+
+
+class Beginning(NamedTuple):
+    """What a run begins with: plan, encoder and augmentation."""
+
+    plan: Plan
+    encoder: Encoder
+    augment: Augment
+
+    @property
+    def persons(self) -> int:
+        """How many (scope, person) are learnt from."""
+        return int(self.plan.learn.persons().max()) + 1
+
+
+def begin(crops: Crops, asked: TrainConfig, own: OwnParts, world: int = 1) -> Beginning:
+    """Plan a run of ``world`` processes and make its encoder; see ``make_plan`` for what it raises.
+
+    asked    as ``OwnParts.recorded`` returns it
+    """
+    start = own.start(asked)
+    plan = make_plan(crops, asked, None if start is None else start.spec)
+    refuse_uneven_shares(plan, world)
+    encoder = first_encoder(plan.config, start)
+    plan = plan.of_size(encoder.spec.height, encoder.spec.width)
+    return Beginning(plan, encoder, own.chosen_augment(plan.config))
 
 
 def _published(config: TrainConfig) -> Encoder:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,17 +16,19 @@ from sameplayer.data.crops import Crops
 from sameplayer.encoder.embed import embed
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import TrainingError
-from sameplayer.evaluation.scores import evaluate
+from sameplayer.evaluation.scores import ranking_map
 from sameplayer.ranking.ranking import rank
 from sameplayer.training.losses.info_nce import Outcome
 from sameplayer.training.negatives import NEGATIVES
-from sameplayer.training.run.batch_picture import draw_pairs
+from sameplayer.training.run.batch_picture import Board, draw_pairs
 from sameplayer.training.run.run_folder import RunFolder, log
 from sameplayer.training.run.step import Learner
-from sameplayer.training.run.tensorboard import Board
-from sameplayer.training.sampling.dataloader import Fed, Feed
+from sameplayer.training.sampling.dataloader import Batch, Feed
 from sameplayer.training.sampling.plan import Plan, person_means
 from sameplayer.training.schedule import learning_rates
+
+EpochCallback: TypeAlias = Callable[[int, dict[str, float], Encoder], None]
+"""Epoch from 1, the figures of its line of metrics.csv, the encoder as it is saved -> nothing."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ class Trainer:
         folder: RunFolder | None = None,
         board: Board | None = None,
         progress: Callable[[Step], None] | None = None,
+        callbacks: Sequence[EpochCallback] = (),
     ) -> None:
         self.plan, self.config = plan, plan.config
         self.learner, self.feed = learner, feed
-        self.folder, self.board, self.progress = folder, board, progress
+        self.folder, self.board = folder, board
+        self.progress, self.callbacks = progress, callbacks
         self.per_epoch = len(plan.first)
         self.rates = learning_rates(
             self.config.schedule,
@@ -116,19 +120,19 @@ class Trainer:
 
     def _epoch(self, epoch: int) -> None:
         first = self.done - epoch * self.per_epoch
-        for fed in self.feed.epoch(epoch, self.means, first):
-            images = self.learner.images(fed.batch)
+        for batch in self.feed.epoch(epoch, self.means, first):
+            images = self.learner.images(batch.pictures)
             if self.board is not None and self.done % self.per_epoch == 0:
                 self.board.show(self.done, draw_pairs(self.learner.encoder, images))
-            self._step(epoch, images, fed)
+            self._step(epoch, images, batch)
             within = self.done % self.per_epoch and self._sum_is_complete(self.done)
             if self.clock.minutes_unsaved() > self.config.save_minutes and within:
                 self._save_state()  # an epoch's end is saved after its scores and its encoder
         self._finish(epoch)
 
-    def _step(self, epoch: int, images: Tensor, fed: Fed) -> None:
+    def _step(self, epoch: int, images: Tensor, batch: Batch) -> None:
         rate, update = self.rates[self.done], self._sum_is_complete(self.done + 1)
-        persons, differ = fed.persons, fed.differ
+        persons, differ = batch.persons, batch.differ
         outcome = self.learner.learn(images, persons, rate, update=update, differ=differ)
         self._refuse_nan(outcome.loss, epoch)
         self.outcomes.append(tuple(outcome))
@@ -179,19 +183,22 @@ class Trainer:
             learn = self.plan.learn
             means = person_means(self.learner.learned(), learn) if process.first else None
             self.means = process.share(means)
-        if self.folder is not None:
-            self._score_and_save(epoch, self.folder)
+        scored = None if self.folder is None else self._score_and_save(epoch, self.folder)
         if process.world > 1:
             self.best_epoch = int(process.share(np.array([self.best_epoch]))[0])
         self.outcomes = []
         self._save_state()
+        if scored is not None:
+            for callback in self.callbacks:
+                callback(epoch + 1, *scored)
 
-    def _score_and_save(self, epoch: int, folder: RunFolder) -> None:
+    def _score_and_save(self, epoch: int, folder: RunFolder) -> tuple[dict[str, float], Encoder]:
+        """Return the figures of an epoch, as metrics.csv holds them, and its encoder."""
         encoder = self.learner.learned()
         mean_ap, reranked = _validate(encoder, self.plan.validation)
         elapsed = self.clock.elapsed()
         loss, positive, negative = np.mean(self.outcomes, axis=0).tolist()
-        row = {
+        figures = {
             "epoch": epoch + 1,
             "loss": loss,
             "lr": self.rates[self.done - 1],
@@ -203,7 +210,7 @@ class Trainer:
             "pictures_per_second": self.clock.pictures / elapsed,
             "waiting": self.feed.waited_s / elapsed,
         }
-        folder.add_metrics(row)
+        folder.add_metrics(figures)
         epochs = self.config.epochs
         scored = "" if math.isnan(mean_ap) else f", mAP {mean_ap:.4f}"
         log.info("epoch %d of %d: loss %.4f%s", epoch + 1, epochs, loss, scored)
@@ -215,6 +222,7 @@ class Trainer:
             self.best = -1.0 if math.isnan(mean_ap) else mean_ap
             self.best_epoch = epoch + 1
             folder.save(encoder, "best", **facts)
+        return figures, encoder
 
     def _facts(self, epoch: int, mean_ap: float) -> dict[str, Any]:
         """Return the facts saved with the weights; all settings are in the run's config.json."""
@@ -252,5 +260,7 @@ def _validate(encoder: Encoder, validation: Crops | None) -> tuple[float, float]
     if validation is None:
         return math.nan, math.nan
     embedded = embed(encoder, validation)
-    reranked = evaluate(rank(embedded, rerank="k-reciprocal"))
-    return evaluate(rank(embedded)).mAP, reranked.mAP
+    plain, reranked = (
+        ranking_map(rank(embedded, rerank=method)) for method in ("none", "k-reciprocal")
+    )
+    return plain, reranked

@@ -16,10 +16,9 @@ from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import TrainingError
 from sameplayer.training.config import TrainConfig
 from sameplayer.training.processes import Process
-from sameplayer.training.run.init_encoder import OwnParts, first_encoder
+from sameplayer.training.run.init_encoder import OwnParts, begin
 from sameplayer.training.run.step import Learner
 from sameplayer.training.sampling.dataloader import Feed
-from sameplayer.training.sampling.plan import make_plan
 
 SMOOTHING = 0.9
 
@@ -69,12 +68,9 @@ def find_rate(
     config.refuse_wrong_types()
     own = OwnParts()
     asked = replace(own.recorded(config), validate="none", accumulate=1, tensorboard=False)
-    start = own.start(asked)
-    plan = make_plan(crops, asked, None if start is None else start.spec)
-    process = Process(pick_device(config.device))
-    encoder, augment = first_encoder(plan.config, start), own.chosen_augment(plan.config)
-    persons = int(plan.learn.persons().max()) + 1
-    learner = Learner(encoder, plan.config.loss, augment, persons, plan.config, process)
+    run, process = begin(crops, asked, own), Process(pick_device(config.device))
+    plan, encoder, augment = run
+    learner = Learner(encoder, plan.config.loss, augment, run.persons, plan.config, process)
     rates = np.geomspace(low, high, steps)
     with Feed(plan, encoder.prepare, augment, process) as feed:
         losses = _smoothed_losses(learner, feed, rates, progress)
@@ -86,12 +82,12 @@ def _smoothed_losses(
     learner: Learner, feed: Feed, rates: np.ndarray, progress: Callable[[int, int], None] | None
 ) -> np.ndarray:
     """Learn at each rate in turn, until the smoothed loss rises; return it after each step."""
-    epochs = (fed for epoch in count() for fed in feed.epoch(epoch))
+    epochs = (batch for epoch in count() for batch in feed.epoch(epoch))
     smooth: list[float] = []
     mean = 0.0
-    for number, (rate, fed) in enumerate(zip(rates, epochs, strict=False), start=1):
-        images = learner.images(fed.batch)
-        loss = learner.learn(images, fed.persons, float(rate), differ=fed.differ).loss
+    for number, (rate, batch) in enumerate(zip(rates, epochs, strict=False), start=1):
+        images = learner.images(batch.pictures)
+        loss = learner.learn(images, batch.persons, float(rate), differ=batch.differ).loss
         mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
         smooth.append(mean / (1 - SMOOTHING**number))
         if progress is not None:

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import logging
+import pickle
 import platform
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import timm
 import torch
 import torchvision
+from torch import Tensor
 
 from sameplayer._version import __version__
 from sameplayer.common.files import new_folder, whole_file, write_text
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import ConfigError, TrainingError
-from sameplayer.training.config import TrainConfig, read_record
-from sameplayer.training.run.state import load_state, save_state
+from sameplayer.training.config import TrainConfig
+from sameplayer.training.run.run_metadata import read_record
 
 log = logging.getLogger("sameplayer.training")
+STATE_FORMAT = 5
+DAMAGE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torch, zip and pickle raise for a damaged file."""
 
 
 def refuse_used_folder(path: str | Path) -> None:
@@ -31,7 +46,7 @@ def refuse_used_folder(path: str | Path) -> None:
     try:
         new_folder(path, TrainingError)
     except TrainingError as error:
-        raise TrainingError(f"{error} Or go on with the run in it: resume.") from None
+        raise TrainingError(f"{error} Or continue the run in it with resume.") from None
 
 
 class RunFolder:
@@ -73,12 +88,7 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -166,3 +176,68 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Write state.pt, whole or not at all: dicts and lists of tensors, numbers and text."""
+    record = {"format": STATE_FORMAT, "digest": _digest(state), "state": state}
+    with whole_file(folder / "state.pt", TrainingError) as partial:
+        torch.save(record, partial)
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Return what ``save_state`` wrote, or None where the run was stopped before that.
+
+    Raises TrainingError for a file of another version, and for one whose content is not what was
+    written.
+    """
+    path = folder / "state.pt"
+    if not path.is_file():
+        return None
+    try:
+        record: Any = torch.load(path, weights_only=True, map_location="cpu")
+    except DAMAGE as error:
+        raise _damaged(path, type(error).__name__) from error
+    version = record.get("format") if isinstance(record, dict) else None
+    if type(version) is not int or version != STATE_FORMAT:
+        raise TrainingError(
+            f"{path}: written by another version (expected format {STATE_FORMAT}); begin anew in "
+            "another folder."
+        )
+    state = record.get("state")
+    if not isinstance(state, dict) or record.get("digest") != _digest(state):
+        raise _damaged(path, "its content is not what was written")
+    return state
+
+
+def _damaged(path: Path, reason: str) -> TrainingError:
+    return TrainingError(
+        f"{path}: damaged, so the run cannot go on ({reason}); begin anew in another folder, with "
+        "weights from last/ of this one if you like."
+    )
+
+
+def _digest(value: Any) -> str:
+    """Return a hash over all values of nested dicts and lists, their kinds and their order."""
+    digest = hashlib.blake2b(digest_size=16)
+    _feed(digest, value)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, value: Any) -> None:
+    digest.update(type(value).__name__.encode())
+    if isinstance(value, Tensor):
+        digest.update(f"{value.dtype} {tuple(value.shape)} ".encode())
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _feed(digest, key)
+            _feed(digest, item)
+        digest.update(b"end")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _feed(digest, item)
+        digest.update(b"end")
+    else:
+        digest.update(repr(value).encode(errors="replace") + b" ")

@@ -1,13 +1,14 @@
-"""What a run folder says of itself, read without loading torch: its settings and its data."""
+"""The settings and the data that a run folder records, read without loading torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from sameplayer.errors import ConfigError, MissingFile
-from sameplayer.training.config import TrainConfig, config_of, read_record
+from sameplayer.errors import ConfigError, MissingFile, SettingError, did_you_mean
+from sameplayer.training.config import TrainConfig
 
 FACTS = ("root", "source", "scope")
 SCOPES = ("set", "game", "sequence")
@@ -29,6 +30,25 @@ class RunRecord:
     scope: str
 
 
+def read_config(path: str | Path) -> TrainConfig:
+    """Read a run's config.json.
+
+    Raises ConfigError naming the file and the key: one that is unknown, a value of another type.
+    """
+    return _config_of(read_record(path), path)
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Return the JSON object of a configuration file; ConfigError where it holds none."""
+    try:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: cannot be read as a configuration ({error}).") from error
+    if not isinstance(record, dict):
+        raise ConfigError(f"{path}: expected a JSON object of settings.")
+    return record
+
+
 def read_run(folder: str | Path) -> RunRecord:
     """Read a run folder, or the first run of a folder of runs (``seed-1``, ``seed-2``, ...).
 
@@ -39,7 +59,7 @@ def read_run(folder: str | Path) -> RunRecord:
     path = _config_path(Path(folder))
     record = read_record(path)
     facts = _facts(record, path)
-    return RunRecord(config_of(record, path), Path(facts["root"]), facts["source"], facts["scope"])
+    return RunRecord(_config_of(record, path), Path(facts["root"]), facts["source"], facts["scope"])
 
 
 def run_data(folder: str | Path) -> dict[str, Any]:
@@ -54,6 +74,22 @@ def run_data(folder: str | Path) -> dict[str, Any]:
         if path.is_file() and (place / "environment.json").is_file():
             return _facts(read_record(path), path)
     return {}
+
+
+def _config_of(record: dict[str, Any], path: str | Path) -> TrainConfig:
+    """Return the settings of a record that was read from ``path``; ConfigError as read_config."""
+    names = [item.name for item in fields(TrainConfig)]
+    settings = {key: value for key, value in record.items() if key != "data"}
+    for key in settings:
+        if key not in names:
+            hint = did_you_mean(key, names)
+            raise ConfigError(f"{path}: unknown setting {key!r}.{hint}")
+    config = TrainConfig(**settings)
+    try:
+        config.refuse_wrong_types()
+    except SettingError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return config
 
 
 def _config_path(folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import NoneType
@@ -14,16 +14,14 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import refuse_other_types
 from sameplayer.training.config import TrainConfig
-from sameplayer.training.losses.types import Loss
+from sameplayer.training.losses.pair_losses import Loss
 from sameplayer.training.processes import Process, join_processes
-from sameplayer.training.run.init_encoder import OwnParts, finished_encoder, first_encoder
-from sameplayer.training.run.loop import Step, Trainer
-from sameplayer.training.run.run_folder import RunFolder, refuse_used_folder
-from sameplayer.training.run.state import load_state
+from sameplayer.training.run.batch_picture import Board
+from sameplayer.training.run.init_encoder import OwnParts, begin, finished_encoder
+from sameplayer.training.run.loop import EpochCallback, Step, Trainer
+from sameplayer.training.run.run_folder import RunFolder, load_state, refuse_used_folder
 from sameplayer.training.run.step import Learner
-from sameplayer.training.run.tensorboard import Board
 from sameplayer.training.sampling.dataloader import Feed
-from sameplayer.training.sampling.plan import make_plan, refuse_uneven_shares
 
 
 def train(
@@ -33,6 +31,7 @@ def train(
     *,
     resume: bool = False,
     progress: Callable[[Step], None] | None = None,
+    callbacks: Sequence[EpochCallback] = (),
     loss: Loss | None = None,
     augment: PairTransform | Augment | None = None,
     encoder: Encoder | str | Path | None = None,
@@ -45,6 +44,10 @@ def train(
     config    settings; None: the person preset. A batch size left to the preset is lowered to the
               number of persons where there are fewer
     resume    go on where a run was stopped or killed: with its settings, scope, rows and own parts
+    progress  called after each step
+    callbacks called after each epoch, once it is scored and saved: f(epoch, figures, encoder) with
+              the epoch from 1, the figures of its line of metrics.csv, and the encoder as it is
+              saved. An error that one raises ends the run, which can be resumed
     loss      an own loss: raw features of anchors (b, d) and positives (b, d), persons (b,) ->
               scalar. The weights of a torch module learn too and are resumed; it is copied
     augment   an own augmentation: uint8 RGB pictures (h, w, 3) of anchor and positive, and a NumPy
@@ -72,7 +75,7 @@ def train(
     with join_processes(config.device) as process:
         if process.first and not resume:
             refuse_used_folder(out)
-        _train(crops, Path(out), own.recorded(config), own, process, resume, progress)
+        _train(crops, Path(out), own.recorded(config), own, process, resume, progress, callbacks)
         return finished_encoder(out, own).to(process.device)
 
 
@@ -84,23 +87,19 @@ def _train(
     process: Process,
     resume: bool,
     progress: Callable[[Step], None] | None,
+    callbacks: Sequence[EpochCallback],
 ) -> None:
-    start = own.start(asked)
-    plan = make_plan(crops, asked, None if start is None else start.spec)
-    refuse_uneven_shares(plan, process.world)
-    encoder = first_encoder(plan.config, start)
-    plan = plan.of_size(encoder.spec.height, encoder.spec.width)
-    augment = own.chosen_augment(plan.config)
-    persons = int(plan.learn.persons().max()) + 1
+    run = begin(crops, asked, own, process.world)
+    plan, encoder, augment = run
     loss = own.chosen_loss(plan.config)
-    learner = Learner(encoder, loss, augment, persons, plan.config, process)
+    learner = Learner(encoder, loss, augment, run.persons, plan.config, process)
     board = Board(out) if plan.config.tensorboard and process.first else None
     opened: AbstractContextManager[RunFolder | None] = nullcontext()
     if process.first:
         device = str(process.device)
         opened = RunFolder(out, plan.config, plan.facts(), device=device, resume=resume)
     with opened as folder, Feed(plan, encoder.prepare, augment, process) as feed:
-        trainer = Trainer(plan, learner, feed, folder, board, progress)
+        trainer = Trainer(plan, learner, feed, folder, board, progress, callbacks)
         if resume:
             trainer.restore(load_state(out) if folder is None else folder.load_state())
         trainer.work()

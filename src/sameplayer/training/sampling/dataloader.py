@@ -1,9 +1,8 @@
-"""What the network is fed with: the plan's batches with their pictures."""
+"""The batches of a plan with their pictures, on the device of this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,15 +16,15 @@ from sameplayer.training.processes import Process
 from sameplayer.training.sampling.plan import Plan
 
 
-class Fed(NamedTuple):
-    """A batch.
+class Batch(NamedTuple):
+    """A batch, as ``Feed`` yields it.
 
-    batch      pictures of this process's pairs
+    pictures   those of this process's pairs
     persons    (p,) of the pairs of all processes
     differ     (p, p) which of them are known to be different persons; None: all
     """
 
-    batch: PairBatch
+    pictures: PairBatch
     persons: Tensor
     differ: Tensor | None = None
 
@@ -46,7 +45,7 @@ class Feed:
         """Seconds for which the network waited for pictures."""
         return self._loader.waited_s
 
-    def epoch(self, epoch: int, means: np.ndarray | None = None, first: int = 0) -> Iterator[Fed]:
+    def epoch(self, epoch: int, means: np.ndarray | None = None, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from its batch ``first`` on.
 
         means    (persons, d), see ``Plan.batches``
@@ -62,16 +61,11 @@ class Feed:
         for batch, pairs in zip(batches, rows, strict=True):
             persons = self.persons[pairs[:, 0]]
             differ = self.plan.differ(persons.cpu().numpy())
-            told = None if differ is None else torch.from_numpy(differ).to(process.device)
-            yield Fed(batch, persons, told)
+            known = None if differ is None else torch.from_numpy(differ).to(process.device)
+            yield Batch(batch, persons, known)
 
     def __enter__(self) -> Feed:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loader.close()

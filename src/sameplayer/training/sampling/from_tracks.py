@@ -22,13 +22,13 @@ class TrackPairs:
                   differ from another
     known         which tracks, numbered by ``learn.persons()``, are known to differ
     validation    held-out tracks as query and gallery, among others of their footage; or None
-    told          what a user should know: how many tracks are left out, and why
+    notes         what a user should know: how many tracks are left out, and why
     """
 
     learn: Crops
     known: CannotLinks
     validation: Crops | None
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def training_footage(crops: Crops, config: TrainConfig) -> Crops:
@@ -65,7 +65,7 @@ def pairs_from_tracks(rows: Crops, config: TrainConfig) -> TrackPairs:
     single = pictures < 2
     alone = ~single
     alone[~single] = known.part(np.flatnonzero(~single)).others() == 0
-    told = _left_out(config.track_gap, single, alone)
+    notes = _left_out(config.track_gap, single, alone)
     usable = footage.where(kept & ~(single | alone)[numbers])
     if len(usable) == 0:
         raise _nothing(footage, config.track_gap, single, alone)
@@ -76,7 +76,7 @@ def pairs_from_tracks(rows: Crops, config: TrainConfig) -> TrackPairs:
     learnt = known.part(_of_tracks(usable, "person"))
     if learnt.others().max(initial=0) == 0:
         raise _nothing(footage, config.track_gap, single, ~single)
-    return TrackPairs(usable, learnt, validation, told)
+    return TrackPairs(usable, learnt, validation, notes)
 
 
 def _of_tracks(part: Crops, column: str) -> np.ndarray:

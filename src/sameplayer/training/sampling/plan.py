@@ -34,7 +34,7 @@ class Plan:
     asked    pairs a batch before it was fitted to the persons
     scope    of the table that was given: where its persons hold
     known    with pairs from tracks, which of them are known to differ; None: all of a batch are
-    told     what else a user should know
+    notes    what else a user should know
     """
 
     learn: Crops
@@ -43,7 +43,7 @@ class Plan:
     asked: int
     scope: str | None = None
     known: CannotLinks | None = None
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def first(self) -> list[np.ndarray]:
@@ -83,17 +83,19 @@ class Plan:
     def remarks(self) -> list[str]:
         """Return what a user should know: batches smaller than asked."""
         pairs, sizes = self.config.pairs or 2, [len(batch) for batch in self.first]
-        told = list(self.told)
+        notes = list(self.notes)
         if pairs < self.asked:
             who = self.config.pairs_from
-            told.append(f"{pairs} pairs a batch instead of {self.asked}: there are no more {who}")
+            notes.append(
+                f"{pairs} pairs per batch instead of {self.asked}: there are no more {who}"
+            )
         if min(sizes) < pairs:
             small = sum(size < pairs for size in sizes)
-            told.append(
+            notes.append(
                 f"{small} of {len(sizes)} batches hold fewer than {pairs} pairs, the smallest "
                 f"{min(sizes)}: a batch stays within one {self.learn.scope or 'scope'}"
             )
-        return told
+        return notes
 
     def facts(self) -> dict[str, Any]:
         """Return where the data lies, its scope, and hashes of all that batches and scores see."""
@@ -152,8 +154,8 @@ def person_means(encoder: Encoder, learn: Crops) -> np.ndarray:
 
 
 def _plan_of_persons(crops: Crops, config: TrainConfig) -> Plan:
-    learn, validation, told = _split(crops, config)
-    return Plan(learn, validation, config, config.pairs or 2, crops.scope, told=told)
+    learn, validation, notes = _split(crops, config)
+    return Plan(learn, validation, config, config.pairs or 2, crops.scope, notes=notes)
 
 
 def _plan_of_tracks(crops: Crops, config: TrainConfig) -> Plan:
@@ -163,7 +165,7 @@ def _plan_of_tracks(crops: Crops, config: TrainConfig) -> Plan:
     if config.validate in ("valid", "test"):
         validation = _labelled(crops, config.validate)
     wanted = config.pairs or 2
-    return Plan(found.learn, validation, config, wanted, crops.scope, found.known, found.told)
+    return Plan(found.learn, validation, config, wanted, crops.scope, found.known, found.notes)
 
 
 def _split(crops: Crops, config: TrainConfig) -> tuple[Crops, Crops | None, tuple[str, ...]]:

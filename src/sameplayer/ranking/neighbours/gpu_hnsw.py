@@ -1,4 +1,8 @@
-"""Neighbour lists by a graph index (faiss's HNSW), for galleries past a million."""
+"""Ways to fill neighbour lists beside the exact one on the CPU: torch on a GPU, or faiss's HNSW.
+
+On a GPU, of equal distances any may come first at a list's end. The graph index of HNSW is for
+galleries past a million.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,49 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
+from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import import_extra
 from sameplayer.ranking.neighbours.lists import Neighbours
 
 SAMPLE = 2048  # rows among which the largest distance is looked for
+
+
+def device_filler(found: Neighbours, device: str) -> Callable[[int, int], None]:
+    """Return a function that fills the rows from the first number up to the second."""
+    m, lists, own = len(found.direct), found.all, found.own
+    place = pick_device(device)
+    rows, lengths = (torch.from_numpy(part).to(place) for part in (lists.rows, lists.lengths))
+
+    def fill(start: int, stop: int) -> None:
+        block = torch.addmm(lengths[None, :], rows[start:stop], rows.T, alpha=-2)
+        block = (block + lengths[start:stop, None]).clamp_(min=0)
+        top = block.amax(dim=1)
+        if found.power == 2:
+            block = block**2
+            top = block.amax(dim=1).clamp_(min=1e-12)
+        if found.divide:
+            block /= top[:, None]
+        values, nearest = _smallest(block, lists.lists.shape[1])
+        lists.values[start:stop], lists.lists[start:stop] = values, nearest
+        lists.farthest[start:stop] = top.cpu().numpy()
+        if own.shape[1] and stop > m:
+            first = max(start, m)
+            part = block[first - start :, m:]
+            own[first - m : stop - m] = _smallest(part, own.shape[1])[1]
+        if start < m:
+            found.direct[start:stop] = block[: m - start, m:].cpu().numpy()
+
+    return fill
+
+
+def _smallest(block: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and columns (b, count) of the smallest, of equal ones the lower column."""
+    smallest, numbers = torch.topk(block, count, dim=1, largest=False, sorted=True)
+    values, columns = smallest.cpu().numpy(), numbers.cpu().numpy()
+    order = np.lexsort((columns, values), axis=1)
+    return np.take_along_axis(values, order, 1), np.take_along_axis(columns, order, 1)
 
 
 def approximate_filler(found: Neighbours, effort: int) -> Callable[[int, int], None]:
