@@ -15,8 +15,7 @@ import numpy as np
 
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.calibration import is_number
-from sameplayer.encoder.runtime.onnx_file import read_content
-from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device
+from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device, read_content
 from sameplayer.errors import SettingError, WeightsError
 from sameplayer.numbers.reader import NUMBERS, SURE, Calibration, check_picture
 
