@@ -15,6 +15,7 @@ import numpy as np
 
 from sameplayer.common.hashing import array_fingerprint
 from sameplayer.data.images.picture import Picture
+from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError, WeightsError
 from sameplayer.numbers.network.crop_canvas import lay
 from sameplayer.numbers.reader import NUMBERS, Calibration, check_picture
@@ -54,8 +55,6 @@ class ShirtReader:
         if batch < 1:
             raise SettingError("batch", batch, "1 or more")
         self.candidates, self.name = tuple(candidates), "shirt"
-        from sameplayer.encoder.runtime.device import pick_device  # it imports torch
-
         self._device, self._batch = str(pick_device(device)), batch
         self.network, self.calibration = _load(Path(weights or WEIGHTS), self._device)
         self._columns = [*(NUMBERS.index(one) for one in self.candidates), len(NUMBERS)]
