@@ -125,12 +125,13 @@ class _Reader(pickle._Unpickler):
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(stream, encoding="latin1")
-        self.dispatch = _Steps(self.dispatch)
+        steps = _Steps(USUAL)
         for code, step in OTHERWISE.items():
             if step is None:
-                del self.dispatch[code[0]]
+                del steps[code[0]]
             else:
-                self.dispatch[code[0]] = step
+                steps[code[0]] = step
+        self.dispatch = steps  # type: ignore[misc]  # of this reader alone: it counts
 
     def find_class(self, module: str, name: str) -> Name:
         return Name(f"{module:.200}.{name:.200}")
@@ -138,30 +139,33 @@ class _Reader(pickle._Unpickler):
     def persistent_load(self, pid: Any) -> Persistent:
         return Persistent(pid)
 
-    def _empty_dict(self) -> None:
-        self.append(Pairs())
 
-    def _dict(self) -> None:
-        items, found = self.pop_mark(), Pairs()
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            found[key] = value
-        self.append(found)
-
-    def _newobj_ex(self) -> None:
-        self.stack.pop()
-        self.load_reduce()
+def _empty_dict(reader: Any) -> None:
+    reader.append(Pairs())
 
 
-_base = pickle._Unpickler
+def _dict(reader: Any) -> None:
+    items, found = reader.pop_mark(), Pairs()
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        found[key] = value
+    reader.append(found)
+
+
+def _newobj_ex(reader: Any) -> None:
+    reader.stack.pop()
+    reader.load_reduce()
+
+
+USUAL: dict[int, Callable[[Any], None]] = pickle._Unpickler.dispatch
 OTHERWISE: dict[bytes, Callable[[Any], None] | None] = {
-    pickle.EMPTY_DICT: _Reader._empty_dict,
-    pickle.DICT: _Reader._dict,
-    pickle.EMPTY_SET: _base.load_empty_list,
-    pickle.ADDITEMS: _base.load_appends,
-    pickle.FROZENSET: _base.load_list,
-    pickle.NEWOBJ: _base.load_reduce,
-    pickle.NEWOBJ_EX: _Reader._newobj_ex,
-    pickle.BYTEARRAY8: _base.load_binbytes8,  # which takes memory only for bytes that are there
+    pickle.EMPTY_DICT: _empty_dict,
+    pickle.DICT: _dict,
+    pickle.EMPTY_SET: USUAL[pickle.EMPTY_LIST[0]],
+    pickle.ADDITEMS: USUAL[pickle.APPENDS[0]],
+    pickle.FROZENSET: USUAL[pickle.LIST[0]],
+    pickle.NEWOBJ: USUAL[pickle.REDUCE[0]],
+    pickle.NEWOBJ_EX: _newobj_ex,
+    pickle.BYTEARRAY8: USUAL[pickle.BINBYTES8[0]],  # takes memory only for bytes that are there
     **dict.fromkeys(
         (pickle.EXT1, pickle.EXT2, pickle.EXT4)
     ),  # could give what a program registered
