@@ -64,7 +64,7 @@ class OnnxEncoder(Encoder):
         )
 
     @property
-    def device(self) -> Device:
+    def device(self) -> Device:  # type: ignore[override]  # there is no torch to have one
         return self._device
 
     @property

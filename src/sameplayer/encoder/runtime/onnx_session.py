@@ -10,8 +10,9 @@ import json
 import os
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,8 @@ INPUT, OUTPUT = "pictures", "rows"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
-class Device(NamedTuple):
+@dataclass(frozen=True)
+class Device:
     """Where an ONNX file runs: as ``torch.device``, without torch."""
 
     type: str

@@ -197,7 +197,7 @@ def cut_out(canvases: Tensor, boxes: Tensor, zooms: tuple[float, ...] = ZOOMS) -
     cuts = functional.grid_sample(
         canvases, points.flatten(1, 2).float(), padding_mode="border", align_corners=True
     )
-    return cuts.unflatten(2, (len(zooms), CUT[0])).transpose(1, 2).round()
+    return cuts.reshape(len(cuts), 3, len(zooms), *CUT).transpose(1, 2).round()
 
 
 def calibrated(rows: Tensor, calibration: Calibration, columns: Tensor) -> Tensor:
