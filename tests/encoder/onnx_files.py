@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.networks.spec import EncoderSpec
 from sameplayer.encoder.onnx.export import export_encoder
-from sameplayer.encoder.runtime.onnx_file import FORMAT, RECORD
+from sameplayer.encoder.runtime.onnx_session import FORMAT, RECORD
 
 
 class TinyNetwork(nn.Module):

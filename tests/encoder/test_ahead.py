@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.encoder.prefetch import AHEAD, batches_ahead
+from sameplayer.encoder.embed import AHEAD, batches_ahead
 from sameplayer.errors import DataError
 
 

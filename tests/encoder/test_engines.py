@@ -14,8 +14,7 @@ from sameplayer.commands.shared import Compute
 from sameplayer.encoder.embeddings import load_embeddings
 from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.onnx.export import TOLERANCE, drawn_pictures
-from sameplayer.encoder.runtime.engines import ENGINES, FORMATS, computed_in
-from sameplayer.encoder.runtime.inference import CPU_PASS
+from sameplayer.encoder.runtime.engines import CPU_PASS, ENGINES, FORMATS, computed_in
 from sameplayer.errors import MissingExtra, SettingError, WeightsError
 from tests.encoder.onnx_files import plain_model, signed, spec_record, tiny_encoder, tiny_file
 

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import close_session, constants
 
 from sameplayer.encoder.load import load_encoder
-from sameplayer.encoder.networks.hub import hub_if_reached
+from sameplayer.encoder.networks.locations import hub_if_reached
 from sameplayer.errors import WeightsError
 
 

@@ -10,9 +10,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from sameplayer.encoder.runtime import onnx_file
-from sameplayer.encoder.runtime.onnx_file import RECORD, read_content
-from sameplayer.encoder.runtime.onnx_session import OnnxSession
+from sameplayer.encoder.runtime import onnx_session
+from sameplayer.encoder.runtime.onnx_session import RECORD, OnnxSession, read_content
 from sameplayer.errors import MissingFile, WeightsError
 from tests.encoder.onnx_files import plain_model, signed
 
@@ -121,5 +120,5 @@ def test_a_missing_folder_and_too_large_file_are_told(
         read_content(tmp_path / "none.onnx")
     with pytest.raises(WeightsError, match="cannot be read"):
         read_content(tmp_path)
-    monkeypatch.setattr(onnx_file, "LARGEST", 20)
+    monkeypatch.setattr(onnx_session, "LARGEST", 20)
     refused(tmp_path, signed(plain_model()), "over 2 GiB")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sameplayer.data.images.picture import FITS
-from sameplayer.encoder.runtime.onnx_fit import GRAPH_FITS, GraphFit
+from sameplayer.encoder.onnx.fit import GRAPH_FITS, GraphFit
 from sameplayer.errors import SettingError
 
 EXTREME = [(1, 1), (1, 2), (2, 1), (1, 700), (700, 1), (3, 3), (256, 128), (128, 64), (511, 257)]

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from sameplayer.encoder.load import create_encoder
-from sameplayer.maps.coarse import coarse_features
 from sameplayer.maps.explanation import explain
+from sameplayer.maps.score_cam import coarse_features
 from tests.maps.map_helpers import A, B, alike, images_and_target
 
 

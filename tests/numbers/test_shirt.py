@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sameplayer.errors import DataError, SettingError, WeightsError
-from sameplayer.numbers.network.shirt_reader import WEIGHTS, ShirtReader, places_of
+from sameplayer.numbers.network.model import likely_places
+from sameplayer.numbers.network.shirt_reader import WEIGHTS, ShirtReader
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import read_jersey_number, read_track_number
 from sameplayer.synthetic.league import draw_crop, make_person
@@ -126,16 +127,31 @@ def test_cells_that_agree_on_a_number_make_one_place() -> None:
     maps[0, 6, 5], maps[0, 6, 6], maps[0, 15, 3] = 3.0, 3.0, 2.0
     maps[1, 6, 5], maps[1, 6, 6] = 0.5, -0.5  # both say: between them
     maps[3:, 6, 5:7] = np.log(2)
-    first, second = places_of(maps)
+    shares, boxes = places_in(maps)
     whole = 1 + 2 * np.exp(3) + np.exp(2)
-    assert first.share == pytest.approx(2 * np.exp(3) / whole, abs=1e-6)
-    np.testing.assert_allclose(first.box, [48, 52, 32, 32], atol=1e-6)
-    assert second.share == pytest.approx(np.exp(2) / whole, abs=1e-6)
-    np.testing.assert_allclose(second.box, [28, 124, 16, 16], atol=1e-3)
-    maps[0, 15, 3] = -3
-    assert len(places_of(maps)) == 1
-    maps[0] = -90
-    assert places_of(maps) == []
+    assert shares == pytest.approx([2 * np.exp(3) / whole, np.exp(2) / whole], abs=1e-6)
+    np.testing.assert_allclose(boxes[0], [48, 52, 32, 32], atol=1e-6)
+    np.testing.assert_allclose(boxes[1], [28, 124, 16, 16], atol=1e-3)
+    maps[0, 2, 11] = 1.9  # a third is left out
+    assert (places_in(maps)[0] > 0).sum() == 2
+    maps[0, 15, 3] = maps[0, 2, 11] = -3
+    assert (places_in(maps)[0] > 0).tolist() == [True, False]
+    for unlikely in (-90, -9):
+        maps[0] = -90
+        maps[0, 6, 5] = unlikely
+        assert not places_in(maps)[0].any()
+
+
+def places_in(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    shares, boxes = likely_places(torch.from_numpy(maps)[None])
+    return shares[0].numpy(), boxes[0].numpy()
+
+
+def test_weights_that_give_no_probabilities_are_told() -> None:
+    reader = ShirtReader(device="cpu")
+    reader.network.finder.answer.bias.data[0] = float("nan")
+    with pytest.raises(WeightsError, match="give no probabilities"):
+        reader.read([draw_crop(person, 0).picture for person in (0, 2)])
 
 
 def test_weights_that_are_missing_or_damaged_say_so(tmp_path: Path) -> None:

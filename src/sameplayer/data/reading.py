@@ -117,6 +117,32 @@ def as_pictures(shown: Sequence[PictureLike], order: str = "rgb") -> list[Pictur
     return [as_picture(item, order) for item in shown]
 
 
+def cut_boxes(picture: Picture, boxes: np.ndarray) -> list[Picture]:
+    """Return the parts of a picture in boxes (n, 4) of left, top, right, bottom in pixels.
+
+    Boxes are clipped to the picture. Raises DataError for boxes of another shape, and for one that
+    holds no pixel.
+    """
+    corners = np.asarray(boxes, float)
+    corners = corners.reshape(-1, 4) if not corners.size else corners
+    if corners.ndim != 2 or corners.shape[1] != 4 or not np.isfinite(corners).all():
+        raise DataError(
+            f"Boxes are of shape {corners.shape}; expected finite numbers (n, 4): left, top, "
+            "right, bottom in pixels."
+        )
+    high, wide = picture.shape[:2]
+    crops = []
+    for row, (left, top, right, bottom) in enumerate(corners.tolist()):
+        inside = pixels_of((left, top, right - left, bottom - top), wide, high)
+        if inside is None:
+            raise DataError(
+                f"Box {row} ({left:g}, {top:g}, {right:g}, {bottom:g}) holds no pixel of the frame "
+                f"of {wide} x {high} pixels."
+            )
+        crops.append(picture[inside[1] : inside[3], inside[0] : inside[2]])
+    return crops
+
+
 def check_order(order: str) -> None:
     """Raise SettingError for an unknown order of channels."""
     if order not in ORDERS:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +17,11 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.data.layouts.sources import as_crops
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.given import as_encoder
-from sameplayer.encoder.prefetch import batches_ahead
-from sameplayer.encoder.runtime.inference import check_batch_size
+from sameplayer.encoder.load import as_encoder
+from sameplayer.encoder.runtime.engines import check_batch_size
 from sameplayer.errors import DataError, refuse_other_types
+
+AHEAD = 3  # batches that wait or are made while the network works on another
 
 
 @dataclass(frozen=True)
@@ -105,3 +109,33 @@ def embed_timed(
     facts = {"architecture": encoder.spec.architecture, "weights": encoder.spec.weights}
     facts |= {"precision": encoder.computed_in(precision), "engine": encoder.engine}
     return Embeddings(np.concatenate(rows), crops, encoder.fingerprint(), facts), taken
+
+
+def batches_ahead(
+    prepare: Callable[[int], Picture], count: int, batch_size: int, waits: list[float]
+) -> Iterator[list[Picture]]:
+    """Yield the pictures 0 to ``count`` - 1 in batches; at most ``AHEAD`` further ones are held.
+
+    prepare    from a number to the picture that the network takes; called from many threads
+    waits      gets the seconds that each batch was waited for
+
+    Raises what ``prepare`` raises, at the first batch that it concerns.
+    """
+    window: deque[Future[Picture]] = deque()
+    upcoming = iter(range(count))
+    pool = ThreadPoolExecutor(os.cpu_count())
+
+    def fill(size: int) -> None:
+        while len(window) < size and (row := next(upcoming, None)) is not None:
+            window.append(pool.submit(prepare, row))
+
+    try:
+        for start in range(0, count, batch_size):
+            fill((AHEAD + 1) * batch_size)
+            began = time.perf_counter()
+            batch = [window.popleft().result() for _ in range(min(batch_size, count - start))]
+            waits.append(time.perf_counter() - began)
+            fill(AHEAD * batch_size)
+            yield batch
+    finally:
+        pool.shutdown(cancel_futures=True)

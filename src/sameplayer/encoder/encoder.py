@@ -1,6 +1,7 @@
 """Encoder: one image tower with the pre-processing that belongs to it.
 
-The same network embeds queries and gallery; its fingerprint tells embeddings who made them.
+The same network embeds queries and gallery; its fingerprint tells embeddings who made them. Torch
+is imported where a network of it is made or used, since ONNX files run without.
 """
 
 from __future__ import annotations
@@ -8,33 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from sameplayer.data.images.picture import FITS, Picture
 from sameplayer.data.reading import (
     PictureLike,
     as_picture,
     check_order,
-    pixels_of,
+    cut_boxes,
     refuse_single_picture,
 )
-from sameplayer.encoder.networks.build import feature_columns
 from sameplayer.encoder.networks.colour import COLOURS
-from sameplayer.encoder.networks.padding import refuse_other_towers, unpadded_features
-from sameplayer.encoder.networks.registry import ColourNetwork
-from sameplayer.encoder.networks.spec import EncoderSpec
+from sameplayer.encoder.networks.spec import INITIAL_LOG_SCALE, EncoderSpec, Triple
 from sameplayer.encoder.runtime.device import pick_device
-from sameplayer.encoder.runtime.engines import FP32, TORCH, computed_in
-from sameplayer.encoder.runtime.inference import check_batch_size, inference, passes, settle
-from sameplayer.encoder.storage.modules import Triple, spec_of_module
-from sameplayer.encoder.storage.saved import KnownFingerprint, Saved, write_saved
-from sameplayer.encoder.storage.state_dicts import INITIAL_LOG_SCALE
-from sameplayer.errors import DataError, refuse_other_types
+from sameplayer.encoder.runtime.engines import FP32, TORCH, check_batch_size, computed_in, passes
+from sameplayer.errors import refuse_other_types
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 class Encoder:
@@ -43,15 +38,30 @@ class Encoder:
     engine = TORCH
 
     def __init__(
-        self, model: nn.Module, spec: EncoderSpec, log_scale: float = INITIAL_LOG_SCALE
+        self,
+        model: nn.Module,
+        spec: EncoderSpec,
+        log_scale: float = INITIAL_LOG_SCALE,
+        fingerprint: str | None = None,
     ) -> None:
-        self.model = model
-        self.spec = spec
-        self.log_scale = nn.Parameter(torch.tensor(float(log_scale)))
-        self.log_scale.data = self.log_scale.data.to(self.device)
-        settle(model, self.device)
+        import torch
+
+        self.model, self.spec = model, spec
+        self.log_scale = torch.nn.Parameter(torch.tensor(float(log_scale)))
         self._columns: int | None = None
+        self._normal: Tensor | None = None
+        self._settle(fingerprint)
+
+    def _settle(self, fingerprint: str | None = None) -> None:
+        """Lay the weights out for where they are; a fingerprint was computed as they were read."""
+        from sameplayer.encoder.runtime.inference import settle
+        from sameplayer.encoder.storage.saved import KnownFingerprint
+
+        self.log_scale.data = self.log_scale.data.to(self.device)
+        settle(self.model, self.device)
         self._known = KnownFingerprint()
+        if fingerprint is not None:
+            self._known.keep(self.spec, self.model.state_dict(), fingerprint)
 
     def __repr__(self) -> str:
         size = f"{self.spec.height} x {self.spec.width}"
@@ -86,10 +96,14 @@ class Encoder:
         Raises SettingError for a setting out of range or missing, ConfigError for a network that
         gives no row of features for each such image.
         """
+        from torch import nn
+
+        from sameplayer.encoder.storage.modules import spec_of_module
+
         refuse_other_types("Encoder.of", module=(module, nn.Module))
         spec = spec_of_module(module, height, width, mean, std, name, model_args, fit)
         encoder = cls(module, spec)
-        encoder._columns = feature_columns(module, spec)
+        encoder._columns = encoder.feature_width  # which refuses a network that gives no rows
         return encoder
 
     @property
@@ -100,6 +114,8 @@ class Encoder:
     def feature_width(self) -> int:
         """Number of columns d of the network's features, measured by one pass when first asked."""
         if self._columns is None:
+            from sameplayer.encoder.networks.build import feature_columns
+
             self._columns = feature_columns(self.model, self.spec)
         return self._columns
 
@@ -110,15 +126,14 @@ class Encoder:
 
     def to(self, device: str | torch.device) -> Encoder:
         """Move the weights to a device, named as ``pick_device`` knows it, and return self."""
-        where = pick_device(device) if isinstance(device, str) else device
-        self.model.to(where)
-        settle(self.model, where)
-        self.log_scale.data = self.log_scale.data.to(where)
-        self._known = KnownFingerprint()
+        self.model.to(pick_device(device) if isinstance(device, str) else device)
+        self._settle()
         return self
 
     def without_padding(self) -> Encoder:
         """Return the same network, leaving out patches of padding; SettingError if it cannot."""
+        from sameplayer.encoder.networks.padding import refuse_other_towers
+
         refuse_other_towers(self.model, self.spec.architecture)
         return Encoder(self.model, replace(self.spec, drop_padding=True), self.log_scale.item())
 
@@ -139,7 +154,7 @@ class Encoder:
         """
         asked = {"mirror": mirror, "colour": colour, "colour_region": colour_region}
         changes: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
-        if any(getattr(self.spec, name) != value for name, value in changes.items()):
+        if replace(self.spec, **changes) != self.spec:
             changes["calibration"] = None  # it holds for the old similarities alone
         return Encoder(self.model, replace(self.spec, **changes), self.log_scale.item())
 
@@ -150,22 +165,32 @@ class Encoder:
     def normalise(self, prepared: Tensor) -> Tensor:
         """Turn prepared uint8 pictures (b, h, w, 3) into normalised images (b, 3, h, w)."""
         images = prepared.to(self.device).permute(0, 3, 1, 2).float().div_(255.0)
-        mean, std = self._normal()
+        mean, std = self.mean_and_std()
         return images.sub_(mean).div_(std)
 
-    def _normal(self) -> tuple[Tensor, Tensor]:
-        mean, std = (torch.tensor(v, device=self.device) for v in (self.spec.mean, self.spec.std))
-        return mean.view(3, 1, 1), std.view(3, 1, 1)
+    def mean_and_std(self) -> tuple[Tensor, Tensor]:
+        """Return those of the normalisation, (3, 1, 1) each on the device, made once for it."""
+        import torch
+
+        if self._normal is None or self._normal.device != self.device:
+            with torch.inference_mode(False):
+                values = torch.tensor([self.spec.mean, self.spec.std], device=self.device)
+                self._normal = values.view(2, 3, 1, 1)
+        return self._normal[0], self._normal[1]
 
     def features(self, images: Tensor) -> Tensor:
         """Return raw features (b, d) of normalised images (b, 3, h, w)."""
         if self.spec.drop_padding:
+            from sameplayer.encoder.networks.padding import unpadded_features
+
             return unpadded_features(self.model, images, self.padding)
         features: Tensor = self.model(images)
         return features
 
     def network_rows(self, images: Tensor) -> Tensor:
         """Return the network's unit rows (b, d) float32: the mirrored view too, no colours."""
+        from torch.nn import functional
+
         views = (images, images.flip(3)) if self.spec.mirror else (images,)
         first, *more = (functional.normalize(self.features(one).float(), dim=1) for one in views)
         return functional.normalize(first + more[0], dim=1) if more else first
@@ -178,20 +203,29 @@ class Encoder:
         network = self.network_rows(images)
         if not (share := self.spec.colour):
             return network
-        mean, std = self._normal()
+        import torch
+
+        from sameplayer.encoder.networks.registry import ColourNetwork
+
+        mean, std = self.mean_and_std()
         colours = ColourNetwork(self.spec.colour_region)(images.float() * std + mean)
         return torch.cat([network * (1 - share) ** 0.5, colours * share**0.5], dim=1)
 
     @property
     def padding(self) -> Tensor:
         """The normalised values (3,) of the black with which a letterbox pads."""
-        return self.normalise(torch.zeros((1, 1, 1, 3), dtype=torch.uint8)).flatten()
+        mean, std = self.mean_and_std()
+        return (-mean / std).flatten()
 
     def unit_rows(self, prepared: Sequence[Picture], precision: str = "fp32") -> np.ndarray:
         """Return unit rows (b, d) float32 of prepared pictures (h, w, 3) uint8: one batch."""
+        import torch
+
+        from sameplayer.encoder.runtime.inference import inference
+
         rows = []
         with inference(self.model, self.device, precision):
-            for part in passes(prepared, self.device):
+            for part in passes(prepared, self.device.type):
                 rows.append(self.rows(self.normalise(torch.from_numpy(part))).cpu().numpy())
         return np.concatenate(rows)
 
@@ -248,27 +282,8 @@ class Encoder:
         Raises what ``embed`` raises, and DataError for boxes of another shape and for one that
         holds no pixel of the frame.
         """
-        corners = np.asarray(boxes, float).reshape(-1, 4) if np.size(boxes) == 0 else boxes
-        corners = np.asarray(corners, float)
-        if corners.ndim != 2 or corners.shape[1] != 4 or not np.isfinite(corners).all():
-            raise DataError(
-                f"Boxes are of shape {corners.shape}; expected finite numbers (n, 4): left, top, "
-                "right, bottom in pixels."
-            )
         check_order(order)
-        picture = as_picture(frame, order)
-        crops = []
-        for row, (left, top, right, bottom) in enumerate(corners.tolist()):
-            inside = pixels_of(
-                (left, top, right - left, bottom - top), picture.shape[1], picture.shape[0]
-            )
-            if inside is None:
-                raise DataError(
-                    f"Box {row} ({left:g}, {top:g}, {right:g}, {bottom:g}) holds no pixel of the "
-                    f"frame of {picture.shape[1]} x {picture.shape[0]} pixels."
-                )
-            crops.append(picture[inside[1] : inside[3], inside[0] : inside[2]])
-        return self.embed(crops, batch_size, precision)
+        return self.embed(cut_boxes(as_picture(frame, order), boxes), batch_size, precision)
 
     def fingerprint(self) -> str:
         """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing.
@@ -283,5 +298,7 @@ class Encoder:
         Each appears whole or not at all, so being killed between the two does no harm. Raises
         WeightsError when the disk is full or the folder cannot be written.
         """
+        from sameplayer.encoder.storage.saved import Saved, write_saved
+
         spec = replace(self.spec, facts={**self.spec.facts, **facts})
         write_saved(Path(folder), Saved(spec, self.model.state_dict(), self.log_scale.item()))

@@ -6,17 +6,17 @@ from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
+from sameplayer.common.cache import Latest
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.networks.build import check_architecture, spec_of
 from sameplayer.encoder.networks.locations import refuse_path
 from sameplayer.encoder.networks.presets import DEFAULT, OSNETS, PRESETS, find_preset_or_timm
 from sameplayer.encoder.networks.spec import Build
 from sameplayer.encoder.onnx_encoder import OnnxEncoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import pick_engine
-from sameplayer.encoder.storage.saved import load_saved
-from sameplayer.encoder.storage.state_dicts import weighted_model
 from sameplayer.errors import ConfigError, refuse_other_types
+
+_kept: Latest[Encoder] = Latest(1)
 
 
 def list_encoders(pattern: str = "") -> list[str]:
@@ -59,12 +59,15 @@ def load_encoder(
     bring weights, without a network.
     """
     refuse_other_types("load_encoder", source=(source, (str, Path)))
-    where, path = pick_device(device), Path(source)
+    path = Path(source)
     runner = pick_engine(engine, str(source), is_file := path.suffix == ".onnx" and path.is_file())
     if is_file:
         return OnnxEncoder(path, device, runner)
+    where = pick_device(device)
     if path.exists():
-        return Encoder(*load_saved(path, build)).to(where)
+        from sameplayer.encoder.storage.saved import load_saved  # here: it imports torch
+
+        return Encoder(*load_saved(path, build, where))
     refuse_path(source)
     if build is not None:
         raise ConfigError(f"{source}: build is for a saved encoder; expected its folder or file.")
@@ -86,6 +89,9 @@ def create_encoder(
     Raises ConfigError for an unknown name, for an input that the network does not take and for one
     that gives no feature row; WeightsError when weights cannot be fetched.
     """
+    from sameplayer.encoder.networks.build import check_architecture, spec_of  # they import torch
+    from sameplayer.encoder.storage.state_dicts import weighted_model
+
     preset = find_preset_or_timm(name)
     spec = spec_of(
         preset.architecture,
@@ -95,3 +101,16 @@ def create_encoder(
     spec = replace(spec, colour=preset.colour, mirror=preset.mirror)
     check_architecture(spec)
     return Encoder(*weighted_model(spec, preset.shipped, pretrained, seed))
+
+
+def as_encoder(encoder: Encoder | str | Path) -> Encoder:
+    """Return an encoder to embed with, loaded where it is named; errors as in ``load_encoder``.
+
+    The last one of those in this package stays loaded, so do not change what is returned.
+    """
+    if isinstance(encoder, Encoder):
+        return encoder
+    shipped = str(encoder) in PRESETS and PRESETS[str(encoder)].shipped
+    if not shipped or Path(encoder).exists():
+        return load_encoder(encoder)
+    return _kept.get(str(encoder), lambda: load_encoder(encoder))

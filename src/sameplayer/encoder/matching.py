@@ -15,7 +15,7 @@ from sameplayer.data.reading import ACCEPTED_PICTURES, PictureLike, is_single_pi
 from sameplayer.encoder.calibration import fit_calibration
 from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.given import as_encoder
+from sameplayer.encoder.load import as_encoder
 from sameplayer.encoder.networks.presets import DEFAULT
 from sameplayer.errors import ConfigError, DataError, RankingError, refuse_other_types
 

@@ -1,27 +1,27 @@
-"""An encoder that an ONNX file holds: it embeds by a runtime, without its torch network."""
+"""An encoder that an ONNX file holds: it embeds by a runtime, and torch is not imported."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
-from torch import nn
 
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.calibration import is_number
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.networks.colour import COLOURS
 from sameplayer.encoder.networks.spec import EncoderSpec
-from sameplayer.encoder.runtime.engines import FILE_ENGINE, FP32, computed_in, pick_engine
-from sameplayer.encoder.runtime.inference import passes
-from sameplayer.encoder.runtime.onnx_file import read_content
-from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device
+from sameplayer.encoder.runtime.engines import FILE_ENGINE, FP32, computed_in, passes, pick_engine
+from sameplayer.encoder.runtime.onnx_session import Device, OnnxSession, onnx_device, read_content
 from sameplayer.encoder.runtime.openvino_session import OpenVinoSession, openvino_device
 from sameplayer.errors import ConfigError, WeightsError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 class OnnxEncoder(Encoder):
@@ -36,16 +36,16 @@ class OnnxEncoder(Encoder):
         self.engine = pick_engine(engine, str(path), is_file=True)
         self._open(self._pick_device(device))
 
-    def _pick_device(self, name: str) -> torch.device:
+    def _pick_device(self, name: str) -> Device:
         return onnx_device(name) if self.engine == FILE_ENGINE else openvino_device(name)
 
-    def _open(self, device: torch.device) -> None:
+    def _open(self, device: Device) -> None:
         content = read_content(self.path)
         self._session = SESSIONS[self.engine](content, device, str(self.path), "encoder")
         self._device = device
         record = self._session.record
         self.spec, scale = _spec(self.path, record)
-        self.log_scale = nn.Parameter(torch.tensor(scale))
+        self.log_scale = np.float64(scale)  # type: ignore[assignment]  # no parameter: nothing is trained
         self._fingerprint = str(record["fingerprint"])
         self._width = int(record["columns"])
         self._stored = str(record.get("precision", FP32))
@@ -64,7 +64,7 @@ class OnnxEncoder(Encoder):
         )
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> Device:  # type: ignore[override]  # there is no torch to have one
         return self._device
 
     @property
@@ -81,7 +81,7 @@ class OnnxEncoder(Encoder):
 
     def unit_rows(self, prepared: Sequence[Picture], precision: str = "fp32") -> np.ndarray:
         """Return unit rows (b, d) float32 of prepared pictures (h, w, 3) uint8: one batch."""
-        kind, parts = self.computed_in(precision), passes(prepared, self._device)
+        kind, parts = self.computed_in(precision), passes(prepared, self._device.type)
         return np.concatenate([self._session.run(part, kind) for part in parts])
 
     def computed_in(self, precision: str = FP32) -> str:
@@ -106,7 +106,7 @@ class Session(Protocol):
 
 
 # (bytes of a checked file, device, its name, its kind) -> what runs it
-SESSIONS: dict[str, Callable[[bytes, torch.device, str, str], Session]] = {
+SESSIONS: dict[str, Callable[[bytes, Device, str, str], Session]] = {
     "onnxruntime": OnnxSession,
     "openvino": OpenVinoSession,
 }

@@ -15,7 +15,7 @@ from torch.nn import functional
 from sameplayer.data.images.picture import FITS, Picture
 from sameplayer.data.reading import PictureLike, as_picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.given import as_encoder
+from sameplayer.encoder.load import as_encoder
 from sameplayer.encoder.networks.colour import COLOURS
 from sameplayer.encoder.networks.registry import ColourNetwork
 from sameplayer.encoder.runtime.inference import own_layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -12,7 +13,9 @@ from matplotlib.figure import Figure
 
 from sameplayer.common.files import whole_file
 from sameplayer.data.images.picture import Picture
-from sameplayer.maps.explanation import Explanation
+
+if TYPE_CHECKING:
+    from sameplayer.maps.explanation import Explanation
 
 COLOURS = "cividis"  # reads the same with and without red-green colour blindness
 BRIGHTEST = 0.02

@@ -14,6 +14,7 @@ import numpy as np
 
 from sameplayer.common.hashing import array_fingerprint
 from sameplayer.data.images.picture import Picture
+from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import ConfigError, MissingFile, WeightsError, did_you_mean, import_extra
 from sameplayer.numbers.reader import NUMBERS, check_views, view
 
@@ -58,8 +59,6 @@ class ClipReader:
         if not all("{}" in template for template in templates):
             raise ConfigError("Every template needs {} where the number goes.")
         self.candidates, self.name = tuple(candidates), f"CLIP {model}"
-        from sameplayer.encoder.runtime.device import pick_device  # it imports torch
-
         self._views, self._device = tuple(views), str(pick_device(device))
         self._model, self._prepare, tokenise = _open_clip(model, weights, self._device)
         sentences = [[one.format(number) for one in templates] for number in self.candidates]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.errors import SettingError
+from sameplayer.errors import DataError, SettingError
 
 NUMBERS = (*(str(number) for number in range(100)), "00")
 NUMBER_ALIASES = (
@@ -35,6 +36,21 @@ VIEWS = {  # shares of a standing player's crop: top, bottom, left, right
 }
 
 
+SURE = 0.995  # the most that one picture may say; the rest is shared by all answers
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns the network's log-probabilities into honest ones; it lies in the weights file.
+
+    doubt          added to that of "none visible"
+    temperature    all are divided by it, after that
+    """
+
+    doubt: float
+    temperature: float
+
+
 class NumberReader(Protocol):
     """What reads numbers: CLIP, text recognition, both, or one's own."""
 
@@ -52,6 +68,16 @@ def shirt_number(cell: str) -> str:
     if plain is None or plain[1] in NUMBERS:
         return cell if plain is None else plain[1]
     return str(int(plain[1]))
+
+
+def check_picture(picture: Picture, row: int) -> None:
+    """Raise DataError for what is no picture."""
+    shape, kind = getattr(picture, "shape", None), getattr(picture, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or kind != np.uint8:
+        raise DataError(
+            f"Picture {row} is {kind} {shape}; expected uint8 RGB (height, width, 3). Repeat a "
+            "grey picture's values three times."
+        )
 
 
 def check_views(views: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from sameplayer.common.hashing import part_fingerprint
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import ConfigError, SettingError, did_you_mean, import_extra
 from sameplayer.numbers.clip import CLIP_MODEL, ClipReader
+from sameplayer.numbers.network.onnx_reader import OnnxReader
 from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS, NumberReader, check_views, view
 
@@ -151,8 +152,6 @@ def _clip_reader(settings: ReaderSettings) -> NumberReader:
 
 
 def _onnx_reader(path: str, settings: ReaderSettings) -> NumberReader:
-    from sameplayer.numbers.network.onnx_reader import OnnxReader  # it imports torch
-
     known = None if settings.candidates == NUMBERS else settings.candidates
     return OnnxReader(path, known, device=settings.device)
 

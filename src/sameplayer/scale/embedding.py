@@ -128,7 +128,7 @@ def embed_blocks(
     where a worker has no weights, SettingError for a setting out of range.
     """
     from sameplayer.encoder.load import load_encoder
-    from sameplayer.encoder.runtime.inference import check_batch_size
+    from sameplayer.encoder.runtime.engines import check_batch_size
 
     check_batch_size(config.batch_size)
     opened = load_encoder(encoder, device=config.device, engine=config.engine)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sameplayer.data.batches.augment import seeded
-from sameplayer.encoder.networks.hub import hub_if_reached
-from sameplayer.encoder.networks.locations import WEIGHTS_FOLDER
+from sameplayer.encoder.networks.locations import WEIGHTS_FOLDER, hub_if_reached
 from sameplayer.encoder.networks.presets import SMALL
 from sameplayer.encoder.networks.registry import OWN
 from sameplayer.encoder.networks.spec import Build, EncoderSpec

@@ -10,7 +10,7 @@ This module needs neither torch nor, as long as a name is a preset's, timm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sameplayer.errors import ConfigError, did_you_mean
 
@@ -65,6 +65,12 @@ class Preset:
     mirror: bool = False
 
 
+def _shipped(architecture: str, about: str, weights: int) -> Preset:
+    file = f"{architecture.removeprefix('sameplayer_')}.safetensors"
+    rates = Preset(architecture, 256, 128, 16, 2, 3e-5, 3e-6, 0.2)
+    return replace(rates, about=about, weights=weights, shipped=file, colour=0.4, mirror=True)
+
+
 def _as_2022(
     architecture: str, size: int, about: str, weights: int, licence: str = "apache-2.0"
 ) -> Preset:
@@ -74,17 +80,8 @@ def _as_2022(
 def _as_2023(
     architecture: str, size: int, pairs: int, about: str, weights: int, licence: str = "mit"
 ) -> Preset:
-    return Preset(
-        architecture,
-        size,
-        size,
-        pairs,
-        8,
-        augment="2023",
-        about=about,
-        weights=weights,
-        licence=licence,
-    )
+    rates = Preset(architecture, size, size, pairs, 8, augment="2023")
+    return replace(rates, about=about, weights=weights, licence=licence)
 
 
 def _paper(architecture: str, about: str, weights: int) -> Preset:
@@ -96,36 +93,8 @@ _L14 = "vit_large_patch14_clip_quickgelu_224.openai"
 _B16_WEIGHTS, _L14_WEIGHTS = 85_799_424, 303_179_776
 
 PRESETS: dict[str, Preset] = {
-    "person": Preset(
-        PERSON,
-        256,
-        128,
-        16,
-        2,
-        3e-5,
-        3e-6,
-        0.2,
-        about="knows real people; shipped, the default",
-        weights=589_984,
-        shipped="person.safetensors",
-        colour=0.4,
-        mirror=True,
-    ),
-    "person-large": Preset(
-        PERSON_LARGE,
-        256,
-        128,
-        16,
-        2,
-        3e-5,
-        3e-6,
-        0.2,
-        about="the same, larger; shipped",
-        weights=2_088_825,
-        shipped="person_large.safetensors",
-        colour=0.4,
-        mirror=True,
-    ),
+    "person": _shipped(PERSON, "knows real people; shipped, the default", 589_984),
+    "person-large": _shipped(PERSON_LARGE, "the same, larger; shipped", 2_088_825),
     "colour": Preset(COLOUR, 256, 128, about="colour histogram of three stripes, no network"),
     "small": Preset(
         SMALL, 128, 64, 32, 16, 2e-3, 2e-5, about="ours, from scratch on a CPU", weights=757_920
@@ -134,13 +103,9 @@ PRESETS: dict[str, Preset] = {
     "vit-l14-openai": _as_2022(_L14, 224, "CLIP ViT-L/14, 2022", _L14_WEIGHTS),
     "vit-b16-openai-paper": _paper(_B16, "CLIP ViT-B/16, 2022, as in the paper", _B16_WEIGHTS),
     "vit-l14-openai-paper": _paper(_L14, "CLIP ViT-L/14, 2022, as in the paper", _L14_WEIGHTS),
-    "resnet50": Preset(
-        "resnet50.a1_in1k",
-        224,
-        224,
+    "resnet50": replace(
+        _as_2022("resnet50.a1_in1k", 224, "ImageNet ResNet-50, the CNN baseline", 23_508_032),
         lr=4e-4,
-        about="ImageNet ResNet-50, the CNN baseline",
-        weights=23_508_032,
     ),
     "eva-l14-336": _as_2023(
         "eva_large_patch14_336.in22k_ft_in22k_in1k", 336, 32, "EVA-L, 2023", 303_506_432

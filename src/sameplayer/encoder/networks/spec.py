@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from sameplayer.data.images.picture import FITS
 from sameplayer.encoder.calibration import Calibration, is_number
 from sameplayer.encoder.networks.colour import REGIONS
 from sameplayer.errors import SettingError
 
+if TYPE_CHECKING:
+    from torch import nn
+
+INITIAL_LOG_SCALE = math.log(1 / 0.07)
 LARGEST_SIDE = 16_384
-Build = Callable[["EncoderSpec"], nn.Module]
+Triple = tuple[float, float, float]
+Build = Callable[["EncoderSpec"], "nn.Module"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class EncoderSpec:
     architecture: str
     height: int
     width: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Triple
+    std: Triple
     model_args: dict[str, Any] = field(default_factory=dict)
     activation: str = ""
     weights: str = "random"

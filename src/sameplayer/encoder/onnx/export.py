@@ -25,11 +25,19 @@ from sameplayer._version import __version__
 from sameplayer.common.files import whole_file
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import Encoder
-from sameplayer.encoder.given import as_encoder
+from sameplayer.encoder.load import as_encoder
 from sameplayer.encoder.networks.padding import patches_to_keep
-from sameplayer.encoder.runtime.onnx_file import FORMAT, LARGEST, OPSET, RECORD
-from sameplayer.encoder.runtime.onnx_fit import GraphFit
-from sameplayer.encoder.runtime.onnx_session import INPUT, OUTPUT, OnnxSession
+from sameplayer.encoder.onnx.fit import GraphFit
+from sameplayer.encoder.runtime.onnx_session import (
+    FORMAT,
+    INPUT,
+    LARGEST,
+    OPSET,
+    OUTPUT,
+    RECORD,
+    Device,
+    OnnxSession,
+)
 from sameplayer.errors import SettingError, WeightsError, import_extra, refuse_other_types
 
 TOLERANCE = 1e-4
@@ -117,6 +125,7 @@ class EncoderGraph(nn.Module):
         super().__init__()
         self.network = encoder.model
         self.encoder = _MaskedEncoder(encoder.model, encoder.spec)
+        self.encoder.mean_and_std()  # before the tracer looks, so that it meets real tensors
         self.fit = GraphFit(encoder.spec.fit, encoder.spec.height, encoder.spec.width)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -215,7 +224,7 @@ def largest_difference(
     expected: Callable[[Picture], np.ndarray],
 ) -> float:
     """Return the largest difference between what a graph gives and what is expected."""
-    session = OnnxSession(content, torch.device("cpu"), "the exported graph", kind)
+    session = OnnxSession(content, Device("cpu"), "the exported graph", kind)
     found = [session.run(one[None]) for one in pictures]
     wanted = [expected(one) for one in pictures]
     return float(max(np.abs(a - b).max() for a, b in zip(found, wanted, strict=True)))

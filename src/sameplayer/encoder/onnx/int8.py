@@ -27,9 +27,8 @@ from sameplayer.encoder.onnx.export import (
     silence,
     write_graph,
 )
-from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import INT8
-from sameplayer.encoder.runtime.onnx_session import INPUT, OnnxSession
+from sameplayer.encoder.runtime.onnx_session import INPUT, Device, OnnxSession
 from sameplayer.errors import DataError, WeightsError, import_extra
 
 CALIBRATING, COMPARED, FEWEST = 64, 64, 8  # crops
@@ -168,7 +167,7 @@ def _without_weights(graph: Any) -> list[str]:
 
 
 def _rows(content: bytes, pictures: np.ndarray) -> np.ndarray:
-    session = OnnxSession(content, pick_device("cpu"), "the exported graph", "encoder")
+    session = OnnxSession(content, Device("cpu"), "the exported graph", "encoder")
     return np.concatenate([session.run(part) for part in _parted(pictures)])
 
 

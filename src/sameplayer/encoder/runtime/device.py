@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-
-import torch
+from typing import TYPE_CHECKING
 
 from sameplayer.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
 
 EXPECTED = "auto, cpu, cuda, cuda:N or mps"
 
@@ -21,6 +23,8 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if not isinstance(name, str):
         raise SettingError("device", f"of type {type(name).__name__}", EXPECTED)
+    import torch  # here: ONNX files run without it
+
     if name == "auto":
         if torch.cuda.is_available():
             name = "cuda"

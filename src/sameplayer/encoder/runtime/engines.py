@@ -1,13 +1,18 @@
-"""ENGINES: what runs an encoder's network, and in which number formats each can compute."""
+"""ENGINES: what runs an encoder's network, in which number formats, how many pictures at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError
 
 FP32, BF16, INT8 = "fp32", "bf16", "int8"
 FORMATS = (FP32, BF16, INT8)
+CPU_PASS = 16  # pictures a pass on a CPU, where more take four times as long each
 TORCH, FILE_ENGINE = "torch", "onnxruntime"  # of a saved encoder, and of an ONNX file
 
 
@@ -71,3 +76,22 @@ def computed_in(engine: str, precision: str, stored: str = FP32) -> str:
         able = [name for name, one in ENGINES.items() if precision in one.precisions]
         expected += f" with the engine {engine}; {precision} needs {' or '.join(able)}"
     raise SettingError("precision", repr(precision), expected)
+
+
+def passes(prepared: Sequence[Picture], device: str) -> Iterator[np.ndarray]:
+    """Yield prepared pictures as arrays (n, h, w, 3): on a CPU at most ``CPU_PASS`` at once.
+
+    device    its type: "cpu", "cuda", ...
+    """
+    at_once = CPU_PASS if device == "cpu" else max(len(prepared), 1)
+    for start in range(0, len(prepared), at_once):
+        yield np.stack(prepared[start : start + at_once])
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raise SettingError unless a batch holds one picture or more."""
+    if not isinstance(batch_size, (int, np.integer)):
+        found = f"of type {type(batch_size).__name__}"
+        raise SettingError("batch_size", found, "a whole number, 1 or more")
+    if batch_size < 1:
+        raise SettingError("batch_size", batch_size, "1 or more")

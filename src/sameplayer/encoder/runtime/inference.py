@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.runtime.engines import BF16, FP32, TORCH, computed_in
-from sameplayer.errors import ConfigError, SettingError
+from sameplayer.errors import ConfigError
 
 DTYPES: dict[str, torch.dtype] = {FP32: torch.float32, BF16: torch.bfloat16}
-CPU_PASS = 16  # pictures a pass on a CPU, where more take four times as long each
 
 
 def settle(model: nn.Module, device: torch.device) -> None:
@@ -84,19 +81,3 @@ def inference(model: nn.Module, device: torch.device, precision: str = FP32) -> 
     # no_grad and not inference_mode: what a layer caches here may be met again under gradients
     with torch.no_grad(), torch.autocast(device.type, dtype, enabled=lower):
         yield
-
-
-def passes(prepared: Sequence[Picture], device: torch.device) -> Iterator[np.ndarray]:
-    """Yield prepared pictures as arrays (n, h, w, 3): on a CPU at most ``CPU_PASS`` at once."""
-    at_once = CPU_PASS if device.type == "cpu" else max(len(prepared), 1)
-    for start in range(0, len(prepared), at_once):
-        yield np.stack(prepared[start : start + at_once])
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Raise SettingError unless a batch holds one picture or more."""
-    if not isinstance(batch_size, (int, np.integer)):
-        found = f"of type {type(batch_size).__name__}"
-        raise SettingError("batch_size", found, "a whole number, 1 or more")
-    if batch_size < 1:
-        raise SettingError("batch_size", batch_size, "1 or more")

@@ -1,19 +1,93 @@
-"""A checked ONNX file run by onnxruntime: of an encoder or of the shirt-number reader."""
+"""Our ONNX files: a graph, and among its metadata a record (JSON) of what it is; onnxruntime.
+
+Whoever wrote a file, it is refused before any runtime sees it where it is too large or names other
+files to load; runtimes know no operators but those built into them.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.encoder.runtime.engines import FP32
-from sameplayer.encoder.runtime.onnx_file import RECORD, parse_record
-from sameplayer.errors import SettingError, WeightsError, import_extra
+from sameplayer.errors import MissingFile, SettingError, WeightsError, import_extra
 
+FORMAT = 1
+RECORD = "sameplayer"  # the key of the record among the file's metadata
+LARGEST = 2**31 - 1  # bytes, as protobuf allows
+OPSET = 18
+# A tensor in another file has an entry with the key "location", which protobuf writes after its
+# length: 8, in one byte or (ending in 0) in more. No other way leads to another file.
+EXTERNAL_DATA = re.compile(rb"[\x00\x08]location")
 INPUT, OUTPUT = "pictures", "rows"
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where an ONNX file runs: as ``torch.device``, without torch."""
+
+    type: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+
+def read_content(path: str | Path) -> bytes:
+    """Return the bytes of an ONNX file that keeps its weights in itself.
+
+    Raises MissingFile, and WeightsError for a file that cannot be read, is over 2 GiB or names
+    other files to load.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise WeightsError(f"{path}: over 2 GiB; an ONNX file of ours is smaller.")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise MissingFile(f"{path}: no such file.") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}).") from error
+    if EXTERNAL_DATA.search(content):
+        raise WeightsError(f"{path}: keeps weights in other files, which are never read.")
+    return content
+
+
+def parse_record(text: str | None, what: str, kind: str) -> dict[str, Any]:
+    """Return the record that a file's metadata hold.
+
+    text    the metadata's value under ``RECORD``; None where there is none
+    what    the file's name, for errors
+    kind    what the file must hold, such as "encoder"
+
+    Raises WeightsError for a file without a record, and for one of another format or kind.
+    """
+    command = f"sameplayer export {'ENCODER' if kind == 'encoder' else kind} --out FILE.onnx"
+    try:
+        record = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise WeightsError(
+            f"{what}: not an ONNX file that sameplayer wrote: its metadata hold no record "
+            f"{RECORD!r}. Write one with: {command}"
+        )
+    if record.get("format") != FORMAT:
+        raise WeightsError(
+            f"{what}: of format {record.get('format')!r}; this version of sameplayer reads format "
+            f"{FORMAT}. Export it again: {command}"
+        )
+    if record.get("kind") != kind:
+        raise WeightsError(f"{what}: holds {record.get('kind')!r}; expected {kind!r}.")
+    return record
 
 
 class OnnxSession:
@@ -28,12 +102,12 @@ class OnnxSession:
     its record says something else, or it takes and gives something else.
     """
 
-    def __init__(self, content: bytes, device: torch.device, what: str, kind: str) -> None:
+    def __init__(self, content: bytes, device: Device, what: str, kind: str) -> None:
         runtime = _runtime()
         self._what = what
         options = runtime.SessionOptions()
         options.log_severity_level = 4
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = threads()
         place = {"device_id": device.index or 0} if device.type == "cuda" else {}
         providers = [(PROVIDERS[device.type], place)]
         try:
@@ -69,24 +143,30 @@ class OnnxSession:
         return rows
 
 
-def onnx_device(name: str) -> torch.device:
-    """Return the device of this name, of those that the installed onnxruntime can use.
+def onnx_device(name: str) -> Device:
+    """Return the device of this name: cpu, cuda or cuda:N; "auto": CUDA where it can be used.
 
-    Raises SettingError for one that it cannot; "auto" is then the CPU.
+    Raises SettingError for one that the installed onnxruntime cannot use.
     """
     available = _runtime().get_available_providers()
-    device = pick_device(name)
     known = [kind for kind, provider in PROVIDERS.items() if provider in available]
-    if device.type in known:
-        return device
-    if name != "auto":
+    if name == "auto":
+        return Device(known[-1])
+    kind, _, index = name.partition(":")
+    if kind not in known or not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise SettingError(
             "device",
             name,
             f"{' or '.join(known)}, which the installed onnxruntime can use; "
             "the package onnxruntime-gpu can use CUDA",
         )
-    return torch.device("cpu")
+    return Device(kind, int(index) if index else None)
+
+
+def threads() -> int:
+    """Return the number of threads: torch's where it is loaded; 0: what the runtime chooses."""
+    torch: Any = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else int(os.environ.get("OMP_NUM_THREADS") or 0)
 
 
 def _runtime() -> Any:

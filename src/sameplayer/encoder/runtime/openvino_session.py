@@ -7,13 +7,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import torch
 
-from sameplayer.encoder.runtime.device import pick_device
-from sameplayer.encoder.runtime.engines import BF16, FP32, INT8
-from sameplayer.encoder.runtime.inference import CPU_PASS
-from sameplayer.encoder.runtime.onnx_file import RECORD, parse_record
-from sameplayer.encoder.runtime.onnx_session import INPUT
+from sameplayer.encoder.runtime.engines import BF16, CPU_PASS, FP32, INT8
+from sameplayer.encoder.runtime.onnx_session import INPUT, RECORD, Device, parse_record, threads
 from sameplayer.errors import SettingError, WeightsError, import_extra
 
 HINTS = {FP32: "f32", BF16: "bf16", INT8: "f32"}  # int8 is in the graph; this is for the rest
@@ -30,7 +26,7 @@ class OpenVinoSession:
     compiled.
     """
 
-    def __init__(self, content: bytes, device: torch.device, what: str, kind: str) -> None:
+    def __init__(self, content: bytes, device: Device, what: str, kind: str) -> None:
         self._runtime: Any = import_extra("openvino", "openvino", "The engine openvino")
         self._content, self._what = content, what
         self._compiled: dict[tuple[tuple[int, ...], str], Any] = {}
@@ -81,7 +77,7 @@ class OpenVinoSession:
     def _compile(self, shape: tuple[int, ...], precision: str) -> Any:
         settings = {
             "INFERENCE_PRECISION_HINT": HINTS[precision],
-            "INFERENCE_NUM_THREADS": min(torch.get_num_threads(), os.cpu_count() or 1),
+            "INFERENCE_NUM_THREADS": min(threads(), os.cpu_count() or 1),
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
@@ -99,10 +95,10 @@ class OpenVinoSession:
         )
 
 
-def openvino_device(name: str) -> torch.device:
+def openvino_device(name: str) -> Device:
     """Return the CPU, on which alone OpenVINO is used; SettingError for another device's name."""
-    if name == "auto" or pick_device(name).type == "cpu":
-        return torch.device("cpu")
+    if name in ("auto", "cpu"):
+        return Device("cpu")
     raise SettingError("device", name, "cpu or auto with the engine openvino")
 
 

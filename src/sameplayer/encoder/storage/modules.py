@@ -10,11 +10,9 @@ import torch
 from torch import nn
 
 from sameplayer.encoder.networks.build import build_model, spec_of
-from sameplayer.encoder.networks.spec import EncoderSpec
+from sameplayer.encoder.networks.spec import EncoderSpec, Triple
 from sameplayer.encoder.storage.saved import LOG_SCALE
 from sameplayer.errors import ConfigError, SettingError
-
-Triple = tuple[float, float, float]
 
 
 def spec_of_module(

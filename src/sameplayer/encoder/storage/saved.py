@@ -37,6 +37,7 @@ class Saved:
     spec: EncoderSpec
     weights: dict[str, Tensor]
     log_scale: float
+    fingerprint: str | None = None
 
 
 def fingerprint_of(spec: EncoderSpec, weights: Mapping[str, Tensor]) -> str:
@@ -69,14 +70,14 @@ class KnownFingerprint:
             return fingerprint_of(spec, weights)
         places = [(value.data_ptr(), value._version) for value in weights.values()]
         known = self._known
-        if (
-            known is None
-            or known[0] != spec
-            or list(known[1]) != list(weights)
-            or (known[2] != places)
-        ):
+        if known is None or known[0] != spec or list(known[1]) != [*weights] or known[2] != places:
             self._known = known = (spec, weights, places, fingerprint_of(spec, weights))
         return known[3]
+
+    def keep(self, spec: EncoderSpec, weights: dict[str, Tensor], fingerprint: str) -> None:
+        """Keep a fingerprint that was computed while these weights were read."""
+        places = [(value.data_ptr(), value._version) for value in weights.values()]
+        self._known = spec, weights, places, fingerprint
 
     def __reduce__(self) -> tuple[type[KnownFingerprint], tuple[()]]:
         return KnownFingerprint, ()
@@ -84,11 +85,8 @@ class KnownFingerprint:
 
 def write_saved(folder: Path, saved: Saved) -> None:
     """Write both files, each whole or not at all. Raises WeightsError where that fails."""
-    record = {
-        "format": 1,
-        "fingerprint": fingerprint_of(saved.spec, saved.weights),
-        **asdict(saved.spec),
-    }
+    fingerprint = fingerprint_of(saved.spec, saved.weights)
+    record = {"format": 1, "fingerprint": fingerprint, **asdict(saved.spec)}
     try:
         text = json.dumps(record, indent=2) + "\n"
     except (TypeError, ValueError) as error:
@@ -102,10 +100,15 @@ def write_saved(folder: Path, saved: Saved) -> None:
     write_text(folder / "encoder.json", text, WeightsError)
 
 
-def load_saved(path: Path, build: Build | None = None) -> tuple[nn.Module, EncoderSpec, float]:
-    """Return network, spec and logarithm of the scale of a run folder, a saved encoder or a file.
+def load_saved(
+    path: Path, build: Build | None, device: torch.device
+) -> tuple[nn.Module, EncoderSpec, float, str | None]:
+    """Return network, spec, logarithm of the scale and fingerprint of what was saved.
 
-    Raises WeightsError for what is no saved encoder, is damaged, or needs ``build``.
+    path    a run folder, a saved encoder or a file
+
+    The fingerprint is None where the network holds the weights in another number format. Raises
+    WeightsError for what is no saved encoder, is damaged, or needs ``build``.
     """
     file = find_saved(path)
     saved = read_saved(file)
@@ -118,7 +121,8 @@ def load_saved(path: Path, build: Build | None = None) -> tuple[nn.Module, Encod
             f"{file}: {saved.spec.architecture} cannot be built ({type(error).__name__}: {error})."
         ) from error
     load_weights(model, saved.weights, file)
-    return model, saved.spec, saved.log_scale
+    same = all(saved.weights[k].dtype == value.dtype for k, value in model.state_dict().items())
+    return model.to(device), saved.spec, saved.log_scale, saved.fingerprint if same else None
 
 
 def find_saved(path: Path) -> Path:
@@ -179,7 +183,7 @@ def read_saved(file: Path) -> Saved:
             f"{file}: the weights do not fit the record in it: expected fingerprint "
             f"{record.get('fingerprint')}, found {fingerprint}. Copy the folder again."
         )
-    return Saved(spec, weights, log_scale)
+    return Saved(spec, weights, log_scale, fingerprint)
 
 
 def _record(file: Path) -> dict[str, Any]:

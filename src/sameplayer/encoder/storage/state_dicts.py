@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from sameplayer.encoder.networks import locations as places
 from sameplayer.encoder.networks.build import build_model, fetch_model, load_weights
 from sameplayer.encoder.networks.presets import COLOUR, OSNETS, SMALL
-from sameplayer.encoder.networks.spec import EncoderSpec
+from sameplayer.encoder.networks.spec import INITIAL_LOG_SCALE, EncoderSpec
 from sameplayer.encoder.storage.key_layouts import fitted, with_clip_tower
 from sameplayer.encoder.storage.torch_files import Found, read_torch
 from sameplayer.errors import MissingFile, WeightsError
 
 WEB_PAGE = "a web page in place of the file; download it again, with the browser"
 PACKED = "a packed archive; unpack it, and name the file of weights in it"
-INITIAL_LOG_SCALE = math.log(1 / 0.07)
 HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
 # What other files begin with, where, and what they are.
 OTHERS = (

@@ -230,7 +230,8 @@ def _about(root: Any) -> str:
 
 
 def _type_of(value: Any) -> str:
-    return f"{value.kind() if isinstance(value, Made) else type(value).__name__:.80}"
+    kind = "dict" if isinstance(value, dict) else type(value).__name__
+    return f"{value.kind() if isinstance(value, Made) else kind:.80}"
 
 
 def _leaves(root: Any, name: str, depth: int, steps: list[int] | None = None) -> Iterator[Any]:

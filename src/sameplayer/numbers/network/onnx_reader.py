@@ -15,11 +15,9 @@ import numpy as np
 
 from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.calibration import is_number
-from sameplayer.encoder.runtime.onnx_file import read_content
-from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device
+from sameplayer.encoder.runtime.onnx_session import OnnxSession, onnx_device, read_content
 from sameplayer.errors import SettingError, WeightsError
-from sameplayer.numbers.network.shirt_reader import SURE, Calibration, check_picture
-from sameplayer.numbers.reader import NUMBERS
+from sameplayer.numbers.reader import NUMBERS, SURE, Calibration, check_picture
 
 KIND = "shirt"
 CLOSE = 1e-3  # to 1: what a row's probabilities may sum up to

@@ -17,7 +17,7 @@ from sameplayer.errors import SettingError
 
 SHARES = 256
 # (high, wide, height, width), float64 -> (top, left, height, width) of the picture in the input
-Place = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
+Placement = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
 def letterbox(
@@ -38,7 +38,7 @@ def stretch(
     return torch.zeros_like(height), torch.zeros_like(width), height, width
 
 
-GRAPH_FITS: dict[str, Place] = {"letterbox": letterbox, "stretch": stretch}
+GRAPH_FITS: dict[str, Placement] = {"letterbox": letterbox, "stretch": stretch}
 
 
 class GraphFit(nn.Module):
