@@ -20,6 +20,9 @@ from sameplayer.commands.model import training
 from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import SOURCES, read_source
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.onnx import export, int8
+from sameplayer.encoder.onnx.export import encoder_content
 from sameplayer.evaluation.report import write_report
 from sameplayer.numbers.network import onnx_export
 from sameplayer.numbers.readers import READERS
@@ -66,6 +69,7 @@ SMALL_CONFIG = (  # for one epoch, where the page does not say for how many
     ("width=32)", "width=32, epochs=1)"),
 )
 SMALL_TOWER = ("vit_tiny_patch16_224", "test_vit")
+CONTENTS: dict[str, bytes] = {}  # ONNX graphs by the fingerprint of their encoder
 ELSEWHERE = ("pip ", "make ", "git ")
 
 
@@ -122,6 +126,8 @@ def test_snippets_run(
     monkeypatch.setattr(demo, "TrainConfig", _small_training)
     monkeypatch.setattr(demo, "write_report", _short_report)
     monkeypatch.setattr(league, "draw_league", functools.partial(draw_league, frames=4))
+    for writer in (export, int8):
+        monkeypatch.setattr(writer, "encoder_content", _content_once)
     if "export shirt" in page.read_text():
         written = request.getfixturevalue("shirt_onnx")
         monkeypatch.setattr(onnx_export, "export_reader", lambda _, out: shutil.copy(written, out))
@@ -142,6 +148,14 @@ def test_snippets_run(
 def _small_training(_: str, **settings: Any) -> TrainConfig:
     """The demo's training, of the small preset on small pictures."""
     return TrainConfig("small", height=64, width=32, **settings)
+
+
+def _content_once(encoder: Encoder) -> bytes:
+    """An encoder's graph, traced once for all pages; each file is still compared with torch."""
+    name = encoder.fingerprint()
+    if name not in CONTENTS:
+        CONTENTS[name] = encoder_content(encoder)
+    return CONTENTS[name]
 
 
 def _short_report(*given: Any, **pictures: Any) -> None:
