@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.synthetic.league import draw_league
+from tests.made_once import made_once
 from tests.postgres_server import Server, running
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -88,6 +90,16 @@ def league_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def league(league_folder: Path) -> Crops:
     return read_source(league_folder)
+
+
+@pytest.fixture(scope="session")
+def shirt_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package's own shirt-number reader as an ONNX file, as its verb writes it."""
+
+    def write(folder: Path) -> None:
+        assert main(["export", "shirt", "--out", str(folder / "shirt.onnx")]) == 0
+
+    return made_once(tmp_path_factory, "shirt", write) / "shirt.onnx"
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from sameplayer.cli import main
 from sameplayer.data.crops import Crops, write_crops
 from sameplayer.data.splits import hold_out
 from sameplayer.evaluation.submission import read_submission
+from sameplayer.synthetic import league as drawing
 
 FAST = [
     "--preset",
@@ -47,8 +49,11 @@ def run(tmp_path_factory: pytest.TempPathFactory, league: Crops) -> Path:
     return out
 
 
-def test_synth_then_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_synth_then_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "drawn"
+    monkeypatch.setattr(drawing, "draw_league", partial(drawing.draw_league, frames=3))
     assert main(["synth", str(out), "--persons", "12", "--seed", "2", "--clips", "1"]) == 0
     assert main(["check", str(out)]) == 0
     shown = capsys.readouterr().out

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
-import os
 import re
 import shlex
 import shutil
@@ -22,11 +20,18 @@ from sameplayer.commands.model import training
 from sameplayer.data.corruption.corruptions import CORRUPTIONS
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import SOURCES, read_source
+from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.onnx import export, int8
+from sameplayer.encoder.onnx.export import encoder_content
+from sameplayer.evaluation.report import write_report
+from sameplayer.numbers.network import onnx_export
 from sameplayer.numbers.readers import READERS
 from sameplayer.ranking.fusion import FUSIONS
 from sameplayer.ranking.rerank.reranking import RERANKERS
+from sameplayer.synthetic import league
 from sameplayer.synthetic.league import draw_league
 from sameplayer.training.config import TrainConfig
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -65,21 +70,19 @@ SMALLER = {
 }
 # Where a page leaves the size of pictures to the preset, a training takes small ones.
 SMALL = ["--height", "64", "--width", "32"]
-SMALL_CONFIG = ('TrainConfig(preset="small"', 'TrainConfig(preset="small", height=64, width=32')
+SMALL_CONFIG = (  # for one epoch, where the page does not say for how many
+    ('TrainConfig(preset="small"', 'TrainConfig(preset="small", height=64, width=32'),
+    ("width=32)", "width=32, epochs=1)"),
+)
+SMALL_TOWER = ("vit_tiny_patch16_224", "test_vit")
+CONTENTS: dict[str, bytes] = {}  # ONNX graphs by the fingerprint of their encoder
 ELSEWHERE = ("pip ", "make ", "git ")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
-    """What the pages name, made by the first of the test processes that needs it."""
-    own = tmp_path_factory.getbasetemp()
-    out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "docs"
-    out.mkdir(exist_ok=True)
-    with (out.parent / "docs.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (out / "RUN_B").exists():
-            _fill(out, golden)
-    return out
+    """What the pages name."""
+    return made_once(tmp_path_factory, "docs", lambda out: _fill(out, golden))
 
 
 @pytest.fixture(autouse=True)
@@ -93,8 +96,8 @@ def _registries() -> Iterator[None]:
 
 def _fill(out: Path, golden: Path) -> None:
     """LEAGUE, CROPS (a folder for each person), RUN_A, RUN_B, a checkpoint."""
-    league = draw_league(out / "LEAGUE", 48, 1, test_persons=6, challenge_persons=6, frames=4)
-    crops: Crops = read_source(league)
+    drawn = draw_league(out / "LEAGUE", 48, 1, test_persons=6, challenge_persons=6, frames=4)
+    crops: Crops = read_source(drawn)
     for row in range(len(crops)):
         person = crops.table["person"].iat[row]
         if crops.table["role"].iat[row] == "train":
@@ -127,6 +130,13 @@ def test_snippets_run(
             monkeypatch.setenv(name, value)
     monkeypatch.setattr(demo, "FRAMES", 4)
     monkeypatch.setattr(demo, "TrainConfig", _small_training)
+    monkeypatch.setattr(demo, "write_report", _short_report)
+    monkeypatch.setattr(league, "draw_league", functools.partial(draw_league, frames=4))
+    for writer in (export, int8):
+        monkeypatch.setattr(writer, "encoder_content", _content_once)
+    if "export shirt" in page.read_text():
+        written = request.getfixturevalue("shirt_onnx")
+        monkeypatch.setattr(onnx_export, "export_reader", lambda _, out: shutil.copy(written, out))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     made = {name for _, text in _snippets(page) for name in re.findall(r"--out (\S+)", text)}
     for item in folder.iterdir():
@@ -134,7 +144,8 @@ def test_snippets_run(
             (tmp_path / item.name).symlink_to(item)
     for kind, text in _snippets(page):
         if kind.startswith("python"):
-            exec(compile(text.replace(*SMALL_CONFIG), str(page), "exec"), {})
+            code = functools.reduce(lambda code, pair: code.replace(*pair), SMALL_CONFIG, text)
+            exec(compile(code, str(page), "exec"), {})
         elif kind.startswith("sh"):
             for line in text.splitlines():
                 _run(line, kind, capsys)
@@ -145,11 +156,24 @@ def _small_training(_: str, **settings: Any) -> TrainConfig:
     return TrainConfig("small", height=64, width=32, **settings)
 
 
+def _content_once(encoder: Encoder) -> bytes:
+    """An encoder's graph, traced once for all pages; each file is still compared with torch."""
+    name = encoder.fingerprint()
+    if name not in CONTENTS:
+        CONTENTS[name] = encoder_content(encoder)
+    return CONTENTS[name]
+
+
+def _short_report(*given: Any, **pictures: Any) -> None:
+    """The demo's report, of the best and the worst query."""
+    write_report(*given, **(pictures | {"best": 1, "worst": 1}))
+
+
 def _run(line: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = line.split("#")[0].strip()
     if not command or command.startswith(ELSEWHERE):
         return
-    words = shlex.split(SMALLER.get(command, command))
+    words = shlex.split(SMALLER.get(command, command).replace(*SMALL_TOWER))
     assert words[0] == "sameplayer", line
     if "--preset" in words and "--height" not in words:
         words += SMALL

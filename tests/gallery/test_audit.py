@@ -238,25 +238,29 @@ def _copied(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "club"))
 
 
+CHANGED = (
+    ("UPDATE event SET actor = ? WHERE seq = 2", ("you",), "event 2: changed since"),
+    ("UPDATE event SET detail = ? WHERE seq = 2", ("{}",), "event 2: its detail was changed"),
+    ("UPDATE event SET detail = NULL, salt = NULL WHERE seq = ?", (2,), "1 events have lost"),
+    ("UPDATE person SET mean = ? WHERE name = 'Bea'", (b"\0" * 3456,), "mean is not that"),
+    ("UPDATE person SET pictures = ? WHERE name = 'Bea'", (5,), "5 pictures by the row, 4"),
+    (
+        "UPDATE picture SET state = ? WHERE id = (SELECT MIN(id) FROM picture)",
+        ("removed",),
+        "4 pictures by the row, 3",
+    ),
+    (
+        "DELETE FROM vector WHERE picture = (SELECT MIN(id) FROM picture WHERE state = ?)",
+        ("kept",),
+        "has no vector",
+    ),
+)
+
+
 @pytest.mark.parametrize(
-    ("sql", "values", "word"),
-    [
-        ("UPDATE event SET actor = ? WHERE seq = 2", ("you",), "event 2: changed since"),
-        ("UPDATE event SET detail = ? WHERE seq = 2", ("{}",), "event 2: its detail was changed"),
-        ("UPDATE event SET detail = NULL, salt = NULL WHERE seq = ?", (2,), "1 events have lost"),
-        ("UPDATE person SET mean = ? WHERE name = 'Bea'", (b"\0" * 3456,), "mean is not that"),
-        ("UPDATE person SET pictures = ? WHERE name = 'Bea'", (5,), "5 pictures by the row, 4"),
-        (
-            "UPDATE picture SET state = ? WHERE id = (SELECT MIN(id) FROM picture)",
-            ("removed",),
-            "4 pictures by the row, 3",
-        ),
-        (
-            "DELETE FROM vector WHERE picture = (SELECT MIN(id) FROM picture WHERE state = ?)",
-            ("kept",),
-            "has no vector",
-        ),
-    ],
+    ("store", "sql", "values", "word"),
+    [*(("sqlite", *case) for case in CHANGED), *(("postgres", *case) for case in CHANGED[1:4:2])],
+    indirect=["store"],
 )
 def test_a_changed_row_is_found(gallery, sql: str, values: tuple, word: str) -> None:
     _run(gallery, sql, *values)

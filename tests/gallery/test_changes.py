@@ -27,6 +27,8 @@ from sameplayer.gallery.people.suppression import name_hashes
 from sameplayer.gallery.reverting.undo import history, undo
 from sameplayer.gallery.search.asking import ask_ready, ask_vectors
 
+# what these say is said above the store: their statements run on PostgreSQL in the others
+sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 TABLES = ("person", "question", "picture", "apart", "event", "latest, setting")
 
 
@@ -78,6 +80,7 @@ def test_a_new_person_never_takes_the_name_of_another(gallery, pictures) -> None
         confirm_new(gallery, _question(gallery, pictures(8)), "Bea", actor="eva")
 
 
+@sqlite_alone
 def test_a_forgotten_name_or_picture_does_not_come_back_by_a_word(gallery, pictures) -> None:
     question = _question(gallery, pictures(7, 2))
     rename(gallery, "Ann", "Dora", actor="eva")
@@ -101,6 +104,7 @@ def test_a_forgotten_name_or_picture_does_not_come_back_by_a_word(gallery, pictu
             undo(gallery, seq, actor="eva")
 
 
+@sqlite_alone
 def test_a_rejected_person_is_no_candidate_and_the_last_word_counts(gallery, pictures) -> None:
     question = _question(gallery, pictures(1, 2, seed=9))
     reject(gallery, question, "Bea", actor="eva")
@@ -111,6 +115,7 @@ def test_a_rejected_person_is_no_candidate_and_the_last_word_counts(gallery, pic
         assert cursor.rows("SELECT * FROM apart") == []
 
 
+@sqlite_alone
 def test_a_rejected_picture_leaves_the_person_and_is_asked_about(gallery, pictures) -> None:
     key = _ids(gallery, "Ann")[0]
     event = reject(gallery, key, "Ann", actor="eva")
@@ -127,6 +132,7 @@ def test_a_rejected_picture_leaves_the_person_and_is_asked_about(gallery, pictur
         reject(gallery, _ids(gallery, "Bea")[0], "Ann", actor="eva")
 
 
+@sqlite_alone
 def test_nobody_and_skip(gallery, pictures) -> None:
     question = _question(gallery, pictures(9))
     skip(gallery, question, actor="eva")
@@ -151,6 +157,7 @@ def test_merging_moves_pictures_and_keeps_the_other_name(gallery, pictures, enco
         assert (answer.persons, answer.candidates[0].name) == (2, "Ann")
 
 
+@sqlite_alone
 def test_merges_that_make_no_sense_are_refused(gallery) -> None:
     ann, bea, cleo = (gallery.person(name) for name in ("Ann", "Bea", "Cleo"))
     with pytest.raises(DataError, match="one person already"):
@@ -167,6 +174,7 @@ def test_merges_that_make_no_sense_are_refused(gallery) -> None:
         merge(gallery, "Ann", "Nina", actor="eva")
 
 
+@sqlite_alone
 def test_persons_of_whom_somebody_said_they_are_two_are_not_merged(gallery) -> None:
     made = split(gallery, "Ann", _ids(gallery, "Ann")[:2], "Dora", actor="eva")
     before = _head(gallery)
@@ -210,6 +218,7 @@ def test_renaming_and_restricting(gallery, pictures) -> None:
     assert ask_vectors(gallery, rows, actor="me").candidates[0].name == "Bea"
 
 
+@sqlite_alone
 def test_pictures_that_people_took_out_do_not_come_back(gallery, pictures) -> None:
     gone = _ids(gallery, "Ann")[:2]
     remove_pictures(gallery, gone, actor="eva")
@@ -247,6 +256,7 @@ def _owned(gallery: Gallery, question: str) -> list[str]:
         return kept_of(cursor, "question", question)
 
 
+@sqlite_alone
 def test_what_people_pinned_is_never_moved_by_enrolling(gallery, pictures) -> None:
     asked = pictures(1, 2, seed=9)
     confirm(gallery, _question(gallery, asked), "Bea", actor="eva")
@@ -335,6 +345,7 @@ def test_of_two_who_answer_at_once_one_wins(gallery, pictures, encoder) -> None:
     assert sum(gallery.person(name).pictures for name in ("Ann", "Bea")) == 10
 
 
+@sqlite_alone
 def test_a_gallery_that_wants_a_basis_wants_it_of_new_persons(gallery, pictures) -> None:
     gallery.set("me", require_basis=True)
     question = _question(gallery, pictures(7))

@@ -71,7 +71,11 @@ def _delete(gallery: Gallery, person: str, rng) -> None:
         change.done()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("store", "seed"),
+    [("sqlite", 0), ("sqlite", 1), ("sqlite", 2), ("postgres", 0)],
+    indirect=["store"],
+)
 def test_after_any_changes_the_means_are_those_read_anew(
     gallery: Gallery, pictures, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

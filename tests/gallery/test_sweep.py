@@ -18,6 +18,8 @@ from sameplayer.gallery.reverting.undo import undo
 from sameplayer.gallery.search.asking import ask_ready
 
 NOW = datetime.now(UTC)
+# what these say is said above the store: their statements run on PostgreSQL in the others
+sqlite_alone = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 def _names(gallery, now: datetime) -> dict[str, str]:
@@ -58,6 +60,7 @@ def test_a_dry_run_lists_and_a_sweep_forgets(gallery, pictures) -> None:
     assert verify(gallery).wrong == ()
 
 
+@sqlite_alone
 def test_who_was_removed_goes_after_a_month_and_may_come_back(gallery, pictures) -> None:
     enrol_pictures(gallery, {"Dora": pictures(7)}, actor="me")
     undo(gallery, actor="me")
@@ -96,6 +99,7 @@ def test_old_questions_go_by_retention(gallery, pictures) -> None:
     assert verify(gallery).wrong == ()
 
 
+@sqlite_alone
 def test_a_clock_behind_the_last_event_forgets_by_its_own_day(gallery) -> None:
     set_policy(gallery, "Ann", actor="me", expires="2020-01-01")
     assert sweep(gallery, actor="me", now=datetime(2019, 12, 31, tzinfo=UTC)) == []
@@ -103,6 +107,7 @@ def test_a_clock_behind_the_last_event_forgets_by_its_own_day(gallery) -> None:
     assert len(gallery.persons()) == 2
 
 
+@sqlite_alone
 def test_a_clock_that_was_ahead_keeps_nobody_longer(gallery) -> None:
     set_policy(gallery, "Ann", actor="me", expires="2020-01-01")
     with gallery.database.write() as cursor:
@@ -111,6 +116,7 @@ def test_a_clock_that_was_ahead_keeps_nobody_longer(gallery) -> None:
     assert [one.name for one in gallery.persons()] == ["Bea", "Cleo"]
 
 
+@sqlite_alone
 def test_the_last_day_ends_in_utc_and_the_last_moment_is_kept(gallery) -> None:
     set_policy(gallery, "Ann", actor="me", expires="2026-12-31")
     west = timezone(timedelta(hours=-8))
@@ -146,6 +152,7 @@ def test_one_deletion_that_fails_stops_no_other(gallery, pictures, capsys) -> No
     assert [one.person for one in sweep(gallery, actor="me")] == [key]
 
 
+@sqlite_alone
 def test_a_policy_is_an_event_and_its_day_a_day(gallery) -> None:
     event = set_policy(gallery, "Ann", actor="me", basis="contract", consent="letter of 1 May")
     assert event.kind == "policy"

@@ -264,7 +264,11 @@ def _asked(gallery: Gallery) -> list[str]:
         return [row[0] for row in cursor.rows("SELECT id FROM picture WHERE question IS NOT NULL")]
 
 
-@pytest.mark.parametrize("case", LATER)
+# on PostgreSQL one of them: each change's statements run there in the test of every change
+ON_BOTH = [*(("sqlite", case) for case in LATER), ("postgres", "a picture moved on")]
+
+
+@pytest.mark.parametrize(("store", "case"), ON_BOTH, indirect=["store"])
 def test_a_later_change_of_the_same_is_named_and_nothing_happens(
     case: str, gallery, pictures
 ) -> None:

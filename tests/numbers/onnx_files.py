@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import onnx
 from onnx import helper
 
-from sameplayer.numbers.network.onnx_export import export_reader
 from sameplayer.numbers.network.shirt_reader import ShirtReader
 from tests.encoder.onnx_files import plain_model, signed
 
@@ -18,15 +15,6 @@ from tests.encoder.onnx_files import plain_model, signed
 @cache
 def shirt_reader() -> ShirtReader:
     return ShirtReader()
-
-
-@cache
-def shirt_file() -> bytes:
-    """The package's own reader as an ONNX file; it takes long, so once."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "shirt.onnx"
-        export_reader(shirt_reader(), path)
-        return path.read_bytes()
 
 
 def plain_reader() -> onnx.ModelProto:

@@ -28,17 +28,15 @@ from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.numbers.reading import read_jersey_number
 from sameplayer.synthetic.shirts import ShirtView, draw_shirt
 from tests.encoder.onnx_files import signed, tiny_file
-from tests.numbers.onnx_files import plain_file, plain_reader, shirt_file, shirt_reader
+from tests.numbers.onnx_files import plain_file, plain_reader, shirt_reader
 
 NONE = np.array([*[0.005 / 102] * 101, 0.995 + 0.005 / 102])  # no number visible, as sure as may be
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def path(shirt_onnx: Path) -> Path:
     """The package's own reader as an ONNX file."""
-    out = tmp_path_factory.mktemp("onnx") / "reader.onnx"
-    out.write_bytes(shirt_file())
-    return out
+    return shirt_onnx
 
 
 def pictures() -> list[Picture]:
@@ -94,7 +92,7 @@ def test_it_has_the_candidates_and_calibration_of_what_was_exported(path: Path) 
     assert isinstance(reader, OnnxReader)
     assert reader.candidates == NUMBERS
     assert reader.calibration == shirt_reader().calibration
-    assert "reader.onnx" in reader.name
+    assert "shirt.onnx" in reader.name
 
 
 def test_the_verbs_write_it_and_read_with_it(
