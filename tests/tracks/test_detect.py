@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sameplayer.common.boxes import overlaps
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
@@ -22,7 +23,6 @@ from sameplayer.tracks.detection.detectors import (
     detector_of,
     within,
 )
-from sameplayer.tracks.detection.geometry import overlaps
 from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def test_real_players_are_found_each_once(soccer: tuple[Picture, np.ndarray]) ->
     picture, people = soccer
     xywh, score = YoloxDetector(640)(picture)
     assert xywh.dtype == score.dtype == np.float64
-    share, _ = overlaps(people, xywh)
+    share, _ = overlaps(people[:, None], xywh[None])
     assert len(people) >= 10
     assert ((share > 0.5).sum(axis=1) == 1).mean() >= 0.9
     assert (score >= 0.3).all()

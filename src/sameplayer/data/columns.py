@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from sameplayer.common.names import composed
 from sameplayer.errors import DataError
@@ -49,7 +50,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
     for name in NUMBERS:
         table[name] = parse_numbers(table[name], range(len(table)), root)
     table["role"] = table["role"].fillna("gallery")
-    unknown = sorted(set(table["role"]) - set(ROLES))
+    unknown = sorted(set(table["role"].unique()) - set(ROLES))
     if unknown:
         raise DataError(f"{root}: column 'role' holds {unknown}; expected one of {ROLES}.")
     _refuse_boxes(table, root)
@@ -175,7 +176,7 @@ def parse_numbers(
     cells = given = number_cells(column)
     if isinstance(cells.dtype, pd.StringDtype):
         cells = cells.mask(cells.str.len() > LONGEST_NUMBER)
-    numbers: np.ndarray = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
+    numbers = _as_floats(cells)
     wrong = np.isnan(numbers) & given.notna().to_numpy(bool)
     wrong |= np.isinf(numbers) & (not infinite)
     if wrong.any():
@@ -184,6 +185,17 @@ def parse_numbers(
             f"{where}, row {rows[row]}: column {column.name!r} is {str(given.iat[row])[:60]!r}; "
             f"expected {expected}."
         )
+    return numbers
+
+
+def _as_floats(cells: pd.Series) -> np.ndarray:
+    """Return (n,) float64, NaN where a cell is missing or not a number."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        try:  # a tenth of the time of to_numeric, where all cells are plain numbers
+            return pa.array(cells).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        except (pa.ArrowInvalid, AttributeError):
+            pass
+    numbers: np.ndarray = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
     return numbers
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from sameplayer.common.boxes import overlaps
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import quality
@@ -142,7 +143,8 @@ def _sights(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     order = np.argsort(moments, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(moments))[:-1]):
         places, other = (rows[part] for part in np.triu_indices(len(rows), 1))
-        apart = (tracks[places] != tracks[other]) & (_covered(boxes, places, other) < COVERED)
+        inside = np.nan_to_num(overlaps(boxes[places], boxes[other])[1])  # whole pictures: 0
+        apart = (tracks[places] != tracks[other]) & (inside < COVERED)
         yield places[apart], other[apart]
 
 
@@ -166,15 +168,6 @@ def _moments(footage: Crops) -> np.ndarray:
     frames = pd.factorize(footage.table["frame"])[0].astype(np.int64)
     both = footage.scopes() * (frames.max(initial=0) + 1) + frames
     return np.unique(both, return_inverse=True)[1]
-
-
-def _covered(boxes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return (p,): the share of the smaller box that lies in the other; 0 for whole pictures."""
-    start = np.maximum(boxes[first, :2], boxes[second, :2])
-    ends = boxes[:, :2] + boxes[:, 2:]
-    shared = np.prod(np.maximum(np.minimum(ends[first], ends[second]) - start, 0), axis=1)
-    area = np.prod(boxes[:, 2:], axis=1)
-    return np.nan_to_num(shared / np.maximum(np.minimum(area[first], area[second]), 1e-9))
 
 
 def picture_quality(crops: Crops) -> np.ndarray:

@@ -69,6 +69,7 @@ class Strips:
         self.ranking, self.scores, self.length, self.numbers = ranking, scores, length, numbers
         self.ids, self.cameras = match_ids(ranking), match_cameras(ranking)
         self._pictures: dict[tuple[bool, int], Picture] = {}
+        self._thumbnails: dict[tuple[bool, int], str] = {}
 
     def right(self, query: int) -> np.ndarray:
         """Return (n,) whether each gallery picture shows the query's person."""
@@ -112,7 +113,11 @@ class Strips:
         return self._pictures[key]
 
     def _thumbnail(self, crops: Crops, row: int) -> str:
-        return picture_address(letterbox_to(self.picture(crops, row), 128, 64))
+        key = crops is self.ranking.query, row
+        if key not in self._thumbnails:
+            small = letterbox_to(self.picture(crops, row), 128, 64)
+            self._thumbnails[key] = picture_address(small)
+        return self._thumbnails[key]
 
     def _item(
         self, query: int, row: int, right: bool, asked: Number | None, position: int

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.data.images.picture import Picture
-from sameplayer.tracks.detection.geometry import overlaps, suppress
 
 Found = tuple[np.ndarray, np.ndarray]  # xywh (n, 4) pixels, score (n,)
 OVERLAP = 0.2  # of a tile's side, at least
@@ -85,7 +85,7 @@ def _whole(
 
 
 def _best(xywh: np.ndarray, score: np.ndarray, layer: np.ndarray) -> Found:
-    share, inside = overlaps(xywh, xywh)
+    share, inside = overlaps(xywh[:, None], xywh[None])
     rivals = (share > SAME) | ((inside > INSIDE) & (layer[:, None] != layer[None]))
     kept = suppress(np.argsort(-score, kind="stable"), rivals)
     return xywh[kept], score[kept]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.detection.geometry import overlaps, suppress
 from sameplayer.tracks.tracking.motion import People, met, moved, newcomers, surprise
 
 SAME = 0.7  # intersection over union of two boxes on one player
@@ -109,7 +109,8 @@ def duplicates(boxes: Boxes) -> np.ndarray:
     """
     gone = np.zeros(len(boxes), bool)
     for rows in runs_of(np.arange(len(boxes)), boxes.frame):
-        share, inside = overlaps(boxes.xywh[rows], boxes.xywh[rows])
+        xywh = boxes.xywh[rows]
+        share, inside = overlaps(xywh[:, None], xywh[None])
         found = (boxes.track[rows] < 0)[:, None] & (boxes.track[rows] < 0)[None]
         order = np.argsort(-boxes.score[rows], kind="stable")
         gone[rows] = ~suppress(order, (share > SAME) | (inside > INSIDE) & found)
