@@ -25,21 +25,11 @@ COLUMNS = ("frame", "track", "left", "top", "width", "height", "score", "class")
 SUFFIXES = (".txt", ".csv", ".tsv")
 NAMES = ("gt", "det")  # how files of MOT text are called, whatever is in them
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "none", "None", "null", "NULL", "NA")
-CLASSES = (
-    "pedestrian",
-    "person on vehicle",
-    "car",
-    "bicycle",
-    "motorbike",
-    "vehicle",
-    "static person",
-    "distractor",
-    "occluder",
-    "occluder on the ground",
-    "full occluder",
-    "reflection",
-    "crowd",
+_CLASSES = (
+    "pedestrian, person on vehicle, car, bicycle, motorbike, vehicle, static person, distractor, "
+    "occluder, occluder on the ground, full occluder, reflection, crowd"
 )
+CLASSES = _CLASSES.split(", ")
 """The classes of MOTChallenge, numbered from 1."""
 SEPARATORS = (";", "\t", ",")
 FEWEST, LAST = 6, 10  # cells of a line that are needed, and that are looked at

@@ -14,17 +14,11 @@ from pathlib import Path, PurePosixPath
 from sameplayer.data.images.picture import PICTURE_SUFFIXES
 from sameplayer.errors import DataError
 
-IGNORED = (
-    "thumbs.db",
-    "desktop.ini",
-    "__macosx",
-    "__pycache__",
-    "@eadir",
-    "#recycle",
-    "$recycle.bin",
-    "lost+found",
-    "system volume information",
+_IGNORED = (
+    "thumbs.db, desktop.ini, __macosx, __pycache__, @eadir, #recycle, $recycle.bin, lost+found, "
+    "system volume information"
 )
+IGNORED = _IGNORED.split(", ")
 MAX_FILES = 5_000_000
 SHOWN = 5  # kinds, folders or persons in one note
 LINKED = 2  # folders above a linked one, at most: a linked set, part or person is followed
