@@ -1,7 +1,7 @@
 """The columns of a crop table: names, types and checks.
 
-Text is text: a person called "NA" or "null" is somebody, only the empty cell, or one of blanks, is
-missing, and a number that stands for a name (7, 7.0) is "7".
+Text stays text: "NA" and "null" are names. Only an empty or blank cell is missing, and a number in
+a column of names (7, 7.0) is "7".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NUMBERS = ("frame", *BOX)
 TEXT = (*(name for name in COLUMNS if name != "frame"), "split", "id", "number", "read_number")
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
-LONGEST_NUMBER = 60  # letters
+LONGEST_NUMBER = 60  # characters
 THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
@@ -103,7 +103,7 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
         text = column.astype("string")
     except ValueError as error:
         raise DataError(
-            f"{root}: column {column.name!r} is not a text file in UTF-8: {error}."
+            f"{root}: column {column.name!r} holds text that is not UTF-8: {error}."
         ) from error
     blank = text.str.strip() == ""
     return text.mask(blank) if blank.any() else text

@@ -1,4 +1,4 @@
-"""Tracks in a crop table: which rows are one, and which two are known to differ."""
+"""Tracks in a crop table: their rows, and pairs of tracks known to be different persons."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from sameplayer.errors import DataError, SettingError
 def track_keys(table: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
     """Return (n,) integers: rows with equal numbers are one track, numbered as they first appear.
 
-    by    columns that together name a track; a row that lacks one of them stays alone
+    by    columns that together name a track; a row that lacks one of them is a track of its own
 
-    Raises SettingError for a column that the table has not, and for no column.
+    Raises SettingError for a column that is not in the table, and for no column.
     """
     missing = [name for name in by if name not in table.columns]
     if missing or not by:
@@ -40,7 +40,7 @@ def one_track_each(crops: Crops) -> bool:
 
     A track is one appearance before one camera, as the log of a match writes it: sequence, camera
     and frame (and track, where there is such a column) are known for every picture of a person. In
-    a scope of sequences every person has one, and nothing else can be asked.
+    a scope of sequences every person has one track, so this is not asked.
     """
     table, persons = crops.table, crops.persons()
     by = ["sequence", "camera", *(["track"] if "track" in table else [])]
@@ -88,7 +88,7 @@ def as_tracks(crops: Crops) -> Crops:
     A track is named by the column ``track`` where the table has one, else by ``person``, and holds
     within one footage: the rows of one game, camera and sequence. In the result ``person`` is the
     number of the track, ``sequence`` that of its footage, and identities hold within a sequence;
-    persons that labels name count for nothing more. Raises DataError where the table has no tracks,
+    labels of persons are not used. Raises DataError where the table has no tracks,
     no frames, or nothing that tells one footage from another.
     """
     table = crops.table
@@ -119,13 +119,13 @@ def as_tracks(crops: Crops) -> Crops:
 def cannot_links(footage: Crops) -> CannotLinks:
     """Return the pairs of tracks of ``as_tracks`` that appear side by side in one frame.
 
-    Tracks are numbered as by ``footage.persons()``. Boxes of which the smaller lies in the other by
-    half are no such sight: a tracker may hold one person twice.
+    Tracks are numbered as by ``footage.persons()``. Two boxes do not count where half of the
+    smaller lies in the other: a tracker may have found one person twice.
     """
     tracks = footage.persons()
     count = int(tracks.max(initial=-1)) + 1
     codes, waiting, held = np.zeros(0, np.int64), list[np.ndarray](), 0
-    for seen, other in _sights(footage):
+    for seen, other in _side_by_side(footage):
         waiting.append(tracks[seen] * count + tracks[other])
         held += len(seen)
         if held > AT_ONCE:
@@ -136,7 +136,7 @@ def cannot_links(footage: Crops) -> CannotLinks:
     return CannotLinks(pairs.astype(bool))
 
 
-def _sights(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _side_by_side(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield for each frame the rows (k,) and (k,) of two tracks that it shows side by side."""
     tracks, moments = footage.persons(), _moments(footage)
     boxes = footage.table[list(BOX)].to_numpy(dtype=float, na_value=np.nan)

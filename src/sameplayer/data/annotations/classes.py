@@ -10,7 +10,7 @@ from sameplayer.data.tabular.encodings import head_lines
 
 LISTS = ("classes.txt", "obj.names", "labels.txt", "coco.names")
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml")
-SURELY_COCO = 10  # who numbers this many classes trained on COCO's 80 or 91
+SURELY_COCO = 10  # a file with class numbers this high was made with COCO's 80 or 91
 ENTRY = re.compile(r"""\s*(?:(\d{1,4})\s*:|-)\s*["']?([^"'#]+?)["']?\s*(?:#.*)?""")
 PEOPLE = re.compile(
     r"person|people|player|pedestrian|athlete|human|keeper|referee|coach|goalie|umpire|linesman|"

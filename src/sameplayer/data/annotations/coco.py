@@ -51,7 +51,7 @@ def read_coco(data: Any, path: Path) -> Annotations:
     that are not there are left out and counted. Raises DataError with the entry that is wrong.
     """
     rows = BoxCollector(path)
-    images, annotations, categories = None, data, list[Any]()
+    images, annotations, categories = None, data, None
     if isinstance(data, dict):
         images, annotations = _images(rows, data), data["annotations"]
         categories = data.get("categories")

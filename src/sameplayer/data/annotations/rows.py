@@ -62,7 +62,7 @@ LARGEST = 500 << 20  # bytes of a file
 MOST = 5_000_000  # boxes of a file, those between keyframes included
 EXACT = 2**53  # beyond it not every whole number is a float
 HALVES = re.compile(r"\\u[dD][89a-fA-F]")
-COUNTED = re.compile(r"(\d{1,12})$")  # what a frame is called by: match_000012
+COUNTED = re.compile(r"(\d{1,12})$")  # number of a frame: match_000012
 EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  # as Roboflow does
 
 
@@ -266,7 +266,7 @@ def load_json(path: Path) -> Any:
         text = content.decode(json.detect_encoding(content))
         del content
         data = json.loads(text)
-        if HALVES.search(text):  # halves of letters, which no text can be written with
+        if HALVES.search(text):  # lone surrogates, which cannot be encoded
             whole = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
             data = json.loads(whole)
         return data

@@ -50,18 +50,14 @@ FOLDER = (
     "one folder per person, or train/, query/, gallery/ (or val/, test/) each with such folders"
 )
 # A folder -> what SPLITS calls its pictures; those of OWN show that there are such folders.
-PARTS = {
-    "train_all": "train",
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "query": "query",
-    "probe": "query",
+_PARTS = {
+    "train": "train_all train training",
+    "val": "val valid validation",
+    "query": "query probe",
     "gallery": "gallery",
     "test": "test",
 }
+PARTS = {name: part for part, names in _PARTS.items() for name in names.split()}
 OWN = ("train_all", "train", "query", "gallery")
 STRANGE = {*PARTS, *(part for layout in LAYOUTS.values() for part in layout.parts)}
 NAMES = {name: LAYOUTS[name].name for name in ("market1501", "dukemtmcreid", "cuhk03np")}

@@ -75,7 +75,7 @@ def read_source(
 ) -> Crops:
     """Read a folder or table of crops.
 
-    source    one of SOURCES; None: detect_format from the layout
+    source    one of SOURCES; None: detected from the files
     scope     "set", "game" or "sequence", where a person id holds; None: as the layout says
     warn      log a warning for each of the notes; else they are in ``Crops.notes`` only
 
