@@ -18,12 +18,12 @@ import numpy as np
 from simulate import Drawn, DrawnMatch, draw, majority, pair_scores
 
 from sameplayer.common.statistics import expected_calibration_error
-from sameplayer.identity.evidence.attributes import trait_odds, traits_of
+from sameplayer.identity.evidence.attributes import attribute_evidence, attribute_odds
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.inputs.roster import Player, Roster
-from sameplayer.identity.linking.confidence import confidence, fit_confidence
+from sameplayer.identity.linking.confidence import fit_confidence, identity_confidence
 from sameplayer.identity.linking.link import link
-from sameplayer.identity.naming.naming import Naming, name_identities
+from sameplayer.identity.naming.naming import NamingConfig, name_identities
 
 
 def plain_link(evidence: Evidence, *, mean: bool) -> np.ndarray:
@@ -31,8 +31,8 @@ def plain_link(evidence: Evidence, *, mean: bool) -> np.ndarray:
 
     The baselines: no cluster has a number, and pairs that may not be joined are all that forbids.
     """
-    shares = traits_of(evidence).shares()
-    odds = trait_odds(shares, shares)
+    shares = attribute_evidence(evidence).probabilities()
+    odds = attribute_odds(shares, shares)
     never = evidence.apart | odds.apart
     total = (evidence.appearance + odds.number + odds.team).astype(float)
     np.fill_diagonal(never, True)
@@ -111,7 +111,7 @@ def _named(match: DrawnMatch, labels: np.ndarray, with_roster: bool) -> list[flo
             if number
         )
     )
-    naming = Naming(roster if with_roster else None, players=12)
+    naming = NamingConfig(roster if with_roster else None, players=12)
     began = time.perf_counter()
     found = name_identities(match.evidence, labels, match.spans, naming).names
     took = time.perf_counter() - began
@@ -123,7 +123,7 @@ def _named(match: DrawnMatch, labels: np.ndarray, with_roster: bool) -> list[flo
         right.append((name.team, name.number) == truth)
         numbered.append(truth[1] != "")
     hits = np.array(given) & np.array(right)
-    sure = confidence(match.evidence, labels).probability
+    sure = identity_confidence(match.evidence, labels).probability
     good = majority(labels, match.person)[labels] == match.person
     order = np.argsort(-sure, kind="stable")
     share = np.cumsum(good[order]) / np.arange(1, len(order) + 1)
@@ -145,7 +145,7 @@ def fit(seeds: list[int]) -> None:
                 for seed in seeds:
                     match = draw(Drawn(count, noise=noise, boast=boast), seed)
                     labels = link(match.evidence)
-                    found = confidence(match.evidence, labels)
+                    found = identity_confidence(match.evidence, labels)
                     margin.append(found.margin)
                     size.append(found.size)
                     right.append(majority(labels, match.person)[labels] == match.person)

@@ -19,9 +19,9 @@ from sameplayer.errors import ConfigError, DataError, MissingExtra, SettingError
 from sameplayer.evaluation import write_log_page
 from sameplayer.evaluation.logs import page_links as log_page_links
 from sameplayer.evaluation.logs.page_crops import Album
-from sameplayer.evaluation.logs.page_rows import axis, clock, in_order, percent, player_rows
-from sameplayer.identity.inputs.corrections import Place, located, read_corrections
-from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog
+from sameplayer.evaluation.logs.page_rows import axis, in_order, percent, player_rows
+from sameplayer.identity.inputs.corrections import FramePoint, locate_corrections, read_corrections
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, PlayerLog, clock
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from tests.identity.logs import ODD, empty_log, make_log
@@ -54,7 +54,7 @@ def page(browser: Browser, written: Path) -> Iterator[Page]:
     opened.close()
 
 
-def rows_of(page: Page, folder: Path) -> list[tuple[str, Place, Place | None, str]]:
+def rows_of(page: Page, folder: Path) -> list[tuple[str, FramePoint, FramePoint | None, str]]:
     path = folder / "corrections.csv"
     path.write_text(page.input_value("#rows"), encoding="utf-8")
     return [(one.kind, one.first, one.second, one.player) for one in read_corrections(path)]
@@ -94,16 +94,16 @@ def test_pointing_at_a_strip_tells_when_where_and_how_sure(page: Page) -> None:
 
 def test_what_a_person_said_is_shown_as_said(page: Page) -> None:
     page.focus("rect[data-a='5']")
-    assert page.inner_text("#tip") == "blue 00: 0:00.5 to 0:01.7, right, you said so"
+    assert page.inner_text("#tip") == "blue 00: 0:00.5 to 0:01.7, right, confirmed by you"
     page.click("rect[data-a='5']")
-    assert "You said so" in page.inner_text("#shown")
+    assert "You confirmed this" in page.inner_text("#shown")
 
 
 def test_who_somebody_could_be_is_told_apart_from_how_sure_the_identity_is(
     page: Page, tmp_path: Path
 ) -> None:
     card = page.locator("#unsure ~ .cards .card").nth(1)
-    assert "unknown 2 55 %\nunknown 2 could be red 7: 60 %" in card.inner_text()
+    assert "Probably unknown 2 (55 %)\nunknown 2 could be red 7: 60 %" in card.inner_text()
     assert "could be red 7: 60 %" in page.locator("#players ~ .wide").inner_text()
     card.locator("button[data-who='red 7']").click()
     assert [(kind, player) for kind, _, _, player in rows_of(page, tmp_path)] == [("is", "red 7")]
@@ -146,10 +146,10 @@ def test_corrections_made_by_clicking_are_read_back(
     page.locator("#least ~ .cards").first.locator("button[data-say='different']").first.click()
     page.click("rect[data-a='7']")
     page.fill("#shown input", "blue 00")
-    page.click("#shown button:text-is('is')")
-    page.click("#shown button:text('compare others')")
+    page.click("#shown button:text-is('Name this player')")
+    page.click("#shown button:text('Compare with another bar')")
     page.click("rect[data-a='6']")
-    page.click("#shown button:text('same as 7')")
+    page.click("#shown button:text('Same player as 7')")
     rows = rows_of(page, tmp_path)
     assert [(kind, player) for kind, _, _, player in rows] == [
         ("different", ""),
@@ -157,7 +157,7 @@ def test_corrections_made_by_clicking_are_read_back(
         ("same", ""),
     ]
     tables = log.boxes.rename(columns={"appearance": "tracklet"})
-    found = located(read_corrections(tmp_path / "corrections.csv"), tables)
+    found = locate_corrections(read_corrections(tmp_path / "corrections.csv"), tables)
     assert found.tolist() == [[3, 4], [7, -1], [7, 6]]
 
 
@@ -168,16 +168,16 @@ def test_the_last_word_on_a_pair_counts_and_a_row_can_be_taken_out(
     card.locator("[data-say='same']").click()
     card.locator("[data-say='different']").click()
     assert [kind for kind, *_ in rows_of(page, tmp_path)] == ["different"]
-    assert card.locator("button.done").inner_text() == "different"
+    assert card.locator("button.done").inner_text() == "Different players"
     page.click("#undo")
     assert rows_of(page, tmp_path) == []
 
 
 def test_a_correction_is_confirmed_where_it_is_made(page: Page) -> None:
-    told = page.locator("#told")
+    told = page.locator("#status")
     page.click("rect[data-a='7']")
     page.fill("#shown input", "blue 00")
-    page.click("#shown button:text-is('is')")
+    page.click("#shown button:text-is('Name this player')")
     assert told.inner_text() == "1 correction, not saved yet. The last: 7 is blue 00"
     seen = told.evaluate("one => one.getBoundingClientRect().bottom <= innerHeight")
     assert seen
@@ -191,13 +191,13 @@ def test_an_unsure_one_is_named_by_a_button_and_odd_names_survive(
 ) -> None:
     card = page.locator("#unsure ~ .cards .card").first
     words = card.inner_text()
-    assert "blue 00 55 %, or blue unknown 1 30 %" in words
+    assert "Probably blue 00 (55 %), or blue unknown 1 (30 %)" in words
     card.locator("button[data-who='blue 00']").click()
     assert [(kind, player) for kind, _, _, player in rows_of(page, tmp_path)] == [("is", "blue 00")]
     card.locator("button[data-who='blue unknown 1']").click()  # nobody's name: an appearance of his
     page.click("rect[data-a='7']")
     page.fill("#shown input", ODD)
-    page.click("#shown button:text-is('is')")
+    page.click("#shown button:text-is('Name this player')")
     rows = rows_of(page, tmp_path)
     assert [(one[0], one[3]) for one in rows] == [("is", "blue 00"), ("same", ""), ("is", ODD)]
     assert page.locator("button[data-who='unknown 2']").is_hidden()
@@ -217,11 +217,11 @@ def test_players_facts_links_and_contradictions_are_readable(page: Page, log: Pl
     text = page.inner_text("body")
     assert "4 players and others, 2 of them with a name or number; 8 appearances" in text
     assert "Appearance 4: <two> numbers." in text
-    assert "The least sure links" in text
-    assert "Likeliest pairs that were not joined" in text
+    assert "Weakest joins: please check these" in text
+    assert "Closest pairs that were not joined" in text
     first = page.locator("#least ~ .cards").first.locator(".card").first.inner_text()
     assert re.search(r"appearance\s+-0\.1\s+number\s+\+0\.0", first)
-    assert "59.9 % one person" in first
+    assert "59.9 % same player" in first
     shown = page.locator("#players ~ .wide tbody tr")
     assert shown.count() == 4
     assert all(one.locator("img").count() >= 2 for one in shown.all()[:3])

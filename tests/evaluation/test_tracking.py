@@ -59,7 +59,7 @@ def _reference(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
         "num_timesteps": len(pairs),
         "gt_ids": [person[rows] for rows, _ in pairs],
         "tracker_ids": [identity[rows] for _, rows in pairs],
-        "similarity_scores": [overlaps(first[a][:, None], second[b][None])[0] for a, b in pairs],
+        "similarity_scores": [overlaps(first[a], second[b])[0] for a, b in pairs],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         hota = trackeval.metrics.HOTA().eval_sequence(data)

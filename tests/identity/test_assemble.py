@@ -11,12 +11,12 @@ import pytest
 from match.simulate import Drawn, DrawnMatch, draw
 
 from sameplayer.evaluation.logs.page_rows import unsure_rows
-from sameplayer.identity.evidence.collect import Gathered
-from sameplayer.identity.inputs.corrections import Correction, Place
+from sameplayer.identity.evidence.collect import CollectedEvidence
+from sameplayer.identity.inputs.corrections import Correction, FramePoint
 from sameplayer.identity.inputs.log_config import LogConfig
 from sameplayer.identity.inputs.roster import Player, Roster
 from sameplayer.identity.log.player_log import SAID, PlayerLog
-from sameplayer.identity.pipeline import identify
+from sameplayer.identity.pipeline import link_and_name
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import Tracklets
 
@@ -68,13 +68,13 @@ def identified(
     cameras = tuple(Camera(name, Path(name)) for name in sorted(set(spans["camera"])))
     unused = None
     tracklets, facts = Tracklets(table, cameras), {"kits": None}
-    gathered = Gathered(tracklets, unused, match.evidence, None, unused, facts)  # type: ignore[arg-type]
-    return identify(gathered, roster, corrections, LogConfig())
+    collected = CollectedEvidence(tracklets, unused, match.evidence, None, unused, facts)  # type: ignore[arg-type]
+    return link_and_name(collected, roster, corrections, LogConfig())
 
 
-def middle(log: PlayerLog, appearance: int) -> Place:
+def middle(log: PlayerLog, appearance: int) -> FramePoint:
     box = log.boxes[log.boxes["appearance"] == appearance].iloc[0]
-    return Place(box["camera"], int(box["frame"]), box["left"] + 10, 30.0)
+    return FramePoint(box["camera"], int(box["frame"]), box["left"] + 10, 30.0)
 
 
 @pytest.mark.parametrize("with_roster", [True, False])

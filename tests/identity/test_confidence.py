@@ -12,7 +12,12 @@ from match.simulate import Drawn, draw, majority
 
 from sameplayer.common.statistics import expected_calibration_error
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.linking.confidence import DEFAULT, Confidence, confidence, fit_confidence
+from sameplayer.identity.linking.confidence import (
+    DEFAULT,
+    ConfidenceModel,
+    fit_confidence,
+    identity_confidence,
+)
 from sameplayer.identity.linking.link import link
 from tests.identity.drawn import evidence, looks
 
@@ -20,7 +25,7 @@ from tests.identity.drawn import evidence, looks
 def test_a_clear_tracklet_is_surer_than_one_between_two_identities() -> None:
     odds = looks([[0, 1, 2], [3, 4, 5]])
     odds[2, 3:] = odds[3:, 2] = 2.5
-    found = confidence(evidence(odds), np.array([0, 0, 0, 1, 1, 1]))
+    found = identity_confidence(evidence(odds), np.array([0, 0, 0, 1, 1, 1]))
     assert found.probability[2] < found.probability[0] - 0.1
     assert found.second[2] == 1
     assert found.second_probability[2] > found.second_probability[0]
@@ -30,7 +35,7 @@ def test_a_clear_tracklet_is_surer_than_one_between_two_identities() -> None:
 def test_probabilities_are_none_over_one_together_and_the_second_is_not_the_first() -> None:
     match = draw(Drawn(150), 2)
     labels = link(match.evidence)
-    found = confidence(match.evidence, labels)
+    found = identity_confidence(match.evidence, labels)
     assert ((found.probability >= 0) & (found.probability <= 1)).all()
     assert (found.probability + found.second_probability <= 1 + 1e-9).all()
     assert (found.second != labels).all()
@@ -38,19 +43,21 @@ def test_probabilities_are_none_over_one_together_and_the_second_is_not_the_firs
 
 
 def test_one_who_is_alone_and_like_nobody_has_no_second() -> None:
-    found = confidence(evidence(np.zeros((1, 1))), np.array([0]))
+    found = identity_confidence(evidence(np.zeros((1, 1))), np.array([0]))
     assert found.second.tolist() == [-1]
     assert found.second_probability.tolist() == [0.0]
 
 
 def test_a_second_identity_that_is_forbidden_is_not_named() -> None:
     said = evidence(looks([[0, 1], [2]], unlike=2.0), apart=[(0, 2), (1, 2)])
-    found = confidence(said, np.array([0, 0, 1]))
+    found = identity_confidence(said, np.array([0, 0, 1]))
     assert found.second.tolist() == [-1, -1, -1]
-    free = confidence(evidence(looks([[0, 1], [2]], unlike=2.0)), np.array([0, 0, 1]))
+    free = identity_confidence(evidence(looks([[0, 1], [2]], unlike=2.0)), np.array([0, 0, 1]))
     assert free.second.tolist() == [1, 1, 0]
     blocked = np.array([[0, 2], [1, 2]])
-    held = confidence(evidence(looks([[0, 1], [2]])), np.array([0, 0, 1]), blocked=blocked)
+    held = identity_confidence(
+        evidence(looks([[0, 1], [2]])), np.array([0, 0, 1]), cannot_link=blocked
+    )
     assert held.second.tolist() == [-1, -1, -1]
 
 
@@ -60,7 +67,7 @@ def test_the_shipped_curve_holds_on_drawn_matches_that_it_was_not_fitted_to(boas
     for seed in (300, 301, 302):
         match = draw(Drawn(300, noise=0.9, boast=boast), seed)
         labels = link(match.evidence)
-        probability.append(confidence(match.evidence, labels).probability)
+        probability.append(identity_confidence(match.evidence, labels).probability)
         right.append(majority(labels, match.person)[labels] == match.person)
     error = expected_calibration_error(np.concatenate(probability), np.concatenate(right), bins=15)
     assert error < 0.05
@@ -69,11 +76,11 @@ def test_the_shipped_curve_holds_on_drawn_matches_that_it_was_not_fitted_to(boas
 def test_a_fit_finds_the_curve_that_made_the_labels() -> None:
     rng = np.random.default_rng(0)
     margin, size = rng.uniform(-4, 8, 4000), rng.integers(1, 20, 4000)
-    true = Confidence(0.6, 0.3, -0.5, "")
+    true = ConfidenceModel(0.6, 0.3, -0.5, "")
     right = rng.random(4000) < true.probability(margin, size)
     found = fit_confidence(margin, size, right, "drawn")
     assert found.slope == pytest.approx(0.6, abs=0.08)
-    assert found.company == pytest.approx(0.3, abs=0.15)
+    assert found.size_slope == pytest.approx(0.3, abs=0.15)
     assert expected_calibration_error(found.probability(margin, size), right) < 0.03
 
 
@@ -89,8 +96,8 @@ def test_a_fit_needs_right_and_wrong_ones_and_a_margin_that_says_something() -> 
 def test_a_curve_is_saved_as_json_and_read_again(tmp_path: Path) -> None:
     path = tmp_path / "curve.json"
     DEFAULT.save(path)
-    assert Confidence.from_record(json.loads(path.read_text())) == DEFAULT
+    assert ConfidenceModel.from_record(json.loads(path.read_text())) == DEFAULT
     with pytest.raises(DataError, match="expected the keys"):
-        Confidence.from_record({"slope": 1.0})
+        ConfidenceModel.from_record({"slope": 1.0})
     with pytest.raises(SettingError, match="slope"):
-        Confidence.from_record(asdict(DEFAULT) | {"slope": -1.0})
+        ConfidenceModel.from_record(asdict(DEFAULT) | {"slope": -1.0})

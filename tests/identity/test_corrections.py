@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.identity import Correction, Place, read_corrections
+from sameplayer.identity import Correction, FramePoint, read_corrections
 from sameplayer.identity.inputs.corrections import (
     COLUMNS,
     add_corrections,
     check_players,
-    located,
+    locate_corrections,
     write_corrections,
 )
 
 HEAD = ",".join(COLUMNS[:10])
-ONE = Correction("same", Place("left", 3, 20.0, 30.5), Place("right", 9, 1.0, 2.0))
-TWO = Correction("is", Place("left", 5, 7.0, 8.0), None, "Ana", ("12", ""), "seen, on video")
+ONE = Correction("same", FramePoint("left", 3, 20.0, 30.5), FramePoint("right", 9, 1.0, 2.0))
+TWO = Correction("is", FramePoint("left", 5, 7.0, 8.0), None, "Ana", ("12", ""), "seen, on video")
 THREE = Correction("different", ONE.first, TWO.first)
 BOXES = pd.DataFrame(
     {
@@ -95,35 +95,41 @@ def test_no_table_and_no_columns(tmp_path: Path) -> None:
 
 def test_places_are_found_in_the_boxes_of_another_run() -> None:
     """The box of the other run is some pixels off; the nearer of two counts."""
-    found = located([ONE, TWO_HERE], BOXES)
+    found = locate_corrections([ONE, TWO_HERE], BOXES)
     np.testing.assert_array_equal(found, [[0, 2], [0, -1]])
 
 
-TWO_HERE = Correction("is", Place("left", 5, 25.0, 33.0), None, "Ana")
+TWO_HERE = Correction("is", FramePoint("left", 5, 25.0, 33.0), None, "Ana")
 
 
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        (Place("left", 3, 90.0, 30.0), r"row 2: nobody stands at \(90, 30\) in frame 3 of 'left'"),
-        (Place("left", 4, 20.0, 30.0), "row 2: nobody stands"),
-        (Place("lft", 3, 20.0, 30.0), "row 2: no camera 'lft' in the match. Did you mean 'left'"),
+        (
+            FramePoint("left", 3, 90.0, 30.0),
+            r"row 2: nobody stands at \(90, 30\) in frame 3 of 'left'",
+        ),
+        (FramePoint("left", 4, 20.0, 30.0), "row 2: nobody stands"),
+        (
+            FramePoint("lft", 3, 20.0, 30.0),
+            "row 2: no camera 'lft' in the match. Did you mean 'left'",
+        ),
     ],
 )
-def test_a_place_where_nobody_stands_is_refused(place: Place, message: str) -> None:
+def test_a_place_where_nobody_stands_is_refused(place: FramePoint, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        located([Correction("is", place, None, "Ana")], BOXES)
+        locate_corrections([Correction("is", place, None, "Ana")], BOXES)
 
 
 def test_a_table_of_corrections_holds_no_formula_and_is_read_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    rows = (Correction("is", Place("=cmd", 1, -3.5, 2.0), player="@Ana", note="+1+1"),)
+    rows = (Correction("is", FramePoint("=cmd", 1, -3.5, 2.0), player="@Ana", note="+1+1"),)
     write_corrections(rows, path)
     assert path.read_text().splitlines()[1] == "is,'=cmd,1,-3.5,2,,,,,'@Ana,,,'+1+1"
     assert read_corrections(path) == rows
 
 
 def test_a_name_that_steers_a_terminal_is_refused() -> None:
-    rows = [Correction("is", Place("left", 1, 2, 3), player="Ana\x1b[2J")]
+    rows = [Correction("is", FramePoint("left", 1, 2, 3), player="Ana\x1b[2J")]
     with pytest.raises(DataError, match=r"row 2: the name .* control character '\\x1b'"):
         check_players(rows, None)

@@ -76,7 +76,7 @@ def test_two_places_at_once_keep_people_apart() -> None:
 
 def test_joined_pairs_go_first_and_blocked_ones_hold() -> None:
     said = evidence(looks([[0, 1], [2, 3]]))
-    labels = link(said, joined=np.array([[0, 2]]), blocked=np.array([[0, 1]]))
+    labels = link(said, must_link=np.array([[0, 2]]), cannot_link=np.array([[0, 1]]))
     assert labels[0] == labels[2]
     assert labels[0] != labels[1]
 
@@ -95,7 +95,7 @@ def test_a_tracklet_moves_to_where_it_fits_better() -> None:
 
 def test_a_joined_tracklet_stays_although_it_fits_elsewhere() -> None:
     odds = looks([[1, 2, 3], [0]])
-    labels = link(evidence(odds), joined=np.array([[0, 1]]), blocked=np.array([[0, 2]]))
+    labels = link(evidence(odds), must_link=np.array([[0, 1]]), cannot_link=np.array([[0, 2]]))
     assert labels[0] == labels[1]
     assert labels[0] != labels[2]
 
@@ -144,12 +144,12 @@ def test_pair_odds_say_what_each_kind_adds() -> None:
 )
 def test_pairs_that_name_no_tracklets_are_refused(pairs: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        link(evidence(looks([[0, 1, 2]])), joined=pairs)
+        link(evidence(looks([[0, 1, 2]])), must_link=pairs)
 
 
 def test_pairs_both_joined_and_blocked_and_a_prior_that_is_none_are_refused() -> None:
     said = evidence(looks([[0, 1, 2]]))
-    with pytest.raises(DataError, match="both joined and blocked"):
-        link(said, joined=np.array([[0, 1], [1, 2]]), blocked=np.array([[0, 2]]))
+    with pytest.raises(DataError, match="in both must_link and cannot_link"):
+        link(said, must_link=np.array([[0, 1], [1, 2]]), cannot_link=np.array([[0, 2]]))
     with pytest.raises(SettingError, match="prior_log_odds"):
         link(said, prior_log_odds=float("nan"))

@@ -18,7 +18,7 @@ import pytest
 
 from sameplayer.cli import main
 from sameplayer.data.video.frames import open_video
-from sameplayer.identity.inputs.corrections import Correction, Place, write_corrections
+from sameplayer.identity.inputs.corrections import Correction, FramePoint, write_corrections
 from sameplayer.identity.log.log_files import load_log
 from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.synthetic.match import draw_match
@@ -259,7 +259,7 @@ def test_a_roster_that_cannot_be_names_its_rows(match: Match, run: Run) -> None:
     [
         (("--threshold", "0"), "--threshold is 0.0"),
         (("--threshold", "1"), "--threshold is 1.0"),
-        (("--detector", "yolo"), "Did you mean 'yolox'?"),
+        (("--detector", "rtm-det"), "Did you mean 'rtmdet'?"),
         (("--tracker", "ownn"), "Did you mean 'own'?"),
         (("--encoder", "persn"), "Did you mean 'person'?"),
         (("--reader", "shrt"), "Did you mean 'shirt'?"),
@@ -310,11 +310,11 @@ def test_corrections_that_cannot_be_name_their_rows_and_the_log_stays(
     shown = log.boxes.groupby("frame")["appearance"].agg(set)
     one, other = (_place(log, at) for at in sorted(next(s for s in shown if len(s) > 1))[:2])
     who, second = pd.read_csv(match.folder / "roster.csv")["name"].iloc[:2]
-    nowhere = Place("camra1", 1, 5.0, 5.0)
+    nowhere = FramePoint("camra1", 1, 5.0, 5.0)
     for rows, said in (
         ([("is", one, None, "Nobody")], "row 2: 'Nobody' is not on the roster"),
         ([("is", one, None, who), ("is", nowhere, None, who)], "row 3: no camera 'camra1'"),
-        ([("is", Place("camera1", 1, 900.0, 5.0), None, who)], "row 2: nobody stands at"),
+        ([("is", FramePoint("camera1", 1, 900.0, 5.0), None, who)], "row 2: nobody stands at"),
         ([("is", one, None, who), ("is", one, None, second)], "rows 2, 3"),
         ([("is", one, None, who), ("is", other, None, who)], "rows 2, 3: they make"),
         ([("same", one, other, "")], "rows 2: they make"),
@@ -326,10 +326,10 @@ def test_corrections_that_cannot_be_name_their_rows_and_the_log_stays(
     assert after == before
 
 
-def _place(log: PlayerLog, appearance: int) -> Place:
+def _place(log: PlayerLog, appearance: int) -> FramePoint:
     box = log.boxes[log.boxes["appearance"] == appearance].iloc[0]
     middle = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
-    return Place(box["camera"], int(box["frame"]), *map(float, middle))
+    return FramePoint(box["camera"], int(box["frame"]), *map(float, middle))
 
 
 def test_a_run_that_is_killed_and_started_again_gives_the_same_log(

@@ -18,7 +18,7 @@ from sameplayer.errors import DataError
 from sameplayer.identity import pipeline as match
 from sameplayer.identity.inputs.corrections import (
     Correction,
-    Place,
+    FramePoint,
     read_corrections,
     write_corrections,
 )
@@ -27,8 +27,8 @@ from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.synthetic.match import draw_match
 from tests.identity.logs import make_log
 
-SAME = Correction("same", Place("left", 1, 20, 50), Place("right", 4, 22, 50))
-NOT = Correction("different", Place("left", 1, 20, 50), Place("left", 22, 60, 50))
+SAME = Correction("same", FramePoint("left", 1, 20, 50), FramePoint("right", 4, 22, 50))
+NOT = Correction("different", FramePoint("left", 1, 20, 50), FramePoint("left", 22, 60, 50))
 
 
 class Told:
@@ -240,7 +240,7 @@ def test_a_small_match_goes_from_videos_to_a_page_and_resumes(
     for appearance in (a, b):
         box = first.boxes[first.boxes["appearance"] == appearance].iloc[0]
         middle = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
-        places.append(Place("camera1", int(box["frame"]), *map(float, middle)))
+        places.append(FramePoint("camera1", int(box["frame"]), *map(float, middle)))
     write_corrections([Correction("different", *places)], "mine.csv")
     assert main([*words, "--fps", "3", "--no-maps", "--corrections", "mine.csv"]) == 0
     assert {path: path.stat().st_mtime_ns for path in parts} == parts

@@ -13,7 +13,7 @@ import pytest
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError, SettingError
 from sameplayer.evaluation.logs.naming_scores import score_log
-from sameplayer.identity.inputs.corrections import Correction, Place
+from sameplayer.identity.inputs.corrections import Correction, FramePoint
 from sameplayer.identity.inputs.log_config import LogConfig
 from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.identity.pipeline import identify_players
@@ -94,9 +94,9 @@ def test_a_second_run_looks_at_no_picture_again(
     pd.testing.assert_frame_equal(again.appearances, log.appearances)
 
 
-def _place(log: PlayerLog, appearance: int) -> Place:
+def _place(log: PlayerLog, appearance: int) -> FramePoint:
     box = log.boxes[log.boxes["appearance"] == appearance].iloc[0]
-    return Place(
+    return FramePoint(
         box["camera"],
         int(box["frame"]),
         box["left"] + box["width"] / 2,

@@ -14,7 +14,7 @@ from sameplayer.data.video.frames import Video
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence.samples import look, unread
+from sameplayer.identity.evidence.samples import extract_samples, unreadable_frames
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.tracklets import Tracklets
@@ -54,7 +54,7 @@ def test_readings_of_a_reader_without_a_fingerprint_are_not_taken_for_another_s(
     tracklets: Tracklets, encoder: Encoder, tmp_path: Path
 ) -> None:
     for number in ("7", "8"):
-        seen = look(tracklets, encoder, Reads(number), folder=tmp_path)
+        seen = extract_samples(tracklets, encoder, Reads(number), folder=tmp_path)
         assert (seen.number.argmax(axis=1) == NUMBERS.index(number)).all()
     assert list(tmp_path.iterdir()) == []
 
@@ -63,7 +63,9 @@ def test_readings_are_kept_under_the_reader_s_fingerprint(
     tracklets: Tracklets, encoder: Encoder, tmp_path: Path
 ) -> None:
     found = [
-        look(tracklets, encoder, Reads(*reader), folder=tmp_path).number.argmax(axis=1)[0]
+        extract_samples(tracklets, encoder, Reads(*reader), folder=tmp_path).number.argmax(axis=1)[
+            0
+        ]
         for reader in (("7", "a"), ("8", "a"), ("8", "b"))
     ]
     assert [NUMBERS[number] for number in found] == ["7", "7", "8"]
@@ -81,11 +83,11 @@ def test_a_damaged_frame_costs_its_pictures_and_is_told(
 
     monkeypatch.setattr(Video, "read", damaged)
     for _ in range(2):  # the second time from what is kept
-        seen = look(tracklets, encoder, Reads("7", "a"), folder=tmp_path)
+        seen = extract_samples(tracklets, encoder, Reads("7", "a"), folder=tmp_path)
         assert seen.box.tolist() == [0, 2]
         assert len(seen.row) == len(seen.clear) == 2
-    (note,) = unread(tracklets, seen)
+    (note,) = unreadable_frames(tracklets, seen)
     assert "left.mp4: 1 frame is damaged, at 0.3 s; " in note
     monkeypatch.setattr(Video, "read", lambda *_: damaged(*_[:1], 3))  # type: ignore[call-arg]
     with pytest.raises(DataError, match="no frame in which somebody is can be decoded"):
-        look(tracklets, encoder, Reads("7", "a"))
+        extract_samples(tracklets, encoder, Reads("7", "a"))

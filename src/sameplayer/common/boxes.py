@@ -1,7 +1,6 @@
 """Boxes against boxes: how much two overlap, and which of several on one thing is kept.
 
-Boxes are (..., 4) arrays of left, top, width and height, and their leading dimensions broadcast:
-two (n, 4) are compared row by row, ``boxes[:, None]`` and ``others[None]`` all with all.
+Boxes are (n, 4) arrays of left, top, width and height.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ LEAST = 1e-9  # area: two boxes without any do not overlap
 
 
 def shared_area(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return (...) the area that two boxes have in common, 0 where they do not touch."""
+    """Return (...) the area that boxes (..., 4) have in common, 0 where they do not touch."""
     low = np.maximum(boxes[..., :2], others[..., :2])
     high = np.minimum(boxes[..., :2] + boxes[..., 2:], others[..., :2] + others[..., 2:])
     area: np.ndarray = np.clip(high - low, 0, None).prod(axis=-1)
@@ -20,12 +19,17 @@ def shared_area(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def overlaps(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (...) intersection over union, and (...) intersection over the smaller box.
+    """Return (n, m) intersection over union, and (n, m) intersection over the smaller box.
 
-    >>> iou, inside = overlaps(np.array([0, 0, 4, 4]), np.array([2, 0, 4, 4]))
-    >>> round(float(iou), 3), float(inside)
-    (0.333, 0.5)
+    >>> iou, inside = overlaps(np.array([[0, 0, 4, 4]]), np.array([[2, 0, 4, 4], [9, 9, 1, 1]]))
+    >>> iou.round(3).tolist(), inside.tolist()
+    ([[0.333, 0.0]], [[0.5, 0.0]])
     """
+    return row_overlaps(boxes[:, None], others[None])
+
+
+def row_overlaps(boxes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (...) what ``overlaps`` returns for each box and the other box of its row."""
     shared = shared_area(boxes, others)
     area, other = boxes[..., 2:].prod(axis=-1), others[..., 2:].prod(axis=-1)
     union, smaller = area + other - shared, np.minimum(area, other)

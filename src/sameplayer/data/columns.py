@@ -118,13 +118,19 @@ def without_decimal_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...
     if not isinstance(column.dtype, pd.StringDtype):
         return column, ()
     known = column.dropna()
-    short = known[known.str.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")]
+    short = known[known.str.contains("+", regex=False)]  # fast: few columns have any
+    short = short[short.str.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")]
     if len(short):
         return column, (
             f"The column {column.name!r} holds numbers such as {short.iat[0]}, which a spreadsheet "
             "has shortened: different ones may have become one. Export it again, as text.",
         )
-    if not len(known) or not known.str.fullmatch(r"[0-9]+\.0+").all():
+    pointed = known[known.str.contains(".", regex=False)]
+    if (
+        not len(known)
+        or len(pointed) < len(known)
+        or not pointed.str.fullmatch(r"[0-9]+\.0+").all()
+    ):
         return column, ()
     note = f"The column {column.name!r} holds numbers such as {known.iat[0]}; it is read without "
     return column.str.replace(r"\.0+$", "", regex=True), (note + "the point.",)

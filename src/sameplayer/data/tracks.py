@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from sameplayer.common.boxes import overlaps
+from sameplayer.common.boxes import row_overlaps
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import quality
@@ -143,7 +143,7 @@ def _side_by_side(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     order = np.argsort(moments, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(moments))[:-1]):
         places, other = (rows[part] for part in np.triu_indices(len(rows), 1))
-        inside = np.nan_to_num(overlaps(boxes[places], boxes[other])[1])  # whole pictures: 0
+        inside = np.nan_to_num(row_overlaps(boxes[places], boxes[other])[1])  # whole pictures: 0
         apart = (tracks[places] != tracks[other]) & (inside < COVERED)
         yield places[apart], other[apart]
 

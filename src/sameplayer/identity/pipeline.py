@@ -1,9 +1,9 @@
 """From the videos of a match to its player log: who was on screen when, under one identity.
 
-    find_tracklets -> look -> gather -> link -> name -> PlayerLog
+    find_tracklets -> extract_samples -> collect_evidence -> link -> name_identities -> PlayerLog
 
-What takes long, finding people and looking at them, is kept in a folder of parts; a stopped run
-goes on with it, and a run with corrections only links and names again.
+The slow steps, detection and measuring, are kept in a folder of parts: a stopped run resumes from
+it, and a run with corrections only links and names again.
 """
 
 from __future__ import annotations
@@ -23,24 +23,29 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError
-from sameplayer.identity.evidence.collect import Gathered, gather
-from sameplayer.identity.evidence.samples import Samples, look, name_of, unread
+from sameplayer.identity.evidence.collect import CollectedEvidence, collect_evidence
+from sameplayer.identity.evidence.samples import (
+    Samples,
+    extract_samples,
+    name_of,
+    unreadable_frames,
+)
 from sameplayer.identity.export.boxes import facts_of_videos
 from sameplayer.identity.inputs.corrections import (
     Correction,
     check_cameras,
     check_players,
-    located,
+    locate_corrections,
     read_corrections,
 )
 from sameplayer.identity.inputs.log_config import LogConfig
 from sameplayer.identity.inputs.roster import Roster, read_roster
-from sameplayer.identity.linking.confidence import believed, confidence
-from sameplayer.identity.linking.constraints import affected, demands
+from sameplayer.identity.linking.confidence import identity_confidence, with_corrections
+from sameplayer.identity.linking.constraints import affected_tracklets, build_constraints
 from sameplayer.identity.linking.link import link, relink
 from sameplayer.identity.log.assemble import assemble
 from sameplayer.identity.log.player_log import PlayerLog
-from sameplayer.identity.naming.naming import Naming, name_identities
+from sameplayer.identity.naming.naming import NamingConfig, name_identities
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.tracks.camera import Camera, cameras_of
@@ -82,13 +87,13 @@ def identify_players(
 
     Raises DataError and SettingError as its stages do; what is in the folder stays usable.
     """
-    _refuse_types(roster, corrections, config, encoder, reader)
+    _check_types(roster, corrections, config, encoder, reader)
     config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
     line_up = read_roster(roster) if isinstance(roster, str | Path | pd.DataFrame) else roster
     rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
     cameras = cameras_of(videos, offsets)
-    _refuse_strange(rows or (), cameras, line_up)
-    encoder, reader = look_with(config, encoder, reader)
+    _check_corrections(rows or (), cameras, line_up)
+    encoder, reader = load_networks(config, encoder, reader)
     tracklets = find_tracklets(
         cameras,
         boxes,
@@ -101,18 +106,18 @@ def identify_players(
         progress=partial(tell, "finding people"),
         first_frame=config.first_frame,
     )
-    looking = partial(tell, "looking at people")
-    samples = look(tracklets, encoder, reader, folder=folder, progress=looking)
+    measuring = partial(tell, "analysing people")
+    samples = extract_samples(tracklets, encoder, reader, folder=folder, progress=measuring)
     tell("linking", 0, 1)
-    gathered = gather(_noted(tracklets, samples), samples, seed=config.seed)
-    gathered.facts.update(_facts(cameras, config, encoder, reader))
-    log = identify(gathered, line_up, rows or (), config, sides)
+    collected = collect_evidence(_noted(tracklets, samples), samples, seed=config.seed)
+    collected.facts.update(_facts(cameras, config, encoder, reader))
+    log = link_and_name(collected, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return log
 
 
 def _noted(tracklets: Tracklets, samples: Samples) -> Tracklets:
-    return replace(tracklets, notes=(*tracklets.notes, *unread(tracklets, samples)))
+    return replace(tracklets, notes=(*tracklets.notes, *unreadable_frames(tracklets, samples)))
 
 
 def _facts(
@@ -127,10 +132,10 @@ def _facts(
     }
 
 
-def _refuse_types(
+def _check_types(
     roster: object, corrections: object, config: object, encoder: object, reader: object
 ) -> None:
-    """Refuse what is none of the things that an argument may be, by the argument's name."""
+    """Raise SettingError naming the argument that has an unsupported type."""
     path = isinstance(corrections, str | Path)
     rows = isinstance(corrections, Sequence) and all(isinstance(x, Correction) for x in corrections)
     for name, given, good, expected in (
@@ -149,18 +154,18 @@ def _refuse_types(
             raise SettingError(name, f"of type {type(given).__name__}", expected)
 
 
-def _refuse_strange(
+def _check_corrections(
     rows: Sequence[Correction], cameras: Sequence[Camera], roster: Roster | None
 ) -> None:
-    """Refuse corrections that cannot be, before hours are spent on finding people."""
+    """Check corrections before the long detection step."""
     check_cameras(rows, [camera.name for camera in cameras])
     check_players(rows, roster)
 
 
-def look_with(
+def load_networks(
     config: LogConfig, encoder: Encoder | None = None, reader: NumberReader | None = None
 ) -> tuple[Encoder, NumberReader]:
-    """Return what looks at people, and what reads their numbers."""
+    """Return the encoder and the number reader that the settings name, unless given."""
     device = str(pick_device(config.device))
     return (
         encoder or load_encoder(config.encoder, device=device),
@@ -168,44 +173,48 @@ def look_with(
     )
 
 
-def identify(
-    gathered: Gathered,
+def link_and_name(
+    collected: CollectedEvidence,
     roster: Roster | None,
     corrections: Sequence[Correction],
     config: LogConfig,
     sides: Mapping[str, int] | None = None,
 ) -> PlayerLog:
-    """Link and name what was gathered of a match, as ``identify_players`` does at its end.
+    """Link and name collected evidence: the last step of ``identify_players``.
 
     With corrections, only the identities that they touch are linked again.
 
     Raises DataError naming the corrections that contradict each other, the roster or what was seen.
     """
-    evidence, tracklets = gathered.evidence, gathered.tracklets
-    asked = demands(corrections, located(corrections, tracklets.table), evidence, roster)
+    evidence, tracklets = collected.evidence, collected.tracklets
+    constraints = build_constraints(
+        corrections, locate_corrections(corrections, tracklets.table), evidence, roster
+    )
     labels = link(evidence, prior_log_odds=config.prior)
     if corrections:
-        touched = affected(labels, demands((), NOBODY), asked, evidence)
-        pairs = {"blocked": asked.blocked, "joined": asked.joined}
+        touched = affected_tracklets(labels, build_constraints((), NOBODY), constraints, evidence)
+        pairs = {"cannot_link": constraints.cannot_link, "must_link": constraints.must_link}
         labels = relink(evidence, labels, touched, prior_log_odds=config.prior, **pairs)
-    first, second = gathered.facts["kits"] or ("team A", "team B")
-    naming = Naming(
+    first, second = collected.facts["kits"] or ("team A", "team B")
+    naming = NamingConfig(
         roster=roster,
         players=config.players,
         sure=config.threshold,
         teams=(first, second, "other"),
         sides=sides,
-        fixed=asked.fixed(labels),
-        called={} if roster else asked.called(labels),
+        fixed_players=constraints.roster_rows(labels),
+        fixed_names={} if roster else constraints.names(labels),
     )
-    names = name_identities(evidence, labels, tracklets.spans(), naming, asked.blocked)
-    sure = confidence(evidence, labels, blocked=asked.blocked, called=names.codes())
-    said = asked.said(labels)
-    sure = believed(sure, asked.groups(len(labels)), said)
+    names = name_identities(evidence, labels, tracklets.spans(), naming, constraints.cannot_link)
+    sure = identity_confidence(
+        evidence, labels, cannot_link=constraints.cannot_link, name_codes=names.codes()
+    )
+    confirmed = constraints.confirmed(labels)
+    sure = with_corrections(sure, constraints.groups(len(labels)), confirmed)
     facts = {
-        **gathered.facts,
+        **collected.facts,
         "corrections": len(corrections),
         "roster_sides": names.sides,
-        "notes": [*tracklets.notes, *names.remarks],
+        "notes": [*tracklets.notes, *names.notes],
     }
-    return assemble(gathered, labels, names, sure, facts, config.threshold, said)
+    return assemble(collected, labels, names, sure, facts, config.threshold, confirmed)

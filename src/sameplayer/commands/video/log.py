@@ -33,75 +33,75 @@ Videos = tyro.conf.Positional[
 LogFolder = tyro.conf.Positional[
     Annotated[Path, tyro.conf.arg(metavar="LOG", help="Folder of a log.")]
 ]
-USUAL = LogConfig()
+DEFAULTS = LogConfig()
 LISTED = 40  # players in the summary
 
 
 @dataclass(frozen=True)
 class Given:
-    """What is known of the match beside its videos."""
+    """What else is known about the match."""
 
     boxes: Several[Path] = ()
-    """Boxes of the people, as trackers and annotators write them; a file for each video in their
-    order, or one with a column camera. None: the detector finds them."""
+    """Boxes of the people (MOT, CVAT, COCO and others); one file per video in the same order, or
+    one with a column camera. None: the detector finds them."""
     roster: Path | None = None
-    """Who plays (.csv or .xlsx with team, number, name; colour where known)."""
+    """Players (.csv or .xlsx with team, number, name; optionally colour)."""
     corrections: Path | None = None
-    """What you corrected (.csv), such as the log's page saves. Those of earlier runs are kept in
-    the log's folder and hold without being named again."""
+    """Corrections (.csv) that the log's page saved. Those of earlier runs are kept in the log's
+    folder and stay in force."""
     offsets: Several[float] = ()
-    """Seconds for each video: when its first frame is in the match's time. None: all at 0."""
+    """Start of each video in seconds of match time. None: all at 0."""
     cuts: Several[Path] = ()
-    """Seconds at which a video goes over to another view, one a line; a file for each video in
-    their order. None: they are found."""
+    """Times of cuts in seconds, one per line; one file per video in the same order. None: cuts are
+    detected."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is made of the log."""
+class Outputs:
+    """What is written besides the log."""
 
     export: Several[str] = ()
     """More files for other tools: sportscode, cvat, label-studio, coco, supervision, gsr. MOT text
-    is always there."""
+    is always written."""
     annotate: bool = False
-    """Write each video with the boxes and names drawn into it."""
+    """Write each video with boxes and names drawn in."""
     crops: bool = False
-    """Write the crops of each player with a name or number as a table, crops.csv, for train or
-    gallery enrol."""
+    """Write crops.csv, the crops of each player with a name or number, for train or gallery
+    enrol."""
     maps: bool = True
-    """Show in the page, for some links, what in the two pictures matches."""
+    """Show heat maps of what matches in the two pictures, for some links."""
 
 
 def log(
     videos: Videos,
     out: Path,
     given: Given = Given(),
-    settings: Annotated[LogConfig, tyro.conf.arg(name="")] = USUAL,
-    shown: Shown = Shown(),
+    settings: Annotated[LogConfig, tyro.conf.arg(name="")] = DEFAULTS,
+    outputs: Outputs = Outputs(),
 ) -> None:
-    """Make a log of each player from the videos of a match: who was on screen when.
+    """Find out who was on screen when, from the videos of a match.
 
     Args:
-        out: Folder for the log. Run again with the same folder to go on after a stop, or with
-            corrections; what is finished is not done again.
-        given: What is known of the match.
-        settings: Every setting of the log.
-        shown: What is made of it.
+        out: Folder for the log. Run again with the same folder to resume after a stop or to apply
+            corrections; finished work is not repeated.
+        given: What else is known about the match.
+        settings: Settings of the log.
+        outputs: What is written besides the log.
     """
     from sameplayer.identity.export.crops_table import player_crops
     from sameplayer.identity.export.registry import check_exports
     from sameplayer.identity.inputs.corrections import add_corrections
     from sameplayer.identity.log.log_files import save_log
-    from sameplayer.identity.pipeline import identify_players, look_with
+    from sameplayer.identity.pipeline import identify_players, load_networks
     from sameplayer.tracks.detection.detectors import refuse_unknown
 
-    check_exports(shown.export, "export")
+    check_exports(outputs.export, "export")
     if not videos:
-        raise DataError("No video is given; expected one or more, a camera each.")
+        raise DataError("No video given; expected one or more, one per camera.")
     _refuse_out(out)
     refuse_unknown(settings.detector)
     rows = _corrections(out, given.corrections)
-    encoder, reader = look_with(settings)
+    encoder, reader = load_networks(settings)
     with stages() as tell:
         try:
             made = identify_players(
@@ -122,21 +122,21 @@ def log(
     if rows:  # kept before the log is, so that none is lost
         add_corrections(rows, out / "corrections.csv")
     save_log(made, out)
-    _write_all(made, out, shown, encoder, reader)
+    _write_all(made, out, outputs, encoder, reader)
     print(lines_shown(summary(made)))
     for note in made.facts.get("notes", ()):
         print(lines_shown(f"note: {note}"))
     print(f"page: {out / 'report.html'}")
-    if shown.crops:  # last, since a log in which nobody is known has none
+    if outputs.crops:  # last, since a log in which nobody is known has none
         player_crops(made, out / "crops.csv")
 
 
 def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> None:
-    """Write a log's files for other tools.
+    """Export a log for other tools.
 
     Args:
         to: One or more of mot, sportscode, cvat, label-studio, coco, supervision, gsr.
-        out: Folder to write to; left out: the log's own.
+        out: Folder to write to; default: the log's own.
     """
     from sameplayer.identity.export.registry import EXPORTS, check_exports, export_log
     from sameplayer.identity.log.log_files import load_log
@@ -152,7 +152,7 @@ def log_export(log: LogFolder, to: tuple[str, ...], out: Path | None = None) -> 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, float, float], None]]:
-    """Show a bar for each thing that is done; yield the function that takes (what, done, all)."""
+    """Show a progress bar per stage; yield the function that takes (stage, done, all)."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -162,10 +162,10 @@ def stages() -> Iterator[Callable[[str, float, float], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         tasks: dict[str, Any] = {}
 
-        def tell(what: str, done: float, whole: float) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=None)
-            progress.update(tasks[what], completed=done, total=whole)
+        def tell(stage: str, done: float, whole: float) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=None)
+            progress.update(tasks[stage], completed=done, total=whole)
 
         yield tell
 
@@ -189,18 +189,18 @@ def summary(log: PlayerLog) -> str:
 
 
 def _refuse_out(out: Path) -> None:
-    """Raise DataError where no folder can be, before hours are spent on what goes there."""
+    """Raise DataError where the folder cannot be made, before the work starts."""
     there = next(one for one in (out, *out.absolute().parents) if one.exists())
     if not there.is_dir():
         raise DataError(
-            f"{there}: a file; expected a folder for the log, new or of an earlier run."
+            f"{there}: is a file; expected a folder for the log, new or of an earlier run."
         )
     if not os.access(there, os.W_OK | os.X_OK):
-        raise DataError(f"{there}: may not be written to; choose another folder for the log.")
+        raise DataError(f"{there}: is not writable; choose another folder for the log.")
 
 
 def _corrections(out: Path, path: Path | None) -> list[Correction]:
-    """Return the rows that earlier runs kept, then those of a file that are new."""
+    """Return the rows kept from earlier runs, then the new ones of a file."""
     from sameplayer.identity.inputs.corrections import read_corrections
 
     kept = out / "corrections.csv"
@@ -210,7 +210,7 @@ def _corrections(out: Path, path: Path | None) -> list[Correction]:
 
 
 def _with_files(error: DataError, out: Path, path: Path | None) -> DataError:
-    """Say which files an error's rows of corrections are in."""
+    """Add to an error which files its rows of corrections are in."""
     kept = out / "corrections.csv"
     files = [str(one) for one in (kept, path) if one is not None and one.exists()]
     if not str(error).startswith("Corrections, row"):
@@ -236,26 +236,26 @@ def _by_camera(
     return {video.stem: file for video, file in zip(videos, files, strict=True)}
 
 
-def _write_all(made: PlayerLog, out: Path, shown: Shown, encoder: Any, reader: Any) -> None:
+def _write_all(made: PlayerLog, out: Path, outputs: Outputs, encoder: Any, reader: Any) -> None:
     from sameplayer.evaluation.logs.page import write_log_page
     from sameplayer.identity.export.annotated_video import annotated_video
     from sameplayer.identity.export.boxes import camera_files
     from sameplayer.identity.export.registry import export_log
 
-    for name in dict.fromkeys(("mot", *shown.export)):
+    for name in dict.fromkeys(("mot", *outputs.export)):
         export_log(made, name, out)
-    with bar("cutting out pictures") as advance:
+    with bar("making the page") as advance:
         write_log_page(
             made,
             out / "report.html",
-            encoder=encoder if shown.maps else None,
+            encoder=encoder if outputs.maps else None,
             reader=reader,
             progress=advance,
         )
-    if shown.annotate:
+    if outputs.annotate:
         with stages() as tell:
             for camera in made.cameras:
-                what = f"drawing into {camera.name}"
+                what = f"annotating {camera.name}"
                 path = out / "annotated" / camera_files(made, ".mp4")[camera.name]
                 annotated_video(
                     made,

@@ -18,7 +18,6 @@ from sameplayer.evaluation.logs.page_rows import (
     OF_PLAYER,
     WIDTH,
     axis,
-    clock,
     in_order,
     player_rows,
     script_data,
@@ -26,13 +25,19 @@ from sameplayer.evaluation.logs.page_rows import (
 )
 from sameplayer.evaluation.pages import render
 from sameplayer.identity.log.log_files import plain
-from sameplayer.identity.log.player_log import PlayerLog
+from sameplayer.identity.log.player_log import PlayerLog, clock
 from sameplayer.numbers.reader import NumberReader
 
 CROPS = 1200  # pictures on a page, at most
 OF_APPEARANCE = 3
 PLAYERS_WITH_CROPS = 150
 UNSURE = 60  # unsure appearances that are listed
+NOT_LISTED = (
+    "contradictions",
+    "notes",
+    "appearance_curve",
+    "looks",
+)  # facts shown elsewhere, or not
 
 
 def write_log_page(
@@ -137,12 +142,12 @@ def _counts(log: PlayerLog, players: pd.DataFrame) -> dict[str, Any]:
 
 
 def _facts(log: PlayerLog) -> dict[str, str]:
-    """Return facts in words, those of a dictionary under names of their own."""
+    """Return the log's technical details as texts, nested ones under joined names."""
     found: dict[str, str] = {}
     for camera in log.cameras:
         found[f"camera {camera.name}"] = f"{camera.video.name}, from {camera.offset_s:g} s"
     for name, value in plain(log.facts).items():
-        if name in ("contradictions", "notes"):
+        if name in NOT_LISTED:
             continue
         parts = value.items() if isinstance(value, dict) else [("", value)]
         for part, one in parts:

@@ -1,4 +1,4 @@
-"""Why appearances were joined or not, for the page of a log: odds by kind, maps, numbers."""
+"""Links between appearances on the page of a log: odds by kind of evidence, maps, numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OFTEN = 2  # links of one group that show one appearance, at most
 FULL = 6.0  # log-odds of a whole bar
 SHOWN = {"least": 12, "surest": 6, "apart": 6}
 MAPS = {"least": 2, "surest": 1, "apart": 1}
-SEEN = 0.5  # probability from which a number is told
+SEEN = 0.5  # probability from which a number is shown
 
 
 @dataclass(frozen=True)
@@ -40,28 +40,30 @@ class LinkGroup:
 
 
 def link_groups(log: PlayerLog) -> list[LinkGroup]:
-    """Return the least sure links, the surest, and the likeliest pairs that were not joined."""
+    """Return the weakest joins, the strongest, and the closest pairs that were not joined."""
     together = log.links["joined"].astype(bool)
     joined = log.links[together].sort_values("odds", kind="stable")
     apart = log.links[~together].sort_values("odds", ascending=False, kind="stable")
     least = _several(joined, SHOWN["least"])
     surest = _several(joined.drop(least.index)[::-1], SHOWN["surest"])
-    told = (
+    sections = (
         (
             "least",
-            "The least sure links",
-            "Taken for one person on the weakest evidence: please check these.",
+            "Weakest joins: please check these",
+            "Joined as one player on the weakest evidence.",
             least,
         ),
-        ("surest", "The surest links", "Taken for one person on the strongest evidence.", surest),
+        ("surest", "Strongest joins", "Joined as one player on the strongest evidence.", surest),
         (
             "apart",
-            "Likeliest pairs that were not joined",
-            "Perhaps one person, but something spoke against it.",
+            "Closest pairs that were not joined",
+            "Possibly one player, but there is evidence against it.",
             _several(apart, SHOWN["apart"]),
         ),
     )
-    groups = [LinkGroup(key, title, words, _links(log, rows)) for key, title, words, rows in told]
+    groups = [
+        LinkGroup(key, title, words, _links(log, rows)) for key, title, words, rows in sections
+    ]
     return [group for group in groups if group.links]
 
 
@@ -103,7 +105,7 @@ def add_numbers(
         for group in groups:
             for link in _with_pictures(group, album):
                 pictures = [album.picture(album.of(link[at])[0]) for at in ("first", "second")]
-                link["read"] = [_told(row, made) for row in np.exp(made.read(pictures))]
+                link["read"] = [_number_read(row, made) for row in np.exp(made.read(pictures))]
     except Exception as error:  # an optional part must not take the page with it
         return reason(error)
     return None
@@ -113,7 +115,7 @@ def _with_pictures(group: LinkGroup, album: Album) -> list[dict[str, Any]]:
     return [one for one in group.links if album.of(one["first"]) and album.of(one["second"])]
 
 
-def _told(shares: np.ndarray, reader: NumberReader) -> str:
+def _number_read(shares: np.ndarray, reader: NumberReader) -> str:
     best = int(shares[:-1].argmax())
     if shares[best] < SEEN:
         return "no number read"
@@ -142,6 +144,6 @@ def _links(log: PlayerLog, rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _bar(value: float) -> tuple[str, str, float]:
-    """Return a log-odds as text, which way it speaks, and how long its bar is, 0 to 50 percent."""
+    """Return a log-odds as text, its direction, and the length of its bar, 0 to 50 percent."""
     side = "one" if value > 0 else "two"
     return f"{value:+.1f}", side if abs(value) >= 0.05 else "none", min(abs(value) / FULL, 1) * 50

@@ -10,7 +10,7 @@ from sameplayer.evaluation.logs.page_crops import Album
 from sameplayer.identity.export.sportscode import hue_of
 from sameplayer.identity.inputs.corrections import COLUMNS
 from sameplayer.identity.log.log_files import rows_of, text_or
-from sameplayer.identity.log.player_log import SAID, PlayerLog
+from sameplayer.identity.log.player_log import SAID, PlayerLog, clock
 
 OF_PLAYER = 4  # crops in the table of players
 WIDTH = 1000  # units of a timeline
@@ -99,7 +99,7 @@ def player_rows(log: PlayerLog, players: pd.DataFrame, album: Album) -> list[dic
 def _strip(row: Any, lanes: dict[str, int], start: float, seconds: float) -> dict[str, Any]:
     left = WIDTH * (row.start_s - start) / seconds
     wide = max(NARROWEST, WIDTH * (row.end_s - row.start_s) / seconds)
-    likely = "you said so" if _said(row) else percent(row.probability)
+    likely = "confirmed by you" if _corrected(row) else percent(row.probability)
     words = [f"{clock(row.start_s)} to {clock(row.end_s)}", row.camera, likely]
     return {
         "appearance": int(row.appearance),
@@ -125,8 +125,23 @@ def percent(share: Any, rest_of: Any = None) -> str:
     return f"{whole} %"
 
 
-def _said(row: Any) -> bool:
+def _corrected(row: Any) -> bool:
     return text_or(row.rests_on) == SAID
+
+
+def basis(rests_on: str) -> str:
+    """Return a log's ``rests_on`` as a sentence: why joined, and what the name is based on."""
+    if rests_on == SAID:
+        return "You confirmed this"
+    joined, _, named = rests_on.partition("; named by ")
+    kinds, _, other = joined.removesuffix(")").partition(" (with ")
+    if kinds == "tracker":
+        words = "Followed without a break"
+    elif other:
+        words = f"Joined with {other} by {kinds}"
+    else:
+        words = kinds.capitalize()
+    return f"{words}; {f'named by {named}' if named else 'no number read'}"
 
 
 def _could_be(row: Any) -> str:
@@ -166,7 +181,7 @@ def unsure_rows(log: PlayerLog) -> list[dict[str, Any]]:
         {
             "appearance": int(row.appearance),
             "when": f"{clock(row.start_s)} to {clock(row.end_s)}, {row.camera}",
-            "rests_on": text_or(row.rests_on),
+            "basis": basis(text_or(row.rests_on)),
             "names": [
                 (text_or(name), share)
                 for name, share in (
@@ -204,7 +219,7 @@ def script_data(
             int(bool(row.sure)),
             places.get(number),
             album.of(number),
-            text_or(row.rests_on),
+            basis(text_or(row.rests_on)),
         ]
     anchors: dict[str, int] = {}
     ranked = log.appearances.sort_values(["sure", "frames"], ascending=False, kind="stable")
@@ -217,7 +232,13 @@ def script_data(
     ]
     wanted = {row for number in found for row in album.of(number)} - drawn
     pictures = {row: album.addresses[row] for row in sorted(wanted)}
-    return {"a": found, "i": identities, "p": pictures, "columns": list(COLUMNS), "said": SAID}
+    return {
+        "a": found,
+        "i": identities,
+        "p": pictures,
+        "columns": list(COLUMNS),
+        "corrected": basis(SAID),
+    }
 
 
 def _called(player: Any) -> str:
@@ -236,14 +257,3 @@ def _colour(log: PlayerLog, team: str) -> str:
         side = sides.get(team)
         words += f" {kits[side]}" if side in (0, 1) else ""
     return next((part for part in words.lower().split() if part in COLOURS), "")
-
-
-def clock(seconds: float, digits: int = 1) -> str:
-    """Return seconds as 0:07.5, 12:03.0 or 1:02:03.0; without tenths for no digits."""
-    tenths = round(abs(seconds) * 10**digits)
-    whole, part = divmod(tenths, 10**digits)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    front = f"{hours}:{minutes:02d}" if hours else str(minutes)
-    sign = "-" if seconds < 0 and tenths else ""
-    return f"{sign}{front}:{rest:02d}" + (f".{part}" if digits else "")

@@ -137,7 +137,7 @@ def find_overlaps(truth: pd.DataFrame, predicted: pd.DataFrame) -> Overlaps:
     for frame in range(frames):
         rows = order_one[starts_one[frame] : starts_one[frame + 1]]
         columns = order_two[starts_two[frame] : starts_two[frame + 1]]
-        shared, _ = box_overlaps(first[rows][:, None], second[columns][None])
+        shared, _ = box_overlaps(first[rows], second[columns])
         row, column = np.nonzero(shared)
         found.append((rows[row], columns[column], shared[row, column]))
         starts[frame + 1] = starts[frame] + len(row)

@@ -1,4 +1,4 @@
-"""From how alike two tracklets look to a log-likelihood ratio, learnt from the match itself.
+"""Calibrate cosine similarity of tracklets to log-likelihood ratios, on the match itself.
 
 Nobody labels anything: parts of one tracklet that lie apart in time show one person, tracklets
 that were seen at the same time in one camera show two. Two of one kit count as two, so that the
@@ -14,18 +14,18 @@ import numpy as np
 from sameplayer.common.statistics import fit_logistic
 from sameplayer.common.vectors import unit_means
 
-DROP = 0.03  # by which a person is less like himself in another camera than later in a tracklet
-LIMIT = 6.0  # the most that the look of two tracklets may say
-FEWEST = 15  # pairs of each kind; with less, the curve of other matches is taken
+DROP = 0.03  # of similarity between cameras, compared with within a tracklet
+LIMIT = 6.0  # largest absolute log-likelihood ratio of appearance
+FEWEST = 15  # pairs of each kind; with fewer, the default curve is used
 MOST_PAIRS = 20_000
 APART_S = 1.0  # between the middles of two parts of a tracklet
 SIZES = (1, 2, 4, 8)  # pictures of the parts that are compared
-PULL = 1.0  # towards no slope at all, counted in pairs
+PULL = 1.0  # weight of the penalty on the slopes, in pairs
 
 
 @dataclass(frozen=True)
-class LookCurve:
-    """Likeness of two tracklets -> log-likelihood ratio of one person against two.
+class AppearanceCurve:
+    """Cosine similarity of two tracklets -> log-likelihood ratio of one person against two.
 
     odds = slope * cosine + few * u + few_slope * u * cosine + offset, cut to LIMIT both ways, where
     u = 1 / pictures of the one + 1 / pictures of the other: means of few pictures are less alike,
@@ -54,17 +54,19 @@ class LookCurve:
         return np.clip(odds, -LIMIT, LIMIT, out=odds)
 
 
-DEFAULT = LookCurve(25.76, 4.64, -4.41, -20.34, 1038, 3180, "soccer from two cameras, labelled")
+DEFAULT = AppearanceCurve(
+    25.76, 4.64, -4.41, -20.34, 1038, 3180, "soccer from two cameras, labelled"
+)
 
 
-def fit_looks(
+def fit_appearance(
     rows: np.ndarray,
     clear: np.ndarray,
     of: np.ndarray,
     time_s: np.ndarray,
     impostors: np.ndarray,
     seed: int = 0,
-) -> LookCurve:
+) -> AppearanceCurve:
     """Fit the curve to a match.
 
     rows         (k, d) unit rows of pictures, those of a tracklet in order of time
@@ -95,10 +97,10 @@ def fit_looks(
         pairs = impostors[(full[impostors]).all(axis=1)]
         alike = (parts[0][pairs[:, 0]] * parts[0][pairs[:, 1]]).sum(axis=1)
         others.append(np.column_stack([alike, np.full(len(pairs), 2 / size)]))
-    return fit_curve(np.concatenate(same), np.concatenate(others), "this match")
+    return _fit_to_pairs(np.concatenate(same), np.concatenate(others), "this match")
 
 
-def fit_curve(same: np.ndarray, others: np.ndarray, source: str) -> LookCurve:
+def _fit_to_pairs(same: np.ndarray, others: np.ndarray, source: str) -> AppearanceCurve:
     """Fit the curve to pairs of one person (k, 2) and of two (m, 2): cosines, and u as above.
 
     Least log loss, both kinds weighing the same, with a small pull towards no slope. With fewer
@@ -112,7 +114,7 @@ def fit_curve(same: np.ndarray, others: np.ndarray, source: str) -> LookCurve:
     weight = np.where(target > 0, 0.5 / len(same), 0.5 / len(others)) * min(len(same), len(others))
     fitted = fit_logistic(inputs, target, weight, PULL * np.array([1e-3, 1e-3, 1e-3, 0]))
     slope, few, few_slope, offset = map(float, fitted)
-    return LookCurve(slope, few, few_slope, offset, len(same), len(others), source)
+    return AppearanceCurve(slope, few, few_slope, offset, len(same), len(others), source)
 
 
 def _ends(of: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

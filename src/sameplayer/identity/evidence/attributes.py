@@ -1,7 +1,7 @@
-"""Shirt number and team: what tracklets or clusters of them say together, and of each other.
+"""Shirt number and team of tracklets and clusters, as log-likelihoods, probabilities and odds.
 
-A trait belongs to the person, so two clusters are compared by what each says as a whole: the
-tracklets that show a number speak for those that show none.
+An attribute belongs to the person, so two clusters are compared by their pooled evidence: the
+tracklets that show a number count for those that show none.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.numbers.reader import NUMBERS
 
 SLIP = 0.005
-"""Share of tracklets whose number or team is read on somebody else or wrongly, however sure."""
+"""Share of tracklets whose number or team is misread or another person's, however sure."""
 SURE = 0.98
 """Probability, at even odds, from which two numbers or teams are surely two."""
 
 LINKED, NAMED = 1.0, 0.5
-"""How much the errors of a cluster's tracklets are taken for one error, see ``tempered``: in
-linking wholly, since tracklets that were misread alike find each other first; in naming by half."""
+"""Correlation assumed between the errors of a cluster's tracklets, see ``tempered``: full in
+linking, because equally misread tracklets merge first; half in naming."""
 FLOOR = np.float32(1e-6)
 
 
@@ -53,72 +53,74 @@ READ_AS = _read_as()
 
 
 @dataclass(frozen=True, eq=False)
-class Traits:
-    """What n tracklets or clusters say of the number and team of whom they show.
+class AttributeEvidence:
+    """Evidence of n tracklets or clusters about number and team.
 
-    number    (n, 101) float32: sums of log-likelihoods of each of NUMBERS; 0: says nothing
-    team      (n, 3) float32: sums of log-likelihoods of first team, second team, neither
-    said      (n, 2) float32: how many tracklets said a number, and a team
-    share     (3,) of people in the first team, the second, neither
+    number      (n, 101) float32: summed log-likelihoods of each of NUMBERS; 0: no evidence
+    team        (n, 3) float32: summed log-likelihoods of first team, second team, neither
+    observed    (n, 2) float32: how many tracklets show a number, and a team
+    share       (3,) of people in the first team, the second, neither
     """
 
     number: np.ndarray
     team: np.ndarray
-    said: np.ndarray
+    observed: np.ndarray
     share: np.ndarray
 
     def __len__(self) -> int:
         return len(self.number)
 
-    def rows(self, chosen: np.ndarray) -> Traits:
-        """Return the traits of some rows."""
-        return Traits(self.number[chosen], self.team[chosen], self.said[chosen], self.share)
+    def rows(self, chosen: np.ndarray) -> AttributeEvidence:
+        """Return the evidence of some rows."""
+        return AttributeEvidence(
+            self.number[chosen], self.team[chosen], self.observed[chosen], self.share
+        )
 
-    def summed(self, labels: np.ndarray, count: int) -> Traits:
-        """Return the traits of ``count`` clusters; labels (n,) name the cluster of each row."""
+    def summed(self, labels: np.ndarray, count: int) -> AttributeEvidence:
+        """Return the evidence of ``count`` clusters; labels (n,) name the cluster of each row."""
         order = np.argsort(labels, kind="stable")
         filled, first = np.unique(labels[order], return_index=True)
         sums = []
-        for rows in (self.number, self.team, self.said):
+        for rows in (self.number, self.team, self.observed):
             whole = np.zeros((count, rows.shape[1]), np.float32)
             if len(filled):
                 whole[filled] = np.add.reduceat(rows[order], first, axis=0)
             sums.append(whole)
-        return Traits(sums[0], sums[1], sums[2], self.share)
+        return AttributeEvidence(sums[0], sums[1], sums[2], self.share)
 
-    def less(self, other: Traits) -> Traits:
-        """Return the traits without those of the other, row by row."""
+    def without(self, other: AttributeEvidence) -> AttributeEvidence:
+        """Return the evidence minus that of the other, row by row."""
         number, team = self.number - other.number, self.team - other.team
-        return Traits(number, team, self.said - other.said, self.share)
+        return AttributeEvidence(number, team, self.observed - other.observed, self.share)
 
-    def tempered(self, echo: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return log-likelihoods of numbers (n, 101) and of teams (n, 3) that count for evidence.
+    def tempered(self, correlation: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return log-likelihoods of numbers (n, 101) and teams (n, 3) for correlated errors.
 
-        echo    how much the errors of a cluster's tracklets are one error: m of them count as
-                m ** (1 - echo); with 1 a cluster says what they say on average
+        correlation    between the errors of a cluster's tracklets: m of them count as
+                       m ** (1 - correlation); with 1 a cluster has the mean of their evidence
         """
-        scale = np.maximum(self.said, 1) ** np.float32(-echo)
+        scale = np.maximum(self.observed, 1) ** np.float32(-correlation)
         return self.number * scale[:, :1], self.team * scale[:, 1:]
 
-    def shares(self, echo: float = LINKED) -> Shares:
+    def probabilities(self, correlation: float = LINKED) -> AttributeProbabilities:
         """Return the probabilities of numbers and teams."""
-        number, team = self.tempered(echo)
-        return Shares(
+        number, team = self.tempered(correlation)
+        return AttributeProbabilities(
             _normalised(number + np.log(NUMBER_PRIOR32)),
             _normalised(team + np.log(self.share).astype(np.float32)),
             self.share,
-            self.said[:, 0] > 0,
+            self.observed[:, 0] > 0,
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Shares:
-    """What n tracklets or clusters are, by their traits.
+class AttributeProbabilities:
+    """Probabilities of number and team of n tracklets or clusters.
 
-    number    (n, 101) float32: the probability of each number, NUMBER_PRIOR where nothing is seen
-    team      (n, 3) float32: the probability of each team
-    share     (3,) of people in each team, where nothing is seen
-    read      (n,) bool: whether any number is seen
+    number    (n, 101) float32: of each number; NUMBER_PRIOR where none is visible
+    team      (n, 3) float32: of each team
+    share     (3,) prior of each team
+    read      (n,) bool: whether any number is visible
     """
 
     number: np.ndarray
@@ -126,18 +128,22 @@ class Shares:
     share: np.ndarray
     read: np.ndarray
 
-    def rows(self, chosen: np.ndarray) -> Shares:
-        """Return the shares of some rows."""
-        return Shares(self.number[chosen], self.team[chosen], self.share, self.read[chosen])
+    def rows(self, chosen: np.ndarray) -> AttributeProbabilities:
+        """Return the probabilities of some rows."""
+        return AttributeProbabilities(
+            self.number[chosen], self.team[chosen], self.share, self.read[chosen]
+        )
 
 
-def traits_of(evidence: Evidence, rows: np.ndarray | slice = slice(None)) -> Traits:
-    """Return what the chosen tracklets say of their number and team.
+def attribute_evidence(
+    evidence: Evidence, rows: np.ndarray | slice = slice(None)
+) -> AttributeEvidence:
+    """Return the evidence of the chosen tracklets about number and team.
 
-    The reader's probabilities hold for a number that may be any of NUMBERS alike. "None is seen"
-    is as likely for every number, so it says nothing, and where it is the likeliest, what number it
-    would be says nothing either. Of two digits one may be hidden (PART). A share SLIP of tracklets
-    is taken to be read wrongly, so no tracklet alone outweighs everything else.
+    The reader's probabilities assume a uniform prior over NUMBERS. "No number visible" is equally
+    likely for every number, so it is no evidence; where it is the most likely reading, the others
+    are ignored too. One of two digits may be hidden (PART). A share SLIP of tracklets is assumed to
+    be misread, so no single tracklet outweighs everything else.
     """
     shares = np.exp(evidence.number[rows])
     shares /= shares.sum(axis=1, keepdims=True)
@@ -149,17 +155,17 @@ def traits_of(evidence: Evidence, rows: np.ndarray | slice = slice(None)) -> Tra
     share = (share + 1) / (share.sum() + 3)
     team = evidence.team[rows] / evidence.team[rows].sum(axis=1, keepdims=True)
     team = np.log((1 - SLIP) * team / share + SLIP).astype(np.float32)
-    said = np.stack([shares[:, -1] < 0.5, np.ones(len(number))], axis=1).astype(np.float32)
-    return Traits(number, team, said, share)
+    observed = np.stack([shares[:, -1] < 0.5, np.ones(len(number))], axis=1).astype(np.float32)
+    return AttributeEvidence(number, team, observed, share)
 
 
 @dataclass(frozen=True, eq=False)
-class TraitOdds:
-    """Log-likelihood ratios, one person against two, by the traits of m rows against n.
+class AttributeOdds:
+    """Log-likelihood ratios, one person against two, of m rows against n.
 
     number    (m, n) float32
     team      (m, n) float32
-    apart     (m, n) bool: another number or another team, with a probability over the asked one
+    apart     (m, n) bool: different numbers or teams, with at least the given probability
     """
 
     number: np.ndarray
@@ -167,7 +173,9 @@ class TraitOdds:
     apart: np.ndarray
 
 
-def trait_odds(first: Shares, second: Shares, sure: float = SURE) -> TraitOdds:
+def attribute_odds(
+    first: AttributeProbabilities, second: AttributeProbabilities, sure: float = SURE
+) -> AttributeOdds:
     """Compare m rows with n.
 
     Two persons of one team wear different numbers; those of two teams, or of none, wear any. So
@@ -175,9 +183,9 @@ def trait_odds(first: Shares, second: Shares, sure: float = SURE) -> TraitOdds:
 
         sum(a b / prior) / (t (1 - sum(a b)) / (1 - sum(prior^2)) + 1 - t)
 
-    where t is the probability that both are of one team, by the teams that were seen. Two
-    tracklets with the same sure number 7 have log-odds of about 4 where nothing is known of the
-    teams, and more within a team; a number that is not seen leaves 0.
+    where t is the probability that both are of one team. Two tracklets with the same certain
+    number 7 have log-odds of about 4 where the teams are unknown, and more within a team; without
+    a visible number it is 0.
 
     sure    probability, at even odds, from which two numbers or teams count as surely different
     """
@@ -192,8 +200,10 @@ def trait_odds(first: Shares, second: Shares, sure: float = SURE) -> TraitOdds:
     return _judged(number, team, sure)
 
 
-def row_odds(first: Shares, second: Shares, sure: float = SURE) -> TraitOdds:
-    """Compare each row with the row of its own place in the second, (n,) each, as trait_odds."""
+def paired_odds(
+    first: AttributeProbabilities, second: AttributeProbabilities, sure: float = SURE
+) -> AttributeOdds:
+    """Compare each row with the same row of the second, (n,) each, as ``attribute_odds`` does."""
     product = first.number * second.number
     teams = first.team * second.team
     agree = (product / NUMBER_PRIOR32).sum(axis=1)
@@ -208,12 +218,12 @@ def _number_odds(agree: np.ndarray, same: np.ndarray, mates: np.ndarray) -> np.n
     return odds
 
 
-def _judged(number: np.ndarray, team: np.ndarray, sure: float) -> TraitOdds:
+def _judged(number: np.ndarray, team: np.ndarray, sure: float) -> AttributeOdds:
     limit = -np.log(sure / (1 - sure))
-    return TraitOdds(number, team, (number < limit) | (team < limit))
+    return AttributeOdds(number, team, (number < limit) | (team < limit))
 
 
-def _share(shares: Shares) -> np.ndarray:
+def _share(shares: AttributeProbabilities) -> np.ndarray:
     return shares.share.astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Where people stand, seen by two cameras that do not move: evidence that appearance cannot give.
+"""Positions of people seen by two static cameras: evidence independent of appearance.
 
 Two views of one pitch differ by a homography of the ground. Nobody has to say which: pairs of
 tracklets that look alike propose it (RANSAC, Fischler and Bolles, 1981), and the right one puts
@@ -17,12 +17,12 @@ import pandas as pd
 from scipy.optimize import least_squares
 
 from sameplayer.identity.evidence.foot_points import (
-    Moments,
-    around,
+    FootTracks,
     clear_of_edges,
     distances,
-    feet_within,
-    mapped_to,
+    feet_at,
+    map_points,
+    near_moments,
 )
 
 STEP_S = 0.2  # between the moments at which places are compared
@@ -47,7 +47,7 @@ WORTH_S = 1.0  # moments within so long a time say the same thing
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class ViewMapping:
     """How one view's ground lies in another's.
 
     matrix      (3, 3) homography from the first view's feet to the second's
@@ -62,16 +62,16 @@ class View:
     pairs: np.ndarray
 
 
-def find_view(
+def find_view_mapping(
     table: pd.DataFrame,
     first: np.ndarray,
     second: np.ndarray,
-    looks: np.ndarray,
+    appearance: np.ndarray,
     seed: int = 0,
-    known: Sequence[View] = (),
+    known: Sequence[ViewMapping] = (),
     *,
     propose: bool = True,
-) -> View | None:
+) -> ViewMapping | None:
     """Find how the ground of one view lies in another's, or None where they do not show it.
 
     table            of ``Tracklets``
@@ -87,13 +87,13 @@ def find_view(
         here, there = _among(table, first, start, end), _among(table, second, start, end)
         if len(moments) < 4 or min(len(here), len(there)) < FEWEST_PAIRS:
             continue
-        near = around(clear, start, end)
+        near = near_moments(clear, start, end)
         longest = here[_longest(table, first[here])], there[_longest(table, second[there])]
         proposed = _proposals(
-            near, first[longest[0]], second[longest[1]], looks[np.ix_(*longest)], moments, rng
+            near, first[longest[0]], second[longest[1]], appearance[np.ix_(*longest)], moments, rng
         )
         for view in (*known, *(proposed if propose else ())):
-            found: View | None = view
+            found: ViewMapping | None = view
             for _ in range(ROUNDS):
                 found = found and _fitted(found, near, first[here], second[there], moments)
             if found is not None:
@@ -105,20 +105,20 @@ def _proposals(
     table: pd.DataFrame,
     first: np.ndarray,
     second: np.ndarray,
-    looks: np.ndarray,
+    appearance: np.ndarray,
     moments: np.ndarray,
     rng: np.random.Generator,
-) -> Iterator[View]:
+) -> Iterator[ViewMapping]:
     """Yield views that these tracklets propose, the best of each try."""
-    feet = feet_within(table, first, moments), feet_within(table, second, moments)
+    feet = feet_at(table, first, moments), feet_at(table, second, moments)
     for _ in range(TRIES):
-        view = _propose(*feet, looks, rng)
+        view = _propose(*feet, appearance, rng)
         if view is not None:
             yield view
 
 
 def place_odds(
-    view: View, table: pd.DataFrame, first: np.ndarray, second: np.ndarray
+    view: ViewMapping, table: pd.DataFrame, first: np.ndarray, second: np.ndarray
 ) -> np.ndarray:
     """Return (n, m) log-likelihood ratios of one person against two, by place; 0 says nothing.
 
@@ -134,9 +134,9 @@ def place_odds(
         moments = np.arange(begin, min(begin + WINDOW_S, end + 1e-6), STEP_S)
         rows = _among(table, first, begin, begin + WINDOW_S)
         columns = _among(table, second, begin, begin + WINDOW_S)
-        near_it = around(clear, begin, begin + WINDOW_S)
-        here = feet_within(near_it, first[rows], moments)
-        there = feet_within(near_it, second[columns], moments + view.shift_s)
+        near_it = near_moments(clear, begin, begin + WINDOW_S)
+        here = feet_at(near_it, first[rows], moments)
+        there = feet_at(near_it, second[columns], moments + view.shift_s)
         away = distances(view.matrix, here, there)
         known = np.isfinite(away)
         near = (FAR / view.error) ** 2 / 2 * np.exp(-((away / view.error) ** 2) / 2)
@@ -182,14 +182,16 @@ def _longest(table: pd.DataFrame, tracklets: np.ndarray) -> np.ndarray:
 
 
 def _propose(
-    here: Moments, there: Moments, looks: np.ndarray, rng: np.random.Generator
-) -> View | None:
+    here: FootTracks, there: FootTracks, appearance: np.ndarray, rng: np.random.Generator
+) -> ViewMapping | None:
     """Return the homography of four pairs that agrees with most, of PROPOSALS drawn by looks."""
     both = np.isfinite(here.height)[:, None] & np.isfinite(there.height)[None]
-    pairs = np.argwhere(both.any(axis=2) & (looks > np.sort(looks, axis=1)[:, [-4]].clip(max=0)))
+    pairs = np.argwhere(
+        both.any(axis=2) & (appearance > np.sort(appearance, axis=1)[:, [-4]].clip(max=0))
+    )
     if len(pairs) < 4:
         return None
-    weight = np.exp(np.clip(looks[tuple(pairs.T)], -6, 6))
+    weight = np.exp(np.clip(appearance[tuple(pairs.T)], -6, 6))
     best, found = 0.0, None
     for four in rng.choice(len(pairs), (PROPOSALS, 4), p=weight / weight.sum()):
         chosen = pairs[four]
@@ -201,7 +203,7 @@ def _propose(
             score = _agreeing(distances(matrix, here, there))[1]
             if score > best:
                 best, found = score, matrix
-    return None if found is None else View(found, 0.0, NEAR, np.zeros((0, 2), np.int64))
+    return None if found is None else ViewMapping(found, 0.0, NEAR, np.zeros((0, 2), np.int64))
 
 
 def _through(source: np.ndarray, target: np.ndarray) -> np.ndarray | None:
@@ -234,19 +236,23 @@ def _agreeing(away: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _fitted(
-    view: View, table: pd.DataFrame, first: np.ndarray, second: np.ndarray, moments: np.ndarray
-) -> View | None:
+    view: ViewMapping,
+    table: pd.DataFrame,
+    first: np.ndarray,
+    second: np.ndarray,
+    moments: np.ndarray,
+) -> ViewMapping | None:
     """Return the view fitted to all pairs that agree; None where too few do to believe it."""
-    here = feet_within(table, first, moments)
-    there = feet_within(table, second, moments + view.shift_s)
+    here = feet_at(table, first, moments)
+    there = feet_at(table, second, moments + view.shift_s)
     pairs = _agreeing(distances(view.matrix, here, there))[0]
     if len(pairs) < FEWEST_PAIRS or not _explains(view.matrix, here, there):
         return None
     source, to = here.of(pairs[:, 0]), second[pairs[:, 1]]
     shift = min(
-        SHIFTS_S, key=lambda one: _error(view.matrix, source, feet_within(table, to, moments + one))
+        SHIFTS_S, key=lambda one: _error(view.matrix, source, feet_at(table, to, moments + one))
     )
-    target = feet_within(table, to, moments + shift)
+    target = feet_at(table, to, moments + shift)
     known = np.isfinite(source.height) & np.isfinite(target.height)
     if known.sum() < 8:
         return None
@@ -254,12 +260,12 @@ def _fitted(
     if matrix is None:
         return None
     agreeing = np.column_stack([first[pairs[:, 0]], to])
-    return View(matrix, float(shift), _error(matrix, source, target), agreeing)
+    return ViewMapping(matrix, float(shift), _error(matrix, source, target), agreeing)
 
 
-def _error(matrix: np.ndarray, source: Moments, target: Moments) -> float:
+def _error(matrix: np.ndarray, source: FootTracks, target: FootTracks) -> float:
     """Return the usual distance of pairs in heights: the scale of Rayleigh's distribution."""
-    away = np.linalg.norm(mapped_to(matrix, source.feet) - target.feet, axis=-1) / target.height
+    away = np.linalg.norm(map_points(matrix, source.feet) - target.feet, axis=-1) / target.height
     known = away[np.isfinite(away)]
     return float(np.quantile(known, 0.75)) / 1.67 + FEET if len(known) else np.inf
 
@@ -273,16 +279,16 @@ def _fit(
     scale = np.abs(start).clip(min=1e-9)
 
     def misses(values: np.ndarray) -> np.ndarray:
-        mapped = mapped_to((values * scale.ravel()).reshape(3, 3), source)
+        mapped = map_points((values * scale.ravel()).reshape(3, 3), source)
         return np.nan_to_num((mapped - target) / height[:, None], nan=FAR).ravel()
 
     found = least_squares(misses, (start / scale).ravel(), loss="soft_l1", f_scale=0.1, max_nfev=50)
     return _upright((found.x * scale.ravel()).reshape(3, 3), source)
 
 
-def _explains(matrix: np.ndarray, here: Moments, there: Moments) -> bool:
+def _explains(matrix: np.ndarray, here: FootTracks, there: FootTracks) -> bool:
     """Tell whether most of those who should be seen by the second view are, moment by moment."""
-    mapped, feet = mapped_to(matrix, here.feet), there.feet[np.isfinite(there.height)]
+    mapped, feet = map_points(matrix, here.feet), there.feet[np.isfinite(there.height)]
     low, high = np.quantile(feet, 0.02, axis=0), np.quantile(feet, 0.98, axis=0)
     inside = ((mapped > low) & (mapped < high)).all(axis=2)
     away = distances(matrix, here, there)

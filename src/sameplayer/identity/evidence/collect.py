@@ -1,4 +1,4 @@
-"""From tracklets and their pictures to Evidence: kits, looks, places, who was seen together."""
+"""From tracklets and their samples to Evidence: kits, appearance, places, co-occurrence."""
 
 from __future__ import annotations
 
@@ -9,104 +9,104 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.common.boxes import overlaps
+from sameplayer.common.boxes import row_overlaps
 from sameplayer.common.vectors import unit_means
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence.appearance import LookCurve, fit_looks
-from sameplayer.identity.evidence.calibrated_views import View, find_view, place_odds
+from sameplayer.identity.evidence.appearance import AppearanceCurve, fit_appearance
+from sameplayer.identity.evidence.calibrated_views import ViewMapping, find_view_mapping, place_odds
 from sameplayer.identity.evidence.co_occurrence import frame_pairs
 from sameplayer.identity.evidence.evidence import Evidence
-from sameplayer.identity.evidence.given_labels import with_told_numbers, with_told_teams
+from sameplayer.identity.evidence.given_labels import with_given_numbers, with_given_teams
 from sameplayer.identity.evidence.kit import Kits, find_kits
-from sameplayer.identity.evidence.merged_boxes import too_high
+from sameplayer.identity.evidence.merged_boxes import find_merged_boxes
 from sameplayer.identity.evidence.samples import Samples
-from sameplayer.identity.evidence.split_tracklets import Splitting, split_at
+from sameplayer.identity.evidence.split_tracklets import SplitConfig, find_splits
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import combine
 from sameplayer.tracks.tracklets import Tracklets
 
 TOGETHER = 0.5  # intersection over union from which two boxes at once are two of one person
-SURE_KIT = 0.9  # for two tracklets to count as of one kit while looks are learnt
+SURE_KIT = 0.9  # probability from which two tracklets count as one kit when fitting the curve
 FEWEST_WEARERS = 10  # tracklets of a camera for kits to be found in it
 UNSURE_KIT = (1 / 3, 1 / 3, 1 / 3)
 Pair = tuple[tuple[str, int], tuple[str, int]]  # camera and shot of two views
-UNSEEN = -1.0  # log-odds of appearance for one of whom there is no good picture: stay alone
-FOLLOWED = 4.0  # log-odds of appearance, at least, for two that a given track says are one person
+UNSEEN = -1.0  # log-odds of appearance of a tracklet without a good picture: stays alone
+FOLLOWED = 4.0  # least log-odds of appearance of two parts of one given track
 BLOCK = 512  # rows of a square array that are worked on at once
-MOST_MISSES = 40  # shots without a view after which only views that are known are tried
-FEWEST_S = 1.0  # that two views must share for one to be sought in the other
+MOST_MISSES = 40  # pairs of shots without a mapping after which only known ones are tried
+FEWEST_S = 1.0  # of common time, for a mapping between two views to be sought
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """What was found of a match before anybody is linked.
+class CollectedEvidence:
+    """Everything known about the tracklets of a match before they are linked.
 
-    tracklets    cut where one went over from one person to another
-    samples      of them
-    evidence     of them
-    kits         or None where no two kits can be told apart
-    looks        from likeness to odds
-    facts        what a reader of the log wants to know, as JSON holds it
+    tracklets    split where the tracker switched to another person
+    samples      measured pictures of the tracklets
+    evidence     of the tracklets
+    kits         None where no two kits can be distinguished
+    curve        from cosine similarity to log-odds
+    facts        JSON values for the log's reader
     """
 
     tracklets: Tracklets
     samples: Samples
     evidence: Evidence
     kits: Kits | None
-    looks: LookCurve
+    curve: AppearanceCurve
     facts: dict[str, Any]
 
 
-def gather(
-    tracklets: Tracklets, samples: Samples, *, splitting: Splitting | None = None, seed: int = 0
-) -> Gathered:
-    """Turn what was measured into evidence; tracklets of two persons are cut first.
+def collect_evidence(
+    tracklets: Tracklets, samples: Samples, *, config: SplitConfig | None = None, seed: int = 0
+) -> CollectedEvidence:
+    """Return the evidence of tracklets; those that switch between persons are split first.
 
-    Pictures that hold two people say nothing (``too_high``).
+    Pictures that contain two people are ignored (``find_merged_boxes``).
     """
-    samples = samples.where(~too_high(tracklets.table)[samples.box])
+    samples = samples.where(~find_merged_boxes(tracklets.table)[samples.box])
     apart = seen_together(tracklets)
-    looks = _looks(tracklets, samples, None, apart, seed)
-    whole, tracklets = len(tracklets), _cut(tracklets, samples, looks, splitting)
+    curve = _fit_curve(tracklets, samples, None, apart, seed)
+    whole, tracklets = len(tracklets), _split(tracklets, samples, curve, config)
     if len(tracklets) > whole:
         apart = seen_together(tracklets)
-    of = _of(tracklets, samples)
+    of = _tracklet_of(tracklets, samples)
     kits, team = _kits(tracklets, samples, of, seed)
-    team, words = with_told_teams(team, tracklets, kits.words if kits else None)
-    looks = _looks(tracklets, samples, team, apart, seed)
+    team, words = with_given_teams(team, tracklets, kits.words if kits else None)
+    curve = _fit_curve(tracklets, samples, team, apart, seed)
     rows = unit_means(samples.row, of, len(tracklets), samples.clear)
     pictures = np.maximum(np.bincount(of, minlength=len(tracklets)), 1)
-    appearance = _appearance(rows, pictures, looks)
+    appearance = _appearance(rows, pictures, curve)
     first, second = tracklets.follow.T
     for pair in ((first, second), (second, first)):
         appearance[pair] = np.maximum(appearance[pair], FOLLOWED)
     views, place = _places(tracklets, appearance, seed)
-    number = with_told_numbers(_numbers(samples, of, len(tracklets)), tracklets)
+    number = with_given_numbers(_numbers(samples, of, len(tracklets)), tracklets)
     evidence = Evidence(appearance, place, apart, number, team, pictures.astype(float))
     facts = {
         "tracklets": len(tracklets),
         "cut_tracklets": len(tracklets) - whole,
         "kits": list(words) if words else None,
-        "looks": asdict(looks),
-        "views": [_told(pair, view) for pair, view in views.items()],
+        "appearance_curve": asdict(curve),
+        "views": [_mapping_record(pair, view) for pair, view in views.items()],
     }
-    return Gathered(tracklets, samples, evidence, kits, looks, facts)
+    return CollectedEvidence(tracklets, samples, evidence, kits, curve, facts)
 
 
-def _appearance(rows: np.ndarray, pictures: np.ndarray, looks: LookCurve) -> np.ndarray:
+def _appearance(rows: np.ndarray, pictures: np.ndarray, curve: AppearanceCurve) -> np.ndarray:
     """Return (n, n) float32 log-odds of appearance, of unit rows (n, d) and how many pictures."""
     odds: np.ndarray = rows @ rows.T
     for start in range(0, len(rows), BLOCK):
         own = slice(start, start + BLOCK)
-        odds[own] = looks(odds[own], pictures[own, None], pictures)
+        odds[own] = curve(odds[own], pictures[own, None], pictures)
     unseen = ~rows.any(axis=1)
     odds[unseen] = odds[:, unseen] = UNSEEN
     np.fill_diagonal(odds, 0)
     return odds
 
 
-def _told(pair: Pair, view: View) -> dict[str, Any]:
-    """Return a view as JSON holds it: of which cameras and shots, and how well it fits."""
+def _mapping_record(pair: Pair, view: ViewMapping) -> dict[str, Any]:
+    """Return a mapping as JSON: cameras and shots, and how well it fits."""
     (camera, shot), (other, its) = pair
     return {
         "cameras": [camera, other],
@@ -117,7 +117,7 @@ def _told(pair: Pair, view: View) -> dict[str, Any]:
     }
 
 
-def _of(tracklets: Tracklets, samples: Samples) -> np.ndarray:
+def _tracklet_of(tracklets: Tracklets, samples: Samples) -> np.ndarray:
     """Return (k,) the tracklet of each sample."""
     ids: np.ndarray = tracklets.table["tracklet"].to_numpy()[samples.box]
     return ids
@@ -128,7 +128,7 @@ def _kits(
 ) -> tuple[Kits | None, np.ndarray]:
     """Return the kits as the busiest camera sees them, and (n, 3) who wears which.
 
-    Each camera has its own light, so kits are found in each, and told which is which by likeness.
+    Each camera has its own light, so kits are found in each and matched between cameras.
     """
     count = len(tracklets)
     shirts = unit_means(samples.shirt, of, count, samples.clear)
@@ -156,23 +156,23 @@ def _kits(
     return first, team
 
 
-def _looks(
+def _fit_curve(
     tracklets: Tracklets, samples: Samples, team: np.ndarray | None, apart: np.ndarray, seed: int
-) -> LookCurve:
-    """Return the curve, learnt from those who were seen apart (n, n)."""
+) -> AppearanceCurve:
+    """Return the curve fitted to the match; apart (n, n): pairs that are different persons."""
     pairs = np.argwhere(np.triu(apart, 1))
     if team is not None and len(pairs):
         mates = (team[pairs[:, 0]] * team[pairs[:, 1]])[:, :2].sum(axis=1) > SURE_KIT**2
         pairs = pairs[mates] if mates.sum() >= 30 else pairs
     time = tracklets.table["time_s"].to_numpy(float)[samples.box]
-    of = _of(tracklets, samples)
-    return fit_looks(samples.row, samples.clear, of, time, pairs, seed)
+    of = _tracklet_of(tracklets, samples)
+    return fit_appearance(samples.row, samples.clear, of, time, pairs, seed)
 
 
 def seen_together(tracklets: Tracklets) -> np.ndarray:
-    """Return (n, n) bool: surely two persons, since one camera saw both at the same time.
+    """Return (n, n) bool: different persons, because one camera shows both at the same time.
 
-    Two boxes that lie on each other are two of one person.
+    Two boxes that mostly overlap belong to one person.
     """
     spans, table = tracklets.spans(), tracklets.table
     start, end = (spans[name].to_numpy(np.int64) for name in ("first_frame", "last_frame"))
@@ -185,7 +185,7 @@ def seen_together(tracklets: Tracklets) -> np.ndarray:
     boxes = table[["left", "top", "width", "height"]].to_numpy(float)
     close = [np.zeros((0, 2), np.int64)]
     for first, second in frame_pairs(table):
-        over = overlaps(boxes[first], boxes[second])[0] > TOGETHER
+        over = row_overlaps(boxes[first], boxes[second])[0] > TOGETHER
         close.append(np.stack([ids[first[over]], ids[second[over]]], axis=1))
     pairs, often = np.unique(np.concatenate(close), axis=0, return_counts=True)
     for (a, b), frames in zip(pairs, often, strict=True):
@@ -201,21 +201,21 @@ def _frames(tracklets: Tracklets, tracklet: int) -> np.ndarray:
     return tracklets.table["frame"].to_numpy()[own]
 
 
-def _cut(
-    tracklets: Tracklets, samples: Samples, looks: LookCurve, splitting: Splitting | None
+def _split(
+    tracklets: Tracklets, samples: Samples, curve: AppearanceCurve, config: SplitConfig | None
 ) -> Tracklets:
-    """Cut tracklets between the pictures where they went over to somebody else."""
-    of = _of(tracklets, samples)
+    """Split tracklets between the pictures where they switch to another person."""
+    of = _tracklet_of(tracklets, samples)
     begins = np.zeros(len(tracklets.table), bool)
     begins[tracklets.starts[:-1]] = True
     bounds = np.searchsorted(of, np.arange(len(tracklets) + 1))
     for tracklet in range(len(tracklets)):
         own = slice(bounds[tracklet], bounds[tracklet + 1])
-        for cut in split_at(
+        for cut in find_splits(
             samples.row[own].astype(np.float32),
             samples.number[own],
-            lambda cosine: looks(cosine, 1, 1),
-            splitting,
+            lambda cosine: curve(cosine, 1, 1),
+            config,
         ):
             before, after = samples.box[own][cut - 1 : cut + 1]
             begins[(before + after + 1) // 2] = True
@@ -244,15 +244,15 @@ def _numbers(samples: Samples, of: np.ndarray, count: int) -> np.ndarray:
 
 def _places(
     tracklets: Tracklets, appearance: np.ndarray, seed: int
-) -> tuple[dict[Pair, View], np.ndarray | None]:
-    """Look for each view in those of other cameras that show the same time."""
+) -> tuple[dict[Pair, ViewMapping], np.ndarray | None]:
+    """Map each view to those of other cameras that show the same time; return log-odds of place."""
     if len(tracklets.cameras) < 2:
         return {}, None
     spans = tracklets.spans()
     keys = list(zip(spans["camera"].astype(str), spans["shot"].astype(int), strict=True))
     shots = {key: np.flatnonzero([one == key for one in keys]) for key in sorted(set(keys))}
     place = np.zeros(appearance.shape, np.float32)
-    views: dict[Pair, View] = {}
+    views: dict[Pair, ViewMapping] = {}
     misses: Counter[tuple[str, str]] = Counter()
     order = [camera.name for camera in tracklets.cameras]
     for a, first in shots.items():
@@ -262,9 +262,11 @@ def _places(
             known = [
                 view for pair, view in views.items() if pair[0][0] == a[0] and pair[1][0] == b[0]
             ]
-            looks = appearance[np.ix_(first, second)]
             propose = misses[a[0], b[0]] < MOST_MISSES
-            view = find_view(tracklets.table, first, second, looks, seed, known, propose=propose)
+            odds = appearance[np.ix_(first, second)]
+            view = find_view_mapping(
+                tracklets.table, first, second, odds, seed, known, propose=propose
+            )
             misses[a[0], b[0]] += view is None
             if view is not None:
                 views[a, b] = view

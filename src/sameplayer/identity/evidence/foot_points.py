@@ -13,7 +13,7 @@ AROUND_S = 5.0  # of a part of a match that is cut out to be looked at
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class FootTracks:
     """Feet of n tracklets of one view at m moments.
 
     feet      (n, m, 2) float64 pixels, NaN where a tracklet is not seen
@@ -23,11 +23,11 @@ class Moments:
     feet: np.ndarray
     height: np.ndarray
 
-    def of(self, rows: np.ndarray) -> Moments:
-        return Moments(self.feet[rows], self.height[rows])
+    def of(self, rows: np.ndarray) -> FootTracks:
+        return FootTracks(self.feet[rows], self.height[rows])
 
 
-def feet_within(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> Moments:
+def feet_at(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray) -> FootTracks:
     """Return where the tracklets stand at these seconds, between the frames that were seen.
 
     table    of ``Tracklets``, ``clear_of_edges``, or the part of it around the moments
@@ -49,17 +49,17 @@ def feet_within(table: pd.DataFrame, tracklets: np.ndarray, moments: np.ndarray)
         for place, values in enumerate((left[own] + width[own] / 2, top[own] + high[own])):
             feet[row, seen, place] = np.interp(moments[seen], time[own], values)
         height[row, seen] = np.interp(moments[seen], time[own], high[own])
-    return Moments(feet, height)
+    return FootTracks(feet, height)
 
 
-def distances(matrix: np.ndarray, here: Moments, there: Moments) -> np.ndarray:
+def distances(matrix: np.ndarray, here: FootTracks, there: FootTracks) -> np.ndarray:
     """Return (n, m, moments) distances of places, in heights of the second view; NaN: not seen."""
-    there_too = mapped_to(matrix, here.feet)
+    there_too = map_points(matrix, here.feet)
     gap = np.linalg.norm(there_too[:, None] - there.feet[None], axis=-1)
     return gap / there.height[None]
 
 
-def mapped_to(matrix: np.ndarray, feet: np.ndarray) -> np.ndarray:
+def map_points(matrix: np.ndarray, feet: np.ndarray) -> np.ndarray:
     """Return feet in the other view; NaN for what lies behind its horizon."""
     points = feet @ matrix[:, :2].T + matrix[:, 2]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -74,7 +74,7 @@ def clear_of_edges(table: pd.DataFrame) -> pd.DataFrame:
     return table[~edge.to_numpy()]
 
 
-def around(table: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
+def near_moments(table: pd.DataFrame, start: float, end: float) -> pd.DataFrame:
     """Return the boxes of these seconds, with enough before and after to go on between boxes."""
     time = table["time_s"].to_numpy(float)
     return table[(time >= start - AROUND_S) & (time <= end + AROUND_S)]

@@ -16,7 +16,7 @@ TOO_HIGH = 1.35  # times the height of its place
 ROUNDS = 15
 
 
-def too_high(table: pd.DataFrame) -> np.ndarray:
+def find_merged_boxes(table: pd.DataFrame) -> np.ndarray:
     """Return (n,) bool: boxes much higher than people at their place are.
 
     table    of ``Tracklets``

@@ -1,7 +1,7 @@
-"""Pictures of tracklets, a few of each spread over its time: how they look, and the number read.
+"""Samples of tracklets: a few pictures each, spread over time, with embedding, kit and number.
 
-A picture is looked at once, while its frame is decoded, and only what was measured is kept, in
-parts of a minute of video, so that a stopped run goes on where it was.
+A picture is measured once, while its frame is decoded. Only the measurements are kept, in parts of
+one minute of video, so that a stopped run can resume.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.co_occurrence import covered_shares
 from sameplayer.identity.evidence.kit import shirt_rows
-from sameplayer.identity.evidence.merged_boxes import too_high
+from sameplayer.identity.evidence.merged_boxes import find_merged_boxes
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
 from sameplayer.tracks.camera import Camera
@@ -42,7 +42,7 @@ class Samples:
 
     box        (k,) int64: the row of the table
     row        (k, d) float16: unit row of the encoder
-    shirt      (k, s) float16: unit row of the shirt's colours, ``team.shirt_rows``
+    shirt      (k, s) float16: unit row of the shirt's colours, ``kit.shirt_rows``
     colour     (k, 3) float32: RGB of the shirt
     number     (k, 102) float32: log-probabilities of NUMBERS, and of none seen
     clear      (k,) float32 over 0: how large and sharp the picture is
@@ -68,14 +68,14 @@ MEASURED = tuple(field.name for field in fields(Samples) if field.name != "box")
 
 
 def choose_boxes(tracklets: Tracklets) -> np.ndarray:
-    """Return the rows of the table to look at: the best box of each part of a tracklet's time.
+    """Return the rows of the table to sample: the best box of each part of a tracklet's time.
 
-    The best is large, sure, not covered by others, and not so high that it must hold two people.
+    The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
     worth = (table["height"] * (0.2 + table["score"])).to_numpy(float)
     worth = worth * (1.02 - covered_shares(table))
-    worth[too_high(table)] *= 0.01
+    worth[find_merged_boxes(table)] *= 0.01
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     first = time[starts[:-1]]
     length = time[starts[1:] - 1] - first
@@ -89,7 +89,7 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     return np.sort(order[new])
 
 
-def look(
+def extract_samples(
     tracklets: Tracklets,
     encoder: Encoder,
     reader: NumberReader,
@@ -98,14 +98,14 @@ def look(
     batch: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> Samples:
-    """Look at the chosen pictures of all tracklets.
+    """Measure the chosen pictures of all tracklets.
 
-    folder      where parts are kept; a stopped run goes on with them. Nothing is kept where the
+    folder      where parts are kept, so that a stopped run can resume. Nothing is kept where the
                 encoder or the reader has no ``fingerprint``, a text or a method that returns one
     progress    called with (done, all) pictures
 
-    A frame that is damaged costs its pictures (``unread``). Raises DataError where there are no
-    pictures at all.
+    Pictures of damaged frames are left out (``unreadable_frames``). Raises DataError where no
+    picture is left.
     """
     chosen = choose_boxes(tracklets)
     parts, done = list[Samples](), 0
@@ -121,7 +121,7 @@ def look(
                 if progress is not None:
                     progress(before + count, len(chosen))
 
-            measure = _Measure(encoder, reader, batch, tell)
+            measure = _Extractor(encoder, reader, batch, tell)
             part = _part(tracklets, camera, rows, measure, folder, int(number))
             parts += [] if part is None else [part]
             done += len(rows)
@@ -131,11 +131,11 @@ def look(
             f"{tracklets.cameras[0].video}: no frame in which somebody is can be decoded; expected "
             "a whole video. Copy it again."
         )
-    return joined(parts, tracklets.notes)
+    return concatenate(parts, tracklets.notes)
 
 
-def unread(tracklets: Tracklets, samples: Samples) -> list[str]:
-    """Return what to say of each video in which frames were damaged that were to be looked at."""
+def unreadable_frames(tracklets: Tracklets, samples: Samples) -> list[str]:
+    """Return a note for each video with damaged frames that were to be sampled."""
     table = tracklets.table.iloc[np.setdiff1d(choose_boxes(tracklets), samples.box)]
     notes = []
     for camera in tracklets.cameras:
@@ -154,7 +154,7 @@ def unread(tracklets: Tracklets, samples: Samples) -> list[str]:
     return notes
 
 
-def joined(parts: list[Samples], notes: Sequence[str] = ()) -> Samples:
+def concatenate(parts: list[Samples], notes: Sequence[str] = ()) -> Samples:
     """Return all samples, in the order of the table's rows.
 
     notes    on boxes that were left out, for the words of an error
@@ -177,7 +177,7 @@ def _part(
     tracklets: Tracklets,
     camera: Camera,
     rows: np.ndarray,
-    measure: _Measure,
+    measure: _Extractor,
     folder: str | Path | None,
     number: int,
 ) -> Samples | None:
@@ -203,8 +203,8 @@ def _part(
 
 
 @dataclass(frozen=True, eq=False)
-class _Measure:
-    """What looks at pictures: an encoder, a reader of numbers, so many pictures at once."""
+class _Extractor:
+    """Measures pictures with an encoder and a number reader, ``batch`` at a time."""
 
     encoder: Encoder
     reader: NumberReader

@@ -1,4 +1,4 @@
-"""Splitting: where a tracklet went over from one person to another.
+"""Splitting: where a tracklet switches from one person to another.
 
 Cuts follow time: a tracklet is cut into runs, never into clusters that interleave, because a
 tracker that swaps does so at a moment.
@@ -19,14 +19,14 @@ Curve = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Splitting:
-    """When a tracklet is cut.
+class SplitConfig:
+    """When a tracklet is split.
 
-    threshold    log-odds, two persons against one, from which the look alone cuts
-    number       probability from which a reading counts as a number; two numbers cut where each
-                 has this in two pictures or more
-    shortest     pictures that each part keeps at least
-    parts        at most
+    threshold    log-odds, two persons against one, from which appearance alone splits
+    number       probability from which a reading counts; two different numbers split where each is
+                 read in two pictures or more
+    shortest     least number of pictures per part
+    parts        most parts per tracklet
     """
 
     threshold: float = 2.0
@@ -41,13 +41,13 @@ class Splitting:
             raise SettingError("shortest and parts", (self.shortest, self.parts), "1 or more")
 
 
-def split_at(
+def find_splits(
     rows: np.ndarray,
     numbers: np.ndarray | None,
     calibration: Curve,
-    splitting: Splitting | None = None,
+    config: SplitConfig | None = None,
 ) -> list[int]:
-    """Return the positions where a tracklet is to be cut, rising; each begins a new part.
+    """Return the positions where a tracklet is to be split, rising; each begins a new part.
 
     rows           (k, d) unit embeddings of its pictures in order of time
     numbers        (k, 102) log-probabilities of NUMBERS and of none seen, or None
@@ -56,18 +56,18 @@ def split_at(
 
     Raises DataError for arrays that do not fit each other.
     """
-    splitting = splitting or Splitting()
+    config = config or SplitConfig()
     if rows.ndim != 2 or (numbers is not None and numbers.shape != (len(rows), len(NUMBERS) + 1)):
         found = None if numbers is None else numbers.shape
         raise DataError(
             f"Rows {rows.shape} and numbers {found}; expected (k, d) and (k, {len(NUMBERS) + 1})."
         )
     odds = np.asarray(calibration(rows @ rows.T), float)
-    read = _read(numbers, len(rows), splitting.number)
+    read = _read(numbers, len(rows), config.number)
     cuts: list[int] = []
     parts = [(0, len(rows))]
-    while len(parts) < splitting.parts:
-        best = [_best(odds, read, start, end, splitting) for start, end in parts]
+    while len(parts) < config.parts:
+        best = [_best(odds, read, start, end, config) for start, end in parts]
         gain, cut, at = max((*one, at) for at, one in enumerate(best))
         if gain <= 0:
             break
@@ -86,15 +86,15 @@ def _read(numbers: np.ndarray | None, count: int, sure: float) -> np.ndarray:
 
 
 def _best(
-    odds: np.ndarray, read: np.ndarray, start: int, end: int, splitting: Splitting
+    odds: np.ndarray, read: np.ndarray, start: int, end: int, config: SplitConfig
 ) -> tuple[float, int]:
     """Return how far the best cut of a part is over the threshold, and where; 0: none is."""
-    cuts = range(start + splitting.shortest, end - splitting.shortest + 1)
+    cuts = range(start + config.shortest, end - config.shortest + 1)
     if not len(cuts):
         return 0.0, -1
-    scores = np.array([change(odds[start:end, start:end], cut - start) for cut in cuts])
+    scores = np.array([split_odds(odds[start:end, start:end], cut - start) for cut in cuts])
     best = int(scores.argmax())
-    by_look = float(scores[best]) - splitting.threshold
+    by_look = float(scores[best]) - config.threshold
     window = _between_numbers(read[start:end])
     if window is not None:
         inside = [at for at, cut in enumerate(cuts) if window[0] < cut - start <= window[1]]
@@ -104,7 +104,7 @@ def _best(
     return (by_look, cuts[best]) if by_look > 0 else (0.0, -1)
 
 
-def change(odds: np.ndarray, cut: int) -> float:
+def split_odds(odds: np.ndarray, cut: int) -> float:
     """Return the log-odds that two persons, not one, are seen before and after a cut.
 
     odds    (k, k) log-likelihood ratios of pairs of pictures, one person against two

@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class FramePoint:
     """An appearance, by what stays: a camera's name, a frame from 1, the middle of the box."""
 
     camera: str
@@ -69,8 +69,8 @@ class Correction:
     """
 
     kind: str
-    first: Place
-    second: Place | None = None
+    first: FramePoint
+    second: FramePoint | None = None
     player: str = ""
     appearances: tuple[str, str] = ("", "")
     note: str = ""
@@ -124,7 +124,7 @@ def add_corrections(corrections: Sequence[Correction], path: str | Path) -> int:
     return len(new)
 
 
-def located(corrections: Sequence[Correction], boxes: pd.DataFrame) -> np.ndarray:
+def locate_corrections(corrections: Sequence[Correction], boxes: pd.DataFrame) -> np.ndarray:
     """Return (m, 2) int64: the tracklets that each correction names; -1 for no second one.
 
     boxes    a row a box: tracklet, camera, frame, left, top, width, height, as ``Tracklets.table``
@@ -145,7 +145,7 @@ def located(corrections: Sequence[Correction], boxes: pd.DataFrame) -> np.ndarra
     return found
 
 
-def _nearest(row: int, place: Place, here: pd.DataFrame) -> int:
+def _nearest(row: int, place: FramePoint, here: pd.DataFrame) -> int:
     x = (here["left"] + here["width"] / 2 - place.x).abs() / here["width"]
     y = (here["top"] + here["height"] / 2 - place.y).abs() / here["height"]
     distance = np.maximum(x.to_numpy(), y.to_numpy())
@@ -203,7 +203,7 @@ def _correction(path: Path, row: int, cell: dict[str, str]) -> Correction:
     player = cell["player"].strip()
     if (kind == "is") != bool(player):
         raise wrong("player", "a player for the kind 'is', and nothing for the others")
-    places: list[Place | None] = []
+    places: list[FramePoint | None] = []
     for at in ("first", "second"):
         parts = {name: cell[f"{at}_{name}"].strip() for name in ("camera", "frame", "x", "y")}
         if at == "second" and kind == "is":
@@ -217,7 +217,9 @@ def _correction(path: Path, row: int, cell: dict[str, str]) -> Correction:
         for name, value in numbers.items():
             if not np.isfinite(value) or (name == "frame" and (value < 1 or value % 1)):
                 raise wrong(f"{at}_{name}", "a frame from 1" if name == "frame" else "pixels")
-        places.append(Place(parts["camera"], int(numbers["frame"]), numbers["x"], numbers["y"]))
+        places.append(
+            FramePoint(parts["camera"], int(numbers["frame"]), numbers["x"], numbers["y"])
+        )
     first, second = places
     assert first is not None
     seen = cell["first_appearance"], cell["second_appearance"]
@@ -232,7 +234,7 @@ def _number(text: str) -> float:
     return value if abs(value) < 1e9 else float("nan")
 
 
-def _cells(place: Place | None) -> list[str]:
+def _cells(place: FramePoint | None) -> list[str]:
     if place is None:
         return [""] * 4
     return [place.camera, str(place.frame), f"{place.x:.10g}", f"{place.y:.10g}"]

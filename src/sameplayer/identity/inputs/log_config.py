@@ -1,4 +1,4 @@
-"""LogConfig: every setting of a log of players, stated once."""
+"""LogConfig: all settings of a player log."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from sameplayer.errors import SettingError
 
 @dataclass(frozen=True)
 class LogConfig:
-    """How a log is made. Raises SettingError for a value that is out of range."""
+    """Settings of a player log. Raises SettingError for a value that is out of range."""
 
     fps: float = 5.0
-    """Frames looked at a second."""
+    """Frames per second to analyse."""
     first_frame: int | None = None
-    """Number that files of boxes give to a video's first frame, 0 or 1. None: found out."""
-    detector: str = "yolox"
-    """What finds people where no boxes are given: yolox (in the package) or rf-detr."""
+    """Number of a video's first frame in the box files, 0 or 1. None: detected."""
+    detector: str = "rtmdet"
+    """Person detector where no boxes are given: rtmdet (built in) or rf-detr."""
     tile: str = "auto"
-    """Pixels of the squares into which a frame is cut for the detector; auto: by the size of the
-    people; none: the whole frame at once."""
+    """Pixels of a frame that the detector sees as 640: fewer find smaller people and take longer;
+    auto: by the size of the people; none: the whole frame."""
     tracker: str = "own"
-    """What follows people through a shot: own, or the name of another."""
+    """Tracker: own (built in), or the name of a registered one."""
     encoder: str = "person"
-    """How people look: a preset, or a run of one's own."""
+    """Model that compares players: a preset, or your own training run."""
     reader: str = "shirt"
-    """What reads shirt numbers."""
+    """Shirt number reader: shirt (built in), ocr, or an exported file."""
     players: int = 11
-    """Players of one team on the field at a time, at most."""
+    """Most players of one team on the field at a time."""
     threshold: float = 0.8
-    """Probability from which an appearance counts as sure, and a name is given."""
+    """Probability from which an appearance is sure and gets a name."""
     prior: float = 1.0
-    """Log-odds added to every pair of appearances: over 0 joins more, under 0 less."""
+    """Higher joins more appearances into one player, lower fewer (log-odds per pair)."""
     device: str = "auto"
-    """Where networks run: auto, cpu, cuda, cuda:N or mps."""
+    """Device for the networks: auto, cpu, cuda, cuda:N or mps."""
     seed: int = 0
-    """Decides the draws of clustering and of places."""
+    """Seed of the random draws."""
 
     def __post_init__(self) -> None:
         if not 0 < self.fps <= 1000:

@@ -13,7 +13,7 @@ from sameplayer.data.tabular.read_table import read_table
 from sameplayer.errors import DataError, did_you_mean
 from sameplayer.numbers.reader import NUMBER_ALIASES, NUMBERS, shirt_number
 
-USUAL = {
+COLUMN_ALIASES = {
     "team": ("club", "squad", "team_name"),
     "number": NUMBER_ALIASES,
     "name": ("player", "player name", "full name"),
@@ -141,18 +141,18 @@ def is_official(role: str) -> bool:
 def read_roster(source: str | Path | pd.DataFrame) -> Roster:
     """Read a table with the columns number, name and team; colour and role if it has them.
 
-    It may be text, Excel, Parquet or a DataFrame; columns may have the names in USUAL, and numbers
-    may be written 07 or 7.0. Without a column team all are of one, called as the file.
-    Rows whose role is one of OFFICIALS, such as a coach's, are left out. Raises MissingFile, and
-    DataError naming file and row, as a spreadsheet counts: the header is row 1.
+    It may be text, Excel, Parquet or a DataFrame; columns may have the names in COLUMN_ALIASES, and
+    numbers may be written 07 or 7.0. Without a column team all are of one team, named after the
+    file. Rows whose role is one of OFFICIALS, such as a coach's, are left out. Raises MissingFile,
+    and DataError naming file and row, as a spreadsheet counts: the header is row 1.
     """
     path = Path("roster" if isinstance(source, pd.DataFrame) else source)
     source = source if isinstance(source, pd.DataFrame) else path
-    read = read_table(source, USUAL, needed=("number", "name"), what="roster", where=path)
+    read = read_table(source, COLUMN_ALIASES, needed=("number", "name"), what="roster", where=path)
     table = read.table
     if "team" not in table:
         table["team"] = path.stem
-    cells = table.reindex(columns=list(USUAL)).astype("string").fillna("")
+    cells = table.reindex(columns=list(COLUMN_ALIASES)).astype("string").fillna("")
     cells = cells.map(lambda cell: composed(cell).strip())
     everybody = [
         (int(row), Player(team, shirt_number(number), name, colour, role))
@@ -163,7 +163,7 @@ def read_roster(source: str | Path | pd.DataFrame) -> Roster:
     ]
     officials = [(row, one) for row, one in everybody if is_official(one.role)]
     rows = [one for one in everybody if not is_official(one[1].role)]
-    unused = [str(name) for name in table.columns if name not in USUAL]
+    unused = [str(name) for name in table.columns if name not in COLUMN_ALIASES]
     notes = [f"Not used: the column {', '.join(unused)[:200]}."] if unused else []
     if officials:
         row, one = officials[0]

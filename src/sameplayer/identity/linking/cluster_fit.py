@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from sameplayer.identity.evidence.attributes import row_odds, trait_odds, traits_of
+from sameplayer.identity.evidence.attributes import attribute_evidence, attribute_odds, paired_odds
 from sameplayer.identity.evidence.evidence import Evidence
 
 BLOCK = 512
 NEVER = np.float32(-np.inf)
 
 
-def places(evidence: Evidence) -> csr_array:
-    """Return (n, n) sparse log-odds of place: pairs that were never seen together take no room."""
+def sparse_place_odds(evidence: Evidence) -> csr_array:
+    """Return (n, n) sparse log-odds of place; pairs never seen at the same time are not stored."""
     if evidence.place is None:
         return csr_array((len(evidence), len(evidence)), dtype=np.float32)
     return csr_array(evidence.place.astype(np.float32, copy=False))
@@ -25,29 +25,29 @@ def member_rows(labels: np.ndarray, count: int) -> list[np.ndarray]:
     return np.split(order, np.searchsorted(labels[order], np.arange(1, count)))
 
 
-class Fit:
-    """What n tracklets say of k clusters of them, (n, k) each, without themselves.
+class ClusterFit:
+    """How well each of n tracklets fits each of k clusters, (n, k) each, itself left out.
 
-    looks     weighted sums of log-odds of appearance; ``total`` holds the clusters' weights
-    clashes   with how many tracklets of a cluster one is surely two persons
-    place     sums of log-odds of place
+    appearance    weighted sums of log-odds of appearance; ``total`` holds the clusters' weights
+    clashes       number of cannot-link tracklets in each cluster
+    place         sums of log-odds of place
 
-    The square of n is gone through once; a move costs n.
+    Building it takes O(n^2); a move takes O(n).
     """
 
     def __init__(
-        self, evidence: Evidence, labels: np.ndarray, blocks: np.ndarray | None = None
+        self, evidence: Evidence, labels: np.ndarray, cannot_link: np.ndarray | None = None
     ) -> None:
         self.evidence, self.labels = evidence, labels.copy()
         count = int(labels.max(initial=-1)) + 1
-        self.blocks = np.empty((0, 2), np.int64) if blocks is None else blocks
+        self.cannot_link = np.empty((0, 2), np.int64) if cannot_link is None else cannot_link
         self.weight = evidence.weight.astype(np.float32)
-        self.traits = traits_of(evidence)
+        self.attributes = attribute_evidence(evidence)
         self.total = np.bincount(labels, self.weight, count).astype(np.float32)
-        self.looks, self.clashes = _sums(evidence, self.weight, labels, count)
-        for one, other in np.concatenate([self.blocks, self.blocks[:, ::-1]]):
+        self.appearance, self.clashes = _sums(evidence, self.weight, labels, count)
+        for one, other in np.concatenate([self.cannot_link, self.cannot_link[:, ::-1]]):
             self.clashes[one, labels[other]] += 1
-        self._places = places(evidence)
+        self._places = sparse_place_odds(evidence)
         self.place = _by_cluster(self._places, labels, count)
 
     def __len__(self) -> int:
@@ -61,12 +61,12 @@ class Fit:
         limit forbids it, and for clusters without tracklets.
         """
         rows = np.arange(len(self.labels))
-        others = np.broadcast_to(self.total, self.looks.shape).copy()
+        others = np.broadcast_to(self.total, self.appearance.shape).copy()
         others[rows, self.labels] -= self.weight
-        fit = self.looks / np.maximum(others, 1e-6)
+        fit = self.appearance / np.maximum(others, 1e-6)
         size = np.bincount(self.labels, minlength=len(self))
         fit += self.place
-        odds, apart = self._trait_support()
+        odds, apart = self._attribute_support()
         fit += odds
         fit[apart | (self.clashes > 0)] = NEVER
         fit[:, size == 0] = NEVER
@@ -78,14 +78,14 @@ class Fit:
         """Put one tracklet into another cluster."""
         came = self.labels[row]
         evidence, weight = self.evidence, self.weight[row]
-        looks = weight * evidence.appearance[row]
-        looks[row] = 0
+        appearance = weight * evidence.appearance[row]
+        appearance[row] = 0
         clash = evidence.apart[row].astype(np.int32)
-        ends = self.blocks[(self.blocks == row).any(axis=1)].sum(axis=1) - row
+        ends = self.cannot_link[(self.cannot_link == row).any(axis=1)].sum(axis=1) - row
         np.add.at(clash, ends, 1)
         place = self._places[[row]].toarray()[0]
         for at, sign in ((came, -1), (to, 1)):
-            self.looks[:, at] += sign * looks
+            self.appearance[:, at] += sign * appearance
             self.clashes[:, at] += sign * clash
             self.place[:, at] += sign * place
             self.total[at] += sign * weight
@@ -93,7 +93,7 @@ class Fit:
 
     def grow(self, count: int) -> None:
         """Add empty clusters."""
-        for name in ("looks", "clashes", "place"):
+        for name in ("appearance", "clashes", "place"):
             values = getattr(self, name)
             setattr(self, name, np.pad(values, ((0, 0), (0, count))))
         self.total = np.pad(self.total, (0, count))
@@ -106,42 +106,44 @@ class Fit:
         kept = np.flatnonzero(where >= 0)
         kept = kept[np.argsort(where[kept], kind="stable")]
         first = np.searchsorted(where[kept], np.arange(count))
-        for name in ("looks", "clashes", "place"):
+        for name in ("appearance", "clashes", "place"):
             setattr(self, name, np.add.reduceat(getattr(self, name)[:, kept], first, axis=1))
         self.total = np.add.reduceat(self.total[kept], first)
         self.labels = labels.copy()
 
     def between(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean log-odds of appearance and clashes between clusters, (k, k) each."""
-        looks = np.zeros((len(self), len(self)), np.float32)
+        appearance = np.zeros((len(self), len(self)), np.float32)
         clashes = np.zeros((len(self), len(self)), np.int32)
         for at, rows in enumerate(member_rows(self.labels, len(self))):
-            looks[at] = self.weight[rows] @ self.looks[rows]
+            appearance[at] = self.weight[rows] @ self.appearance[rows]
             clashes[at] = self.clashes[rows].sum(axis=0)
-        looks /= np.maximum(self.total[:, None] * self.total, 1e-6)
-        return looks, clashes
+        appearance /= np.maximum(self.total[:, None] * self.total, 1e-6)
+        return appearance, clashes
 
-    def _trait_support(self) -> tuple[np.ndarray, np.ndarray]:
+    def _attribute_support(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (n, k) log-odds of number and team, and where they forbid it."""
-        traits, rows = self.traits, np.arange(len(self.labels))
-        clusters = traits.summed(self.labels, len(self))
-        odds = trait_odds(traits.shares(), clusters.shares())
+        attributes, rows = self.attributes, np.arange(len(self.labels))
+        clusters = attributes.summed(self.labels, len(self))
+        odds = attribute_odds(attributes.probabilities(), clusters.probabilities())
         fit, apart = odds.number + odds.team, odds.apart
-        rest = clusters.rows(self.labels).less(traits)
-        own = row_odds(traits.shares(), rest.shares())
+        rest = clusters.rows(self.labels).without(attributes)
+        own = paired_odds(attributes.probabilities(), rest.probabilities())
         fit[rows, self.labels], apart[rows, self.labels] = own.number + own.team, own.apart
         return fit, apart
 
 
-def support(evidence: Evidence, labels: np.ndarray, blocks: np.ndarray | None = None) -> np.ndarray:
+def support(
+    evidence: Evidence, labels: np.ndarray, cannot_link: np.ndarray | None = None
+) -> np.ndarray:
     """Return (n, k) float32: log-odds that each tracklet shows the person of each cluster.
 
     labels    (n,) from 0 to k - 1
-    blocks    (m, 2) pairs of tracklets that are surely two persons
+    cannot_link    (m, 2) pairs of tracklets that are different persons
 
-    See ``Fit.support``.
+    See ``ClusterFit.support``.
     """
-    return Fit(evidence, labels, blocks).support()
+    return ClusterFit(evidence, labels, cannot_link).support()
 
 
 def _sums(
@@ -150,17 +152,17 @@ def _sums(
     """Return weighted sums of appearance, and counts of apart, by cluster; (n, k) each."""
     order = np.argsort(labels, kind="stable")
     first = np.searchsorted(labels[order], np.arange(count))
-    looks = np.empty((len(labels), count), np.float32)
+    appearance = np.empty((len(labels), count), np.float32)
     clashes = np.empty((len(labels), count), np.int32)
     for start in range(0, len(labels), BLOCK):
         own = np.arange(start, min(start + BLOCK, len(labels)))
         part = evidence.appearance[own].astype(np.float32)
         part[np.arange(len(own)), own] = 0
         part *= weight
-        looks[own] = np.add.reduceat(part[:, order], first, axis=1)
+        appearance[own] = np.add.reduceat(part[:, order], first, axis=1)
         apart = evidence.apart[own][:, order]
         clashes[own] = np.add.reduceat(apart, first, axis=1, dtype=np.int32)
-    return looks, clashes
+    return appearance, clashes
 
 
 def _by_cluster(values: csr_array, labels: np.ndarray, count: int) -> np.ndarray:

@@ -1,10 +1,9 @@
-"""How sure it is that a tracklet is under the right identity.
+"""The probability that a tracklet has the right identity.
 
-A tracklet's margin is what it has for its own identity over the best other one, or over being
-somebody new, in log-odds (``fit.support``). Evidence errs together in ways that nobody has
-modelled, so the margin is no probability yet: a curve fitted to labelled matches makes it one
-(Platt, 1999). At one margin, a tracklet among many is right more often than one of two, so the
-curve also knows how many the identity has.
+A tracklet's margin is the log-odds of its own identity over the best alternative, or over being
+somebody new (``cluster_fit.support``). Errors of the evidence are correlated, so the margin is not
+calibrated: a curve fitted to labelled matches maps it to a probability (Platt, 1999). At the same
+margin a tracklet of a large identity is right more often, so the curve also takes its size.
 """
 
 from __future__ import annotations
@@ -29,27 +28,27 @@ FEWEST = 10
 
 
 @dataclass(frozen=True)
-class Confidence:
-    """p = 1 / (1 + exp(-(slope * margin + company * log(size) + offset))), and its origin.
+class ConfidenceModel:
+    """p = 1 / (1 + exp(-(slope * margin + size_slope * log(size) + offset))), and its origin.
 
     Margins are cut to WIDEST both ways; size is the number of tracklets of the identity, 20 at
     most. ``fitted_on`` says on how many tracklets of what.
     """
 
     slope: float
-    company: float
+    size_slope: float
     offset: float
     fitted_on: str
 
     def __post_init__(self) -> None:
-        for name in ("slope", "company", "offset"):
+        for name in ("slope", "size_slope", "offset"):
             value = getattr(self, name)
             if not is_number(value) or (name == "slope" and value <= 0):
                 raise SettingError(name, value, "a finite number, the slope over 0")
 
     def probability(self, margin: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Return (n,) probabilities of margins (n,) and sizes (n,)."""
-        score = _features(margin, size) @ [self.slope, self.company, self.offset]
+        score = _features(margin, size) @ [self.slope, self.size_slope, self.offset]
         return np.asarray(expit(score))
 
     def save(self, path: str | Path) -> None:
@@ -57,7 +56,7 @@ class Confidence:
         write_text(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
-    def from_record(cls, record: object) -> Confidence:
+    def from_record(cls, record: object) -> ConfidenceModel:
         """Return what ``dataclasses.asdict`` gave; DataError for anything else."""
         names = {item.name for item in fields(cls)}
         if not isinstance(record, dict) or set(record) != names:
@@ -67,17 +66,17 @@ class Confidence:
         return cls(**record)
 
 
-DEFAULT = Confidence(
+DEFAULT = ConfidenceModel(
     slope=0.441,
-    company=1.296,
+    size_slope=1.296,
     offset=-1.009,
     fitted_on="14,400 drawn tracklets of 32 matches (benchmarks/match/linking.py --fit)",
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Sureness:
-    """How sure the identity of each of n tracklets is.
+class IdentityConfidence:
+    """Confidence in the identity of each of n tracklets.
 
     probability           (n,) that it is right
     second                (n,) int64: the next likeliest identity; -1: somebody new
@@ -93,24 +92,24 @@ class Sureness:
     size: np.ndarray
 
 
-def confidence(
+def identity_confidence(
     evidence: Evidence,
     labels: np.ndarray,
     *,
-    curve: Confidence = DEFAULT,
-    blocked: np.ndarray | None = None,
-    called: np.ndarray | None = None,
-) -> Sureness:
-    """Return how sure the identity of each tracklet is.
+    curve: ConfidenceModel = DEFAULT,
+    cannot_link: np.ndarray | None = None,
+    name_codes: np.ndarray | None = None,
+) -> IdentityConfidence:
+    """Return the confidence in the identity of each tracklet.
 
-    labels     (n,) from 0, as ``link`` gives
-    blocked    (m, 2) pairs that are surely two persons, as ``link`` had them
-    called     (k,) int64: identities of equal numbers are pieces of one player, and what speaks for
-               one of them is no doubt about the others; None: each is somebody else
+    labels         (n,) from 0, as ``link`` gives
+    cannot_link    (m, 2) pairs of different persons, as given to ``link``
+    name_codes     (k,) int64: identities of equal codes are pieces of one player, so evidence for
+                   one is no doubt about the others; None: all are different players
 
     ``probability + second_probability`` is 1 at most.
     """
-    odds = support(evidence, labels, blocked).astype(np.float64)
+    odds = support(evidence, labels, cannot_link).astype(np.float64)
     rows = np.arange(len(labels))
     own = np.where(np.isfinite(odds[rows, labels]), odds[rows, labels], -WIDEST)
     odds[rows, labels] = -np.inf
@@ -123,33 +122,35 @@ def confidence(
     finite = np.isfinite(best)
     shares = np.exp(others - np.where(finite, best, 0.0)[:, None])
     shares *= ((1 - probability) / np.maximum(shares.sum(axis=1), 1))[:, None]
-    if called is not None:
-        pieces = np.append(called, -1) == called[labels][:, None]
+    if name_codes is not None:
+        pieces = np.append(name_codes, -1) == name_codes[labels][:, None]
         probability = probability + (shares * pieces).sum(axis=1)
         shares[pieces] = 0
         second = shares.argmax(axis=1)
     follow = np.where(finite, shares[rows, second], 0.0)
     second = np.where((follow > 0) & (second < odds.shape[1]), second, -1)
-    return Sureness(probability, second, follow, margin, size[labels])
+    return IdentityConfidence(probability, second, follow, margin, size[labels])
 
 
-def believed(sure: Sureness, groups: np.ndarray, said: np.ndarray) -> Sureness:
-    """Return how sure each identity is once corrections are believed.
+def with_corrections(
+    sure: IdentityConfidence, groups: np.ndarray, confirmed: np.ndarray
+) -> IdentityConfidence:
+    """Return the confidence once corrections are applied.
 
-    groups    (n,) int64: tracklets of equal numbers were said to be one person, so each is as sure
-              as the surest of them
-    said      (n,) bool: tracklets whose identity was said: they are certain
+    groups       (n,) int64: tracklets of equal numbers were corrected to be one person, so each
+                 gets the highest probability of them
+    confirmed    (n,) bool: tracklets whose identity a correction gives: they are certain
     """
     best = np.zeros(len(groups))
     np.maximum.at(best, groups, sure.probability)
-    probability = np.where(said, 1.0, best[groups])
+    probability = np.where(confirmed, 1.0, best[groups])
     follow = np.minimum(sure.second_probability, 1 - probability)
     return replace(sure, probability=probability, second_probability=follow)
 
 
 def fit_confidence(
     margin: np.ndarray, size: np.ndarray, right: np.ndarray, fitted_on: str
-) -> Confidence:
+) -> ConfidenceModel:
     """Fit the curve to labelled tracklets: margins (n,), sizes (n,), and whether each was right.
 
     Least log loss with targets smoothed as Platt does, and a pull on the slopes that counts as one
@@ -164,13 +165,13 @@ def fit_confidence(
         )
     inputs = _features(margin, size)
     fitted = fit_logistic(inputs, platt_targets(right), penalty=np.array([1.0, 1.0, 0.0]))
-    slope, company, offset = map(float, fitted)
+    slope, size_slope, offset = map(float, fitted)
     if slope <= 0:
         raise DataError(
             "Right tracklets have no higher margin than wrong ones; expected evidence that tells "
             "these persons apart."
         )
-    return Confidence(slope, company, offset, fitted_on)
+    return ConfidenceModel(slope, size_slope, offset, fitted_on)
 
 
 def _features(margin: np.ndarray, size: np.ndarray) -> np.ndarray:

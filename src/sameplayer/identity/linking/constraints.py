@@ -1,4 +1,4 @@
-"""What corrections demand of a run: pairs that are joined, pairs that are blocked, names."""
+"""Constraints that corrections put on a run: must-link pairs, cannot-link pairs, names."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from sameplayer.errors import DataError
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.inputs.corrections import FIRST, Correction, check_players
 from sameplayer.identity.inputs.roster import Roster
-from sameplayer.identity.linking.clusters import grouped
+from sameplayer.identity.linking.clusters import connected_groups
 
 Tie = tuple[int, int, tuple[int, ...]]  # two tracklets, and the rows that make them one person
 
 
 @dataclass(frozen=True, eq=False)
-class Demands:
-    """Corrections as what ``link`` and ``name_identities`` take.
+class Constraints:
+    """Corrections in the form that ``link`` and ``name_identities`` take.
 
-    joined     (m, 2) int64: pairs of tracklets that are one person; those that ``is`` gives one
-               player are joined, and those of two players are blocked
-    blocked    (m, 2) int64: pairs that are two persons
-    player     tracklet -> who it is, as the correction writes it
-    row        tracklet -> row of the roster; empty without a roster
+    must_link      (m, 2) int64: pairs of tracklets that are one person, also by ``is`` rows of one
+                   player
+    cannot_link    (m, 2) int64: pairs that are two persons, also by ``is`` rows of two players
+    player         tracklet -> who it is, as the correction writes it
+    row            tracklet -> row of the roster; empty without a roster
     """
 
-    joined: np.ndarray
-    blocked: np.ndarray
+    must_link: np.ndarray
+    cannot_link: np.ndarray
     player: dict[int, str]
     row: dict[int, int]
 
-    def fixed(self, labels: np.ndarray) -> dict[int, int]:
-        """Return identity -> row of the roster, for ``Naming.fixed``."""
+    def roster_rows(self, labels: np.ndarray) -> dict[int, int]:
+        """Return identity -> row of the roster, for ``NamingConfig.fixed_players``."""
         return {int(labels[tracklet]): row for tracklet, row in self.row.items()}
 
     def groups(self, count: int) -> np.ndarray:
-        """Return (count,) int64: tracklets that are said to be one person have one number."""
-        return grouped(self.joined, count)
+        """Return (count,) int64: tracklets that must be one person have equal numbers."""
+        return connected_groups(self.must_link, count)
 
-    def said(self, labels: np.ndarray) -> np.ndarray:
+    def confirmed(self, labels: np.ndarray) -> np.ndarray:
         """Return (n,) bool: tracklets whose identity is said.
 
         Those that ``is`` names, those that are said to be the same person, and identities all of
@@ -55,27 +55,27 @@ class Demands:
         whole: np.ndarray = (one & several)[labels]
         return named | whole
 
-    def called(self, labels: np.ndarray) -> dict[int, str]:
-        """Return identity -> name, for ``Naming.called`` where there is no roster."""
+    def names(self, labels: np.ndarray) -> dict[int, str]:
+        """Return identity -> name, for ``NamingConfig.fixed_names`` where there is no roster."""
         return {int(labels[tracklet]): name for tracklet, name in self.player.items()}
 
 
-def demands(
+def build_constraints(
     corrections: Sequence[Correction],
     tracklets: np.ndarray,
     evidence: Evidence | None = None,
     roster: Roster | None = None,
-) -> Demands:
-    """Return what the corrections demand.
+) -> Constraints:
+    """Return the constraints that the corrections imply.
 
-    tracklets    (m, 2), as ``located`` gives
-    evidence     with it, people who were seen at the same time in one camera may not be joined
+    tracklets    (m, 2), as ``locate_corrections`` gives
+    evidence     with it, people seen at the same time in one camera may not be joined
 
     Raises DataError naming the rows that contradict each other, the roster, or what was seen.
     """
     rows = check_players(corrections, roster)
     links: list[Tie] = []
-    blocks: list[tuple[int, int, int]] = []
+    cannot_link: list[tuple[int, int, int]] = []
     player: dict[int, str] = {}
     first_of: dict[object, tuple[int, int]] = {}
     for row, (one, (first, second)) in enumerate(zip(corrections, tracklets, strict=True)):
@@ -88,7 +88,7 @@ def demands(
                     f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to "
                     "cut an appearance in two, lower the threshold of splitting."
                 )
-            blocks.append((a, b, row))
+            cannot_link.append((a, b, row))
         elif one.kind == "is":
             who: object = rows.get(row, one.player)
             player[a] = one.player
@@ -98,18 +98,18 @@ def demands(
     for name, (a, row) in first_of.items():
         for other, (b, later) in first_of.items():
             if row < later and name != other:
-                blocks.append((a, b, later))
+                cannot_link.append((a, b, later))
                 _clash(corrections, tracklets, (a, b, later), links, row)
-    for block in blocks:
+    for block in cannot_link:
         _clash(corrections, tracklets, block, links, None)
     if evidence is not None:
         _seen_apart(evidence, links)
     of = {int(tracklets[row, 0]): value for row, value in rows.items()}
-    return Demands(_ends(links), _ends(blocks), player, of)
+    return Constraints(_ends(links), _ends(cannot_link), player, of)
 
 
-def affected(
-    labels: np.ndarray, old: Demands, new: Demands, evidence: Evidence, reach: float = 0.0
+def affected_tracklets(
+    labels: np.ndarray, old: Constraints, new: Constraints, evidence: Evidence, reach: float = 0.0
 ) -> np.ndarray:
     """Return (n,) bool: the tracklets whose identity a run with the new demands must find again.
 
@@ -131,9 +131,9 @@ def affected(
     return chosen
 
 
-def _changed(old: Demands, new: Demands) -> set[int]:
+def _changed(old: Constraints, new: Constraints) -> set[int]:
     found: set[int] = set()
-    for name in ("joined", "blocked"):
+    for name in ("must_link", "cannot_link"):
         pairs = [
             {tuple(sorted(map(int, one))) for one in getattr(each, name)} for each in (old, new)
         ]
@@ -189,7 +189,7 @@ def _clash(
 
 
 def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
-    groups = grouped(_ends(links), len(evidence))
+    groups = connected_groups(_ends(links), len(evidence))
     tied = np.flatnonzero(np.bincount(groups)[groups] > 1)
     both = (groups[tied][:, None] == groups[tied]) & evidence.apart[np.ix_(tied, tied)]
     if both.any():

@@ -1,12 +1,11 @@
 """Linking: which tracklets show one person.
 
 Average linkage on log-odds, with hard limits: clusters of people who were seen at the same time in
-one camera, of two teams or with two numbers are never joined, and what a cluster's number and team
-are is asked anew at every merge. Appearance counts by its mean over the pairs of two clusters: the
-pairs of one tracklet err together, so a sum would count its error once for every pair. Number and
-team count once a cluster, by the tracklets that show them (``traits``). Where two were seen at the
-same moments in two cameras, the evidence of the place counts whole, not thinned by the pairs that
-were never seen together.
+one camera, of two teams or with two numbers are never joined, and a cluster's number and team are
+computed anew at every merge. Appearance counts by its mean over the pairs of two clusters: the
+pairs of one tracklet have correlated errors, which a sum would count once for every pair. Number
+and team count once per cluster (``attributes``). Place is summed, not averaged, over the pairs that
+two cameras show at the same time.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.evidence.attributes import trait_odds, traits_of
+from sameplayer.identity.evidence.attributes import attribute_evidence, attribute_odds
 from sameplayer.identity.evidence.evidence import Evidence
-from sameplayer.identity.linking.cluster_fit import Fit
-from sameplayer.identity.linking.clusters import Clusters, grouped
-from sameplayer.identity.linking.refine import settle
+from sameplayer.identity.linking.cluster_fit import ClusterFit
+from sameplayer.identity.linking.clusters import Clusters, connected_groups
+from sameplayer.identity.linking.refine import refine_clusters
 
 DENSE = 8000
 ROUNDS = 5
@@ -48,41 +47,41 @@ def link(
     evidence: Evidence,
     *,
     prior_log_odds: float = 0.0,
-    blocked: np.ndarray | None = None,
-    joined: np.ndarray | None = None,
+    cannot_link: np.ndarray | None = None,
+    must_link: np.ndarray | None = None,
     move: bool = True,
 ) -> np.ndarray:
     """Return labels (n,) int64 from 0: the tracklets of one label show one person.
 
     prior_log_odds    added to every pair of clusters; over 0 joins more
-    blocked, joined   (m, 2) pairs of tracklets that surely are two persons, or one; joined pairs
-                      go before whatever the evidence says
+    cannot_link       (m, 2) pairs of tracklets that are two persons
+    must_link         (m, 2) pairs that are one person, whatever the evidence
     move              afterwards, single tracklets go where they fit better
 
     Labels count clusters by their first tracklet. Over DENSE tracklets, those whose team is sure
     are linked team by team first. Raises SettingError for a prior that is no number, DataError for
-    pairs that name no tracklet, and for joined ones that blocked ones forbid.
+    pairs that name no tracklet, and for must-link pairs that cannot-link ones forbid.
     """
     if not np.isfinite(prior_log_odds):
         raise SettingError("prior_log_odds", prior_log_odds, "a finite number")
     count = len(evidence)
-    joins = _pairs(joined, count, "joined")
-    blocks = _pairs(blocked, count, "blocked")
-    labels = grouped(joins, count)
+    joins = _pairs(must_link, count, "must_link")
+    blocks = _pairs(cannot_link, count, "cannot_link")
+    labels = connected_groups(joins, count)
     clash = np.flatnonzero(labels[blocks[:, 0]] == labels[blocks[:, 1]])
     if len(clash):
         first, second = blocks[clash[0]]
-        raise DataError(f"Tracklets {first} and {second} are both joined and blocked.")
+        raise DataError(f"Tracklets {first} and {second} are in both must_link and cannot_link.")
     if count > DENSE:
         labels = _by_team(evidence, labels, blocks, prior_log_odds)
     labels = ordered(Clusters(evidence, labels, blocks).agglomerate(prior_log_odds))
     if not move or not count:
         return labels
-    groups = grouped(joins, count)
+    groups = connected_groups(joins, count)
     held = np.bincount(groups)[groups] > 1
-    fit = Fit(evidence, labels, blocks)
+    fit = ClusterFit(evidence, labels, blocks)
     for _ in range(ROUNDS):
-        if not settle(fit, prior_log_odds, held):
+        if not refine_clusters(fit, prior_log_odds, held):
             break
         fit.relabel(ordered(fit.labels))
         merged = ordered(Clusters.of_fit(fit).agglomerate(prior_log_odds))
@@ -98,25 +97,28 @@ def relink(
     chosen: np.ndarray,
     *,
     prior_log_odds: float = 0.0,
-    blocked: np.ndarray | None = None,
-    joined: np.ndarray | None = None,
+    cannot_link: np.ndarray | None = None,
+    must_link: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Link only the chosen tracklets (n,) bool again, such as ``demands.affected`` gives.
+    """Link only the chosen tracklets (n,) bool again, as ``affected_tracklets`` gives.
 
     labels    (n,) of the run before: all other tracklets stay together as they are
 
-    Joined and blocked pairs count where both tracklets are chosen; the others held before. Raises
-    as ``link``.
+    Must-link and cannot-link pairs count where both tracklets are chosen; the others held before.
+    Raises as ``link``.
     """
     rows = np.flatnonzero(chosen)
     where = np.full(len(labels), -1)
     where[rows] = np.arange(len(rows))
     pairs = []
-    for name, given in (("joined", joined), ("blocked", blocked)):
+    for name, given in (("must_link", must_link), ("cannot_link", cannot_link)):
         own = where[_pairs(given, len(labels), name)]
         pairs.append(own[(own >= 0).all(axis=1)])
     found = link(
-        _part(evidence, rows), prior_log_odds=prior_log_odds, joined=pairs[0], blocked=pairs[1]
+        _part(evidence, rows),
+        prior_log_odds=prior_log_odds,
+        must_link=pairs[0],
+        cannot_link=pairs[1],
     )
     again = labels.copy()
     again[rows] = found + int(labels.max(initial=-1)) + 1
@@ -125,8 +127,8 @@ def relink(
 
 def pair_odds(evidence: Evidence, i: int, j: int, prior_log_odds: float = 0.0) -> PairOdds:
     """Return what each kind of evidence says of tracklets i and j being one person."""
-    shares = traits_of(evidence, np.array([i, j])).shares()
-    odds = trait_odds(shares.rows(np.array([0])), shares.rows(np.array([1])))
+    shares = attribute_evidence(evidence, np.array([i, j])).probabilities()
+    odds = attribute_odds(shares.rows(np.array([0])), shares.rows(np.array([1])))
     number, team = float(odds.number[0, 0]), float(odds.team[0, 0])
     appearance = float(evidence.appearance[i, j])
     place = 0.0 if evidence.place is None else float(evidence.place[i, j])
@@ -154,10 +156,10 @@ def _by_team(
 ) -> np.ndarray:
     """Link the tracklets of each sure team alone; return labels of all.
 
-    A joined group goes where all its tracklets are; the others wait for the next step.
+    A must-link group goes where all its tracklets are; the others wait for the next step.
     """
     labels = labels.copy()
-    shares = traits_of(evidence).summed(labels, int(labels.max()) + 1).shares().team
+    shares = attribute_evidence(evidence).summed(labels, int(labels.max()) + 1).probabilities().team
     best = np.where(shares.max(axis=1) >= SURE_TEAM, shares.argmax(axis=1), -1)[labels]
     for team in range(3):
         rows = np.flatnonzero(best == team)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sameplayer.identity.linking.cluster_fit import NEVER, Fit
+from sameplayer.identity.linking.cluster_fit import NEVER, ClusterFit
 
 ROUNDS = 10
 MARGIN = 0.1
 
 
-def settle(fit: Fit, prior: float, held: np.ndarray) -> bool:
+def refine_clusters(fit: ClusterFit, prior: float, held: np.ndarray) -> bool:
     """Move single tracklets to the cluster that they fit better, or alone; tell whether any moved.
 
     held    (n,) bool: these stay where they are

@@ -7,40 +7,46 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.evidence.collect import Gathered
+from sameplayer.identity.evidence.collect import CollectedEvidence
 from sameplayer.identity.evidence.evidence import Evidence
-from sameplayer.identity.linking.confidence import Sureness
+from sameplayer.identity.linking.confidence import IdentityConfidence
 from sameplayer.identity.linking.link import pair_odds
-from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog
-from sameplayer.identity.naming.naming import Name, Names
+from sameplayer.identity.log.player_log import APPEARANCES, BOXES, LINKS, SAID, PlayerLog, clock
+from sameplayer.identity.naming.naming import IdentityName, NamingResult
 
 SHOWN = 60  # pairs of each kind that the log keeps: surest, least sure, likeliest not joined
 BLOCK = 256  # rows of all pairs that are looked through at once
 STEP_S = 0.04  # that a frame lasts where a camera has no other frame with boxes
-DOUBT = -2.0  # log-odds of a joined pair that are told as a contradiction
+DOUBT = -2.0  # log-odds from which a joined pair counts as a contradiction
+AGAINST = {
+    "appearance": "they look different",
+    "number": "different numbers were read",
+    "team": "they wear different kits",
+    "place": "they stand in different places at the same time",
+}
 
 
 def assemble(
-    gathered: Gathered,
+    collected: CollectedEvidence,
     labels: np.ndarray,
-    names: Names,
-    sure: Sureness,
+    names: NamingResult,
+    sure: IdentityConfidence,
     facts: dict[str, Any],
     threshold: float,
-    said: np.ndarray | None = None,
+    confirmed: np.ndarray | None = None,
 ) -> PlayerLog:
     """Return the log of tracklets with these identities.
 
     labels    (n,) from 0: the identity of each tracklet
     sure      how sure each tracklet's identity is
-    said      (n,) bool: tracklets whose identity corrections give; None: no corrections
+    confirmed    (n,) bool: tracklets whose identity corrections give; None: no corrections
 
     An appearance is as probable as its identity and, where it has a name, as that. The second best
     answers the same question, so that the two sum to 1 at most. Which player an identity without a
     name could be is another question, and has columns of its own. Of two boxes of one person in
     one frame the surer one stays.
     """
-    tracklets = gathered.tracklets
+    tracklets = collected.tracklets
     appearances = tracklets.spans().reset_index(names="appearance")
     appearances = appearances.rename(columns={"boxes": "frames"})
     appearances["end_s"] = _ends(appearances, tracklets.table)
@@ -58,19 +64,26 @@ def assemble(
         appearances[column] = pd.array([name for name, _ in found], dtype="string")
         shares = np.array([share for _, share in found], float)
         appearances[f"{column}_probability"] = np.floor(shares * 1e4) / 1e4  # never over the rest
-    links = _links(gathered.evidence, labels)
+    links = _links(collected.evidence, labels)
     appearances["rests_on"] = [
-        SAID if said is not None and said[row] else _rests_on(gathered.evidence, labels, row, one)
+        SAID
+        if confirmed is not None and confirmed[row]
+        else _rests_on(collected.evidence, labels, row, one)
         for row, one in enumerate(named)
     ]
     boxes = _one_place(tracklets.table.rename(columns={"tracklet": "appearance"}), labels)
-    facts = {**facts, "contradictions": _contradictions(links, named)}
+    facts = {
+        **facts,
+        "contradictions": _contradictions(links, named, appearances["start_s"].tolist()),
+    }
     return PlayerLog(
         appearances[list(APPEARANCES)], boxes[list(BOXES)], links, tracklets.cameras, facts
     )
 
 
-def _second(names: Names, name: Name, sure: Sureness, row: int) -> tuple[str | None, float]:
+def _second(
+    names: NamingResult, name: IdentityName, sure: IdentityConfidence, row: int
+) -> tuple[str | None, float]:
     """Return the next best: another identity, or for one with a name another name."""
     other = int(sure.second[row])
     elsewhere = float(sure.second_probability[row])
@@ -93,11 +106,11 @@ def _ends(appearances: pd.DataFrame, boxes: pd.DataFrame) -> np.ndarray:
     return ends
 
 
-def _has_name(name: Name) -> bool:
+def _has_name(name: IdentityName) -> bool:
     return name.name is not None or name.number is not None
 
 
-def _likeliest(name: Name) -> tuple[str | None, float | None]:
+def _likeliest(name: IdentityName) -> tuple[str | None, float | None]:
     return name.second, None if name.second is None else name.second_probability
 
 
@@ -110,7 +123,7 @@ def _one_place(boxes: pd.DataFrame, labels: np.ndarray) -> pd.DataFrame:
     return boxes[~twice.to_numpy(bool)].reset_index(drop=True)
 
 
-def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: Name) -> str:
+def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: IdentityName) -> str:
     """Say what joins a tracklet to the others of its identity, and what the name rests on."""
     others = np.flatnonzero(labels == labels[row])
     others = others[others != row]
@@ -178,14 +191,17 @@ def _lowest(kept: np.ndarray, cost: np.ndarray, start: int) -> np.ndarray:
     return np.column_stack([costs, rows + start, columns])
 
 
-def _contradictions(links: pd.DataFrame, named: list[Name]) -> list[str]:
-    """Say where two appearances of one identity speak against each other."""
+def _contradictions(
+    links: pd.DataFrame, named: list[IdentityName], start_s: list[float]
+) -> list[str]:
+    """Return a sentence for each joined pair with evidence against it."""
     found = []
     for row in links[links["joined"]].to_dict("records"):
-        kinds = [kind for kind in ("appearance", "number", "team", "place") if row[kind] <= DOUBT]
-        if kinds:
+        against = [words for kind, words in AGAINST.items() if row[kind] <= DOUBT]
+        if against:
+            first, second = row["first"], row["second"]
             found.append(
-                f"{named[row['first']].identity}: appearances {row['first']} and {row['second']} "
-                f"were joined although their {' and '.join(kinds)} would rather be of two people."
+                f"{named[first].identity}, {clock(start_s[first])} and {clock(start_s[second])} "
+                f"(appearances {first} and {second}): {' and '.join(against)}. Is this one player?"
             )
     return found

@@ -44,7 +44,7 @@ PLAYERS = (
     "last_s",
 )
 SAID = "correction"
-"""What the identity of an appearance rests on where a person gave it."""
+"""``rests_on`` of an appearance whose identity a correction gives."""
 LINKS = ("first", "second", "odds", "appearance", "number", "team", "place", "joined")
 
 
@@ -125,3 +125,14 @@ def _covered(own: pd.DataFrame) -> float:
         total += max(0.0, end - max(start, until))
         until = max(until, end)
     return total
+
+
+def clock(seconds: float, digits: int = 1) -> str:
+    """Return seconds as 0:07.5, 12:03.0 or 1:02:03.0; without tenths for no digits."""
+    tenths = round(abs(seconds) * 10**digits)
+    whole, part = divmod(tenths, 10**digits)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    front = f"{hours}:{minutes:02d}" if hours else str(minutes)
+    sign = "-" if seconds < 0 and tenths else ""
+    return f"{sign}{front}:{rest:02d}" + (f".{part}" if digits else "")

@@ -16,10 +16,10 @@ UNLIKELY = 0.1
 """Probability of a name at which giving it is worth as much as giving none."""
 
 
-def crowds(labels: np.ndarray, presence: pd.DataFrame) -> list[frozenset[int]]:
+def co_visible_identities(labels: np.ndarray, spans: pd.DataFrame) -> list[frozenset[int]]:
     """Return the largest sets of identities that are seen at one moment, in whatever cameras."""
-    start = presence["start_s"].to_numpy(float)
-    end = presence["end_s"].to_numpy(float)
+    start = spans["start_s"].to_numpy(float)
+    end = spans["end_s"].to_numpy(float)
     found: set[frozenset[int]] = set()
     order = np.argsort(start, kind="stable")
     present: list[int] = []
@@ -30,34 +30,36 @@ def crowds(labels: np.ndarray, presence: pd.DataFrame) -> list[frozenset[int]]:
     return list(found)
 
 
-def choose(
-    chances: np.ndarray,
+def assign_players(
+    probabilities: np.ndarray,
     allowed: np.ndarray,
     apart: np.ndarray,
     crowd: tuple[list[frozenset[int]], np.ndarray, int],
-    fixed: Mapping[int, int],
+    fixed_players: Mapping[int, int],
 ) -> tuple[np.ndarray, bool]:
     """Return (k,) the player of each identity, -1: unknown, and whether no choice is better.
 
     The best choice that was found in SECONDS is not surely the best.
 
-    chances    (k, p) probabilities
-    allowed    (k, p) bool: the names that may be given
-    apart      (k, k) bool: identities that cannot be one person
-    crowd      sets of identities seen at one moment, (p,) teams of players, and how many of a team
-               are on the field at most
-    fixed      identity -> player that must be chosen
+    probabilities    (k, p)
+    allowed          (k, p) bool: the names that may be given
+    apart            (k, k) bool: identities that cannot be one person
+    crowd            sets of identities seen at one moment, (p,) teams of players, and how many of
+                     a team are on the field at most
+    fixed_players    identity -> player that must be chosen
 
     The sum of log(probability / UNLIKELY) over the names that are given is as high as can be.
     Raises DataError where what is fixed cannot hold together, and where SECONDS were too few to
     find any choice.
     """
     who, names = np.nonzero(allowed)
-    chosen = np.full(len(chances), -1)
+    chosen = np.full(len(probabilities), -1)
     if not len(who):
         return chosen, True
-    gain = np.log(np.maximum(chances[who, names], 1e-9) / UNLIKELY)
-    must = np.array([fixed.get(int(one)) == name for one, name in zip(who, names, strict=True)])
+    gain = np.log(np.maximum(probabilities[who, names], 1e-9) / UNLIKELY)
+    must = np.array(
+        [fixed_players.get(int(one)) == name for one, name in zip(who, names, strict=True)]
+    )
     rows = _one_each(who) + _one_place(who, names, apart)
     limits = [1.0] * len(rows)
     extra, sizes, hidden = _field(who, names, crowd)
@@ -72,11 +74,11 @@ def choose(
         integrality=np.concatenate([np.ones(len(who)), np.zeros(hidden)]),
         options={"time_limit": SECONDS},
     )
-    if done.x is None and (done.status == OUT_OF_TIME or not fixed):  # no names always hold
+    if done.x is None and (done.status == OUT_OF_TIME or not fixed_players):  # no names always hold
         raise DataError(
-            f"No names were found in {SECONDS:g} s for {len(chances)} identities and "
-            f"{chances.shape[1]} players ({done.message}). Split the match into shorter videos, or "
-            "say who some of the players are with corrections."
+            f"No names were found in {SECONDS:g} s for {len(probabilities)} identities and "
+            f"{probabilities.shape[1]} players ({done.message}). Split the match "
+            "into shorter videos, or name some of the players with corrections."
         )
     if done.x is None:
         raise DataError(

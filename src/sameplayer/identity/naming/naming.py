@@ -15,11 +15,16 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.errors import SettingError
-from sameplayer.identity.evidence.attributes import NAMED, NUMBER_PRIOR, Traits, traits_of
+from sameplayer.identity.evidence.attributes import (
+    NAMED,
+    NUMBER_PRIOR,
+    AttributeEvidence,
+    attribute_evidence,
+)
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.inputs.roster import Player, Roster
-from sameplayer.identity.linking.cluster_fit import Fit
-from sameplayer.identity.naming.assignment import choose, crowds
+from sameplayer.identity.linking.cluster_fit import ClusterFit
+from sameplayer.identity.naming.assignment import assign_players, co_visible_identities
 from sameplayer.numbers.reader import NUMBERS
 
 STRANGER = 0.1
@@ -35,17 +40,17 @@ SHOWN = 0.01
 
 
 @dataclass(frozen=True)
-class Naming:
+class NamingConfig:
     """How identities are named.
 
-    roster     who plays; None: identities are named by team and number alone
-    players    of one team that are on the field at a time, at most
-    sure       probability from which a name is given
-    teams      what the first team, the second and the others are called; a team of the roster has
-               its own name once it is known which kit it wears
-    sides      roster team -> 0 or 1, the team of the evidence; None: found by the numbers
-    fixed      identity -> row of the roster, as corrections say
-    called     identity -> name, as corrections say where there is no roster
+    roster           who plays; None: identities are named by team and number alone
+    players          most players of one team on the field at a time
+    sure             probability from which a name is given
+    teams            names of the first team, the second and the others; a team of the roster keeps
+                     its own name once it is known which kit it wears
+    sides            roster team -> 0 or 1, the team of the evidence; None: found by the numbers
+    fixed_players    identity -> row of the roster, as corrections say
+    fixed_names      identity -> name, as corrections say where there is no roster
     """
 
     roster: Roster | None = None
@@ -53,8 +58,8 @@ class Naming:
     sure: float = 0.8
     teams: tuple[str, str, str] = ("team A", "team B", "other")
     sides: Mapping[str, int] | None = None
-    fixed: Mapping[int, int] = field(default_factory=dict)
-    called: Mapping[int, str] = field(default_factory=dict)
+    fixed_players: Mapping[int, int] = field(default_factory=dict)
+    fixed_names: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.sure < 1:
@@ -64,8 +69,8 @@ class Naming:
 
 
 @dataclass(frozen=True)
-class Name:
-    """What one identity is called.
+class IdentityName:
+    """The name of one identity.
 
     identity       "white 7", "white unknown 3", or the roster's name
     name           of the roster, or None
@@ -87,12 +92,12 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Names:
-    """A name an identity; which side each team of the roster was taken for; what was unclear."""
+class NamingResult:
+    """One name per identity, the side of each team of the roster, and notes on what was unclear."""
 
-    names: tuple[Name, ...]
+    names: tuple[IdentityName, ...]
     sides: dict[str, int]
-    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def codes(self) -> np.ndarray:
         """Return (k,) int64: identities of one name, the pieces of one player, share a number."""
@@ -102,22 +107,22 @@ class Names:
 def name_identities(
     evidence: Evidence,
     labels: np.ndarray,
-    presence: pd.DataFrame,
-    naming: Naming | None = None,
-    blocked: np.ndarray | None = None,
-) -> Names:
+    spans: pd.DataFrame,
+    naming: NamingConfig | None = None,
+    cannot_link: np.ndarray | None = None,
+) -> NamingResult:
     """Name the identities that labels (n,) from 0 tell apart.
 
-    presence    a row a tracklet: camera, start_s and end_s, as ``Tracklets.spans`` gives
-    blocked     (m, 2) pairs of tracklets that are surely two persons, as ``link`` had them
+    spans          one row per tracklet: camera, start_s and end_s, as ``Tracklets.spans`` gives
+    cannot_link    (m, 2) pairs of tracklets of different persons, as given to ``link``
 
     Two identities get one name where they are never seen apart: then they are one person in
-    pieces. Raises DataError where the corrections in ``naming.fixed`` cannot hold together.
+    pieces. Raises DataError where the corrections in ``naming.fixed_players`` cannot hold together.
     """
-    naming = naming or Naming()
+    naming = naming or NamingConfig()
     count = int(labels.max(initial=-1)) + 1
-    traits = traits_of(evidence).summed(labels, count)
-    fit = Fit(evidence, labels, blocked)
+    attributes = attribute_evidence(evidence).summed(labels, count)
+    fit = ClusterFit(evidence, labels, cannot_link)
     apart = fit.between()[1] > 0
     place = np.add.reduceat(
         fit.place[np.argsort(labels, kind="stable")],
@@ -125,47 +130,47 @@ def name_identities(
     )
     apart |= place < -SIDES
     np.fill_diagonal(apart, False)
-    moments = crowds(labels, presence)
-    remarks: list[str] = []
+    moments = co_visible_identities(labels, spans)
+    notes: list[str] = []
     sides: dict[str, int] = {}
     if naming.roster is None:
-        players = _seen_players(traits, naming)
-        chances = _joint(traits, players, naming.teams)
+        players = _seen_players(attributes, naming)
+        probabilities = _joint(attributes, players, naming.teams)
     else:
         players = naming.roster.players
-        sides, odds = _sides(traits, naming)
-        chances = _posterior(traits, players, sides)
+        sides, odds = _sides(attributes, naming)
+        probabilities = _posterior(attributes, players, sides)
         if odds >= SIDES:
             worn = {side: team for team, side in sides.items()}
             first, second, other = naming.teams
             words = worn.get(0, first), worn.get(1, second), other
             naming = replace(naming, teams=words)
         if odds < SIDES and naming.sides is None:
-            chances[:] = 0
-            remarks.append(
+            probabilities[:] = 0
+            notes.append(
                 "Too few numbers were read to tell which team of the roster wears which kit; no "
                 "name is given. Say which by the sides of the teams."
             )
-    chances[list(naming.called)] = 0
-    own = _own(traits, players)
-    allowed = (chances >= FEWEST) & (own >= OWN)
-    for identity, row in naming.fixed.items():
-        chances[identity], allowed[identity] = 0, False
-        chances[identity, row], allowed[identity, row] = 1, True
+    probabilities[list(naming.fixed_names)] = 0
+    own = _own(attributes, players)
+    allowed = (probabilities >= FEWEST) & (own >= OWN)
+    for identity, row in naming.fixed_players.items():
+        probabilities[identity], allowed[identity] = 0, False
+        probabilities[identity, row], allowed[identity, row] = 1, True
     teams = np.array([player.team for player in players], dtype=object)
     crowd = moments, teams, naming.players
-    chosen, best = choose(chances, allowed, apart, crowd, naming.fixed)
+    chosen, best = assign_players(probabilities, allowed, apart, crowd, naming.fixed_players)
     if not best:
-        remarks.append("Time ran out while names were chosen; others may fit better together.")
-    found, kept = _settled(chances, chosen, apart, naming.sure)
-    return Names(_named(traits, found, kept, players, naming), sides, tuple(remarks))
+        notes.append("Time ran out while names were chosen; others may fit better together.")
+    found, kept = _settled(probabilities, chosen, apart, naming.sure)
+    return NamingResult(_named(attributes, found, kept, players, naming), sides, tuple(notes))
 
 
-def _seen_players(traits: Traits, naming: Naming) -> tuple[Player, ...]:
+def _seen_players(attributes: AttributeEvidence, naming: NamingConfig) -> tuple[Player, ...]:
     """Without a roster: every team and number that an identity may have."""
-    shares = traits.shares(NAMED)
+    shares = attributes.probabilities(NAMED)
     seen = set()
-    for row in range(len(traits)):
+    for row in range(len(attributes)):
         for side in (0, 1):
             likely = shares.number[row] * shares.team[row, side] >= FEWEST
             seen |= {(side, int(number)) for number in np.flatnonzero(likely)}
@@ -176,45 +181,49 @@ def _seen_players(traits: Traits, naming: Naming) -> tuple[Player, ...]:
     return tuple(made)
 
 
-def _joint(traits: Traits, players: tuple[Player, ...], teams: tuple[str, str, str]) -> np.ndarray:
-    shares = traits.shares(NAMED)
-    chances = np.zeros((len(traits), len(players)))
+def _joint(
+    attributes: AttributeEvidence, players: tuple[Player, ...], teams: tuple[str, str, str]
+) -> np.ndarray:
+    shares = attributes.probabilities(NAMED)
+    probabilities = np.zeros((len(attributes), len(players)))
     for at, player in enumerate(players):
         number = shares.number[:, NUMBERS.index(player.number)]
-        chances[:, at] = number * shares.team[:, teams.index(player.team)]
-    return chances
+        probabilities[:, at] = number * shares.team[:, teams.index(player.team)]
+    return probabilities
 
 
 def _likelihood(
-    traits: Traits, players: tuple[Player, ...], sides: Mapping[str, int]
+    attributes: AttributeEvidence, players: tuple[Player, ...], sides: Mapping[str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return log-likelihoods (k, p) of every player, prior included, and (k,) of a stranger."""
     numbers = [NUMBERS.index(player.number) for player in players]
     at = [sides[player.team] for player in players]
-    number, team = (rows.astype(float) for rows in traits.tempered(NAMED))
+    number, team = (rows.astype(float) for rows in attributes.tempered(NAMED))
     known = number[:, numbers] + team[:, at]
     strange = np.logaddexp.reduce(number + np.log(NUMBER_PRIOR), axis=1)
-    strange += np.logaddexp.reduce(team + np.log(traits.share), axis=1)
+    strange += np.logaddexp.reduce(team + np.log(attributes.share), axis=1)
     return known + np.log((1 - STRANGER) / len(players)), strange + np.log(STRANGER)
 
 
-def _posterior(traits: Traits, players: tuple[Player, ...], sides: Mapping[str, int]) -> np.ndarray:
-    known, strange = _likelihood(traits, players, sides)
+def _posterior(
+    attributes: AttributeEvidence, players: tuple[Player, ...], sides: Mapping[str, int]
+) -> np.ndarray:
+    known, strange = _likelihood(attributes, players, sides)
     both = np.logaddexp(np.logaddexp.reduce(known, axis=1), strange)
-    chances: np.ndarray = np.exp(known - both[:, None])
-    return chances
+    probabilities: np.ndarray = np.exp(known - both[:, None])
+    return probabilities
 
 
-def _own(traits: Traits, players: tuple[Player, ...]) -> np.ndarray:
+def _own(attributes: AttributeEvidence, players: tuple[Player, ...]) -> np.ndarray:
     """Return (k, p): how much the reading itself speaks for the number of each player."""
     numbers = [NUMBERS.index(player.number) for player in players]
-    number = traits.tempered(NAMED)[0].astype(float)
+    number = attributes.tempered(NAMED)[0].astype(float)
     every = np.logaddexp.reduce(number + np.log(NUMBER_PRIOR), axis=1)
     own: np.ndarray = number[:, numbers] - every[:, None]
     return own
 
 
-def _sides(traits: Traits, naming: Naming) -> tuple[dict[str, int], float]:
+def _sides(attributes: AttributeEvidence, naming: NamingConfig) -> tuple[dict[str, int], float]:
     """Return which side each team of the roster is, and the log-odds against the other way."""
     assert naming.roster is not None
     teams, players = naming.roster.teams, naming.roster.players
@@ -228,8 +237,8 @@ def _sides(traits: Traits, naming: Naming) -> tuple[dict[str, int], float]:
     ways = [dict(zip(teams, way, strict=False)) for way in ((0, 1), (1, 0))]
     scores = []
     for way in ways:
-        known, strange = _likelihood(traits, players, way)
-        for identity, row in naming.fixed.items():
+        known, strange = _likelihood(attributes, players, way)
+        for identity, row in naming.fixed_players.items():
             strange[identity] = -np.inf
             known[identity, np.arange(len(players)) != row] = -np.inf
         scores.append(np.logaddexp(np.logaddexp.reduce(known, axis=1), strange).sum())
@@ -238,18 +247,18 @@ def _sides(traits: Traits, naming: Naming) -> tuple[dict[str, int], float]:
 
 
 def _settled(
-    chances: np.ndarray, chosen: np.ndarray, apart: np.ndarray, sure: float
+    probabilities: np.ndarray, chosen: np.ndarray, apart: np.ndarray, sure: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (k, p) probabilities once others hold names, and (k,) names that are sure enough.
 
     Where somebody else surely is a player, one who is seen elsewhere at the same time is not.
     """
-    found = chances.copy()
+    found = probabilities.copy()
     for identity in np.flatnonzero(chosen >= 0):
-        player, sureness = chosen[identity], chances[identity, chosen[identity]]
-        rivals = apart[identity] & (chosen != player) & (chances[:, player] <= sureness)
+        player, sureness = chosen[identity], probabilities[identity, chosen[identity]]
+        rivals = apart[identity] & (chosen != player) & (probabilities[:, player] <= sureness)
         found[rivals, player] *= 1 - sureness
-    stranger = np.maximum(1 - chances.sum(axis=1, keepdims=True), 0)
+    stranger = np.maximum(1 - probabilities.sum(axis=1, keepdims=True), 0)
     found /= np.maximum(found.sum(axis=1, keepdims=True) + stranger, 1e-9)
     kept = np.array(
         [
@@ -262,9 +271,13 @@ def _settled(
 
 
 def _named(
-    traits: Traits, found: np.ndarray, kept: np.ndarray, players: tuple[Player, ...], naming: Naming
-) -> tuple[Name, ...]:
-    shares, counted = traits.shares(NAMED), Counter[str]()
+    attributes: AttributeEvidence,
+    found: np.ndarray,
+    kept: np.ndarray,
+    players: tuple[Player, ...],
+    naming: NamingConfig,
+) -> tuple[IdentityName, ...]:
+    shares, counted = attributes.probabilities(NAMED), Counter[str]()
     names = []
     for row, player in enumerate(kept):
         others = found[row].copy()
@@ -277,22 +290,24 @@ def _named(
             who, rests = players[player], _rests(row, naming)
             name = None if naming.roster is None else who.name
             sure = float(found[row, player])
-            names.append(Name(who.name, name, who.team, who.number, sure, *seconds, rests))
+            names.append(IdentityName(who.name, name, who.team, who.number, sure, *seconds, rests))
             continue
         side = int(shares.team[row].argmax())
         team = naming.teams[side] if shares.team[row, side] >= naming.sure else None
-        if row in naming.called:
-            called = naming.called[row]
-            names.append(Name(called, called, team, None, 1.0, *seconds, ("correction",)))
+        if row in naming.fixed_names:
+            called = naming.fixed_names[row]
+            names.append(IdentityName(called, called, team, None, 1.0, *seconds, ("correction",)))
             continue
         kind = "unknown" if team is None else f"{team} unknown"
         counted[kind] += 1
         left, rests = float(1 - found[row].sum()), () if team is None else ("team",)
-        names.append(Name(f"{kind} {counted[kind]}", None, team, None, left, *seconds, rests))
+        names.append(
+            IdentityName(f"{kind} {counted[kind]}", None, team, None, left, *seconds, rests)
+        )
     return tuple(names)
 
 
-def _rests(row: int, naming: Naming) -> tuple[str, ...]:
-    if row in naming.fixed:
+def _rests(row: int, naming: NamingConfig) -> tuple[str, ...]:
+    if row in naming.fixed_players:
         return ("correction",)
     return ("number", "team") if naming.roster is None else ("number", "team", "roster")

@@ -109,8 +109,7 @@ def duplicates(boxes: Boxes) -> np.ndarray:
     """
     gone = np.zeros(len(boxes), bool)
     for rows in runs_of(np.arange(len(boxes)), boxes.frame):
-        xywh = boxes.xywh[rows]
-        share, inside = overlaps(xywh[:, None], xywh[None])
+        share, inside = overlaps(boxes.xywh[rows], boxes.xywh[rows])
         found = (boxes.track[rows] < 0)[:, None] & (boxes.track[rows] < 0)[None]
         order = np.argsort(-boxes.score[rows], kind="stable")
         gone[rows] = ~suppress(order, (share > SAME) | (inside > INSIDE) & found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sameplayer.common.vectors import unit_means
-from sameplayer.identity.evidence.appearance import DEFAULT, LIMIT, fit_looks
+from sameplayer.identity.evidence.appearance import DEFAULT, LIMIT, fit_appearance
 
 
 def _match(noise: float, persons: int = 30, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -22,7 +22,7 @@ def _match(noise: float, persons: int = 30, seed: int = 0) -> tuple[np.ndarray, 
 
 def test_the_curve_says_one_person_for_likeness_that_one_person_has() -> None:
     rows, clear, of, time, pairs = _match(0.5)
-    curve = fit_looks(rows, clear, of, time, pairs)
+    curve = fit_appearance(rows, clear, of, time, pairs)
     assert curve.source == "this match"
     assert (curve.same, curve.others) == (3 * 30, 3 * 435)
     means = unit_means(rows, of, 30, clear)
@@ -36,7 +36,7 @@ def test_noisier_looks_say_less() -> None:
     said = []
     for noise in (0.4, 3.0):
         rows, clear, of, time, pairs = _match(noise)
-        curve = fit_looks(rows, clear, of, time, pairs)
+        curve = fit_appearance(rows, clear, of, time, pairs)
         early, late = (
             unit_means(rows[part], of[part], 30, clear[part]) for part in (time < 3, time > 5)
         )
@@ -49,15 +49,15 @@ def test_looks_that_tell_nobody_apart_say_nothing() -> None:
     rows, clear, of, time, pairs = _match(1.0)
     blind = rng.normal(size=rows.shape)
     blind /= np.linalg.norm(blind, axis=1, keepdims=True)
-    curve = fit_looks(blind, clear, of, time, pairs)
+    curve = fit_appearance(blind, clear, of, time, pairs)
     assert np.abs(curve(np.linspace(-0.5, 0.5, 9), 4, 4)).max() < 3.5
 
 
 def test_too_few_pairs_take_the_curve_of_other_matches() -> None:
-    assert fit_looks(*_match(0.5, persons=4)) == DEFAULT
+    assert fit_appearance(*_match(0.5, persons=4)) == DEFAULT
     empty = np.zeros((0, 32), np.float16)
     none = np.zeros(0, int)
-    assert fit_looks(empty, none, none, none, np.zeros((0, 2), int)) == DEFAULT
+    assert fit_appearance(empty, none, none, none, np.zeros((0, 2), int)) == DEFAULT
 
 
 def test_clear_pictures_weigh_more() -> None:
@@ -68,7 +68,7 @@ def test_clear_pictures_weigh_more() -> None:
 
 
 def test_single_pictures_need_less_likeness_than_many() -> None:
-    curve = fit_looks(*_match(1.0))
+    curve = fit_appearance(*_match(1.0))
     likeness = np.linspace(-1, 1, 401)
     even = [likeness[np.abs(curve(likeness, n, n)).argmin()] for n in (1, 4)]
     assert even[0] < even[1] - 0.1

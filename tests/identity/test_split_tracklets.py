@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.evidence.split_tracklets import Splitting, split_at
+from sameplayer.identity.evidence.split_tracklets import SplitConfig, find_splits
 from tests.identity.drawn import numbers
 
 
@@ -24,23 +24,23 @@ def _rows(persons: list[int], noise: float = 0.5, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_pure_tracklet_stays_whole(seed: int) -> None:
     for noise in (0.2, 0.6, 1.5):
-        assert split_at(_rows([0] * 16, noise, seed), None, curve) == []
+        assert find_splits(_rows([0] * 16, noise, seed), None, curve) == []
 
 
 @pytest.mark.parametrize("cut", [2, 5, 8, 13])
 def test_two_persons_are_cut_where_one_gives_way_to_the_other(cut: int) -> None:
-    assert split_at(_rows([0] * cut + [1] * (15 - cut)), None, curve) == [cut]
+    assert find_splits(_rows([0] * cut + [1] * (15 - cut)), None, curve) == [cut]
 
 
 def test_three_persons_give_three_parts_and_four_no_more() -> None:
-    assert split_at(_rows([0] * 5 + [1] * 5 + [2] * 5), None, curve) == [5, 10]
+    assert find_splits(_rows([0] * 5 + [1] * 5 + [2] * 5), None, curve) == [5, 10]
     four = _rows([0] * 5 + [1] * 5 + [2] * 5 + [3] * 5)
-    assert len(split_at(four, None, curve)) == 2
-    assert split_at(four, None, curve, Splitting(parts=4)) == [5, 10, 15]
+    assert len(find_splits(four, None, curve)) == 2
+    assert find_splits(four, None, curve, SplitConfig(parts=4)) == [5, 10, 15]
 
 
 def test_one_strange_picture_is_no_second_person() -> None:
-    assert split_at(_rows([0] * 7 + [1] + [0] * 7), None, curve) == []
+    assert find_splits(_rows([0] * 7 + [1] + [0] * 7), None, curve) == []
 
 
 def test_two_numbers_cut_where_the_look_changes_most_between_them() -> None:
@@ -51,8 +51,8 @@ def test_two_numbers_cut_where_the_look_changes_most_between_them() -> None:
     def blind(cosine: np.ndarray) -> np.ndarray:
         return 0.5 * cosine
 
-    assert split_at(rows, None, blind) == []
-    assert split_at(rows, numbers(read), blind) == [6]
+    assert find_splits(rows, None, blind) == []
+    assert find_splits(rows, numbers(read), blind) == [6]
 
 
 def test_numbers_that_come_back_or_are_read_once_do_not_cut() -> None:
@@ -60,20 +60,20 @@ def test_numbers_that_come_back_or_are_read_once_do_not_cut() -> None:
     back = ["7", "7", None, "8", "8", None, "7", None, None]
     once = ["7", "7", None, None, None, None, None, None, "8"]
     unsure = numbers(["7", "7", None, None, None, None, None, "8", "8"], sure=0.6)
-    assert split_at(rows, numbers(back), curve) == []
-    assert split_at(rows, numbers(once), curve) == []
-    assert split_at(rows, unsure, curve) == []
+    assert find_splits(rows, numbers(back), curve) == []
+    assert find_splits(rows, numbers(once), curve) == []
+    assert find_splits(rows, unsure, curve) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_too_few_pictures_stay_whole(count: int) -> None:
-    assert split_at(_rows([0, 1, 1])[:count], None, curve) == []
+    assert find_splits(_rows([0, 1, 1])[:count], None, curve) == []
 
 
 def test_wrong_shapes_and_settings_are_refused() -> None:
     with pytest.raises(DataError, match=r"expected \(k, d\) and \(k, 102\)"):
-        split_at(_rows([0, 0]), numbers(["7"]), curve)
+        find_splits(_rows([0, 0]), numbers(["7"]), curve)
     with pytest.raises(SettingError, match="number"):
-        Splitting(number=0.4)
+        SplitConfig(number=0.4)
     with pytest.raises(SettingError, match="shortest and parts"):
-        Splitting(parts=0)
+        SplitConfig(parts=0)

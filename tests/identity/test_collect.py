@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.evidence.collect import FOLLOWED, gather, seen_together
+from sameplayer.identity.evidence.collect import FOLLOWED, collect_evidence, seen_together
 from sameplayer.identity.evidence.samples import EACH_S, MOST, Samples, choose_boxes, cut_out
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
@@ -94,15 +94,15 @@ def test_evidence_says_who_is_who_and_in_which_kit() -> None:
     walks += [("a", 60, 99, 60.0 * person) for person in range(12)]
     tracklets = _tracklets(*walks)
     persons = np.repeat(np.tile(np.arange(12), 2), 40)
-    gathered = gather(tracklets, _samples(tracklets, persons))
-    assert gathered.facts["cut_tracklets"] == 0
+    collected = collect_evidence(tracklets, _samples(tracklets, persons))
+    assert collected.facts["cut_tracklets"] == 0
     same = np.eye(24, k=12, dtype=bool) | np.eye(24, k=-12, dtype=bool)
-    assert (gathered.evidence.appearance[same] > 2).all()
+    assert (collected.evidence.appearance[same] > 2).all()
     other = ~same & ~np.eye(24, dtype=bool)
-    assert (gathered.evidence.appearance[other] < 0).all()
-    assert gathered.kits is not None
-    assert gathered.kits.words == ("white", "blue")
-    assert (gathered.evidence.team.argmax(axis=1) == np.tile(np.arange(12), 2) % 2).all()
+    assert (collected.evidence.appearance[other] < 0).all()
+    assert collected.kits is not None
+    assert collected.kits.words == ("white", "blue")
+    assert (collected.evidence.team.argmax(axis=1) == np.tile(np.arange(12), 2) % 2).all()
 
 
 def test_a_tracklet_that_goes_over_to_somebody_else_is_cut_there() -> None:
@@ -110,20 +110,20 @@ def test_a_tracklet_that_goes_over_to_somebody_else_is_cut_there() -> None:
     tracklets = _tracklets(*walks)
     persons = np.repeat(np.arange(12), 40)
     persons[20:40] = 5  # the first tracklet
-    gathered = gather(tracklets, _samples(tracklets, persons))
-    assert len(gathered.tracklets) == 13
-    assert gathered.tracklets.spans()["last_frame"].iloc[0] == 20
-    assert gathered.tracklets.spans()["first_frame"].iloc[1] == 21
+    collected = collect_evidence(tracklets, _samples(tracklets, persons))
+    assert len(collected.tracklets) == 13
+    assert collected.tracklets.spans()["last_frame"].iloc[0] == 20
+    assert collected.tracklets.spans()["first_frame"].iloc[1] == 21
 
 
 def test_tracklets_of_one_given_track_follow_each_other_also_where_one_is_cut() -> None:
     tracklets = _tracklets(("a", 1, 40, 0), ("a", 1, 40, 300), ("a", 61, 100, 0))
     persons = np.repeat([0, 1, 2], 40)
     persons[20:40] = 3  # the first one goes over to somebody else
-    unlike = gather(tracklets, _samples(tracklets, persons))
+    unlike = collect_evidence(tracklets, _samples(tracklets, persons))
     together = replace(tracklets, follow=np.array([[0, 2]]))
-    gathered = gather(together, _samples(tracklets, persons))
-    assert len(gathered.tracklets) == 4
-    assert gathered.tracklets.follow.tolist() == [[1, 3]]
+    collected = collect_evidence(together, _samples(tracklets, persons))
+    assert len(collected.tracklets) == 4
+    assert collected.tracklets.follow.tolist() == [[1, 3]]
     assert unlike.evidence.appearance[1, 3] < 0
-    assert gathered.evidence.appearance[1, 3] == gathered.evidence.appearance[3, 1] == FOLLOWED
+    assert collected.evidence.appearance[1, 3] == collected.evidence.appearance[3, 1] == FOLLOWED

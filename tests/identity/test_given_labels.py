@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.evidence.given_labels import with_told_numbers, with_told_teams
+from sameplayer.identity.evidence.given_labels import with_given_numbers, with_given_teams
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
@@ -25,7 +25,7 @@ def tracklets(**told: list[str | None]) -> Tracklets:
 )
 def test_a_number_that_was_told_is_surely_read(told: str, read: str) -> None:
     seen = numbers(["3", "3"])
-    found = with_told_numbers(seen, tracklets(number=[told, None]))
+    found = with_given_numbers(seen, tracklets(number=[told, None]))
     assert found[0].argmax() == NUMBERS.index(read)
     assert np.sort(found[0])[-2] <= -12
     assert (found[1] == seen[1]).all()
@@ -34,13 +34,13 @@ def test_a_number_that_was_told_is_surely_read(told: str, read: str) -> None:
 @pytest.mark.parametrize("told", ["x", "100", "Ana", "-1"])
 def test_what_is_no_number_of_a_shirt_says_nothing(told: str) -> None:
     seen = numbers(["3"])
-    assert (with_told_numbers(seen, tracklets(number=[told])) == seen).all()
+    assert (with_given_numbers(seen, tracklets(number=[told])) == seen).all()
 
 
 def test_teams_that_were_told_get_the_kits_that_they_wear() -> None:
     told = tracklets(team=["Reds", "Reds", "Blues", "Blues", "judges", None])
     seen = teams([1, 1, 0, None, 0, 1])
-    found, words = with_told_teams(seen, told, ("white", "blue"))
+    found, words = with_given_teams(seen, told, ("white", "blue"))
     assert words == ("Blues", "Reds")
     assert found.argmax(axis=1).tolist() == [1, 1, 0, 0, 2, 1]
     assert found.sum(axis=1) == pytest.approx(1)
@@ -51,7 +51,7 @@ def test_teams_that_were_told_get_the_kits_that_they_wear() -> None:
 @pytest.mark.parametrize("told", [["Reds", "Reds"], [None, None]])
 def test_fewer_than_two_teams_change_nothing(told: list[str | None]) -> None:
     seen = teams([0, 1])
-    found, words = with_told_teams(seen, tracklets(team=told), ("white", "blue"))
+    found, words = with_given_teams(seen, tracklets(team=told), ("white", "blue"))
     assert (found == seen).all()
     assert words == ("white", "blue")
-    assert with_told_teams(seen, tracklets(team=told), None)[1] is None
+    assert with_given_teams(seen, tracklets(team=told), None)[1] is None

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.evidence.calibrated_views import find_view, place_odds
-from sameplayer.identity.evidence.foot_points import clear_of_edges, feet_within
+from sameplayer.identity.evidence.calibrated_views import find_view_mapping, place_odds
+from sameplayer.identity.evidence.foot_points import clear_of_edges, feet_at
 
 PERSONS = 14
 
@@ -77,7 +77,7 @@ def _looks(seed: int, right: float = 2.0) -> np.ndarray:
 
 def test_the_view_is_found_with_its_shift_and_names_everybody() -> None:
     table, first, second = _match()
-    view = find_view(table, first, second, _looks(0))
+    view = find_view_mapping(table, first, second, _looks(0))
     assert view is not None
     assert view.shift_s == pytest.approx(-0.2, abs=0.05)
     assert view.error < 0.2
@@ -97,28 +97,28 @@ def test_a_view_of_another_ground_is_refused() -> None:
     moved["left"] += rng.uniform(-400, 400, PERSONS)[moved["tracklet"] - PERSONS]
     moved["top"] += rng.uniform(-150, 150, PERSONS)[moved["tracklet"] - PERSONS]
     both = pd.concat([table[table["camera"] == "left"], moved], ignore_index=True)
-    assert find_view(both, first, second, _looks(0)) is None
+    assert find_view_mapping(both, first, second, _looks(0)) is None
 
 
 def test_too_few_people_give_no_view() -> None:
     table, first, second = _match()
-    assert find_view(table, first[:5], second[:5], _looks(0)[:5, :5]) is None
+    assert find_view_mapping(table, first[:5], second[:5], _looks(0)[:5, :5]) is None
 
 
 def test_feet_are_not_guessed_across_a_gap_nor_where_the_picture_cuts_them() -> None:
     table, _, _ = _match()
     table = table.drop(index=table.index[20:30])  # two seconds of tracklet 0
     moments = np.array([1.0, 1.1, 5.0, 6.4])
-    feet = feet_within(clear_of_edges(table), np.array([0]), moments).feet[0]
+    feet = feet_at(clear_of_edges(table), np.array([0]), moments).feet[0]
     assert np.isfinite(feet[[0, 1, 3]]).all()
     assert np.isnan(feet[2]).all()
     bottom = table["top"] + table["height"]
     lowest = table.loc[bottom[table["camera"] == "left"].idxmax()]
-    cut = feet_within(
+    cut = feet_at(
         clear_of_edges(table), np.array([int(lowest["tracklet"])]), np.array([lowest["time_s"]])
     )
     beside = table.drop(index=lowest.name)
-    whole = feet_within(
+    whole = feet_at(
         clear_of_edges(beside), np.array([int(lowest["tracklet"])]), np.array([lowest["time_s"]])
     )
     assert np.allclose(cut.feet, whole.feet, equal_nan=True), "the cut box says something"

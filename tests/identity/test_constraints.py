@@ -6,43 +6,47 @@ import numpy as np
 import pytest
 
 from sameplayer.errors import DataError
-from sameplayer.identity import Correction, Place, Player, Roster
-from sameplayer.identity.linking.constraints import Demands, affected, demands
+from sameplayer.identity import Correction, FramePoint, Player, Roster
+from sameplayer.identity.linking.constraints import (
+    Constraints,
+    affected_tracklets,
+    build_constraints,
+)
 from sameplayer.identity.linking.link import link, relink
 from tests.identity.drawn import evidence, looks
 
 ROSTER = Roster((Player("Reds", "7", "Ana"), Player("Reds", "8", "Bo")))
-HERE = Place("a", 1, 0.0, 0.0)
+HERE = FramePoint("a", 1, 0.0, 0.0)
 
 
-def _asked(*rows: tuple[str, int, int] | tuple[str, int, str], **more: object) -> Demands:
+def _asked(*rows: tuple[str, int, int] | tuple[str, int, str], **more: object) -> Constraints:
     made, ends = [], []
     for kind, first, other in rows:
         named = isinstance(other, str)
         made.append(Correction(kind, HERE, None if named else HERE, str(other) if named else ""))
         ends.append((first, -1 if named else other))
     tracklets = np.array(ends).reshape(-1, 2)
-    return demands(made, tracklets, **more)  # type: ignore[arg-type]
+    return build_constraints(made, tracklets, **more)  # type: ignore[arg-type]
 
 
 def test_corrections_become_pairs_and_names() -> None:
     found = _asked(("same", 0, 1), ("different", 1, 2), ("is", 3, "Ana"), roster=ROSTER)
-    assert found.joined.tolist() == [[0, 1]]
-    assert found.blocked.tolist() == [[1, 2]]
+    assert found.must_link.tolist() == [[0, 1]]
+    assert found.cannot_link.tolist() == [[1, 2]]
     assert found.player == {3: "Ana"}
-    assert found.fixed(np.array([0, 0, 1, 2])) == {2: 0}
+    assert found.roster_rows(np.array([0, 0, 1, 2])) == {2: 0}
 
 
 def test_two_appearances_of_one_player_are_joined_and_of_two_players_blocked() -> None:
     found = _asked(("is", 0, "Ana"), ("is", 1, "Reds 7"), ("is", 2, "Bo"), roster=ROSTER)
-    assert found.joined.tolist() == [[0, 1]]
-    assert found.blocked.tolist() == [[0, 2]]
+    assert found.must_link.tolist() == [[0, 1]]
+    assert found.cannot_link.tolist() == [[0, 2]]
 
 
 def test_a_run_obeys_them() -> None:
     said = evidence(looks([[0, 1], [2, 3]]))
     asked = _asked(("same", 0, 2), ("different", 0, 1))
-    labels = link(said, joined=asked.joined, blocked=asked.blocked)
+    labels = link(said, must_link=asked.must_link, cannot_link=asked.cannot_link)
     assert labels[0] == labels[2]
     assert labels[0] != labels[1]
 
@@ -78,20 +82,20 @@ def test_only_what_new_corrections_touch_is_found_again() -> None:
     labels = np.array([0, 0, 1, 1, 2, 2, 3])
     old = _asked(("same", 0, 1))
     new = _asked(("same", 0, 1), ("different", 0, 2))
-    found = affected(labels, old, new, said)
+    found = affected_tracklets(labels, old, new, said)
     assert found.tolist() == [True, True, True, True, True, True, False]
-    assert not affected(labels, new, new, said).any()
+    assert not affected_tracklets(labels, new, new, said).any()
     named = _asked(("same", 0, 1), ("is", 6, "Ana"))
-    assert affected(labels, old, named, said).tolist() == [False] * 6 + [True]
+    assert affected_tracklets(labels, old, named, said).tolist() == [False] * 6 + [True]
 
 
 def test_linking_what_is_touched_obeys_and_leaves_the_rest() -> None:
     said = evidence(looks([[0, 1], [2, 3], [4, 5], [6]]))
     labels = np.array([0, 0, 1, 1, 2, 3, 3])  # as somebody left them: 5 and 6 are not alike
     asked = _asked(("same", 0, 2), ("different", 0, 1))
-    chosen = affected(labels, _asked(), asked, said)
+    chosen = affected_tracklets(labels, _asked(), asked, said)
     assert chosen.tolist() == [True] * 4 + [False] * 3
-    again = relink(said, labels, chosen, joined=asked.joined, blocked=asked.blocked)
+    again = relink(said, labels, chosen, must_link=asked.must_link, cannot_link=asked.cannot_link)
     assert again[0] == again[2]
     assert again[0] != again[1]
     assert again[5] == again[6] != again[4]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.evidence.merged_boxes import too_high
+from sameplayer.identity.evidence.merged_boxes import find_merged_boxes
 
 
 def _boxes(count: int, noise: float, seed: int = 0) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def test_two_people_in_one_box_are_found_and_one_alone_is_not() -> None:
     double = np.arange(300) < 20
     boxes.loc[double, "top"] -= 0.7 * boxes.loc[double, "height"]
     boxes.loc[double, "height"] *= 1.7
-    found = too_high(boxes)
+    found = find_merged_boxes(boxes)
     assert found[double].all()
     assert found[~double].mean() < 0.01
 
@@ -29,12 +29,12 @@ def test_a_view_whose_heights_follow_no_line_tells_nothing() -> None:
     rng = np.random.default_rng(1)
     boxes = _boxes(300, 0.06)
     boxes["height"] *= rng.uniform(0.3, 3, 300)
-    assert not too_high(boxes).any()
-    assert not too_high(_boxes(20, 0.06)).any()
+    assert not find_merged_boxes(boxes).any()
+    assert not find_merged_boxes(_boxes(20, 0.06)).any()
 
 
 def test_each_view_has_its_own_line() -> None:
     near, far = _boxes(200, 0.05), _boxes(200, 0.05, 1)
     far["height"] *= 0.4
     far["camera"] = "d"
-    assert not too_high(pd.concat([near, far], ignore_index=True)).any()
+    assert not find_merged_boxes(pd.concat([near, far], ignore_index=True)).any()

@@ -17,7 +17,7 @@ APART = np.array([[False, True], [True, False]])
 
 
 def chosen(allowed: float, fixed: dict[int, int] | None = None) -> tuple[list[int], bool]:
-    found, best = choosing.choose(CHANCES, allowed <= CHANCES, APART, CROWD, fixed or {})
+    found, best = choosing.assign_players(CHANCES, allowed <= CHANCES, APART, CROWD, fixed or {})
     return found.tolist(), best
 
 
