@@ -14,6 +14,7 @@ FEWEST = 60  # boxes of a view for its line to be fitted
 REGULAR = 0.15  # the usual deviation, as a share, up to which heights follow a line at all
 TOO_HIGH = 1.35  # times the height of its place
 ROUNDS = 15
+MOST = 4000  # latest boxes of a view that its line is fitted to while they come in
 
 
 def find_merged_boxes(table: pd.DataFrame) -> np.ndarray:
@@ -29,20 +30,41 @@ def find_merged_boxes(table: pd.DataFrame) -> np.ndarray:
     for rows in table.groupby(["camera", "shot"], sort=False).indices.values():
         if len(rows) < FEWEST:
             continue
-        expected = _line(bottom[rows], height[rows])
-        share = height[rows] / expected
-        usual = np.median(np.abs(share - 1))
-        if (expected > 0).all() and usual <= REGULAR:
-            found[rows] = share > TOO_HIGH
+        line = _line(bottom[rows], height[rows])
+        if line is not None:
+            found[rows] = height[rows] > TOO_HIGH * (line[0] + line[1] * bottom[rows])
     return found
 
 
-def _line(bottom: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return the height that people have at each line, by weighted least squares that forget
-    outliers (Tukey's biweight, on shares)."""
+class HeightLine:
+    """The height of people by their place in one view, learnt while its boxes come in."""
+
+    def __init__(self) -> None:
+        self._boxes = np.zeros((0, 2))  # bottom, height
+        self._next, self._line = FEWEST, None
+
+    def merged(self, xywh: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: boxes (n, 4) of a frame much higher than people were so far."""
+        own = np.column_stack([xywh[:, 1] + xywh[:, 3], xywh[:, 3]])
+        self._boxes = np.concatenate([self._boxes, own])[-MOST:]
+        if len(self._boxes) >= self._next:
+            self._line = _line(*self._boxes.T)
+            self._next = min(2 * len(self._boxes), MOST)
+        if self._line is None:
+            return np.zeros(len(xywh), bool)
+        return own[:, 1] > TOO_HIGH * (self._line[0] + self._line[1] * own[:, 0])
+
+
+def _line(bottom: np.ndarray, height: np.ndarray) -> np.ndarray | None:
+    """Return (2,) the height that people have at line 0, and its growth a pixel down.
+
+    By weighted least squares that forget outliers (Tukey's biweight, on shares). None where heights
+    follow no line.
+    """
     inputs = np.column_stack([np.ones(len(bottom)), bottom])
     weight = 1 / height**2
     expected = height
+    line = np.zeros(2)
     for _ in range(ROUNDS):
         root = np.sqrt(weight)[:, None]
         line = np.linalg.lstsq(inputs * root, height * root[:, 0], rcond=None)[0]
@@ -50,4 +72,5 @@ def _line(bottom: np.ndarray, height: np.ndarray) -> np.ndarray:
         off = height / expected - 1
         scale = 4.7 * max(float(np.median(np.abs(off))) * 1.48, 0.02)
         weight = np.clip(1 - (off / scale) ** 2, 0, None) ** 2 / expected**2
-    return expected
+    regular = np.median(np.abs(height / expected - 1)) <= REGULAR
+    return line if regular else None

@@ -66,6 +66,8 @@ class PlayerLog:
                    evidence adds, and whether they were joined. Not all pairs: the surest and the
                    least sure of those that were joined, and the likeliest that were not
     cameras        of the match
+    pictures       of a log that was just made, else None: a row a small picture of a box: camera,
+                   frame, left, top, and ``picture``, a JPEG file
     facts          settings, versions, fingerprints, calibration, contradictions found (a list of
                    sentences under "contradictions"); what JSON can hold
 
@@ -77,6 +79,7 @@ class PlayerLog:
     links: pd.DataFrame
     cameras: tuple[Camera, ...]
     facts: dict[str, Any]
+    pictures: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         table, cameras = self.appearances, len(self.cameras)
