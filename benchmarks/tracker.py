@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.boxes import overlaps
 from sameplayer.common.hashing import file_fingerprint
 from sameplayer.data.video.frames import open_video
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import cameras_of
 from sameplayer.tracks.detection.detectors import RtmDet
-from sameplayer.tracks.detection.geometry import overlaps
 from sameplayer.tracks.tracking.appearance_cues import colour_cues
 from sameplayer.tracks.tracking.registry import Tracker, UpdatedTracker
 from sameplayer.tracks.tracking.tracker import track

@@ -28,11 +28,10 @@ from sameplayer.data.crops import Crops
 from sameplayer.ranking.config import TopConfig
 from sameplayer.ranking.distance import one_thread_a_product
 from sameplayer.scale import Run, rerank_blocks
-from sameplayer.scale.blocks import cut, keep_manifest
+from sameplayer.scale.blocks import block_edges, keep_manifest, part_name
 from sameplayer.scale.rows import EMBEDDINGS, ROWS, Rows, write_table
 from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import digest_of
-from sameplayer.scale.task import part_name
 
 PERSON, PART = 20, 50_000  # rows a person, and rows a file: whole persons
 
@@ -47,7 +46,7 @@ def drawn(first: int, count: int, columns: int) -> np.ndarray:
 
 def write_rows(folder: Path, rows: int, columns: int) -> Rows:
     """Write the rows as a folder of blocks, unless they are there."""
-    store, edges = Store(folder), cut(rows, None, PART, PART)
+    store, edges = Store(folder), block_edges(rows, None, PART, PART)
     keep_manifest(store, EMBEDDINGS, {"encoder": "drawn", "rows": rows, "edges": edges})
     if store.read_text("crops.json") is None:
         names = [f"{number}.png" for number in range(rows)]
@@ -107,7 +106,7 @@ def main() -> None:
 
     stages: dict[str, float] = {}
 
-    def tell(stage: str, done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         stages[stage] = time.monotonic() - began
         print(f"{stages[stage]:8.0f} s {stage} {done}/{total}", flush=True)
 
@@ -122,7 +121,7 @@ def main() -> None:
             offered=~asked,
             blocks=given.blocks,
             run=Run(workers=given.workers),
-            tell=tell,
+            progress=progress,
         )
     finally:
         stop.set()

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import trackeval
 
+from sameplayer.common.boxes import overlaps
 from sameplayer.errors import DataError, SettingError
-from sameplayer.evaluation.logs.tracking_scores import BOX, box_iou, score_tracking
+from sameplayer.evaluation.logs.tracking_scores import BOX, score_tracking
 
 COLUMNS = ["camera", "frame", *BOX]
 
@@ -58,7 +59,7 @@ def _reference(truth: pd.DataFrame, found: pd.DataFrame) -> dict[str, float]:
         "num_timesteps": len(pairs),
         "gt_ids": [person[rows] for rows, _ in pairs],
         "tracker_ids": [identity[rows] for _, rows in pairs],
-        "similarity_scores": [box_iou(first[a], second[b]) for a, b in pairs],
+        "similarity_scores": [overlaps(first[a], second[b])[0] for a, b in pairs],
     }
     with contextlib.redirect_stdout(io.StringIO()):
         hota = trackeval.metrics.HOTA().eval_sequence(data)

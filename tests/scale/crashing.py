@@ -103,7 +103,7 @@ def main(rows: str, out: str, start: str) -> None:
 def _slowly(log: Path) -> None:
     """Let each task note that it begins, and take a little longer: in each worker."""
     from sameplayer.scale import reranking
-    from sameplayer.scale.task import Task
+    from sameplayer.scale.blocks import Task
 
     def slow(step: Callable[..., None]) -> Callable[..., None]:
         def work(job: reranking.RerankJob, task: Task) -> None:

@@ -45,7 +45,7 @@ def test_a_run_reads_and_writes_what_the_page_says(
         read[stage] += sum(array.nbytes for array in arrays)
         return found
 
-    def tell(name: str, done: int, total: int) -> None:
+    def progress(name: str, done: int, total: int) -> None:
         nonlocal stage
         stage = name if done < total else "read back"
 
@@ -54,7 +54,9 @@ def test_a_run_reads_and_writes_what_the_page_says(
     rows = write_blocks(embedded(drawn + rng.normal(size=drawn.shape)), tmp_path / "rows", BLOCKS)
     monkeypatch.setattr(Store, "read_part", counted)
     out = tmp_path / "out"
-    rerank_blocks(rows, out, TopConfig(top=TOP), blocks=BLOCKS, run=Run(workers=1), tell=tell)
+    rerank_blocks(
+        rows, out, TopConfig(top=TOP), blocks=BLOCKS, run=Run(workers=1), progress=progress
+    )
     monkeypatch.undo()
     z, a = (_nonzeros(out, name) for name in ("weights", "means"))
     expected_read, expected_written, _ = cost(ROWS, COLUMNS, BLOCKS, M=TOP, z=z, a=a)

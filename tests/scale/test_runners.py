@@ -22,7 +22,7 @@ from tests.scale.toy import Toy
 def test_a_task_whose_worker_was_killed_goes_to_another(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     plain = Toy(Store(tmp_path / "plain"), 6, tmp_path / "seen plain")
-    run_job(plain, Run(workers=1), tell=lambda *words: told.append(words))
+    run_job(plain, Run(workers=1), progress=lambda *words: told.append(words))
     assert told[-1] == ("sum", 2, 2)
     assert len(plain.noted("opened")) == 1
     job = Toy(Store(tmp_path / "killed"), 6, tmp_path / "seen", "dies once")

@@ -17,7 +17,7 @@ from sameplayer.scale import Run, rerank_blocks
 from sameplayer.scale.results import read_ranked
 from sameplayer.scale.rows import Rows, write_blocks
 from sameplayer.scale.storage import backend
-from sameplayer.scale.storage.backend import Patience
+from sameplayer.scale.storage.backend import RetryPolicy
 from sameplayer.scale.storage.store import HOST, Store
 from sameplayer.scale.storage.tables import Ragged
 from tests.scale.conftest import TOP
@@ -29,7 +29,7 @@ PART = {"number": np.arange(2000), "vector": np.arange(6000, dtype=np.float32).r
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "PATIENCE", Patience(8, 0.001))
+    monkeypatch.setattr(backend, "RETRY", RetryPolicy(8, 0.001))
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,14 @@ def test_storage_that_never_answers_gives_a_clear_error_soon(
         told.append(stage)
         faulty.silent = stage == "near" and done == 1
 
-    with pytest.raises(DataError, match=r"the storage failed 8 times .*What is finished is kept"):
-        rerank_blocks(rows, "faulty://out", TOP, blocks=3, run=ONE, tell=stop)
+    with pytest.raises(DataError, match=r"the storage failed 8 times .*Finished parts are kept"):
+        rerank_blocks(rows, "faulty://out", TOP, blocks=3, run=ONE, progress=stop)
     assert time.monotonic() - begin < 30
     faulty.silent = False
     told.clear()
-    rerank_blocks(rows, "faulty://out", TOP, blocks=3, run=ONE, tell=lambda *t: told.append(str(t)))
+    rerank_blocks(
+        rows, "faulty://out", TOP, blocks=3, run=ONE, progress=lambda *t: told.append(str(t))
+    )
     assert "('lists', 6, 6)" in told
     assert "('near', 1, 3)" in told
 
@@ -127,7 +129,7 @@ def test_a_damaged_file_is_never_taken_for_good(
 ) -> None:
     store = Store("faulty://parts" if elsewhere else tmp_path)
     store.write_part("a/1.parquet", PART, "these")
-    with store.at_hand("a/1.parquet") as path:
+    with store.local_copy("a/1.parquet") as path:
         content = path.read_bytes()
     with store.whole("a/1.parquet") as path:
         path.write_bytes(DAMAGES[damage](content))

@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_info
 
 from sameplayer.errors import SettingError, WeightsError
 from sameplayer.scale import Run
+from sameplayer.scale.blocks import Task, part_name
 from sameplayer.scale.jobs import run_job
 from sameplayer.scale.storage.store import Store
-from sameplayer.scale.task import Task, part_name
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sameplayer.common.boxes import overlaps
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.detection import rtmdet
 from sameplayer.tracks.detection.detectors import boxes_in, detector_of
-from sameplayer.tracks.detection.geometry import overlaps
 from sameplayer.tracks.detection.rtmdet import RtmDet, choose_tile
 from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes, within
 

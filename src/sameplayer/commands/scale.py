@@ -17,7 +17,7 @@ from sameplayer.ranking.config import TopConfig
 from sameplayer.scale.config import EmbedConfig, Run, Shards
 
 if TYPE_CHECKING:
-    from sameplayer.scale.jobs import Tell
+    from sameplayer.scale.jobs import StageProgress
 
 Embeddings = tyro.conf.Positional[
     Annotated[
@@ -32,18 +32,18 @@ OTHERS = "this part is done; other parts are still to come"
 
 
 @contextmanager
-def stages() -> Iterator[Tell]:
+def stages() -> Iterator[StageProgress]:
     """Show a bar a stage on standard error; yield the function that takes each task's end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as shown:
         bars: dict[str, object] = {}
 
-        def tell(stage: str, done: int, total: int) -> None:
+        def progress(stage: str, done: int, total: int) -> None:
             if stage not in bars:
                 bars[stage] = shown.add_task(stage, total=total)
             shown.update(bars[stage], completed=done)  # type: ignore[arg-type]
 
-        yield tell
+        yield progress
 
 
 def embed(
@@ -65,9 +65,9 @@ def embed(
 
     encoder, data = inputs
     crops = reading.read(data)
-    with stages() as tell:
+    with stages() as progress:
         rows = embed_blocks(
-            encoder, crops, out, compute, blocks=blocks, run=run, shards=shards, tell=tell
+            encoder, crops, out, compute, blocks=blocks, run=run, shards=shards, progress=progress
         )
     if rows is None:
         print(f"{out}: {OTHERS}")
@@ -99,7 +99,7 @@ def numbers(
         raise SettingError("by", " ".join(choice.by), "none: blocks read each picture alone")
     reader, data = inputs
     crops = reading.read(data)
-    with stages() as tell:
+    with stages() as progress:
         read = number_blocks(
             reader,
             crops,
@@ -110,7 +110,7 @@ def numbers(
             blocks=blocks,
             run=run,
             shards=shards,
-            tell=tell,
+            progress=progress,
         )
     if read is None:
         print(f"{out}: {OTHERS}")
@@ -143,7 +143,7 @@ def rerank(
 
     rows = rows_of(embeddings, out)
     asked, offered = masks_of(rows, every_row)
-    with stages() as tell:
+    with stages() as progress:
         ranked = rerank_blocks(
             rows,
             out,
@@ -153,7 +153,7 @@ def rerank(
             blocks=blocks,
             run=run,
             shards=shards,
-            tell=tell,
+            progress=progress,
         )
     top = ranked.neighbours.shape[1]
     print(f"{out}: the first {top} of {int(offered.sum())} rows for {len(ranked)} queries")

@@ -1,4 +1,4 @@
-"""The latest few things that were made: each is made once, however many threads ask for it."""
+"""A small cache for threads: each value is made once, however many threads ask for it."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Keeps the ``limit`` things asked for last; an error goes to all who wait and is forgotten."""
+    """Keeps the ``limit`` values asked for last; errors reach all who wait and are not kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._things: OrderedDict[Hashable, Future[T]] = OrderedDict()
+        self._values: OrderedDict[Hashable, Future[T]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what ``key`` names, made by ``make`` in the first thread that asks."""
+        """Return the value of ``key``; the first thread that asks makes it with ``make``."""
         with self._lock:
-            thing = self._things.get(key)
-            asked_first = thing is None
-            if thing is None:
-                thing = self._things[key] = Future()
-            self._things.move_to_end(key)
-            while len(self._things) > self._limit:
-                self._things.popitem(last=False)
+            value = self._values.get(key)
+            asked_first = value is None
+            if value is None:
+                value = self._values[key] = Future()
+            self._values.move_to_end(key)
+            while len(self._values) > self._limit:
+                self._values.popitem(last=False)
         if asked_first:
             try:
-                thing.set_result(make())
+                value.set_result(make())
             except BaseException as error:
                 with self._lock:
-                    if self._things.get(key) is thing:
-                        del self._things[key]
-                thing.set_exception(error)
-        return thing.result()
+                    if self._values.get(key) is value:
+                        del self._values[key]
+                value.set_exception(error)
+        return value.result()
 
 
 def file_version(path: Path) -> tuple[str, int, int]:
-    """Return what tells a file from what it was before: name, time of change, size.
+    """Return name, time of change and size of a file, which differ once it has changed.
 
-    Raises MissingFile where there is none, DataError where it cannot be looked at.
+    Raises MissingFile where there is none, DataError where it cannot be read.
     """
     try:
         facts = path.stat()

@@ -1,4 +1,4 @@
-"""Cells of tables that people open: one line of text each, and nothing that a spreadsheet runs."""
+"""Cells of tables for people: text that no spreadsheet runs as a formula."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pandas as pd
 from sameplayer.common.files import whole_file
 
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-"""How a text begins that a spreadsheet takes for a formula, however often it was guarded."""
+"""Start of a text that a spreadsheet takes for a formula, guarded any number of times."""
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 def guarded(text: str) -> str:
-    """Return a text as a cell: with an apostrophe before it where a spreadsheet would run it."""
+    """Return a text as a cell: with an apostrophe in front where a spreadsheet would run it."""
     return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
@@ -29,7 +29,7 @@ def unguarded(cell: str) -> str:
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as CSV, its texts ``guarded``, whole or not at all; DataError where it fails.
 
-    ``data.tables.read_table`` takes the apostrophes back.
+    ``data.tabular.read_table`` removes the apostrophes.
     """
     with whole_file(path) as partial:
         guarded_table(table).to_csv(partial, index=False)
@@ -48,7 +48,7 @@ def unguarded_table(table: pd.DataFrame) -> pd.DataFrame:
 def _mapped(
     table: pd.DataFrame, begin: re.Pattern[str], change: Callable[[str], str]
 ) -> pd.DataFrame:
-    """Return the table with the cells changed that begin so; other columns are not copied."""
+    """Return the table with ``change`` applied to cells that match ``begin``; others are shared."""
     table = table.copy(deep=False)
     for place, name in enumerate(table.columns):
         column = table.iloc[:, place]

@@ -1,4 +1,4 @@
-"""Dates as everybody gives them: ISO 8601, checked at every door, so that text order is time."""
+"""ISO 8601 dates in one form, so that sorting them as text sorts them by time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOMENT = re.compile(
 
 
 def iso_day(text: str) -> str | None:
-    """Return a day (2026-12-31) as it is; None for what is not a day of the calendar."""
+    """Return a day (2026-12-31) as it is; None for anything else."""
     try:
         return date.fromisoformat(text).isoformat() if _DAY.fullmatch(text) else None
     except ValueError:

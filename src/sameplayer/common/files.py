@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old one, the new one, or none: never a part."""
+"""Atomic writes: a reader finds the old file, the new one, or none, never a part of one."""
 
 from __future__ import annotations
 
@@ -28,53 +28,55 @@ if TYPE_CHECKING:
 def whole_file(
     path: str | Path, error: type[SameplayerError] = DataError, *, private: bool = False
 ) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; what is written there becomes ``path`` at the end.
+    """Yield a temporary path beside ``path``; what is written there becomes ``path`` at the end.
 
-    The content reaches the disk before the name changes. Each writer of ``path`` has a name of its
-    own: of several at once, one file is kept, whole. Where the folder cannot be written or the disk
-    is full, nothing stays and ``error`` is raised, naming ``path`` and the reason. An OSError about
-    another file comes through as it is.
+    The content reaches the disk before the name changes. Each writer of ``path`` has a
+    temporary name of its own, so of several at once one whole file is kept. Where the folder cannot
+    be written or the disk is full, ``error`` is raised, naming ``path`` and the reason, and nothing
+    is left behind. An OSError about another file is passed on.
 
     private    only the user may read the file
     """
     path = Path(path)
-    with _made(path, error, lambda one: one.touch(0o600 if private else 0o666, False)) as partial:
-        with _told(path, error, partial):
+    with _temporary(
+        path, error, lambda one: one.touch(0o600 if private else 0o666, False)
+    ) as partial:
+        with _naming_errors(path, error, partial):
             yield partial
-        with _told(path, error):
-            _to_disk(partial)
+        with _naming_errors(path, error):
+            _sync(partial)
             partial.replace(path)
-            _to_disk(path.parent)
+            _sync(path.parent)
 
 
 @contextmanager
 def whole_folder(
     path: str | Path, error: type[SameplayerError] = DataError, *, private: bool = False
 ) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``, new or empty; at the end it becomes ``path``.
+    """Yield a temporary folder beside ``path``, new or empty, that becomes ``path`` at the end.
 
-    When something goes wrong, nothing stays; ``error`` is raised where ``path`` holds files, and
-    where nothing can be written. Each writer has a folder of its own; of several at once, the first
-    that ends is kept. Names reach the disk; that the files' content does is up to their writers.
+    After an error nothing is left behind. ``error`` is raised where ``path`` holds files, and where
+    nothing can be written. Of several writers at once, the first to end is kept. Names reach the
+    disk; that the files' content does is up to their writers.
 
-    private    only the user may look into the folder
+    private    only the user may read the folder
     """
     path = new_folder(path, error)
-    with _made(path, error, lambda one: one.mkdir(0o700 if private else 0o777)) as partial:
-        with _told(path, error, partial):
+    with _temporary(path, error, lambda one: one.mkdir(0o700 if private else 0o777)) as partial:
+        with _naming_errors(path, error, partial):
             yield partial
-        with _told(path, error):
-            _to_disk(partial)
+        with _naming_errors(path, error):
+            _sync(partial)
             if path.exists():
                 path.rmdir()
             partial.replace(path)
-            _to_disk(path.parent)
+            _sync(path.parent)
 
 
 def private_folder(path: str | Path, error: type[SameplayerError] = DataError) -> Path:
-    """Make a folder, and those it lies in, for nobody else to look into; what is there stays."""
+    """Create a folder and its missing parents, for the user only; others stay as they are."""
     path = Path(path)
-    with _told(path, error):
+    with _naming_errors(path, error):
         for one in (*reversed(path.parents), path):
             if not one.is_dir():
                 one.mkdir(0o700, exist_ok=True)
@@ -90,9 +92,9 @@ def write_text(
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], settings: str) -> None:
-    """Write arrays as safetensors, whole or not at all, with the settings they hold for.
+    """Write arrays as safetensors, whole or not at all, with the settings that made them.
 
-    They come from pictures of people: a new folder is for nobody else to look into.
+    They come from pictures of people, so a new folder is readable by the user only.
     """
     import numpy as np
     from safetensors.numpy import save_file
@@ -130,10 +132,12 @@ def may_write(path: Path) -> bool:
 
 
 @contextmanager
-def _told(path: Path, error: type[SameplayerError], own: Path | None = None) -> Iterator[None]:
-    """Say why ``path`` cannot be written.
+def _naming_errors(
+    path: Path, error: type[SameplayerError], own: Path | None = None
+) -> Iterator[None]:
+    """Raise ``error``, which names ``path``, for an OSError in the block.
 
-    own    what is written in its place: an OSError that names another file is not about that
+    own    the temporary file or folder: an OSError that names another file is passed on
     """
     try:
         yield
@@ -147,21 +151,21 @@ def _told(path: Path, error: type[SameplayerError], own: Path | None = None) -> 
 
 
 @contextmanager
-def _made(
+def _temporary(
     path: Path, error: type[SameplayerError], make: Callable[[Path], object]
 ) -> Iterator[Path]:
-    """Make a file or folder beside ``path``, locked; removed on an error.
+    """Make a locked file or folder beside ``path``, and remove it on an error.
 
-    It is called ``path`` with .partial behind, unless another writer works on that now; what a
-    writer left there that was killed is removed: its lock is gone.
+    Its name is ``path`` with .partial appended, or another one while a writer holds that. What a
+    killed writer left under that name, which no longer has a lock, is removed.
     """
-    with _told(path, error):
+    with _naming_errors(path, error):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial, held = _own(path, make)
+        partial, held = _create_locked(path, make)
     try:
         yield partial
     except BaseException:
-        if held is None or not _is(path, held):  # it is not what ``path`` is already
+        if held is None or not _same_file(path, held):  # it is not what ``path`` is already
             _remove(partial)
         raise
     finally:
@@ -169,7 +173,7 @@ def _made(
             os.close(held)
 
 
-def _own(path: Path, make: Callable[[Path], object]) -> tuple[Path, int | None]:
+def _create_locked(path: Path, make: Callable[[Path], object]) -> tuple[Path, int | None]:
     """Make a file or folder under a name of its own; return it with its lock, an open handle."""
     partial = path.with_name(path.name + ".partial")
     while True:
@@ -177,14 +181,14 @@ def _own(path: Path, make: Callable[[Path], object]) -> tuple[Path, int | None]:
             make(partial)
         except FileExistsError:
             if (left := _locked(partial)) is not None:
-                if _is(partial, left):
+                if _same_file(partial, left):
                     _remove(partial)
                 os.close(left)
                 if not partial.exists():
                     continue
         else:
             held = _locked(partial)
-            if held is None or _is(partial, held):
+            if held is None or _same_file(partial, held):
                 return partial, held
             os.close(held)  # it was taken for left behind before it was locked
         partial = path.with_name(f"{path.name}.{secrets.token_hex(6)}.partial")
@@ -205,7 +209,7 @@ def _locked(path: Path) -> int | None:
     return held
 
 
-def _is(path: Path, held: int) -> bool:
+def _same_file(path: Path, held: int) -> bool:
     """Tell whether a name is still that of an open file or folder."""
     try:
         return os.path.samestat(path.stat(), os.fstat(held))
@@ -221,8 +225,8 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _to_disk(path: Path) -> None:
-    """Make a file's content, or the names in a folder, reach the disk."""
+def _sync(path: Path) -> None:
+    """Write a file's content, or the names in a folder, through to the disk."""
     if os.name != "posix":  # Windows can do neither by a handle that reads
         return
     held = os.open(path, os.O_RDONLY)

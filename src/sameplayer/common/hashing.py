@@ -1,4 +1,4 @@
-"""Fingerprints: short texts that tell a file, arrays or an exchangeable part from any other."""
+"""Fingerprints: short hashes of files, arrays and exchangeable parts."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def array_fingerprint(*arrays: np.ndarray) -> str:
 def part_fingerprint(part: Any) -> str | None:
     """Return the ``fingerprint`` of a detector, encoder or reader, an attribute or a method.
 
-    None where it has none. Then nobody can tell whether it is the part that was used before, and
-    what it found may not be kept for a later run.
+    None where it has none: then a later run cannot know whether the part is the same, and must not
+    reuse its results.
     """
     found = getattr(part, "fingerprint", None)
     found = found() if callable(found) else found

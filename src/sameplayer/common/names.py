@@ -1,7 +1,7 @@
 """Names of people: how one is written, and when two spellings are the same name.
 
 Two spellings are one name where their keys (``name_key``) are equal. The key is the compatibility
-form of Unicode (NFKC) without case, without characters that nobody sees, and with single spaces:
+form of Unicode (NFKC) without case, without invisible characters, and with single spaces:
 letters composed or decomposed (macOS writes folder names decomposed), capitals, full-width letters
 and ligatures make no second person. What is shown is the spelling that came first, in the composed
 form (NFC), which changes no letter.
@@ -32,14 +32,14 @@ TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  #
 def clean_name(name: str) -> str:
     """Return a name as it is shown: NFC, single spaces, no stray invisible characters.
 
-    Raises DataError for a name that is empty, over 200 letters long or holds control characters.
+    Raises DataError for an empty name, one of over 200 characters, and control characters.
     """
     shown = name if name.isascii() else composed(name).translate(STRAY)
     cleaned = " ".join(shown.split())
     visible = cleaned.translate(UNSEEN)
     if not visible.strip() or len(cleaned) > LONGEST or not visible.isprintable():
         raise DataError(
-            f"{name[:LONGEST]!r} is not a name; expected 1 to {LONGEST} letters on one line, "
+            f"{name[:LONGEST]!r} is not a name; expected 1 to {LONGEST} characters on one line, "
             "without control characters."
         )
     return cleaned
@@ -51,7 +51,7 @@ def composed(text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return what two spellings of one name share; "" where nothing can be seen."""
+    """Return the key that spellings of one name share; "" where all of it is invisible."""
     if name.isascii():
         return " ".join(name.lower().split())
     text = unicodedata.normalize("NFD", name).translate(STRAY | UNSEEN).casefold()
@@ -66,7 +66,7 @@ def is_one_line(text: str) -> bool:
 
 
 def control_character(text: str) -> str | None:
-    """Return the first character that ends a line, steers a terminal or turns the text, or None."""
+    """Return the first control character, line break or change of direction, or None."""
     if text.isprintable():
         return None
     return next(

@@ -1,4 +1,4 @@
-"""How results show themselves in a notebook."""
+"""Display of results in a notebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html import escape
 
 
 class NotebookTable:
-    """A result whose ``table()``, lines of text, a notebook shows in place of its repr."""
+    """A result that a notebook displays by its ``table()``, in place of its repr."""
 
     def table(self) -> str:
         """Return the result as lines of text."""

@@ -81,7 +81,7 @@ def _jobs(crops: Crops) -> list[Rows]:
         places = np.asarray(rows)
         try:
             frame = frame_name(str(image))
-        except DataError:  # said by the one who reads it
+        except DataError:  # reported where the file is read
             frame = None
         if frame is None:
             pictures.append([(str(image), places)])
@@ -110,7 +110,7 @@ def _check_box(box: Box | None, row: int, image: str, wide: int, high: int) -> P
     left, top, width, height = box
     shown = f"box left {left:g}, top {top:g}, width {width:g}, height {height:g}"
     if round(width) <= 0 or round(height) <= 0:
-        text = f"{shown}; expected a width and a height of a pixel or more."
+        text = f"{shown}; expected a width and a height of at least one pixel."
         return Problem("zero-size box", row, image, text)
     if pixels_of(box, wide, high) is None:
         text = f"{shown} lies outside the picture of {wide} x {high} pixels."

@@ -1,7 +1,7 @@
 """The columns of a crop table: names, types and checks.
 
-Text is text: a person called "NA" or "null" is somebody, only the empty cell, or one of blanks, is
-missing, and a number that stands for a name (7, 7.0) is "7".
+Text stays text: "NA" and "null" are names. Only an empty or blank cell is missing, and a number in
+a column of names (7, 7.0) is "7".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from sameplayer.common.names import composed
 from sameplayer.errors import DataError
@@ -22,7 +23,7 @@ NUMBERS = ("frame", *BOX)
 TEXT = (*(name for name in COLUMNS if name != "frame"), "split", "id", "number", "read_number")
 ROLES = ("train", "query", "gallery", "distractor")
 SCOPES = ("sequence", "game")
-LONGEST_NUMBER = 60  # letters
+LONGEST_NUMBER = 60  # characters
 THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]+)?")
 MISSING_NUMBERS = ("", "na", "n/a", "nan", "null", "none", "<na>", "-")
@@ -49,7 +50,7 @@ def normalised(table: pd.DataFrame, root: Path) -> pd.DataFrame:
     for name in NUMBERS:
         table[name] = parse_numbers(table[name], range(len(table)), root)
     table["role"] = table["role"].fillna("gallery")
-    unknown = sorted(set(table["role"]) - set(ROLES))
+    unknown = sorted(set(table["role"].unique()) - set(ROLES))
     if unknown:
         raise DataError(f"{root}: column 'role' holds {unknown}; expected one of {ROLES}.")
     _refuse_boxes(table, root)
@@ -102,7 +103,7 @@ def as_text(column: pd.Series, root: Path) -> pd.Series:
         text = column.astype("string")
     except ValueError as error:
         raise DataError(
-            f"{root}: column {column.name!r} is not a text file in UTF-8: {error}."
+            f"{root}: column {column.name!r} holds text that is not UTF-8: {error}."
         ) from error
     blank = text.str.strip() == ""
     return text.mask(blank) if blank.any() else text
@@ -117,13 +118,19 @@ def without_decimal_points(column: pd.Series) -> tuple[pd.Series, tuple[str, ...
     if not isinstance(column.dtype, pd.StringDtype):
         return column, ()
     known = column.dropna()
-    short = known[known.str.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")]
+    short = known[known.str.contains("+", regex=False)]  # fast: few columns have any
+    short = short[short.str.fullmatch(r"[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")]
     if len(short):
         return column, (
             f"The column {column.name!r} holds numbers such as {short.iat[0]}, which a spreadsheet "
             "has shortened: different ones may have become one. Export it again, as text.",
         )
-    if not len(known) or not known.str.fullmatch(r"[0-9]+\.0+").all():
+    pointed = known[known.str.contains(".", regex=False)]
+    if (
+        not len(known)
+        or len(pointed) < len(known)
+        or not pointed.str.fullmatch(r"[0-9]+\.0+").all()
+    ):
         return column, ()
     note = f"The column {column.name!r} holds numbers such as {known.iat[0]}; it is read without "
     return column.str.replace(r"\.0+$", "", regex=True), (note + "the point.",)
@@ -175,7 +182,7 @@ def parse_numbers(
     cells = given = number_cells(column)
     if isinstance(cells.dtype, pd.StringDtype):
         cells = cells.mask(cells.str.len() > LONGEST_NUMBER)
-    numbers: np.ndarray = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
+    numbers = _as_floats(cells)
     wrong = np.isnan(numbers) & given.notna().to_numpy(bool)
     wrong |= np.isinf(numbers) & (not infinite)
     if wrong.any():
@@ -184,6 +191,17 @@ def parse_numbers(
             f"{where}, row {rows[row]}: column {column.name!r} is {str(given.iat[row])[:60]!r}; "
             f"expected {expected}."
         )
+    return numbers
+
+
+def _as_floats(cells: pd.Series) -> np.ndarray:
+    """Return (n,) float64, NaN where a cell is missing or not a number."""
+    if isinstance(cells.dtype, pd.StringDtype):
+        try:  # a tenth of the time of to_numeric, where all cells are plain numbers
+            return pa.array(cells).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        except (pa.ArrowInvalid, AttributeError):
+            pass
+    numbers: np.ndarray = pd.to_numeric(cells, errors="coerce").to_numpy(float, na_value=np.nan)
     return numbers
 
 

@@ -19,33 +19,20 @@ from sameplayer.data.tabular.read_table import Table, read_table
 from sameplayer.errors import DataError
 
 ENDINGS = (".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".xlsm", ".ods", ".numbers")
-CROP_ALIASES: dict[str, tuple[str, ...]] = {
-    "image": (
-        "path",
-        "img_path",
-        "image_path",
-        "file_path",
-        "picture_path",
-        "crop_path",
-        "file_name",
-        "image_name",
-        "img_name",
-        "image_file",
-        "img",
-        "file",
-        "picture",
-        "crop",
-    ),
-    "person": ("pid", "person_id", "identity", "identity_id", "player_id"),
-    "role": (),
-    "sequence": ("seq", "sequence_id", "seq_id", "clip", "clip_id"),
-    "frame": ("frame_id", "frame_index", "frame_idx", "frame_number", "frame_no", "frame_num"),
-    "camera": ("camid", "cam_id", "camera_id", "cam", "camera_name"),
-    "game": ("game_id", "match", "match_id"),
-    "team": ("team_name", "team_id", "club"),
-    "number": ("jersey_number", "shirt_number", "jersey"),
-    **dict.fromkeys(BOX, ()),
+_ALIASES = {
+    "image": "path img_path image_path file_path picture_path crop_path file_name image_name "
+    "img_name image_file img file picture crop",
+    "person": "pid person_id identity identity_id player_id",
+    "role": "",
+    "sequence": "seq sequence_id seq_id clip clip_id",
+    "frame": "frame_id frame_index frame_idx frame_number frame_no frame_num",
+    "camera": "camid cam_id camera_id cam camera_name",
+    "game": "game_id match match_id",
+    "team": "team_name team_id club",
+    "number": "jersey_number shirt_number jersey",
+    **dict.fromkeys(BOX, ""),
 }
+CROP_ALIASES = {name: tuple(others.split()) for name, others in _ALIASES.items()}
 """Column -> other usual names; of several that are there the first counts."""
 PERSONS = ("player", "player_name", "name", "label")
 """Columns that name a person only where their cells are no classes and no files."""

@@ -70,7 +70,7 @@ def _locked(picture: Picture) -> Picture:
     return picture
 
 
-# What stands for a picture; Any: a torch tensor, which this module need not import
+# Any: a torch tensor, which this module does not import
 PictureLike: TypeAlias = str | Path | Picture | Image.Image | Any
 ORDERS = ("rgb", "bgr")
 ACCEPTED_PICTURES = (
@@ -83,8 +83,8 @@ def as_picture(shown: PictureLike, order: str = "rgb") -> Picture:
 
     shown    a path; a uint8 array (h, w, 3); a PIL picture; or a torch tensor (3, h, w) or
              (h, w, 3), uint8 or floats from 0 to 1, on any device
-    order    of the channels of an array or tensor, which its values do not tell: "rgb"; "bgr", as
-             OpenCV reads. Files and PIL pictures say their own
+    order    of the channels of an array or tensor: "rgb", or "bgr" as OpenCV reads pictures.
+             Files and PIL pictures need none
 
     Raises DataError for a file that cannot be read, ConfigError for anything but a picture,
     SettingError for another order.

@@ -64,10 +64,10 @@ def draw_query_gallery(crops: Crops) -> Crops:
 def hold_out(crops: Crops, share: float = 0.3, seed: int = 0) -> Crops:
     """Give a share of the persons the roles query and gallery, all others the role train.
 
-    Nobody has both. A person with one picture is trained on nowhere and matched by nothing, so
-    such persons become distractors; rows without a person stay out. Queries and cameras are as in
-    ``draw_query_gallery``. Raises SettingError for a share that is none, DataError when fewer than
-    two persons would be on either side.
+    Nobody is on both sides. A person with a single picture has no training pair and no match, and
+    becomes a distractor; rows without a person are left out. Queries and cameras are as in
+    ``draw_query_gallery``. Raises SettingError for a share outside 0 to 1, DataError when
+    either side would have fewer than two persons.
     """
     if not 0 < share < 1:
         raise SettingError("share", share, "more than 0 and less than 1")

@@ -1,4 +1,4 @@
-"""Tracks in a crop table: which rows are one, and which two are known to differ."""
+"""Tracks in a crop table: their rows, and pairs of tracks known to be different persons."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from sameplayer.common.boxes import row_overlaps
 from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.images.picture import quality
@@ -18,9 +19,9 @@ from sameplayer.errors import DataError, SettingError
 def track_keys(table: pd.DataFrame, by: Sequence[str]) -> np.ndarray:
     """Return (n,) integers: rows with equal numbers are one track, numbered as they first appear.
 
-    by    columns that together name a track; a row that lacks one of them stays alone
+    by    columns that together name a track; a row that lacks one of them is a track of its own
 
-    Raises SettingError for a column that the table has not, and for no column.
+    Raises SettingError for a column that is not in the table, and for no column.
     """
     missing = [name for name in by if name not in table.columns]
     if missing or not by:
@@ -39,7 +40,7 @@ def one_track_each(crops: Crops) -> bool:
 
     A track is one appearance before one camera, as the log of a match writes it: sequence, camera
     and frame (and track, where there is such a column) are known for every picture of a person. In
-    a scope of sequences every person has one, and nothing else can be asked.
+    a scope of sequences every person has one track, so this is not asked.
     """
     table, persons = crops.table, crops.persons()
     by = ["sequence", "camera", *(["track"] if "track" in table else [])]
@@ -87,7 +88,7 @@ def as_tracks(crops: Crops) -> Crops:
     A track is named by the column ``track`` where the table has one, else by ``person``, and holds
     within one footage: the rows of one game, camera and sequence. In the result ``person`` is the
     number of the track, ``sequence`` that of its footage, and identities hold within a sequence;
-    persons that labels name count for nothing more. Raises DataError where the table has no tracks,
+    labels of persons are not used. Raises DataError where the table has no tracks,
     no frames, or nothing that tells one footage from another.
     """
     table = crops.table
@@ -118,13 +119,13 @@ def as_tracks(crops: Crops) -> Crops:
 def cannot_links(footage: Crops) -> CannotLinks:
     """Return the pairs of tracks of ``as_tracks`` that appear side by side in one frame.
 
-    Tracks are numbered as by ``footage.persons()``. Boxes of which the smaller lies in the other by
-    half are no such sight: a tracker may hold one person twice.
+    Tracks are numbered as by ``footage.persons()``. Two boxes do not count where half of the
+    smaller lies in the other: a tracker may have found one person twice.
     """
     tracks = footage.persons()
     count = int(tracks.max(initial=-1)) + 1
     codes, waiting, held = np.zeros(0, np.int64), list[np.ndarray](), 0
-    for seen, other in _sights(footage):
+    for seen, other in _side_by_side(footage):
         waiting.append(tracks[seen] * count + tracks[other])
         held += len(seen)
         if held > AT_ONCE:
@@ -135,14 +136,15 @@ def cannot_links(footage: Crops) -> CannotLinks:
     return CannotLinks(pairs.astype(bool))
 
 
-def _sights(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _side_by_side(footage: Crops) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield for each frame the rows (k,) and (k,) of two tracks that it shows side by side."""
     tracks, moments = footage.persons(), _moments(footage)
     boxes = footage.table[list(BOX)].to_numpy(dtype=float, na_value=np.nan)
     order = np.argsort(moments, kind="stable")
     for rows in np.split(order, np.cumsum(np.bincount(moments))[:-1]):
         places, other = (rows[part] for part in np.triu_indices(len(rows), 1))
-        apart = (tracks[places] != tracks[other]) & (_covered(boxes, places, other) < COVERED)
+        inside = np.nan_to_num(row_overlaps(boxes[places], boxes[other])[1])  # whole pictures: 0
+        apart = (tracks[places] != tracks[other]) & (inside < COVERED)
         yield places[apart], other[apart]
 
 
@@ -166,15 +168,6 @@ def _moments(footage: Crops) -> np.ndarray:
     frames = pd.factorize(footage.table["frame"])[0].astype(np.int64)
     both = footage.scopes() * (frames.max(initial=0) + 1) + frames
     return np.unique(both, return_inverse=True)[1]
-
-
-def _covered(boxes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return (p,): the share of the smaller box that lies in the other; 0 for whole pictures."""
-    start = np.maximum(boxes[first, :2], boxes[second, :2])
-    ends = boxes[:, :2] + boxes[:, 2:]
-    shared = np.prod(np.maximum(np.minimum(ends[first], ends[second]) - start, 0), axis=1)
-    area = np.prod(boxes[:, 2:], axis=1)
-    return np.nan_to_num(shared / np.maximum(np.minimum(area[first], area[second]), 1e-9))
 
 
 def picture_quality(crops: Crops) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from copy import copy
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -66,7 +67,10 @@ class Embeddings:
 
     def where(self, keep: np.ndarray) -> Embeddings:
         """Return the rows where ``keep`` is true, or the rows at these positions."""
-        return Embeddings(self.vectors[keep], self.crops.where(keep), self.fingerprint, self.facts)
+        part = copy(self)  # rows of checked embeddings need no second check
+        object.__setattr__(part, "crops", self.crops.where(keep))
+        object.__setattr__(part, "vectors", self.vectors[keep])
+        return part
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: vectors, crop table and fingerprint."""

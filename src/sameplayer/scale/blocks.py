@@ -1,10 +1,11 @@
-"""Where rows are cut into blocks, and the manifest of a folder of blocks."""
+"""Blocks of rows, the tasks that make a file of each, and the manifest of their folder."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from sameplayer.errors import DataError, SettingError
 from sameplayer.scale.storage.store import Store
@@ -12,12 +13,12 @@ from sameplayer.scale.storage.store import Store
 MANIFEST = "manifest.json"
 
 
-def cut(rows: int, blocks: int | None, grain: int, usual: int) -> tuple[int, ...]:
-    """Return where blocks begin, and the number of rows at the end.
+def block_edges(rows: int, blocks: int | None, grain: int, usual: int) -> tuple[int, ...]:
+    """Return the first row of each block, and the number of rows at the end.
 
-    blocks    how many; None: as many as it takes for ``usual`` rows a block
-    grain     blocks begin at multiples of it, so that no result depends on how many there are;
-              where there are too few rows, there are fewer blocks
+    blocks    how many; None: blocks of ``usual`` rows
+    grain     blocks begin at multiples of it, so that no result depends on their number; a table
+              with few rows has fewer blocks
 
     Raises SettingError for fewer than one block.
     """
@@ -31,7 +32,7 @@ def cut(rows: int, blocks: int | None, grain: int, usual: int) -> tuple[int, ...
 
 
 def keep_manifest(store: Store, kind: str, facts: Mapping[str, Any]) -> None:
-    """Write what a folder holds, or compare it with what it held before.
+    """Write the manifest of a folder, or compare it with the one that is there.
 
     Raises DataError where the folder holds results of another kind, data, encoder or settings.
     """
@@ -49,14 +50,14 @@ def keep_manifest(store: Store, kind: str, facts: Mapping[str, Any]) -> None:
 
 
 def read_manifest(store: Store) -> dict[str, Any] | None:
-    """Return what a folder says of itself; None where it says nothing. DataError if damaged."""
+    """Return the manifest of a folder, or None. Raises DataError where it is damaged."""
     text = store.read_text(MANIFEST)
     if text is None:
         return None
     try:
         found = json.loads(text)
         if not isinstance(found["kind"], str):
-            raise TypeError("its kind is no text")
+            raise TypeError("its kind is not text")
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{store.place(MANIFEST)}: damaged ({type(error).__name__}: {error}). Remove the "
@@ -68,3 +69,52 @@ def read_manifest(store: Store) -> dict[str, Any] | None:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file to be made.
+
+    stage        name of the step
+    key          numbers of its blocks
+    inputs       names of the parts that it reads, in the folder of the results
+    outside      what else decides the result: settings, digests of parts of other folders
+    made_from    digest of all that; empty until the inputs are there
+    """
+
+    stage: str
+    key: tuple[int, ...]
+    inputs: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    made_from: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return part_name(self.stage, *self.key)
+
+
+def part_name(stage: str, *key: int) -> str:
+    """Return the name of the part that a stage makes of these blocks, or of all."""
+    return (
+        f"{stage}/{'-'.join(f'{number:05}' for number in key)}.parquet"
+        if key
+        else f"{stage}.parquet"
+    )
+
+
+class Job(Protocol):
+    """What a runner needs of a job, which is pickled to other processes and machines."""
+
+    @property
+    def store(self) -> Store:
+        """The folder of the results."""
+
+    def begin(self) -> None:
+        """Write the manifest and table; DataError where the folder is of another run."""
+
+    def stages(self) -> Sequence[Sequence[Task]]:
+        """Return the tasks of each stage; a stage reads what the stages before it made."""
+
+    def open(self) -> Callable[[Task], None]:
+        """Load what tasks need, once per worker; return the function that makes a file."""

@@ -1,4 +1,4 @@
-"""Settings of a run over blocks, stated once: who works, on which part, how crops are embedded."""
+"""Settings of a run over blocks: its workers, its shard, and how crops are embedded."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ RANK_ROWS, MOST_BLOCKS = 16384, 16  # each block meets each: the lists on disk g
 
 @dataclass(frozen=True)
 class Run:
-    """Who does the work."""
+    """Settings of the workers."""
 
     runner: str = "local"
     """local: processes on this machine; ray: actors, on all machines of a Ray cluster."""
     workers: int | None = None
-    """How many work beside each other; None: one a core (with Ray: all cores but one)."""
+    """Number of workers; None: one per core (with Ray: all cores but one)."""
     threads: int = 1
-    """Threads of each worker. Results are equal to the byte for equal threads."""
+    """Threads of each worker. The same number gives the same bytes."""
     retries: int = 3
-    """How often a task is given out again when its worker dies."""
+    """How often a task is repeated when its worker dies."""
     ray_address: str | None = None
-    """Address of a Ray cluster; None: the one that runs here, or else one is started."""
+    """Address of a Ray cluster; None: the local one, which is started if none runs."""
 
     def __post_init__(self) -> None:
         """Raise SettingError for a value out of range."""
@@ -38,9 +38,9 @@ class Shards:
     """Which part of a run this is, for batch systems: every part runs the same command."""
 
     shard: str = "1/1"
-    """I/N: do the I-th of N parts, and wait where results of the others are needed."""
+    """I/N: do the I-th of N parts, and wait for results of the others where needed."""
     wait: float = 3600.0
-    """Seconds that a part waits for results of the others."""
+    """Seconds that a part waits for results of other parts."""
 
     def __post_init__(self) -> None:
         """Raise SettingError for a part that is not there."""

@@ -15,13 +15,12 @@ from sameplayer.data.columns import BOX
 from sameplayer.data.crops import Crops
 from sameplayer.data.video.frames import frame_name
 from sameplayer.errors import DataError
-from sameplayer.scale.blocks import cut, keep_manifest
+from sameplayer.scale.blocks import Task, block_edges, keep_manifest, part_name
 from sameplayer.scale.config import EmbedConfig, Run, Shards
-from sameplayer.scale.jobs import Tell, run_job
+from sameplayer.scale.jobs import StageProgress, run_job
 from sameplayer.scale.rows import EMBEDDINGS, ROWS, USUAL_ROWS, Rows, read_table, write_table
 from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import digest_of_words
-from sameplayer.scale.task import Task, part_name
 
 if TYPE_CHECKING:
     from sameplayer.numbers.readers import ReaderSettings
@@ -32,10 +31,10 @@ NUMBER_BATCH = 64  # pictures; blocks begin at its multiples
 
 @dataclass(frozen=True)
 class CropsJob:
-    """One stage over a crop table, a task a block; the table lies beside the results.
+    """One stage over a crop table, one task per block; the table is written beside the results.
 
-    edges    where blocks begin, and the number of rows at the end
-    facts    what the folder says of itself: another run's folder is refused
+    edges    the first row of each block, and the number of rows at the end
+    facts    content of the manifest: a folder with another one is refused
     """
 
     store: Store
@@ -109,19 +108,20 @@ def embed_blocks(
     blocks: int | None = None,
     run: Run = Run(),
     shards: Shards = Shards(),
-    tell: Tell | None = None,
+    progress: StageProgress | None = None,
 ) -> Rows | None:
-    """Embed a crop table into a folder of blocks; what is there already is not made again.
+    """Embed a crop table into a folder of blocks; finished blocks are not computed again.
 
     encoder    a name or path as ``load_encoder`` takes it, which every worker can load
     crops      the table; workers read its pictures by their paths
     out        folder or fsspec address
-    blocks     how many; None: of 4,096 crops each. The rows are equal to the byte
-    run        who does the work; shards: which part of it is done here
-    tell       called with (stage, blocks done, all blocks)
+    blocks     how many; None: of 4,096 crops each. Any number gives the same bytes
+    run        how the work is run; shards: which part of it is done here
+    progress   called with (stage, blocks done, all blocks)
 
-    ``rows/`` then holds a Parquet file a block with the column ``vector``, and ``crops.parquet``
-    the table. A picture that changed since (by time and size) is embedded again with its block.
+    ``rows/`` then holds one Parquet file per block, with the column ``vector``, and
+    ``crops.parquet`` the table. A picture that changed (by time and size) is embedded again with
+    its block.
     Returns the rows, or None where other shards still work on theirs.
 
     Raises DataError for pictures that cannot be read and for a folder of another run, WeightsError
@@ -137,7 +137,7 @@ def embed_blocks(
     edges = _edges(crops, blocks, config.batch_size)
     facts = {"encoder": fingerprint, "rows": len(crops), **settings}
     job = EmbedJob(Store(out), edges, facts, crops, str(encoder), config)
-    return Rows.of(job.store) if run_job(job, run, shards, tell) else None
+    return Rows.of(job.store) if run_job(job, run, shards, progress) else None
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,12 @@ def number_blocks(
     blocks: int | None = None,
     run: Run = Run(),
     shards: Shards = Shards(),
-    tell: Tell | None = None,
+    progress: StageProgress | None = None,
 ) -> Crops | None:
     """Read the shirt number of each picture into a folder of blocks; otherwise as ``embed_blocks``.
 
     reader, settings    as ``make_reader`` takes them
-    threshold           name a number only from this probability on
+    threshold           least probability at which a number is read
     temperature         over 1: lower probabilities
 
     Returns the crops with the columns of ``sameplayer jersey``, or None where other shards still
@@ -202,7 +202,7 @@ def number_blocks(
     facts = {"reader": reader, "file": file, "version": __version__, "threshold": threshold}
     facts |= {"temperature": temperature, "settings": str(asdict(settings)), "rows": len(crops)}
     job = NumbersJob(Store(out), edges, facts, crops, reader, settings, threshold, temperature)
-    if not run_job(job, run, shards, tell):
+    if not run_job(job, run, shards, progress):
         return None
     parts = [job.store.read_part(part_name(NUMBERS, b)) for b in range(len(edges) - 1)]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in READ}
@@ -212,12 +212,12 @@ def number_blocks(
 
 def _edges(crops: Crops, blocks: int | None, grain: int) -> tuple[int, ...]:
     if len(crops) == 0:
-        raise DataError(f"{crops.root}: no crops; expected at least one row.")
-    return cut(len(crops), blocks, grain, USUAL_ROWS)
+        raise DataError(f"{crops.root}: no crops in the table; expected at least one row.")
+    return block_edges(len(crops), blocks, grain, USUAL_ROWS)
 
 
 def pictures_digest(crops: Crops) -> str:
-    """Return a digest of which pictures and boxes these are, and of which version each file is.
+    """Return a fingerprint of the pictures, their boxes, and the version of each file.
 
     Raises MissingFile for a picture that is not there.
     """

@@ -1,8 +1,8 @@
-"""A job: stages of tasks, each of which makes one whole file out of others.
+"""Jobs: stages of tasks, each of which makes one whole file out of others.
 
-What is there is not made again: a task is done when its file says that it was made from what its
-inputs hold now, under the same settings. So a run that was killed goes on where it was, and where
-an input changes, only what rests on it is made anew.
+A task is done when its file was made from the present content of its inputs, under the same
+settings. So a killed run continues where it stopped, and where an input changes, only the files
+that depend on it are made again.
 """
 
 from __future__ import annotations
@@ -13,25 +13,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from sameplayer.errors import DataError, SameplayerError
+from sameplayer.scale.blocks import Job, Task
 from sameplayer.scale.config import Run, Shards
 from sameplayer.scale.runners.local import Make, runner_of
 from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import digest_of_words
-from sameplayer.scale.task import Job, Task
 
-Tell = Callable[[str, int, int], None]  # called with (stage, tasks done, all its tasks)
+StageProgress = Callable[[str, int, int], None]  # called with (stage, tasks done, all its tasks)
 POLL_S = 1.0
 
 
 def run_job(
-    job: Job, run: Run = Run(), shards: Shards = Shards(), tell: Tell | None = None
+    job: Job, run: Run = Run(), shards: Shards = Shards(), progress: StageProgress | None = None
 ) -> bool:
-    """Make whatever of a job is not made yet.
+    """Make the missing files of a job; return whether all of them exist now.
 
-    Returns whether all of it is made now: a shard does not wait for the others' part of a job of
-    one stage.
-
-    Two runs of one job at the same time do no harm: they write equal files, each of them whole.
+    A shard does not wait for the other shards in a job of one stage. Two runs of one job at the
+    same time do no harm: both write the same whole files.
 
     Raises DataError where a part is damaged, and where the results of other shards do not come in
     time; SettingError for settings out of range.
@@ -39,12 +37,16 @@ def run_job(
     job.begin()
     stages = job.stages()
     with _swept(job.store, stages), runner_of(run)(job, run) as make:
-        others = _run_stages(job, stages, make, shards, tell)
+        others = _run_stages(job, stages, make, shards, progress)
     return all(is_done(job.store, task) for task in others)
 
 
 def _run_stages(
-    job: Job, stages: Sequence[Sequence[Task]], make: Make, shards: Shards, tell: Tell | None
+    job: Job,
+    stages: Sequence[Sequence[Task]],
+    make: Make,
+    shards: Shards,
+    progress: StageProgress | None,
 ) -> set[Task]:
     """Make what is missing, stage by stage; return what others still make in the last one."""
     digests: dict[str, str] = {}
@@ -54,10 +56,10 @@ def _run_stages(
         ready = [_ready(job.store, task, digests) for task in tasks]
         missing = {task for task in ready if not is_done(job.store, task)}
         own = [task for task in ready[part - 1 :: parts] if task in missing]
-        count = _Count(tell, tasks[0].stage, len(tasks), len(tasks) - len(missing))
+        count = _Count(progress, tasks[0].stage, len(tasks), len(tasks) - len(missing))
         if own:
             make(own, count.one_more)
-        for task in own:  # a runner's word is not enough
+        for task in own:  # do not trust the runner
             job.store.expect(task.name, task.made_from)
         others = missing.difference(own)
         if len(stages) > 1:
@@ -67,7 +69,7 @@ def _run_stages(
 
 @contextmanager
 def _swept(store: Store, stages: Sequence[Sequence[Task]]) -> Iterator[None]:
-    """Remove what killed runs left half-written, and after an error what this one left."""
+    """Remove partial files of killed runs, and after an error those of this run."""
     folders = sorted({tasks[0].name.rpartition("/")[0] or "." for tasks in stages} | {"."})
     for folder in folders:
         store.sweep(folder)
@@ -81,26 +83,26 @@ def _swept(store: Store, stages: Sequence[Sequence[Task]]) -> Iterator[None]:
 
 
 class _Count:
-    """How many tasks of a stage are done, told as it grows."""
+    """Counts the finished tasks of a stage, and reports the count."""
 
-    def __init__(self, tell: Tell | None, stage: str, total: int, done: int) -> None:
-        self._tell, self._stage, self._total, self._done = tell, stage, total, done - 1
+    def __init__(self, progress: StageProgress | None, stage: str, total: int, done: int) -> None:
+        self._progress, self._stage, self._total, self._done = progress, stage, total, done - 1
         self.one_more()
 
     def one_more(self) -> None:
         self._done += 1
-        if self._tell is not None:
-            self._tell(self._stage, self._done, self._total)
+        if self._progress is not None:
+            self._progress(self._stage, self._done, self._total)
 
 
 def is_done(store: Store, task: Task) -> bool:
-    """Say whether a task's file is there, whole, and made from what its inputs hold now."""
+    """Tell whether a task's file is there, whole, and made from what its inputs hold now."""
     facts = store.facts(task.name)
     return facts is not None and facts.made_from == task.made_from
 
 
 def _ready(store: Store, task: Task, digests: dict[str, str]) -> Task:
-    """Return the task with the digest of what it will be made from."""
+    """Return the task with the digest of its inputs."""
     for name in task.inputs:
         if name not in digests:
             digests[name] = store.expect(name).digest
@@ -109,7 +111,7 @@ def _ready(store: Store, task: Task, digests: dict[str, str]) -> Task:
 
 
 def _wait(store: Store, tasks: set[Task], seconds: float, count: _Count) -> None:
-    """Wait for what other shards make; DataError when it does not come in time."""
+    """Wait for the files of other shards; DataError when they do not come in time."""
     until = time.monotonic() + seconds
     while tasks:
         for task in [task for task in tasks if is_done(store, task)]:
@@ -119,8 +121,8 @@ def _wait(store: Store, tasks: set[Task], seconds: float, count: _Count) -> None
             names = sorted(task.name for task in tasks)
             raise DataError(
                 f"{store.address}: {len(tasks)} parts of other shards did not come within "
-                f"{seconds:g} s, the first of them {names[0]}. Start the shards that are missing, "
-                "then run this one again: what is finished is kept."
+                f"{seconds:g} s, such as {names[0]}. Start the missing shards, then run this one "
+                "again: finished parts are kept."
             )
         if tasks:
             time.sleep(min(POLL_S, seconds))

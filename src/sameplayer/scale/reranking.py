@@ -34,9 +34,9 @@ from sameplayer.ranking.rerank.blocks import (
     pair_neighbours,
 )
 from sameplayer.ranking.rerank.top import checked_mask
-from sameplayer.scale.blocks import cut, keep_manifest
+from sameplayer.scale.blocks import Task, block_edges, keep_manifest, part_name
 from sameplayer.scale.config import MOST_BLOCKS, RANK_ROWS, Run, Shards
-from sameplayer.scale.jobs import Tell, run_job
+from sameplayer.scale.jobs import StageProgress, run_job
 from sameplayer.scale.results import (
     RANKED,
     Ranked,
@@ -51,7 +51,6 @@ from sameplayer.scale.results import (
 from sameplayer.scale.rows import Rows, read_table
 from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import digest_of
-from sameplayer.scale.task import Task, part_name
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,7 @@ def rerank_blocks(
     blocks: int | None = None,
     run: Run = Run(),
     shards: Shards = Shards(),
-    tell: Tell | None = None,
+    progress: StageProgress | None = None,
 ) -> Ranked:
     """Re-rank rows that lie in a folder of blocks, and keep the first M answers of each query.
 
@@ -250,9 +249,9 @@ def rerank_blocks(
     asked = checked_mask(asked, len(rows), "asked")
     offered = checked_mask(offered, len(rows), "offered")
     usual = max(RANK_ROWS, -(-len(rows) // MOST_BLOCKS))
-    edges = cut(len(rows), blocks, TILE, usual)
+    edges = block_edges(len(rows), blocks, TILE, usual)
     store = Store(out)
-    run_job(RerankJob(store, rows, asked, offered, edges, config), run, shards, tell)
+    run_job(RerankJob(store, rows, asked, offered, edges, config), run, shards, progress)
     return read_ranked(store)
 
 

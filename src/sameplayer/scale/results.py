@@ -12,9 +12,9 @@ import numpy as np
 from sameplayer.errors import MissingFile
 from sameplayer.ranking.kernels import Sparse
 from sameplayer.ranking.rerank.blocks import Nearest, joined_starts
+from sameplayer.scale.blocks import part_name
 from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import Arrays, Ragged
-from sameplayer.scale.task import part_name
 
 RANKED = "ranked"
 GROUP = 65536  # queries that are written at a time, however the rows were cut into blocks

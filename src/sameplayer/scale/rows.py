@@ -14,10 +14,9 @@ from pyarrow import parquet
 from sameplayer.data.crops import Crops
 from sameplayer.encoder.embeddings import Embeddings, load_embeddings
 from sameplayer.errors import DataError, MissingFile
-from sameplayer.scale.blocks import cut, keep_manifest, read_manifest
+from sameplayer.scale.blocks import block_edges, keep_manifest, part_name, read_manifest
 from sameplayer.scale.storage.store import Store
 from sameplayer.scale.storage.tables import digest_of
-from sameplayer.scale.task import part_name
 
 EMBEDDINGS, TABLE, ROWS = "embeddings", "crops", "rows"
 USUAL_ROWS = 4096  # crops a block: a minute or so of work on one core, which a killed run loses
@@ -88,7 +87,7 @@ def write_blocks(embeddings: Embeddings, out: str | Path, blocks: int | None = N
 
     Raises DataError for a folder of another run.
     """
-    store, edges = Store(out), cut(len(embeddings), blocks, 1, USUAL_ROWS)
+    store, edges = Store(out), block_edges(len(embeddings), blocks, 1, USUAL_ROWS)
     facts = {"encoder": embeddings.fingerprint, "rows": len(embeddings), "edges": edges}
     keep_manifest(store, EMBEDDINGS, facts)
     write_table(store, embeddings.crops)
@@ -131,7 +130,7 @@ def read_table(store: Store, first: int = 0, stop: int | None = None) -> Crops:
     Raises MissingFile, or DataError for a damaged table.
     """
     try:
-        with store.at_hand(f"{TABLE}.parquet") as path:
+        with store.local_copy(f"{TABLE}.parquet") as path:
             table, first, stop = _groups_with(path, first, stop)
         facts = json.loads(store.read_text(f"{TABLE}.json") or "")
         rows = table.slice(first, stop - first).to_pandas()

@@ -28,21 +28,8 @@ from sameplayer.synthetic.match_play import (
 )
 from sameplayer.synthetic.match_views import CameraRenderer, Pose, Shot, VisiblePerson, shots_of
 
-TRUTH = (
-    "camera",
-    "frame",
-    "time_s",
-    "left",
-    "top",
-    "width",
-    "height",
-    "person",
-    "team",
-    "number",
-    "shot",
-    "replay",
-    "visible",
-)
+_TRUTH = "camera frame time_s left top width height person team number shot replay visible"
+TRUTH = tuple(_TRUTH.split())
 BOXES = ("camera", "frame", "left", "top", "width", "height", "score")
 FALSE = 0.25  # false boxes a frame
 MOST = (len(SURNAMES) - 2 * UNUSED) // 2 - 2  # players a team for whom there are surnames

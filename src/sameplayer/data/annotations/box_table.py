@@ -30,43 +30,24 @@ WHAT = (
     "a table (.csv, .tsv, .xlsx, .parquet) with frame, left, top, width, height (or right, "
     "bottom) and where known track, score, class, camera"
 )
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "frame": ("frame_id", "frame_number", "frame_no", "frame_num", "frames", "fn"),
-    "frame_index": ("frame_idx",),
-    "image": ("image_name", "file_name", "image_path", "img_path", "img", "image_file"),
-    "track": (
-        "track_id",
-        "tracker_id",
-        "tracking_id",
-        "object_id",
-        "obj_id",
-        "id",
-        "tid",
-        "player_id",
-        "person_id",
-        "target_id",
-        "identity",
-        "tracklet_id",
-    ),
-    "score": ("conf", "confidence", "prob", "probability", "det_score", "det_conf"),
-    "label": (
-        "class_name",
-        "category",
-        "category_name",
-        "cls_name",
-        "object_class",
-        "type",
-        "object_type",
-        "object",
-    ),
-    "class": ("class_id", "category_id", "cls", "cls_id", "class_number"),
-    "camera": ("cam", "camera_id", "cam_id", "view"),
-    "sequence": ("video", "seq", "sequence_name", "clip"),
-    "role": (),
-    "team": ("club", "team_name"),
-    "number": ("jersey", "jersey_number", "shirt", "shirt_number"),
-    "name": ("player", "player_name"),
+_COLUMNS = {
+    "frame": "frame_id frame_number frame_no frame_num frames fn",
+    "frame_index": "frame_idx",
+    "image": "image_name file_name image_path img_path img image_file",
+    "track": "track_id tracker_id tracking_id object_id obj_id id tid player_id person_id "
+    "target_id identity tracklet_id",
+    "score": "conf confidence prob probability det_score det_conf",
+    "label": "class_name category category_name cls_name object_class type object_type object",
+    "class": "class_id category_id cls cls_id class_number",
+    "camera": "cam camera_id cam_id view",
+    "sequence": "video seq sequence_name clip",
+    "role": "",
+    "team": "club team_name",
+    "number": "jersey jersey_number shirt shirt_number",
+    "name": "player player_name",
 }
+COLUMNS = {name: tuple(others.split()) for name, others in _COLUMNS.items()}
+"""Column -> other usual names; of several that are there the first counts."""
 NUMBERS = ("frame", "frame_index", "track", "score", *BOX_NAMES)
 FRAMES = ("frame", "frame_index", "image")  # columns that say the frame, the best first
 RENAMED = re.compile("The column '(.+)' is read as '(.+)'[.]")

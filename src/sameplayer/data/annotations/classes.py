@@ -10,7 +10,7 @@ from sameplayer.data.tabular.encodings import head_lines
 
 LISTS = ("classes.txt", "obj.names", "labels.txt", "coco.names")
 YAMLS = ("data.yaml", "dataset.yaml", "data.yml")
-SURELY_COCO = 10  # who numbers this many classes trained on COCO's 80 or 91
+SURELY_COCO = 10  # a file with class numbers this high was made with COCO's 80 or 91
 ENTRY = re.compile(r"""\s*(?:(\d{1,4})\s*:|-)\s*["']?([^"'#]+?)["']?\s*(?:#.*)?""")
 PEOPLE = re.compile(
     r"person|people|player|pedestrian|athlete|human|keeper|referee|coach|goalie|umpire|linesman|"
@@ -65,7 +65,13 @@ def class_labels(
             f"The classes in {where} have no names and are read as COCO's, in which {person} is "
             f"person; {names_them} says otherwise.",
         )
-    return dict.fromkeys(numbers), _unnamed(numbers, where, f"{names_them} names them")
+    if len(numbers) < 2:
+        return dict.fromkeys(numbers), ()
+    listed = ", ".join(map(str, numbers[:10])) + (" and others" if len(numbers) > 10 else "")
+    return dict.fromkeys(numbers), (
+        f"The classes in {where}, {listed}, have no names, so boxes of all of them are read; "
+        f"{names_them} names them.",
+    )
 
 
 def names_beside(folder: Path) -> tuple[dict[int, str], Path | None]:
@@ -99,20 +105,6 @@ def _names_of_yaml(lines: list[str]) -> dict[int, str]:
             break
         names[int(matched[1]) if matched[1] else len(names)] = matched[2]
     return names
-
-
-def _unnamed(classes: Iterable[float], where: str, advice: str) -> tuple[str, ...]:
-    """Return a note where boxes have several classes of which only the numbers are known.
-
-    where     that holds them, such as "column 8"
-    advice    how they can be named
-    """
-    numbers = sorted({int(number) for number in classes})
-    if len(numbers) < 2:
-        return ()
-    listed = ", ".join(map(str, numbers[:10])) + (" and others" if len(numbers) > 10 else "")
-    read = "have no names, so boxes of all of them are read"
-    return (f"The classes in {where}, {listed}, {read}; {advice}.",)
 
 
 def _words(label: str) -> str:

@@ -1,4 +1,4 @@
-"""COCO JSON with tracks: images, annotations and categories, CocoVID, and lists of results."""
+"""JSON of images and annotations: COCO with tracks, its lists of results, and game state."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sameplayer.data.annotations.rows import (
     key_of,
     named,
     number_in_name,
+    numbers_in_names,
     objects,
     text_of,
 )
@@ -23,6 +24,8 @@ from sameplayer.errors import DataError
 FRAMES = ("frame_id", "frame_index", "frame_number", "frame")
 TRACKS = ("track_id", "tracking_id", "instance_id", "object_id", "tracker_id")
 SCORES = ("score", "confidence")
+DIGITS = 6  # of a game state's image_id: the frame
+SIDES = ("x", "y", "w", "h")
 Image = tuple[int, str | None]  # frame, sequence
 
 
@@ -48,10 +51,10 @@ def read_coco(data: Any, path: Path) -> Annotations:
     that are not there are left out and counted. Raises DataError with the entry that is wrong.
     """
     rows = BoxCollector(path)
-    images, annotations, categories = None, data, list[Any]()
+    images, annotations, categories = None, data, None
     if isinstance(data, dict):
         images, annotations = _images(rows, data), data["annotations"]
-        categories = data.get("categories") or []
+        categories = data.get("categories")
     labels = _labels(rows, categories, annotations)
     for row, entry in objects(rows, annotations, "annotation"):
         frame, sequence = _image(rows, entry, row, images)
@@ -101,12 +104,17 @@ def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((values[name] for name in names if values.get(name) is not None), None)
 
 
+def _names(rows: BoxCollector, entries: Any, what: str) -> dict[str, str | None]:
+    """Return the name, or the file's name, of each entry of a list by its id."""
+    return {
+        key_of(entry.get("id")): text_of(entry.get("name") or entry.get("file_name"))
+        for _, entry in objects(rows, entries or [], what)
+    }
+
+
 def _labels(rows: BoxCollector, categories: Any, annotations: list[Any]) -> dict[str, str | None]:
     """Return the label of each category_id."""
-    labels = {
-        key_of(category.get("id")): text_of(category.get("name"))
-        for _, category in objects(rows, categories, "category")
-    }
+    labels = _names(rows, categories, "category")
     used = {key_of(entry.get("category_id")) for entry in annotations if isinstance(entry, dict)}
     unnamed = {key for key in used - set(labels) if key.isdecimal() and len(key) < 9}
     if labels:
@@ -118,10 +126,7 @@ def _labels(rows: BoxCollector, categories: Any, annotations: list[Any]) -> dict
 
 def _images(rows: BoxCollector, data: dict[str, Any]) -> dict[str, Image]:
     """Return the frame and the sequence of each image, by its id."""
-    videos = {
-        key_of(video.get("id")): text_of(video.get("name") or video.get("file_name"))
-        for _, video in objects(rows, data.get("videos") or [], "video")
-    }
+    videos = _names(rows, data.get("videos"), "video")
     images = list(objects(rows, data["images"], "image"))
     groups = [_group(image, videos) for _, image in images]
     for _, image in images:
@@ -151,10 +156,9 @@ def _frames(
     for key in FRAMES:
         if images and all(image.get(key) is not None for _, image in images):
             return [rows.frame(image[key], row, key) for row, image in images]
-    numbers = [number_in_name(image.get("file_name", "")) for _, image in images]
-    given = list(zip(groups, numbers, strict=True))
-    if None not in numbers and len(set(given)) == len(given):
-        return [number for number in numbers if number is not None]
+    numbers = numbers_in_names([image.get("file_name", "") for _, image in images], groups)
+    if numbers is not None:
+        return numbers
     rows.notes.append(
         "Neither frame_id nor the names of the images say which frames they are, so images are "
         "read as frames 1, 2, ... in the order of the file."
@@ -175,3 +179,78 @@ def _image(
         return images.get(key_of(given), (None, None))
     number = number_in_name(given) if isinstance(given, str) else given
     return rows.frame(number, row, "image_id"), None
+
+
+def is_game_state(data: Any) -> bool:
+    """Tell whether JSON is a game state: an entry with bbox_image, or images with image_id."""
+    if not isinstance(data, dict):
+        return False
+    lists = [data.get(name) for name in ("annotations", "predictions", "images")]
+    first = [
+        entries[0]
+        for entries in lists
+        if isinstance(entries, list) and entries and isinstance(entries[0], dict)
+    ]
+    return any("bbox_image" in entry or "has_labeled_person" in entry for entry in first) or (
+        "predictions" in data
+    )
+
+
+def read_game_state(data: Any, path: Path) -> Annotations:
+    """Read game state in the picture: left, top, width, height in pixels, frames from 1.
+
+    A frame is the number of the image's file, or without images the last six digits of image_id.
+    The label is the role; "other" is a person of neither team. The pitch's lines and the cameras
+    are no boxes. Raises DataError with the entry that is wrong.
+    """
+    rows = BoxCollector(path)
+    frames = None
+    if data.get("images"):
+        frames = {}
+        for _, entry in objects(rows, data["images"], "image"):
+            image = key_of(entry.get("image_id", entry.get("id")))
+            frames[image] = number_in_name(entry.get("file_name", ""))
+            rows.made_for(entry.get("width"), entry.get("height"))
+    what = "predictions" if "predictions" in data else "annotations"
+    categories = _names(rows, data.get("categories"), "category")
+    entries = list(objects(rows, data.get(what), what[:-1]))
+    several = len({key_of(entry.get("video_id")) for _, entry in entries}) > 1
+    no_boxes = 0
+    for row, entry in entries:
+        box = entry.get("bbox_image")
+        if box is None:
+            no_boxes += 1
+            continue
+        if not isinstance(box, dict):
+            raise rows.wrong(row, "bbox_image", box, "an object with x, y, w, h")
+        image = key_of(entry.get("image_id"))
+        if frames is not None and image not in frames:
+            rows.leave_out("of images that are not in the file", row)
+            continue
+        frame = frames[image] if frames is not None else None
+        if frame is None:
+            frame = rows.frame(image[-DIGITS:] or None, row, "image_id")
+        attributes = entry.get("attributes")
+        attributes = attributes if isinstance(attributes, dict) else {}
+        sequence = text_of(entry.get("video_id")) if several else None
+        role = text_of(attributes.get("role")) or categories.get(key_of(entry.get("category_id")))
+        left, top, width, height = (rows.number(box.get(side), row, side) for side in SIDES)
+        rows.add(
+            row,
+            frame,
+            (left, top, width, height),
+            entry.get("track_id"),
+            {
+                "label": "person" if role == "other" else role,
+                "role": role,
+                "sequence": sequence,
+                "team": text_of(attributes.get("team")),
+                "number": text_of(attributes.get("jersey")),
+            },
+            rows.number(entry.get("score", entry.get("confidence")), row, "score"),
+        )
+    if no_boxes:
+        rows.notes.append(
+            f"Entries without bbox_image (the pitch, the camera) are not used: {no_boxes}."
+        )
+    return rows.annotations(first=1 if not frames or 0 not in frames.values() else 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
@@ -18,7 +18,7 @@ from sameplayer.data.annotations.rows import (
     Box,
     BoxCollector,
     named,
-    number_in_name,
+    numbers_in_names,
     refuse_large,
     text_of,
 )
@@ -183,10 +183,9 @@ def _sequences(read: _Reading, items: list[dict[str, Any]]) -> dict[str | None, 
 def _add_images(read: _Reading) -> int | None:
     """Add the boxes of images; return the number of the first frame where it is known."""
     rows, sequences = read.rows, _sequences(read, read.images)
-    numbers = [number_in_name(image["name"]) for image in read.images]
-    given = [(image["task_id"], number) for image, number in zip(read.images, numbers, strict=True)]
-    by_name = None not in numbers and len(set(given)) == len(given)
-    if not by_name:
+    names, tasks = ([image[key] for image in read.images] for key in ("name", "task_id"))
+    by_name = numbers = numbers_in_names(names, tasks)
+    if numbers is None:
         numbers = [rows.frame(image["id"], f"image {image['name']}", "id") for image in read.images]
         if read.images:
             rows.notes.append(
@@ -198,12 +197,12 @@ def _add_images(read: _Reading) -> int | None:
             texts = {"label": label, "sequence": sequences[image["task_id"]]}
             rows.add(
                 where,
-                number or 0,
+                number,
                 box,
                 named(attributes, TRACK).get("track"),
                 texts | named(attributes, ATTRIBUTES),
             )
-    return 0 if not by_name or 0 in numbers else None
+    return 0 if by_name is None or 0 in numbers else None
 
 
 def _add_tracks(read: _Reading) -> None:
@@ -212,25 +211,17 @@ def _add_tracks(read: _Reading) -> None:
         texts = {"label": text_of(track["label"]), "sequence": sequences[track["task_id"]]}
         step = _step(read.tasks.get(track["task_id"] or next(iter(read.tasks), ""), {}))
         boxes: dict[int, _Listed] = track["boxes"]
-        for frame, listed in boxes.items():
-            if listed.box is not None and not listed.outside:
-                rows.add(
-                    f"track {track['id']}, frame {frame}",
-                    frame,
-                    listed.box,
-                    track["id"],
-                    texts | named(listed.attributes, ATTRIBUTES),
-                )
-        if read.whole or track["source"] == "auto":
-            continue
-        for frame, box, attributes in _between_keyframes(rows, track["id"], boxes, step):
-            rows.add(
-                f"track {track['id']}, frame {frame}",
-                frame,
-                box,
-                track["id"],
-                texts | named(attributes, ATTRIBUTES),
-            )
+        listed = [
+            (frame, seen.box, seen.attributes)
+            for frame, seen in boxes.items()
+            if seen.box is not None and not seen.outside
+        ]
+        filled -= len(listed)
+        whole = read.whole or track["source"] == "auto"
+        between = () if whole else _between_keyframes(rows, track["id"], boxes, step)
+        for frame, box, attributes in chain(listed, between):
+            where = f"track {track['id']}, frame {frame}"
+            rows.add(where, frame, box, track["id"], texts | named(attributes, ATTRIBUTES))
             filled += 1
     if filled:
         rows.notes.append(f"{filled} boxes between keyframes are added, as CVAT shows them.")

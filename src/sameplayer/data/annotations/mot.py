@@ -23,28 +23,18 @@ from sameplayer.errors import DataError
 WHAT = "MOT text (.txt, .csv): frame, track, left, top, width, height, score, class on each line"
 COLUMNS = ("frame", "track", "left", "top", "width", "height", "score", "class")
 SUFFIXES = (".txt", ".csv", ".tsv")
-NAMES = ("gt", "det")  # how files of MOT text are called, whatever is in them
+NAMES = ("gt", "det")  # names of files that are MOT text, whatever is in them
 MISSING = ("", "nan", "NaN", "NAN", "-nan", "none", "None", "null", "NULL", "NA")
-CLASSES = (
-    "pedestrian",
-    "person on vehicle",
-    "car",
-    "bicycle",
-    "motorbike",
-    "vehicle",
-    "static person",
-    "distractor",
-    "occluder",
-    "occluder on the ground",
-    "full occluder",
-    "reflection",
-    "crowd",
+_CLASSES = (
+    "pedestrian, person on vehicle, car, bicycle, motorbike, vehicle, static person, distractor, "
+    "occluder, occluder on the ground, full occluder, reflection, crowd"
 )
+CLASSES = _CLASSES.split(", ")
 """The classes of MOTChallenge, numbered from 1."""
 SEPARATORS = (";", "\t", ",")
 FEWEST, LAST = 6, 10  # cells of a line that are needed, and that are looked at
 NAMED = re.compile(r"\W*(?!nan\b)[A-Za-z]{2}", re.IGNORECASE)
-"""How a first line begins that names the columns."""
+"""Start of a first line that names the columns."""
 TRACKLET = re.compile(
     r"trackletID_(?P<track>[0-9]{1,12}) *= *(?P<label>[^;=]*?)(?: +teams? +(?P<team>[^;]+?))?"
     r" *(?:;\s*(?:(?P<number>[0-9]{1,3})|.*))?",

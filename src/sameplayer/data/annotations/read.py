@@ -17,8 +17,7 @@ import pandas as pd
 
 from sameplayer.data.annotations import box_table, cvat, mot, yolo
 from sameplayer.data.annotations.box_table import COLUMNS, boxes_in
-from sameplayer.data.annotations.coco import is_coco, read_coco
-from sameplayer.data.annotations.game_state import is_game_state, read_game_state
+from sameplayer.data.annotations.coco import is_coco, is_game_state, read_coco, read_game_state
 from sameplayer.data.annotations.label_studio import is_label_studio, read_label_studio
 from sameplayer.data.annotations.rows import Annotations, BoxCollector, load_json, objects
 from sameplayer.data.tabular.box_columns import BOX_NAMES, CELL_NAMES
@@ -58,16 +57,8 @@ JSON = (
     "JSON (.json): COCO with track_id or instance_id, SoccerNet's Labels-GameState.json, Label "
     "Studio with videorectangle, or a list of boxes as supervision's JSONSink writes it"
 )
-WORDS = (
-    '"images"',
-    '"annotations"',
-    '"predictions"',
-    '"bbox',
-    '"x_min"',
-    '"videorectangle"',
-    '"sequence"',
-    '"xyxy"',
-)
+_WORDS = '"images" "annotations" "predictions" "bbox "x_min" "videorectangle" "sequence" "xyxy"'
+WORDS = _WORDS.split()
 KINDS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, Path], Annotations]]] = {
     "game state": (is_game_state, read_game_state),
     "Label Studio": (is_label_studio, read_label_studio),

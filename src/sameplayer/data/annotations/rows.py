@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -62,7 +62,7 @@ LARGEST = 500 << 20  # bytes of a file
 MOST = 5_000_000  # boxes of a file, those between keyframes included
 EXACT = 2**53  # beyond it not every whole number is a float
 HALVES = re.compile(r"\\u[dD][89a-fA-F]")
-COUNTED = re.compile(r"(\d{1,12})$")  # what a frame is called by: match_000012
+COUNTED = re.compile(r"(\d{1,12})$")  # number of a frame: match_000012
 EXPORTED = re.compile(r"_(jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)  # as Roboflow does
 
 
@@ -212,6 +212,17 @@ def number_in_name(name: object) -> int | None:
     return int(match[1]) if match else None
 
 
+def numbers_in_names(names: Sequence[object], groups: Sequence[object]) -> list[int] | None:
+    """Return the numbers of pictures by ``number_in_name``.
+
+    None where a name has no number, or where two of one group have the same.
+    """
+    numbers = [number_in_name(name) for name in names]
+    known = [number for number in numbers if number is not None]
+    different = len(set(zip(groups, numbers, strict=True))) == len(known) == len(names)
+    return known if different else None
+
+
 def named(values: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> dict[str, str | None]:
     """Return attributes as text under standard names; case and separators are ignored."""
     given = {_plain(key): value for key, value in values.items()}
@@ -255,7 +266,7 @@ def load_json(path: Path) -> Any:
         text = content.decode(json.detect_encoding(content))
         del content
         data = json.loads(text)
-        if HALVES.search(text):  # halves of letters, which no text can be written with
+        if HALVES.search(text):  # lone surrogates, which cannot be encoded
             whole = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
             data = json.loads(whole)
         return data
@@ -279,11 +290,9 @@ def objects(rows: BoxCollector, value: object, what: str) -> Iterator[tuple[str,
 def _short(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a whole number of over 40 digits"
-    text = repr(value) if isinstance(value, str | int | float | None) else _kind_of(value)
-    return f"{text[:60]}..." if len(text) > 60 else text
-
-
-def _kind_of(value: object) -> str:
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return "an object" if isinstance(value, dict) else type(value).__name__
+    if not isinstance(value, str | int | float | None):
+        return "an object" if isinstance(value, dict) else type(value).__name__
+    text = repr(value)
+    return f"{text[:60]}..." if len(text) > 60 else text

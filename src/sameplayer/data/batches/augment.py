@@ -1,7 +1,7 @@
 """AUGMENTS: training transforms of the 2022 and 2023 recipes, and a stronger one.
 
-They work on prepared uint8 pictures (h, w, 3); erasing works on normalised images. An own one is
-``AUGMENTS["mine"] = function``, or is passed to ``train``.
+They work on prepared uint8 pictures (h, w, 3); erasing works on normalised images. Add your own as
+``AUGMENTS["mine"] = function``, or pass it to ``train``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from contextlib import contextmanager
 PairTransform: TypeAlias = (
     "Callable[[Picture, Picture, np.random.Generator], tuple[Picture, Picture]]"
 )
-"""Anchor and positive, uint8 RGB (h, w, 3), and where chance comes from -> both, alike in shape."""
+"""(anchor, positive, random generator) -> both pictures, uint8 RGB (h, w, 3), of equal shape."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Augment:
     """How the pictures of a pair are changed before and after they are normalised.
 
     pair      of both pictures
-    erases    erase a rectangle of each normalised image, with probability 0.5 (``erase``)
+    erases    whether each normalised image loses a rectangle with probability 0.5 (``erase``)
     """
 
     pair: PairTransform

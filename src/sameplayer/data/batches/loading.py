@@ -1,4 +1,4 @@
-"""Prepared pictures for training: decoded once, kept within a bound, augmented ahead of need."""
+"""Pictures for training: decoded once, cached within a bound, augmented ahead of the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PairBatch:
     """Pictures of b pairs: all anchors, then all positives.
 
     pictures      (2b, h, w, 3) uint8
-    generators    one a pair, for what is drawn later (erasing)
+    generators    one per pair, for what is drawn later (erasing)
     """
 
     pictures: Tensor
@@ -35,12 +35,12 @@ class PairLoader:
     """Batches of picture pairs; the next one is made while the network works on the last.
 
     crops       the table
-    prepare     of a picture to the network's input (h, w, 3) uint8, such as ``Encoder.prepare``
-    augment     one of AUGMENTS, or an own one; it is called from one thread
+    prepare     picture -> the network's input (h, w, 3) uint8, such as ``Encoder.prepare``
+    augment     one of AUGMENTS, or your own; it is called from one thread
     cache_gb    memory for prepared pictures
 
-    What is drawn for a pair depends on seed, step and number in the batch alone: not on threads, on
-    the process that draws it, or on where a run was resumed.
+    What is drawn for a pair depends only on the seed, the step and its number in the batch: not on
+    threads, processes, or where a run was resumed.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class PairLoader:
     def keep_frames(self) -> None:
         """Read frames of videos in the table's order, while memory lasts.
 
-        In the order of batches each would be decoded from the key frame before it.
+        In the order of batches each would be decoded from the last key frame before it.
         """
         for row in range(len(self._crops)):
             if frame_name(self._crops.path(row)) is not None:
@@ -76,8 +76,8 @@ class PairLoader:
         first_step    number of the first batch in the run
         first_pair    number of the first pair in the batch of all processes
 
-        Raises DataError where a picture cannot be read, TrainingError where an own augmentation
-        returns something else than two pictures of the input's shape.
+        Raises DataError where a picture cannot be read, TrainingError where a custom
+        augmentation returns anything but two pictures of the input's shape.
         """
         upcoming: list[Future[PairBatch]] = []
         for number in range(len(plan) + 1):

@@ -22,12 +22,12 @@ def draw_batches(
 ) -> list[np.ndarray]:
     """Return one epoch: a shuffled list of (b, 2) row numbers, anchor and positive.
 
-    persons    (n,) integers, one a person; -1: unknown, never used
+    persons    (n,) integers, one number per person; -1: unknown, never used
     scopes     (n,) integers; a batch stays within one scope
-    pairs      persons a batch; a scope with fewer persons gives batches of all its persons,
+    pairs      persons per batch; a scope with fewer persons gives batches of all its persons,
                but a table without scopes (one scope) must hold ``pairs`` persons
-    points     (persons, d), where each person number stands: a batch is then one person, drawn at
-               random, with those nearest to him that still have pictures; None: all at random
+    points     (persons, d), the point of each person: a batch is then one person, drawn at random,
+               and the nearest ones that still have pictures; None: all at random
 
     As many anchors are placed as can be: with K batches of B rows a person fits at most K times,
     so K is the largest number for which the capped counts still fill K * B places. Persons with
@@ -157,11 +157,11 @@ def draw_track_batches(
     frames    (n,) when each picture was taken; the farther from the anchor in time, the likelier is
               a picture its positive
     known     which tracks are known to differ
-    points    (tracks, d): of equally well known tracks, those nearest to the first come in
+    points    (tracks, d): among equally well known tracks, the nearest to the first are taken
 
-    A batch begins with a track at random; then come tracks that are known to differ from as many of
-    the chosen ones as can be, whichever footage they are of. Pairs that remain unknown must be left
-    out of the loss. Every picture is an anchor at most once. Raises SettingError or TrainingError
+    A batch begins with a random track, followed by tracks that are known to differ from as many of
+    the chosen ones as possible, of any footage. Pairs that remain unknown must be left out of the
+    loss. Every picture is an anchor at most once. Raises SettingError or TrainingError
     where there are fewer tracks than ``pairs``.
     """
     counts = np.bincount(tracks, minlength=len(known.others()))

@@ -1,4 +1,4 @@
-"""CORRUPTIONS: ways in which a picture gets worse, each at graded levels from mild to severe.
+"""CORRUPTIONS: degradations of a picture, each at graded levels from mild to severe.
 
 Register your own as a further entry:
 
@@ -24,14 +24,14 @@ CorruptBox = Callable[[Box, float, np.random.Generator], Box]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way in which a picture gets worse.
+    """One degradation of a picture.
 
     levels        from mild to severe
     apply         f(picture, level, rng) -> picture, uint8 RGB (h, w, 3) both. The random state
                   is the same at every level of a picture, so that its levels belong together
     unit          of the levels
-    about         what it stands for, in a few words
-    least, most   the levels that it takes
+    about         the condition that it simulates, in a few words
+    least, most   range of its levels
     move          for a corruption of the box: f((left, top, width, height), level, rng) -> box,
                   which is cut from the picture that the row's box lies in
     """
@@ -82,7 +82,7 @@ def compress(picture: Picture, level: float, rng: np.random.Generator) -> Pictur
 
 
 def gain(picture: Picture, level: float, rng: np.random.Generator) -> Picture:
-    """Multiply by ``level``; what is over 255 is lost."""
+    """Multiply by ``level`` and clip at 255."""
     return _clipped(picture.astype(np.float32) * level)
 
 

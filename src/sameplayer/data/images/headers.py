@@ -1,8 +1,8 @@
-"""Headers of picture files: sizes, impossible counts and lengths, and kinds of files by name.
+"""Headers of picture files: sizes, impossible counts and lengths, and names of other kinds.
 
-Decoders reserve memory and spend time by what a file states, so it is checked before one is
-called. Every function takes the name for errors and the bytes of a file of its format; those that
-raise DataError say which part is wrong.
+Decoders reserve memory and spend time by what a file states, so headers are checked first. Every
+function takes the name for errors and the bytes of a file of its format; those that raise DataError
+say which part is wrong.
 """
 
 from __future__ import annotations

@@ -199,10 +199,8 @@ def encode_picture(picture: Picture, kind: str = ".png", quality: int = 90) -> b
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if kind in (".jpg", ".jpeg") else []
     try:
         good, content = cv2.imencode(kind, np.ascontiguousarray(picture[:, :, ::-1]), options)
-    except cv2.error as error:
-        raise DataError(
-            f"A picture of shape {picture.shape} cannot be written as {kind}."
-        ) from error
+    except cv2.error:
+        good = False
     if not good:
         raise DataError(f"A picture of shape {picture.shape} cannot be written as {kind}.")
     return content.tobytes()

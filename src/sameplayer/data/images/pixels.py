@@ -46,15 +46,8 @@ JPEG_KINDS = {
     0xCB: "lossless, arithmetic coding",
 }
 # EXIF's orientations -> are rows and columns exchanged, then rows reversed, then columns?
-TURNS = {
-    2: (0, 0, 1),
-    3: (0, 1, 1),
-    4: (0, 1, 0),
-    5: (1, 0, 0),
-    6: (1, 0, 1),
-    7: (1, 1, 1),
-    8: (1, 1, 0),
-}
+TURNS = {2: (0, 0, 1), 3: (0, 1, 1), 4: (0, 1, 0)}
+TURNS |= {5: (1, 0, 0), 6: (1, 0, 1), 7: (1, 1, 1), 8: (1, 1, 0)}
 _APART = {0xE0, 0xEE}  # of a JPEG's segments for applications, those that say what colours it has
 _PNG_PARTS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
 _PROFILE = b"Raw profile type exif\0"  # EXIF as ImageMagick wrote it into PNG

@@ -19,16 +19,10 @@ ORIENTATION, SAMPLES, PLANES, TILE, EXTRA, FORMAT, DNG = 274, 277, 284, (322, 32
 
 FORMATS = {2: "signed", 3: "float", 5: "complex", 6: "complex float"}
 COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000)  # that Pillow reads
-NAMES = {
-    33003: "JPEG 2000",
-    33005: "JPEG 2000",
-    34712: "JPEG 2000",
-    34887: "LERC",
-    50001: "WebP",
-    50002: "JPEG XL",
-    52546: "JPEG XL",
-    34892: "lossy JPEG",
-}
+NAMES = {34887: "LERC", 50001: "WebP", 34892: "lossy JPEG"}
+NAMES |= dict.fromkeys((33003, 33005, 34712), "JPEG 2000") | dict.fromkeys(
+    (50002, 52546), "JPEG XL"
+)
 RAW_COLOURS = (32803, 34892)  # as a sensor sees them
 
 

@@ -143,9 +143,7 @@ def read_layout(name: str, path: Path) -> Crops:
                 files.leave_out(file, WHY_JUNK)
             else:
                 rows.append(row | {"split": split})
-    refuse(wrong, fitting, path, " or ".join(rival.form for rival in _rivals(layout)))
-    for file in wrong:
-        files.leave_out(file, f"names are {layout.form}")
+    leave_out(files, wrong, fitting, layout.form, *(rival.form for rival in _rivals(layout)))
     read = [prefix + str(row["image"]) for row in rows]
     notes = files.notes([*read, prefix + FACTS], [prefix + part for part in layout.parts])
     return Crops(table_of(rows, layout.name + layout.hidden), root, layout.scope, name, notes)
@@ -183,15 +181,22 @@ def valid_name(name: str, root: Path) -> str:
     return name
 
 
-def refuse(wrong: list[str], right: int, path: Path, form: str) -> None:
-    """Raise DataError where half of the names, or more, do not match the form."""
+def leave_out(files: Files, wrong: list[str], right: int, form: str, *rivals: str) -> None:
+    """Leave out pictures whose names do not match the form.
+
+    rivals    the forms of all layouts with the same folders
+
+    Raises DataError where they are half of all, or more.
+    """
     if wrong and len(wrong) >= right:
         more = f" and {len(wrong) - WRONG_SHOWN} more" if len(wrong) > WRONG_SHOWN else ""
         names = ", ".join(map(shown, wrong[:WRONG_SHOWN])) + more
         raise DataError(
-            f"{path}: {len(wrong)} names do not parse: {names}. Expected {form}; rename the "
-            "files or move them away."
+            f"{files.top}: {len(wrong)} names do not parse: {names}. Expected "
+            f"{' or '.join(rivals or [form])}; rename the files or move them away."
         )
+    for file in wrong:
+        files.leave_out(file, f"names are {form}")
 
 
 def table_of(rows: list[dict[str, Any]], pattern: str = "") -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The files of a folder: pictures, hidden files, and those that no reader used.
 
 A reader asks ``Files`` for the pictures of a folder and says why it leaves some out; what is then
-neither read nor left out is counted by ``Files.notes``, so that no file is lost without a word.
+neither read nor left out is counted by ``Files.notes``, so that no file is left out silently.
 """
 
 from __future__ import annotations
@@ -14,17 +14,11 @@ from pathlib import Path, PurePosixPath
 from sameplayer.data.images.picture import PICTURE_SUFFIXES
 from sameplayer.errors import DataError
 
-IGNORED = (
-    "thumbs.db",
-    "desktop.ini",
-    "__macosx",
-    "__pycache__",
-    "@eadir",
-    "#recycle",
-    "$recycle.bin",
-    "lost+found",
-    "system volume information",
+_IGNORED = (
+    "thumbs.db, desktop.ini, __macosx, __pycache__, @eadir, #recycle, $recycle.bin, lost+found, "
+    "system volume information"
 )
+IGNORED = _IGNORED.split(", ")
 MAX_FILES = 5_000_000
 SHOWN = 5  # kinds, folders or persons in one note
 LINKED = 2  # folders above a linked one, at most: a linked set, part or person is followed
@@ -43,7 +37,7 @@ def is_hidden(path: Path, top: Path) -> bool:
     Jupyter (.ipynb_checkpoints), Git, macOS (._1.jpg), Windows and network drives leave copies and
     small pictures beside the real ones.
     """
-    return any(map(_is_programs, path.relative_to(top).parts))
+    return any(map(_is_hidden_name, path.relative_to(top).parts))
 
 
 def is_picture(name: str) -> bool:
@@ -62,7 +56,7 @@ def file_names(top: Path, *, deep: bool = True) -> Iterator[str]:
         folder, prefix, depth, above = stack.pop()
         with os.scandir(folder) as entries:
             for entry in entries:
-                if _is_programs(entry.name):
+                if _is_hidden_name(entry.name):
                     continue
                 inside = _inside(entry, depth, above)
                 if inside is None:
@@ -150,7 +144,7 @@ def listed(items: Sequence[str]) -> str:
     return ", ".join([*items[:SHOWN], *more])
 
 
-def _is_programs(name: str) -> bool:
+def _is_hidden_name(name: str) -> bool:
     return name.startswith(".") or name.lower() in IGNORED
 
 

@@ -28,7 +28,7 @@ MOT = (
 
 
 def has_mot(path: Path) -> bool:
-    """Tell whether a folder holds sequences with boxes, or such as are called as MOTChallenge's."""
+    """Tell whether a folder holds sequences with boxes, or ones laid out as MOTChallenge's."""
     return path.is_dir() and any(
         sequence.boxes is not None or sequence.pictures == PICTURES[0]
         for sequence in sequences(path)

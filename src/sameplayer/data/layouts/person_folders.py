@@ -1,7 +1,8 @@
-"""One folder per person: sorted by hand, or prepared by layumi's baseline."""
+"""One folder per person, sorted by hand or by layumi's baseline, and MSMT17 with its lists."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from sameplayer.common.names import composed
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.file_names import (
     FACTS,
+    GALLERY,
     LAYOUTS,
     NOBODY,
+    QUERY,
+    TRAIN,
     WHY_JUNK,
+    leave_out,
     parse_name,
     row_of,
     table_of,
@@ -28,29 +33,35 @@ from sameplayer.data.layouts.listing import (
     listed,
     shown,
 )
-from sameplayer.data.layouts.msmt17 import NAME as MSMT17
 from sameplayer.data.roles import with_roles
+from sameplayer.errors import DataError
 
+MSMT17 = "list_train.txt, list_val.txt, list_query.txt, list_gallery.txt beside train/ and test/"
+MSMT17_NAME = r"(?P<person>[0-9]+)_[0-9]+_(?P<camera>[0-9]+)_[^_/]+_[0-9]+_[0-9]+(?:_[^/]*)?"
+MSMT17_FORM = "<person>/<person>_<number>_<camera>_<time>_<frame>_<box>.jpg"
+# A list -> its folder in version 1 and 2, and the role and split of its pictures.
+MSMT17_LISTS = {
+    "list_train.txt": ("train", "mask_train_v2", TRAIN),
+    "list_val.txt": ("train", "mask_train_v2", TRAIN),
+    "list_query.txt": ("test", "mask_test_v2", QUERY),
+    "list_gallery.txt": ("test", "mask_test_v2", GALLERY),
+}
 FOLDER = (
     "one folder per person, or train/, query/, gallery/ (or val/, test/) each with such folders"
 )
 # A folder -> what SPLITS calls its pictures; those of OWN show that there are such folders.
-PARTS = {
-    "train_all": "train",
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "query": "query",
-    "probe": "query",
+_PARTS = {
+    "train": "train_all train training",
+    "val": "val valid validation",
+    "query": "query probe",
     "gallery": "gallery",
     "test": "test",
 }
+PARTS = {name: part for part, names in _PARTS.items() for name in names.split()}
 OWN = ("train_all", "train", "query", "gallery")
 STRANGE = {*PARTS, *(part for layout in LAYOUTS.values() for part in layout.parts)}
 NAMES = {name: LAYOUTS[name].name for name in ("market1501", "dukemtmcreid", "cuhk03np")}
-NAMES["msmt17"] = MSMT17
+NAMES["msmt17"] = MSMT17_NAME
 
 
 def has_person_folders(path: Path) -> bool:
@@ -189,3 +200,75 @@ def _say_of_persons(files: Files, parts: Sequence[str], path: Path) -> None:
     ]
     if empty:
         files.note(f"{counted(len(empty), 'person', 'has have')} no picture: {listed(empty)}.")
+
+
+def has_msmt17(path: Path) -> bool:
+    return any((path / name).is_file() and _list_folder(path, name) for name in MSMT17_LISTS)
+
+
+def read_msmt17(path: Path) -> Crops:
+    """Read the listed pictures; person numbers restart in test/.
+
+    So person 0 of the training split is "train/0", person 0 of the test split "test/0".
+    """
+    files, rows, wrong = Files(path), [], []
+    listed = _listed(path)
+    parts = sorted({_list_folder(path, name) for name in MSMT17_LISTS} - {""})
+    for image in [image for part in parts for image in files.pictures(part)]:
+        if image not in listed:
+            files.leave_out(image, "no list names it")
+            continue
+        facts = parse_name(MSMT17_NAME, image.rsplit("/", 1)[-1])
+        if facts is None:
+            wrong.append(image)
+            continue
+        person, (role, split) = listed[image]
+        row = row_of(image, role, facts, path) or {}
+        side = "train" if role == "train" else "test"
+        rows.append(row | {"person": f"{side}/{person}", "split": split})
+    leave_out(files, wrong, len(rows), MSMT17_FORM)
+    gone = sorted(set(listed) - set(files.names))
+    if gone:
+        files.note(
+            f"{counted(len(gone), 'picture')} named in the lists and not there ({example(gone)})."
+        )
+    read = [*(row["image"] for row in rows), *MSMT17_LISTS, FACTS]
+    return Crops(table_of(rows), path, None, "msmt17", files.notes(read, parts))
+
+
+def _list_folder(path: Path, name: str) -> str:
+    """Return the folder of a list's pictures, or "" where it is not there."""
+    return next((folder for folder in MSMT17_LISTS[name][:2] if (path / folder).is_dir()), "")
+
+
+def _listed(path: Path) -> dict[str, tuple[str, tuple[str, str]]]:
+    """Return image -> (person, (role, split)). Raises DataError for an invalid line."""
+    listed: dict[str, tuple[str, tuple[str, str]]] = {}
+    for name, (*_, use) in MSMT17_LISTS.items():
+        folder = _list_folder(path, name)
+        if not folder or not (path / name).is_file():
+            continue
+        for number, line in enumerate(_lines(path / name), start=1):
+            image, _, person = line.strip().rpartition(" ")
+            if not line.strip():
+                continue
+            if not image or not re.fullmatch("[0-9]{1,9}", person):
+                raise DataError(
+                    f"{path / name}, line {number}: expected a picture and the number of its "
+                    f"person, such as 0000/0000_000_01_0303morning_0008_0.jpg 0; found "
+                    f"{line.strip()[:80]!r}."
+                )
+            key = f"{folder}/{image.strip()}"
+            if listed.setdefault(key, (str(int(person)), use)) != (str(int(person)), use):
+                raise DataError(
+                    f"{path / name}, line {number}: {shown(image)} is listed twice, for "
+                    "another person or use; expected each picture once."
+                )
+    return listed
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a text in UTF-8 ({error}).") from error

@@ -15,12 +15,12 @@ from sameplayer.data.layouts.listing import is_hidden
 from sameplayer.data.video.frames import VIDEO_SUFFIXES
 from sameplayer.errors import DataError
 
-PICTURES = ("img1", "img", "images", "frames")  # how folders of frames are called
+PICTURES = ("img1", "img", "images", "frames")  # names of folders of frames
 TRUTH, DETECTIONS = Path("gt", "gt.txt"), Path("det", "det.txt")
 ANNOTATIONS = "annotations"  # folder of files of boxes
-DEEP = 2  # folders down to which sequences are looked for, such as train/dancetrack0001
+DEEP = 2  # levels of folders that are searched, such as train/dancetrack0001
 NO_BOXES = ("labels", "persons", "crops", "roster", "readme", "seqinfo", "gameinfo")
-UNSURE = (".xlsx",)  # endings of which only the name may tell what is in them
+UNSURE = (".xlsx",)  # boxes only if the file's name says so
 SURE = re.compile("box|track|det|annot|gt", re.IGNORECASE)
 
 

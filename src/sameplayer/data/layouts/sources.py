@@ -31,7 +31,7 @@ from sameplayer.data.columns import (
 from sameplayer.data.crop_files import CROP_ALIASES, is_crop_table
 from sameplayer.data.crops import Crops, read_crops
 from sameplayer.data.images.picture import PICTURE_SUFFIXES
-from sameplayer.data.layouts import mot, msmt17, person_folders
+from sameplayer.data.layouts import mot, person_folders
 from sameplayer.data.layouts.file_names import FACTS, LAYOUTS, has_layout, read_layout
 from sameplayer.data.layouts.listing import file_names, folders, is_picture, shown
 from sameplayer.data.tabular.read_table import read_table
@@ -75,7 +75,7 @@ def read_source(
 ) -> Crops:
     """Read a folder or table of crops.
 
-    source    one of SOURCES; None: detect_format from the layout
+    source    one of SOURCES; None: detected from the files
     scope     "set", "game" or "sequence", where a person id holds; None: as the layout says
     warn      log a warning for each of the notes; else they are in ``Crops.notes`` only
 
@@ -213,7 +213,7 @@ SOURCES: dict[str, Source] = {
         name: Source(layout.what, partial(has_layout, name), partial(read_layout, name))
         for name, layout in LAYOUTS.items()
     },
-    "msmt17": Source(msmt17.MSMT17, msmt17.has_msmt17, msmt17.read_msmt17),
+    "msmt17": Source(person_folders.MSMT17, person_folders.has_msmt17, person_folders.read_msmt17),
     "mot": Source(mot.MOT, mot.has_mot, mot.read_mot),
     "folder": Source(
         person_folders.FOLDER, person_folders.has_person_folders, person_folders.read_folder

@@ -14,37 +14,22 @@ from sameplayer.data.columns import BOX, parse_numbers
 from sameplayer.data.tabular.column_names import plain
 from sameplayer.errors import DataError
 
+
+def _forms(*names: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(form.split()) for form in names)
+
+
 PREFIXES = ("bb", "bbox", "box", "boundingbox", "rect", "")
-STARTS = (
-    ("left", "top"),
-    ("xmin", "ymin"),
-    ("x1", "y1"),
-    ("xtl", "ytl"),
-    ("xleft", "ytop"),
-    ("x", "y"),
-    ("l", "t"),
+STARTS = _forms("left top", "xmin ymin", "x1 y1", "xtl ytl", "xleft ytop", "x y", "l t")
+ENDS = _forms(
+    *("left top right bottom", "xmin ymin xmax ymax", "minx miny maxx maxy", "x0 y0 x1 y1"),
+    *("x1 y1 x2 y2", "xtl ytl xbr ybr", "tlx tly brx bry", "xleft ytop xright ybottom"),
+    *("x y x2 y2", "l t r b"),
 )
-ENDS = (
-    ("left", "top", "right", "bottom"),
-    ("xmin", "ymin", "xmax", "ymax"),
-    ("minx", "miny", "maxx", "maxy"),
-    ("x0", "y0", "x1", "y1"),
-    ("x1", "y1", "x2", "y2"),
-    ("xtl", "ytl", "xbr", "ybr"),
-    ("tlx", "tly", "brx", "bry"),
-    ("xleft", "ytop", "xright", "ybottom"),
-    ("x", "y", "x2", "y2"),
-    ("l", "t", "r", "b"),
+CENTRES = _forms(
+    *("cx cy", "xc yc", "xcenter ycenter", "xcentre ycentre", "centerx centery"), "centrex centrey"
 )
-CENTRES = (
-    ("cx", "cy"),
-    ("xc", "yc"),
-    ("xcenter", "ycenter"),
-    ("xcentre", "ycentre"),
-    ("centerx", "centery"),
-    ("centrex", "centrey"),
-)
-SIZES = (("width", "height"), ("w", "h"))
+SIZES = _forms("width height", "w h")
 FOUR: dict[str, tuple[tuple[str, ...], ...]] = {"corners": ENDS}
 FOUR["corner and size"] = tuple((*start, *size) for size in SIZES for start in STARTS)
 FOUR["centre and size"] = tuple((*centre, *size) for size in SIZES for centre in CENTRES)

@@ -69,8 +69,7 @@ def _as_composed(images: pd.Series, root: Path) -> tuple[pd.Series, tuple[str, .
 
     Where the first such path is there as written, all stay as they are.
     """
-    strange = [isinstance(name, str) and not name.isascii() for name in images]
-    odd = images[np.array(strange, bool)]
+    odd = images[images.str.contains(r"[^\x00-\x7f]", na=False)]
     for name in odd.iloc[:LOOKS]:
         if _is_there(root, name):
             return images, ()

@@ -35,7 +35,7 @@ WIDEST = 1 << 14  # columns, as a spreadsheet has at most
 PADDING = 1_000_000  # cells that rows may be shorter than the header, all together
 CHUNK = 50_000
 BLANKS = " \t\r\n\xa0\u200b\ufeff"
-AS_TEXT = r'="([^"]*)"'  # how programs keep spreadsheets from turning 007 into 7
+AS_TEXT = r'="([^"]*)"'  # ="007", by which programs keep the zeros in a spreadsheet
 
 
 @dataclass(frozen=True, eq=False)

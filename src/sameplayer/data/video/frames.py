@@ -1,8 +1,8 @@
 """Frames of a video, exact by presentation time in every container, read with PyAV.
 
-Frames count from 1 in the order in which they are shown. What counts is their time stamp, never
-a frame rate: variable rates, B-frames, a late start and transport streams (.ts), in which a seek
-lands anywhere, all give the frame that was asked for, or an error.
+Frames count from 1 in the order in which they are shown. They are found by their time
+stamps, never by a frame rate: with variable rates, B-frames, a late start, and transport streams
+(.ts), in which a seek lands anywhere, the result is the frame that was asked for, or an error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from sameplayer.errors import DataError, SettingError
 
 _VIDEO_SUFFIXES = "mp4 mkv avi mov webm m4v ts mts m2ts mpg mpeg wmv flv mxf 3gp"
 VIDEO_SUFFIXES = tuple(f".{ending}" for ending in _VIDEO_SUFFIXES.split())
-AHEAD = 32  # frames rather decoded on the way than jumped over
-KEPT = 8  # frames decoded last, for threads that ask a little out of order
+AHEAD = 32  # frames: a gap up to this is decoded, a larger one is a seek
+KEPT = 8  # latest frames, for threads that ask slightly out of order
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +111,8 @@ class Video:
     def read(self, number: int) -> Picture:
         """Return one frame as uint8 RGB (h, w, 3); numbers count from 1; safe from many threads.
 
-        Frames read in order cost one decode each. Raises DataError for a number that the video
-        has not, and for a frame that is damaged.
+        Frames read in order cost one decode each. Raises DataError for a number outside the
+        video, and for a damaged frame.
         """
         if not 1 <= number <= len(self):
             raise DataError(
@@ -178,8 +178,8 @@ class Video:
     def _decode_from(self, source: Any, position: int) -> tuple[Any, Iterator[tuple[int, Any]]]:
         """Return the open file, and (position, frame) from a key frame on, or from the start.
 
-        After a seek nothing counts before the key frame, nor anything if it is not met: other
-        frames may lack those that they refer to.
+        After a seek, frames before the key frame are dropped, and all are if it does not come: they
+        may lack frames that they refer to.
         """
         stamps, keys = self._index.stamps, self._index.keys[self._index.keys <= position]
         key = int(keys[-1]) if len(keys) else 0

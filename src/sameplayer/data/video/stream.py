@@ -19,7 +19,7 @@ DEFAULT, COVER = 1, 0x400 | 0x800 | 0x100000  # dispositions: attached, a thumbn
 
 
 def open_source(path: Path) -> Any:
-    """Open a video with PyAV; the result closes itself when it is forgotten."""
+    """Open a video with PyAV; the file closes when the result is garbage-collected."""
     av = import_extra("av", "video", "Reading video")
     try:
         # A video must not name other files or addresses to read: it may come from anywhere.
@@ -43,7 +43,7 @@ def open_source(path: Path) -> Any:
 
 
 def video_stream(source: Any) -> Any:
-    """Return the stream that is the video: no cover or thumbnail, the largest, the default one."""
+    """Return the largest stream that is no cover or thumbnail; of equals, the default one."""
     return max(source.streams.video, key=_rank)
 
 
@@ -66,8 +66,8 @@ def stream_notes(path: Path, source: Any) -> list[str]:
 def as_shown(frame: Any) -> Picture:
     """Return a decoded frame as RGB, turned and mirrored as its display matrix says.
 
-    The matrix takes (x, y) to (a x + c y, b x + d y), y downwards; it is taken to the nearest
-    quarter of a turn.
+    The matrix takes (x, y) to (a x + c y, b x + d y), y downwards; it is rounded to the
+    nearest quarter turn.
     """
     return turned(frame.to_ndarray(format="rgb24"), *_turn(frame))
 

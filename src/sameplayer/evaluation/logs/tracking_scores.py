@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.boxes import overlaps as box_overlaps
 from sameplayer.errors import DataError, SettingError
 
 ALPHAS = np.arange(0.05, 0.99, 0.05)
@@ -136,7 +137,7 @@ def find_overlaps(truth: pd.DataFrame, predicted: pd.DataFrame) -> Overlaps:
     for frame in range(frames):
         rows = order_one[starts_one[frame] : starts_one[frame + 1]]
         columns = order_two[starts_two[frame] : starts_two[frame + 1]]
-        shared = box_iou(first[rows], second[columns])
+        shared, _ = box_overlaps(first[rows], second[columns])
         row, column = np.nonzero(shared)
         found.append((rows[row], columns[column], shared[row, column]))
         starts[frame + 1] = starts[frame] + len(row)
@@ -144,17 +145,6 @@ def find_overlaps(truth: pd.DataFrame, predicted: pd.DataFrame) -> Overlaps:
     empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     whole = [np.concatenate([blank, *part]) for blank, part in zip(empty, parts, strict=True)]
     return Overlaps(whole[0], whole[1], whole[2], starts)
-
-
-def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return (n, m): intersection over union of boxes (n, 4) and (m, 4), xywh in pixels."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    ends = first[:, None, :2] + first[:, None, 2:], second[None, :, :2] + second[None, :, 2:]
-    sides = np.maximum(0, np.minimum(*ends) - low)
-    shared = sides[..., 0] * sides[..., 1]
-    areas = first[:, 2] * first[:, 3], second[:, 2] * second[:, 3]
-    iou: np.ndarray = shared / (areas[0][:, None] + areas[1][None] - shared)
-    return iou
 
 
 def match_boxes(overlaps: Overlaps, count: int, iou: float = 0.5) -> np.ndarray:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.boxes import shared_area
+from sameplayer.data.columns import BOX
+
 
 def frame_pairs(table: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield rows (k,), (k,) of the table: two boxes of one frame of one camera, each pair once.
@@ -26,10 +29,15 @@ def frame_pairs(table: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         step += 1
 
 
-def shared_areas(boxes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return (k,) how much of their area boxes xywh (n, 4) of these rows have in common."""
-    one, other = boxes[first], boxes[second]
-    low = np.maximum(one[:, :2], other[:, :2])
-    high = np.minimum(one[:, :2] + one[:, 2:], other[:, :2] + other[:, 2:])
-    area: np.ndarray = np.clip(high - low, 0, None).prod(axis=1)
-    return area
+def covered_shares(table: pd.DataFrame) -> np.ndarray:
+    """Return (n,) the share of each box that the box of its frame covering it most takes, 0 to 1.
+
+    table    with camera, frame, left, top, width and height
+    """
+    boxes = table[list(BOX)].to_numpy(float)
+    area, covered = boxes[:, 2:].prod(axis=1), np.zeros(len(table))
+    for pair in frame_pairs(table):
+        shared = shared_area(*(boxes[rows] for rows in pair))
+        for rows in pair:
+            covered[rows] = np.maximum(covered[rows], shared / area[rows])
+    return np.minimum(covered, 1)

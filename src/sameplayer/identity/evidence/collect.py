@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.boxes import row_overlaps
 from sameplayer.common.vectors import unit_means
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.appearance import AppearanceCurve, fit_appearance
 from sameplayer.identity.evidence.calibrated_views import ViewMapping, find_view_mapping, place_odds
-from sameplayer.identity.evidence.co_occurrence import frame_pairs, shared_areas
+from sameplayer.identity.evidence.co_occurrence import frame_pairs
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.evidence.given_labels import with_given_numbers, with_given_teams
 from sameplayer.identity.evidence.kit import Kits, find_kits
@@ -182,11 +183,9 @@ def seen_together(tracklets: Tracklets) -> np.ndarray:
     np.fill_diagonal(apart, False)
     ids = table["tracklet"].to_numpy()
     boxes = table[["left", "top", "width", "height"]].to_numpy(float)
-    area = boxes[:, 2] * boxes[:, 3]
     close = [np.zeros((0, 2), np.int64)]
     for first, second in frame_pairs(table):
-        shared = shared_areas(boxes, first, second)
-        over = shared / (area[first] + area[second] - shared) > TOGETHER
+        over = row_overlaps(boxes[first], boxes[second])[0] > TOGETHER
         close.append(np.stack([ids[first[over]], ids[second[over]]], axis=1))
     pairs, often = np.unique(np.concatenate(close), axis=0, return_counts=True)
     for (a, b), frames in zip(pairs, often, strict=True):

@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.boxes import shared_area
 from sameplayer.common.files import load_arrays, save_arrays
 from sameplayer.common.hashing import part_fingerprint
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import pixels_of
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
+from sameplayer.identity.evidence.co_occurrence import covered_shares
 from sameplayer.identity.evidence.kit import shirt_rows
 from sameplayer.identity.evidence.merged_boxes import HeightLine, find_merged_boxes
 from sameplayer.numbers.reader import NUMBERS, NumberReader
@@ -78,7 +80,8 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
-    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float) * (1.02 - _covered(table))
+    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float)
+    worth = worth * (1.02 - covered_shares(table))
     worth[find_merged_boxes(table)] *= MERGED
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     own = (slice(*ends) for ends in pairwise(starts))
@@ -317,19 +320,8 @@ def all_candidates(reader: NumberReader, pictures: list[Picture]) -> np.ndarray:
     return rows
 
 
-def _covered(table: pd.DataFrame) -> np.ndarray:
-    """Return (n,) the share of each box that the box covering it most takes, 0 to 1."""
-    boxes = table[["left", "top", "width", "height"]].to_numpy(float)
-    covered = np.zeros(len(table))
-    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
-        covered[rows] = covered_by_others(boxes[rows])
-    return covered
-
-
 def covered_by_others(xywh: np.ndarray) -> np.ndarray:
     """Return (n,) the share of each box (n, 4) of a frame that the one covering it most takes."""
-    low, high = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
-    sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
-    shared = np.clip(sides, 0, None).prod(axis=2)
+    shared = shared_area(xywh[:, None], xywh[None])
     np.fill_diagonal(shared, 0)
     return np.minimum(shared.max(axis=1, initial=0) / xywh[:, 2:].prod(axis=1), 1)

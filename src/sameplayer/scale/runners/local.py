@@ -16,15 +16,15 @@ from sameplayer.errors import SettingError
 from sameplayer.scale.config import Run
 from sameplayer.scale.runners.ray import run_ray
 from sameplayer.scale.runners.worker import (
-    died,
     end_with_parent,
-    keep_to,
+    limit_process,
     limited_threads,
     portable,
+    worker_lost,
 )
 
 if TYPE_CHECKING:
-    from sameplayer.scale.task import Job, Task
+    from sameplayer.scale.blocks import Job, Task
 
 START = "spawn"  # how processes start: a fork of a process with threads may hang
 Done = Callable[[], None]
@@ -101,12 +101,12 @@ class _Pool:
                 for task in running.values():
                     lost[task.name] += alone
                     if lost[task.name] > self._run.retries:
-                        raise died(task.name, lost[task.name]) from None
+                        raise worker_lost(task.name, lost[task.name]) from None
                 suspects.extend(running.values())
                 running.clear()
                 lost["starts"] += not suspects
                 if lost["starts"] > self._run.retries:
-                    raise died("workers", lost["starts"]) from None
+                    raise worker_lost("workers", lost["starts"]) from None
 
     def _pool(self) -> ProcessPoolExecutor:
         if self._executor is None:
@@ -138,7 +138,7 @@ _opened: dict[str, Any] = {}
 def _start(job: Job, threads: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     end_with_parent(parent)
-    keep_to(threads)
+    limit_process(threads)
     _opened.update(job=job, work=None)
 
 

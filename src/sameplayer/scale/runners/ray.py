@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from sameplayer._version import __version__
 from sameplayer.errors import ConfigError, DataError, SameplayerError, SettingError, import_extra
 from sameplayer.scale.config import Run
-from sameplayer.scale.runners.worker import died, keep_to, portable
+from sameplayer.scale.runners.worker import limit_process, portable, worker_lost
 from sameplayer.scale.storage.store import partial_name
 
 if TYPE_CHECKING:
-    from sameplayer.scale.task import Job, Task
+    from sameplayer.scale.blocks import Job, Task
 
 START_S = 300.0
 """Seconds within which the first task must end or run: others may hold the cluster's CPUs."""
@@ -75,7 +75,7 @@ def _check_ray(ray: Any, answer: Any, task: Task, retries: int) -> None:
     try:
         error = ray.get(answer)
     except (known.WorkerCrashedError, known.NodeDiedError, known.OutOfMemoryError):
-        raise died(task.name, retries + 1) from None
+        raise worker_lost(task.name, retries + 1) from None
     except known.RayError as failed:  # not of the task, whose errors come as answers
         last = str(failed).strip().rpartition("\n")[2]
         raise ConfigError(
@@ -91,7 +91,7 @@ def _ray_task(shared: list[Any], task: Task, threads: int) -> Exception | None:
     ray = import_extra("ray", "ray", "A Ray task")
     try:
         if _opened.get("ref") != shared[0]:
-            keep_to(threads)
+            limit_process(threads)
             job, token = ray.get(shared[0])
             _check_folder(job, token)
             _opened.update(work=job.open(), ref=shared[0])

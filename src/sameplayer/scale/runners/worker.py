@@ -36,16 +36,16 @@ def portable(error: Exception) -> Exception:
     return RuntimeError(words)
 
 
-def died(name: str, times: int) -> DataError:
+def worker_lost(name: str, times: int) -> DataError:
     """Return the error for a task at which workers died so many times."""
     return DataError(
         f"{name}: its worker died {times} times. It may have run out of memory: use fewer workers "
-        "or smaller blocks. What is finished is kept; run the same command again. In a script, "
+        "or smaller blocks. Finished parts are kept; run the same command again. In a script, "
         'the call must stand under: if __name__ == "__main__":'
     )
 
 
-def keep_to(threads: int) -> None:
+def limit_process(threads: int) -> None:
     """Keep this process to so many threads, in libraries loaded now or later."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(threads)

@@ -1,7 +1,7 @@
 """Storage: whole files in a folder, on a local disk or at any address that fsspec knows.
 
-A request to storage elsewhere that fails is made again for some seconds, and so is one for a file
-that must be there. What was written is looked at before it counts as written.
+A failed request to remote storage is repeated for some seconds, and so is one for a file that must
+exist. A written file counts as written only once its size has been checked.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ PARTIAL = ".partial"
 T = TypeVar("T")
 
 
-class NoAnswer(DataError):  # noqa: N818
-    """Storage does not answer; what it holds is not known."""
+class StorageUnavailable(DataError):  # noqa: N818
+    """Remote storage does not answer, so its content is not known."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How storage that answers late is waited for."""
+class RetryPolicy:
+    """How often, and how long apart, requests to remote storage are repeated."""
 
     attempts: int = 5
-    """How often a request that fails is made, with the first time."""
+    """Requests in all, the first one included."""
     first_s: float = 0.2
-    """Seconds before the second attempt; each further one waits twice as long."""
+    """Seconds before the second attempt; each further pause is twice as long."""
 
 
-PATIENCE = Patience()
+RETRY = RetryPolicy()
 
 
 class Storage:
     """The files of a folder.
 
-    local    its path where it is on a disk of this machine, which never answers late; else None
+    local    its path on a local disk, which needs no retries; None for remote storage
 
-    All methods raise MissingFile, NoAnswer where storage elsewhere does not answer in time, and
-    DataError for what a disk says.
+    All methods raise MissingFile; StorageUnavailable where remote storage does not answer in time;
+    DataError for errors of a local disk.
     """
 
-    def __init__(self, address: str, patience: Patience | None) -> None:
-        self.address, self.patience = address, patience or PATIENCE
+    def __init__(self, address: str, retry: RetryPolicy | None) -> None:
+        self.address, self.retry = address, retry or RETRY
         self._fs, root = _open(address)
         self._root = root.rstrip("/")
         self.local = root if _is_local(self._fs) else None
@@ -67,7 +67,7 @@ class Storage:
 
     def names(self, folder: str) -> list[str]:
         try:
-            found = self._ask(lambda: self._fs.ls(self.path(folder), detail=False), folder)
+            found = self._request(lambda: self._fs.ls(self.path(folder), detail=False), folder)
         except MissingFile:
             return []
         return sorted(f"{folder}/{Path(path).name}".removeprefix("./") for path in found)
@@ -75,18 +75,18 @@ class Storage:
     def age(self, name: str) -> float:
         """Return seconds since a file was written; 0 where the storage does not say."""
         try:
-            changed = self._ask(lambda: self._fs.modified(self.path(name)), name)
+            changed = self._request(lambda: self._fs.modified(self.path(name)), name)
             return time.time() - float(changed.timestamp())
         except DataError:
             return 0.0
 
     def read(self, name: str, *, sure: bool = False) -> bytes:
-        """Return a file's content; ``sure``: it must be there, so that it is waited for."""
-        return bytes(self._ask(lambda: self._fs.cat_file(self.path(name)), name, sure=sure))
+        """Return a file's content; ``sure``: it must exist, so it is asked for again."""
+        return bytes(self._request(lambda: self._fs.cat_file(self.path(name)), name, sure=sure))
 
     def open(self, name: str, *, sure: bool = False) -> _Ranges:
-        """Return a file elsewhere as one that is read piece by piece."""
-        size = int(self._ask(lambda: self._fs.size(self.path(name)), name, sure=sure))
+        """Return a remote file as one that is read piece by piece."""
+        size = int(self._request(lambda: self._fs.size(self.path(name)), name, sure=sure))
         return _Ranges(lambda start, stop: self._range(name, start, stop), size)
 
     def _range(self, name: str, start: int, stop: int) -> bytes:
@@ -96,52 +96,54 @@ class Storage:
                 raise OSError(f"{len(content)} bytes came; expected {stop - start}")
             return content
 
-        return self._ask(request, name, sure=True)
+        return self._request(request, name, sure=True)
 
     def write(self, source: Path, name: str) -> None:
-        """Copy a local file to storage elsewhere; whatever is done twice leaves the same."""
+        """Copy a local file to remote storage; repeating a step changes nothing."""
         if _protocols(self._fs) & WHOLE_PUTS:
             self._put(source, name)
         else:
             moved = f"{name}.{secrets.token_hex(8)}{PARTIAL}"
             folder = self.path(name).rpartition("/")[0]
-            self._ask(lambda: self._fs.makedirs(folder, exist_ok=True), name)
+            self._request(lambda: self._fs.makedirs(folder, exist_ok=True), name)
             self._put(source, moved)
             with suppress(MissingFile):  # it was moved, and the answer was lost
-                self._ask(lambda: self._fs.mv(self.path(moved), self.path(name)), name)
+                self._request(lambda: self._fs.mv(self.path(moved), self.path(name)), name)
             if self._size(name) != source.stat().st_size:
-                raise NoAnswer(f"{self.place(name)}: the storage did not take it as a whole.")
+                raise StorageUnavailable(
+                    f"{self.place(name)}: kept in part only. Run the same command again."
+                )
         self._written.add(name)
 
     def _put(self, source: Path, name: str) -> None:
-        """Upload a file until it is there as a whole."""
+        """Upload a file until its size there is right."""
         expected = source.stat().st_size
         for seconds in self.pauses():
-            self._ask(lambda: self._fs.put_file(str(source), self.path(name)), name)
+            self._request(lambda: self._fs.put_file(str(source), self.path(name)), name)
             found = self._size(name)
             if found == expected:
                 return
             time.sleep(seconds)
-        raise NoAnswer(
-            f"{self.place(name)}: the storage took {found} of {expected} bytes, again and again. "
-            "What is finished is kept; run the same command again."
+        raise StorageUnavailable(
+            f"{self.place(name)}: the storage kept {found} of {expected} bytes in each of "
+            f"{self.retry.attempts} attempts. Finished parts are kept; run the same command again."
         )
 
     def _size(self, name: str) -> int:
-        return int(self._ask(lambda: self._fs.size(self.path(name)), name, sure=True))
+        return int(self._request(lambda: self._fs.size(self.path(name)), name, sure=True))
 
     def remove(self, name: str) -> None:
         self._written.discard(name)
-        self._ask(lambda: self._fs.rm_file(self.path(name)), name)
+        self._request(lambda: self._fs.rm_file(self.path(name)), name)
 
     def pauses(self) -> list[float]:
-        """Return the seconds to wait after each attempt to see what must be there."""
+        """Return the seconds to wait after each attempt."""
         if self.local is not None:
             return [0.0]
-        return [self.patience.first_s * 2**attempt for attempt in range(self.patience.attempts)]
+        return [self.retry.first_s * 2**attempt for attempt in range(self.retry.attempts)]
 
-    def _ask(self, request: Callable[[], T], name: str, *, sure: bool = False) -> T:
-        """Make a request, and again where storage elsewhere fails for a while."""
+    def _request(self, request: Callable[[], T], name: str, *, sure: bool = False) -> T:
+        """Make a request, and repeat it while remote storage fails."""
         pauses = self.pauses()
         for attempt, seconds in enumerate(pauses, 1):
             last = attempt == len(pauses)
@@ -161,15 +163,15 @@ class Storage:
         if self.local is not None:
             said = getattr(error, "strerror", None) or error
             return DataError(f"{self.place(name)}: cannot be read or changed ({said}).")
-        return NoAnswer(
+        return StorageUnavailable(
             f"{self.place(name)}: the storage failed {attempts} times "
-            f"({type(error).__name__}: {error}). What is finished is kept; run the same command "
+            f"({type(error).__name__}: {error}). Finished parts are kept; run the same command "
             "again."
         )
 
 
 class _Ranges(io.RawIOBase):
-    """A file of which each read is a request of its own, which may be made again."""
+    """A remote file; each read is a request of its own, which is repeated where it fails."""
 
     def __init__(self, request: Callable[[int, int], bytes], size: int) -> None:
         self._request, self._size, self._at = request, size, 0

@@ -23,18 +23,18 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from sameplayer.errors import DataError, MissingFile, SameplayerError
-from sameplayer.scale.storage.backend import PARTIAL, NoAnswer, Patience, Storage
+from sameplayer.scale.storage.backend import PARTIAL, RetryPolicy, Storage, StorageUnavailable
 from sameplayer.scale.storage.tables import Arrays, Digest, digest_of_columns, from_table, to_table
 
 KEY = b"sameplayer"
 HOST = socket.gethostname()
 OLD_S = 3600.0
-"""Seconds after which nobody writes to a half-written file any more."""
+"""Seconds after which a partial file counts as abandoned."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a part says of itself.
+    """The metadata of a part.
 
     made_from    digest of the stage, its settings, and the content of its inputs
     digest       of its content
@@ -47,7 +47,7 @@ class Facts:
 
 
 class Part(dict[str, Any]):
-    """A part's arrays, np.ndarray or Ragged, by their names; DataError for one that is not there.
+    """The arrays of a part, np.ndarray or Ragged, by name; DataError for a missing one.
 
     place    the address of its file
     """
@@ -64,22 +64,22 @@ class Part(dict[str, Any]):
 
 
 class Store:
-    """A folder by its address: a path, or what fsspec knows, such as s3://bucket/folder."""
+    """A folder by its address: a path, or an fsspec address such as s3://bucket/folder."""
 
-    def __init__(self, address: str | Path, patience: Patience | None = None) -> None:
+    def __init__(self, address: str | Path, retry: RetryPolicy | None = None) -> None:
         self.address = str(address)
-        self._storage = Storage(self.address, patience)
+        self._storage = Storage(self.address, retry)
         self.local = self._storage.local
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.address, self._storage.patience)
+        return Store, (self.address, self._storage.retry)
 
     def place(self, name: str) -> str:
         """Return the full address of a name, for messages."""
         return self._storage.place(name)
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files in a folder of this one, sorted; none where it is not."""
+        """Return the sorted names of the files in a sub-folder; none where it is missing."""
         return self._storage.names(folder)
 
     def read_text(self, name: str) -> str | None:
@@ -89,7 +89,7 @@ class Store:
         except MissingFile:
             return None
         except UnicodeDecodeError as error:
-            raise DataError(f"{self.place(name)}: no text ({error}).") from error
+            raise DataError(f"{self.place(name)}: not text in UTF-8 ({error}).") from error
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file, whole or not at all."""
@@ -97,10 +97,10 @@ class Store:
             path.write_text(text, encoding="utf-8")
 
     def sweep(self, folder: str) -> None:
-        """Remove what killed processes of this machine left half-written, and what is old."""
+        """Remove partial files of killed processes of this machine, and partial files of old."""
         for name in self.names(folder):
             if name.endswith(PARTIAL) and (
-                _is_of_the_dead(name) or self._storage.age(name) > OLD_S
+                _writer_is_gone(name) or self._storage.age(name) > OLD_S
             ):
                 self.remove(name)
 
@@ -111,9 +111,9 @@ class Store:
 
     @contextmanager
     def whole(self, name: str) -> Iterator[Path]:
-        """Give a local path to write to; at the end it becomes the file of this name.
+        """Yield a local path to write to; at the end it becomes the file of this name.
 
-        Raises DataError where it cannot be written; nothing stays then.
+        Raises DataError where it cannot be written, and leaves nothing then.
         """
         path = self._storage.path(name)
         beside = Path(path).parent if self.local is not None else None
@@ -138,8 +138,8 @@ class Store:
                 partial.unlink(missing_ok=True)
 
     @contextmanager
-    def at_hand(self, name: str) -> Iterator[Path]:
-        """Give a local path to read a file from; MissingFile where there is none."""
+    def local_copy(self, name: str) -> Iterator[Path]:
+        """Yield a local path to read a file from; MissingFile where there is none."""
         if self.local is not None:
             path = Path(self._storage.path(name))
             if not path.exists():
@@ -152,20 +152,20 @@ class Store:
             yield copy
 
     def write_part(self, name: str, arrays: Arrays, made_from: str) -> Facts:
-        """Write arrays of equally many rows as a Parquet file; return what it says of itself."""
+        """Write arrays of equally many rows as a Parquet file; return its facts."""
         return self.write_stream(name, [arrays], made_from)
 
     def write_result(self, name: str, groups: Iterable[Arrays], made_from: str) -> Facts:
-        """Write groups of rows; what they were made from is told beside the file, not in it.
+        """Write groups of rows, with what they were made from in a file beside them.
 
-        So results that are equal are equal files, whatever the blocks that they were made from.
+        So equal results are equal files, whatever blocks they were made from.
         """
         facts = self.write_stream(name, groups, "")
         self.write_text(f"{name}.from", json.dumps([made_from, facts.digest]))
         return facts
 
     def write_stream(self, name: str, groups: Iterable[Arrays], made_from: str) -> Facts:
-        """Write groups of rows, one or more, as a Parquet file, each group when it comes."""
+        """Write groups of rows, one or more, as a Parquet file, each as it comes."""
         digest, rows, writer = Digest(), 0, None
         with self.whole(name) as path:
             try:
@@ -191,7 +191,7 @@ class Store:
         return facts
 
     def facts(self, name: str) -> Facts | None:
-        """Return what a part says of itself; None where there is no whole one."""
+        """Return the facts of a part; None where it is missing or not whole."""
         try:
             with self._opened(name) as file:
                 facts = _facts(file)
@@ -199,15 +199,15 @@ class Store:
                 return facts
             made_from, digest = json.loads(self.read_text(f"{name}.from") or '["", ""]')
             return Facts(made_from if digest == facts.digest else "", facts.digest, facts.rows)
-        except NoAnswer:
+        except StorageUnavailable:
             raise
         except (DataError, ValueError):
             return None
 
     def expect(self, name: str, made_from: str | None = None) -> Facts:
-        """Return what a part says of itself, which must be there: storage may show it late.
+        """Return the facts of a part that must exist: remote storage may show it late.
 
-        made_from    of which it must have been made; None: of anything
+        made_from    the digest that it must have been made from; None: any
 
         Raises MissingFile, and DataError for what is cut short, foreign, or made from other inputs.
         """
@@ -220,7 +220,10 @@ class Store:
             facts = _facts(file)
         if made_from is None:
             return facts
-        raise DataError(f"{self.place(name)}: was made from other inputs than it should be now.")
+        raise DataError(
+            f"{self.place(name)}: was made from other inputs than those of this run. Run the same "
+            "command again, with all shards."
+        )
 
     def read_part(self, name: str, columns: list[str] | None = None) -> Part:
         """Return a part's arrays, or those of some columns. Storage may show it late.
@@ -269,7 +272,7 @@ def _words(file: parquet.ParquetFile) -> dict[str, Any]:
 
 
 def _same(columns: dict[str, str], arrays: Arrays, *, whole: bool) -> bool:
-    """Say whether these are the columns that were written, or with ``whole=False`` some of them."""
+    """Tell whether arrays are the columns that were written, or some of them (not ``whole``)."""
     digest = Digest()
     digest.update(arrays)
     found = digest.columns()
@@ -277,12 +280,12 @@ def _same(columns: dict[str, str], arrays: Arrays, *, whole: bool) -> bool:
 
 
 def partial_name(name: str) -> str:
-    """Return a name that nobody else writes to, not even another attempt at the same file."""
+    """Return a name of its own for a partial file, unique to this attempt."""
     return f"{name}.{HOST}-{os.getpid()}-{secrets.token_hex(8)}{PARTIAL}"
 
 
-def _is_of_the_dead(name: str) -> bool:
-    """Say whether a file was being written by a process of this machine that is gone."""
+def _writer_is_gone(name: str) -> bool:
+    """Tell whether a file was being written by a process of this machine that is gone."""
     host, _, process = name.removesuffix(PARTIAL).rpartition("-")[0].rpartition("-")
     if not host.endswith(f".{HOST}") or not process.isdecimal():
         return False

@@ -60,7 +60,7 @@ def _array(column: Any) -> np.ndarray | Ragged:
 
 
 class Digest:
-    """32 hex digits that tell some columns from any others, however they come in pieces."""
+    """Fingerprint of columns, 32 hex digits; pieces of any size give the same."""
 
     def __init__(self) -> None:
         self._columns: dict[str, Any] = {}
@@ -79,28 +79,28 @@ class Digest:
                 column.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
 
     def columns(self) -> dict[str, str]:
-        """Return the digits of each column for all rows so far, by its name and type."""
+        """Return the fingerprint of each column for all rows so far, by its name and type."""
         return {kind: column.hexdigest() for kind, column in self._columns.items()}
 
     def hexdigest(self) -> str:
-        """Return the digits for all rows so far."""
+        """Return the fingerprint of all rows so far."""
         return digest_of_columns(self.columns())
 
 
 def digest_of(arrays: Arrays) -> str:
-    """Return 32 hex digits that tell these columns from any others."""
+    """Return the fingerprint of columns as 32 hex digits."""
     digest = Digest()
     digest.update(arrays)
     return digest.hexdigest()
 
 
 def digest_of_columns(columns: Mapping[str, str]) -> str:
-    """Return the digits of all columns from those of each."""
+    """Return the fingerprint of all columns from that of each."""
     return digest_of_words(*(f"{kind} {digits}" for kind, digits in columns.items()))
 
 
 def digest_of_words(*words: str) -> str:
-    """Return 32 hex digits that tell these words from any others."""
+    """Return the fingerprint of texts as 32 hex digits."""
     digest = hashlib.blake2b(digest_size=16)
     for word in words:
         digest.update(f"{len(word)} {word}".encode())

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.data.images.picture import Picture
 from sameplayer.errors import SettingError, import_extra
-from sameplayer.tracks.detection.geometry import overlaps, suppress
 from sameplayer.tracks.detection.tiles import SAME, Found, best_boxes, find_in_tiles, within
 
 Tile = int | Literal["auto"] | None

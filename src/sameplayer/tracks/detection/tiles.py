@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.data.images.picture import Picture
-from sameplayer.tracks.detection.geometry import overlaps, suppress
 
 Found = tuple[np.ndarray, np.ndarray]  # xywh (n, 4) pixels, score (n,)
 OVERLAP = 0.2  # of a tile's side, at least

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.detection.geometry import overlaps, suppress
 from sameplayer.tracks.tracking.motion import People, met, moved, newcomers, surprise
 
 SAME = 0.7  # intersection over union of two boxes on one player
