@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
+from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.synthetic.league import draw_league
 from tests.postgres_server import Server, running
 
@@ -87,6 +88,14 @@ def league_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def league(league_folder: Path) -> Crops:
     return read_source(league_folder)
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
+    """A small log with its videos: two cameras, four people, eight appearances; read only."""
+    from tests.identity.logs import make_log  # writes videos: needs the extra video
+
+    return make_log(tmp_path_factory.mktemp("match"))
 
 
 @pytest.fixture(scope="session")
