@@ -1,5 +1,4 @@
 from .evidence.evidence import Evidence as Evidence
-from .evidence.split_tracklets import SplitConfig as SplitConfig
 from .evidence.split_tracklets import find_splits as find_splits
 from .export.annotated_video import annotated_video as annotated_video
 from .export.crops_table import player_crops as player_crops

@@ -14,6 +14,7 @@ from sameplayer.data.reading import read_crop
 from sameplayer.errors import DataError, MissingFile, SameplayerError
 from sameplayer.evaluation.pages import picture_address
 from sameplayer.evaluation.ranked_strips import reason
+from sameplayer.identity.evidence.box_relations import covered_shares
 from sameplayer.identity.log.player_log import PlayerLog
 
 HIGH = 96  # pixels of a crop on the page
@@ -37,7 +38,7 @@ class Album:
         self._videos = {one.name: one.video for one in log.cameras}
         self._most = most
         self._frames: set[tuple[str, int]] = set()
-        clear = 1 - _covered(boxes, self._xywh)
+        clear = 1 - covered_shares(boxes)
         self._score = boxes["score"].to_numpy(float) * self._xywh[:, 3] * clear
         self.chosen: dict[int, list[int]] = {}  # appearance -> rows of boxes
         self.addresses: dict[int, str] = {}  # row of a box -> its picture
@@ -123,19 +124,6 @@ class Album:
         reach = int(NEAR * len(rows))
         middle = min(int(part * len(rows)), len(rows) - 1)
         return rows[max(0, middle - reach) : middle + reach + 1]
-
-
-def _covered(boxes: pd.DataFrame, xywh: np.ndarray) -> np.ndarray:
-    """Return (n,) from 0 to 1: the share of each box that another of its frame covers, at most."""
-    found = np.zeros(len(boxes))
-    for rows in boxes.groupby(["camera", "frame"], sort=False).indices.values():
-        low = xywh[rows, :2]
-        high = low + xywh[rows, 2:]
-        ends = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
-        shared = np.clip(ends, 0, None).prod(axis=2)
-        np.fill_diagonal(shared, 0)
-        found[rows] = shared.max(axis=1) / xywh[rows, 2:].prod(axis=1)
-    return np.clip(found, 0, 1)
 
 
 def longest_first(appearances: pd.DataFrame) -> list[int]:

@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from sameplayer.common.files import load_arrays, save_arrays
 from sameplayer.common.hashing import array_fingerprint, file_fingerprint, part_fingerprint
@@ -21,9 +20,8 @@ from sameplayer.data.reading import pixels_of
 from sameplayer.data.video.frames import Video, open_video
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence.co_occurrence import frame_pairs, shared_areas
+from sameplayer.identity.evidence.box_relations import covered_shares, find_merged_boxes
 from sameplayer.identity.evidence.kit import shirt_rows
-from sameplayer.identity.evidence.merged_boxes import find_merged_boxes
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
 from sameplayer.tracks.camera import Camera
@@ -74,7 +72,9 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
-    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float) * (1.02 - _covered(table))
+    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float) * (
+        1.02 - covered_shares(table)
+    )
     worth[find_merged_boxes(table)] *= 0.01
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     first = time[starts[:-1]]
@@ -285,14 +285,3 @@ def all_candidates(reader: NumberReader, pictures: list[Picture]) -> np.ndarray:
     columns = [*(NUMBERS.index(one) for one in reader.candidates), len(NUMBERS)]
     rows[:, columns] = reader.read(pictures)
     return rows
-
-
-def _covered(table: pd.DataFrame) -> np.ndarray:
-    """Return (n,) the share of each box that the box covering it most takes, 0 to 1."""
-    boxes = table[["left", "top", "width", "height"]].to_numpy(float)
-    covered = np.zeros(len(table))
-    for pair in frame_pairs(table):
-        shared = shared_areas(boxes, *pair)
-        for rows in pair:
-            covered[rows] = np.maximum(covered[rows], shared / boxes[rows, 2:].prod(axis=1))
-    return np.minimum(covered, 1)

@@ -85,8 +85,8 @@ def build_constraints(
         elif one.kind == "different":
             if a == b:
                 raise DataError(
-                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to "
-                    "cut an appearance in two, lower the threshold of splitting."
+                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; "
+                    "expected two appearances. An appearance cannot be split by a correction."
                 )
             cannot_link.append((a, b, row))
         elif one.kind == "is":
@@ -109,40 +109,27 @@ def build_constraints(
 
 
 def affected_tracklets(
-    labels: np.ndarray, old: Constraints, new: Constraints, evidence: Evidence, reach: float = 0.0
+    labels: np.ndarray, constraints: Constraints, evidence: Evidence, reach: float = 0.0
 ) -> np.ndarray:
-    """Return (n,) bool: the tracklets whose identity a run with the new demands must find again.
+    """Return (n,) bool: the tracklets to link again under the constraints.
 
-    labels    (n,) of the run with the old demands
-    reach     log-odds of appearance from which an identity beside one that is touched counts
+    labels    (n,) of a run without constraints
+    reach     log-odds of appearance from which an identity near a constrained one counts
 
-    What changed between the demands touches the identities of its tracklets. A tracklet that
-    leaves one of them can only go where it may fit, so the identities whose tracklets look like
-    theirs by more than ``reach`` are asked as well; all others keep their labels.
+    Constraints concern the identities of the tracklets that they name. A tracklet that leaves one
+    can only go where it may fit, so identities whose tracklets look like theirs by more than
+    ``reach`` are included; all others keep their labels.
     """
-    changed = _changed(old, new)
+    pairs = np.concatenate([constraints.must_link, constraints.cannot_link])
+    named = np.array(list(constraints.player), np.int64)
     touched = np.zeros(int(labels.max(initial=-1)) + 1, bool)
-    touched[labels[list(changed)]] = True
+    touched[labels[np.concatenate([pairs.ravel(), named])]] = True
     rows = np.flatnonzero(touched[labels])
     if len(rows):
         near = (evidence.appearance[rows] > reach) & ~evidence.apart[rows]
         touched[labels[near.any(axis=0)]] = True
     chosen: np.ndarray = touched[labels]
     return chosen
-
-
-def _changed(old: Constraints, new: Constraints) -> set[int]:
-    found: set[int] = set()
-    for name in ("must_link", "cannot_link"):
-        pairs = [
-            {tuple(sorted(map(int, one))) for one in getattr(each, name)} for each in (old, new)
-        ]
-        for pair in pairs[0] ^ pairs[1]:
-            found |= set(pair)
-    for tracklet in old.player.keys() | new.player.keys():
-        if old.player.get(tracklet) != new.player.get(tracklet):
-            found.add(tracklet)
-    return found
 
 
 def _ends(links: Sequence[tuple[int, int, object]]) -> np.ndarray:
