@@ -30,7 +30,7 @@ from sameplayer.common.hashing import file_fingerprint
 from sameplayer.data.video.frames import open_video
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import cameras_of
-from sameplayer.tracks.detection.detectors import YoloxDetector
+from sameplayer.tracks.detection.detectors import RtmDet
 from sameplayer.tracks.detection.geometry import overlaps
 from sameplayer.tracks.tracking.appearance_cues import colour_cues
 from sameplayer.tracks.tracking.registry import Tracker, UpdatedTracker
@@ -236,7 +236,7 @@ def found_cases(shared: Path, kept: Path | None) -> Iterator[Case]:
 
 
 def found_boxes(path: Path, tile: int, fps: float, kept: Path | None) -> Seen:
-    video, detector = open_video(path), YoloxDetector(tile)
+    video, detector = open_video(path), RtmDet(tile)
     facts: dict[str, object] = {"video": file_fingerprint(path), "fps": fps, "tile": tile}
     folder = PartFolder(
         kept and kept / str(tile), path.stem, facts | {"detector": detector.fingerprint}
@@ -279,7 +279,7 @@ def print_detector(shared: Path) -> None:
     video = open_video(shared / "data" / "soccer_two_cameras" / "left_camera.mp4")
     picture = video.read(1)
     for tile in (None, 1024, 640, 416):
-        detector = YoloxDetector(tile, threads=2)
+        detector = RtmDet(tile, threads=2)
         detector(picture)
         spent, busy = [], time.process_time()
         for _ in range(3):

@@ -259,7 +259,7 @@ def test_a_roster_that_cannot_be_names_its_rows(match: Match, run: Run) -> None:
     [
         (("--threshold", "0"), "--threshold is 0.0"),
         (("--threshold", "1"), "--threshold is 1.0"),
-        (("--detector", "yolo"), "Did you mean 'yolox'?"),
+        (("--detector", "rtm-det"), "Did you mean 'rtmdet'?"),
         (("--tracker", "ownn"), "Did you mean 'own'?"),
         (("--encoder", "persn"), "Did you mean 'person'?"),
         (("--reader", "shrt"), "Did you mean 'shirt'?"),

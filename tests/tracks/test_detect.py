@@ -14,16 +14,11 @@ import pytest
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
-from sameplayer.tracks.detection import detectors as detect
-from sameplayer.tracks.detection.detectors import (
-    YoloxDetector,
-    boxes_in,
-    choose_tile,
-    detector_of,
-    within,
-)
+from sameplayer.tracks.detection import rtmdet
+from sameplayer.tracks.detection.detectors import boxes_in, detector_of
 from sameplayer.tracks.detection.geometry import overlaps
-from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes
+from sameplayer.tracks.detection.rtmdet import RtmDet, choose_tile
+from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes, within
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SAMEPLAYER_SHARED", ROOT / "shared")) / "data"
@@ -44,7 +39,7 @@ def soccer() -> tuple[Picture, np.ndarray]:
 
 def test_real_players_are_found_each_once(soccer: tuple[Picture, np.ndarray]) -> None:
     picture, people = soccer
-    xywh, score = YoloxDetector(640)(picture)
+    xywh, score = RtmDet(1024)(picture)
     assert xywh.dtype == score.dtype == np.float64
     share, _ = overlaps(people, xywh)
     assert len(people) >= 10
@@ -60,45 +55,69 @@ def test_smaller_tiles_find_who_is_too_small_for_the_whole(
     picture = np.full((1024, 3200, 3), 114, np.uint8)
     picture[:, : part.shape[1]] = part
     found = {
-        tile: (overlaps(people, YoloxDetector(tile)(picture)[0])[0] > 0.5).any(axis=1).mean()
-        for tile in (None, 640)
+        tile: (overlaps(people, RtmDet(tile)(picture)[0])[0] > 0.5).any(axis=1).mean()
+        for tile in (None, 1024)
     }
-    assert found[None] < 0.6 < 0.9 <= found[640]
+    assert found[None] < 0.8 < 0.95 <= found[1024]
 
 
 def test_the_tile_is_chosen_by_the_size_of_the_people(soccer: tuple[Picture, np.ndarray]) -> None:
     picture = soccer[0]
-    detector = YoloxDetector("auto")
+    detector = RtmDet("auto")
     assert detector.fit([picture]) == detector.tile
-    assert detector.tile in (512, 640, 832, 1024)
+    assert detector.tile in (800, 1024, 1280)
     near = np.ascontiguousarray(picture[500:, 800:])
     closer = np.repeat(np.repeat(near, 2, axis=0), 2, axis=1)
-    assert YoloxDetector("auto").fit([closer]) not in (320, 416, 512, 640)
+    assert RtmDet("auto").fit([closer]) in (1664, None)
+
+
+def test_a_picture_too_large_to_be_looked_at_at_once_is_cut_and_nobody_is_lost(
+    soccer: tuple[Picture, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, people = soccer
+    whole, _ = RtmDet(1024)(picture)
+    monkeypatch.setattr(rtmdet, "MOST", 640 * 640)
+    parts, _ = RtmDet(1024)(picture)
+    for found in (whole, parts):
+        assert (overlaps(people, found)[0] > 0.5).any(axis=1).all()
+    assert ((overlaps(whole, parts)[0] > 0.5).sum(axis=1) <= 1).mean() > 0.9
+
+
+def test_people_as_tall_as_the_frame_are_found(soccer: tuple[Picture, np.ndarray]) -> None:
+    picture, people = soccer
+    left, top, width, height = people[people[:, 3].argmax()].astype(int)
+    near = picture[max(0, top - 20) : top + height + 20, max(0, left - 80) : left + width + 80]
+    tall = np.repeat(np.repeat(near, 7, axis=0), 7, axis=1)  # 1,300 pixels from head to foot
+    xywh, _ = RtmDet(512)(tall)
+    assert (xywh[:, 3] > 900).any()
+    assert not len(RtmDet(512)._find(tall, 640 / 512)[1]), "at that scale alone he is too large"
 
 
 @pytest.mark.parametrize(
-    ("height", "tile"), [(10, 320), (30, 416), (41, 640), (60, 832), (90, 1280), (300, None)]
+    ("height", "tile"), [(10, 320), (16, 400), (41, 1024), (60, 1280), (90, None)]
 )
 def test_the_tile_grows_with_the_people(height: int, tile: int | None) -> None:
     picture = np.zeros((1080, 1920, 3), np.uint8)
 
-    def find(_: Picture) -> tuple[np.ndarray, np.ndarray]:
+    def find(_: Picture, __: float) -> tuple[np.ndarray, np.ndarray]:
         return np.array([[50.0, 50, height / 3, height]]), np.array([0.9])
 
-    assert choose_tile(find, [picture]) == tile
+    expected = 512 if tile in (320, 400) else tile  # the smallest that is affordable at this size
+    assert choose_tile(find, [picture]) == expected
+    assert choose_tile(find, [picture[:300, :700]]) == (tile if (tile or 999) < 700 else None)
 
 
 def test_a_crowd_far_away_does_not_make_tiles_small_and_no_people_are_the_middle() -> None:
     picture = np.zeros((400, 400, 3), np.uint8)
 
-    def find(_: Picture) -> tuple[np.ndarray, np.ndarray]:
+    def find(_: Picture, __: float) -> tuple[np.ndarray, np.ndarray]:
         heights = np.r_[np.full(20, 8.0), np.full(10, 60.0)]
         columns = np.arange(30) * 10.0
         xywh = np.stack([columns, columns, np.full(30, 4.0), heights], axis=1)
         return xywh, np.full(30, 0.8)
 
     assert choose_tile(find, [picture]) is None
-    assert choose_tile(lambda _: (np.zeros((0, 4)), np.zeros(0)), [picture]) == 640
+    assert choose_tile(lambda _, __: (np.zeros((0, 4)), np.zeros(0)), [picture]) == 640
 
 
 @pytest.mark.parametrize(("length", "tile"), [(1728, 416), (3072, 1024), (1000, 999), (300, 300)])
@@ -129,10 +148,9 @@ def dark_block(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
 def test_somebody_cut_by_a_tile_s_edge_is_found_once_and_whole(left: int) -> None:
     picture = np.full((600, 1000, 3), 255, np.uint8)
     picture[200:340, left : left + 60] = 0
-    for threads in (1, 2):
-        xywh, score = find_in_tiles(picture, 200, dark_block, threads)
-        assert xywh.tolist() == [[left, 200, 60, 140]]
-        assert score.shape == (1,)
+    xywh, score = find_in_tiles(picture, 200, dark_block)
+    assert xywh.tolist() == [[left, 200, 60, 140]]
+    assert score.shape == (1,)
 
 
 def test_boxes_are_cut_to_the_frame() -> None:
@@ -197,16 +215,16 @@ def test_a_detector_that_is_not_installed_says_how(monkeypatch: pytest.MonkeyPat
         detector_of("rf-detr", None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtra, match=r"sameplayer\[video\]"):
-        detector_of("yolox", None)
+        detector_of("rtmdet", None)
 
 
 def test_detectors_are_chosen_by_name_or_given() -> None:
     assert detector_of(dark_block, "auto") is dark_block
-    with pytest.raises(SettingError, match="Did you mean 'yolox'"):
+    with pytest.raises(SettingError, match="expected one of rtmdet, rf-detr"):
         detector_of("yolo", "auto")
     for tile in (10, "small", 3.5):
         with pytest.raises(SettingError, match="tile"):
-            YoloxDetector(tile)  # type: ignore[arg-type]
+            RtmDet(tile)  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="threshold"):
-        YoloxDetector(threshold=0)
-    assert detect.YoloxDetector(None).fingerprint != detect.YoloxDetector(None, 0.4).fingerprint
+        RtmDet(threshold=0)
+    assert RtmDet(None).fingerprint != RtmDet(None, 0.4).fingerprint

@@ -184,12 +184,12 @@ def test_without_boxes_and_without_a_detector_it_says_both(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtra, match=r"No boxes .* Install the extra 'video'.*Or give boxes"):
-        found(match, detector="yolox")
+        found(match, detector="rtmdet")
 
 
 def test_the_shipped_detector_runs_in_the_whole(match: tuple[Camera, ...]) -> None:
     pytest.importorskip("onnxruntime")
-    assert found(match[1:], detector="yolox", fps=1).cameras == match[1:]
+    assert found(match[1:], detector="rtmdet", fps=1).cameras == match[1:]
 
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan")])

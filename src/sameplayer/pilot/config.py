@@ -28,8 +28,8 @@ class PilotConfig:
     by itself."""
     fps: float = 5.0
     """Frames per second of video to analyse."""
-    detector: str = "yolox"
-    """Person detector for videos: yolox (included) or rf-detr."""
+    detector: str = "rtmdet"
+    """Person detector for videos: rtmdet (included) or rf-detr."""
     device: str = "auto"
     """Device: auto, cpu, cuda, cuda:N or mps."""
     seed: int = 0

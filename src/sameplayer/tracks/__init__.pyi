@@ -4,7 +4,7 @@ from .camera import cameras_of as cameras_of
 from .detection.box_files import boxes_of as boxes_of
 from .detection.box_files import read_boxes as read_boxes
 from .detection.detectors import DETECTORS as DETECTORS
-from .detection.detectors import YoloxDetector as YoloxDetector
+from .detection.rtmdet import RtmDet as RtmDet
 from .stream import find_tracklets as find_tracklets
 from .tracking.registry import TRACKERS as TRACKERS
 from .tracking.tracker import TrackerConfig as TrackerConfig

@@ -17,7 +17,7 @@ from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detection.box_files import boxes_within, read_boxes, refuse_one_camera
-from sameplayer.tracks.detection.detectors import Detector, Tile, YoloxDetector, detector_of
+from sameplayer.tracks.detection.detectors import Detector, RtmDet, Tile, detector_of
 from sameplayer.tracks.tracking.gaps import cut_at_gaps
 from sameplayer.tracks.tracking.registry import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
@@ -37,7 +37,7 @@ def find_tracklets(
     boxes: GivenBoxes | Mapping[str, GivenBoxes] | None = None,
     *,
     fps: float = 5.0,
-    detector: str | Detector = "yolox",
+    detector: str | Detector = "rtmdet",
     tile: Tile = "auto",
     cuts: GivenCuts | Mapping[str, GivenCuts] | None = None,
     tracker: str | Tracker = "own",
@@ -53,7 +53,7 @@ def find_tracklets(
     fps         frames looked at a second
     detector    a name in DETECTORS, or a callable: uint8 RGB (h, w, 3) to (xywh, score) or an
                 object with ``.xyxy`` and where known ``.confidence``
-    tile        for the detectors of DETECTORS: as in YoloxDetector
+    tile        for the detectors of DETECTORS: as in RtmDet
     cuts        seconds at which a video goes over to another view, or a file of them; by camera
                 where there are more than one. None: they are found
     tracker     a name in TRACKERS, a callable as ``track``, or a tracker of the package trackers
@@ -111,7 +111,7 @@ def _fitted(
     if tile != "auto" or not isinstance(detector, str):
         return finder
     fresh = detector_of(detector, tile)
-    if isinstance(fresh, YoloxDetector):
+    if isinstance(fresh, RtmDet):
         places = np.linspace(0, len(numbers) - 1, PROBED + 2)[1:-1].round().astype(int)
         chosen = numbers[np.unique(places)].tolist()
         fresh.fit([frame.picture for number in chosen for frame in video.pick([number])])

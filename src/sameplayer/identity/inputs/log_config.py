@@ -17,11 +17,11 @@ class LogConfig:
     """Frames per second to analyse."""
     first_frame: int | None = None
     """Number of a video's first frame in the box files, 0 or 1. None: detected."""
-    detector: str = "yolox"
-    """Person detector where no boxes are given: yolox (built in) or rf-detr."""
+    detector: str = "rtmdet"
+    """Person detector where no boxes are given: rtmdet (built in) or rf-detr."""
     tile: str = "auto"
-    """Side of the square tiles that the detector gets, in pixels; auto: by the size of the people;
-    none: the whole frame at once."""
+    """Pixels of a frame that the detector sees as 640: fewer find smaller people and take longer;
+    auto: by the size of the people; none: the whole frame."""
     tracker: str = "own"
     """Tracker: own (built in), or the name of a registered one."""
     encoder: str = "person"

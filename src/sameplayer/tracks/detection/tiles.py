@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -14,7 +13,7 @@ Found = tuple[np.ndarray, np.ndarray]  # xywh (n, 4) pixels, score (n,)
 OVERLAP = 0.2  # of a tile's side, at least
 COARSER = 2.5  # a second layer of tiles, in which those are whole whom the overlap cuts
 EDGE = 2 / 416  # of a tile's side: a box that ends so near an inner edge was cut by it
-SAME = 0.5  # intersection over union of two boxes on one person
+SAME = 0.6  # intersection over union of two boxes on one person
 INSIDE = 0.8  # intersection over the smaller one, of boxes from tiles of two sizes
 
 
@@ -34,9 +33,7 @@ def tile_places(length: int, tile: int) -> list[int]:
     return np.linspace(0, length - tile, count).round().astype(int).tolist()
 
 
-def find_in_tiles(
-    picture: Picture, tile: int | None, find: Callable[[Picture], Found], threads: int = 1
-) -> Found:
+def find_in_tiles(picture: Picture, tile: int | None, find: Callable[[Picture], Found]) -> Found:
     """Return the boxes xywh (n, 4) and scores (n,) that ``find`` has in all tiles of a picture.
 
     Boxes that a tile's inner edge cuts are left out: the next tile, or a tile of the coarser
@@ -57,13 +54,11 @@ def find_in_tiles(
         whole = _whole(xywh, size, (width - left, height - top), (left > 0, top > 0))
         return xywh[whole] + [left, top, 0, 0], score[whole]
 
-    if threads > 1 and len(corners) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(look, corners))
-    else:
-        found = [look(corner) for corner in corners]
+    found = [look(corner) for corner in corners]
+    if len(found) == 1:
+        return found[0]
     layer = np.repeat([size for size, _, _ in corners], [len(score) for _, score in found])
-    return _best(
+    return best_boxes(
         np.concatenate([xywh for xywh, _ in found]),
         np.concatenate([score for _, score in found]),
         layer,
@@ -84,8 +79,21 @@ def _whole(
     return whole
 
 
-def _best(xywh: np.ndarray, score: np.ndarray, layer: np.ndarray) -> Found:
+def best_boxes(xywh: np.ndarray, score: np.ndarray, layer: np.ndarray) -> Found:
+    """Return the surest of several boxes on one person.
+
+    layer    (n,) int: by which size of tiles a box was found; a box within a surer one goes only
+             where they differ
+    """
     share, inside = overlaps(xywh, xywh)
     rivals = (share > SAME) | ((inside > INSIDE) & (layer[:, None] != layer[None]))
     kept = suppress(np.argsort(-score, kind="stable"), rivals)
     return xywh[kept], score[kept]
+
+
+def within(xywh: np.ndarray, score: np.ndarray, width: int, height: int) -> Found:
+    """Return the boxes cut to the frame, without those of which not one pixel is in it."""
+    low = np.clip(xywh[:, :2], 0, [width, height])
+    high = np.clip(xywh[:, :2] + xywh[:, 2:], 0, [width, height])
+    seen = (high - low >= 1).all(axis=1)
+    return np.concatenate([low, high - low], axis=1)[seen], score[seen]

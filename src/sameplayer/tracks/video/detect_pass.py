@@ -10,7 +10,8 @@ import numpy as np
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.video.frames import Frame, Video
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.detection.detectors import Detector, boxes_in, within
+from sameplayer.tracks.detection.detectors import Detector, boxes_in
+from sameplayer.tracks.detection.tiles import within
 from sameplayer.tracks.tracking.appearance_cues import CUE, colour_cues
 from sameplayer.tracks.video.camera_motion import compare, thumbnail
 from sameplayer.tracks.video.checkpoint import NOTHING, PART_S, PartFolder, Seen, joined
