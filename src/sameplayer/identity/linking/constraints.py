@@ -42,10 +42,10 @@ class Constraints:
         return connected_groups(self.must_link, count)
 
     def confirmed(self, labels: np.ndarray) -> np.ndarray:
-        """Return (n,) bool: tracklets whose identity is said.
+        """Return (n,) bool: tracklets whose identity is confirmed.
 
-        Those that ``is`` names, those that are said to be the same person, and identities all of
-        whose tracklets are said to be one person.
+        Tracklets named by ``is``, those that must be one person with them, and identities whose
+        tracklets must all be one person.
         """
         groups = self.groups(len(labels))
         named = np.isin(groups, groups[list(self.player)])
@@ -170,8 +170,8 @@ def _clash(
     every = sorted({*rows, row} | (set() if also is None else {also}))
     what = f"make tracklets {a} and {b} one person and two" if a != b else "name one person twice"
     raise DataError(
-        f"Corrections, rows {_numbered(every)} contradict each other: they {what}. Take "
-        "one of them out."
+        f"Corrections, rows {_numbered(every)} contradict each other: they {what}. "
+        "Delete one of these rows."
     )
 
 
@@ -183,8 +183,8 @@ def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
         a, b = tied[np.argwhere(both)[0]]
         rows = _path(links, int(a), int(b)) or []
         raise DataError(
-            f"Corrections, rows {_numbered(rows)}: they make tracklets {a} and {b} one "
-            "person, who were seen at the same time in one camera. Take one of them out."
+            f"Corrections, rows {_numbered(rows)}: they join two people seen at the same time in one "
+            f"camera (tracklets {a} and {b}). Delete one of these rows."
         )
 
 
