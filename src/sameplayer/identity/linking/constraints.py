@@ -183,8 +183,8 @@ def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
         a, b = tied[np.argwhere(both)[0]]
         rows = _path(links, int(a), int(b)) or []
         raise DataError(
-            f"Corrections, rows {_numbered(rows)}: they join two people seen at the same time in one "
-            f"camera (tracklets {a} and {b}). Delete one of these rows."
+            f"Corrections, rows {_numbered(rows)}: they join two people seen at the same time in "
+            f"one camera (tracklets {a} and {b}). Delete one of these rows."
         )
 
 
