@@ -23,12 +23,7 @@ from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError
 from sameplayer.identity.evidence.collect import CollectedEvidence, collect_evidence
-from sameplayer.identity.evidence.samples import (
-    Samples,
-    extract_samples,
-    name_of,
-    unreadable_frames,
-)
+from sameplayer.identity.evidence.samples import SampleCamera, name_of, samples_of
 from sameplayer.identity.export.boxes import facts_of_videos
 from sameplayer.identity.inputs.corrections import (
     Correction,
@@ -49,7 +44,7 @@ from sameplayer.numbers.reader import NumberReader
 from sameplayer.numbers.readers import ReaderSettings, make_reader
 from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
-from sameplayer.tracks.tracklets import Tracklets
+from sameplayer.tracks.video.checkpoint import PartFolder
 
 Progress = Callable[[str, float, float], None]
 
@@ -92,6 +87,11 @@ def identify_players(
     cameras = cameras_of(videos, offsets)
     _check_corrections(rows or (), cameras, line_up)
     encoder, reader = load_networks(config, encoder, reader)
+    watched: dict[str, SampleCamera] = {}
+
+    def watch(camera: Camera, parts: PartFolder) -> SampleCamera:
+        return watched.setdefault(camera.name, SampleCamera(encoder, reader, parts))
+
     tracklets = find_tracklets(
         cameras,
         boxes,
@@ -101,21 +101,17 @@ def identify_players(
         cuts=cuts,
         tracker=config.tracker,
         folder=folder,
-        progress=partial(tell, "finding people"),
+        progress=partial(tell, "looking at the videos"),
         first_frame=config.first_frame,
+        watch=watch,
     )
-    measuring = partial(tell, "analysing people")
-    samples = extract_samples(tracklets, encoder, reader, folder=folder, progress=measuring)
+    samples, pictures = samples_of(tracklets, watched)
     tell("linking", 0, 1)
-    collected = collect_evidence(_noted(tracklets, samples), samples, seed=config.seed)
+    collected = collect_evidence(tracklets, samples, seed=config.seed)
     collected.facts.update(_facts(cameras, config, encoder, reader))
     log = link_and_name(collected, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
-    return log
-
-
-def _noted(tracklets: Tracklets, samples: Samples) -> Tracklets:
-    return replace(tracklets, notes=(*tracklets.notes, *unreadable_frames(tracklets, samples)))
+    return replace(log, pictures=pictures)
 
 
 def _facts(

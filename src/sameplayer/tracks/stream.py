@@ -23,7 +23,7 @@ from sameplayer.tracks.tracking.registry import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
 from sameplayer.tracks.video.camera_motion import compare, thumbnail
 from sameplayer.tracks.video.checkpoint import PartFolder, Seen
-from sameplayer.tracks.video.detect_pass import sampled_frames, scan
+from sameplayer.tracks.video.detect_pass import Watcher, sampled_frames, scan
 from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
 
 GivenBoxes = str | Path | Boxes
@@ -44,6 +44,7 @@ def find_tracklets(
     folder: str | Path | None = None,
     progress: Callable[[float, float], None] | None = None,
     first_frame: int | None = None,
+    watch: Callable[[Camera, PartFolder], Watcher] | None = None,
 ) -> Tracklets:
     """Return the tracklets of a match: short tracks of one person each, in one camera and shot.
 
@@ -61,6 +62,8 @@ def find_tracklets(
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
     first_frame    of files of boxes, as in ``read_boxes``
+    watch       makes, for a camera and the folder of its parts, somebody who sees each frame that
+                is looked at, so that it is decoded once
 
     Raises DataError for a video without frames and for boxes that do not fit, SettingError,
     MissingExtra where neither boxes are given nor the detector is installed.
@@ -86,7 +89,8 @@ def find_tracklets(
         numbers = sampled_frames(video.times, fps, own)
         source = own if own is not None else _fitted(finder, detector, tile, video, numbers)
         parts = _parts(folder, camera, fps, source)
-        seen = scan(video, numbers, source, parts, tell)
+        watcher = None if watch is None else watch(camera, parts)
+        seen = scan(video, numbers, source, parts, tell, watcher)
         notes += _notes(camera, video, numbers, seen, own)
         shots = _shots(video, seen, own_cuts)
         table, follow_on = _followed(camera, video, seen, shots, follow, own)

@@ -36,6 +36,7 @@ class Album:
         parts = np.split(np.arange(len(boxes)), starts[1][1:])
         self._rows = dict(zip(starts[0].tolist(), parts, strict=False))
         self._videos = {one.name: one.video for one in log.cameras}
+        self._known = _known_pictures(log, boxes)
         self._most = most
         self._frames: set[tuple[str, int]] = set()
         clear = 1 - covered_shares(boxes)
@@ -78,6 +79,9 @@ class Album:
         missing: dict[str, list[str]] = {}
         for done, row in enumerate(rows, start=1):
             camera, _ = self._where[row]
+            if row in self._known:
+                self.addresses[row] = picture_address(_small(_decoded(self._known[row])))
+                continue
             if camera in gone:
                 continue
             try:
@@ -98,7 +102,10 @@ class Album:
             self.notes.append(f"{count} of camera {camera} missing. The first: {reasons[0]}")
 
     def picture(self, row: int) -> Picture:
-        """Return the crop of a row of boxes, uint8 RGB; raises as ``read_crop``."""
+        """Return the crop of a row of boxes, uint8 RGB: the small one that was kept, or as
+        ``read_crop``."""
+        if row in self._known:
+            return _decoded(self._known[row])
         camera, frame = self._where[row]
         left, top, width, height = self._xywh[row].tolist()
         return read_crop(Path(f"{self._videos[camera]}#{frame}"), (left, top, width, height))
@@ -116,7 +123,8 @@ class Album:
     def _clear(self, rows: np.ndarray, part: float) -> int:
         """Return a row near a part of an appearance: of a frame that is read anyway, or clear."""
         near = self._near(rows, part)
-        shared = [row for row in near if self._where[row] in self._frames]
+        known = [row for row in near if row in self._known]
+        shared = known or [row for row in near if self._where[row] in self._frames]
         best = np.asarray(shared if shared else near)
         return int(best[np.argmax(self._score[best])])
 
@@ -124,6 +132,21 @@ class Album:
         reach = int(NEAR * len(rows))
         middle = min(int(part * len(rows)), len(rows) - 1)
         return rows[max(0, middle - reach) : middle + reach + 1]
+
+
+def _known_pictures(log: PlayerLog, boxes: pd.DataFrame) -> dict[int, bytes]:
+    """Return the small pictures that came with the log, by row of its boxes."""
+    if log.pictures is None:
+        return {}
+    place = ["camera", "frame", "left", "top"]
+    rows = boxes[place].assign(row=np.arange(len(boxes))).drop_duplicates(place)
+    joined = rows.merge(log.pictures, on=place)
+    return dict(zip(joined["row"].tolist(), joined["picture"], strict=True))
+
+
+def _decoded(file: bytes) -> Picture:
+    picture: Picture = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return picture
 
 
 def longest_first(appearances: pd.DataFrame) -> list[int]:

@@ -16,6 +16,7 @@ FEWEST = 60  # boxes of a view for its line to be fitted
 REGULAR = 0.15  # the usual deviation, as a share, up to which heights follow a line at all
 TOO_HIGH = 1.35  # times the height of its place
 ROUNDS = 15
+MOST = 4000  # latest boxes of a view that its line is fitted to while they come in
 
 
 def frame_pairs(table: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -46,14 +47,21 @@ def shared_areas(boxes: np.ndarray, first: np.ndarray, second: np.ndarray) -> np
 
 
 def covered_shares(table: pd.DataFrame) -> np.ndarray:
-    """Return (n,) the share of each box that the box overlapping it most covers, 0 to 1."""
+    """Return (n,) the share of each box that the box covering it most takes, 0 to 1."""
     boxes = table[["left", "top", "width", "height"]].to_numpy(float)
     covered = np.zeros(len(table))
-    for pair in frame_pairs(table):
-        shared = shared_areas(boxes, *pair)
-        for rows in pair:
-            covered[rows] = np.maximum(covered[rows], shared / boxes[rows, 2:].prod(axis=1))
-    return np.minimum(covered, 1)
+    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
+        covered[rows] = covered_by_others(boxes[rows])
+    return covered
+
+
+def covered_by_others(xywh: np.ndarray) -> np.ndarray:
+    """Return (n,) the share of each box (n, 4) of a frame that the one covering it most takes."""
+    low, high = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
+    sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
+    shared = np.clip(sides, 0, None).prod(axis=2)
+    np.fill_diagonal(shared, 0)
+    return np.minimum(shared.max(axis=1, initial=0) / xywh[:, 2:].prod(axis=1), 1)
 
 
 def find_merged_boxes(table: pd.DataFrame) -> np.ndarray:
@@ -69,20 +77,42 @@ def find_merged_boxes(table: pd.DataFrame) -> np.ndarray:
     for rows in table.groupby(["camera", "shot"], sort=False).indices.values():
         if len(rows) < FEWEST:
             continue
-        expected = _line(bottom[rows], height[rows])
-        share = height[rows] / expected
-        usual = np.median(np.abs(share - 1))
-        if (expected > 0).all() and usual <= REGULAR:
-            found[rows] = share > TOO_HIGH
+        line = _line(bottom[rows], height[rows])
+        if line is not None:
+            found[rows] = height[rows] > TOO_HIGH * (line[0] + line[1] * bottom[rows])
     return found
 
 
-def _line(bottom: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return the height that people have at each line, by weighted least squares that forget
-    outliers (Tukey's biweight, on shares)."""
+class HeightLine:
+    """The height of people by their place in one view, learnt while its boxes come in."""
+
+    def __init__(self) -> None:
+        self._boxes = np.zeros((0, 2))  # bottom, height
+        self._next = FEWEST
+        self._line: np.ndarray | None = None
+
+    def merged(self, xywh: np.ndarray) -> np.ndarray:
+        """Return (n,) bool: boxes (n, 4) of a frame much higher than people were so far."""
+        own = np.column_stack([xywh[:, 1] + xywh[:, 3], xywh[:, 3]])
+        self._boxes = np.concatenate([self._boxes, own])[-MOST:]
+        if len(self._boxes) >= self._next:
+            self._line = _line(*self._boxes.T)
+            self._next = min(2 * len(self._boxes), MOST)
+        if self._line is None:
+            return np.zeros(len(xywh), bool)
+        return own[:, 1] > TOO_HIGH * (self._line[0] + self._line[1] * own[:, 0])
+
+
+def _line(bottom: np.ndarray, height: np.ndarray) -> np.ndarray | None:
+    """Return (2,) the height that people have at line 0, and its growth a pixel down.
+
+    By weighted least squares that forget outliers (Tukey's biweight, on shares). None where heights
+    follow no line.
+    """
     inputs = np.column_stack([np.ones(len(bottom)), bottom])
     weight = 1 / height**2
     expected = height
+    line = np.zeros(2)
     for _ in range(ROUNDS):
         root = np.sqrt(weight)[:, None]
         line = np.linalg.lstsq(inputs * root, height * root[:, 0], rcond=None)[0]
@@ -90,4 +120,5 @@ def _line(bottom: np.ndarray, height: np.ndarray) -> np.ndarray:
         off = height / expected - 1
         scale = 4.7 * max(float(np.median(np.abs(off))) * 1.48, 0.02)
         weight = np.clip(1 - (off / scale) ** 2, 0, None) ** 2 / expected**2
-    return expected
+    regular = np.median(np.abs(height / expected - 1)) <= REGULAR
+    return line if regular else None

@@ -6,32 +6,41 @@ one minute of video, so that a stopped run can resume.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
 
 from sameplayer.common.files import load_arrays, save_arrays
-from sameplayer.common.hashing import array_fingerprint, file_fingerprint, part_fingerprint
+from sameplayer.common.hashing import part_fingerprint
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import pixels_of
-from sameplayer.data.video.frames import Video, open_video
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence.box_relations import covered_shares, find_merged_boxes
+from sameplayer.identity.evidence.box_relations import (
+    HeightLine,
+    covered_by_others,
+    covered_shares,
+    find_merged_boxes,
+)
 from sameplayer.identity.evidence.kit import shirt_rows
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
-from sameplayer.tracks.camera import Camera
+from sameplayer.tracks.tracking.tracker import GAP, SHORT, SURE, OnlineTracker, duplicates
 from sameplayer.tracks.tracklets import Tracklets
-from sameplayer.tracks.video.checkpoint import part_folder
+from sameplayer.tracks.video.checkpoint import PartFolder
+from sameplayer.tracks.video.detect_pass import View
+from sameplayer.tracks.video.shots import LEAST
 
 MOST = 16  # pictures of a tracklet
 EACH_S = 0.25  # of a tracklet's time there is at most one
-PART_S = 60.0
 MARGIN = 0.05  # of a box's height that is cut out on each side, as around crops people trained on
+MERGED = 0.01  # of its worth that a box of two people keeps
+THUMBNAIL = 128  # pixels of the longer side of the pictures that are kept
 SMALLEST = 8  # pixels: a lower or narrower box shows nothing
 
 
@@ -62,8 +71,10 @@ class Samples:
         return Samples(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
-READ = "read"
 MEASURED = tuple(field.name for field in fields(Samples) if field.name != "box")
+KEPT = ("boxes", "pictures", "lengths", *MEASURED)
+"""What a part holds: boxes (k, 5) frame, left, top, width, height; small JPEG files one after the
+other, and their lengths in bytes; and what was measured."""
 
 
 def choose_boxes(tracklets: Tracklets) -> np.ndarray:
@@ -72,195 +83,220 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
-    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float) * (
-        1.02 - covered_shares(table)
-    )
-    worth[find_merged_boxes(table)] *= 0.01
+    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float)
+    worth *= 1.02 - covered_shares(table)
+    worth[find_merged_boxes(table)] *= MERGED
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
-    first = time[starts[:-1]]
-    length = time[starts[1:] - 1] - first
-    parts = np.clip(np.floor(length / EACH_S).astype(int) + 1, 1, MOST)
-    of = np.repeat(np.arange(len(tracklets)), np.diff(starts))
-    share = (time - first[of]) / np.maximum(length[of], 1e-9)
-    part = np.minimum((share * parts[of]).astype(int), parts[of] - 1)
-    order = np.lexsort((-worth, part, of))
-    new = np.ones(len(order), bool)
-    new[1:] = (np.diff(of[order]) != 0) | (np.diff(part[order]) != 0)
+    own = (slice(*ends) for ends in pairwise(starts))
+    chosen = [spread(time[rows], worth[rows]) + rows.start for rows in own]
+    return np.concatenate([np.zeros(0, np.int64), *chosen])
+
+
+def spread(time: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    """Return rising rows of the best box of each part of one tracklet's time.
+
+    time, worth    (n,) of its boxes, in order of time
+    """
+    first, length = time[0], time[-1] - time[0]
+    parts = int(np.clip(np.floor(length / EACH_S) + 1, 1, MOST))
+    share = (time - first) / max(length, 1e-9)
+    part = np.minimum((share * parts).astype(int), parts - 1)
+    order = np.lexsort((-worth, part))
+    new = np.diff(part[order], prepend=-1) != 0
     return np.sort(order[new])
 
 
-def extract_samples(
-    tracklets: Tracklets,
-    encoder: Encoder,
-    reader: NumberReader,
-    *,
-    folder: str | Path | None = None,
-    batch: int = 64,
-    progress: Callable[[int, int], None] | None = None,
-) -> Samples:
-    """Measure the chosen pictures of all tracklets.
+@dataclass(eq=False)
+class _Candidate:
+    """One box of a tracklet that may be sampled, and its picture."""
 
-    folder      where parts are kept, so that a stopped run can resume. Nothing is kept where the
-                encoder or the reader has no ``fingerprint``, a text or a method that returns one
-    progress    called with (done, all) pictures
+    time: float
+    worth: float
+    box: tuple[float, ...]
+    picture: Picture
 
-    Pictures of damaged frames are left out (``unreadable_frames``). Raises DataError where no
-    picture is left.
+
+class _Gathered:
+    """The candidates of one tracklet while its boxes come in: the best of each part of its time.
+
+    However long it lasts, at most ``2 * MOST`` pictures are held.
     """
-    chosen = choose_boxes(tracklets)
-    parts, done = list[Samples](), 0
-    for camera in tracklets.cameras:
-        own = chosen[tracklets.table["camera"].to_numpy()[chosen] == camera.name]
-        minute = ((tracklets.table["time_s"].to_numpy()[own] - camera.offset_s) // PART_S).astype(
-            int
-        )
-        for number in np.unique(minute):
-            rows = own[minute == number]
 
-            def tell(count: int, before: int = done) -> None:
-                if progress is not None:
-                    progress(before + count, len(chosen))
+    def __init__(self) -> None:
+        self.count, self.sure, self.last = 0, 0.0, -np.inf
+        self._first = np.nan
+        self._width = EACH_S / 2
+        self._best: dict[int, _Candidate] = {}
 
-            measure = _Extractor(encoder, reader, batch, tell)
-            part = _part(tracklets, camera, rows, measure, folder, int(number))
-            parts += [] if part is None else [part]
-            done += len(rows)
-            tell(0, done)
-    if len(chosen) and not parts:
-        raise DataError(
-            f"{tracklets.cameras[0].video}: no frame in which somebody is can be decoded; expected "
-            "a whole video. Copy it again."
-        )
-    return concatenate(parts, tracklets.notes)
+    def offer(self, view: View, box: np.ndarray, worth: float, score: float) -> None:
+        """Take a box (4,) of a frame where it is better than the one of its part of the time."""
+        time = view.time_s
+        self._first = time if np.isnan(self._first) else self._first
+        self.count, self.sure, self.last = self.count + 1, max(self.sure, score), time
+        part = int((time - self._first) / self._width)
+        if part in self._best and self._best[part].worth >= worth:
+            return
+        place = (view.number, *box.tolist())
+        self._best[part] = _Candidate(time, worth, place, cut_out(view.picture, box))
+        if len(self._best) > 2 * MOST:
+            self._width *= 2
+            for old in sorted(self._best):
+                one = self._best.pop(old)
+                new = int((one.time - self._first) / self._width)
+                if new not in self._best or self._best[new].worth < one.worth:
+                    self._best[new] = one
 
-
-def unreadable_frames(tracklets: Tracklets, samples: Samples) -> list[str]:
-    """Return a note for each video with damaged frames that were to be sampled."""
-    table = tracklets.table.iloc[np.setdiff1d(choose_boxes(tracklets), samples.box)]
-    notes = []
-    for camera in tracklets.cameras:
-        own = table[table["camera"] == camera.name].drop_duplicates("frame")
-        times = own["time_s"] - camera.offset_s
-        if len(own) == 1:
-            notes.append(
-                f"{camera.video}: 1 frame is damaged, at {times.min():.1f} s; its pictures are "
-                "left out."
-            )
-        elif len(own):
-            notes.append(
-                f"{camera.video}: {len(own)} frames are damaged, between {times.min():.1f} and "
-                f"{times.max():.1f} s; their pictures are left out."
-            )
-    return notes
+    def chosen(self) -> list[_Candidate]:
+        """Return what is to be measured; nothing of what the tracker will leave out."""
+        if self.count < SHORT and self.sure < SURE:
+            return []
+        every = [self._best[part] for part in sorted(self._best)]
+        columns = (np.array([getattr(one, name) for one in every]) for name in ("time", "worth"))
+        return [every[row] for row in spread(*columns)]
 
 
-def concatenate(parts: list[Samples], notes: Sequence[str] = ()) -> Samples:
-    """Return all samples, in the order of the table's rows.
+class SampleCamera:
+    """Measures people of one camera while its frames are decoded, once; a ``Watcher``.
 
-    notes    on boxes that were left out, for the words of an error
+    parts      where its parts are kept; nothing is where the encoder or the reader has no
+               ``fingerprint``, a text or a method that returns one
+    batch      pictures measured at once
+
+    Which boxes are of one person is found out from frame to frame, by the own tracker or the tracks
+    that came with them; ``samples_of`` puts the pictures to the final tracklets.
     """
-    if not parts:
+
+    def __init__(
+        self, encoder: Encoder, reader: NumberReader, parts: PartFolder, batch: int = 64
+    ) -> None:
+        self._encoder, self._reader, self._batch = encoder, reader, batch
+        prints = [part_fingerprint(encoder), part_fingerprint(reader)]
+        self._path = None if None in prints else parts.path
+        self._settings = " ".join([parts.settings, *map(str, prints), *reader.candidates])
+        self.parts: dict[int, dict[str, np.ndarray]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._tracker, self._shot = OnlineTracker(), 0
+        self._people: dict[int, _Gathered] = {}
+        self._waiting: list[_Candidate] = []
+        self._found: list[dict[str, np.ndarray]] = []
+        self._heights = HeightLine()
+
+    def holds(self, part: int) -> bool:
+        kept = None if self._path is None else load_arrays(self._file(part), self._settings)
+        if kept is None or set(kept) not in ({*KEPT}, set()):
+            return False
+        self.parts[part] = kept
+        return True
+
+    def see(self, view: View) -> None:
+        if view.change > LEAST:
+            self._shot += 1
+            self._heights = HeightLine()
+        kept = np.flatnonzero(~duplicates(view.boxes))
+        xywh, score = view.boxes.xywh[kept], view.boxes.score[kept]
+        ids = -2 - view.boxes.track[kept]  # of given tracks, apart from those of the tracker
+        free = view.boxes.track[kept] < 0
+        at_rest = xywh[free] - [*view.moved, 0, 0]
+        cue = view.cue[kept[free]].astype(np.float64)
+        ids[free] = self._tracker.step(at_rest, score[free], cue, view.time_s, self._shot)
+        worth = xywh[:, 3] * (0.2 + score) * (1.02 - covered_by_others(xywh))
+        worth[self._heights.merged(xywh)] *= MERGED
+        for row, person in enumerate(ids.tolist()):
+            one = self._people.setdefault(person, _Gathered())
+            one.offer(view, xywh[row], float(worth[row]), float(score[row]))
+        for person in [key for key, one in self._people.items() if view.time_s - one.last > GAP]:
+            self._end(self._people.pop(person))
+
+    def finish(self, part: int) -> None:
+        for one in self._people.values():
+            self._end(one)
+        self._measure(len(self._waiting))
+        self.parts[part] = {
+            name: np.concatenate([one[name] for one in self._found])
+            for name in (KEPT if self._found else ())
+        }
+        if self._path is not None:
+            save_arrays(self._file(part), self.parts[part], self._settings)
+        self._begin()
+
+    def _file(self, part: int) -> Path:
+        return Path(str(self._path)) / f"look-{part:05d}.safetensors"
+
+    def _end(self, gathered: _Gathered) -> None:
+        self._waiting += gathered.chosen()
+        while len(self._waiting) >= self._batch:
+            self._measure(self._batch)
+
+    def _measure(self, count: int) -> None:
+        """Measure the first of the pictures that wait."""
+        some, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not some:
+            return
+        pictures = [one.picture for one in some]
+        shirts, colours = shirt_rows(pictures)
+        files = [_thumbnail(picture) for picture in pictures]
+        columns = (
+            np.array([one.box for one in some], np.float64),
+            np.concatenate(files),
+            np.array([len(one) for one in files], np.int64),
+            self._encoder.embed(pictures).astype(np.float16),
+            shirts.astype(np.float16),
+            colours.astype(np.float32),
+            all_candidates(self._reader, pictures),
+            clearness(pictures).astype(np.float32),
+        )
+        self._found.append(dict(zip(KEPT, columns, strict=True)))
+
+
+def samples_of(
+    tracklets: Tracklets, watched: Mapping[str, SampleCamera]
+) -> tuple[Samples, pd.DataFrame]:
+    """Return the samples of tracklets by camera, and their pictures.
+
+    The pictures are a row each: camera, frame, left, top, and ``picture``, a small JPEG. Raises
+    DataError where nobody was found.
+    """
+    place = ["camera", "frame", "left", "top"]
+    rows = tracklets.table[place].assign(box=np.arange(len(tracklets.table)))
+    rows = rows.drop_duplicates(place).set_index(place)["box"]
+    found: list[dict[str, np.ndarray]] = []
+    pictures: list[pd.DataFrame] = []
+    for camera, own in watched.items():
+        for part in (part for _, part in sorted(own.parts.items()) if part):
+            table = pd.DataFrame(part["boxes"][:, :3], columns=place[1:])
+            table = table.astype({"frame": np.int64})
+            table.insert(0, "camera", camera)
+            box = rows.reindex(pd.MultiIndex.from_frame(table)).to_numpy(float)
+            kept = np.flatnonzero(np.isfinite(box))
+            found.append(
+                {"box": box[kept].astype(np.int64), **{name: part[name][kept] for name in MEASURED}}
+            )
+            files = np.split(part["pictures"], np.cumsum(part["lengths"])[:-1])
+            table["picture"] = [file.tobytes() for file in files]
+            pictures.append(table.iloc[kept])
+    if not any(len(one["box"]) for one in found):
         raise DataError(
             "Nobody was found in the videos; expected people in some frame. Look whether the "
             "boxes are of these videos, or choose another detector or a smaller tile."
-            + "".join(f"\nnote: {note}" for note in notes)
+            + "".join(f"\nnote: {note}" for note in tracklets.notes)
         )
-    order = np.argsort(np.concatenate([part.box for part in parts]), kind="stable")
-    columns = [
-        np.concatenate([getattr(part, field.name) for part in parts])[order]
-        for field in fields(Samples)
-    ]
-    return Samples(*columns)
+    order = np.argsort(np.concatenate([one["box"] for one in found]), kind="stable")
+    names = [field.name for field in fields(Samples)]
+    columns = [np.concatenate([one[name] for one in found])[order] for name in names]
+    return Samples(*columns), pd.concat(pictures, ignore_index=True)
 
 
-def _part(
-    tracklets: Tracklets,
-    camera: Camera,
-    rows: np.ndarray,
-    measure: _Extractor,
-    folder: str | Path | None,
-    number: int,
-) -> Samples | None:
-    """Return the samples of these rows, from the folder where they are there.
-
-    None where none of their frames can be decoded.
-    """
-    table = tracklets.table.iloc[rows].sort_values("frame", kind="stable")
-    boxes = table[["frame", "left", "top", "width", "height"]].to_numpy(float)
-    path, settings = None, ""
-    if folder is not None and measure.fingerprint is not None:
-        path = part_folder(Path(folder), camera.name) / f"look-{number:05d}.safetensors"
-        settings = f"{file_fingerprint(camera.video)} {array_fingerprint(boxes)} "
-        settings += measure.fingerprint
-    kept = None if path is None else load_arrays(path, settings)
-    if kept is None or set(kept) != {*MEASURED, READ}:
-        kept = measure.all(open_video(camera.video), boxes)
-        if path is not None and kept is not None:
-            save_arrays(path, kept, settings)
-    if kept is None:
-        return None
-    return Samples(table.index.to_numpy()[kept[READ]], *(kept[name] for name in MEASURED))
-
-
-@dataclass(frozen=True, eq=False)
-class _Extractor:
-    """Measures pictures with an encoder and a number reader, ``batch`` at a time."""
-
-    encoder: Encoder
-    reader: NumberReader
-    batch: int
-    tell: Callable[[int], None]
-
-    @cached_property
-    def fingerprint(self) -> str | None:
-        """What tells its measures from others'; None where a part of it has no fingerprint."""
-        parts = [part_fingerprint(self.encoder), part_fingerprint(self.reader)]
-        return None if None in parts else " ".join([*map(str, parts), *self.reader.candidates])
-
-    def all(self, video: Video, boxes: np.ndarray) -> dict[str, np.ndarray] | None:
-        """Return what is measured of boxes (k, 5): frame, rising, left, top, width, height.
-
-        READ are the rows of the boxes whose frames are not damaged, which the measures are of.
-        None where all are damaged.
-        """
-        waiting: list[Picture] = []
-        found: list[tuple[np.ndarray, ...]] = []
-        read: list[int] = []
-        last, picture = 0, None
-        for row, (frame, *box) in enumerate(boxes.tolist()):
-            if frame != last:
-                last, picture = int(frame), _read(video, int(frame))
-            if picture is not None:
-                waiting.append(cut_out(picture, box))
-                read.append(row)
-            if waiting and (len(waiting) == self.batch or row + 1 == len(boxes)):
-                found.append(self.some(waiting))
-                waiting = []
-                self.tell(row + 1)
-        if not found:
-            return None
-        measured = {
-            name: np.concatenate([one[at] for one in found]) for at, name in enumerate(MEASURED)
-        }
-        return {**measured, READ: np.array(read, np.int64)}
-
-    def some(self, pictures: list[Picture]) -> tuple[np.ndarray, ...]:
-        shirts, colours = shirt_rows(pictures)
-        return (
-            self.encoder.embed(pictures).astype(np.float16),
-            shirts.astype(np.float16),
-            colours.astype(np.float32),
-            all_candidates(self.reader, pictures),
-            clearness(pictures).astype(np.float32),
-        )
-
-
-def _read(video: Video, number: int) -> Picture | None:
-    """Return a frame, or None where it is damaged."""
-    try:
-        return video.read(number)
-    except DataError:
-        return None
+def _thumbnail(picture: Picture) -> np.ndarray:
+    """Return a small JPEG of a picture, (bytes,) uint8."""
+    scale = min(1.0, THUMBNAIL / max(picture.shape[:2]))
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    done, file = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    if not done:
+        raise DataError(f"A picture of shape {picture.shape} cannot be made a JPEG.")
+    return file.ravel()
 
 
 def name_of(reader: NumberReader) -> str:

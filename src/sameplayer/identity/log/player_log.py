@@ -66,6 +66,8 @@ class PlayerLog:
                    the part of each kind of evidence, and whether they were joined. Only the
                    strongest and weakest joined pairs, and the closest that were not joined
     cameras        of the match
+    pictures       of a log just made, else None: one row per small picture of a box: camera,
+                   frame, left, top, and ``picture``, a JPEG file
     facts          settings, versions, fingerprints, calibration, contradictions (sentences); JSON
 
     Raises DataError for tables that lack a column.
@@ -76,6 +78,7 @@ class PlayerLog:
     links: pd.DataFrame
     cameras: tuple[Camera, ...]
     facts: dict[str, Any]
+    pictures: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         table, cameras = self.appearances, len(self.cameras)

@@ -79,10 +79,13 @@ def track(
         )
     ids, free = keep_given(boxes, shots)
     looks = np.full((len(boxes), 1), np.nan) if cues is None else np.asarray(cues, np.float64)
-    own = _Tracker(boxes, looks, config or TrackerConfig())
+    own = OnlineTracker(config)
+    tracked = np.full(len(boxes), -1, np.int64)
     for rows in runs_of(free, boxes.frame):
-        own.step(rows, float(times[boxes.frame[rows[0]] - 1]), int(shots[boxes.frame[rows[0]] - 1]))
-    tracked = own.ids[free] + ids.max(initial=-1) + 1
+        at = boxes.frame[rows[0]] - 1
+        own_boxes = boxes.xywh[rows], boxes.score[rows], looks[rows]
+        tracked[rows] = own.step(*own_boxes, float(times[at]), int(shots[at]))
+    tracked = tracked[free] + ids.max(initial=-1) + 1
     ids[free] = np.where(_doubtful(tracked, boxes.score[free]), -1, tracked)
     return renumbered(ids)
 
@@ -139,53 +142,59 @@ def runs_of(rows: np.ndarray, frame: np.ndarray) -> list[np.ndarray]:
     return np.split(rows, np.flatnonzero(np.diff(frame[rows])) + 1) if len(rows) else []
 
 
-class _Tracker:
-    """The people of one camera while its boxes come in, frame by frame."""
+class OnlineTracker:
+    """The people of one camera while its boxes come in, frame by frame.
 
-    def __init__(self, boxes: Boxes, cues: np.ndarray, config: TrackerConfig) -> None:
-        self.ids = np.full(len(boxes), -1, np.int64)
-        self._boxes, self._cues, self._config = boxes, cues, config
+    config    None: ``TrackerConfig()``
+    """
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        self._config = config or TrackerConfig()
         self._next, self._shot = 0, -1
-        nobody = np.zeros(0, np.int64)
-        self._nobody = newcomers(nobody, np.zeros((0, 4)), 0.0, cues[:0])
-        self._people = self._nobody
+        self._people: People | None = None
 
-    def step(self, rows: np.ndarray, time: float, shot: int) -> None:
-        """Give the boxes of one frame to people."""
-        if shot != self._shot:
-            self._people, self._shot = self._nobody, shot
+    def step(
+        self, xywh: np.ndarray, score: np.ndarray, cues: np.ndarray, time: float, shot: int
+    ) -> np.ndarray:
+        """Return (n,) int64: the tracklet of each box of one frame.
+
+        xywh, score, cues    (n, 4), (n,), (n, c), without two boxes on one person
+        time                 seconds, rising from call to call
+        shot                 nobody is followed from one into another
+        """
+        nobody = newcomers(np.zeros(0, np.int64), np.zeros((0, 4)), 0.0, cues[:0])
+        if shot != self._shot or self._people is None:
+            self._people, self._shot = nobody, shot
         waited = self._people.take(time - self._people.time <= self._config.gap)
         people = moved(waited, time)
-        sure = self._boxes.score[rows] >= SURE
+        sure = score >= SURE
         seen = np.zeros(len(people), bool)
         ended = np.zeros(len(people), bool)
-        met_now = [self._nobody]
-        free = np.ones(len(rows), bool)
+        met_now = [nobody]
+        ids = np.full(len(xywh), -1, np.int64)
         for step in (sure, ~sure):
             who = np.flatnonzero(~seen & ~ended)
             which = np.flatnonzero(step)
-            cost = self._costs(people.take(who), rows[which])
+            cost = self._costs(people.take(who), xywh[which], cues[which])
             pairs, doubtful = assign(cost, self._config.margin)
             ended[who[doubtful]] = True
             for_whom, box = who[pairs[:, 0]], which[pairs[:, 1]]
-            seen[for_whom], free[box] = True, False
-            theirs = rows[box]
-            self.ids[theirs] = people.ids[for_whom]
-            met_now.append(
-                met(people.take(for_whom), self._boxes.xywh[theirs], time, self._cues[theirs])
-            )
-        fresh = rows[free]
-        self.ids[fresh] = self._next + np.arange(len(fresh))
+            seen[for_whom] = True
+            ids[box] = people.ids[for_whom]
+            met_now.append(met(people.take(for_whom), xywh[box], time, cues[box]))
+        fresh = np.flatnonzero(ids < 0)
+        ids[fresh] = self._next + np.arange(len(fresh))
         self._next += len(fresh)
-        met_now.append(newcomers(self.ids[fresh], self._boxes.xywh[fresh], time, self._cues[fresh]))
+        met_now.append(newcomers(ids[fresh], xywh[fresh], time, cues[fresh]))
         self._people = waited.take(~seen & ~ended)
         for some in met_now:
             self._people = self._people.joined(some)
+        return ids
 
-    def _costs(self, people: People, rows: np.ndarray) -> np.ndarray:
+    def _costs(self, people: People, xywh: np.ndarray, cues: np.ndarray) -> np.ndarray:
         """Return (people, boxes) surprises against a miss; FAR_APART where one is not expected."""
-        cost, squares = surprise(people, self._boxes.xywh[rows])
-        apart = 0.5 * np.abs(people.cue[:, None] - self._cues[rows][None]).sum(axis=2)
+        cost, squares = surprise(people, xywh)
+        apart = 0.5 * np.abs(people.cue[:, None] - cues[None]).sum(axis=2)
         cost = cost + self._config.look * np.minimum(np.nan_to_num(apart, nan=UNKNOWN), STRANGE)
         return np.where(squares < FAR, cost, FAR_APART)
 

@@ -87,14 +87,14 @@ class PartFolder:
     """
 
     def __init__(self, folder: Path | None, camera: str, settings: dict[str, object]) -> None:
-        self._folder = None if folder is None else part_folder(folder, camera)
-        self._settings = json.dumps(settings, sort_keys=True)
+        self.path = None if folder is None else part_folder(folder, camera)
+        self.settings = json.dumps(settings, sort_keys=True)
 
     def read(self, number: int) -> Seen | None:
         """Return a part that is there, whole, and of these settings; else None."""
-        if self._folder is None:
+        if self.path is None:
             return None
-        kept = load_arrays(self._path(number), self._settings)
+        kept = load_arrays(self._path(number), self.settings)
         if kept is None or set(kept) != {field.name for field in fields(Seen)}:
             return None
         seen = Seen(**kept)
@@ -106,13 +106,13 @@ class PartFolder:
 
     def write(self, number: int, seen: Seen) -> None:
         """Keep a part; DataError where it cannot be written."""
-        if self._folder is not None:
+        if self.path is not None:
             arrays = {field.name: getattr(seen, field.name) for field in fields(Seen)}
-            save_arrays(self._path(number), arrays, self._settings)
+            save_arrays(self._path(number), arrays, self.settings)
 
     def _path(self, number: int) -> Path:
-        assert self._folder is not None
-        return self._folder / f"part-{number:05d}.safetensors"
+        assert self.path is not None
+        return self.path / f"part-{number:05d}.safetensors"
 
 
 def part_folder(folder: Path, camera: str) -> Path:
