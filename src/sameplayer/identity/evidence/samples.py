@@ -83,8 +83,8 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
-    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float)
-    worth *= 1.02 - covered_shares(table)
+    size = (table["height"] * (0.2 + table["score"])).to_numpy(float)
+    worth = size * (1.02 - covered_shares(table))
     worth[find_merged_boxes(table)] *= MERGED
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     own = (slice(*ends) for ends in pairwise(starts))
