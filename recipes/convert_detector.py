@@ -1,6 +1,6 @@
 """Make the shipped detector out of the published RTMDet-nano.
 
-    python recipes/convert_detector.py rtmdet_nano.onnx src/sameplayer/tracks/detection/rtmdet_nano.onnx
+    python recipes/convert_detector.py PUBLISHED src/sameplayer/tracks/detection/rtmdet_nano.onnx
 
 The published graph (OpenMMLab, Apache-2.0; sha256 4720eda1...9ddc3d2) takes normalised pictures,
 blue first, and suppresses overlapping boxes itself, of at most 100. The shipped one takes uint8 RGB

@@ -18,6 +18,7 @@ from hypothesis import settings
 from sameplayer.cli import main
 from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
+from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.synthetic.league import draw_league
 from tests.made_once import made_once
 from tests.postgres_server import Server, running
@@ -100,6 +101,14 @@ def shirt_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert main(["export", "shirt", "--out", str(folder / "shirt.onnx")]) == 0
 
     return made_once(tmp_path_factory, "shirt", write) / "shirt.onnx"
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
+    """A small log with its videos: two cameras, four people, eight appearances; read only."""
+    from tests.identity.logs import make_log  # writes videos: needs the extra video
+
+    return make_log(tmp_path_factory.mktemp("match"))
 
 
 @pytest.fixture(scope="session")

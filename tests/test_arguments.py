@@ -13,7 +13,7 @@ import pytest
 import sameplayer as sp
 from sameplayer.data.crops import write_crops
 from sameplayer.encoder import average_encoders, calibrate, export_encoder, load_published
-from sameplayer.encoder import given as given_module
+from sameplayer.encoder import load as given_module
 from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.onnx_encoder import OnnxEncoder
 from sameplayer.encoder.speed import crops_per_second

@@ -21,8 +21,8 @@ from sameplayer.encoder.load import load_encoder
 from sameplayer.gallery.core.records import NewPicture
 from sameplayer.gallery.gallery import create_gallery, open_gallery
 from sameplayer.gallery.people.enrolment import enrol_pictures
-from sameplayer.serve.http.limits import Limits
 from sameplayer.gallery.tokens import make_token
+from sameplayer.serve.http.limits import Limits
 
 ENCODER = "colour"
 LIMITS = Limits(rate=100_000, burst=100_000)

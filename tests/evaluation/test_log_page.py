@@ -28,11 +28,6 @@ from tests.identity.logs import ODD, empty_log, make_log
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
-    return make_log(tmp_path_factory.mktemp("match"))
-
-
-@pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, log: PlayerLog) -> Path:
     path = tmp_path_factory.mktemp("page") / "log.html"
     write_log_page(log, path)

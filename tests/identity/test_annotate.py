@@ -16,11 +16,6 @@ from tests.identity.logs import SIZE, box_of, empty_log, make_log
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
-    return make_log(tmp_path_factory.mktemp("match"))
-
-
-@pytest.fixture(scope="module")
 def drawn(log: PlayerLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return annotated_video(log, "left", tmp_path_factory.mktemp("out") / "left.mp4", height=None)
 

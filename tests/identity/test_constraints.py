@@ -77,24 +77,22 @@ def test_corrections_against_roster_or_what_was_seen_name_their_rows() -> None:
         _asked(("different", 1, 1))
 
 
-def test_only_what_new_corrections_touch_is_found_again() -> None:
+def test_only_what_corrections_touch_is_linked_again() -> None:
     said = evidence(looks([[0, 1], [2, 3], [4, 5], [6]]))
     said.appearance[1, 4] = said.appearance[4, 1] = 0.5
     labels = np.array([0, 0, 1, 1, 2, 2, 3])
-    old = _asked(("same", 0, 1))
-    new = _asked(("same", 0, 1), ("different", 0, 2))
-    found = affected_tracklets(labels, old, new, said)
+    found = affected_tracklets(labels, _asked(("same", 0, 1), ("different", 0, 2)), said)
     assert found.tolist() == [True, True, True, True, True, True, False]
-    assert not affected_tracklets(labels, new, new, said).any()
-    named = _asked(("same", 0, 1), ("is", 6, "Ana"))
-    assert affected_tracklets(labels, old, named, said).tolist() == [False] * 6 + [True]
+    assert not affected_tracklets(labels, _asked(), said).any()
+    named = _asked(("is", 6, "Ana"))
+    assert affected_tracklets(labels, named, said).tolist() == [False] * 6 + [True]
 
 
 def test_linking_what_is_touched_obeys_and_leaves_the_rest() -> None:
     said = evidence(looks([[0, 1], [2, 3], [4, 5], [6]]))
     labels = np.array([0, 0, 1, 1, 2, 3, 3])  # as somebody left them: 5 and 6 are not alike
     asked = _asked(("same", 0, 2), ("different", 0, 1))
-    chosen = affected_tracklets(labels, _asked(), asked, said)
+    chosen = affected_tracklets(labels, asked, said)
     assert chosen.tolist() == [True] * 4 + [False] * 3
     again = relink(said, labels, chosen, must_link=asked.must_link, cannot_link=asked.cannot_link)
     assert again[0] == again[2]

@@ -18,11 +18,6 @@ from sameplayer.identity.log.player_log import PlayerLog
 from tests.identity.logs import HUES, ODD, empty_log, make_log
 
 
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
-    return make_log(tmp_path_factory.mktemp("match"))
-
-
 def test_the_table_is_read_back_without_a_problem(log: PlayerLog, tmp_path: Path) -> None:
     player_crops(log, tmp_path / "deep" / "players.csv")
     crops = read_crops(tmp_path / "deep" / "players.csv")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Tree
 import numpy as np
 import pytest
 
-from sameplayer.identity.export.cvat import ATTRIBUTES
+from sameplayer.identity.export.annotation_tools import ATTRIBUTES
 from sameplayer.identity.export.registry import export_log
 from sameplayer.identity.log.log_files import text_or
 from sameplayer.identity.log.player_log import PlayerLog

@@ -20,11 +20,6 @@ from sameplayer.tracks.detection.box_files import read_boxes
 from tests.identity.logs import ODD, SIZE, empty_log, make_log, make_strange_log
 
 
-@pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
-    return make_log(tmp_path_factory.mktemp("match"))
-
-
 def test_mot_text_is_read_back_with_one_id_for_each_identity(
     log: PlayerLog, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.evidence.given_labels import with_given_numbers, with_given_teams
+from sameplayer.identity.evidence.attributes import with_given_numbers, with_given_teams
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets

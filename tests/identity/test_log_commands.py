@@ -25,10 +25,12 @@ from sameplayer.identity.inputs.corrections import (
 from sameplayer.identity.log.log_files import load_log, save_log
 from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.synthetic.match import draw_match
-from tests.identity.logs import make_log
 
 SAME = Correction("same", FramePoint("left", 1, 20, 50), FramePoint("right", 4, 22, 50))
 NOT = Correction("different", FramePoint("left", 1, 20, 50), FramePoint("left", 22, 60, 50))
+
+
+FAST = ("--no-maps", "--encoder", "colour")
 
 
 class Told:
@@ -49,14 +51,9 @@ class Told:
         return self.log
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> PlayerLog:
-    return make_log(tmp_path_factory.mktemp("match"))
-
-
 @pytest.fixture
-def told(drawn: PlayerLog, monkeypatch: pytest.MonkeyPatch) -> Told:
-    made = Told(drawn)
+def told(log: PlayerLog, monkeypatch: pytest.MonkeyPatch) -> Told:
+    made = Told(log)
     monkeypatch.setattr(match, "identify_players", made)
     return made
 
@@ -66,7 +63,7 @@ def run(told: Told, tmp_path: Path) -> Callable[..., int]:
     videos = [str(one.video) for one in told.log.cameras]
 
     def call(*words: str) -> int:
-        return main(["log", *videos, "--out", str(tmp_path / "LOG"), "--no-maps", *words])
+        return main(["log", *videos, "--out", str(tmp_path / "LOG"), *FAST, *words])
 
     return call
 
@@ -196,9 +193,9 @@ def test_what_cannot_be_is_refused_before_anything_is_done(
 
 
 def test_log_export_writes_a_saved_log_for_other_tools(
-    drawn: PlayerLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    log: PlayerLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = save_log(drawn, tmp_path / "LOG")
+    folder = save_log(log, tmp_path / "LOG")
     assert main(["log-export", str(folder), "--to", "cvat", "label-studio"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         str(folder / "cvat" / "left.xml"),

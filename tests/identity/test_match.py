@@ -19,13 +19,13 @@ from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.identity.pipeline import identify_players
 from sameplayer.synthetic.match import draw_match
 
-SECONDS = 8.0
+SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
 def match(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn") / "match"
-    draw_match(folder, 5, seconds=SECONDS, size=(960, 540), players=4, fps=5)
+    draw_match(folder, 5, seconds=SECONDS, size=(800, 450), players=4, fps=5)
     return folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sameplayer.identity.evidence.merged_boxes import find_merged_boxes
+from sameplayer.identity.evidence.box_relations import find_merged_boxes
 
 
 def _boxes(count: int, noise: float, seed: int = 0) -> pd.DataFrame:

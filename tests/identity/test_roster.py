@@ -23,7 +23,6 @@ def test_a_roster_is_read_with_what_it_has(tmp_path: Path) -> None:
     roster = read_roster(_written(tmp_path, GOOD))
     assert [player.number for player in roster.players] == ["7", "8", "7"]
     assert roster.teams == ("Reds", "Blues")
-    assert roster.colours == {"Reds": "red"}
     assert roster.find("Bo") == roster.find("Reds 8") == 1
     assert roster.find("ANA") == roster.find("a\u200bna") == roster.find("reds  7") == 0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sameplayer.errors import DataError, SettingError
-from sameplayer.identity.evidence.split_tracklets import SplitConfig, find_splits
+from sameplayer.errors import DataError
+from sameplayer.identity.evidence.split_tracklets import find_splits
 from tests.identity.drawn import numbers
 
 
@@ -36,7 +36,7 @@ def test_three_persons_give_three_parts_and_four_no_more() -> None:
     assert find_splits(_rows([0] * 5 + [1] * 5 + [2] * 5), None, curve) == [5, 10]
     four = _rows([0] * 5 + [1] * 5 + [2] * 5 + [3] * 5)
     assert len(find_splits(four, None, curve)) == 2
-    assert find_splits(four, None, curve, SplitConfig(parts=4)) == [5, 10, 15]
+    assert find_splits(four, None, curve, parts=4) == [5, 10, 15]
 
 
 def test_one_strange_picture_is_no_second_person() -> None:
@@ -70,10 +70,6 @@ def test_too_few_pictures_stay_whole(count: int) -> None:
     assert find_splits(_rows([0, 1, 1])[:count], None, curve) == []
 
 
-def test_wrong_shapes_and_settings_are_refused() -> None:
+def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(DataError, match=r"expected \(k, d\) and \(k, 102\)"):
         find_splits(_rows([0, 0]), numbers(["7"]), curve)
-    with pytest.raises(SettingError, match="number"):
-        SplitConfig(number=0.4)
-    with pytest.raises(SettingError, match="shortest and parts"):
-        SplitConfig(parts=0)

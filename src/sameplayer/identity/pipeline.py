@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sameplayer._version import __version__
@@ -47,7 +46,6 @@ from sameplayer.tracks.camera import Camera, cameras_of
 from sameplayer.tracks.stream import find_tracklets
 from sameplayer.tracks.video.checkpoint import PartFolder
 
-NOBODY = np.zeros((0, 2), np.int64)
 Progress = Callable[[str, float, float], None]
 
 
@@ -188,7 +186,7 @@ def link_and_name(
     )
     labels = link(evidence, prior_log_odds=config.prior)
     if corrections:
-        touched = affected_tracklets(labels, build_constraints((), NOBODY), constraints, evidence)
+        touched = affected_tracklets(labels, constraints, evidence)
         pairs = {"cannot_link": constraints.cannot_link, "must_link": constraints.must_link}
         labels = relink(evidence, labels, touched, prior_log_odds=config.prior, **pairs)
     first, second = collected.facts["kits"] or ("team A", "team B")

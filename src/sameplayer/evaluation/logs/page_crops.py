@@ -14,7 +14,7 @@ from sameplayer.data.reading import read_crop
 from sameplayer.errors import DataError, MissingFile, SameplayerError
 from sameplayer.evaluation.pages import picture_address
 from sameplayer.evaluation.ranked_strips import reason
-from sameplayer.identity.evidence.co_occurrence import covered_shares
+from sameplayer.identity.evidence.box_relations import covered_shares
 from sameplayer.identity.log.player_log import PlayerLog
 
 HIGH = 96  # pixels of a crop on the page

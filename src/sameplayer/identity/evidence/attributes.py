@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.numbers.reader import NUMBERS
+from sameplayer.tracks.tracklets import Tracklets
 
 SLIP = 0.005
 """Share of tracklets whose number or team is misread or another person's, however sure."""
@@ -22,6 +24,7 @@ LINKED, NAMED = 1.0, 0.5
 """Correlation assumed between the errors of a cluster's tracklets, see ``tempered``: full in
 linking, because equally misread tracklets merge first; half in naming."""
 FLOOR = np.float32(1e-6)
+GIVEN_TEAM = 0.98  # probability of a team that came with boxes: labels have errors
 
 
 def _number_prior() -> np.ndarray:
@@ -236,3 +239,49 @@ def _normalised(logs: np.ndarray) -> np.ndarray:
     rows: np.ndarray = np.exp(logs - logs.max(axis=1, keepdims=True))
     rows /= rows.sum(axis=1, keepdims=True)
     return rows
+
+
+def with_given_numbers(number: np.ndarray, tracklets: Tracklets) -> np.ndarray:
+    """Return (n, 102) log-probabilities in which a given number is certain.
+
+    number    (n, 102) as in Evidence
+    """
+    number = number.copy()
+    numbers = _given(tracklets, "number")
+    for tracklet, given in zip(numbers.index.to_numpy(np.int64), numbers, strict=True):
+        worn = given if given == "00" else given.lstrip("0") or "0"
+        if worn in NUMBERS:
+            number[tracklet] = number.min(initial=-12.0)
+            number[tracklet, NUMBERS.index(worn)] = 0
+    return number
+
+
+def with_given_teams(
+    team: np.ndarray, tracklets: Tracklets, words: tuple[str, str] | None
+) -> tuple[np.ndarray, tuple[str, str] | None]:
+    """Return (n, 3) probabilities with the given teams, and the names of the two.
+
+    team     (n, 3) as in Evidence, by the kits
+    words    of the kits; None: there are no two kits
+
+    The two most frequent given teams get the kits that they wear; other teams are neither. Nothing
+    changes where fewer than two teams are given.
+    """
+    given = _given(tracklets, "team")
+    names = given.value_counts().index[:2].tolist()
+    if len(names) < 2:
+        return team, words
+    wears = [(team[given.index[given == name]] @ (1, -1, 0)).mean() for name in names]
+    first, second = names if wears[0] >= wears[1] else names[::-1]
+    team = team.copy()
+    team[given.index] = (1 - GIVEN_TEAM) / 2
+    place = given.map({first: 0, second: 1}).fillna(2).to_numpy(np.int64)
+    team[given.index, place] = GIVEN_TEAM
+    return team, (first, second)
+
+
+def _given(tracklets: Tracklets, name: str) -> pd.Series:
+    """Return the given labels of a column by tracklet, without missing ones."""
+    if name not in tracklets.table.columns:
+        return pd.Series(dtype=object)
+    return tracklets.table.groupby("tracklet")[name].first().dropna()

@@ -13,14 +13,13 @@ from sameplayer.common.boxes import row_overlaps
 from sameplayer.common.vectors import unit_means
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.appearance import AppearanceCurve, fit_appearance
+from sameplayer.identity.evidence.attributes import with_given_numbers, with_given_teams
+from sameplayer.identity.evidence.box_relations import find_merged_boxes, frame_pairs
 from sameplayer.identity.evidence.calibrated_views import ViewMapping, find_view_mapping, place_odds
-from sameplayer.identity.evidence.co_occurrence import frame_pairs
 from sameplayer.identity.evidence.evidence import Evidence
-from sameplayer.identity.evidence.given_labels import with_given_numbers, with_given_teams
 from sameplayer.identity.evidence.kit import Kits, find_kits
-from sameplayer.identity.evidence.merged_boxes import find_merged_boxes
 from sameplayer.identity.evidence.samples import Samples
-from sameplayer.identity.evidence.split_tracklets import SplitConfig, find_splits
+from sameplayer.identity.evidence.split_tracklets import find_splits
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.numbers.reading import combine
 from sameplayer.tracks.tracklets import Tracklets
@@ -57,9 +56,7 @@ class CollectedEvidence:
     facts: dict[str, Any]
 
 
-def collect_evidence(
-    tracklets: Tracklets, samples: Samples, *, config: SplitConfig | None = None, seed: int = 0
-) -> CollectedEvidence:
+def collect_evidence(tracklets: Tracklets, samples: Samples, *, seed: int = 0) -> CollectedEvidence:
     """Return the evidence of tracklets; those that switch between persons are split first.
 
     Pictures that contain two people are ignored (``find_merged_boxes``).
@@ -67,7 +64,7 @@ def collect_evidence(
     samples = samples.where(~find_merged_boxes(tracklets.table)[samples.box])
     apart = seen_together(tracklets)
     curve = _fit_curve(tracklets, samples, None, apart, seed)
-    whole, tracklets = len(tracklets), _split(tracklets, samples, curve, config)
+    whole, tracklets = len(tracklets), _split(tracklets, samples, curve)
     if len(tracklets) > whole:
         apart = seen_together(tracklets)
     of = _tracklet_of(tracklets, samples)
@@ -201,9 +198,7 @@ def _frames(tracklets: Tracklets, tracklet: int) -> np.ndarray:
     return tracklets.table["frame"].to_numpy()[own]
 
 
-def _split(
-    tracklets: Tracklets, samples: Samples, curve: AppearanceCurve, config: SplitConfig | None
-) -> Tracklets:
+def _split(tracklets: Tracklets, samples: Samples, curve: AppearanceCurve) -> Tracklets:
     """Split tracklets between the pictures where they switch to another person."""
     of = _tracklet_of(tracklets, samples)
     begins = np.zeros(len(tracklets.table), bool)
@@ -215,7 +210,6 @@ def _split(
             samples.row[own].astype(np.float32),
             samples.number[own],
             lambda cosine: curve(cosine, 1, 1),
-            config,
         ):
             before, after = samples.box[own][cut - 1 : cut + 1]
             begins[(before + after + 1) // 2] = True

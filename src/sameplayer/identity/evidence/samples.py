@@ -15,16 +15,19 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from sameplayer.common.boxes import shared_area
 from sameplayer.common.files import load_arrays, save_arrays
 from sameplayer.common.hashing import part_fingerprint
 from sameplayer.data.images.picture import Picture
 from sameplayer.data.reading import pixels_of
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence.co_occurrence import covered_shares
+from sameplayer.identity.evidence.box_relations import (
+    HeightLine,
+    covered_by_others,
+    covered_shares,
+    find_merged_boxes,
+)
 from sameplayer.identity.evidence.kit import shirt_rows
-from sameplayer.identity.evidence.merged_boxes import HeightLine, find_merged_boxes
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
 from sameplayer.tracks.tracking.tracker import GAP, SHORT, SURE, OnlineTracker, duplicates
@@ -80,8 +83,8 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
-    worth = (table["height"] * (0.2 + table["score"])).to_numpy(float)
-    worth = worth * (1.02 - covered_shares(table))
+    size = (table["height"] * (0.2 + table["score"])).to_numpy(float)
+    worth = size * (1.02 - covered_shares(table))
     worth[find_merged_boxes(table)] *= MERGED
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     own = (slice(*ends) for ends in pairwise(starts))
@@ -318,10 +321,3 @@ def all_candidates(reader: NumberReader, pictures: list[Picture]) -> np.ndarray:
     columns = [*(NUMBERS.index(one) for one in reader.candidates), len(NUMBERS)]
     rows[:, columns] = reader.read(pictures)
     return rows
-
-
-def covered_by_others(xywh: np.ndarray) -> np.ndarray:
-    """Return (n,) the share of each box (n, 4) of a frame that the one covering it most takes."""
-    shared = shared_area(xywh[:, None], xywh[None])
-    np.fill_diagonal(shared, 0)
-    return np.minimum(shared.max(axis=1, initial=0) / xywh[:, 2:].prod(axis=1), 1)

@@ -7,45 +7,22 @@ tracker that swaps does so at a moment.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import DataError
 from sameplayer.numbers.reader import NUMBERS
 
+THRESHOLD = 2.0  # log-odds, two persons against one, from which appearance alone splits
+SURE_NUMBER = 0.9  # probability from which a reading counts
+SHORTEST = 2  # pictures that each part keeps
+PARTS = 3  # most parts of a tracklet
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
-class SplitConfig:
-    """When a tracklet is split.
-
-    threshold    log-odds, two persons against one, from which appearance alone splits
-    number       probability from which a reading counts; two different numbers split where each is
-                 read in two pictures or more
-    shortest     least number of pictures per part
-    parts        most parts per tracklet
-    """
-
-    threshold: float = 2.0
-    number: float = 0.9
-    shortest: int = 2
-    parts: int = 3
-
-    def __post_init__(self) -> None:
-        if not 0.5 < self.number < 1:
-            raise SettingError("number", self.number, "a probability over 0.5 and below 1")
-        if self.shortest < 1 or self.parts < 1:
-            raise SettingError("shortest and parts", (self.shortest, self.parts), "1 or more")
-
-
 def find_splits(
-    rows: np.ndarray,
-    numbers: np.ndarray | None,
-    calibration: Curve,
-    config: SplitConfig | None = None,
+    rows: np.ndarray, numbers: np.ndarray | None, calibration: Curve, parts: int = PARTS
 ) -> list[int]:
     """Return the positions where a tracklet is to be split, rising; each begins a new part.
 
@@ -53,26 +30,26 @@ def find_splits(
     numbers        (k, 102) log-probabilities of NUMBERS and of none seen, or None
     calibration    cosine similarities -> log-likelihood ratios, one person against two, such as
                    the match's own curve
+    parts          most parts
 
     Raises DataError for arrays that do not fit each other.
     """
-    config = config or SplitConfig()
     if rows.ndim != 2 or (numbers is not None and numbers.shape != (len(rows), len(NUMBERS) + 1)):
-        found = None if numbers is None else numbers.shape
+        shape = None if numbers is None else numbers.shape
         raise DataError(
-            f"Rows {rows.shape} and numbers {found}; expected (k, d) and (k, {len(NUMBERS) + 1})."
+            f"Rows {rows.shape} and numbers {shape}; expected (k, d) and (k, {len(NUMBERS) + 1})."
         )
     odds = np.asarray(calibration(rows @ rows.T), float)
-    read = _read(numbers, len(rows), config.number)
+    read = _read(numbers, len(rows), SURE_NUMBER)
     cuts: list[int] = []
-    parts = [(0, len(rows))]
-    while len(parts) < config.parts:
-        best = [_best(odds, read, start, end, config) for start, end in parts]
+    found = [(0, len(rows))]
+    while len(found) < parts:
+        best = [_best(odds, read, start, end) for start, end in found]
         gain, cut, at = max((*one, at) for at, one in enumerate(best))
         if gain <= 0:
             break
-        start, end = parts[at]
-        parts[at : at + 1] = [(start, cut), (cut, end)]
+        start, end = found[at]
+        found[at : at + 1] = [(start, cut), (cut, end)]
         cuts.append(cut)
     return sorted(cuts)
 
@@ -85,16 +62,14 @@ def _read(numbers: np.ndarray | None, count: int, sure: float) -> np.ndarray:
     return np.where(numbers[np.arange(count), best] > np.log(sure), best, -1)
 
 
-def _best(
-    odds: np.ndarray, read: np.ndarray, start: int, end: int, config: SplitConfig
-) -> tuple[float, int]:
+def _best(odds: np.ndarray, read: np.ndarray, start: int, end: int) -> tuple[float, int]:
     """Return how far the best cut of a part is over the threshold, and where; 0: none is."""
-    cuts = range(start + config.shortest, end - config.shortest + 1)
+    cuts = range(start + SHORTEST, end - SHORTEST + 1)
     if not len(cuts):
         return 0.0, -1
     scores = np.array([split_odds(odds[start:end, start:end], cut - start) for cut in cuts])
     best = int(scores.argmax())
-    by_look = float(scores[best]) - config.threshold
+    by_look = float(scores[best]) - THRESHOLD
     window = _between_numbers(read[start:end])
     if window is not None:
         inside = [at for at, cut in enumerate(cuts) if window[0] < cut - start <= window[1]]

@@ -1,15 +1,19 @@
-"""What the exports share: ids of identities, names of files, boxes as they are written, videos."""
+"""Shared by the exports: boxes by camera, ids of identities, file names, facts of videos."""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 
+from sameplayer.common.files import write_text
 from sameplayer.data.video.frames import open_video
 from sameplayer.errors import SameplayerError
 from sameplayer.identity.log.player_log import PlayerLog
@@ -66,8 +70,7 @@ def boxes_with_identity(log: PlayerLog) -> pd.DataFrame:
     of its appearance or since the next frame that was looked at has none of it. Between a box that
     does not end and the next of its appearance no frame was looked at. A missing score is 1.
     """
-    told = log.appearances[["appearance", "identity", "name", "team", "number", "sure"]]
-    boxes = log.boxes.merge(told, on="appearance", how="left", validate="many_to_one")
+    boxes = log.to_frame()
     boxes["score"] = boxes["score"].fillna(1.0)
     ends = np.ones(len(boxes), bool)
     for camera in log.cameras:
@@ -78,6 +81,24 @@ def boxes_with_identity(log: PlayerLog) -> pd.DataFrame:
         seconds = rows["time_s"].to_numpy(float) - camera.offset_s
         ends[own[:-1]] = ~(on & _follows(rows["frame"].to_numpy(), seconds, _rate(log)))
     return boxes.assign(ends=ends)
+
+
+def boxes_by_camera(log: PlayerLog, *order: str) -> Iterator[tuple[Camera, str, pd.DataFrame]]:
+    """Yield each camera, its file name without ending, and its boxes, sorted by these columns.
+
+    The boxes are those of ``boxes_with_identity``, with the column id, a number per identity.
+    """
+    boxes, files = boxes_with_identity(log), camera_files(log, "")
+    boxes["id"] = boxes["identity"].map(identity_ids(log))
+    for camera in log.cameras:
+        own = boxes[boxes["camera"] == camera.name]
+        yield camera, files[camera.name], own.sort_values(list(order), kind="stable")
+
+
+def write_json(path: Path, content: Any) -> Path:
+    """Write JSON on one line, whole or not at all, and return the path."""
+    write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
+    return path
 
 
 def _rate(log: PlayerLog) -> float | None:

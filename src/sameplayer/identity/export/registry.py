@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sameplayer.errors import SettingError, did_you_mean
-from sameplayer.identity.export.coco import export_coco
-from sameplayer.identity.export.cvat import export_cvat
-from sameplayer.identity.export.game_state import export_gsr
-from sameplayer.identity.export.label_studio import export_label_studio
-from sameplayer.identity.export.mot import export_mot
+from sameplayer.identity.export.annotation_tools import export_cvat, export_label_studio
+from sameplayer.identity.export.json_boxes import export_coco, export_gsr
 from sameplayer.identity.export.sportscode import export_sportscode
-from sameplayer.identity.export.supervision import export_supervision
+from sameplayer.identity.export.tables import export_mot, export_supervision
 from sameplayer.identity.log.player_log import PlayerLog
 
 EXPORTS: dict[str, Callable[[PlayerLog, Path], list[Path]]] = {

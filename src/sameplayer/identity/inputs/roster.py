@@ -104,16 +104,6 @@ class Roster:
         """The teams in order of their first players."""
         return tuple(dict.fromkeys(player.team for player in self.players))
 
-    @property
-    def colours(self) -> dict[str, str]:
-        """The colour of each team whose players agree on one."""
-        found = {}
-        for team in self.teams:
-            said = {one.colour.lower() for one in self.players if one.team == team and one.colour}
-            if len(said) == 1:
-                found[team] = said.pop()
-        return found
-
     def find(self, who: str) -> int:
         """Return the row of a player by name, in whatever spelling, or by "team number".
 

@@ -133,19 +133,6 @@ class ClusterFit:
         return fit, apart
 
 
-def support(
-    evidence: Evidence, labels: np.ndarray, cannot_link: np.ndarray | None = None
-) -> np.ndarray:
-    """Return (n, k) float32: log-odds that each tracklet shows the person of each cluster.
-
-    labels    (n,) from 0 to k - 1
-    cannot_link    (m, 2) pairs of tracklets that are different persons
-
-    See ``ClusterFit.support``.
-    """
-    return ClusterFit(evidence, labels, cannot_link).support()
-
-
 def _sums(
     evidence: Evidence, weight: np.ndarray, labels: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:

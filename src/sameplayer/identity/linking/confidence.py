@@ -1,26 +1,23 @@
 """The probability that a tracklet has the right identity.
 
 A tracklet's margin is the log-odds of its own identity over the best alternative, or over being
-somebody new (``cluster_fit.support``). Errors of the evidence are correlated, so the margin is not
+somebody new (``ClusterFit.support``). Errors of the evidence are correlated, so the margin is not
 calibrated: a curve fitted to labelled matches maps it to a probability (Platt, 1999). At the same
 margin a tracklet of a large identity is right more often, so the curve also takes its size.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
 
-from sameplayer.common.files import write_text
 from sameplayer.common.statistics import fit_logistic, platt_targets
 from sameplayer.encoder.calibration import is_number
 from sameplayer.errors import DataError, SettingError
 from sameplayer.identity.evidence.evidence import Evidence
-from sameplayer.identity.linking.cluster_fit import support
+from sameplayer.identity.linking.cluster_fit import ClusterFit
 
 WIDEST = 12.0
 LARGEST = 20
@@ -50,20 +47,6 @@ class ConfidenceModel:
         """Return (n,) probabilities of margins (n,) and sizes (n,)."""
         score = _features(margin, size) @ [self.slope, self.size_slope, self.offset]
         return np.asarray(expit(score))
-
-    def save(self, path: str | Path) -> None:
-        """Write it as JSON, whole or not at all."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
-
-    @classmethod
-    def from_record(cls, record: object) -> ConfidenceModel:
-        """Return what ``dataclasses.asdict`` gave; DataError for anything else."""
-        names = {item.name for item in fields(cls)}
-        if not isinstance(record, dict) or set(record) != names:
-            raise DataError(f"No confidence curve: expected the keys {', '.join(sorted(names))}.")
-        if not isinstance(record["fitted_on"], str):
-            raise DataError("No confidence curve: fitted_on is no text.")
-        return cls(**record)
 
 
 DEFAULT = ConfidenceModel(
@@ -109,7 +92,7 @@ def identity_confidence(
 
     ``probability + second_probability`` is 1 at most.
     """
-    odds = support(evidence, labels, cannot_link).astype(np.float64)
+    odds = ClusterFit(evidence, labels, cannot_link).support().astype(np.float64)
     rows = np.arange(len(labels))
     own = np.where(np.isfinite(odds[rows, labels]), odds[rows, labels], -WIDEST)
     odds[rows, labels] = -np.inf

@@ -42,10 +42,10 @@ class Constraints:
         return connected_groups(self.must_link, count)
 
     def confirmed(self, labels: np.ndarray) -> np.ndarray:
-        """Return (n,) bool: tracklets whose identity is said.
+        """Return (n,) bool: tracklets whose identity is confirmed.
 
-        Those that ``is`` names, those that are said to be the same person, and identities all of
-        whose tracklets are said to be one person.
+        Tracklets named by ``is``, those that must be one person with them, and identities whose
+        tracklets must all be one person.
         """
         groups = self.groups(len(labels))
         named = np.isin(groups, groups[list(self.player)])
@@ -85,8 +85,8 @@ def build_constraints(
         elif one.kind == "different":
             if a == b:
                 raise DataError(
-                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; to "
-                    "cut an appearance in two, lower the threshold of splitting."
+                    f"Corrections, row {row + FIRST}: 'different' names one appearance twice; "
+                    "expected two appearances. An appearance cannot be split by a correction."
                 )
             cannot_link.append((a, b, row))
         elif one.kind == "is":
@@ -109,40 +109,27 @@ def build_constraints(
 
 
 def affected_tracklets(
-    labels: np.ndarray, old: Constraints, new: Constraints, evidence: Evidence, reach: float = 0.0
+    labels: np.ndarray, constraints: Constraints, evidence: Evidence, reach: float = 0.0
 ) -> np.ndarray:
-    """Return (n,) bool: the tracklets whose identity a run with the new demands must find again.
+    """Return (n,) bool: the tracklets to link again under the constraints.
 
-    labels    (n,) of the run with the old demands
-    reach     log-odds of appearance from which an identity beside one that is touched counts
+    labels    (n,) of a run without constraints
+    reach     log-odds of appearance from which an identity near a constrained one counts
 
-    What changed between the demands touches the identities of its tracklets. A tracklet that
-    leaves one of them can only go where it may fit, so the identities whose tracklets look like
-    theirs by more than ``reach`` are asked as well; all others keep their labels.
+    Constraints concern the identities of the tracklets that they name. A tracklet that leaves one
+    can only go where it may fit, so identities whose tracklets look like theirs by more than
+    ``reach`` are included; all others keep their labels.
     """
-    changed = _changed(old, new)
+    pairs = np.concatenate([constraints.must_link, constraints.cannot_link])
+    named = np.array(list(constraints.player), np.int64)
     touched = np.zeros(int(labels.max(initial=-1)) + 1, bool)
-    touched[labels[list(changed)]] = True
+    touched[labels[np.concatenate([pairs.ravel(), named])]] = True
     rows = np.flatnonzero(touched[labels])
     if len(rows):
         near = (evidence.appearance[rows] > reach) & ~evidence.apart[rows]
         touched[labels[near.any(axis=0)]] = True
     chosen: np.ndarray = touched[labels]
     return chosen
-
-
-def _changed(old: Constraints, new: Constraints) -> set[int]:
-    found: set[int] = set()
-    for name in ("must_link", "cannot_link"):
-        pairs = [
-            {tuple(sorted(map(int, one))) for one in getattr(each, name)} for each in (old, new)
-        ]
-        for pair in pairs[0] ^ pairs[1]:
-            found |= set(pair)
-    for tracklet in old.player.keys() | new.player.keys():
-        if old.player.get(tracklet) != new.player.get(tracklet):
-            found.add(tracklet)
-    return found
 
 
 def _ends(links: Sequence[tuple[int, int, object]]) -> np.ndarray:
@@ -183,8 +170,8 @@ def _clash(
     every = sorted({*rows, row} | (set() if also is None else {also}))
     what = f"make tracklets {a} and {b} one person and two" if a != b else "name one person twice"
     raise DataError(
-        f"Corrections, rows {_numbered(every)} contradict each other: they {what}. Take "
-        "one of them out."
+        f"Corrections, rows {_numbered(every)} contradict each other: they {what}. "
+        "Delete one of these rows."
     )
 
 
@@ -196,8 +183,8 @@ def _seen_apart(evidence: Evidence, links: list[Tie]) -> None:
         a, b = tied[np.argwhere(both)[0]]
         rows = _path(links, int(a), int(b)) or []
         raise DataError(
-            f"Corrections, rows {_numbered(rows)}: they make tracklets {a} and {b} one "
-            "person, who were seen at the same time in one camera. Take one of them out."
+            f"Corrections, rows {_numbered(rows)}: they join two people seen at the same time in "
+            f"one camera (tracklets {a} and {b}). Delete one of these rows."
         )
 
 

@@ -52,24 +52,23 @@ LINKS = ("first", "second", "odds", "appearance", "number", "team", "place", "jo
 class PlayerLog:
     """Who was on screen when.
 
-    appearances    a row an appearance, one tracklet, APPEARANCES: its number from 0; the identity
-                   ("white 7", "white unknown 3", or the roster's name); name, team and number,
-                   missing where unknown; camera, shot; first and last moment in seconds of the
-                   match, a single frame lasting until the next that was looked at; first and last
-                   frame of the video; how many boxes; the probability that the identity is right;
-                   whether that is over the threshold (sure); the next best identity and its
-                   probability, the two sum to 1 at most; for an identity without a name or number
-                   the player whom it could be, and how probable that is for the whole identity;
-                   what it rests on, in words, SAID where a person said it
-    boxes          a row a box, BOXES, sorted by appearance, then frame; pixels of the video
-    links          a row a pair of appearances, LINKS: their log-odds of being one person, what each
-                   evidence adds, and whether they were joined. Not all pairs: the surest and the
-                   least sure of those that were joined, and the likeliest that were not
+    appearances    one row per appearance (tracklet), columns APPEARANCES: its number from 0; the
+                   identity ("white 7", "white unknown 3", or the roster's name); name, team and
+                   number, missing where unknown; camera, shot; start and end in seconds of match
+                   time, a single frame lasting until the next analysed one; first and last frame
+                   of the video; number of boxes; the probability that the identity is right;
+                   whether that is over the threshold (sure); the second best identity and its
+                   probability (the two sum to 1 at most); for an identity without a name or number
+                   the most likely player and the probability of that; what the identity is based
+                   on, SAID where a correction gives it
+    boxes          one row per box, columns BOXES, sorted by appearance, then frame; in pixels
+    links          one row per pair of appearances, columns LINKS: log-odds of being one person,
+                   the part of each kind of evidence, and whether they were joined. Only the
+                   strongest and weakest joined pairs, and the closest that were not joined
     cameras        of the match
-    pictures       of a log that was just made, else None: a row a small picture of a box: camera,
+    pictures       of a log just made, else None: one row per small picture of a box: camera,
                    frame, left, top, and ``picture``, a JPEG file
-    facts          settings, versions, fingerprints, calibration, contradictions found (a list of
-                   sentences under "contradictions"); what JSON can hold
+    facts          settings, versions, fingerprints, calibration, contradictions (sentences); JSON
 
     Raises DataError for tables that lack a column.
     """
@@ -93,12 +92,22 @@ class PlayerLog:
             if missing:
                 raise DataError(f"A player log's {name} lack the columns {', '.join(missing)}.")
 
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.players().round(1).to_html(index=False, max_rows=20)}"
+
     def __len__(self) -> int:
         """Return how many appearances there are."""
         return len(self.appearances)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per box: BOXES, then identity, name, team, number, probability, sure."""
+        columns = ["appearance", "identity", "name", "team", "number", "probability", "sure"]
+        return self.boxes.merge(
+            self.appearances[columns], on="appearance", how="left", validate="many_to_one"
+        )
+
     def players(self) -> pd.DataFrame:
-        """Return a row an identity, PLAYERS, the longest on screen first.
+        """Return one row per identity, columns PLAYERS, the longest on screen first.
 
         Time that two cameras show at once counts once.
         """

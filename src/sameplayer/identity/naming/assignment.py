@@ -90,6 +90,30 @@ def assign_players(
     return chosen, done.status == BEST
 
 
+def settle_probabilities(
+    probabilities: np.ndarray, chosen: np.ndarray, apart: np.ndarray, sure: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (k, p) probabilities once others hold names, and (k,) names that are sure enough.
+
+    Where somebody else surely is a player, one who is seen elsewhere at the same time is not.
+    """
+    found = probabilities.copy()
+    for identity in np.flatnonzero(chosen >= 0):
+        player, sureness = chosen[identity], probabilities[identity, chosen[identity]]
+        rivals = apart[identity] & (chosen != player) & (probabilities[:, player] <= sureness)
+        found[rivals, player] *= 1 - sureness
+    stranger = np.maximum(1 - probabilities.sum(axis=1, keepdims=True), 0)
+    found /= np.maximum(found.sum(axis=1, keepdims=True) + stranger, 1e-9)
+    kept = np.array(
+        [
+            player if player >= 0 and found[one, player] >= sure else -1
+            for one, player in enumerate(chosen)
+        ],
+        np.int64,
+    )
+    return found, kept
+
+
 BEST, OUT_OF_TIME = 0, 1  # of scipy's status
 Row = list[tuple[int, float]]
 

@@ -24,7 +24,11 @@ from sameplayer.identity.evidence.attributes import (
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.inputs.roster import Player, Roster
 from sameplayer.identity.linking.cluster_fit import ClusterFit
-from sameplayer.identity.naming.assignment import assign_players, co_visible_identities
+from sameplayer.identity.naming.assignment import (
+    assign_players,
+    co_visible_identities,
+    settle_probabilities,
+)
 from sameplayer.numbers.reader import NUMBERS
 
 STRANGER = 0.1
@@ -162,7 +166,7 @@ def name_identities(
     chosen, best = assign_players(probabilities, allowed, apart, crowd, naming.fixed_players)
     if not best:
         notes.append("Time ran out while names were chosen; others may fit better together.")
-    found, kept = _settled(probabilities, chosen, apart, naming.sure)
+    found, kept = settle_probabilities(probabilities, chosen, apart, naming.sure)
     return NamingResult(_named(attributes, found, kept, players, naming), sides, tuple(notes))
 
 
@@ -244,30 +248,6 @@ def _sides(attributes: AttributeEvidence, naming: NamingConfig) -> tuple[dict[st
         scores.append(np.logaddexp(np.logaddexp.reduce(known, axis=1), strange).sum())
     best = int(scores[1] > scores[0])
     return ways[best], float(abs(scores[1] - scores[0]))
-
-
-def _settled(
-    probabilities: np.ndarray, chosen: np.ndarray, apart: np.ndarray, sure: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (k, p) probabilities once others hold names, and (k,) names that are sure enough.
-
-    Where somebody else surely is a player, one who is seen elsewhere at the same time is not.
-    """
-    found = probabilities.copy()
-    for identity in np.flatnonzero(chosen >= 0):
-        player, sureness = chosen[identity], probabilities[identity, chosen[identity]]
-        rivals = apart[identity] & (chosen != player) & (probabilities[:, player] <= sureness)
-        found[rivals, player] *= 1 - sureness
-    stranger = np.maximum(1 - probabilities.sum(axis=1, keepdims=True), 0)
-    found /= np.maximum(found.sum(axis=1, keepdims=True) + stranger, 1e-9)
-    kept = np.array(
-        [
-            player if player >= 0 and found[one, player] >= sure else -1
-            for one, player in enumerate(chosen)
-        ],
-        np.int64,
-    )
-    return found, kept
 
 
 def _named(

@@ -1,20 +1,58 @@
-"""Boxes that hold two people, told by their height: people who stand at one line are of one size.
+"""Boxes in relation to others: which share a frame, how far they overlap, which hold two people.
 
-A detector that sees two players before each other often draws one box around both. Where a camera
-looks down on a flat ground, a person's height in the picture grows linearly with the line at which
-he stands, so such a box is too high for its place.
+A detector that sees one player in front of another often draws one box around both. Where a camera
+looks down on flat ground, the height of a person in the picture grows linearly with the line of the
+feet, so such a box is too high for its position.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
+
+from sameplayer.common.boxes import shared_area
 
 FEWEST = 60  # boxes of a view for its line to be fitted
 REGULAR = 0.15  # the usual deviation, as a share, up to which heights follow a line at all
 TOO_HIGH = 1.35  # times the height of its place
 ROUNDS = 15
 MOST = 4000  # latest boxes of a view that its line is fitted to while they come in
+
+
+def frame_pairs(table: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield rows (k,), (k,) of the table: two boxes of one frame of one camera, each pair once.
+
+    table    of ``Tracklets``
+
+    The first row of a pair is the earlier one. Of one step, a row is first once at most, and second
+    once.
+    """
+    camera = pd.factorize(table["camera"])[0].astype(np.int64)
+    frame = table["frame"].to_numpy(np.int64)
+    order = np.lexsort((frame, camera))
+    key = (camera * (frame.max(initial=0) + 1) + frame)[order]
+    step = 1
+    while len(here := np.flatnonzero(key[step:] == key[:-step])):
+        yield order[here], order[here + step]
+        step += 1
+
+
+def covered_shares(table: pd.DataFrame) -> np.ndarray:
+    """Return (n,) the share of each box that the box covering it most takes, 0 to 1."""
+    boxes = table[["left", "top", "width", "height"]].to_numpy(float)
+    covered = np.zeros(len(table))
+    for rows in table.groupby(["camera", "frame"], sort=False).indices.values():
+        covered[rows] = covered_by_others(boxes[rows])
+    return covered
+
+
+def covered_by_others(xywh: np.ndarray) -> np.ndarray:
+    """Return (n,) the share of each box (n, 4) of a frame that the one covering it most takes."""
+    shared = shared_area(xywh[:, None], xywh[None])
+    np.fill_diagonal(shared, 0)
+    return np.minimum(shared.max(axis=1, initial=0) / xywh[:, 2:].prod(axis=1), 1)
 
 
 def find_merged_boxes(table: pd.DataFrame) -> np.ndarray:
@@ -41,7 +79,8 @@ class HeightLine:
 
     def __init__(self) -> None:
         self._boxes = np.zeros((0, 2))  # bottom, height
-        self._next, self._line = FEWEST, None
+        self._next = FEWEST
+        self._line: np.ndarray | None = None
 
     def merged(self, xywh: np.ndarray) -> np.ndarray:
         """Return (n,) bool: boxes (n, 4) of a frame much higher than people were so far."""

@@ -1,9 +1,10 @@
-"""CVAT for video 1.1: the log's boxes where people correct boxes."""
+"""Exports for annotation tools: CVAT for video 1.1 and Label Studio."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as Tree
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,12 +13,13 @@ import pandas as pd
 from sameplayer.common.files import write_text
 from sameplayer.identity.export.boxes import (
     VideoFacts,
-    boxes_with_identity,
-    camera_files,
+    boxes_by_camera,
     rounded_corners,
+    rounded_sizes,
     video_facts,
+    write_json,
 )
-from sameplayer.identity.export.sportscode import DECLARED, tree_text, xml_text
+from sameplayer.identity.export.sportscode import DECLARED, row_colour, tree_text, xml_text
 from sameplayer.identity.log.log_files import text_or
 from sameplayer.identity.log.player_log import PlayerLog
 from sameplayer.tracks.camera import Camera
@@ -25,19 +27,18 @@ from sameplayer.tracks.camera import Camera
 LABEL = "player"
 ATTRIBUTES = ("identity", "team", "number", "sure")
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
+DIGITS = 4  # of a percent in Label Studio: below a hundredth of a pixel
 
 
 def export_cvat(log: PlayerLog, folder: Path) -> list[Path]:
     """Write cvat/CAMERA.xml, annotations of a video task, and cvat/labels.json, its labels.
 
-    A track an appearance. Frames count from 0. identity, team, number and sure are attributes of
+    One track per appearance. Frames count from 0. identity, team, number and sure are attributes of
     the label "player". CVAT fills the frames between two boxes of a track by interpolation; where
     the person is gone, a box that is outside follows in the next frame.
     """
-    boxes = boxes_with_identity(log)
-    paths, files = [], camera_files(log, ".xml")
-    for camera in log.cameras:
-        own = boxes[boxes["camera"] == camera.name].sort_values(["appearance", "frame"])
+    paths = []
+    for camera, file, own in boxes_by_camera(log, "appearance", "frame"):
         facts = video_facts(log, camera)
         root = Tree.Element("annotations")
         Tree.SubElement(root, "version").text = "1.1"
@@ -47,9 +48,8 @@ def export_cvat(log: PlayerLog, folder: Path) -> list[Path]:
             _track(number, track, facts.frames)
             for number, (_, track) in enumerate(own.groupby("appearance", sort=True))
         ]
-        path = folder / "cvat" / files[camera.name]
-        write_text(path, "".join([DECLARED, before, *tracks, end, after]))
-        paths.append(path)
+        paths.append(folder / "cvat" / f"{file}.xml")
+        write_text(paths[-1], "".join([DECLARED, before, *tracks, end, after]))
     labels = folder / "cvat" / "labels.json"
     fields = {"mutable": False, "input_type": "text", "default_value": "", "values": [""]}
     label = {"name": LABEL, "attributes": [{"name": name, **fields} for name in ATTRIBUTES]}
@@ -115,3 +115,77 @@ def _track(number: int, track: pd.DataFrame, length: int) -> str:
                 f'z_order="0">\n{values}   </box>\n'
             )
     return "".join([*lines, "  </track>\n"])
+
+
+def export_label_studio(log: PlayerLog, folder: Path) -> list[Path]:
+    """Write label-studio.json and label-studio.xml, the labelling interface that fits it.
+
+    One task per camera, one region per appearance. Frames count from 1; boxes are in percent of the
+    frame; the label is the identity. A box after which the person is gone is not enabled: its
+    region goes on with the next box. The task's video is the file's name: replace it by the address
+    under which your Label Studio serves the file.
+    """
+    tasks = []
+    for camera, _, own in boxes_by_camera(log, "appearance", "frame"):
+        facts = video_facts(log, camera)
+        regions = [
+            _region(int(str(number)), track, camera, facts)
+            for number, track in own.groupby("appearance", sort=True)
+        ]
+        tasks.append(
+            {
+                "data": {"video": camera.video.name, "camera": camera.name},
+                "predictions": [{"model_version": "sameplayer", "result": regions}],
+            }
+        )
+    view = folder / "label-studio.xml"
+    write_text(view, tree_text(_view(log.players()["identity"].tolist())))
+    return [write_json(folder / "label-studio.json", tasks), view]
+
+
+def _view(identities: list[str]) -> Tree.Element:
+    """Return the labelling interface: a video, boxes in it, and a label an identity.
+
+    It is pasted as text, and Label Studio takes no text with a declaration of its encoding.
+    """
+    root = Tree.Element("View")
+    labels = Tree.SubElement(root, "Labels", name="labels", toName="video", allowEmpty="true")
+    for place, identity in enumerate(identities):
+        Tree.SubElement(labels, "Label", value=xml_text(identity), background=_hex(place))
+    Tree.SubElement(root, "Video", name="video", value="$video")
+    Tree.SubElement(root, "VideoRectangle", name="box", toName="video")
+    return root
+
+
+def _hex(place: int) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in row_colour(place))
+
+
+def _region(number: int, track: pd.DataFrame, camera: Camera, facts: VideoFacts) -> dict[str, Any]:
+    percent = rounded_sizes(track, DIGITS, (facts.width, facts.height))
+    columns = [track[name].tolist() for name in ("frame", "time_s", "ends")]
+    sequence = [
+        {
+            "frame": frame,
+            "time": round(time_s - camera.offset_s, 3),
+            **dict(zip(("x", "y", "width", "height"), box, strict=True)),
+            "rotation": 0,
+            "enabled": not ends,
+        }
+        for frame, time_s, ends, box in zip(*columns, percent.tolist(), strict=True)
+    ]
+    values = attributes_of(track.iloc[0])
+    return {
+        "id": f"appearance-{number}",
+        "type": "videorectangle",
+        "from_name": "box",
+        "to_name": "video",
+        "origin": "prediction",
+        "value": {
+            "framesCount": facts.frames,
+            "duration": round(facts.seconds, 3),
+            "sequence": sequence,
+            "labels": [xml_text(values["identity"])],
+        },
+        "meta": {"text": [f"{name}: {text}" for name, text in values.items() if text]},
+    }
