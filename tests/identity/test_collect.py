@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sameplayer.identity.evidence.collect import FOLLOWED, collect_evidence, seen_together
-from sameplayer.identity.evidence.samples import EACH_S, MOST, Samples, choose_boxes, cut_out
+from sameplayer.identity.evidence.samples import EACH_S, MOST, Samples, choose_boxes
+from sameplayer.identity.evidence.sampling import cut_out
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets

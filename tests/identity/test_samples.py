@@ -15,8 +15,9 @@ from sameplayer.data.images.picture import Picture
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
 from sameplayer.errors import DataError
-from sameplayer.identity.evidence import samples as sampling
-from sameplayer.identity.evidence.samples import MOST, SampleCamera, Samples, samples_of
+from sameplayer.identity.evidence import sampling
+from sameplayer.identity.evidence.samples import MOST, Samples, samples_of
+from sameplayer.identity.evidence.sampling import SampleCamera
 from sameplayer.numbers.reader import NUMBERS
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera, cameras_of
@@ -73,7 +74,11 @@ def seen(
     tracklets = find_tracklets(
         cameras_of([video]), boxes(), fps=fps, cuts=[], folder=folder, watch=watch
     )
-    return tracklets, samples_of(tracklets, watched)[0], watched
+    return tracklets, samples_of(tracklets, parts_of(watched))[0], watched
+
+
+def parts_of(watched: dict[str, SampleCamera]) -> dict[str, list[dict[str, np.ndarray]]]:
+    return {name: camera.parts for name, camera in watched.items()}
 
 
 def test_each_tracklet_is_sampled_over_its_time_and_each_frame_decoded_once(
@@ -97,7 +102,7 @@ def test_each_tracklet_is_sampled_over_its_time_and_each_frame_decoded_once(
 
 def test_the_small_pictures_show_the_people_of_their_boxes(video: Path, encoder: Encoder) -> None:
     tracklets, samples, watched = seen(video, encoder, Reads("7"))
-    pictures = samples_of(tracklets, watched)[1]
+    pictures = samples_of(tracklets, parts_of(watched))[1]
     assert len(pictures) == len(samples)
     for row in pictures.itertuples():
         crop = cv2.imdecode(np.frombuffer(row.picture, np.uint8), cv2.IMREAD_COLOR_RGB)

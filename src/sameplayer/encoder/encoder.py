@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sameplayer.data.images.picture import FITS, Picture
-from sameplayer.data.reading import (
-    PictureLike,
-    as_picture,
-    check_order,
-    cut_boxes,
-    refuse_single_picture,
-)
+from sameplayer.data.reading import PictureLike, as_picture, check_order, cut_boxes
+from sameplayer.data.reading import refuse_single_picture as refuse_single
 from sameplayer.encoder.networks.colour import COLOURS
 from sameplayer.encoder.networks.spec import INITIAL_LOG_SCALE, EncoderSpec, Triple
 from sameplayer.encoder.runtime.device import pick_device
@@ -255,7 +250,7 @@ class Encoder:
         """
         check_batch_size(batch_size)
         check_order(order)
-        refuse_single_picture(pictures)
+        refuse_single(pictures)
         rows = [np.zeros((0, self.row_width), np.float32)] if not len(pictures) else []
         for start in range(0, len(pictures), batch_size):
             part = (as_picture(one, order) for one in pictures[start : start + batch_size])

@@ -23,7 +23,8 @@ from sameplayer.encoder.load import load_encoder
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import SettingError
 from sameplayer.identity.evidence.collect import CollectedEvidence, collect_evidence
-from sameplayer.identity.evidence.samples import SampleCamera, name_of, samples_of
+from sameplayer.identity.evidence.samples import name_of, samples_of
+from sameplayer.identity.evidence.sampling import SampleCamera
 from sameplayer.identity.export.boxes import facts_of_videos
 from sameplayer.identity.inputs.corrections import (
     Correction,
@@ -87,11 +88,7 @@ def identify_players(
     cameras = cameras_of(videos, offsets)
     _check_corrections(rows or (), cameras, line_up)
     encoder, reader = load_networks(config, encoder, reader)
-    watched: dict[str, SampleCamera] = {}
-
-    def watch(camera: Camera, parts: PartFolder) -> SampleCamera:
-        return watched.setdefault(camera.name, SampleCamera(encoder, reader, parts))
-
+    cameras_seen: dict[str, SampleCamera] = {}
     tracklets = find_tracklets(
         cameras,
         boxes,
@@ -103,15 +100,27 @@ def identify_players(
         folder=folder,
         progress=partial(tell, "looking at the videos"),
         first_frame=config.first_frame,
-        watch=watch,
+        watch=partial(_watch, cameras_seen, encoder, reader),
     )
-    samples, pictures = samples_of(tracklets, watched)
+    parts = {name: one.parts for name, one in cameras_seen.items()}
+    samples, pictures = samples_of(tracklets, parts)
     tell("linking", 0, 1)
     collected = collect_evidence(tracklets, samples, seed=config.seed)
     collected.facts.update(_facts(cameras, config, encoder, reader))
     log = link_and_name(collected, line_up, rows or (), config, sides)
     tell("linking", 1, 1)
     return replace(log, pictures=pictures)
+
+
+def _watch(
+    seen: dict[str, SampleCamera],
+    encoder: Encoder,
+    reader: NumberReader,
+    camera: Camera,
+    parts: PartFolder,
+) -> SampleCamera:
+    """Return who samples this camera, and note it in ``seen``."""
+    return seen.setdefault(camera.name, SampleCamera(encoder, reader, parts))
 
 
 def _facts(

@@ -16,18 +16,17 @@ from sameplayer.data.video.stream import open_source, stream_notes
 from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
-from sameplayer.tracks.detection.box_files import boxes_within, read_boxes, refuse_one_camera
-from sameplayer.tracks.detection.detectors import Detector, RtmDet, Tile, detector_of
+from sameplayer.tracks.detection.detectors import Detector, detector_of
+from sameplayer.tracks.detection.rtmdet import RtmDet, Tile
+from sameplayer.tracks.given import GivenBoxes, GivenCuts, boxes_for, cuts_for, refuse_strange
 from sameplayer.tracks.tracking.gaps import cut_at_gaps
 from sameplayer.tracks.tracking.registry import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
 from sameplayer.tracks.video.camera_motion import compare, thumbnail
 from sameplayer.tracks.video.checkpoint import PartFolder, Seen
 from sameplayer.tracks.video.detect_pass import Watcher, sampled_frames, scan
-from sameplayer.tracks.video.shots import find_cuts, read_cuts, shot_numbers
+from sameplayer.tracks.video.shots import find_cuts, shot_numbers
 
-GivenBoxes = str | Path | Boxes
-GivenCuts = str | Path | Sequence[float] | np.ndarray
 LONGEST_CUT, PROBED = 250, 3  # frames searched for a cut; frames by which a tile is chosen
 EARLY_S, EARLY_SHARE = 2.0, 0.02  # that a video lacks: sound may last a little longer
 
@@ -70,16 +69,14 @@ def find_tracklets(
     """
     if not fps > 0:
         raise SettingError("fps", fps, "more than 0")
-    finder = None if boxes is not None else _finder(detector, tile)
-    follow = tracker_of(tracker)
-    notes = [*_refuse_strange(boxes, cuts, cameras)]
+    finder, follow = None if boxes is not None else _finder(detector, tile), tracker_of(tracker)
+    notes = [*refuse_strange(boxes, cuts, cameras)]
     lengths = [_length(camera) for camera in cameras]
-    given = [_boxes_for(boxes, one, cameras, first_frame) for one in cameras]
-    known = [_cuts_for(cuts, one) for one in cameras]
+    given = [(boxes_for(boxes, one, cameras, first_frame), cuts_for(cuts, one)) for one in cameras]
     tables: list[pd.DataFrame] = []
     pairs: list[np.ndarray] = []
     done = 0.0
-    for camera, length, own, own_cuts in zip(cameras, lengths, given, known, strict=True):
+    for camera, length, (own, own_cuts) in zip(cameras, lengths, given, strict=True):
         video = open_video(camera.video)
 
         def tell(seconds: float, before: float = done) -> None:
@@ -89,8 +86,7 @@ def find_tracklets(
         numbers = sampled_frames(video.times, fps, own)
         source = own if own is not None else _fitted(finder, detector, tile, video, numbers)
         parts = _parts(folder, camera, fps, source)
-        watcher = None if watch is None else watch(camera, parts)
-        seen = scan(video, numbers, source, parts, tell, watcher)
+        seen = scan(video, numbers, source, parts, tell, watch and watch(camera, parts))
         notes += _notes(camera, video, numbers, seen, own)
         shots = _shots(video, seen, own_cuts)
         table, follow_on = _followed(camera, video, seen, shots, follow, own)
@@ -127,65 +123,6 @@ def _length(camera: Camera) -> float:
     if not len(times):
         raise DataError(f"{camera.video}: holds no frame; expected a video.")
     return float(times[-1])
-
-
-def _boxes_for(
-    boxes: Any, camera: Camera, cameras: Sequence[Camera], first_frame: int | None
-) -> Boxes | None:
-    if isinstance(boxes, Mapping):
-        strange = sorted(set(boxes) - {one.name for one in cameras})
-        missing = [one.name for one in cameras if one.name not in boxes]
-        if strange or missing:
-            raise SettingError(
-                "boxes",
-                f"given for {', '.join(map(str, boxes))}",
-                f"boxes for each camera: {', '.join(one.name for one in cameras)}",
-            )
-        boxes = boxes[camera.name]
-    elif isinstance(boxes, Boxes) and len(cameras) > 1:
-        raise SettingError("boxes", "of one camera", f"boxes for each of {len(cameras)} cameras")
-    if boxes is None:
-        return None
-    if not isinstance(boxes, str | Path | Boxes):
-        raise SettingError(
-            "boxes",
-            f"of type {type(boxes).__name__}",
-            "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
-        )
-    video = open_video(camera.video)
-    picture = next(video.pick([1]), None)
-    size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
-    if isinstance(boxes, Boxes):
-        return boxes_within(boxes, camera.name, len(video), size)
-    return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
-
-
-def _refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> tuple[str, ...]:
-    """Refuse a file of boxes, and cuts, that do not say of which of several cameras they are.
-
-    Returns notes on boxes of other cameras.
-    """
-    names = [camera.name for camera in cameras]
-    several = isinstance(boxes, str | Path) and len(cameras) > 1
-    notes = refuse_one_camera(boxes, names) if several else ()
-    if isinstance(cuts, Mapping):
-        strange = [name for name in cuts if name not in names]
-        if strange:
-            raise SettingError("cuts", f"given for {strange[0]!r}", f"some of {', '.join(names)}")
-    elif cuts is not None and len(cameras) > 1:
-        raise SettingError("cuts", "one list", f"a list for each camera: {', '.join(names)}")
-    return notes
-
-
-def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
-    """Return the seconds of one camera's cuts, or None where they are to be found."""
-    own = cuts.get(camera.name) if isinstance(cuts, Mapping) else cuts
-    if own is None or isinstance(own, str | Path):
-        return None if own is None else read_cuts(own)
-    seconds = np.asarray(own, np.float64)
-    if seconds.ndim != 1 or not np.isfinite(seconds).all():
-        raise SettingError("cuts", repr(own), "seconds, each a finite number")
-    return seconds
 
 
 def _parts(folder: str | Path | None, camera: Camera, fps: float, source: Any) -> PartFolder:

@@ -145,8 +145,7 @@ def _known_pictures(log: PlayerLog, boxes: pd.DataFrame) -> dict[int, bytes]:
 
 
 def _decoded(file: bytes) -> Picture:
-    picture: Picture = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return picture
+    return np.asarray(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def longest_first(appearances: pd.DataFrame) -> list[int]:

@@ -109,7 +109,7 @@ def scan(
         if number < len(known):
             seen = known[number]
         else:
-            seen = notes.seen((int(inside.min(initial=1)), int(inside.max(initial=0))))
+            seen = notes.seen((int(inside[0]), int(inside[-1])) if len(inside) else (1, 0))
             folder.write(number, seen)
         if watcher is not None:
             watcher.finish(number)
