@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sameplayer.identity.evidence.calibrated_views import find_view_mapping, place_odds
-from sameplayer.identity.evidence.foot_points import clear_of_edges, feet_at
+from sameplayer.identity.evidence.place.calibrated_views import find_view_mapping, place_odds
+from sameplayer.identity.evidence.place.foot_points import clear_of_edges, feet_at
 
 PERSONS = 14
 

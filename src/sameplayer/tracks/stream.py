@@ -21,7 +21,7 @@ from sameplayer.tracks.detection.rtmdet import RtmDet, Tile
 from sameplayer.tracks.given import GivenBoxes, GivenCuts, boxes_for, cuts_for, refuse_strange
 from sameplayer.tracks.tracking.gaps import cut_at_gaps
 from sameplayer.tracks.tracking.registry import Tracker, tracker_of
-from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
+from sameplayer.tracks.tracklets import CAMERA_COLUMNS, TRACKLET_COLUMNS, Tracklets
 from sameplayer.tracks.video.camera_motion import compare, thumbnail
 from sameplayer.tracks.video.checkpoint import PartFolder, Seen
 from sameplayer.tracks.video.detect_pass import Watcher, sampled_frames, scan
@@ -192,11 +192,15 @@ def _begin(video: Video, around: np.ndarray, seen: Seen) -> int:
     return frames[int(np.argmax(steps)) + 1].number if steps else int(around[1])
 
 
-def _at_rest(seen: Seen, times: np.ndarray) -> Boxes:
-    """Return the boxes as if the camera had not turned since the first frame."""
+def _turned(seen: Seen, times: np.ndarray) -> np.ndarray:
+    """Return (n, 2) pixels by which the camera's turning moved each box since the first frame."""
     moved = np.cumsum(seen.shift, axis=0)
     when, known = times[seen.box_frame - 1], times[seen.frame - 1]
-    turned = np.stack([np.interp(when, known, moved[:, axis]) for axis in (0, 1)], axis=1)
+    return np.stack([np.interp(when, known, moved[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _at_rest(seen: Seen, turned: np.ndarray) -> Boxes:
+    """Return the boxes as if the camera had not turned since the first frame."""
     xywh = seen.xywh.copy()
     xywh[:, :2] -= turned
     return Boxes(seen.box_frame, xywh, seen.score, seen.track)
@@ -211,7 +215,8 @@ def _followed(
     given: Boxes | None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return a camera's table of tracklets, and its pairs as in ``Tracklets.follow``."""
-    ids = follow(_at_rest(seen, video.times), video.times, shots, seen.cue)
+    turned = _turned(seen, video.times)
+    ids = follow(_at_rest(seen, turned), video.times, shots, seen.cue)
     ids, pairs = cut_at_gaps(seen.boxes(), ids, video.times)
     kept = np.lexsort((seen.box_frame, ids))[np.count_nonzero(ids < 0) :]
     frame = seen.box_frame[kept]
@@ -225,6 +230,7 @@ def _followed(
         seen.score[kept],
     ]
     table = pd.DataFrame(dict(zip(TRACKLET_COLUMNS, columns, strict=True)))
+    table[list(CAMERA_COLUMNS)] = turned[kept]
     track = pd.Series(seen.track[kept])
     table["team"] = track.map(dict(given.teams if given else {})).astype(object)
     table["number"] = track.map(dict(given.numbers if given else {})).astype(object)

@@ -22,6 +22,7 @@ TRACKLET_COLUMNS = (
     "height",
     "score",
 )
+CAMERA_COLUMNS = ("camera_x", "camera_y")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,9 @@ class Tracklets:
     table      a row a box, TRACKLET_COLUMNS, sorted by tracklet, then frame: tracklets count from
                0 without gaps; frames from 1, of the camera's video; time_s is of the match; the
                box is in pixels; a tracklet is in one camera and one shot, with one box a frame.
-               Columns team and number, where they are there, hold what came with given boxes
+               Columns team and number, where they are there, hold what came with given boxes;
+               CAMERA_COLUMNS the pixels by which the camera's turning moved things since the
+               first frame
     cameras    of the match
     notes      sentences on what was left out, such as a video that ends early
     follow     (m, 2) int64: tracklets that follow each other under one track that was given

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from sameplayer.common.boxes import row_overlaps
 from sameplayer.common.vectors import unit_means
@@ -15,9 +16,14 @@ from sameplayer.errors import DataError
 from sameplayer.identity.evidence.appearance import AppearanceCurve, fit_appearance
 from sameplayer.identity.evidence.attributes import with_given_numbers, with_given_teams
 from sameplayer.identity.evidence.box_relations import find_merged_boxes, frame_pairs
-from sameplayer.identity.evidence.calibrated_views import ViewMapping, find_view_mapping, place_odds
 from sameplayer.identity.evidence.evidence import Evidence
 from sameplayer.identity.evidence.kit import Kits, find_kits
+from sameplayer.identity.evidence.place.calibrated_views import (
+    ViewMapping,
+    find_view_mapping,
+    place_odds,
+)
+from sameplayer.identity.evidence.place.gaps import gap_odds
 from sameplayer.identity.evidence.samples import Samples
 from sameplayer.identity.evidence.split_tracklets import find_splits
 from sameplayer.numbers.reader import NUMBERS
@@ -78,6 +84,7 @@ def collect_evidence(tracklets: Tracklets, samples: Samples, *, seed: int = 0) -
     for pair in ((first, second), (second, first)):
         appearance[pair] = np.maximum(appearance[pair], FOLLOWED)
     views, place = _places(tracklets, appearance, seed)
+    place = place + gap_odds(tracklets.table, apart, seed)
     number = with_given_numbers(_numbers(samples, of, len(tracklets)), tracklets)
     evidence = Evidence(appearance, place, apart, number, team, pictures.astype(float))
     facts = {
@@ -238,10 +245,10 @@ def _numbers(samples: Samples, of: np.ndarray, count: int) -> np.ndarray:
 
 def _places(
     tracklets: Tracklets, appearance: np.ndarray, seed: int
-) -> tuple[dict[Pair, ViewMapping], np.ndarray | None]:
+) -> tuple[dict[Pair, ViewMapping], csr_array]:
     """Map each view to those of other cameras that show the same time; return log-odds of place."""
     if len(tracklets.cameras) < 2:
-        return {}, None
+        return {}, csr_array(appearance.shape, dtype=np.float32)
     spans = tracklets.spans()
     keys = list(zip(spans["camera"].astype(str), spans["shot"].astype(int), strict=True))
     shots = {key: np.flatnonzero([one == key for one in keys]) for key in sorted(set(keys))}
@@ -267,7 +274,7 @@ def _places(
                 odds = place_odds(view, tracklets.table, first, second)
                 place[np.ix_(first, second)] = odds
                 place[np.ix_(second, first)] = odds.T
-    return views, place if views else None
+    return views, csr_array(place)
 
 
 def _share(spans: Any, first: np.ndarray, second: np.ndarray) -> bool:

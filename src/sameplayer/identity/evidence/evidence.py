@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from sameplayer.errors import DataError
 from sameplayer.numbers.reader import NUMBERS
@@ -16,8 +18,9 @@ class Evidence:
 
     appearance    (n, n) float32, symmetric: log-likelihood ratio of one person against two, by
                   the look of the two tracklets; calibrated; 0 says nothing
-    place         (n, n) float32, symmetric: the same by where they were at the same times in two
-                  cameras, or None where no place is known
+    place         (n, n) float32, symmetric, kept sparse: the same by where they were, at the same
+                  times in two cameras or one after the other in one, or None where no place is
+                  known
     apart         (n, n) bool, symmetric: surely two persons (seen at the same time in one camera)
     number        (n, 102) log-probabilities: each of NUMBERS, last that none is seen
     team          (n, 3) probabilities: first team, second team, neither
@@ -27,13 +30,15 @@ class Evidence:
     """
 
     appearance: np.ndarray
-    place: np.ndarray | None
+    place: Any
     apart: np.ndarray
     number: np.ndarray
     team: np.ndarray
     weight: np.ndarray
 
     def __post_init__(self) -> None:
+        if self.place is not None:
+            object.__setattr__(self, "place", csr_array(self.place, dtype=np.float32))
         count = len(self.weight)
         wanted = {
             "appearance": (count, count),
@@ -44,7 +49,8 @@ class Evidence:
         } | ({} if self.place is None else {"place": (count, count)})
         for name, shape in wanted.items():
             values = getattr(self, name)
-            if values.shape != shape or not np.isfinite(values).all():
+            numbers = values.data if name == "place" else values
+            if values.shape != shape or not np.isfinite(numbers).all():
                 raise DataError(
                     f"Evidence: {name} is of shape {values.shape}; expected finite {shape}."
                 )

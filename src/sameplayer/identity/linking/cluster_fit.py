@@ -13,10 +13,10 @@ NEVER = np.float32(-np.inf)
 
 
 def sparse_place_odds(evidence: Evidence) -> csr_array:
-    """Return (n, n) sparse log-odds of place; pairs never seen at the same time are not stored."""
+    """Return (n, n) sparse log-odds of place; pairs of which place says nothing are not stored."""
     if evidence.place is None:
         return csr_array((len(evidence), len(evidence)), dtype=np.float32)
-    return csr_array(evidence.place.astype(np.float32, copy=False))
+    return evidence.place
 
 
 def member_rows(labels: np.ndarray, count: int) -> list[np.ndarray]:

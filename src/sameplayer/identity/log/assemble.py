@@ -22,7 +22,7 @@ AGAINST = {
     "appearance": "they look different",
     "number": "different numbers were read",
     "team": "they wear different kits",
-    "place": "they stand in different places at the same time",
+    "place": "they stand too far apart for one person",
 }
 
 
@@ -131,8 +131,9 @@ def _rests_on(evidence: Evidence, labels: np.ndarray, row: int, name: IdentityNa
     if len(others):
         best = others[[evidence.appearance[row, others].argmax()]]
         if evidence.place is not None:
-            by_place = others[[evidence.place[row, others].argmax()]]
-            if evidence.place[row, by_place[0]] > evidence.appearance[row, best[0]]:
+            place = evidence.place[[row]].toarray()[0, others]
+            by_place = others[[place.argmax()]]
+            if place.max() > evidence.appearance[row, best[0]]:
                 best = by_place
         odds = pair_odds(evidence, row, int(best[0]))
         words = [
@@ -151,7 +152,8 @@ def _links(evidence: Evidence, labels: np.ndarray) -> pd.DataFrame:
     found: list[list[np.ndarray]] = [[], [], []]
     for start in range(0, len(labels), BLOCK):
         own = slice(start, start + BLOCK)
-        odds = evidence.appearance[own] + (0 if evidence.place is None else evidence.place[own])
+        place = 0 if evidence.place is None else evidence.place[own].toarray()
+        odds = evidence.appearance[own] + place
         later = np.arange(len(labels)) > np.arange(len(labels))[own, None]
         joined = later & (labels[own, None] == labels)
         alone = later & ~joined & ~evidence.apart[own]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
-from sameplayer.identity.evidence.foot_points import (
+from sameplayer.identity.evidence.place.foot_points import (
     FootTracks,
     clear_of_edges,
     distances,
