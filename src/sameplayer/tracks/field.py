@@ -125,6 +125,11 @@ class FieldDetector:
         self.detector.fit([self.part(picture)[2] for picture in pictures])  # type: ignore[attr-defined]
         self.tile = getattr(self.detector, "tile", None)
 
+    @property
+    def smallest(self) -> float | None:
+        """Pixels for the detector that the small players are tall, where it knows."""
+        return getattr(self.detector, "smallest", None)
+
     def __call__(self, picture: Picture) -> Found:
         left, top, part = self.part(picture)
         xywh, score = boxes_in(self.detector(part))
