@@ -26,8 +26,9 @@ class LogConfig:
     """Tracker: own (built in), or the name of a registered one."""
     encoder: str = "person"
     """Model that compares players: a preset, or your own training run."""
-    reader: str = "shirt"
-    """Shirt number reader: shirt (built in), ocr, or an exported file."""
+    reader: str = "auto"
+    """Shirt number reader: shirt (built in), joined (with text recognition, extra numbers), ocr,
+    or an exported file; auto: joined where the extra is installed, else shirt."""
     players: int = 11
     """Most players of one team on the field at a time."""
     threshold: float = 0.8
