@@ -53,7 +53,7 @@ class JoinedReader:
         shares = np.exp(rows)
         asked = np.flatnonzero(unsure(shares))
         if len(asked):
-            scores = self._torso.scores([pictures[row] for row in asked])[:, self._columns]
+            scores = self._torso.scores([pictures[row] for row in asked.tolist()])[:, self._columns]
             seen = scores.any(axis=1)
             asked, scores = asked[seen], scores[seen]
             for row, score in zip(asked, scores, strict=True):

@@ -21,7 +21,7 @@ from sameplayer.numbers.reader import NUMBERS
 
 MODEL = "PP-OCRv6_rec_small.onnx"
 HIGH, WIDE, SLIM = 48, 96, 16  # pixels of a window: its height, its most and least width
-LOW = 10.0  # pixels: on a torso that is lower no digits can be read
+LOW = 14.0  # pixels: on a torso that is lower no digits can be read
 WINDOWS = (  # top and bottom, from shoulder (0) to hip (1); added on each side, in widths
     (0.0, 0.75, 0.3),
     (0.1, 0.65, -0.1),
@@ -66,7 +66,7 @@ class TorsoReader:
         return found
 
     def _windows(self, picture: Picture) -> Iterator[Picture]:
-        torso = self._finder.find(picture)
+        torso = None if picture.shape[0] < LOW else self._finder.find(picture)
         if torso is not None and _height(torso) >= LOW:
             yield from (cut_window(picture, torso, *one) for one in WINDOWS)
 
@@ -105,14 +105,14 @@ def cut_window(
     size = int(np.clip(round(across), SLIM, WIDE))
     source = np.array([*corners[0], *corners[1][::-1]], np.float32)
     target = np.array([[0, 0], [size, 0], [size, HIGH], [0, HIGH]], np.float32)
-    part: Picture = cv2.warpPerspective(
+    part = cv2.warpPerspective(
         picture,
         cv2.getPerspectiveTransform(source, target),
         (size, HIGH),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return part
+    return part.astype(np.uint8, copy=False)
 
 
 def decode_digits(steps: np.ndarray) -> tuple[str, float]:
