@@ -26,7 +26,7 @@ class LogConfig:
     """Tracker: own (built in), or the name of a registered one."""
     encoder: str = "person"
     """Model that compares players: a preset, or your own training run."""
-    reader: str = "auto"
+    reader: str = "shirt"
     """Shirt number reader: shirt (built in), joined (with text recognition, extra numbers), ocr,
     or an exported file; auto: joined where the extra is installed, else shirt."""
     players: int = 11
