@@ -23,8 +23,9 @@ ReaderThenData = tyro.conf.Positional[
         tuple[str, str],
         tyro.conf.arg(
             help="shirt: the package's own reader, which is taken where none is named; ocr: text "
-            "recognition; clip: CLIP without fine-tuning; shirt+ocr: both; or an ONNX file of a "
-            f"reader. Then: {DATA}",
+            "recognition; joined: shirt, and text recognition on the torso where it is unsure; "
+            "auto: joined where the extra numbers is installed, else shirt; clip: CLIP without "
+            f"fine-tuning; shirt+ocr: both; or an ONNX file of a reader. Then: {DATA}",
             help_behavior_hint="",
         ),
         usual_or("shirt", "reader", "DATA"),

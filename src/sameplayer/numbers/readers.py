@@ -19,8 +19,16 @@ from scipy.special import log_softmax
 
 from sameplayer.common.hashing import part_fingerprint
 from sameplayer.data.images.picture import Picture
-from sameplayer.errors import ConfigError, SettingError, did_you_mean, import_extra
+from sameplayer.errors import (
+    ConfigError,
+    MissingExtra,
+    SettingError,
+    WeightsError,
+    did_you_mean,
+    import_extra,
+)
 from sameplayer.numbers.clip import CLIP_MODEL, ClipReader
+from sameplayer.numbers.joined import JoinedReader
 from sameplayer.numbers.network.onnx_reader import OnnxReader
 from sameplayer.numbers.network.shirt_reader import ShirtReader
 from sameplayer.numbers.reader import NUMBERS, NumberReader, check_views, view
@@ -128,7 +136,7 @@ class BothReaders:
         return joint
 
 
-SHIRT, ONNX = "shirt", ".onnx"
+SHIRT, AUTO, ONNX = "shirt", "auto", ".onnx"
 
 
 @dataclass(frozen=True)
@@ -156,8 +164,26 @@ def _onnx_reader(path: str, settings: ReaderSettings) -> NumberReader:
     return OnnxReader(path, known, device=settings.device)
 
 
+def _shirt_reader(settings: ReaderSettings) -> NumberReader:
+    return ShirtReader(settings.candidates, device=settings.device)
+
+
+def _joined_reader(settings: ReaderSettings) -> NumberReader:
+    return JoinedReader(settings.candidates, device=settings.device)
+
+
+def _best_reader(settings: ReaderSettings) -> NumberReader:
+    """Return the joined reader where the extra "numbers" has all it needs, else ``shirt``."""
+    try:
+        return _joined_reader(settings)
+    except (MissingExtra, WeightsError):  # of another release, which has no such recogniser
+        return _shirt_reader(settings)
+
+
 READERS: dict[str, Callable[[ReaderSettings], NumberReader]] = {
-    SHIRT: lambda settings: ShirtReader(settings.candidates, device=settings.device),
+    AUTO: _best_reader,
+    SHIRT: _shirt_reader,
+    "joined": _joined_reader,
     "ocr": lambda settings: OcrReader(settings.candidates),
     "clip": _clip_reader,
 }

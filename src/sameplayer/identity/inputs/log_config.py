@@ -27,7 +27,8 @@ class LogConfig:
     encoder: str = "person"
     """Model that compares players: a preset, or your own training run."""
     reader: str = "shirt"
-    """Shirt number reader: shirt (built in), ocr, or an exported file."""
+    """Shirt number reader: shirt (built in), joined (with text recognition, extra numbers), ocr,
+    or an exported file; auto: joined where the extra is installed, else shirt."""
     players: int = 11
     """Most players of one team on the field at a time."""
     threshold: float = 0.8
