@@ -29,6 +29,10 @@ from sameplayer.encoder.networks.locations import SHIPPED
 from sameplayer.encoder.onnx.export import serialise, silence
 from sameplayer.encoder.runtime.light_graph import STEM
 from sameplayer.encoder.runtime.onnx_session import INPUT, OPSET, OUTPUT
+from sameplayer.numbers.network.crop_canvas import HIGH, WIDE
+from sameplayer.numbers.network.model import ShirtNetwork, network_of
+from sameplayer.numbers.network.shirt_reader import GRAPH, WEIGHTS, read_reader
+from sameplayer.numbers.network.shirt_reader import KIND as READER
 
 
 class FeatureGraph(nn.Module):
@@ -45,6 +49,25 @@ class FeatureGraph(nn.Module):
         images = pictures.permute(0, 3, 1, 2).float() / 255.0
         features: Tensor = self.network((images - self.normal_mean) / self.normal_std)
         return features
+
+
+class ReaderGraph(nn.Module):
+    """Canvases uint8 (n, HIGH, WIDE, 3) to the number reader's log-probabilities (n, 102)."""
+
+    def __init__(self, network: ShirtNetwork) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.contiguous_format)
+
+    def forward(self, canvases: Tensor) -> Tensor:
+        rows: Tensor = self.network(canvases.permute(0, 3, 1, 2).float())
+        return rows.float()
+
+
+def shirt_reader() -> tuple[Path, nn.Module, tuple[int, int], dict[str, Any]]:
+    """Return file, module, input size and record of the number reader."""
+    network = network_of(read_reader(WEIGHTS)[0])
+    names = [(name, list(value.shape)) for name, value in network.state_dict().items()]
+    return GRAPH, ReaderGraph(network), (HIGH, WIDE), {"kind": READER, "names": names}
 
 
 def person(name: str) -> tuple[Path, nn.Module, tuple[int, int], dict[str, Any]]:
@@ -92,6 +115,7 @@ def graph_without_weights(
 NETWORKS: dict[str, Callable[[], tuple[Path, nn.Module, tuple[int, int], dict[str, Any]]]] = {
     "person": lambda: person("person"),
     "person_large": lambda: person("person-large"),
+    "shirt_reader": shirt_reader,
 }
 
 

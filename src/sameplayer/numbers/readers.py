@@ -139,12 +139,18 @@ class ReaderSettings:
     weights       OpenCLIP tag or file of weights, for CLIP
     candidates    numbers that may be read
     device        where a network runs, a name of torch's
+    engine        what runs the package's own: torch, onnxruntime; None: as ``ShirtReader``
     """
 
     model: str = CLIP_MODEL
     weights: str | None = "openai"
     candidates: tuple[str, ...] = NUMBERS
     device: str = "auto"
+    engine: str | None = None
+
+
+def _shirt_reader(settings: ReaderSettings) -> NumberReader:
+    return ShirtReader(settings.candidates, device=settings.device, engine=settings.engine)
 
 
 def _clip_reader(settings: ReaderSettings) -> NumberReader:
@@ -157,7 +163,7 @@ def _onnx_reader(path: str, settings: ReaderSettings) -> NumberReader:
 
 
 READERS: dict[str, Callable[[ReaderSettings], NumberReader]] = {
-    SHIRT: lambda settings: ShirtReader(settings.candidates, device=settings.device),
+    SHIRT: _shirt_reader,
     "ocr": lambda settings: OcrReader(settings.candidates),
     "clip": _clip_reader,
 }
