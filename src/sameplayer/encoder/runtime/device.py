@@ -72,7 +72,7 @@ def _may_have_gpu() -> bool:
     try:
         if importlib.util.find_spec("torch") is None:
             return False
-    except ValueError:  # it stands in sys.modules as None: whoever did that wants none
+    except (ImportError, ValueError):  # whoever keeps it from being imported wants none
         return False
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
