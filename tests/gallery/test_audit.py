@@ -353,5 +353,5 @@ def test_the_events_as_a_table_hold_no_name(gallery, tmp_path) -> None:
     assert [len(row["subjects"]) for row in rows] == [0, 3, 0, 0]
     text = (tmp_path / "events.csv").read_text() + (tmp_path / "events.json").read_text()
     assert "Ann" not in text
-    with pytest.raises(SettingError, match="csv"):
+    with pytest.raises(DataError, match="csv"):
         write_events(gallery, tmp_path / "events.txt", actor="me")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from sameplayer.errors import DataError, MissingFile, SettingError
+from sameplayer.errors import DataError, MissingFile
 from sameplayer.gallery.people.corrections import confirm, merge, remove_pictures, rename, split
 from sameplayer.gallery.people.enrolment import enrol_pictures
 from sameplayer.gallery.privacy.forgetting import forget
@@ -58,7 +58,7 @@ def test_the_receipt_of_forgetting_lists_the_copies(gallery, tmp_path: Path) -> 
 def test_a_name_does_not_become_a_file_name(gallery, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Choose one without the person's name"):
         export_person(gallery, "Ann", tmp_path / "ann.zip", actor="me")
-    with pytest.raises(SettingError, match="ends with"):
+    with pytest.raises(DataError, match="ends with"):
         export_person(gallery, "Ann", tmp_path / "copy.tar", actor="me")
     with pytest.raises(MissingFile):
         export_person(gallery, "Zoe", tmp_path / "copy.zip", actor="me")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from sameplayer.cli import main
-from sameplayer.errors import SettingError
+from sameplayer.errors import DataError, SettingError
 from sameplayer.gallery.core.records import Consent
 from sameplayer.gallery.integrity.audit import verify
 from sameplayer.gallery.people.consent import set_policy
@@ -165,7 +165,7 @@ def test_a_policy_is_an_event_and_its_day_a_day(gallery) -> None:
             set_policy(gallery, "Ann", actor="me", expires=day)
         with pytest.raises(SettingError, match="a day such as"):
             Consent(expires=day)
-    with pytest.raises(SettingError, match="basis, consent or expires"):
+    with pytest.raises(DataError, match="basis, consent and expires"):
         set_policy(gallery, "Ann", actor="me")
     undo(gallery, actor="me")
     assert gallery.person("Ann").basis is None

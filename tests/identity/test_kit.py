@@ -70,6 +70,11 @@ def test_one_kit_alone_is_an_error() -> None:
         ((240, 200, 30), "yellow"),
         ((20, 130, 70), "green"),
         ((110, 110, 115), "grey"),
+        ((50, 55, 85), "black"),  # black cloth under a blue sky
+        ((25, 35, 100), "blue"),
+        ((25, 60, 35), "green"),
+        ((90, 20, 25), "red"),
+        ((200, 180, 150), "white"),  # white cloth in a hall
     ],
 )
 def test_colours_have_words(rgb: tuple[int, int, int], word: str) -> None:

@@ -296,7 +296,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_done(
     (tmp_path / "file").write_text("kept")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         refused(
-            run("camera1.mp4", "--boxes", "own.csv", out=out), "file: a file; expected a folder"
+            run("camera1.mp4", "--boxes", "own.csv", out=out), "file: is a file; expected a folder"
         )
     assert (tmp_path / "file").read_text() == "kept"
 
@@ -316,8 +316,8 @@ def test_corrections_that_cannot_be_name_their_rows_and_the_log_stays(
         ([("is", one, None, who), ("is", nowhere, None, who)], "row 3: no camera 'camra1'"),
         ([("is", FramePoint("camera1", 1, 900.0, 5.0), None, who)], "row 2: nobody stands at"),
         ([("is", one, None, who), ("is", one, None, second)], "rows 2, 3"),
-        ([("is", one, None, who), ("is", other, None, who)], "rows 2, 3: they make"),
-        ([("same", one, other, "")], "rows 2: they make"),
+        ([("is", one, None, who), ("is", other, None, who)], "rows 2, 3: they join"),
+        ([("same", one, other, "")], "rows 2: they join"),
     ):
         path = match.folder / "c.csv"
         write_corrections([Correction(*row) for row in rows], path)

@@ -58,6 +58,7 @@ def identify_players(
     *,
     offsets: Sequence[float] = (),
     cuts: Any = None,
+    field: Any = None,
     config: LogConfig | None = None,
     encoder: Encoder | None = None,
     reader: NumberReader | None = None,
@@ -74,19 +75,18 @@ def identify_players(
     corrections    a file (``read_corrections``) or its rows, which are obeyed
     offsets        seconds, a video: when its first frame is in the match's time; empty: all at 0
     cuts           seconds at which a video goes over to another view; None: they are found
+    field          part of the pictures in which people count, as ``find_tracklets`` takes it
     config, encoder, reader, detector    None: ``LogConfig()``, and those that the config names
     sides          team of the roster -> 0, the lighter kit, or 1; None: found by the numbers read
     folder         where parts are kept, so that a stopped run goes on; None: nothing is kept
     progress       called with what is done, such as "linking", and how much of how much
 
-    Raises DataError and SettingError as its stages do; what is in the folder stays usable.
+    Raises DataError and SettingError; what is in the folder stays usable.
     """
     _check_types(roster, corrections, config, encoder, reader)
     config, tell = config or LogConfig(), progress or (lambda what, done, whole: None)
-    line_up = read_roster(roster) if isinstance(roster, str | Path | pd.DataFrame) else roster
-    rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
     cameras = cameras_of(videos, offsets)
-    _check_corrections(rows or (), cameras, line_up)
+    line_up, rows = _read_inputs(roster, corrections, cameras)
     encoder, reader = load_networks(config, encoder, reader)
     cameras_seen: dict[str, SampleCamera] = {}
     tracklets = find_tracklets(
@@ -96,18 +96,18 @@ def identify_players(
         detector=detector or config.detector,
         tile=config.tile_size(),
         cuts=cuts,
+        field=field,
         tracker=config.tracker,
         folder=folder,
         progress=partial(tell, "looking at the videos"),
         first_frame=config.first_frame,
         watch=partial(_watch, cameras_seen, encoder, reader),
     )
-    parts = {name: one.parts for name, one in cameras_seen.items()}
-    samples, pictures = samples_of(tracklets, parts)
     tell("linking", 0, 1)
+    samples, pictures = samples_of(tracklets, {n: one.parts for n, one in cameras_seen.items()})
     collected = collect_evidence(tracklets, samples, seed=config.seed)
     collected.facts.update(_facts(cameras, config, encoder, reader))
-    log = link_and_name(collected, line_up, rows or (), config, sides)
+    log = link_and_name(collected, line_up, rows, config, sides)
     tell("linking", 1, 1)
     return replace(log, pictures=pictures)
 
@@ -157,12 +157,15 @@ def _check_types(
             raise SettingError(name, f"of type {type(given).__name__}", expected)
 
 
-def _check_corrections(
-    rows: Sequence[Correction], cameras: Sequence[Camera], roster: Roster | None
-) -> None:
-    """Check corrections before the long detection step."""
-    check_cameras(rows, [camera.name for camera in cameras])
-    check_players(rows, roster)
+def _read_inputs(
+    roster: Any, corrections: Any, cameras: Sequence[Camera]
+) -> tuple[Roster | None, Sequence[Correction]]:
+    """Return roster and corrections; raises for what cannot be before hours are spent on videos."""
+    line_up = read_roster(roster) if isinstance(roster, str | Path | pd.DataFrame) else roster
+    rows = read_corrections(corrections) if isinstance(corrections, str | Path) else corrections
+    check_cameras(rows or (), [camera.name for camera in cameras])
+    check_players(rows or (), line_up)
+    return line_up, rows or ()
 
 
 def load_networks(

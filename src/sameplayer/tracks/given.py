@@ -13,16 +13,42 @@ from sameplayer.errors import SettingError
 from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detection.box_files import boxes_within, read_boxes, refuse_one_camera
+from sameplayer.tracks.field import boxes_in_field, field_of
 from sameplayer.tracks.video.shots import read_cuts
 
 GivenBoxes = str | Path | Boxes
 GivenCuts = str | Path | Sequence[float] | np.ndarray
 
 
-def boxes_for(
-    boxes: Any, camera: Camera, cameras: Sequence[Camera], first_frame: int | None
+def given_of(
+    camera: Camera, cameras: Sequence[Camera], boxes: Any, cuts: Any, field: Any, first: int | None
+) -> tuple[Boxes | None, np.ndarray | None, np.ndarray | None]:
+    """Return boxes, seconds of cuts, and corners of the region of one camera, None each where it is
+    to be found.
+
+    boxes, cuts, field    as ``find_tracklets`` takes them; ``first``: its ``first_frame``
+    """
+    size = _size_of(camera)
+    region = field_of(field, camera, cameras, size)
+    found = _boxes_for(boxes, camera, cameras, first, size)
+    if found is not None and region is not None:
+        found = boxes_in_field(found, region)
+    return found, _cuts_for(cuts, camera), region
+
+
+def _size_of(camera: Camera) -> tuple[int, int] | None:
+    """Return width and height of a camera's video; None where its first frame is damaged."""
+    frame = next(open_video(camera.video).pick([1]), None)
+    return None if frame is None else (frame.picture.shape[1], frame.picture.shape[0])
+
+
+def _boxes_for(
+    boxes: Any,
+    camera: Camera,
+    cameras: Sequence[Camera],
+    first_frame: int | None,
+    size: tuple[int, int] | None,
 ) -> Boxes | None:
-    """Return the boxes of one camera, or None where they are to be found."""
     if isinstance(boxes, Mapping):
         strange = sorted(set(boxes) - {one.name for one in cameras})
         missing = [one.name for one in cameras if one.name not in boxes]
@@ -43,12 +69,10 @@ def boxes_for(
             f"of type {type(boxes).__name__}",
             "a file, Boxes, or either by camera; boxes_of makes Boxes of objects with .xyxy",
         )
-    video = open_video(camera.video)
-    picture = next(video.pick([1]), None)
-    size = None if picture is None else (picture.picture.shape[1], picture.picture.shape[0])
+    frames = len(open_video(camera.video))
     if isinstance(boxes, Boxes):
-        return boxes_within(boxes, camera.name, len(video), size)
-    return read_boxes(boxes, len(video), size, camera.name, first_frame=first_frame)
+        return boxes_within(boxes, camera.name, frames, size)
+    return read_boxes(boxes, frames, size, camera.name, first_frame=first_frame)
 
 
 def refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> tuple[str, ...]:
@@ -68,7 +92,7 @@ def refuse_strange(boxes: Any, cuts: Any, cameras: Sequence[Camera]) -> tuple[st
     return notes
 
 
-def cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
+def _cuts_for(cuts: Any, camera: Camera) -> np.ndarray | None:
     """Return the seconds of one camera's cuts, or None where they are to be found."""
     own = cuts.get(camera.name) if isinstance(cuts, Mapping) else cuts
     if own is None or isinstance(own, str | Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from sameplayer.tracks.boxes import Boxes
 from sameplayer.tracks.camera import Camera
 from sameplayer.tracks.detection.detectors import Detector, detector_of
 from sameplayer.tracks.detection.rtmdet import RtmDet, Tile
-from sameplayer.tracks.given import GivenBoxes, GivenCuts, boxes_for, cuts_for, refuse_strange
+from sameplayer.tracks.field import FieldDetector, GivenField
+from sameplayer.tracks.given import GivenBoxes, GivenCuts, given_of, refuse_strange
 from sameplayer.tracks.tracking.gaps import cut_at_gaps
 from sameplayer.tracks.tracking.registry import Tracker, tracker_of
 from sameplayer.tracks.tracklets import TRACKLET_COLUMNS, Tracklets
@@ -43,6 +45,7 @@ def find_tracklets(
     folder: str | Path | None = None,
     progress: Callable[[float, float], None] | None = None,
     first_frame: int | None = None,
+    field: GivenField | Mapping[str, GivenField] | None = None,
     watch: Callable[[Camera, PartFolder], Watcher] | None = None,
 ) -> Tracklets:
     """Return the tracklets of a match: short tracks of one person each, in one camera and shot.
@@ -61,6 +64,8 @@ def find_tracklets(
                 without a text ``fingerprint`` that tells it from others nothing is kept
     progress    called with seconds of video that are done, and with how many there are
     first_frame    of files of boxes, as in ``read_boxes``
+    field       corners (k, 2) in pixels, in order, of the part of the picture in which people
+                count, or a file with columns x and y; by camera where there are more than one
     watch       makes, for a camera and the folder of its parts, somebody who sees each frame that
                 is looked at, so that it is decoded once
 
@@ -72,19 +77,14 @@ def find_tracklets(
     finder, follow = None if boxes is not None else _finder(detector, tile), tracker_of(tracker)
     notes = [*refuse_strange(boxes, cuts, cameras)]
     lengths = [_length(camera) for camera in cameras]
-    given = [(boxes_for(boxes, one, cameras, first_frame), cuts_for(cuts, one)) for one in cameras]
-    tables: list[pd.DataFrame] = []
-    pairs: list[np.ndarray] = []
-    done = 0.0
-    for camera, length, (own, own_cuts) in zip(cameras, lengths, given, strict=True):
+    given = [given_of(one, cameras, boxes, cuts, field, first_frame) for one in cameras]
+    tables, pairs, done = list[pd.DataFrame](), list[np.ndarray](), 0.0
+    for camera, length, (own, own_cuts, region) in zip(cameras, lengths, given, strict=True):
         video = open_video(camera.video)
-
-        def tell(seconds: float, before: float = done) -> None:
-            if progress is not None:
-                progress(before + seconds, sum(lengths))
-
+        tell = partial(_tell, progress, done, sum(lengths))
         numbers = sampled_frames(video.times, fps, own)
-        source = own if own is not None else _fitted(finder, detector, tile, video, numbers)
+        looking = (finder, detector, tile, region, video, numbers)
+        source = own if own is not None else _fitted(*looking)
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell, watch and watch(camera, parts))
         notes += _notes(camera, video, numbers, seen, own)
@@ -92,6 +92,13 @@ def find_tracklets(
         table, follow_on = _followed(camera, video, seen, shots, follow, own)
         tables, pairs, done = [*tables, table], [*pairs, follow_on], done + length
     return Tracklets(_joined(tables, pairs), tuple(cameras), tuple(notes), np.concatenate(pairs))
+
+
+def _tell(
+    progress: Callable[[float, float], None] | None, before: float, whole: float, seconds: float
+) -> None:
+    if progress is not None:
+        progress(before + seconds, whole)
 
 
 def _finder(detector: str | Detector, tile: Tile) -> Detector:
@@ -105,17 +112,23 @@ def _finder(detector: str | Detector, tile: Tile) -> Detector:
 
 
 def _fitted(
-    finder: Detector | None, detector: str | Detector, tile: Tile, video: Video, numbers: np.ndarray
+    finder: Detector | None,
+    detector: str | Detector,
+    tile: Tile,
+    region: np.ndarray | None,
+    video: Video,
+    numbers: np.ndarray,
 ) -> Any:
-    """Return the detector, with a tile for this video where it is to be chosen."""
-    if tile != "auto" or not isinstance(detector, str):
-        return finder
-    fresh = detector_of(detector, tile)
-    if isinstance(fresh, RtmDet):
+    """Return the detector for a region of this video, its tile chosen where that is wanted."""
+    choose = tile == "auto" and isinstance(detector, str)
+    found: Any = detector_of(detector, tile) if choose else finder
+    fits = choose and isinstance(found, RtmDet)
+    found = found if region is None else FieldDetector(found, region)
+    if fits:
         places = np.linspace(0, len(numbers) - 1, PROBED + 2)[1:-1].round().astype(int)
         chosen = numbers[np.unique(places)].tolist()
-        fresh.fit([frame.picture for number in chosen for frame in video.pick([number])])
-    return fresh
+        found.fit([frame.picture for number in chosen for frame in video.pick([number])])
+    return found
 
 
 def _length(camera: Camera) -> float:

@@ -204,7 +204,7 @@ def re_embed(
 def settings(
     gallery: Club,
     purpose: str | None = None,
-    retention: str | None = None,
+    retention: str = "",
     basis: str | None = None,
     require_basis: bool | None = None,
     keep_pictures: bool | None = None,
@@ -233,7 +233,7 @@ def settings(
         "known": known,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if retention is not None:
+    if retention:
         changes["retention"] = days(retention)
     with who.open(gallery) as opened:
         if changes:

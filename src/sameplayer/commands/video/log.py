@@ -54,6 +54,10 @@ class Given:
     cuts: Several[Path] = ()
     """Times of cuts in seconds, one per line; one file per video in the same order. None: cuts are
     detected."""
+    field: Several[Path] = ()
+    """Corners of the field in pixels (.csv with x,y), in order around it; one file per video in the
+    same order. Who stands outside is left out, and finding people is faster. None: the whole
+    picture."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def log(
                 rows,
                 offsets=given.offsets,
                 cuts=_by_camera("cuts", videos, given.cuts),
+                field=_by_camera("field", videos, given.field),
                 config=settings,
                 encoder=encoder,
                 reader=reader,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sameplayer.common.files import whole_file
-from sameplayer.errors import SettingError
+from sameplayer.errors import DataError, SettingError
 from sameplayer.gallery.core.events import START, Event, chain_head, detail_hash, event_hash
 from sameplayer.gallery.core.gallery import GalleryCore
 from sameplayer.gallery.core.sealing import seal_everything
@@ -96,7 +96,7 @@ def write_events(gallery: GalleryCore, path: str | Path, *, actor: str) -> int:
     """
     path = Path(path)
     if path.suffix not in (".csv", ".json"):
-        raise SettingError("path", repr(path.name), "a file that ends with .csv or .json")
+        raise DataError(f"{path}: expected the name of a file that ends with .csv or .json.")
     gallery.note(actor, "audit")
     sql = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
     rows = [row for part in rows_after(gallery.rows, sql, 0, 10_000) for row in part]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sameplayer.common.dates import check_day
 from sameplayer.common.names import check_line
-from sameplayer.errors import SettingError
+from sameplayer.errors import DataError, SettingError
 from sameplayer.gallery.core.events import Change, Event
 from sameplayer.gallery.core.gallery import GalleryCore, find_person
 from sameplayer.gallery.core.name_search import family
@@ -37,7 +37,7 @@ def set_policy(
     if expires is not None:
         values["expires"] = check_day("expires", expires.strip() or None)
     if not values:
-        raise SettingError("policy", "empty", "basis, consent or expires")
+        raise DataError("Nothing to change; expected one or more of basis, consent and expires.")
     if gallery.refresh_settings().require_basis and values.get("basis", "kept") is None:
         raise SettingError("basis", "empty", "a legal basis: this gallery keeps nobody without")
     with gallery.change(actor, "policy") as change:

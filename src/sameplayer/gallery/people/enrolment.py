@@ -130,7 +130,7 @@ def enrol_pictures(
         return Enrolled()
     with gallery.change(actor, "enrol") as change:
         result, to_add = _sorted_out(gallery, change.cursor, ready)
-        refresh_settings = _renew_policies(change, result, consent)
+        policies_changed = _renew_policies(change, result, consent)
         contents = {key: one.content for _, key, one in to_add if one.content is not None}
         change.journals += gallery.files.add(contents)
         for name, key, one in to_add:
@@ -140,7 +140,7 @@ def enrol_pictures(
             add_picture(change, key, one, person=result.persons[name])
         for key in sorted({result.persons[name] for name, _, _ in to_add}):
             refresh_mean(change, key)
-        if to_add or refresh_settings:
+        if to_add or policies_changed:
             change.done()
     return result.frozen()
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from sameplayer.common.files import whole_file
 from sameplayer.common.names import name_key
-from sameplayer.errors import DataError, SettingError
+from sameplayer.errors import DataError
 from sameplayer.gallery.core.events import Event, events
 from sameplayer.gallery.core.gallery import PERSON, STORED, GalleryCore, find_person
 from sameplayer.gallery.core.records import Person, StoredPicture
@@ -51,7 +51,7 @@ def export_person(gallery: GalleryCore, person: str, path: str | Path, *, actor:
     """
     path = Path(path)
     if path.suffix != ".zip":
-        raise SettingError("path", repr(path.name), "a file that ends with .zip")
+        raise DataError(f"{path}: expected the name of a file that ends with .zip.")
     with zipped_person(gallery, person) as zipped:
         names = {name for _, name in zipped.kept.names}
         # A number stands in any date, and says nothing by itself.

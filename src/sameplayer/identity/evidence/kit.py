@@ -17,6 +17,8 @@ TRIMMED = 0.2  # share of all pictures that need not fit either kit: referees, k
 NEITHER = 0.1  # of all tracklets are taken to wear neither kit before they are looked at
 LEAST_SPREAD = 0.15  # of a kit's leaning, where its tracklets differ less
 DRAWS = 20
+FAINT = 10.0  # chroma (CIELAB) below which a light shirt has no colour
+DIM, SHADE = 0.35, 0.6  # by which that grows a unit of lightness below 45; of bluish shirts
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +101,11 @@ def find_kits(rows: np.ndarray, weight: np.ndarray, colours: np.ndarray, seed: i
 def colour_word(rgb: np.ndarray) -> str:
     """Return an English word for a colour, RGB from 0 to 255."""
     pixel = np.clip(rgb, 0, 255).astype(np.uint8).reshape(1, 1, 3)
-    hue, strength, light = (int(value) for value in cv2.cvtColor(pixel, cv2.COLOR_RGB2HSV)[0, 0])
-    if strength < 85:
-        return "white" if light > 135 else "grey" if light > 75 else "black"
-    if light < 50:
-        return "black"
+    hue, strength, _ = (int(value) for value in cv2.cvtColor(pixel, cv2.COLOR_RGB2HSV)[0, 0])
+    light, *tint = cv2.cvtColor(pixel.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0].tolist()
+    faint = FAINT + (SHADE if tint[1] < 0 else DIM) * max(0.0, 45 - light)
+    if strength < 85 or np.hypot(*tint) < faint or light < 12:
+        return "white" if light > 56 else "grey" if light > 32 else "black"
     for end, word in (
         (8, "red"),
         (18, "orange"),

@@ -123,8 +123,8 @@ class EnrolledOut(BaseModel):
     """What came of an enrolment; ``person`` is None where nothing was added or known."""
 
     added: int
-    there: int
-    elsewhere: int
+    already_present: int
+    assigned_to_other: int
     rejected: int
     suppressed: int
     person: str | None

@@ -65,7 +65,7 @@ def middles(xywh: np.ndarray) -> np.ndarray:
     return xywh[:, :2] + xywh[:, 2:] / 2
 
 
-def moved(people: People, time: float) -> People:
+def predict(people: People, time: float) -> People:
     """Return the people as expected at a later time."""
     gap = (time - people.time)[:, None]
     state, spread = people.state.copy(), people.spread.copy()
@@ -93,7 +93,7 @@ def surprise(people: People, xywh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 0.5 * (squares.sum(axis=2) + wide + grown**2), squares.sum(axis=2)
 
 
-def met(people: People, xywh: np.ndarray, time: float, cue: np.ndarray) -> People:
+def update(people: People, xywh: np.ndarray, time: float, cue: np.ndarray) -> People:
     """Return moved people after one box each was found to be theirs."""
     noise = (PLACE * xywh[:, 3:4]) ** 2
     gain = people.spread[:, :, :, 0] / (people.spread[:, :, 0, 0] + noise)[:, :, None]

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.errors import DataError, SettingError
 from sameplayer.tracks.boxes import Boxes
-from sameplayer.tracks.tracking.motion import People, met, moved, newcomers, surprise
+from sameplayer.tracks.tracking.motion import People, newcomers, predict, surprise, update
 
 SAME = 0.7  # intersection over union of two boxes on one player
 INSIDE = 0.85  # share of a box within a surer one: a part of him, or somebody hidden behind him
@@ -166,7 +166,7 @@ class OnlineTracker:
         if shot != self._shot or self._people is None:
             self._people, self._shot = nobody, shot
         waited = self._people.take(time - self._people.time <= self._config.gap)
-        people = moved(waited, time)
+        people = predict(waited, time)
         sure = score >= SURE
         seen = np.zeros(len(people), bool)
         ended = np.zeros(len(people), bool)
@@ -181,7 +181,7 @@ class OnlineTracker:
             for_whom, box = who[pairs[:, 0]], which[pairs[:, 1]]
             seen[for_whom] = True
             ids[box] = people.ids[for_whom]
-            met_now.append(met(people.take(for_whom), xywh[box], time, cues[box]))
+            met_now.append(update(people.take(for_whom), xywh[box], time, cues[box]))
         fresh = np.flatnonzero(ids < 0)
         ids[fresh] = self._next + np.arange(len(fresh))
         self._next += len(fresh)
