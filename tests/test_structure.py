@@ -9,6 +9,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,11 @@ def test_no_module_is_over_300_lines_and_no_function_over_60() -> None:
                 if lines > 60:
                     long.append(f"{name}: {node.name} has {lines} lines")
     assert not long
+
+
+def test_no_folder_has_more_than_twelve_modules() -> None:
+    counts = Counter(path.parent for path in _modules() if path.name != "__init__.py")
+    assert {str(folder): count for folder, count in counts.items() if count > 12} == {}
 
 
 def test_errors_outside_the_command_line_name_no_flags() -> None:

@@ -17,7 +17,7 @@ from sameplayer.data.video.frames import open_video
 from sameplayer.errors import DataError, MissingExtra, SettingError
 from sameplayer.tracks.detection import rtmdet
 from sameplayer.tracks.detection.detectors import boxes_in, detector_of
-from sameplayer.tracks.detection.rtmdet import RtmDet, choose_tile
+from sameplayer.tracks.detection.rtmdet import RtmDet, choose_tile, tall_people
 from sameplayer.tracks.detection.tiles import find_in_tiles, tile_places, tile_sizes, within
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +66,8 @@ def test_the_tile_is_chosen_by_the_size_of_the_people(soccer: tuple[Picture, np.
     detector = RtmDet("auto")
     assert detector.fit([picture]) == detector.tile
     assert detector.tile in (800, 1024, 1280)
+    assert detector.smallest is not None
+    assert 18 < detector.smallest < 40
     near = np.ascontiguousarray(picture[500:, 800:])
     closer = np.repeat(np.repeat(near, 2, axis=0), 2, axis=1)
     assert RtmDet("auto").fit([closer]) in (1664, None)
@@ -97,14 +99,10 @@ def test_people_as_tall_as_the_frame_are_found(soccer: tuple[Picture, np.ndarray
     ("height", "tile"), [(10, 320), (16, 400), (41, 1024), (60, 1280), (90, None)]
 )
 def test_the_tile_grows_with_the_people(height: int, tile: int | None) -> None:
-    picture = np.zeros((1080, 1920, 3), np.uint8)
-
-    def find(_: Picture, __: float) -> tuple[np.ndarray, np.ndarray]:
-        return np.array([[50.0, 50, height / 3, height]]), np.array([0.9])
-
+    tall = np.array([float(height)])
     expected = 512 if tile in (320, 400) else tile  # the smallest that is affordable at this size
-    assert choose_tile(find, [picture]) == expected
-    assert choose_tile(find, [picture[:300, :700]]) == (tile if (tile or 999) < 700 else None)
+    assert choose_tile(tall, [(1080, 1920)]) == expected
+    assert choose_tile(tall, [(300, 700)]) == (tile if (tile or 999) < 700 else None)
 
 
 def test_a_crowd_far_away_does_not_make_tiles_small_and_no_people_are_the_middle() -> None:
@@ -116,8 +114,9 @@ def test_a_crowd_far_away_does_not_make_tiles_small_and_no_people_are_the_middle
         xywh = np.stack([columns, columns, np.full(30, 4.0), heights], axis=1)
         return xywh, np.full(30, 0.8)
 
-    assert choose_tile(find, [picture]) is None
-    assert choose_tile(lambda _, __: (np.zeros((0, 4)), np.zeros(0)), [picture]) == 640
+    assert tall_people(find, [picture]).tolist() == [60.0] * 10
+    nobody = tall_people(lambda _, __: (np.zeros((0, 4)), np.zeros(0)), [picture])
+    assert choose_tile(nobody, [(400, 400)]) == 640
 
 
 @pytest.mark.parametrize(("length", "tile"), [(1728, 416), (3072, 1024), (1000, 999), (300, 300)])

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from sameplayer.errors import ConfigError
-from sameplayer.gallery.core.lookups import check_readable
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.review import queue as review
+from sameplayer.gallery.search.lookups import check_readable
 from sameplayer.gallery.tokens import SCOPES, Token, find_token, hash_of
 from sameplayer.pilot.folder import Pilot
 from sameplayer.serve.http.connections import ENDING, Stop

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,14 @@ def boxes_in_field(boxes: Boxes, field: np.ndarray) -> Boxes:
     kept = stands_in(boxes.xywh, field)
     gone = int((~kept).sum())
     notes = (*boxes.notes, f"{gone} boxes outside the field are left out.") if gone else boxes.notes
-    columns = (boxes.frame, boxes.xywh, boxes.score, boxes.track)
-    return Boxes(*(column[kept] for column in columns), notes, boxes.teams, boxes.numbers)
+    return replace(
+        boxes,
+        frame=boxes.frame[kept],
+        xywh=boxes.xywh[kept],
+        score=boxes.score[kept],
+        track=boxes.track[kept],
+        notes=notes,
+    )
 
 
 class FieldDetector:
@@ -124,6 +131,11 @@ class FieldDetector:
         """Choose the tile by the people of the region in these pictures."""
         self.detector.fit([self.part(picture)[2] for picture in pictures])  # type: ignore[attr-defined]
         self.tile = getattr(self.detector, "tile", None)
+
+    @property
+    def smallest(self) -> float | None:
+        """Pixels for the detector that the small players are tall, where it knows."""
+        return getattr(self.detector, "smallest", None)
 
     def __call__(self, picture: Picture) -> Found:
         left, top, part = self.part(picture)

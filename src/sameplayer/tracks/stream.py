@@ -30,6 +30,7 @@ from sameplayer.tracks.video.detect_pass import Watcher, sampled_frames, scan
 from sameplayer.tracks.video.shots import find_cuts, shot_numbers
 
 LONGEST_CUT, PROBED = 250, 3  # frames searched for a cut; frames by which a tile is chosen
+SMALL = 18  # pixels of the detector's input under which fewer than four of five are found
 EARLY_S, EARLY_SHARE = 2.0, 0.02  # that a video lacks: sound may last a little longer
 
 
@@ -87,7 +88,7 @@ def find_tracklets(
         source = own if own is not None else _fitted(*looking)
         parts = _parts(folder, camera, fps, source)
         seen = scan(video, numbers, source, parts, tell, watch and watch(camera, parts))
-        notes += _notes(camera, video, numbers, seen, own)
+        notes += _notes(camera, video, numbers, seen, own) + _about_size(camera, source)
         shots = _shots(video, seen, own_cuts)
         table, follow_on = _followed(camera, video, seen, shots, follow, own)
         tables, pairs, done = [*tables, table], [*pairs, follow_on], done + length
@@ -169,6 +170,17 @@ def _notes(
         f"{times[0]:.1f} and {times[-1]:.1f} s; the others are used."
     )
     return notes
+
+
+def _about_size(camera: Camera, source: Any) -> list[str]:
+    smallest = getattr(source, "smallest", None)
+    if smallest is None or smallest >= SMALL:
+        return []
+    return [
+        f"{camera.video}: the small players are {smallest:.0f} pixels tall for the detector; of "
+        f"people under {SMALL} many are not found. A field (--field) lets it look closer; a "
+        "smaller --tile takes longer."
+    ]
 
 
 def _about_file(camera: Camera, last: float) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,11 @@ def collect_evidence(tracklets: Tracklets, samples: Samples, *, seed: int = 0) -
 
     Pictures that contain two people are ignored (``find_merged_boxes``).
     """
-    samples = samples.where(~find_merged_boxes(tracklets.table)[samples.box])
+    merged = find_merged_boxes(tracklets.table)
+    samples = samples.where(~merged[samples.box])
+    if merged.any():
+        note = f"{merged.sum()} of {len(merged)} boxes hold two people; they are not measured."
+        tracklets = replace(tracklets, notes=(*tracklets.notes, note))
     apart = seen_together(tracklets)
     curve = _fit_curve(tracklets, samples, None, apart, seed)
     whole, tracklets = len(tracklets), _split(tracklets, samples, curve)

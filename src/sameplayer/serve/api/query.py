@@ -10,9 +10,9 @@ import numpy as np
 from fastapi import File, Form, Header, UploadFile
 
 from sameplayer.data.images.picture import Picture
-from sameplayer.gallery.core.idempotency import claim_key, keep_answer, release_key
 from sameplayer.gallery.core.records import Consent, NewPicture, PictureFilter
 from sameplayer.gallery.gallery import Gallery
+from sameplayer.gallery.idempotency import claim_key, keep_answer, release_key
 from sameplayer.gallery.people.enrolment import enrol_pictures, new_pictures
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.read import GalleryId, api_router

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response, Security
 from fastapi.security import HTTPBearer
 
-from sameplayer.gallery.core.lookups import names_of, person_by_id
 from sameplayer.gallery.core.records import Person
 from sameplayer.gallery.reverting.undo import history
+from sameplayer.gallery.search.lookups import names_of, person_by_id
 from sameplayer.gallery.search.paging import persons_page, pictures_page
 from sameplayer.serve.api.requests import NameIn
 from sameplayer.serve.api.responses import (

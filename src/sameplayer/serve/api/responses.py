@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from sameplayer.errors import Unfinished
 from sameplayer.gallery.core.events import Event
-from sameplayer.gallery.core.lookups import count, person_by_id, picture_by_id
 from sameplayer.gallery.core.records import Answer, Person, StoredPicture
 from sameplayer.gallery.gallery import Gallery
 from sameplayer.gallery.privacy.subject_export import zipped_person
+from sameplayer.gallery.search.lookups import count, person_by_id, picture_by_id
 from sameplayer.serve.http.http_errors import Refused
 from sameplayer.serve.service import Caller
 

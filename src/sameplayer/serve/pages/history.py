@@ -6,10 +6,10 @@ from fastapi.responses import Response
 
 from sameplayer.common.names import name_key
 from sameplayer.errors import SameplayerError, Unfinished
-from sameplayer.gallery.core.lookups import names_of, person_by_id
 from sameplayer.gallery.privacy.forgetting import forget
 from sameplayer.gallery.privacy.pending_deletions import pending_marker
 from sameplayer.gallery.reverting import undo as undoing
+from sameplayer.gallery.search.lookups import names_of, person_by_id
 from sameplayer.gallery.tokens import list_tokens
 from sameplayer.serve.api.responses import exported, not_finished
 from sameplayer.serve.auth import needs

@@ -8,10 +8,10 @@ from fastapi.responses import Response
 
 from sameplayer.errors import MissingFile, SameplayerError, Stale
 from sameplayer.gallery.core.events import Event
-from sameplayer.gallery.core.lookups import person_by_id, thumbnails
 from sameplayer.gallery.core.records import Person
 from sameplayer.gallery.people.corrections import remove_pictures
 from sameplayer.gallery.search.asking import most_alike
+from sameplayer.gallery.search.lookups import person_by_id, thumbnails
 from sameplayer.gallery.search.paging import persons_page
 from sameplayer.serve.api.changes import PERSON_CHANGES, number_of
 from sameplayer.serve.api.responses import picture_bytes

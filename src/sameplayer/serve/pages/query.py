@@ -8,9 +8,9 @@ from dataclasses import replace
 from fastapi.responses import Response
 
 from sameplayer.errors import SameplayerError
-from sameplayer.gallery.core.lookups import names_of
 from sameplayer.gallery.core.records import Answer, NewPicture, PictureFilter
 from sameplayer.gallery.search.asking import ask_ready
+from sameplayer.gallery.search.lookups import names_of
 from sameplayer.gallery.search.questions import keep_question, stated
 from sameplayer.serve.api.query import decoded, embedded
 from sameplayer.serve.api.responses import persons_in, picture_bytes

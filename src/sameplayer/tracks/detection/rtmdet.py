@@ -53,6 +53,8 @@ class RtmDet:
         if not 0 < threshold < 1:
             raise SettingError("threshold", threshold, "more than 0 and less than 1")
         self.threshold = threshold
+        self.smallest: float | None = None
+        """Pixels of the input that the small players in the pictures of ``fit`` are tall."""
         runtime = import_extra("onnxruntime", "video", "Finding people")
         self._session = _session(runtime, threads or os.cpu_count() or 1)
 
@@ -64,7 +66,11 @@ class RtmDet:
     def fit(self, pictures: Sequence[Picture]) -> int | None:
         """Choose the tile by some pictures of a video where it is "auto"; return it."""
         if self.tile == "auto":
-            self.tile = choose_tile(self._find, pictures)
+            tall = tall_people(self._find, pictures)
+            self.tile = choose_tile(tall, [picture.shape[:2] for picture in pictures])
+            longest = max(max(picture.shape[:2]) for picture in pictures)
+            if len(tall):
+                self.smallest = float(np.quantile(tall, 0.1)) * SIDE / (self.tile or longest)
         return self.tile
 
     def __call__(self, picture: Picture) -> Found:
@@ -111,26 +117,35 @@ class RtmDet:
         return xywh[kept], score[kept]
 
 
-def choose_tile(find: Callable[[Picture, float], Found], pictures: Sequence[Picture]) -> int | None:
-    """Return the largest tile at which the small players of these pictures can still be found.
+def tall_people(find: Callable[[Picture, float], Found], pictures: Sequence[Picture]) -> np.ndarray:
+    """Return the heights in pixels of the people in pictures, without a crowd far away.
 
     find    a picture and a scale to boxes and scores
 
-    People are looked for at the finest scale. Those far smaller than the tall ones stand in a crowd
-    far away and do not count. The tile is such that nine of ten are ``LEGIBLE`` or taller in the
-    network's input, within the pixels that are looked at at once. Without people: 640.
+    People are looked for at the finest scale. Those far smaller than the tall ones do not count.
     """
     heights = [np.zeros(0)]
     for picture in pictures:
         fine = min(FINEST, float(np.sqrt(MOST / (picture.shape[0] * picture.shape[1]))))
         xywh, score = find(picture, fine)
         heights.append(xywh[score >= min(PROBABLE, score.max(initial=0)), 3])
-    tall = np.concatenate(heights)
+    tall: np.ndarray = np.concatenate(heights)
+    return tall[tall >= SMALLEST_SHARE * np.quantile(tall, 0.9)] if len(tall) else tall
+
+
+def choose_tile(tall: np.ndarray, sizes: Sequence[tuple[int, int]]) -> int | None:
+    """Return the largest tile at which the small players can still be found; None: the whole.
+
+    tall     (n,) heights of people in pixels; without any: 640
+    sizes    height and width of the pictures they are in
+
+    Nine of ten are ``LEGIBLE`` or taller in the network's input, as far as a picture can be looked
+    at at once.
+    """
     if not len(tall):
         return SIDE
-    tall = tall[tall >= SMALLEST_SHARE * np.quantile(tall, 0.9)]
-    longest = max(max(picture.shape) for picture in pictures)
-    most = max(picture.shape[0] * picture.shape[1] for picture in pictures)
+    longest = max(max(size) for size in sizes)
+    most = max(height * width for height, width in sizes)
     wanted = float(np.quantile(tall, 0.1)) * SIDE / LEGIBLE
     affordable = [size for size in TILES if size >= SIDE * np.sqrt(most / MOST)]
     fitting = [size for size in affordable if size <= wanted] or affordable[:1]
