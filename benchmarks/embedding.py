@@ -52,6 +52,7 @@ from sameplayer.data.crops import Crops
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.embed import embed, embed_timed
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.light_encoder import torch_form
 from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.onnx.export import export_encoder
 from sameplayer.encoder.onnx.int8 import export_int8
@@ -270,7 +271,7 @@ def quality(options: argparse.Namespace) -> None:
     encoder = (
         encoder_named(options.encoder)
         if not Path(options.encoder).exists()
-        else (load_encoder(options.encoder))
+        else torch_form(load_encoder(options.encoder))
     )
     with tempfile.TemporaryDirectory() as folder:
         learned = read_source(options.calibrating)

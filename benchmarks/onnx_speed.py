@@ -22,6 +22,7 @@ import torch
 
 from sameplayer.data.layouts.sources import read_source
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.light_encoder import torch_form
 from sameplayer.encoder.load import create_encoder, load_encoder
 from sameplayer.encoder.networks.presets import PRESETS
 from sameplayer.encoder.onnx.export import drawn_pictures, export_encoder
@@ -38,7 +39,7 @@ def encoder_named(name: str) -> Encoder:
     """Return an encoder whose weights are here, or one of random weights: as fast."""
     preset = PRESETS.get(name)
     here = preset is not None and (preset.shipped or preset.architecture.startswith("sameplayer"))
-    return load_encoder(name) if here else create_encoder(name, pretrained=False)
+    return torch_form(load_encoder(name)) if here else create_encoder(name, pretrained=False)
 
 
 def speed(name: str, batches: tuple[int, ...]) -> None:
@@ -83,7 +84,7 @@ def reader(tables: list[Path]) -> None:
     """Compare what both readers read of whole tables, and their speed on a sample."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    ours = ShirtReader()
+    ours = ShirtReader(engine="torch")
     with tempfile.TemporaryDirectory() as folder:
         print(export_reader(ours, Path(folder) / "reader.onnx"))
         file = OnnxReader(Path(folder) / "reader.onnx")

@@ -26,8 +26,9 @@ from sameplayer.commands.score import log_score, ranking, robustness
 from sameplayer.commands.score import open_set as opening
 from sameplayer.commands.shared import lines_shown, switched
 from sameplayer.commands.video import log, pilot
-from sameplayer.errors import SameplayerError, SettingError
+from sameplayer.errors import SameplayerError, SettingError, missing_extra
 
+TRAIN = ("torch", "torchvision", "timm")  # what the extra of this name brings
 TASKS: dict[str, dict[str, Callable[..., Any]]] = {
     "Match video": {
         "log": log.log,
@@ -109,6 +110,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except SameplayerError as error:
         print(f"sameplayer: {lines_shown(str(error))}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in TRAIN:
+            raise
+        print(f"sameplayer: {missing_extra(module, 'train', 'This', error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush, at exit

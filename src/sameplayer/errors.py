@@ -112,11 +112,15 @@ def import_extra(module: str, extra: str, what: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtra(
-            f"{what} needs {module.split('.')[0]} ({error}). Install the extra {extra!r}: "
-            f"pip install 'sameplayer[{extra}]', or in a copy of the project "
-            f"pip install '.[{extra}]'."
-        ) from error
+        raise MissingExtra(missing_extra(module, extra, what, error)) from error
+
+
+def missing_extra(module: str, extra: str, what: str, error: ImportError) -> str:
+    """Return how to install the extra that a module is missing from."""
+    return (
+        f"{what} needs {module.split('.')[0]} ({error}). Install the extra {extra!r}: "
+        f"pip install 'sameplayer[{extra}]', or in a copy of the project pip install '.[{extra}]'."
+    )
 
 
 def refuse_other_types(

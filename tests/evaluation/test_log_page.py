@@ -370,7 +370,7 @@ def test_maps_and_numbers_that_fail_cost_only_themselves(
     def make() -> None:
         raise MissingExtra("Reading numbers needs rapidocr.")
 
-    monkeypatch.setattr(log_page_links, "explain", fail)
+    monkeypatch.setattr("sameplayer.maps.explanation.explain", fail)
     encoder = create_encoder("small", pretrained=False)
     write_log_page(log, tmp_path / "log.html", encoder=encoder, reader=make)  # type: ignore[arg-type]
     page = unescaped(tmp_path / "log.html")

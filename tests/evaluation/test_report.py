@@ -18,7 +18,7 @@ from sameplayer.encoder.embeddings import Embeddings
 from sameplayer.encoder.load import create_encoder
 from sameplayer.encoder.networks.colour import colour_features
 from sameplayer.errors import ConfigError, MissingExtra
-from sameplayer.evaluation import Scores, evaluate, report, write_report
+from sameplayer.evaluation import Scores, evaluate, write_report
 from sameplayer.evaluation.ranked_strips import ShownNumbers, Strips
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.ranking import Ranking, rank
@@ -181,7 +181,7 @@ def test_an_encoder_without_maps_costs_the_maps_and_not_the_report(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(report, "explain", fail)
+    monkeypatch.setattr("sameplayer.maps.explanation.explain", fail)
     page = written(tmp_path, ranked, encoder=create_encoder("small", pretrained=False))
     assert re.search(r"No maps: (AttributeError: )?no grid", page)
     assert f"{100 * ranked[1].mAP:.2f} %" in page

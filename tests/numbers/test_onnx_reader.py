@@ -117,7 +117,7 @@ def test_the_verbs_write_it_and_read_with_it(
 def test_it_reads_without_the_readers_network(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sameplayer.numbers.network.model", None)
     with pytest.raises(ImportError):
-        ShirtReader()
+        ShirtReader(engine="torch")
     assert np.isfinite(make_reader(str(path)).read(pictures())).all()
 
 

@@ -164,3 +164,23 @@ def test_weights_that_are_missing_or_damaged_say_so(tmp_path: Path) -> None:
     for path in (cut, other, bare):
         with pytest.raises(WeightsError, match=rf"{path.name}: these are not the weights"):
             ShirtReader(weights=path)
+
+
+def test_without_torch_it_reads_as_with_it(volleyball: Path) -> None:
+    light, heavy = ShirtReader(device="cpu"), ShirtReader(device="cpu", engine="torch")
+    assert (light.engine, heavy.engine) == ("onnxruntime", "torch")
+    assert light.fingerprint == heavy.fingerprint
+    shown = [cv2.imread(str(path))[:, :, ::-1] for path in sorted(volleyball.rglob("*.jpeg"))[:60]]
+    apart = np.abs(np.exp(light.read(shown)) - np.exp(heavy.read(shown)))
+    assert np.median(apart.max(axis=1)) < 1e-4
+    assert apart.max() < 0.02  # a pixel of what is cut out that rounding decides otherwise
+
+
+def test_asked_for_its_network_it_reads_by_torch() -> None:
+    reader = ShirtReader(device="cpu")
+    mark = reader.fingerprint
+    reader.network.finder.answer.bias.data[0] += 1
+    assert reader.engine == "torch"
+    assert reader.fingerprint != mark
+    with pytest.raises(SettingError, match="engine is 'openvino'; expected torch or onnxruntime"):
+        ShirtReader(engine="openvino")

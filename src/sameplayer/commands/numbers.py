@@ -54,7 +54,7 @@ class ReaderChoice:
 
     def settings(self, name: str) -> ReaderSettings:
         """Return what the reader of this name is made with."""
-        from sameplayer.encoder.runtime.device import pick_device
+        from sameplayer.encoder.runtime.device import place_of
         from sameplayer.numbers.reader import NUMBERS
         from sameplayer.numbers.readers import ReaderSettings
         from sameplayer.numbers.tables import read_roster_numbers
@@ -63,7 +63,7 @@ class ReaderChoice:
         if name == "ocr":
             device = "cpu"
         else:  # an ONNX file's runtime may not know the GPU that torch knows
-            device = self.device if name.endswith(".onnx") else str(pick_device(self.device))
+            device = self.device if name.endswith(".onnx") else place_of(self.device)
         return ReaderSettings(self.model, self.weights, numbers, device)
 
     def make(self, name: str) -> NumberReader:

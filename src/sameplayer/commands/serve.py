@@ -47,7 +47,7 @@ def serve(
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         import_extra(module, "serve", "Serving a gallery")
-    from sameplayer.encoder.runtime.device import pick_device
+    from sameplayer.encoder.runtime.device import place_of
     from sameplayer.gallery.gallery import open_gallery
     from sameplayer.pilot.folder import RECORD, load_pilot
     from sameplayer.serve import run
@@ -58,7 +58,7 @@ def serve(
     if not 0 <= port <= 65535:
         raise SettingError("port", port, "a number from 0 to 65535")
     if device != "auto":  # a wrong name is refused now, not at the first question
-        pick_device(device)
+        place_of(device)
     pilots = [folder for folder in clubs if (folder / RECORD).is_file()]
     if len(pilots) > 1:
         raise DataError(f"{pilots[1]}: a second pilot; expected one at a time. Serve it alone.")

@@ -1,7 +1,7 @@
 """Encoder: one image tower with the pre-processing that belongs to it.
 
-The same network embeds queries and gallery; its fingerprint tells embeddings who made them. Torch
-is imported where a network of it is made or used, since ONNX files run without.
+One network embeds queries and gallery; its fingerprint tells embeddings who made them. Torch is
+imported where its network is made or used: ONNX files run without.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Encoder:
         from sameplayer.encoder.networks.padding import refuse_other_towers
 
         refuse_other_towers(self.model, self.spec.architecture)
-        return Encoder(self.model, replace(self.spec, drop_padding=True), self.log_scale.item())
+        return self.with_spec(replace(self.spec, drop_padding=True))
 
     def with_views(
         self,
@@ -145,13 +145,16 @@ class Encoder:
         colour           share of the colour histogram in the similarity; 0: the network alone
         colour_region    what the histogram rests on
 
-        None keeps a setting. Raises SettingError for one out of range.
+        None keeps a setting; SettingError for one out of range.
         """
-        asked = {"mirror": mirror, "colour": colour, "colour_region": colour_region}
-        changes: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
-        if replace(self.spec, **changes) != self.spec:
-            changes["calibration"] = None  # it holds for the old similarities alone
-        return Encoder(self.model, replace(self.spec, **changes), self.log_scale.item())
+        asked: dict[str, Any] = {"mirror": mirror, "colour": colour, "colour_region": colour_region}
+        spec = replace(self.spec, **{k: v for k, v in asked.items() if v is not None})
+        # a calibration holds for the old similarities alone
+        return self.with_spec(spec if spec == self.spec else replace(spec, calibration=None))
+
+    def with_spec(self, spec: EncoderSpec) -> Encoder:
+        """Return the same network with another spec, which must fit it."""
+        return Encoder(self.model, spec, self.log_scale.item())
 
     def prepare(self, picture: Picture) -> Picture:
         """Fit a uint8 RGB picture into the network's input, still uint8 (h, w, 3)."""
@@ -195,10 +198,11 @@ class Encoder:
 
         Their cosine is (1 - share) times that of network rows plus share times that of histograms.
         """
+        import torch
+
         network = self.network_rows(images)
         if not (share := self.spec.colour):
             return network
-        import torch
 
         from sameplayer.encoder.networks.registry import ColourNetwork
 
@@ -218,11 +222,9 @@ class Encoder:
 
         from sameplayer.encoder.runtime.inference import inference
 
-        rows = []
         with inference(self.model, self.device, precision):
-            for part in passes(prepared, self.device.type):
-                rows.append(self.rows(self.normalise(torch.from_numpy(part))).cpu().numpy())
-        return np.concatenate(rows)
+            parts = (torch.from_numpy(one) for one in passes(prepared, self.device.type))
+            return np.concatenate([self.rows(self.normalise(one)).cpu().numpy() for one in parts])
 
     def computed_in(self, precision: str = FP32) -> str:
         """Return the number format of rows for a precision; SettingError for one it cannot."""
@@ -290,8 +292,7 @@ class Encoder:
     def save(self, folder: str | Path, **facts: Any) -> None:
         """Write ``model.safetensors``, which holds everything, and ``encoder.json`` to read.
 
-        Each appears whole or not at all, so being killed between the two does no harm. Raises
-        WeightsError when the disk is full or the folder cannot be written.
+        Each appears whole or not at all. Raises WeightsError when the folder cannot be written.
         """
         from sameplayer.encoder.storage.saved import Saved, write_saved
 

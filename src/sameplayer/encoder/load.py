@@ -8,12 +8,13 @@ from pathlib import Path
 
 from sameplayer.common.cache import Latest
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.light_encoder import LightEncoder, is_light
 from sameplayer.encoder.networks.locations import refuse_path
 from sameplayer.encoder.networks.presets import DEFAULT, OSNETS, PRESETS, find_preset_or_timm
 from sameplayer.encoder.networks.spec import Build
 from sameplayer.encoder.onnx_encoder import OnnxEncoder
-from sameplayer.encoder.runtime.device import pick_device
-from sameplayer.encoder.runtime.engines import pick_engine
+from sameplayer.encoder.runtime.device import pick_device, place_of
+from sameplayer.encoder.runtime.engines import FILE_ENGINE, pick_engine
 from sameplayer.errors import ConfigError, refuse_other_types
 
 _kept: Latest[Encoder] = Latest(1)
@@ -52,7 +53,8 @@ def load_encoder(
     device    as ``pick_device`` knows it: auto, cpu, cuda, cuda:N, mps
     build     for a saved network of your own, see ``Encoder.of``: the function from its
               EncoderSpec to the module, whose weights are then filled in; a .onnx file needs none
-    engine    a name of ``ENGINES``; None: torch, and onnxruntime for a .onnx file
+    engine    a name of ``ENGINES``; None: torch, and onnxruntime for a .onnx file and, on a CPU,
+              for the encoders in this package: their rows are torch's within 1e-5
 
     Raises MissingFile for a path that leads nowhere, ConfigError for an unknown name, SettingError
     for a device or engine that does not fit, WeightsError for a damaged encoder and, saying how to
@@ -60,7 +62,11 @@ def load_encoder(
     """
     refuse_other_types("load_encoder", source=(source, (str, Path)))
     path = Path(source)
-    runner = pick_engine(engine, str(source), is_file := path.suffix == ".onnx" and path.is_file())
+    is_file = path.suffix == ".onnx" and path.is_file()
+    light = build is None and is_light(str(source)) and not path.exists()
+    if light and engine in (None, FILE_ENGINE) and place_of(device) == "cpu":
+        return LightEncoder(str(source))
+    runner = pick_engine(engine, str(source), is_file)
     if is_file:
         return OnnxEncoder(path, device, runner)
     where = pick_device(device)

@@ -107,8 +107,7 @@ def calibrate(encoder: Encoder, embeddings: Embeddings, prior: float = 0.5) -> E
         ]
     )
     fitted = fit_calibration(similarities, matches, prior, _digest(embeddings.crops))
-    spec = replace(encoder.spec, calibration=fitted)
-    return Encoder(encoder.model, spec, encoder.log_scale.item())
+    return encoder.with_spec(replace(encoder.spec, calibration=fitted))
 
 
 def _labelled_pairs(crops: Crops) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 
 from sameplayer.common.files import write_text
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.errors import import_extra
 from sameplayer.evaluation.pages import figure_address, render
 from sameplayer.evaluation.ranked_strips import ShownNumbers, Strips, reason
 from sameplayer.evaluation.scores import Scores
-from sameplayer.maps.explanation import explain
-from sameplayer.maps.overlay import draw_pair
 from sameplayer.numbers.reader import NumberReader
 from sameplayer.ranking.ranking import Ranking
 
@@ -103,6 +102,10 @@ def _confident_and_wrong(strips: Strips, count: int = 2) -> list[int]:
 def _map(strips: Strips, encoder: Encoder, title: str, query: int) -> dict[str, str]:
     ranking, row = strips.ranking, int(strips.listed(query)[0])
     a, b = strips.picture(ranking.query, query), strips.picture(ranking.gallery, row)
+    import_extra("torch", "train", "A map")
+    from sameplayer.maps.explanation import explain
+    from sameplayer.maps.overlay import draw_pair
+
     why = explain(encoder, a, b)
     verdict = "right" if strips.right(query)[row] else "wrong"
     first, second = str(ranking.query.table["image"].iat[query]), ranking.gallery.table["image"]

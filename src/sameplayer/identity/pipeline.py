@@ -20,7 +20,7 @@ from sameplayer._version import __version__
 from sameplayer.common.hashing import part_fingerprint
 from sameplayer.encoder.encoder import Encoder
 from sameplayer.encoder.load import load_encoder
-from sameplayer.encoder.runtime.device import pick_device
+from sameplayer.encoder.runtime.device import place_of
 from sameplayer.errors import SettingError
 from sameplayer.identity.evidence.collect import CollectedEvidence, collect_evidence
 from sameplayer.identity.evidence.samples import name_of, samples_of
@@ -172,7 +172,7 @@ def load_networks(
     config: LogConfig, encoder: Encoder | None = None, reader: NumberReader | None = None
 ) -> tuple[Encoder, NumberReader]:
     """Return the encoder and the number reader that the settings name, unless given."""
-    device = str(pick_device(config.device))
+    device = place_of(config.device)
     return (
         encoder or load_encoder(config.encoder, device=device),
         reader or make_reader(config.reader, ReaderSettings(device=device)),

@@ -15,6 +15,7 @@ from torch.nn import functional
 from sameplayer.data.images.picture import FITS, Picture
 from sameplayer.data.reading import PictureLike, as_picture
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.encoder.light_encoder import torch_form
 from sameplayer.encoder.load import as_encoder
 from sameplayer.encoder.networks.colour import COLOURS
 from sameplayer.encoder.networks.registry import ColourNetwork
@@ -113,7 +114,7 @@ def explain(
     (209, 89)
     """
     refuse_other_types("explain", encoder=(encoder, (Encoder, str, Path)))
-    encoder = as_encoder(encoder)
+    encoder = torch_form(as_encoder(encoder))
     own = Encoder(own_layers(encoder.model), encoder.spec, encoder.log_scale.item())
     name = usual_method(own) if method is None else method
     if method is None and name == "occlusion" and {block, channels, coarse} != {None}:

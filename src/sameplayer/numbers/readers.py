@@ -147,12 +147,18 @@ class ReaderSettings:
     weights       OpenCLIP tag or file of weights, for CLIP
     candidates    numbers that may be read
     device        where a network runs, a name of torch's
+    engine        what runs the package's own: torch, onnxruntime; None: as ``ShirtReader``
     """
 
     model: str = CLIP_MODEL
     weights: str | None = "openai"
     candidates: tuple[str, ...] = NUMBERS
     device: str = "auto"
+    engine: str | None = None
+
+
+def _shirt_reader(settings: ReaderSettings) -> NumberReader:
+    return ShirtReader(settings.candidates, device=settings.device, engine=settings.engine)
 
 
 def _clip_reader(settings: ReaderSettings) -> NumberReader:
@@ -162,10 +168,6 @@ def _clip_reader(settings: ReaderSettings) -> NumberReader:
 def _onnx_reader(path: str, settings: ReaderSettings) -> NumberReader:
     known = None if settings.candidates == NUMBERS else settings.candidates
     return OnnxReader(path, known, device=settings.device)
-
-
-def _shirt_reader(settings: ReaderSettings) -> NumberReader:
-    return ShirtReader(settings.candidates, device=settings.device)
 
 
 def _joined_reader(settings: ReaderSettings) -> NumberReader:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import platform
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sameplayer.errors import SettingError
+from sameplayer.errors import SettingError, import_extra
 
 if TYPE_CHECKING:
     import torch
 
 EXPECTED = "auto, cpu, cuda, cuda:N or mps"
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, of AMD, of Windows' Linux
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -23,7 +28,7 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if not isinstance(name, str):
         raise SettingError("device", f"of type {type(name).__name__}", EXPECTED)
-    import torch  # here: ONNX files run without it
+    torch = import_extra("torch", "train", f"The device {name}")  # here: the CPU does without
 
     if name == "auto":
         if torch.cuda.is_available():
@@ -47,3 +52,29 @@ def pick_device(name: str = "auto") -> torch.device:
     elif device.type != "cpu":
         raise SettingError("device", name, EXPECTED)
     return device
+
+
+def place_of(name: str = "auto") -> str:
+    """Return the device of this process as a word, such as "cpu" or "cuda:0".
+
+    As ``pick_device``, but torch is not imported where the answer is the CPU: for "cpu", and for
+    "auto" where torch is not installed, or this machine has no GPU that it could use.
+    """
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
+    return str(pick_device(name))
+
+
+def _may_have_gpu() -> bool:
+    """Tell whether torch is worth asking for a GPU."""
+    if sys.modules.get("torch") is not None:
+        return True
+    try:
+        if importlib.util.find_spec("torch") is None:
+            return False
+    except (ImportError, ValueError):  # whoever keeps it from being imported wants none
+        return False
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    windows = Path(os.environ.get("SYSTEMROOT", "/"), "System32", "nvcuda.dll")
+    return windows.exists() or any(Path(driver).exists() for driver in DRIVERS)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,17 +98,28 @@ class OnnxSession:
     device     where it runs, as ``onnx_device`` returns
     what       the file's name, for errors
     kind       what its record must say that it holds
+    weights    of a graph that is shipped without: the initializers' names and values
 
     Raises MissingExtra without onnxruntime, WeightsError where onnxruntime cannot run the file,
     its record says something else, or it takes and gives something else.
     """
 
-    def __init__(self, content: bytes, device: Device, what: str, kind: str) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        device: Device,
+        what: str,
+        kind: str,
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         runtime = _runtime()
         self._what = what
         options = runtime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = threads()
+        if weights:
+            values = [runtime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
+            options.add_external_initializers(list(weights), values)
         place = {"device_id": device.index or 0} if device.type == "cuda" else {}
         providers = [(PROVIDERS[device.type], place)]
         try:

@@ -6,7 +6,6 @@ built, so nothing that a damaged record says is acted upon.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -22,12 +21,12 @@ from sameplayer.common.files import whole_file, write_text
 from sameplayer.encoder.networks.build import build_model, load_weights
 from sameplayer.encoder.networks.locations import WEIGHTS_FOLDER
 from sameplayer.encoder.networks.spec import Build, EncoderSpec
+from sameplayer.encoder.storage.fingerprint import hashed
 from sameplayer.encoder.storage.state_dicts import checkpoint_in, read_log_scale
 from sameplayer.errors import WeightsError
 
 WEIGHTS_FILE = "model.safetensors"
 LOG_SCALE = "logit_scale"
-USUAL = {"fit": "letterbox", "colour_region": "box"}  # not hashed, as before there were others
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,16 +41,14 @@ class Saved:
 
 def fingerprint_of(spec: EncoderSpec, weights: Mapping[str, Tensor]) -> str:
     """Return 16 hex digits: a SHA-256 over weights, architecture and pre-processing."""
-    record = asdict(spec)
-    kept = ["architecture", "height", "width", "mean", "std", "model_args"]
-    kept += [name for name in ("drop_padding", "own_module", "mirror", "colour") if record[name]]
-    kept += [name for name, usual in USUAL.items() if record[name] != usual]
-    digest = hashlib.sha256(json.dumps({k: record[k] for k in kept}, sort_keys=True).encode())
-    for name, value in sorted(weights.items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        flat = value.detach().cpu().contiguous().view(-1)
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+    named = ((name, value.detach().cpu().contiguous()) for name, value in sorted(weights.items()))
+    return hashed(
+        spec,
+        (
+            (name, str(one.dtype), tuple(one.shape), one.view(-1).view(torch.uint8).numpy())
+            for name, one in named
+        ),
+    )
 
 
 class KnownFingerprint:

@@ -12,13 +12,12 @@ import pandas as pd
 from scipy.special import expit
 
 from sameplayer.encoder.encoder import Encoder
+from sameplayer.errors import import_extra
 from sameplayer.evaluation.logs.page_crops import Album
 from sameplayer.evaluation.pages import figure_address
 from sameplayer.evaluation.ranked_strips import reason
 from sameplayer.identity.log.log_files import rows_of
 from sameplayer.identity.log.player_log import PlayerLog
-from sameplayer.maps.explanation import explain
-from sameplayer.maps.overlay import draw_pair
 from sameplayer.numbers.reader import NumberReader
 
 KINDS = ("appearance", "number", "team", "place")
@@ -84,6 +83,10 @@ def add_maps(groups: list[LinkGroup], album: Album, encoder: Encoder | None) -> 
     if encoder is None:
         return None
     try:
+        import_extra("torch", "train", "A map")
+        from sameplayer.maps.explanation import explain
+        from sameplayer.maps.overlay import draw_pair
+
         for group in groups:
             for link in _with_pictures(group, album)[: MAPS[group.key]]:
                 a, b = (album.picture(album.of(link[at])[0]) for at in ("first", "second"))

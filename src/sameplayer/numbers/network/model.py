@@ -8,8 +8,10 @@ stride of 16, with a head of one cell for 8 x 8 pixels. The reader is a small re
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import timm
 import torch
 from torch import Tensor, nn
@@ -138,6 +140,13 @@ class ShirtNetwork(nn.Module):
         found = (shares[places] * shown)[:, None] * numbers.softmax(dim=1).double()
         blank = torch.zeros_like(shares)[:, None].expand(-1, len(NUMBERS))
         return blank.index_copy(0, places, found)
+
+
+def network_of(weights: Mapping[str, np.ndarray]) -> ShirtNetwork:
+    """Return the network with these weights, for reading; RuntimeError where they do not fit."""
+    network = ShirtNetwork()
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def likely_places(maps: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import sys
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numba import get_num_threads, njit, prange
 
 _CHUNK = 32  # values that are looked at one by one only where one of them is near enough
@@ -26,14 +26,16 @@ class Nearest(NamedTuple):
 
 
 def start_threads() -> None:
-    """Start Numba's threads and keep the number of torch's.
+    """Start Numba's threads and keep the number of torch's, where torch is loaded.
 
     Both share one OpenMP, so that the first compiled loop would change torch's number, and with it
     the last bits of whatever is computed after it.
     """
-    threads = torch.get_num_threads()
+    torch: Any = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
     get_num_threads()
-    torch.set_num_threads(threads)
+    if torch:
+        torch.set_num_threads(threads)
 
 
 @njit(cache=True)

@@ -7,14 +7,16 @@ galleries past a million.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from sameplayer.encoder.runtime.device import pick_device
 from sameplayer.errors import import_extra
 from sameplayer.ranking.neighbours.lists import Neighbours
+
+if TYPE_CHECKING:
+    import torch
 
 SAMPLE = 2048  # rows among which the largest distance is looked for
 
@@ -22,6 +24,8 @@ SAMPLE = 2048  # rows among which the largest distance is looked for
 def device_filler(found: Neighbours, device: str) -> Callable[[int, int], None]:
     """Return a function that fills the rows from the first number up to the second."""
     m, lists, own = len(found.direct), found.all, found.own
+    import torch
+
     place = pick_device(device)
     rows, lengths = (torch.from_numpy(part).to(place) for part in (lists.rows, lists.lengths))
 
@@ -49,6 +53,8 @@ def device_filler(found: Neighbours, device: str) -> Callable[[int, int], None]:
 
 def _smallest(block: torch.Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return values and columns (b, count) of the smallest, of equal ones the lower column."""
+    import torch
+
     smallest, numbers = torch.topk(block, count, dim=1, largest=False, sorted=True)
     values, columns = smallest.cpu().numpy(), numbers.cpu().numpy()
     order = np.lexsort((columns, values), axis=1)
