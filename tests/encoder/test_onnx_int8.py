@@ -45,7 +45,7 @@ def test_its_rows_are_near_those_of_float32_but_not_equal(
     loaded = load_encoder(written.path, engine=engine)
     rounded, exact = embed(loaded, few), embed(tiny_encoder(), few)
     cosines = (rounded.vectors * exact.vectors).sum(axis=1)
-    assert 0.98 < cosines.min() < cosines.max() < 1
+    assert 0.97 < cosines.min() < cosines.max() < 1
     assert rounded.facts["precision"] == "int8"
     assert rounded.facts["engine"] == engine
 

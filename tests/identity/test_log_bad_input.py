@@ -284,9 +284,9 @@ def test_a_setting_that_cannot_be_is_refused_before_anything_is_kept(
 def test_no_boxes_and_no_detector_installed_say_what_to_install(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    reader = ("--reader", "shirt")
-    refused(run("camera1.mp4", *reader), "onnxruntime", "sameplayer[video]")
+    monkeypatch.setitem(sys.modules, "rfdetr", None)
+    found = run("camera1.mp4", "--detector", "rf-detr")
+    refused(found, "rfdetr", "sameplayer[detect]", "Or give boxes")
     assert not (tmp_path / "LOG").exists()
 
 

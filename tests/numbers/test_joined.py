@@ -144,12 +144,9 @@ def test_a_window_is_cut_between_shoulders_and_hips() -> None:
     assert cut_window(picture, np.zeros((4, 2)), 0, 0.5, 0).shape == (48, 16, 3)
 
 
-@pytest.mark.parametrize("missing", ["rapidocr", "onnxruntime"])
-def test_without_the_extra_the_default_is_shirt(
-    missing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_extra_auto_is_shirt(monkeypatch: pytest.MonkeyPatch) -> None:
     pose.open_network.cache_clear()
-    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
     assert isinstance(make_reader("auto"), ShirtReader)
     with pytest.raises(MissingExtra, match=r"sameplayer\[numbers\]"):
         make_reader("joined")
@@ -162,10 +159,10 @@ def test_another_release_without_the_recogniser_is_told(monkeypatch: pytest.Monk
     assert isinstance(make_reader("auto"), ShirtReader)
 
 
-def test_the_log_joins_both_by_default_and_says_which_reader_it_used() -> None:
-    _, default = load_networks(LogConfig(encoder="colour"))
+def test_a_log_says_which_reader_it_used() -> None:
+    _, default = load_networks(LogConfig(encoder="colour", reader="auto"))
     assert default.name == "shirt, text recognition on the torso"
     assert default.fingerprint != make_reader("shirt").fingerprint
     assert default.fingerprint == readers.READERS["joined"](readers.ReaderSettings()).fingerprint
-    _, alone = load_networks(LogConfig(encoder="colour", reader="shirt"))
+    _, alone = load_networks(LogConfig(encoder="colour"))
     assert alone.name == "shirt"

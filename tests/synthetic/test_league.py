@@ -90,7 +90,7 @@ def test_the_league_gets_columns_and_the_same_pictures(tmp_path: Path) -> None:
     assert changed == [Path("persons.csv")]
     table = read_source(league).table
     known = table[table["person"].notna()]
-    person = make_person(int(known["person"].iat[0]) - 1, 1)
+    person = make_person(int(known["person"].iat[0]) - 1, 0)
     assert known[sorted(ATTRIBUTES)].iloc[0].to_dict() == attributes_of(person)
     assert set(table.columns) - set(read_source(plain).table.columns) == ATTRIBUTES
 

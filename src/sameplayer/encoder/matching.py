@@ -61,7 +61,7 @@ def same(
     >>> from sameplayer.synthetic import draw_crop
     >>> a, b = draw_crop(7, 0).picture, draw_crop(7, 1).picture
     >>> round(same(a, b, "colour").similarity, 2)
-    0.61
+    0.49
     """
     refuse_other_types("same", encoder=(encoder, (Encoder, str, Path)))
     own = as_encoder(encoder)

@@ -111,7 +111,7 @@ def explain(
 
     >>> from sameplayer.synthetic import draw_crop
     >>> explain("colour", draw_crop(7, 0).picture, draw_crop(7, 1).picture).map_a.shape
-    (209, 89)
+    (209, 99)
     """
     refuse_other_types("explain", encoder=(encoder, (Encoder, str, Path)))
     encoder = torch_form(as_encoder(encoder))

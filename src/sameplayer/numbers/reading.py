@@ -60,7 +60,7 @@ def read_jersey_number(
 
     >>> from sameplayer.synthetic import draw_crop
     >>> read_jersey_number([draw_crop(7, 0).picture])[0].number
-    '95'
+    '19'
     """
     shown = as_pictures(pictures, order)
     reader = reader or make_reader()
@@ -84,7 +84,7 @@ def read_track_number(
 
     >>> from sameplayer.synthetic import draw_crop
     >>> read_track_number([draw_crop(7, frame).picture for frame in range(2)]).number
-    '95'
+    '19'
     """
     shown = as_pictures(pictures, order)
     reader = reader or make_reader()
