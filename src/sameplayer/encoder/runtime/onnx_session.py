@@ -117,6 +117,7 @@ class OnnxSession:
         options = runtime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = threads()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if weights:
             values = [runtime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
             options.add_external_initializers(list(weights), values)

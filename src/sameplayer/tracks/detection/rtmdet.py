@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.data.images.picture import Picture
+from sameplayer.encoder.runtime.onnx_session import threads as usual_threads
 from sameplayer.errors import SettingError, import_extra
 from sameplayer.tracks.detection.tiles import SAME, Found, best_boxes, find_in_tiles, within
 
@@ -39,7 +39,7 @@ class RtmDet:
                  chosen by the size of the people in the pictures that ``fit`` is given, or in the
                  first one that is looked at
     threshold    boxes below this score are left out, from 0 to 1
-    threads      None: as many as the process has cores
+    threads      None: OMP_NUM_THREADS, else as many as there are cores
 
     The network is convolutional, so it looks at the whole picture at that scale at once; only
     pictures beyond 4 million pixels of input are cut. Raises SettingError for values out of range,
@@ -56,7 +56,7 @@ class RtmDet:
         self.smallest: float | None = None
         """Pixels of the input that the small players in the pictures of ``fit`` are tall."""
         runtime = import_extra("onnxruntime", "video", "Finding people")
-        self._session = _session(runtime, threads or os.cpu_count() or 1)
+        self._session = _session(runtime, usual_threads() if threads is None else threads)
 
     @property
     def fingerprint(self) -> str:
