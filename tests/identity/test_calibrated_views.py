@@ -8,6 +8,7 @@ import pytest
 
 from sameplayer.identity.evidence.place.calibrated_views import find_view_mapping, place_odds
 from sameplayer.identity.evidence.place.foot_points import clear_of_edges, feet_at
+from sameplayer.tracks.tracklets import TRACKLET_COLUMNS
 
 PERSONS = 14
 
@@ -43,19 +44,7 @@ def _seen(
                     1.0,
                 )
             )
-    names = [
-        "tracklet",
-        "camera",
-        "shot",
-        "frame",
-        "time_s",
-        "left",
-        "top",
-        "width",
-        "height",
-        "score",
-    ]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=list(TRACKLET_COLUMNS))
 
 
 LEFT = np.array([[24.0, -8, 300], [1, 18, 220], [0.0004, 0.004, 1]])

@@ -1,6 +1,6 @@
 """From the videos of a match to its player log: who was on screen when, under one identity.
 
-    find_tracklets -> extract_samples -> collect_evidence -> link -> name_identities -> PlayerLog
+    find_tracklets, sampling on the way -> collect_evidence -> link -> name_identities -> PlayerLog
 
 The slow steps, detection and measuring, are kept in a folder of parts: a stopped run resumes from
 it, and a run with corrections only links and names again.

@@ -28,7 +28,7 @@ def given_of(
 
     boxes, cuts, field    as ``find_tracklets`` takes them; ``first``: its ``first_frame``
     """
-    size = _size_of(camera)
+    size = None if boxes is None and field is None else _size_of(camera)
     region = field_of(field, camera, cameras, size)
     found = _boxes_for(boxes, camera, cameras, first, size)
     if found is not None and region is not None:

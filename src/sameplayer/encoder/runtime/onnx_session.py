@@ -114,10 +114,7 @@ class OnnxSession:
     ) -> None:
         runtime = _runtime()
         self._what = what
-        options = runtime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = threads()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = session_options(runtime, threads())
         if weights:
             values = [runtime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
             options.add_external_initializers(list(weights), values)
@@ -174,6 +171,15 @@ def onnx_device(name: str) -> Device:
             "the package onnxruntime-gpu can use CUDA",
         )
     return Device(kind, int(index) if index else None)
+
+
+def session_options(runtime: Any, count: int) -> Any:
+    """Return options of a quiet session of onnxruntime with so many threads, which do not spin."""
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = count
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def threads() -> int:

@@ -79,16 +79,17 @@ class HeightLine:
 
     def __init__(self) -> None:
         self._boxes = np.zeros((0, 2))  # bottom, height
-        self._next = FEWEST
+        self._seen, self._next = 0, FEWEST
         self._line: np.ndarray | None = None
 
     def merged(self, xywh: np.ndarray) -> np.ndarray:
         """Return (n,) bool: boxes (n, 4) of a frame much higher than people were so far."""
         own = np.column_stack([xywh[:, 1] + xywh[:, 3], xywh[:, 3]])
         self._boxes = np.concatenate([self._boxes, own])[-MOST:]
-        if len(self._boxes) >= self._next:
+        self._seen += len(own)
+        if self._seen >= self._next:
             self._line = _line(*self._boxes.T)
-            self._next = min(2 * len(self._boxes), MOST)
+            self._next = self._seen + min(self._seen, MOST)
         if self._line is None:
             return np.zeros(len(xywh), bool)
         return own[:, 1] > TOO_HIGH * (self._line[0] + self._line[1] * own[:, 0])

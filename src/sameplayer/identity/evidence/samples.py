@@ -59,13 +59,24 @@ def choose_boxes(tracklets: Tracklets) -> np.ndarray:
     The best is large, has a high score, is not covered by others, and does not contain two people.
     """
     table = tracklets.table
-    size = (table["height"] * (0.2 + table["score"])).to_numpy(float)
-    worth = size * (1.02 - covered_shares(table))
-    worth[find_merged_boxes(table)] *= MERGED
+    height, score = (table[name].to_numpy(float) for name in ("height", "score"))
+    worth = box_worth(height, score, covered_shares(table), find_merged_boxes(table))
     time, starts = table["time_s"].to_numpy(float), tracklets.starts
     own = (slice(*ends) for ends in pairwise(starts))
     chosen = [spread(time[rows], worth[rows]) + rows.start for rows in own]
     return np.concatenate([np.zeros(0, np.int64), *chosen])
+
+
+def box_worth(
+    height: np.ndarray, score: np.ndarray, covered: np.ndarray, merged: np.ndarray
+) -> np.ndarray:
+    """Return (n,) how good a sample each box is: large, sure, not covered, of one person.
+
+    covered    (n,) share of each box that another takes
+    merged     (n,) bool: boxes that hold two people
+    """
+    worth: np.ndarray = height * (0.2 + score) * (1.02 - covered)
+    return np.where(merged, MERGED * worth, worth)
 
 
 def spread(time: np.ndarray, worth: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from sameplayer.encoder.encoder import Encoder
 from sameplayer.errors import DataError
 from sameplayer.identity.evidence.box_relations import HeightLine, covered_by_others
 from sameplayer.identity.evidence.kit import shirt_rows
-from sameplayer.identity.evidence.samples import EACH_S, KEPT, MARGIN, MERGED, MOST, spread
+from sameplayer.identity.evidence.samples import EACH_S, KEPT, MARGIN, MOST, box_worth, spread
 from sameplayer.numbers.reader import NUMBERS, NumberReader
 from sameplayer.numbers.reading import clearness
 from sameplayer.tracks.tracking.tracker import GAP, SHORT, SURE, OnlineTracker, duplicates
@@ -133,8 +133,8 @@ class SampleCamera:
         at_rest = xywh[free] - [*view.moved, 0, 0]
         cue = view.cue[kept[free]].astype(np.float64)
         ids[free] = self._tracker.step(at_rest, score[free], cue, view.time_s, self._shot)
-        worth = xywh[:, 3] * (0.2 + score) * (1.02 - covered_by_others(xywh))
-        worth[self._heights.merged(xywh)] *= MERGED
+        merged = self._heights.merged(xywh)
+        worth = box_worth(xywh[:, 3], score, covered_by_others(xywh), merged)
         for row, person in enumerate(ids.tolist()):
             one = self._people.setdefault(person, _Gathered())
             one.offer(view, xywh[row], float(worth[row]), float(score[row]))

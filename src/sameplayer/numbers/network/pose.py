@@ -14,7 +14,7 @@ import numpy as np
 
 from sameplayer.common.hashing import file_fingerprint
 from sameplayer.data.images.picture import Picture
-from sameplayer.encoder.runtime.onnx_session import threads
+from sameplayer.encoder.runtime.onnx_session import session_options, threads
 from sameplayer.errors import WeightsError, import_extra
 
 POSE = Path(__file__).with_name("blazepose_lite.onnx")
@@ -64,10 +64,7 @@ def open_network(path: Path, count: int) -> Any:
     Raises MissingExtra without onnxruntime, WeightsError for a file that is missing or damaged.
     """
     runtime = import_extra("onnxruntime", "numbers", "Reading numbers on torsos")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = count
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(runtime, count)
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common root

@@ -13,6 +13,7 @@ import numpy as np
 
 from sameplayer.common.boxes import overlaps, suppress
 from sameplayer.data.images.picture import Picture
+from sameplayer.encoder.runtime.onnx_session import session_options
 from sameplayer.encoder.runtime.onnx_session import threads as usual_threads
 from sameplayer.errors import SettingError, import_extra
 from sameplayer.tracks.detection.tiles import SAME, Found, best_boxes, find_in_tiles, within
@@ -175,8 +176,5 @@ def _digest(path: Path) -> str:
 @cache
 def _session(runtime: Any, threads: int) -> Any:
     """Open the shipped network; detectors on several threads share it."""
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(runtime, threads)
     return runtime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])

@@ -76,7 +76,7 @@ def find_view_mapping(
 
     table            of ``Tracklets``
     first, second    (n,), (m,) tracklets of the two views
-    looks            (n, m) log-likelihood ratio of one person against two, by appearance
+    appearance       (n, m) log-likelihood ratio of one person against two, by appearance
     known            views that two cameras had of each other before; tried first
     propose          whether to look for others, which takes seconds
     """
